@@ -1,0 +1,112 @@
+//! Exchange types: bindings in, destinations out.
+//!
+//! An exchange type is one file here and one line in [`EXCHANGE_TYPES`]. The virtual host keeps the bindings themselves and
+//! calls [`Routing`] so that each type holds only the index it needs to answer [`Routing::route`].
+
+use std::fmt;
+
+use crate::error::AmqpError;
+use crate::message::Message;
+use crate::properties::Properties;
+use crate::table::Table;
+
+/// A queue's identity, never reused: a queue that was deleted and declared again is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueId(pub u64);
+
+/// An exchange's identity, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExchangeId(pub u64);
+
+/// Where a binding leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destination {
+    /// To a queue.
+    Queue(QueueId),
+    /// To another exchange, which routes the message on.
+    Exchange(ExchangeId),
+}
+
+/// What kind of thing a binding leads to; some exchange types refuse some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestinationKind {
+    /// An exchange.
+    Exchange,
+    /// A classic queue.
+    ClassicQueue,
+    /// A quorum queue.
+    QuorumQueue,
+}
+
+/// A binding as an exchange type sees it. Its identity is all three fields (behaviour reference 4.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    /// Where it leads.
+    pub destination: Destination,
+    /// The binding key.
+    pub routing_key: Box<[u8]>,
+    /// The binding's arguments.
+    pub arguments: Table,
+}
+
+/// What an exchange type may look at to route one message by one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Publish<'a> {
+    /// The routing key, or one of the keys of the CC and BCC headers.
+    pub routing_key: &'a [u8],
+    /// The message's properties.
+    pub properties: Properties<'a>,
+    /// A fresh random number, for the types that choose.
+    pub random: u64,
+}
+
+/// One exchange's routing index.
+pub trait Routing: Send + Sync + fmt::Debug {
+    /// Whether `binding` may be added.
+    ///
+    /// # Errors
+    /// 406 with RabbitMQ's text, when this exchange type refuses it.
+    fn check(&self, binding: &Binding, kind: DestinationKind) -> Result<(), AmqpError> {
+        let _ = (binding, kind);
+        Ok(())
+    }
+
+    /// Adds a binding that [`Routing::check`] accepted. The virtual host never adds the same binding twice.
+    fn bind(&mut self, binding: &Binding);
+
+    /// Removes a binding that was added before.
+    fn unbind(&mut self, binding: &Binding);
+
+    /// Appends the destinations for one message; repetitions are allowed, the caller removes them.
+    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>);
+
+    /// Whether the routing key alone decides, so that channels may remember the answer while no binding changes.
+    fn routes_by_key_alone(&self) -> bool;
+
+    /// How long to hold the message back before it is routed, in milliseconds. Only `x-delayed-message` does.
+    fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
+        let _ = publish;
+        None
+    }
+
+    /// Tells of a message that was published here. Only `x-recent-history` remembers it.
+    fn published(&self, message: &Message) {
+        let _ = message;
+    }
+
+    /// The messages that a queue which is bound now receives at once, oldest first. Only `x-recent-history` has any.
+    fn history(&self) -> Vec<Message> {
+        Vec::new()
+    }
+}
+
+/// An exchange type: its name, and how its routing index is made from the arguments of `exchange.declare`.
+#[derive(Clone, Copy, Debug)]
+pub struct ExchangeType {
+    /// The name that `exchange.declare` gives.
+    pub name: &'static str,
+    /// One line for the management pages.
+    pub description: &'static str,
+    /// Makes an empty index.
+    pub create: fn(&Table) -> Result<Box<dyn Routing>, AmqpError>,
+}

@@ -1,0 +1,20 @@
+//! Leveret: a message broker that every RabbitMQ client connects to unchanged.
+//!
+//! Three kinds of code, never mixed in one function:
+//!
+//! - [`protocol`]: bytes to meaning and back. AMQP 0-9-1 on the wire, pure and synchronous.
+//! - [`broker`]: meaning to new state. Virtual hosts, exchanges, queues; no socket, no file, no clock.
+//! - `connection` and [`server`]: the outside world. Sockets, timers, signals; thin, few decisions.
+//!
+//! [`Broker`] embeds a whole broker in a process, which is how this crate's own tests run it.
+//! ARCHITECTURE.md is the map.
+
+pub mod error;
+pub mod table;
+
+pub mod message;
+pub mod properties;
+
+pub mod protocol;
+
+pub mod broker;
