@@ -1,19 +1,62 @@
 //! A published message: a view into a chunk of memory that it shares with its neighbours of the same read batch.
 //!
 //! A chunk holds records, each a fixed header and then the bytes as they stand on the wire, so that a delivery copies them
-//! verbatim. A queued message costs no allocation of its own (design section 7): an `Arc` of the chunk and an offset.
+//! verbatim. A queued message costs no allocation of its own: an `Arc` of the chunk and an offset.
+//!
+//! ```text
+//! +------------+----------+----------+---------------+-----------+---------+------------+------+
+//! | address u16| flags u8 | prio u8  | properties u32| body u32  | address | properties | body |
+//! +------------+----------+----------+---------------+-----------+---------+------------+------+
+//! ```
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::properties::Properties;
 
-/// Bytes of the fixed header in front of each record: address length (u16), properties length (u32), body length (u32).
-const RECORD_HEADER_BYTES: usize = 10;
+/// Bytes of the fixed header in front of each record.
+const RECORD_HEADER_BYTES: usize = 12;
+
+/// The largest body that can be queued: RabbitMQ's ceiling for `max_message_size`.
+pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
+
+/// Counts the bytes of all chunks that are alive; the memory alarm watches it.
+#[derive(Debug, Default)]
+pub struct MemoryGauge {
+    bytes: AtomicU64,
+}
+
+impl MemoryGauge {
+    /// Bytes held by messages now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+}
 
 /// Memory that holds one or more message records; immutable once it is shared.
 pub struct Chunk {
     bytes: Box<[u8]>,
+    /// What the gauge counts for it.
+    charged_bytes: usize,
+    gauge: Arc<MemoryGauge>,
+}
+
+/// What a queue keeps for each message beside its record; counted with the record, so that small messages count in full.
+const QUEUE_ENTRY_BYTES: usize = 48;
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.gauge.remove(self.charged_bytes);
+    }
 }
 
 impl fmt::Debug for Chunk {
@@ -22,20 +65,67 @@ impl fmt::Debug for Chunk {
     }
 }
 
+/// What the broker itself must know of a message without reading its properties again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `delivery_mode` is 2.
+    pub persistent: bool,
+    /// The broker wrote this message's `x-death` header; a client's own one is not believed (behaviour reference 6.3).
+    pub dead_lettered: bool,
+    /// The headers hold a BCC that recipients must not see; it is kept, because dead-lettering routes by it.
+    pub has_bcc: bool,
+    /// CC and BCC do not route any more: a dead letter got another routing key (behaviour reference 6.2).
+    pub ignores_copies: bool,
+    /// The `priority` property.
+    pub priority: Option<u8>,
+}
+
+const PERSISTENT: u8 = 1;
+const DEAD_LETTERED: u8 = 2;
+const HAS_PRIORITY: u8 = 4;
+const HAS_BCC: u8 = 8;
+const IGNORES_COPIES: u8 = 16;
+
+impl Facts {
+    fn flags(self) -> u8 {
+        let bits = [
+            (self.persistent, PERSISTENT),
+            (self.dead_lettered, DEAD_LETTERED),
+            (self.priority.is_some(), HAS_PRIORITY),
+            (self.has_bcc, HAS_BCC),
+            (self.ignores_copies, IGNORES_COPIES),
+        ];
+        bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit)
+    }
+
+    fn read(flags: u8, priority: u8) -> Self {
+        Self {
+            persistent: flags & PERSISTENT != 0,
+            dead_lettered: flags & DEAD_LETTERED != 0,
+            has_bcc: flags & HAS_BCC != 0,
+            ignores_copies: flags & IGNORES_COPIES != 0,
+            priority: (flags & HAS_PRIORITY != 0).then_some(priority),
+        }
+    }
+}
+
 /// Collects the records of one read batch; [`ChunkWriter::finish`] makes them readable.
 #[derive(Debug, Default)]
 pub struct ChunkWriter {
     bytes: Vec<u8>,
+    records: usize,
+    /// What the chunk before came to: room for as much is made at once, instead of growing step by step.
+    expected_bytes: usize,
 }
 
 /// Where a record starts in its chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordOffset(u32);
 
 impl ChunkWriter {
     /// A writer that will take about `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity) }
+        Self { bytes: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     /// Whether nothing was written.
@@ -48,26 +138,34 @@ impl ChunkWriter {
         self.bytes.len()
     }
 
+    /// Makes room for `additional` bytes at once.
+    pub fn reserve(&mut self, additional: usize) {
+        self.bytes.reserve(additional);
+    }
+
     /// Appends one whole record. `address` is the exchange and the routing key as two short strings, `properties` the flags
     /// and values of the content header.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an address is at most 512 bytes, properties fit a frame, bodies 512 MiB"
-    )]
-    pub fn push(&mut self, address: &[u8], properties: &[u8], body: &[u8]) -> RecordOffset {
-        let offset = self.begin(address, properties, body.len() as u32);
+    pub fn push(&mut self, facts: Facts, address: &[u8], properties: &[u8], body: &[u8]) -> RecordOffset {
+        self.bytes.reserve(RECORD_HEADER_BYTES + address.len() + properties.len() + body.len());
+        #[expect(clippy::cast_possible_truncation, reason = "bodies are at most 512 MiB")]
+        let offset = self.begin(facts, address, properties, body.len() as u32);
         self.bytes.extend_from_slice(body);
         offset
     }
 
     /// Appends a record whose body of `body_bytes` follows piecewise by [`ChunkWriter::extend_body`].
     #[expect(clippy::cast_possible_truncation, reason = "an address is at most 512 bytes, properties fit a frame")]
-    pub fn begin(&mut self, address: &[u8], properties: &[u8], body_bytes: u32) -> RecordOffset {
+    pub fn begin(&mut self, facts: Facts, address: &[u8], properties: &[u8], body_bytes: u32) -> RecordOffset {
         let offset = RecordOffset(self.bytes.len() as u32);
-        let mut header = [0; RECORD_HEADER_BYTES];
-        header[..2].copy_from_slice(&(address.len() as u16).to_le_bytes());
-        header[2..6].copy_from_slice(&(properties.len() as u32).to_le_bytes());
-        header[6..].copy_from_slice(&body_bytes.to_le_bytes());
+        if self.records == 0 {
+            self.bytes.reserve(self.expected_bytes);
+        }
+        self.records += 1;
+        let [a0, a1] = (address.len() as u16).to_le_bytes();
+        let [p0, p1, p2, p3] = (properties.len() as u32).to_le_bytes();
+        let [b0, b1, b2, b3] = body_bytes.to_le_bytes();
+        let header: [u8; RECORD_HEADER_BYTES] =
+            [a0, a1, facts.flags(), facts.priority.unwrap_or(0), p0, p1, p2, p3, b0, b1, b2, b3];
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(address);
         self.bytes.extend_from_slice(properties);
@@ -79,9 +177,13 @@ impl ChunkWriter {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Makes the records readable; the writer is empty afterwards.
-    pub fn finish(&mut self) -> Arc<Chunk> {
-        Arc::new(Chunk { bytes: std::mem::take(&mut self.bytes).into_boxed_slice() })
+    /// Makes the records readable, counted by `gauge` while they live; the writer is empty afterwards.
+    pub fn finish(&mut self, gauge: &Arc<MemoryGauge>) -> Arc<Chunk> {
+        let bytes = std::mem::take(&mut self.bytes).into_boxed_slice();
+        self.expected_bytes = bytes.len();
+        let charged_bytes = bytes.len() + std::mem::take(&mut self.records) * QUEUE_ENTRY_BYTES;
+        gauge.add(charged_bytes);
+        Arc::new(Chunk { bytes, charged_bytes, gauge: Arc::clone(gauge) })
     }
 }
 
@@ -99,14 +201,107 @@ impl Message {
     }
 
     /// A message in a chunk of its own.
-    pub fn standalone(exchange: &str, routing_key: &[u8], properties: &[u8], body: &[u8]) -> Self {
-        let mut writer = ChunkWriter::with_capacity(RECORD_HEADER_BYTES + 512 + properties.len() + body.len());
-        let offset = writer.push(&address(exchange, routing_key), properties, body);
-        Self::new(writer.finish(), offset)
+    pub fn standalone(gauge: &Arc<MemoryGauge>, facts: Facts, address: &[u8], properties: &[u8], body: &[u8]) -> Self {
+        let mut writer = ChunkWriter::default();
+        writer.bytes.reserve_exact(RECORD_HEADER_BYTES + address.len() + properties.len() + body.len());
+        let offset = writer.push(facts, address, properties, body);
+        Self::new(writer.finish(gauge), offset)
+    }
+
+    /// The exchange and the routing key as two short strings, as `basic.deliver` carries them.
+    pub fn address(&self) -> &[u8] {
+        let record = self.record();
+        slice(record, RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + self.address_bytes())
+    }
+
+    /// The exchange that the message was published to.
+    pub fn exchange(&self) -> &str {
+        split_address(self.address()).0
+    }
+
+    /// The routing key that the message was published with; it need not be UTF-8.
+    pub fn routing_key(&self) -> &[u8] {
+        split_address(self.address()).1
+    }
+
+    /// The flags and values of the content header, as they stand on the wire.
+    pub fn property_bytes(&self) -> &[u8] {
+        let start = RECORD_HEADER_BYTES + self.address_bytes();
+        slice(self.record(), start, start + self.property_length())
+    }
+
+    /// The properties.
+    pub fn properties(&self) -> Properties<'_> {
+        Properties::new(self.property_bytes())
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        let start = RECORD_HEADER_BYTES + self.address_bytes() + self.property_length();
+        slice(self.record(), start, start + self.body_bytes())
+    }
+
+    /// Length of the body.
+    pub fn body_bytes(&self) -> usize {
+        read_u32(self.record(), 8) as usize
+    }
+
+    /// What the broker knows of the message.
+    pub fn facts(&self) -> Facts {
+        let record = self.record();
+        Facts::read(byte(record, 2), byte(record, 3))
+    }
+
+    /// Whether the message keeps much more memory alive than it needs: it is one of few that still use a large chunk.
+    pub fn pins_memory(&self) -> bool {
+        const WORTH_COPYING_BYTES: usize = 16 * 1024;
+        let chunk_bytes = self.chunk.bytes.len();
+        chunk_bytes > WORTH_COPYING_BYTES && chunk_bytes / Arc::strong_count(&self.chunk) > 4 * self.record_bytes()
+    }
+
+    /// The same message with other properties, in a chunk of its own.
+    #[must_use]
+    pub fn with_properties(&self, facts: Facts, properties: &[u8]) -> Self {
+        Self::standalone(&self.chunk.gauge, facts, self.address(), properties, self.body())
+    }
+
+    /// The same message in a chunk of its own, so that the shared one can go.
+    #[must_use]
+    pub fn compacted(&self) -> Self {
+        let record = slice(self.record(), 0, self.record_bytes());
+        let mut writer = ChunkWriter { bytes: record.to_vec(), records: 1, expected_bytes: 0 };
+        Self::new(writer.finish(&self.chunk.gauge), RecordOffset(0))
+    }
+
+    fn record_bytes(&self) -> usize {
+        RECORD_HEADER_BYTES + self.address_bytes() + self.property_length() + self.body_bytes()
+    }
+
+    fn record(&self) -> &[u8] {
+        self.chunk.bytes.get(self.offset as usize..).unwrap_or_default()
+    }
+
+    fn address_bytes(&self) -> usize {
+        let record = self.record();
+        usize::from(u16::from_le_bytes([byte(record, 0), byte(record, 1)]))
+    }
+
+    fn property_length(&self) -> usize {
+        read_u32(self.record(), 4) as usize
     }
 }
 
-/// The exchange and the routing key as two short strings, each cut to 255 bytes.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("exchange", &self.exchange())
+            .field("routing_key", &String::from_utf8_lossy(self.routing_key()))
+            .field("body_bytes", &self.body_bytes())
+            .finish()
+    }
+}
+
+/// The exchange and the routing key as two short strings; each is cut to 255 bytes.
 pub fn address(exchange: &str, routing_key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 + exchange.len() + routing_key.len());
     for part in [exchange.as_bytes(), routing_key] {
@@ -116,4 +311,82 @@ pub fn address(exchange: &str, routing_key: &[u8]) -> Vec<u8> {
         bytes.extend_from_slice(part);
     }
     bytes
+}
+
+/// The exchange and the routing key of an address. An exchange name that is not UTF-8 reads as the empty one: such a name
+/// cannot be declared, and the publish is refused before a record is made of it.
+pub fn split_address(address: &[u8]) -> (&str, &[u8]) {
+    let Some((&exchange_bytes, rest)) = address.split_first() else { return ("", &[]) };
+    let Some((exchange, rest)) = rest.split_at_checked(usize::from(exchange_bytes)) else { return ("", &[]) };
+    let routing_key = rest.split_first().map_or(&[][..], |(_, key)| key);
+    (std::str::from_utf8(exchange).unwrap_or_default(), routing_key)
+}
+
+fn slice(bytes: &[u8], start: usize, end: usize) -> &[u8] {
+    bytes.get(start..end).unwrap_or_default()
+}
+
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| u32::from_le_bytes(*chunk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gauge() -> Arc<MemoryGauge> {
+        Arc::new(MemoryGauge::default())
+    }
+
+    #[test]
+    fn records_of_one_chunk_read_back_apart() {
+        let gauge = gauge();
+        let mut writer = ChunkWriter::with_capacity(64);
+        let facts = Facts { persistent: true, priority: Some(7), ..Facts::default() };
+        let first = writer.push(facts, &address("x", b"key"), &[0, 0], b"hello");
+        let second = writer.begin(Facts::default(), &address("", b"q"), &[0x10, 0, 2], 6);
+        writer.extend_body(b"abc");
+        writer.extend_body(b"def");
+        let chunk = writer.finish(&gauge);
+        let first = Message::new(Arc::clone(&chunk), first);
+        let second = Message::new(chunk, second);
+        assert_eq!((first.exchange(), first.routing_key(), first.body()), ("x", &b"key"[..], &b"hello"[..]));
+        assert_eq!(first.facts(), facts);
+        assert_eq!((second.exchange(), second.routing_key(), second.body()), ("", &b"q"[..], &b"abcdef"[..]));
+        assert_eq!(second.property_bytes(), &[0x10, 0, 2]);
+        assert_eq!(second.facts(), Facts::default());
+    }
+
+    #[test]
+    fn the_gauge_counts_a_chunk_until_its_last_message_goes() {
+        let gauge = gauge();
+        let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], &[7; 100]);
+        let copy = message.clone();
+        let held = gauge.bytes();
+        assert!(held > 100);
+        drop(message);
+        assert_eq!(gauge.bytes(), held);
+        drop(copy);
+        assert_eq!(gauge.bytes(), 0);
+    }
+
+    #[test]
+    fn a_lone_survivor_of_a_large_chunk_can_be_compacted() {
+        let gauge = gauge();
+        let mut writer = ChunkWriter::default();
+        let offsets: Vec<_> =
+            (0..1000).map(|_| writer.push(Facts::default(), &address("", b"q"), &[0, 0], &[1; 64])).collect();
+        let chunk = writer.finish(&gauge);
+        let survivor = Message::new(chunk, offsets[500]);
+        assert!(survivor.pins_memory());
+        let small = survivor.compacted();
+        drop(survivor);
+        assert_eq!(small.body(), &[1; 64]);
+        assert!(gauge.bytes() < 200);
+        assert!(!small.pins_memory());
+    }
 }
