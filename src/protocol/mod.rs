@@ -1,3 +1,21 @@
 //! AMQP 0-9-1 on the wire, sans I/O: bytes to [`command::Command`]s, [`command::Reply`]s to bytes. It has never heard of a queue.
+//!
+//! A connection's driver reads a batch of bytes and, until they are used up: tries [`fast`], which takes a whole publish or a
+//! whole ack; else cuts one frame with [`frame`] and gives it to the channel's [`assembler`], which decodes methods with
+//! [`method`] and joins contents. Before the connection is open, [`handshake`] takes the frames instead.
+//!
+//! Invariant: nothing here reads a socket or a clock, and no bytes whatever make it panic.
 
+pub mod assembler;
 pub mod command;
+pub mod content;
+pub mod fast;
+pub mod frame;
+pub mod handshake;
+pub mod heartbeat;
+pub mod method;
+pub mod octets;
+pub mod sasl;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The hot path, laid out by hand: publishes and acks in, deliveries and confirms out, without an allocation.
+//!
+//! Reading, this recognises what is complete, contiguous and in every way regular; for anything else it answers `None`, and
+//! [`super::frame`], [`super::assembler`] and [`super::method`] decide what it is. So every refusal is written once, there.
+//!
+//! Read and written bytes are checked against `amq-protocol` by the tests.
+
+mod decode;
+mod encode;
+
+pub use decode::{BodyPieces, FastPublish, Settlement, SettlementKind, next_publish, next_settlement};
+pub use encode::{
+    BodyFrame, BodyFrames, Content, Deliver, GetOk, Return, ack, basic_return, basic_return_head, body_frames, deliver,
+    deliver_head, get_ok, get_ok_head, heartbeat, nack,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Methods with content, and what answers publishes, written straight into the write buffer.
+
+use std::ops::Range;
+
+use crate::protocol::content::BASIC_CLASS;
+use crate::protocol::frame::{
+    self, BODY, FRAME_END, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES, HEADER, HEARTBEAT, METHOD,
+};
+
+/// A message as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// The exchange and the routing key as two short strings.
+    pub address: &'a [u8],
+    /// The property flags and values.
+    pub properties: &'a [u8],
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// The arguments of `basic.deliver`, but for the message's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deliver<'a> {
+    /// The channel.
+    pub channel: u16,
+    /// The consumer; cut to 255 octets.
+    pub consumer_tag: &'a [u8],
+    /// The delivery's number on the channel.
+    pub delivery_tag: u64,
+    /// Whether the message may have been delivered before.
+    pub redelivered: bool,
+}
+
+/// The arguments of `basic.get-ok`, but for the message's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GetOk {
+    /// The channel.
+    pub channel: u16,
+    /// The delivery's number on the channel.
+    pub delivery_tag: u64,
+    /// Whether the message may have been delivered before.
+    pub redelivered: bool,
+    /// Ready messages left in the queue.
+    pub message_count: u32,
+}
+
+/// The arguments of `basic.return`, but for the message's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Return<'a> {
+    /// The channel.
+    pub channel: u16,
+    /// Why the message comes back.
+    pub reply_code: u16,
+    /// The same in words; cut to 255 octets.
+    pub reply_text: &'a str,
+}
+
+/// Octets of a delivery besides its variable parts, rounded up: three frames and their fixed arguments.
+const FIXED_BYTES_MAX: usize = 64;
+
+/// Appends `basic.deliver` with its content.
+#[inline]
+pub fn deliver(out: &mut Vec<u8>, method: &Deliver<'_>, content: &Content<'_>, frame_max: u32) {
+    reserve(out, method.consumer_tag.len(), content, content.body.len());
+    deliver_head(out, method, content);
+    body(out, method.channel, content.body, frame_max);
+}
+
+/// Appends `basic.deliver` and its content header; the body is to follow in [`body_frames`].
+#[inline]
+pub fn deliver_head(out: &mut Vec<u8>, method: &Deliver<'_>, content: &Content<'_>) {
+    let (length, tag) = short(method.consumer_tag);
+    method_start(out, method.channel, 4 + 1 + tag.len() + 9 + content.address.len(), 60);
+    out.push(length);
+    out.extend_from_slice(tag);
+    out.extend_from_slice(&tag_and_bit(method.delivery_tag, method.redelivered));
+    out.extend_from_slice(content.address);
+    content_header(out, method.channel, content);
+}
+
+/// Appends `basic.get-ok` with its content.
+pub fn get_ok(out: &mut Vec<u8>, method: &GetOk, content: &Content<'_>, frame_max: u32) {
+    reserve(out, 0, content, content.body.len());
+    get_ok_head(out, method, content);
+    body(out, method.channel, content.body, frame_max);
+}
+
+/// Appends `basic.get-ok` and its content header; the body is to follow in [`body_frames`].
+pub fn get_ok_head(out: &mut Vec<u8>, method: &GetOk, content: &Content<'_>) {
+    method_start(out, method.channel, 4 + 9 + content.address.len() + 4, 71);
+    out.extend_from_slice(&tag_and_bit(method.delivery_tag, method.redelivered));
+    out.extend_from_slice(content.address);
+    out.extend_from_slice(&method.message_count.to_be_bytes());
+    content_header(out, method.channel, content);
+}
+
+/// Appends `basic.return` with its content.
+pub fn basic_return(out: &mut Vec<u8>, method: &Return<'_>, content: &Content<'_>, frame_max: u32) {
+    reserve(out, method.reply_text.len(), content, content.body.len());
+    basic_return_head(out, method, content);
+    body(out, method.channel, content.body, frame_max);
+}
+
+/// Appends `basic.return` and its content header; the body is to follow in [`body_frames`].
+pub fn basic_return_head(out: &mut Vec<u8>, method: &Return<'_>, content: &Content<'_>) {
+    let (length, text) = short(method.reply_text.as_bytes());
+    method_start(out, method.channel, 4 + 2 + 1 + text.len() + content.address.len(), 50);
+    out.extend_from_slice(&method.reply_code.to_be_bytes());
+    out.push(length);
+    out.extend_from_slice(text);
+    out.extend_from_slice(content.address);
+    content_header(out, method.channel, content);
+}
+
+/// Appends `basic.ack`.
+#[inline]
+pub fn ack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
+    settlement(out, channel, 80, delivery_tag, u8::from(multiple));
+}
+
+/// Appends `basic.nack`, with its `requeue` bit set as RabbitMQ's is; clients ignore it.
+#[inline]
+pub fn nack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
+    settlement(out, channel, 120, delivery_tag, u8::from(multiple) | 2);
+}
+
+/// Appends a heartbeat.
+pub fn heartbeat(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END]);
+}
+
+/// How a body is cut into frames: their headers, and the ranges of the body that follow them. Each frame is
+/// to end with [`FRAME_END`].
+#[derive(Clone, Debug)]
+pub struct BodyFrames {
+    channel: u16,
+    at: usize,
+    body_bytes: usize,
+    piece_bytes_max: usize,
+}
+
+/// One frame of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyFrame {
+    /// What stands in front of the piece.
+    pub header: [u8; FRAME_HEADER_BYTES],
+    /// The piece.
+    pub range: Range<usize>,
+}
+
+/// The frames of a body of `body_bytes`; none when it is empty.
+#[inline]
+pub fn body_frames(channel: u16, body_bytes: usize, frame_max: u32) -> BodyFrames {
+    // A frame_max below 8192 is never agreed on; at least one octet keeps the iteration finite all the same.
+    let piece_bytes_max = (frame_max as usize).saturating_sub(FRAME_OVERHEAD_BYTES).max(1);
+    BodyFrames { channel, at: 0, body_bytes, piece_bytes_max }
+}
+
+impl Iterator for BodyFrames {
+    type Item = BodyFrame;
+
+    #[inline]
+    fn next(&mut self) -> Option<BodyFrame> {
+        let start = self.at;
+        let length = (self.body_bytes - start).min(self.piece_bytes_max);
+        if length == 0 {
+            return None;
+        }
+        self.at += length;
+        Some(BodyFrame { header: frame::header(BODY, self.channel, length), range: start..self.at })
+    }
+}
+
+#[inline]
+fn body(out: &mut Vec<u8>, channel: u16, body: &[u8], frame_max: u32) {
+    for frame in body_frames(channel, body.len(), frame_max) {
+        out.extend_from_slice(&frame.header);
+        out.extend_from_slice(body.get(frame.range).unwrap_or_default());
+        out.push(FRAME_END);
+    }
+}
+
+#[inline]
+fn reserve(out: &mut Vec<u8>, text_bytes: usize, content: &Content<'_>, body_bytes: usize) {
+    out.reserve(FIXED_BYTES_MAX + text_bytes + content.address.len() + content.properties.len() + body_bytes);
+}
+
+/// Frame header, class and method.
+#[inline]
+fn method_start(out: &mut Vec<u8>, channel: u16, size: usize, method: u16) {
+    let [k, h0, h1, s0, s1, s2, s3] = frame::header(METHOD, channel, size);
+    let [c0, c1] = BASIC_CLASS.to_be_bytes();
+    let [m0, m1] = method.to_be_bytes();
+    out.extend_from_slice(&[k, h0, h1, s0, s1, s2, s3, c0, c1, m0, m1]);
+}
+
+/// The end of the method's frame, and the content header's frame.
+#[inline]
+fn content_header(out: &mut Vec<u8>, channel: u16, content: &Content<'_>) {
+    let [k, h0, h1, s0, s1, s2, s3] = frame::header(HEADER, channel, 12 + content.properties.len());
+    let [c0, c1] = BASIC_CLASS.to_be_bytes();
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = (content.body.len() as u64).to_be_bytes();
+    let fixed = [FRAME_END, k, h0, h1, s0, s1, s2, s3, c0, c1, 0, 0, b0, b1, b2, b3, b4, b5, b6, b7];
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(content.properties);
+    out.push(FRAME_END);
+}
+
+#[inline]
+fn settlement(out: &mut Vec<u8>, channel: u16, method: u16, delivery_tag: u64, bits: u8) {
+    let [h0, h1] = channel.to_be_bytes();
+    let [c0, c1] = BASIC_CLASS.to_be_bytes();
+    let [m0, m1] = method.to_be_bytes();
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = delivery_tag.to_be_bytes();
+    let frame = [METHOD, h0, h1, 0, 0, 0, 13, c0, c1, m0, m1, t0, t1, t2, t3, t4, t5, t6, t7, bits, FRAME_END];
+    out.extend_from_slice(&frame);
+}
+
+#[inline]
+fn tag_and_bit(delivery_tag: u64, redelivered: bool) -> [u8; 9] {
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = delivery_tag.to_be_bytes();
+    [t0, t1, t2, t3, t4, t5, t6, t7, u8::from(redelivered)]
+}
+
+/// As much as fits a short string, and its length.
+#[inline]
+fn short(text: &[u8]) -> (u8, &[u8]) {
+    match u8::try_from(text.len()) {
+        Ok(length) => (length, text),
+        Err(_) => (u8::MAX, text.get(..usize::from(u8::MAX)).unwrap_or_default()),
+    }
+}
