@@ -3,20 +3,27 @@
 //! An exchange type is one file here and one line in [`EXCHANGE_TYPES`]. The virtual host keeps the bindings themselves and
 //! calls [`Routing`] so that each type holds only the index it needs to answer [`Routing::route`].
 
+mod consistent_hash;
+mod delayed;
+mod destinations;
+mod direct;
+mod fanout;
+mod hash;
+mod headers;
+mod modulus_hash;
+mod random;
+mod recent_history;
+#[cfg(test)]
+mod testing;
+mod topic;
+
 use std::fmt;
 
+use super::ids::{ExchangeId, QueueId};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::table::Table;
-
-/// A queue's identity, never reused: a queue that was deleted and declared again is another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QueueId(pub u64);
-
-/// An exchange's identity, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExchangeId(pub u64);
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +96,12 @@ pub trait Routing: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Tells of a message that was published here. Only `x-recent-history` remembers it.
+    /// Whether it wants to be told of each message ([`Routing::published`]). Only `x-recent-history` does.
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    /// Tells of a message that was published here, if [`Routing::remembers`] says so.
     fn published(&self, message: &Message) {
         let _ = message;
     }
@@ -109,4 +121,34 @@ pub struct ExchangeType {
     pub description: &'static str,
     /// Makes an empty index.
     pub create: fn(&Table) -> Result<Box<dyn Routing>, AmqpError>,
+}
+
+/// Every exchange type there is. `exchange.declare`, the management pages and the tests that run over all types read this.
+pub const EXCHANGE_TYPES: &[ExchangeType] = &[
+    direct::TYPE,
+    fanout::TYPE,
+    headers::TYPE,
+    topic::TYPE,
+    consistent_hash::TYPE,
+    delayed::TYPE,
+    random::LOCAL_TYPE,
+    modulus_hash::TYPE,
+    random::TYPE,
+    recent_history::TYPE,
+];
+
+/// The exchange type of that name.
+pub fn lookup(name: &str) -> Option<&'static ExchangeType> {
+    EXCHANGE_TYPES.iter().find(|exchange_type| exchange_type.name == name)
+}
+
+/// The exchange type of that name, or the refusal that a client gets for another.
+///
+/// # Errors
+/// 406 `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else.
+pub fn require(name: &str) -> Result<&'static ExchangeType, AmqpError> {
+    lookup(name).ok_or_else(|| {
+        let what = if matches!(name, "" | "system") { "invalid" } else { "unknown" };
+        AmqpError::precondition_failed(format!("{what} exchange type '{name}'"))
+    })
 }

@@ -1,0 +1,158 @@
+//! `x-delayed-message`: holds a message back for the milliseconds in its header `x-delay`, then routes it as another type.
+//!
+//! This file knows how long; the virtual host holds the message and calls [`Routing::route`] when its time has come.
+
+use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, require};
+use crate::error::AmqpError;
+use crate::message::Message;
+use crate::properties::EXPIRATION_MS_MAX;
+use crate::table::{Table, ValueRef};
+
+pub(super) const TYPE: ExchangeType = ExchangeType {
+    name: "x-delayed-message",
+    description: "routes as another type after a delay",
+    create: |arguments| Ok(Box::new(Delayed { inner: inner(arguments)? })),
+};
+
+/// The longest delay in milliseconds. RabbitMQ's plugin routes at once what is delayed by more than 2^32 ms, 49 days, a limit
+/// of Erlang's timers that surprises its users; this one is that of the other times to live, ten years.
+const DELAY_MS_MAX: u64 = EXPIRATION_MS_MAX;
+
+/// The exchange type that routes once the delay is over.
+#[derive(Debug)]
+struct Delayed {
+    inner: Box<dyn Routing>,
+}
+
+impl Routing for Delayed {
+    fn check(&self, binding: &Binding, kind: DestinationKind) -> Result<(), AmqpError> {
+        self.inner.check(binding, kind)
+    }
+
+    fn bind(&mut self, binding: &Binding) {
+        self.inner.bind(binding);
+    }
+
+    fn unbind(&mut self, binding: &Binding) {
+        self.inner.unbind(binding);
+    }
+
+    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
+        self.inner.route(publish, destinations);
+    }
+
+    /// The delay is in a header, so no answer may be remembered by key.
+    fn routes_by_key_alone(&self) -> bool {
+        false
+    }
+
+    fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
+        delay_ms(publish.properties.headers()?.get("x-delay")?)
+    }
+
+    fn remembers(&self) -> bool {
+        self.inner.remembers()
+    }
+
+    fn published(&self, message: &Message) {
+        self.inner.published(message);
+    }
+
+    fn history(&self) -> Vec<Message> {
+        self.inner.history()
+    }
+}
+
+/// The routing of the type that `x-delayed-type` names.
+fn inner(arguments: &Table) -> Result<Box<dyn Routing>, AmqpError> {
+    let refused =
+        || AmqpError::precondition_failed("Invalid argument, 'x-delayed-type' must be an existing exchange type");
+    let name = arguments.get("x-delayed-type").and_then(|name| name.as_str()).ok_or_else(refused)?;
+    if name == TYPE.name {
+        return Err(refused());
+    }
+    (require(name)?.create)(arguments)
+}
+
+/// What the plugin takes for a delay: an integer, a float cut to one, or a string of decimal digits. Negative means none:
+/// the plugin turns the sign of the header once a message was delayed, so that another delayed exchange lets it pass.
+fn delay_ms(value: ValueRef<'_>) -> Option<u64> {
+    let ms =
+        value.as_integer().or_else(|| value.as_float().and_then(whole)).or_else(|| value.as_str()?.parse().ok())?;
+    u64::try_from(ms).ok().filter(|ms| (1..=DELAY_MS_MAX).contains(ms))
+}
+
+/// The whole part of a float; `None` for one that is no number.
+fn whole(value: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and what is too large is no delay either")]
+    value.is_finite().then_some(value as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Exchange, NOWHERE};
+    use super::*;
+    use crate::properties::{Properties, PropertiesEditor};
+    use crate::table::Value;
+
+    fn declare(arguments: &[(&str, Value)]) -> Result<Exchange, String> {
+        let arguments = arguments.iter().map(|(name, value)| (*name, value.clone())).collect();
+        Exchange::declare("x-delayed-message", &arguments).map_err(|error| error.reply_text())
+    }
+
+    #[test]
+    fn it_routes_as_the_type_that_it_wraps() {
+        let mut exchange = declare(&[("x-delayed-type", "topic".into())]).unwrap();
+        exchange.bind(1, "a.*");
+        assert_eq!(exchange.route("a.b"), [1]);
+        assert_eq!(exchange.route("a"), NOWHERE);
+        exchange.unbind(1, "a.*");
+        assert_eq!(exchange.route("a.b"), NOWHERE);
+    }
+
+    #[test]
+    fn the_wrapped_type_refuses_bindings_and_arguments() {
+        let mut exchange = declare(&[("x-delayed-type", "topic".into())]).unwrap();
+        assert!(exchange.bind_with(1, "#.#.#", Table::new()).is_err());
+        let both = [("x-delayed-type", "x-consistent-hash".into()), ("hash-property", "app_id".into())];
+        assert_eq!(declare(&both).unwrap_err(), "PRECONDITION_FAILED - Unsupported property: app_id");
+    }
+
+    #[test]
+    fn a_type_that_is_missing_unknown_or_delayed_itself_is_refused() {
+        let text = "PRECONDITION_FAILED - Invalid argument, 'x-delayed-type' must be an existing exchange type";
+        assert_eq!(declare(&[]).unwrap_err(), text);
+        assert_eq!(declare(&[("x-delayed-type", 5.into())]).unwrap_err(), text);
+        assert_eq!(declare(&[("x-delayed-type", "x-delayed-message".into())]).unwrap_err(), text);
+        assert_eq!(
+            declare(&[("x-delayed-type", "bogus".into())]).unwrap_err(),
+            "PRECONDITION_FAILED - unknown exchange type 'bogus'"
+        );
+    }
+
+    #[test]
+    fn the_header_x_delay_is_the_delay() {
+        let exchange = declare(&[("x-delayed-type", "direct".into())]).unwrap();
+        let rows = [
+            (Value::I32(5_000), Some(5_000)),
+            (Value::U8(200), Some(200)),
+            (Value::I64(5_000_000_000), Some(5_000_000_000)),
+            (Value::I64(i64::MAX), None),
+            (Value::I32(0), None),
+            (Value::I32(-5_000), None),
+            (Value::F64(1_500.9), Some(1_500)),
+            (Value::F64(f64::NAN), None),
+            ("300".into(), Some(300)),
+            ("5s".into(), None),
+            (Value::Bool(true), None),
+            (Value::Timestamp(5), None),
+        ];
+        for (value, delay) in rows {
+            let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
+            let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };
+            assert_eq!(exchange.routing.delay_ms(&publish), delay, "{value:?}");
+        }
+        let publish = Publish { routing_key: b"", properties: Properties::NONE, random: 0 };
+        assert_eq!(exchange.routing.delay_ms(&publish), None);
+    }
+}

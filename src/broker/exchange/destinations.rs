@@ -1,0 +1,122 @@
+//! The destinations of one binding key, counted: two bindings that differ in their arguments alone lead to the same place.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::Destination;
+
+/// Up to this many destinations a scan beats a hash map.
+const SCANNED_MAX: usize = 16;
+
+/// A set of destinations in which each remembers how many bindings lead to it.
+///
+/// Hashed with `FxHash`, unlike what is keyed by a client's bytes: the broker chooses the ids.
+#[derive(Debug, Default)]
+pub(super) struct Destinations {
+    counted: SmallVec<[(Destination, u32); 1]>,
+    /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`]. Boxed, because a topic
+    /// exchange has a set per binding key and nearly all are small.
+    places: Option<Box<FxHashMap<Destination, usize>>>,
+}
+
+impl Destinations {
+    /// Adds one binding.
+    pub(super) fn add(&mut self, destination: Destination) {
+        if let Some((_, count)) = self.place(destination).and_then(|at| self.counted.get_mut(at)) {
+            *count += 1;
+            return;
+        }
+        let at = self.counted.len();
+        self.counted.push((destination, 1));
+        if let Some(places) = &mut self.places {
+            places.insert(destination, at);
+        } else if self.counted.len() > SCANNED_MAX {
+            let places = self.counted.iter().enumerate().map(|(at, (destination, _))| (*destination, at));
+            self.places = Some(Box::new(places.collect()));
+        }
+    }
+
+    /// Removes one binding; the destination goes with the last of its bindings.
+    pub(super) fn remove(&mut self, destination: Destination) {
+        let Some(at) = self.place(destination) else { return };
+        let Some((_, count)) = self.counted.get_mut(at) else { return };
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        self.counted.swap_remove(at);
+        if let Some(places) = &mut self.places {
+            places.remove(&destination);
+            if let Some((moved, _)) = self.counted.get(at) {
+                places.insert(*moved, at);
+            }
+        }
+    }
+
+    /// Whether no binding is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counted.is_empty()
+    }
+
+    /// How many destinations there are.
+    pub(super) fn len(&self) -> usize {
+        self.counted.len()
+    }
+
+    /// One of the destinations, by its place; the places change with every removal.
+    pub(super) fn nth(&self, at: usize) -> Option<Destination> {
+        self.counted.get(at).map(|(destination, _)| *destination)
+    }
+
+    /// Appends all destinations, each once.
+    pub(super) fn append_to(&self, destinations: &mut Vec<Destination>) {
+        destinations.extend(self.counted.iter().map(|(destination, _)| *destination));
+    }
+
+    fn place(&self, destination: Destination) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&destination).copied(),
+            None => self.counted.iter().position(|(present, _)| *present == destination),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::QueueId;
+    use super::*;
+
+    fn queue(id: u64) -> Destination {
+        Destination::Queue(QueueId(id))
+    }
+
+    #[test]
+    fn a_destination_stays_until_its_last_binding_goes() {
+        let mut set = Destinations::default();
+        set.add(queue(1));
+        set.add(queue(1));
+        set.remove(queue(1));
+        assert_eq!(set.len(), 1);
+        set.remove(queue(1));
+        assert!(set.is_empty());
+    }
+
+    #[test]
+    fn many_destinations_can_be_removed_in_any_order() {
+        let mut set = Destinations::default();
+        for id in 0..1_000 {
+            set.add(queue(id));
+        }
+        for id in (0..1_000).step_by(2) {
+            set.remove(queue(id));
+        }
+        let mut left = Vec::new();
+        set.append_to(&mut left);
+        left.sort();
+        assert_eq!(left, (0..1_000).filter(|id| id % 2 == 1).map(queue).collect::<Vec<_>>());
+        for id in 0..1_000 {
+            set.remove(queue(id));
+        }
+        assert!(set.is_empty());
+    }
+}

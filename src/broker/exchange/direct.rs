@@ -1,0 +1,82 @@
+//! `direct`: the routing key equals the binding key.
+
+use std::collections::HashMap;
+
+use super::destinations::Destinations;
+use super::{Binding, Destination, ExchangeType, Publish, Routing};
+
+pub(super) const TYPE: ExchangeType = ExchangeType {
+    name: "direct",
+    description: "routes by an equal binding key",
+    create: |_| Ok(Box::new(Direct::default())),
+};
+
+/// Binding keys and where they lead.
+///
+/// The keys are a client's bytes, so the map keeps std's keyed hash: a client must not be able to choose keys that collide.
+#[derive(Debug, Default)]
+struct Direct {
+    keys: HashMap<Box<[u8]>, Destinations>,
+}
+
+impl Routing for Direct {
+    fn bind(&mut self, binding: &Binding) {
+        self.keys.entry(binding.routing_key.clone()).or_default().add(binding.destination);
+    }
+
+    fn unbind(&mut self, binding: &Binding) {
+        if let Some(destinations) = self.keys.get_mut(&binding.routing_key) {
+            destinations.remove(binding.destination);
+            if destinations.is_empty() {
+                self.keys.remove(&binding.routing_key);
+            }
+        }
+    }
+
+    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
+        if let Some(bound) = self.keys.get(publish.routing_key) {
+            bound.append_to(destinations);
+        }
+    }
+
+    fn routes_by_key_alone(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Exchange, NOWHERE};
+    use crate::table::Table;
+
+    #[test]
+    fn routes_by_the_equal_key_only() {
+        let mut exchange = Exchange::new("direct");
+        exchange.bind(1, "a");
+        exchange.bind(2, "b");
+        exchange.bind(3, "a");
+        assert_eq!(exchange.route("a"), [1, 3]);
+        assert_eq!(exchange.route("A"), NOWHERE);
+        assert_eq!(exchange.route("#"), NOWHERE);
+    }
+
+    #[test]
+    fn the_empty_key_is_a_key() {
+        let mut exchange = Exchange::new("direct");
+        exchange.bind(1, "");
+        assert_eq!(exchange.route(""), [1]);
+        assert_eq!(exchange.route("a"), NOWHERE);
+    }
+
+    #[test]
+    fn bindings_that_differ_in_arguments_are_unbound_one_by_one() {
+        let mut exchange = Exchange::new("direct");
+        let arguments: Table = [("x", 1)].into_iter().collect();
+        exchange.bind(1, "a");
+        exchange.bind_with(1, "a", arguments.clone()).unwrap();
+        exchange.unbind(1, "a");
+        assert_eq!(exchange.route("a"), [1]);
+        exchange.unbind_with(1, "a", arguments);
+        assert_eq!(exchange.route("a"), NOWHERE);
+    }
+}

@@ -1,0 +1,194 @@
+use proptest::prelude::*;
+
+use super::super::testing::Exchange;
+use super::*;
+
+/// Whether a topic exchange with the one binding key `pattern` routes a message with `key`.
+fn matches(pattern: &str, key: &str) -> bool {
+    let mut exchange = Exchange::new("topic");
+    exchange.bind(1, pattern);
+    exchange.route(key) == [1]
+}
+
+fn check(pattern: &str, matching: &[&str], others: &[&str]) {
+    for key in matching {
+        assert!(matches(pattern, key), "'{pattern}' should match '{key}'");
+    }
+    for key in others {
+        assert!(!matches(pattern, key), "'{pattern}' should not match '{key}'");
+    }
+}
+
+#[test]
+fn a_key_without_wildcards_matches_itself() {
+    check("a.b", &["a.b"], &["a", "a.b.c", "A.b", "", "a.b."]);
+    check("", &[""], &["a", "."]);
+}
+
+#[test]
+fn a_hash_matches_any_number_of_words() {
+    check("#", &["", "a", "a.b.c", "."], &[]);
+    check("a.#", &["a", "a.b", "a.b.c"], &["", "b", "b.a"]);
+    check("a.#.b", &["a.b", "a..b", "a.x.y.b"], &["a", "b", "a.b.c"]);
+}
+
+#[test]
+fn a_star_matches_one_word_which_may_be_empty() {
+    check("*", &["a"], &["", "a.b"]);
+    check("*.*", &["a.b", "a.", "."], &["a", "a.b.c"]);
+    check("a.*.b", &["a..b", "a.x.b"], &["a.b", "a.x.y.b"]);
+}
+
+#[test]
+fn a_hash_beside_a_star_wants_at_least_one_word() {
+    check("#.*", &["a", "a.b.c"], &[""]);
+    check("*.#", &["a", "a.b.c"], &[""]);
+}
+
+#[test]
+fn two_hashes_may_both_match_nothing() {
+    check("#.#", &["", "a", "a.b"], &[]);
+    check("a.#.#", &["a", "a.b.c"], &["b"]);
+    check("#.b.#", &["b", "a.b", "b.c", "a.b.c"], &["", "a"]);
+    check("#.a.#.a", &["a.a", "a.b.a", "b.a.a"], &["a"]);
+}
+
+#[test]
+fn dots_make_empty_words() {
+    check(".", &["."], &["", ".."]);
+    check("..", &[".."], &["."]);
+    check("a.", &["a."], &["a"]);
+    check("a..b", &["a..b"], &["a.b"]);
+}
+
+#[test]
+fn wildcards_stand_for_whole_words_only() {
+    check("a*", &["a*"], &["ab", "a"]);
+    check("#b", &["#b"], &["ab", "b"]);
+}
+
+#[test]
+fn wildcards_in_a_routing_key_are_ordinary_words() {
+    check("a.*", &["a.#", "a.*"], &["#"]);
+    check("a.b", &[], &["a.*", "#"]);
+}
+
+#[test]
+fn three_hashes_are_refused() {
+    let refused =
+        |key| Exchange::new("topic").bind_with(1, key, Default::default()).map_err(|error| error.reply_text());
+    assert_eq!(
+        refused("#.#.#").unwrap_err(),
+        "PRECONDITION_FAILED - Topic binding key '#.#.#' uses 3 '#' wildcards, at most 2 are allowed"
+    );
+    assert_eq!(refused("#.a.#.##"), Ok(()));
+}
+
+#[test]
+fn the_longest_keys_match() {
+    let words = vec!["a"; 128].join(".");
+    assert_eq!(words.len(), 255);
+    check(&words, &[&words], &["a.a"]);
+    check("#.a.#.a", &[&words], &[]);
+    let dots = ".".repeat(255);
+    check(&dots, &[&dots], &["."]);
+    check(&vec!["*"; 128].join("."), &[&words], &["a.a"]);
+}
+
+#[test]
+fn a_queue_bound_by_several_matching_keys_is_found() {
+    let mut exchange = Exchange::new("topic");
+    for pattern in ["a.b", "a.*", "#", "#.b"] {
+        exchange.bind(1, pattern);
+    }
+    assert_eq!(exchange.route("a.b"), [1]);
+    for pattern in ["#", "a.b", "#.b"] {
+        exchange.unbind(1, pattern);
+    }
+    assert_eq!((exchange.route("a.b"), exchange.route("b")), (vec![1], vec![]));
+}
+
+#[test]
+fn unbinding_leaves_nothing_behind() {
+    let mut topic = Topic::default();
+    let bindings: Vec<Binding> = (0..10_000)
+        .map(|n| super::super::testing::binding(n, &format!("a.{}.*.{n}.#", n % 100), Default::default()))
+        .collect();
+    for binding in &bindings {
+        topic.bind(binding);
+    }
+    for binding in &bindings {
+        topic.unbind(binding);
+    }
+    assert!(topic.nodes[0].is_empty());
+    assert_eq!(topic.free.len(), topic.nodes.len() - 1);
+    let nodes = topic.nodes.len();
+    for binding in &bindings {
+        topic.bind(binding);
+    }
+    assert_eq!(topic.nodes.len(), nodes, "freed nodes are used again");
+}
+
+#[test]
+fn unbinding_what_is_not_bound_changes_nothing() {
+    let mut exchange = Exchange::new("topic");
+    exchange.bind(1, "a.b");
+    exchange.unbind(1, "a.b.c");
+    exchange.unbind(1, "a");
+    exchange.unbind(2, "a.b");
+    assert_eq!(exchange.route("a.b"), [1]);
+}
+
+/// The matcher that this one is compared with: the definition, by recursion on the words.
+fn slow_matches(pattern: &[&[u8]], key: &[&[u8]]) -> bool {
+    match (pattern, key) {
+        ([], []) => true,
+        ([b"#", rest @ ..], _) => slow_matches(rest, key) || (!key.is_empty() && slow_matches(pattern, &key[1..])),
+        ([b"*", rest @ ..], [_, key @ ..]) => slow_matches(rest, key),
+        ([word, rest @ ..], [first, key @ ..]) => word == first && slow_matches(rest, key),
+        _ => false,
+    }
+}
+
+fn any_key(word: &'static str, words_max: usize) -> impl Strategy<Value = String> {
+    proptest::collection::vec(word, 0..words_max).prop_map(|words| words.join("."))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_trie_agrees_with_the_definition(
+        changes in proptest::collection::vec((any::<bool>(), 0..4_u64, any_key("[ab]|\\*|#|", 6)), 1..30),
+        keys in proptest::collection::vec(any_key("[abc]?", 7), 1..6),
+    ) {
+        let mut exchange = Exchange::new("topic");
+        let mut bound: Vec<(u64, String)> = Vec::new();
+        for (bind, queue, pattern) in changes {
+            let present = bound.iter().position(|present| *present == (queue, pattern.clone()));
+            match (bind, present) {
+                (true, None) if exchange.bind_with(queue, &pattern, Default::default()).is_ok() => {
+                    bound.push((queue, pattern));
+                }
+                (false, Some(at)) => {
+                    exchange.unbind(queue, &pattern);
+                    bound.swap_remove(at);
+                }
+                _ => {}
+            }
+        }
+        for key in keys {
+            let key_words: Vec<&[u8]> = words(key.as_bytes()).collect();
+            let mut expected: Vec<u64> = bound
+                .iter()
+                .filter(|(_, pattern)| {
+                    slow_matches(&words(pattern.as_bytes()).collect::<Vec<_>>(), &key_words)
+                })
+                .map(|(queue, _)| *queue)
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(exchange.route(&key), expected, "key '{}' bindings {:?}", key, bound);
+        }
+    }
+}
