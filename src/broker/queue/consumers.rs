@@ -1,0 +1,337 @@
+//! Whose turn it is: round robin among consumers of the highest priority that have credit and room; exclusive and single
+//! active consumers.
+//!
+//! ```text
+//!            credit and room
+//!   Waiting <----------------- Full      prefetch_count reached: until an acknowledgement
+//!  (in a ring) --------------> Stalled   its connection does not take more: until it is drained
+//! ```
+//!
+//! Only waiting consumers are in a ring, so that the next turn costs the same however many others are full.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::sink::{Delivery, Sink};
+
+/// The prefetch that all consumers of a channel share (`basic.qos` with `global`), owned by the channel and read by the queues
+/// that it consumes from.
+#[derive(Debug, Default)]
+pub struct ChannelCredit {
+    /// 0 for no limit.
+    limit: AtomicU32,
+    used: AtomicU32,
+}
+
+impl ChannelCredit {
+    /// Sets the limit, 0 for none, while `used` messages are unacknowledged.
+    pub fn set(&self, limit: u32, used: u32) {
+        self.used.store(used, Ordering::Relaxed);
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Whether there is a limit.
+    pub fn is_limited(&self) -> bool {
+        self.limit.load(Ordering::Relaxed) > 0
+    }
+
+    /// Gives back the credit of `count` settled messages.
+    pub fn release(&self, count: u32) {
+        if self.is_limited() {
+            let subtracted = |used: u32| Some(used.saturating_sub(count));
+            // The closure never declines, so this cannot fail.
+            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtracted).ok();
+        }
+    }
+
+    /// Takes credit for one message, if there is any.
+    fn take(&self) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit == 0 {
+            return true;
+        }
+        let added = |used: u32| (used < limit).then_some(used + 1);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added).is_ok()
+    }
+}
+
+/// What a client asked for with `basic.consume`.
+#[derive(Clone, Debug)]
+pub struct ConsumerSpec {
+    /// Its identity.
+    pub id: ConsumerId,
+    /// The channel that it was started on.
+    pub channel: ChannelId,
+    /// Its name on that channel.
+    pub consumer_tag: Arc<str>,
+    /// Where its deliveries go.
+    pub sink: Arc<dyn Sink>,
+    /// Deliveries need no acknowledgement.
+    pub no_ack: bool,
+    /// No other consumer is to be allowed.
+    pub exclusive: bool,
+    /// `x-priority`; higher ones are served first.
+    pub priority: i64,
+    /// How many unacknowledged messages it may have; 0 for no limit.
+    pub prefetch_count: u16,
+    /// The prefetch that its channel's consumers share.
+    pub channel_credit: Arc<ChannelCredit>,
+    /// `x-consumer-timeout`, of quorum queues.
+    pub timeout_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Waiting,
+    Full,
+    Stalled,
+}
+
+/// A consumer as its queue sees it.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) spec: ConsumerSpec,
+    pub(super) unacked: u32,
+    turn: Turn,
+    /// Bytes that its connection still takes in this pump.
+    room_bytes: usize,
+    /// Deliveries of this pump, handed over together.
+    outgoing: Vec<Delivery>,
+}
+
+impl Consumer {
+    /// Takes credit and room for a message of this size, or says what is missing.
+    fn admit(&mut self, body_bytes: usize) -> Turn {
+        if !self.spec.no_ack {
+            let limit = u32::from(self.spec.prefetch_count);
+            if limit > 0 && self.unacked >= limit {
+                return Turn::Full;
+            }
+        }
+        if self.room_bytes == 0 {
+            self.room_bytes = self.spec.sink.room_bytes();
+            if self.room_bytes == 0 {
+                // Asked again after the request, so that a drain in between is not missed.
+                self.spec.sink.starve();
+                self.room_bytes = self.spec.sink.room_bytes();
+            }
+            if self.room_bytes == 0 {
+                return Turn::Stalled;
+            }
+        }
+        if !self.spec.no_ack && !self.spec.channel_credit.take() {
+            return Turn::Full;
+        }
+        self.room_bytes = self.room_bytes.saturating_sub(body_bytes + DELIVERY_OVERHEAD_BYTES);
+        Turn::Waiting
+    }
+
+    pub(super) fn hand(&mut self, delivery: Delivery) {
+        if delivery.token.is_some() {
+            self.unacked += 1;
+        }
+        self.outgoing.push(delivery);
+    }
+}
+
+/// What a delivery costs beside its body, as the outbox counts it.
+pub const DELIVERY_OVERHEAD_BYTES: usize = 96;
+
+#[derive(Debug)]
+struct Ring {
+    priority: i64,
+    waiting: VecDeque<ConsumerId>,
+}
+
+/// The consumers of a queue.
+#[derive(Debug, Default)]
+pub(super) struct Consumers {
+    by_id: FxHashMap<ConsumerId, Consumer>,
+    /// In the order of registration.
+    registered: Vec<ConsumerId>,
+    /// Highest priority first.
+    rings: SmallVec<[Ring; 1]>,
+    /// Consumers with outgoing deliveries.
+    touched: Vec<ConsumerId>,
+    single_active: bool,
+    active: Option<ConsumerId>,
+}
+
+impl Consumers {
+    pub(super) fn new(single_active: bool) -> Self {
+        Self { single_active, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    pub(super) fn has_exclusive(&self) -> bool {
+        self.by_id.values().any(|consumer| consumer.spec.exclusive)
+    }
+
+    pub(super) fn get(&self, id: ConsumerId) -> Option<&Consumer> {
+        self.by_id.get(&id)
+    }
+
+    /// In the order of registration.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+        self.registered.iter().filter_map(|id| self.by_id.get(id))
+    }
+
+    pub(super) fn add(&mut self, spec: ConsumerSpec) {
+        let id = spec.id;
+        let consumer = Consumer { spec, unacked: 0, turn: Turn::Full, room_bytes: 0, outgoing: Vec::new() };
+        self.by_id.insert(id, consumer);
+        self.registered.push(id);
+        if self.single_active && self.active.is_none() {
+            self.active = Some(id);
+        }
+        self.wait(id);
+    }
+
+    /// Takes a consumer off; the next one in the order of registration becomes the active one.
+    pub(super) fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
+        let consumer = self.by_id.remove(&id)?;
+        self.registered.retain(|other| *other != id);
+        if consumer.turn == Turn::Waiting {
+            for ring in &mut self.rings {
+                ring.waiting.retain(|other| *other != id);
+            }
+        }
+        self.rings.retain(|ring| !ring.waiting.is_empty());
+        if self.active == Some(id) {
+            self.active = self.heir();
+        }
+        Some(consumer.spec)
+    }
+
+    /// Lets the waiting consumer of highest priority take over from an active one of lower priority that has nothing
+    /// unacknowledged: quorum queues only (behaviour reference 5.3).
+    pub(super) fn promote(&mut self) {
+        let Some(active) = self.active.and_then(|id| self.by_id.get(&id)) else { return };
+        if active.unacked > 0 {
+            return;
+        }
+        let priority = active.spec.priority;
+        let heir = self.heir();
+        if heir.and_then(|id| self.by_id.get(&id)).is_some_and(|heir| heir.spec.priority > priority) {
+            self.active = heir;
+        }
+    }
+
+    /// Who is next to be the active one: the highest priority, the earliest registration.
+    fn heir(&self) -> Option<ConsumerId> {
+        let mut best: Option<&Consumer> = None;
+        for consumer in self.iter() {
+            if best.is_none_or(|best| consumer.spec.priority > best.spec.priority) {
+                best = Some(consumer);
+            }
+        }
+        best.map(|consumer| consumer.spec.id)
+    }
+
+    /// The consumer whose turn it is to take a message of this size, with credit and room already taken.
+    pub(super) fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
+        let id = if self.single_active { self.next_active(body_bytes) } else { self.next_in_rings(body_bytes) }?;
+        let consumer = self.by_id.get_mut(&id)?;
+        if consumer.outgoing.is_empty() {
+            self.touched.push(id);
+        }
+        Some(consumer)
+    }
+
+    fn next_active(&mut self, body_bytes: usize) -> Option<ConsumerId> {
+        let id = self.active?;
+        let consumer = self.by_id.get_mut(&id)?;
+        if consumer.turn != Turn::Waiting {
+            return None;
+        }
+        match consumer.admit(body_bytes) {
+            Turn::Waiting => Some(id),
+            missing @ (Turn::Full | Turn::Stalled) => {
+                self.park(id, missing);
+                None
+            }
+        }
+    }
+
+    fn next_in_rings(&mut self, body_bytes: usize) -> Option<ConsumerId> {
+        loop {
+            let ring = self.rings.first_mut()?;
+            let Some(&id) = ring.waiting.front() else {
+                self.rings.remove(0);
+                continue;
+            };
+            let missing = match self.by_id.get_mut(&id).map(|consumer| consumer.admit(body_bytes)) {
+                Some(Turn::Waiting) => {
+                    ring.waiting.rotate_left(1);
+                    return Some(id);
+                }
+                Some(missing) => missing,
+                None => Turn::Full,
+            };
+            self.park(id, missing);
+        }
+    }
+
+    fn park(&mut self, id: ConsumerId, turn: Turn) {
+        if let Some(consumer) = self.by_id.get_mut(&id) {
+            consumer.turn = turn;
+        }
+        for ring in &mut self.rings {
+            if ring.waiting.front() == Some(&id) {
+                ring.waiting.pop_front();
+            } else {
+                ring.waiting.retain(|other| *other != id);
+            }
+        }
+        self.rings.retain(|ring| !ring.waiting.is_empty());
+    }
+
+    /// Hands over what [`Consumer::hand`] collected, one call a consumer.
+    pub(super) fn flush(&mut self) {
+        for id in self.touched.drain(..) {
+            if let Some(consumer) = self.by_id.get_mut(&id) {
+                consumer.room_bytes = 0;
+                consumer.spec.sink.deliver(&mut consumer.outgoing);
+            }
+        }
+    }
+
+    /// Counts a settled message; a consumer that was full waits for its turn again, behind the others.
+    pub(super) fn settled(&mut self, id: ConsumerId) {
+        let Some(consumer) = self.by_id.get_mut(&id) else { return };
+        consumer.unacked = consumer.unacked.saturating_sub(1);
+        if consumer.turn == Turn::Full {
+            self.wait(id);
+        }
+    }
+
+    /// Makes the consumers of this channel try again: their connection has room, or their channel has credit.
+    pub(super) fn resume(&mut self, id: ConsumerId) {
+        if self.by_id.get(&id).is_some_and(|consumer| consumer.turn != Turn::Waiting) {
+            self.wait(id);
+        }
+    }
+
+    fn wait(&mut self, id: ConsumerId) {
+        let Some(consumer) = self.by_id.get_mut(&id) else { return };
+        consumer.turn = Turn::Waiting;
+        let priority = consumer.spec.priority;
+        let at = self.rings.partition_point(|ring| ring.priority > priority);
+        match self.rings.get_mut(at) {
+            Some(ring) if ring.priority == priority => ring.waiting.push_back(id),
+            _ => self.rings.insert(at, Ring { priority, waiting: VecDeque::from([id]) }),
+        }
+    }
+}

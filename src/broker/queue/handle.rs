@@ -1,0 +1,286 @@
+//! The shell around a queue's logic: its lock, its identity, and what a transition leaves to be done outside of the lock.
+//!
+//! Everybody reaches a queue through an `Arc<QueueHandle>` and none holds the queue itself, so that a queue elsewhere can be a
+//! later variant. Lock order: one queue, then the sinks it delivers to; never two queues.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::arguments::QueueArguments;
+use super::{ConsumerSpec, DeadLetter, NewMessage, Queue, Return, Settlement};
+use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
+use crate::broker::sink::{Delivery, Sink, Token};
+use crate::broker::vhost::Vhost;
+use crate::error::AmqpError;
+use crate::table::Table;
+
+/// Whether a queue belongs to one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusivity {
+    /// Any connection may use it.
+    Shared,
+    /// Only this connection may use it, and it goes with the connection.
+    ExclusiveTo(ConnectionId),
+}
+
+/// What a queue was declared as; it never changes.
+#[derive(Clone, Debug)]
+pub struct QueueSpec {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Survives a restart. An exclusive queue never does (behaviour reference 4.1).
+    pub durable: bool,
+    /// Goes with its last consumer.
+    pub auto_delete: bool,
+    /// Whether it belongs to one connection.
+    pub exclusivity: Exclusivity,
+    /// The arguments as the client gave them.
+    pub raw_arguments: Table,
+    /// The arguments, typed.
+    pub arguments: QueueArguments,
+}
+
+/// A queue, as everybody but its own logic sees it.
+pub struct QueueHandle {
+    /// Its identity.
+    pub id: QueueId,
+    /// What it was declared as.
+    pub spec: QueueSpec,
+    vhost: Weak<Vhost>,
+    state: Mutex<Queue>,
+}
+
+impl fmt::Debug for QueueHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueHandle").field("id", &self.id).field("name", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl QueueHandle {
+    /// An empty queue.
+    pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, now_ms: u64) -> Self {
+        let state = Mutex::new(Queue::new(spec.arguments.clone(), now_ms));
+        Self { id, spec, vhost, state }
+    }
+
+    /// Reads or changes the queue without anything being left to do: no message, consumer or credit may be added.
+    pub fn peek<R>(&self, look: impl FnOnce(&mut Queue) -> R) -> R {
+        look(&mut self.state.lock())
+    }
+
+    /// Orders the timer for a queue that was just declared.
+    pub fn start(self: &Arc<Self>, now_ms: u64) {
+        self.transition(now_ms, |_| {});
+    }
+
+    /// Publishes messages in order; `refused` is told the place of each one that the queue did not take.
+    pub fn publish(
+        self: &Arc<Self>,
+        messages: impl IntoIterator<Item = NewMessage>,
+        now_ms: u64,
+        refused: impl FnMut(usize),
+    ) {
+        let mut unburied = Vec::new();
+        self.publish_deferred(messages, now_ms, refused, &mut unburied);
+        bury(unburied, now_ms);
+    }
+
+    /// As [`QueueHandle::publish`], leaving the burial of dead letters to the caller.
+    pub(in crate::broker) fn publish_deferred(
+        self: &Arc<Self>,
+        messages: impl IntoIterator<Item = NewMessage>,
+        now_ms: u64,
+        mut refused: impl FnMut(usize),
+        unburied: &mut Vec<Arc<Self>>,
+    ) {
+        self.transition_deferred(unburied, |queue| {
+            if queue.is_deleted() {
+                return;
+            }
+            for (place, message) in messages.into_iter().enumerate() {
+                if queue.publish(message, now_ms).is_err() {
+                    refused(place);
+                }
+            }
+            queue.pump(now_ms);
+        });
+    }
+
+    /// Settles messages for good.
+    pub fn settle(self: &Arc<Self>, tokens: impl IntoIterator<Item = Token>, settlement: Settlement, now_ms: u64) {
+        self.transition(now_ms, |queue| {
+            queue.settle(tokens, settlement);
+            queue.pump(now_ms);
+        });
+    }
+
+    /// Puts messages back.
+    pub fn requeue(self: &Arc<Self>, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
+        self.transition(now_ms, |queue| {
+            queue.requeue(tokens, cause, now_ms);
+            queue.pump(now_ms);
+        });
+    }
+
+    /// Takes off the consumers of a channel that is gone, and puts back what it did not settle: at once, so that nobody is handed
+    /// later messages in between.
+    pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
+        let is_over = self.transition(now_ms, |queue| {
+            let was_last = queue.cancel_all_of(channel, now_ms);
+            queue.requeue_all_of(channel, now_ms);
+            queue.pump(now_ms);
+            self.is_over(queue, was_last && self.spec.auto_delete)
+        });
+        if is_over {
+            self.delete();
+        }
+    }
+
+    /// Takes the head for `basic.get`; with the number of messages still ready.
+    pub fn get(
+        self: &Arc<Self>,
+        channel: ChannelId,
+        sink: &Arc<dyn Sink>,
+        no_ack: bool,
+        now_ms: u64,
+    ) -> Option<(Delivery, usize)> {
+        self.transition(now_ms, |queue| {
+            if !no_ack {
+                queue.remember_getter(channel, sink);
+            }
+            queue.get(channel, no_ack, now_ms)
+        })
+    }
+
+    /// Adds a consumer, which gets its first messages with [`QueueHandle::resume`]; the client is told its tag before.
+    ///
+    /// # Errors
+    /// 403 when the queue is in exclusive use, 404 when it was deleted meanwhile.
+    pub fn consume(self: &Arc<Self>, spec: ConsumerSpec, now_ms: u64) -> Result<(), AmqpError> {
+        self.transition(now_ms, |queue| {
+            if queue.is_deleted() {
+                return Err(self.not_found());
+            }
+            if !queue.may_consume(spec.exclusive) {
+                return Err(AmqpError::access_refused(format!("{self} in exclusive use")));
+            }
+            queue.consume(spec);
+            Ok(())
+        })
+    }
+
+    /// Takes a consumer off. Deletes the queue if it was the last one and the queue is auto-delete.
+    pub fn cancel(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
+        let is_over = self.transition(now_ms, |queue| {
+            let was_last = queue.cancel(consumer, now_ms);
+            queue.pump(now_ms);
+            self.is_over(queue, was_last && self.spec.auto_delete)
+        });
+        if is_over {
+            self.delete();
+        }
+    }
+
+    /// Makes a consumer try again, because its connection has room or its channel has credit.
+    pub fn resume(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
+        self.transition(now_ms, |queue| {
+            queue.resume(consumer);
+            queue.pump(now_ms);
+        });
+    }
+
+    /// Does what is due.
+    pub fn on_timer(self: &Arc<Self>, now_ms: u64) {
+        let is_over = self.transition(now_ms, |queue| {
+            let is_due = !queue.is_deleted() && queue.on_timer(now_ms);
+            self.is_over(queue, is_due)
+        });
+        if is_over {
+            self.delete();
+        }
+    }
+
+    /// Deletes the queue under its lock, so that nobody can consume from it between the decision and its end.
+    fn is_over(&self, queue: &mut Queue, is_over: bool) -> bool {
+        if is_over {
+            queue.delete();
+        }
+        is_over
+    }
+
+    /// Keeps a dead letter that found no queue, if this queue promises to deliver it at least once.
+    pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, letter: DeadLetter, now_ms: u64) {
+        self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(letter, now_ms));
+    }
+
+    /// Takes the queue out of its virtual host, with its bindings.
+    fn delete(self: &Arc<Self>) {
+        if let Some(vhost) = self.vhost.upgrade() {
+            vhost.delete_queue_handle(self);
+        }
+    }
+
+    /// The 404 for this queue.
+    pub fn not_found(&self) -> AmqpError {
+        AmqpError::not_found(format!("no {self}"))
+    }
+
+    fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let mut unburied = Vec::new();
+        let result = self.transition_deferred(&mut unburied, change);
+        bury(unburied, now_ms);
+        result
+    }
+
+    fn transition_deferred<R>(
+        self: &Arc<Self>,
+        unburied: &mut Vec<Arc<Self>>,
+        change: impl FnOnce(&mut Queue) -> R,
+    ) -> R {
+        let mut queue = self.state.lock();
+        let result = change(&mut queue);
+        let aftermath = queue.aftermath();
+        drop(queue);
+        if aftermath.bury_dead_letters {
+            unburied.push(Arc::clone(self));
+        }
+        if let Some(at_ms) = aftermath.call_at_ms
+            && let Some(vhost) = self.vhost.upgrade()
+        {
+            vhost.node().deadlines.order_queue(at_ms, self);
+        }
+        result
+    }
+
+    fn next_dead_letters(&self) -> impl Iterator<Item = DeadLetter> + use<> {
+        self.state.lock().next_dead_letters().into_iter()
+    }
+}
+
+/// How error texts name the queue: `queue 'q' in vhost '/'`.
+impl fmt::Display for QueueHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let vhost = self.vhost.upgrade();
+        let vhost = vhost.as_ref().map_or("", |vhost| &vhost.name);
+        write!(f, "queue '{}' in vhost '{vhost}'", self.spec.name)
+    }
+}
+
+/// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
+/// work list, because queues can dead-letter into each other in chains of any length.
+fn bury(mut unburied: Vec<Arc<QueueHandle>>, now_ms: u64) {
+    while let Some(queue) = unburied.pop() {
+        let Some(vhost) = queue.vhost.upgrade() else { continue };
+        loop {
+            let mut letters = queue.next_dead_letters().peekable();
+            if letters.peek().is_none() {
+                break;
+            }
+            for letter in letters {
+                vhost.bury(&queue, letter, now_ms, &mut unburied);
+            }
+        }
+    }
+}

@@ -1,0 +1,655 @@
+//! A queue: ready and unacknowledged messages, and the consumers that share them.
+//!
+//! Pure: every transition is one method, time comes in as milliseconds since the Unix epoch, deliveries leave through
+//! [`Sink`]s. The shell around it is `handle.rs`: the lock, and what a transition leaves to be done outside of it
+//! ([`Aftermath`]). The life of a message:
+//!
+//! ```text
+//!  publish --> ready --pump, get--> unacked --ack--> gone
+//!                ^  \                  |  \
+//!                |   \ expired,        |   \ rejected,
+//!                |    \ maxlen         |    \ delivery_limit
+//!                |     v               |     v
+//!                |   dying <-----------|--- dying --> published to the dead letter exchange, outside of the lock
+//!                +----- requeue, lost -+
+//! ```
+//!
+//! Invariants: a message is in one of these places; a message that is delivered without acknowledgement leaves at once;
+//! within a priority, messages are delivered in the order of `seq`.
+
+pub mod arguments;
+mod consumers;
+mod entry;
+mod handle;
+mod ready;
+mod unacked;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use entry::NewMessage;
+pub use handle::{Exclusivity, QueueHandle, QueueSpec};
+
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::sink::{Delivery, DeliveryCounts, Notice, Sink, Token};
+use crate::message::Message;
+use arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
+use consumers::Consumers;
+use entry::Entry;
+use ready::Ready;
+use unacked::{Unacked, UnackedTable};
+
+/// Why a message is dead-lettered (behaviour reference 6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeathReason {
+    /// `basic.reject` or `basic.nack` without requeue.
+    Rejected,
+    /// Its time to live ran out.
+    Expired,
+    /// The queue is too long.
+    MaxLength,
+    /// A quorum queue delivered it too often.
+    DeliveryLimit,
+}
+
+impl DeathReason {
+    /// The value of `reason` in `x-death`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// A message that left its queue by dying.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The message as it was in the queue.
+    pub message: Message,
+    /// Why it died.
+    pub reason: DeathReason,
+    /// How it is delivered by the next queue.
+    pub redelivered: bool,
+    /// What a quorum queue counted.
+    pub counts: DeliveryCounts,
+}
+
+/// How a message came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// `basic.reject` with requeue: the consumer failed on it.
+    Rejected,
+    /// `basic.nack` with requeue, or `basic.recover`: returned, not failed.
+    Nacked,
+    /// Its channel or connection went away.
+    Lost,
+    /// It was not acknowledged in time.
+    TimedOut,
+}
+
+impl Return {
+    /// Whether it counts against the delivery limit (behaviour reference 5.6).
+    const fn is_failure(self) -> bool {
+        matches!(self, Self::Rejected | Self::Lost)
+    }
+}
+
+/// How a delivered message is settled for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Acknowledged.
+    Acked,
+    /// Refused by `basic.reject`.
+    Rejected,
+    /// Refused by `basic.nack`.
+    Nacked,
+}
+
+/// What a transition leaves to be done once the queue is unlocked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aftermath {
+    /// There are dead letters, and nobody publishes them yet: whoever gets this does.
+    pub bury_dead_letters: bool,
+    /// [`Queue::on_timer`] wants to be called at this time.
+    pub call_at_ms: Option<u64>,
+}
+
+/// Counts since the queue was declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of RabbitMQ's message_stats")]
+pub struct QueueStats {
+    pub publish: u64,
+    pub deliver: u64,
+    pub deliver_no_ack: u64,
+    pub get: u64,
+    pub get_no_ack: u64,
+    pub get_empty: u64,
+    pub ack: u64,
+    pub redeliver: u64,
+}
+
+/// A queue's state.
+#[derive(Debug)]
+pub struct Queue {
+    arguments: QueueArguments,
+    ready: Ready,
+    unacked: UnackedTable,
+    consumers: Consumers,
+    next_seq: u64,
+    /// How many deliveries there were that must be settled.
+    deliveries: u64,
+    /// Dead letters in the order of death, until they are buried outside of the lock.
+    dying: VecDeque<DeadLetter>,
+    /// Somebody buries them now; a second one would break the order of deaths.
+    burying: bool,
+    /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
+    unburied: VecDeque<DeadLetter>,
+    unburied_retry_ms: Option<u64>,
+    /// Returned messages that are held back: (due, seq).
+    held_back: BTreeMap<(u64, u64), Entry>,
+    /// For `x-expires`: the last declare, get, or moment with a consumer.
+    used_at_ms: u64,
+    had_consumer: bool,
+    deleted: bool,
+    /// When to look for deliveries that were not acknowledged in time; none is late before.
+    timeout_check_ms: Option<u64>,
+    /// Who to tell when a message taken with `basic.get` is late; quorum queues only.
+    getters: FxHashMap<ChannelId, Arc<dyn Sink>>,
+    /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
+    called_at_ms: Option<u64>,
+    stats: QueueStats,
+}
+
+/// The level of a message without priority in a quorum queue, and the highest one (behaviour reference 7.1).
+const QUORUM_PRIORITY_DEFAULT: u8 = 4;
+const QUORUM_PRIORITY_MAX: u8 = 31;
+/// How often dead letters without a queue are tried again.
+const UNBURIED_RETRY_MS: u64 = 1_000;
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(arguments: QueueArguments, now_ms: u64) -> Self {
+        Self {
+            consumers: Consumers::new(arguments.single_active_consumer),
+            arguments,
+            ready: Ready::default(),
+            unacked: UnackedTable::default(),
+            next_seq: 0,
+            deliveries: 0,
+            dying: VecDeque::new(),
+            burying: false,
+            unburied: VecDeque::new(),
+            unburied_retry_ms: None,
+            held_back: BTreeMap::new(),
+            used_at_ms: now_ms,
+            had_consumer: false,
+            deleted: false,
+            timeout_check_ms: None,
+            getters: FxHashMap::default(),
+            called_at_ms: None,
+            stats: QueueStats::default(),
+        }
+    }
+
+    /// Messages that can be delivered.
+    pub fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Messages that were delivered and not settled.
+    pub fn unacked_count(&self) -> usize {
+        self.unacked.len()
+    }
+
+    /// Consumers.
+    pub fn consumer_count(&self) -> usize {
+        self.consumers.len()
+    }
+
+    /// Whether the queue was deleted; whoever still holds it must treat it as absent.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    /// Counts since the queue was declared.
+    pub fn stats(&self) -> QueueStats {
+        self.stats
+    }
+
+    /// Takes a message, or refuses it because the queue is full. Deliveries happen in [`Queue::pump`], which must follow.
+    pub fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
+        self.stats.publish += 1;
+        if self.refuses(new.message.body_bytes() as u64) {
+            if self.arguments.overflow == Overflow::RejectPublishDlx {
+                self.die(DeadLetter {
+                    message: new.message,
+                    reason: DeathReason::MaxLength,
+                    redelivered: false,
+                    counts: DeliveryCounts::default(),
+                });
+            }
+            return Err(Full);
+        }
+        let entry = self.entry(new, now_ms);
+        self.ready.push(entry);
+        Ok(())
+    }
+
+    fn entry(&mut self, new: NewMessage, now_ms: u64) -> Entry {
+        let ttl_ms = match (new.expiration_ms, self.arguments.message_ttl_ms) {
+            (Some(own), Some(of_queue)) => Some(own.min(of_queue)),
+            (own, of_queue) => own.or(of_queue),
+        };
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Entry {
+            seq,
+            expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
+            priority: self.level_of(new.message.facts().priority),
+            redelivered: new.redelivered,
+            counts: match self.arguments.kind {
+                QueueKind::Classic => DeliveryCounts::default(),
+                QueueKind::Quorum => new.counts,
+            },
+            message: new.message,
+        }
+    }
+
+    fn level_of(&self, priority: Option<u8>) -> u8 {
+        match (self.arguments.kind, self.arguments.max_priority) {
+            (QueueKind::Quorum, _) => priority.unwrap_or(QUORUM_PRIORITY_DEFAULT).min(QUORUM_PRIORITY_MAX),
+            (QueueKind::Classic, Some(max)) => priority.unwrap_or(0).min(max),
+            (QueueKind::Classic, None) => 0,
+        }
+    }
+
+    fn refuses(&self, body_bytes: u64) -> bool {
+        if self.arguments.overflow == Overflow::DropHead {
+            return false;
+        }
+        let count = self.ready.len() as u64;
+        match self.arguments.kind {
+            QueueKind::Classic => {
+                self.arguments.max_length.is_some_and(|max| count + 1 > max)
+                    || self.arguments.max_length_bytes.is_some_and(|max| self.ready.bytes() + body_bytes > max)
+            }
+            // The limit is soft there: an empty queue always takes one (behaviour reference 5.8).
+            QueueKind::Quorum => {
+                count > 0
+                    && (self.arguments.max_length.is_some_and(|max| count >= max)
+                        || self.arguments.max_length_bytes.is_some_and(|max| self.ready.bytes() >= max))
+            }
+        }
+    }
+
+    /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
+    /// consumers or credit ends with it.
+    pub fn pump(&mut self, now_ms: u64) {
+        self.deliver_ready(now_ms);
+        self.expire(now_ms);
+        self.trim();
+    }
+
+    fn deliver_ready(&mut self, now_ms: u64) {
+        if self.consumers.is_empty() {
+            return;
+        }
+        while let Some(head) = self.ready.head() {
+            // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
+            if head.expires_at_ms < now_ms {
+                self.expire_before(now_ms);
+                continue;
+            }
+            let Some(consumer) = self.consumers.next(head.message.body_bytes()) else { break };
+            let Some(mut entry) = self.ready.pop() else { break };
+            let redelivered = std::mem::replace(&mut entry.redelivered, true);
+            let (id, counts) = (consumer.spec.id, entry.counts);
+            self.stats.redeliver += u64::from(redelivered);
+            let (message, token) = if consumer.spec.no_ack {
+                self.stats.deliver_no_ack += 1;
+                (entry.message, None)
+            } else {
+                self.stats.deliver += 1;
+                let timeout_ms = consumer.spec.timeout_ms.or(self.arguments.consumer_timeout_ms);
+                earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
+                let (message, channel) = (entry.message.clone(), consumer.spec.channel);
+                self.deliveries += 1;
+                let delivery = self.deliveries;
+                let unacked = Unacked { entry, channel, consumer: Some(id), delivered_at_ms: now_ms, delivery };
+                (message, Some(self.unacked.insert(unacked)))
+            };
+            consumer.hand(Delivery { consumer: id, message, token, redelivered, counts });
+        }
+        self.consumers.flush();
+    }
+
+    /// Drops what is due at `now_ms`, from the heads.
+    fn expire(&mut self, now_ms: u64) {
+        self.expire_before(now_ms.saturating_add(1));
+    }
+
+    fn expire_before(&mut self, limit_ms: u64) {
+        while let Some(entry) = self.ready.pop_due(|entry| entry.expires_at_ms < limit_ms) {
+            self.bury(entry, DeathReason::Expired, false);
+        }
+    }
+
+    /// Drops from the head until the queue is within its limits.
+    fn trim(&mut self) {
+        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
+        if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
+            return;
+        }
+        let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
+        while self.ready.len() as u64 > max || self.ready.bytes() > max_bytes {
+            let Some(entry) = self.ready.pop() else { break };
+            self.bury(entry, DeathReason::MaxLength, false);
+        }
+    }
+
+    /// Takes the head for `basic.get`; with the number of messages still ready.
+    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Option<(Delivery, usize)> {
+        self.used_at_ms = now_ms;
+        self.expire(now_ms);
+        let Some(mut entry) = self.ready.pop() else {
+            self.stats.get_empty += 1;
+            return None;
+        };
+        let redelivered = std::mem::replace(&mut entry.redelivered, true);
+        let (message, counts) = (entry.message.clone(), entry.counts);
+        let token = if no_ack {
+            self.stats.get_no_ack += 1;
+            None
+        } else {
+            self.stats.get += 1;
+            let timeout_ms = self.arguments.consumer_timeout_ms;
+            earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
+            self.deliveries += 1;
+            let delivery = self.deliveries;
+            Some(self.unacked.insert(Unacked { entry, channel, consumer: None, delivered_at_ms: now_ms, delivery }))
+        };
+        let delivery = Delivery { consumer: ConsumerId(0), message, token, redelivered, counts };
+        Some((delivery, self.ready.len()))
+    }
+
+    /// Remembers whom to tell when a message that this channel took with `basic.get` is not acknowledged in time.
+    pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
+        if self.arguments.kind == QueueKind::Quorum {
+            self.getters.entry(channel).or_insert_with(|| Arc::clone(sink));
+        }
+    }
+
+    /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
+    pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
+        for token in tokens {
+            let Some(unacked) = self.unacked.remove(token) else { continue };
+            if let Some(consumer) = unacked.consumer {
+                self.consumers.settled(consumer);
+            }
+            match settlement {
+                Settlement::Acked => self.stats.ack += 1,
+                Settlement::Rejected => self.bury(unacked.entry, DeathReason::Rejected, true),
+                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected, false),
+            }
+        }
+        self.promote();
+    }
+
+    /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
+    pub fn requeue(&mut self, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
+        let returned: Vec<_> = tokens.into_iter().filter_map(|token| self.unacked.remove(token)).collect();
+        self.take_back(returned, cause, now_ms);
+    }
+
+    /// Puts everything back that this channel did not settle, because it is closed. [`Queue::pump`] must follow.
+    pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
+        self.getters.remove(&channel);
+        let returned = self.unacked.remove_where(|unacked| unacked.channel == channel);
+        self.take_back(returned, Return::Lost, now_ms);
+    }
+
+    fn take_back(&mut self, returned: Vec<Unacked>, cause: Return, now_ms: u64) {
+        let mut entries = Vec::with_capacity(returned.len());
+        for Unacked { mut entry, consumer, .. } in returned {
+            if let Some(consumer) = consumer {
+                self.consumers.settled(consumer);
+            }
+            match self.arguments.kind {
+                QueueKind::Classic => entries.push(entry),
+                QueueKind::Quorum => {
+                    entry.counts.acquired += 1;
+                    entry.counts.failed += u32::from(cause.is_failure());
+                    self.take_back_quorum(entry, cause, now_ms);
+                }
+            }
+        }
+        self.ready.requeue(entries);
+        self.promote();
+    }
+
+    fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
+        if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
+            self.bury(entry, DeathReason::DeliveryLimit, true);
+            return;
+        }
+        let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };
+        match self.arguments.delayed_retry.filter(held_back) {
+            Some(retry) => {
+                let delay_ms = retry.min_ms.saturating_mul(u64::from(entry.counts.acquired)).min(retry.max_ms);
+                self.held_back.insert((now_ms.saturating_add(delay_ms), entry.seq), entry);
+            }
+            None => self.ready.push_returned(entry),
+        }
+    }
+
+    fn bury(&mut self, entry: Entry, reason: DeathReason, redelivered: bool) {
+        self.die(DeadLetter { message: entry.message, reason, redelivered, counts: entry.counts });
+    }
+
+    fn die(&mut self, dead_letter: DeadLetter) {
+        if self.arguments.dead_letter_exchange.is_some() {
+            self.dying.push_back(dead_letter);
+        }
+    }
+
+    /// The next dead letters to publish, in the order of death; an empty answer ends the burial that [`Aftermath`] asked for.
+    pub fn next_dead_letters(&mut self) -> VecDeque<DeadLetter> {
+        let next = std::mem::take(&mut self.dying);
+        self.burying = !next.is_empty();
+        next
+    }
+
+    /// Keeps a dead letter that found no queue, if this queue promises to deliver it at least once.
+    pub fn keep_unburied(&mut self, dead_letter: DeadLetter, now_ms: u64) {
+        if self.buries_at_least_once() {
+            self.unburied.push_back(dead_letter);
+            self.unburied_retry_ms.get_or_insert(now_ms + UNBURIED_RETRY_MS);
+        }
+    }
+
+    /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).
+    fn buries_at_least_once(&self) -> bool {
+        self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
+    }
+
+    /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
+    pub fn consume(&mut self, spec: ConsumerSpec) {
+        self.had_consumer = true;
+        self.consumers.add(spec);
+        self.promote();
+    }
+
+    /// Whether a new consumer may be added (behaviour reference 5.3).
+    pub fn may_consume(&self, exclusive: bool) -> bool {
+        match self.arguments.kind {
+            QueueKind::Quorum => true,
+            QueueKind::Classic if exclusive => self.consumers.is_empty() && !self.arguments.single_active_consumer,
+            QueueKind::Classic => !self.consumers.has_exclusive(),
+        }
+    }
+
+    /// Takes a consumer off; its unacknowledged messages stay with its channel. Tells whether it was the last one.
+    /// [`Queue::pump`] must follow.
+    pub fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
+        let removed = self.consumers.remove(consumer).is_some();
+        self.used_at_ms = now_ms;
+        removed && self.consumers.is_empty()
+    }
+
+    /// Takes off all consumers of a channel. Tells whether they were the last ones. [`Queue::pump`] must follow.
+    pub fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
+        let of_channel = self.consumers.iter().filter(|consumer| consumer.spec.channel == channel);
+        let ids: Vec<_> = of_channel.map(|consumer| consumer.spec.id).collect();
+        let had_any = !ids.is_empty();
+        for id in ids {
+            self.cancel(id, now_ms);
+        }
+        had_any && self.consumers.is_empty()
+    }
+
+    /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.
+    pub fn resume(&mut self, consumer: ConsumerId) {
+        self.consumers.resume(consumer);
+    }
+
+    fn promote(&mut self) {
+        if self.arguments.kind == QueueKind::Quorum && self.arguments.single_active_consumer {
+            self.consumers.promote();
+        }
+    }
+
+    /// Drops all ready messages and tells how many.
+    pub fn purge(&mut self) -> usize {
+        self.ready.clear()
+    }
+
+    /// Notes a use, for `x-expires`.
+    pub fn touch(&mut self, now_ms: u64) {
+        self.used_at_ms = now_ms;
+    }
+
+    /// Marks the queue as deleted and tells its consumers; with the number of ready messages.
+    pub fn delete(&mut self) -> usize {
+        self.deleted = true;
+        for consumer in self.consumers.iter() {
+            consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
+        }
+        self.consumers = Consumers::default();
+        self.unacked = UnackedTable::default();
+        self.dying.clear();
+        self.unburied.clear();
+        self.held_back.clear();
+        self.ready.clear()
+    }
+
+    /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
+    pub fn on_timer(&mut self, now_ms: u64) -> bool {
+        self.called_at_ms = None;
+        self.time_out_unacked(now_ms);
+        while let Some(due) = self.held_back.first_entry().filter(|due| due.key().0 <= now_ms) {
+            self.ready.push_returned(due.remove());
+        }
+        if self.unburied_retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.unburied_retry_ms = None;
+            self.dying.append(&mut self.unburied);
+        }
+        self.pump(now_ms);
+        self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    fn queue_expiry_ms(&self) -> Option<u64> {
+        let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
+        Some(self.used_at_ms.saturating_add(expires_ms))
+    }
+
+    fn timeout_ms(&self, unacked: &Unacked) -> Option<u64> {
+        let consumer = unacked.consumer.and_then(|id| self.consumers.get(id));
+        consumer.and_then(|consumer| consumer.spec.timeout_ms).or(self.arguments.consumer_timeout_ms)
+    }
+
+    fn deadline_ms(&self, unacked: &Unacked) -> Option<u64> {
+        Some(unacked.delivered_at_ms.saturating_add(self.timeout_ms(unacked)?))
+    }
+
+    /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
+    fn time_out_unacked(&mut self, now_ms: u64) {
+        if self.timeout_check_ms.is_none_or(|at_ms| at_ms > now_ms) {
+            return;
+        }
+        let is_late = |unacked: &&Unacked| self.deadline_ms(unacked).is_some_and(|at_ms| at_ms <= now_ms);
+        let late: BTreeSet<_> =
+            self.unacked.iter().filter(is_late).map(|unacked| (unacked.channel, unacked.consumer)).collect();
+        for (channel, consumer) in late {
+            let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
+            match consumer {
+                Some(id) => {
+                    if let Some(spec) = self.consumers.remove(id) {
+                        spec.sink.notify(Notice::ConsumerTimedOut(id));
+                    }
+                }
+                None => {
+                    if let Some(sink) = self.getters.remove(&channel) {
+                        sink.notify(Notice::GetTimedOut(channel));
+                    }
+                }
+            }
+            self.take_back(returned, Return::TimedOut, now_ms);
+        }
+        self.timeout_check_ms = self.unacked.iter().filter_map(|unacked| self.deadline_ms(unacked)).min();
+    }
+
+    /// Copies messages that keep large shared chunks alive, so that these can go.
+    pub fn compact(&mut self) {
+        let held_back = self.held_back.values_mut();
+        let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.entry);
+        for entry in self.ready.iter_mut().chain(unacked).chain(held_back) {
+            if entry.message.pins_memory() {
+                entry.message = entry.message.compacted();
+            }
+        }
+    }
+
+    /// What is left to be done once the queue is unlocked.
+    pub fn aftermath(&mut self) -> Aftermath {
+        let bury_dead_letters = !self.burying && !self.dying.is_empty();
+        self.burying |= bury_dead_letters;
+        Aftermath { bury_dead_letters, call_at_ms: self.order_call() }
+    }
+
+    /// The time to be called at, unless an earlier call is ordered already.
+    fn order_call(&mut self) -> Option<u64> {
+        let times = [
+            self.ready.next_expiry_ms(),
+            self.queue_expiry_ms(),
+            self.timeout_check_ms,
+            self.unburied_retry_ms,
+            self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
+        ];
+        let next = times.into_iter().flatten().min();
+        let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
+        if next.is_some() {
+            self.called_at_ms = next;
+        }
+        next
+    }
+}
+
+fn earliest(slot: &mut Option<u64>, at_ms: Option<u64>) {
+    *slot = match (*slot, at_ms) {
+        (Some(old), Some(new)) => Some(old.min(new)),
+        (old, new) => old.or(new),
+    };
+}
+
+/// The queue is full and refuses new messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
