@@ -1,0 +1,79 @@
+//! What RabbitMQ deprecates and clients still use: counted, and named once in the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! deprecated_features {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $advice:literal;)*) => {
+        /// A feature that RabbitMQ deprecates.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum DeprecatedFeature {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl DeprecatedFeature {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// RabbitMQ's name for it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What to do about it.
+            pub const fn advice(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $advice,)*
+                }
+            }
+        }
+    };
+}
+
+deprecated_features! {
+    /// `basic.qos` with `global`.
+    GlobalQos, "global_qos", "4.3 treats a channel-wide prefetch as one for each consumer; set it with global=false";
+    /// Queues that are neither durable nor exclusive.
+    TransientNonexclQueues, "transient_nonexcl_queues", "declare the queue durable, or exclusive";
+    /// `x-queue-master-locator`.
+    QueueMasterLocator, "queue_master_locator", "4.3 refuses x-queue-master-locator; leave it out or use x-queue-leader-locator";
+}
+
+/// How often each deprecated feature was used.
+#[derive(Debug, Default)]
+pub struct DeprecatedUse([AtomicU64; DeprecatedFeature::ALL.len()]);
+
+impl DeprecatedUse {
+    /// Counts a use, and names the feature in the log the first time.
+    pub fn note(&self, feature: DeprecatedFeature) {
+        let before = self.0.get(feature as usize).map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
+        if before == 0 {
+            tracing::warn!(
+                feature = feature.name(),
+                "a client uses a feature that RabbitMQ deprecates: {}",
+                feature.advice()
+            );
+        }
+    }
+
+    /// How often it was used.
+    pub fn count(&self, feature: DeprecatedFeature) -> u64 {
+        self.0.get(feature as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_is_counted_by_itself() {
+        let used = DeprecatedUse::default();
+        used.note(DeprecatedFeature::GlobalQos);
+        used.note(DeprecatedFeature::GlobalQos);
+        used.note(DeprecatedFeature::QueueMasterLocator);
+        let counts: Vec<_> = DeprecatedFeature::ALL.iter().map(|feature| used.count(*feature)).collect();
+        assert_eq!(counts, [2, 0, 1]);
+    }
+}

@@ -1,0 +1,66 @@
+//! How a queue reaches the connections that consume from it, without knowing what a connection is.
+
+use std::fmt;
+
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::error::AmqpError;
+use crate::message::Message;
+
+/// Names one delivery of one message by a queue until it is settled. A token is never given twice, so that settling a
+/// message that the queue took back meanwhile (consumer timeout) does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub u64);
+
+/// A message on its way to a consumer, or to a client that asked for it with `basic.get`.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Who receives it.
+    pub consumer: ConsumerId,
+    /// The message.
+    pub message: Message,
+    /// How to settle it; `None` when it needs no acknowledgement.
+    pub token: Option<Token>,
+    /// It was delivered before.
+    pub redelivered: bool,
+    /// Earlier deliveries that a quorum queue tells of.
+    pub counts: DeliveryCounts,
+}
+
+/// What a quorum queue tells of earlier deliveries (behaviour reference 5.6); both zero for classic queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryCounts {
+    /// Earlier deliveries: `x-acquired-count`.
+    pub acquired: u32,
+    /// Earlier failed deliveries: `x-delivery-count`.
+    pub failed: u32,
+}
+
+/// Something that the broker tells a connection unasked.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// The queue is gone, or took the consumer off: `basic.cancel` to clients that understand it.
+    ConsumerCancelled(ConsumerId),
+    /// A delivery to this consumer was not acknowledged in time (behaviour reference 7.2).
+    ConsumerTimedOut(ConsumerId),
+    /// A message that this channel took with `basic.get` was not acknowledged in time.
+    GetTimedOut(ChannelId),
+    /// The connection is to be closed.
+    Close(AmqpError),
+    /// The memory alarm was raised or cleared: look at it again.
+    AlarmChanged,
+}
+
+/// A connection's receiving side. Its methods are called under queue locks: they never block and never call back.
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// How many more bytes of messages it wishes to be handed now; 0 when its client does not read fast enough.
+    fn room_bytes(&self) -> usize;
+
+    /// Asks it to pump its queues when it has room again.
+    fn starve(&self);
+
+    /// Takes over the deliveries and leaves the vector empty.
+    fn deliver(&self, deliveries: &mut Vec<Delivery>);
+
+    /// Tells it something.
+    fn notify(&self, notice: Notice);
+}

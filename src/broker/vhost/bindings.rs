@@ -1,0 +1,149 @@
+//! Bindings of queues and exchanges to exchanges (behaviour reference 3.5 and 4.3).
+
+use super::{Vhost, refuse_default_exchange};
+use crate::broker::exchange::{Binding, Destination, DestinationKind};
+use crate::broker::ids::ConnectionId;
+use crate::broker::queue::arguments::QueueKind;
+use crate::broker::queue::{NewMessage, QueueHandle};
+use crate::broker::topology::Topology;
+use crate::error::AmqpError;
+use crate::message::Message;
+use crate::table::Table;
+
+use std::sync::Arc;
+
+impl Vhost {
+    /// Binds a queue to an exchange; a binding that exists stays.
+    ///
+    /// # Errors
+    /// 403 for the default exchange, 404 when either is missing, 405 for another connection's queue, 406 when the exchange's type
+    /// refuses the binding.
+    pub fn bind_queue(
+        &self,
+        queue: &str,
+        exchange: &str,
+        routing_key: &[u8],
+        arguments: Table,
+        connection: ConnectionId,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        refuse_default_exchange(exchange)?;
+        self.check_exchange(exchange)?;
+        let queue = self.queue(queue, connection)?;
+        let kind = match queue.spec.arguments.kind {
+            QueueKind::Classic => DestinationKind::ClassicQueue,
+            QueueKind::Quorum => DestinationKind::QuorumQueue,
+        };
+        let binding = Binding { destination: Destination::Queue(queue.id), routing_key: routing_key.into(), arguments };
+        let history = self.change(|topology| {
+            if topology.queue_by_id(queue.id).is_none() {
+                return Err(queue.not_found());
+            }
+            self.add_binding(topology, exchange, &binding, kind)
+        })?;
+        replay(&queue, history, now_ms);
+        Ok(())
+    }
+
+    /// Removes a binding of a queue; a missing binding, queue or exchange is fine.
+    ///
+    /// # Errors
+    /// 403 for the default exchange, 405 when the binding exists and the queue is another connection's.
+    pub fn unbind_queue(
+        &self,
+        queue: &str,
+        exchange: &str,
+        routing_key: &[u8],
+        arguments: Table,
+        connection: ConnectionId,
+    ) -> Result<(), AmqpError> {
+        refuse_default_exchange(exchange)?;
+        let Some(id) = self.read(|topology| topology.queue(queue).map(|queue| queue.id)) else { return Ok(()) };
+        let binding = Binding { destination: Destination::Queue(id), routing_key: routing_key.into(), arguments };
+        if self.read(|topology| topology.has_binding(exchange, &binding)) {
+            self.queue(queue, connection)?;
+        }
+        self.remove_binding(exchange, &binding);
+        Ok(())
+    }
+
+    /// Binds an exchange to an exchange.
+    ///
+    /// # Errors
+    /// 403 for the default exchange, 404 when either is missing, 406 when the source's type refuses the binding.
+    pub fn bind_exchange(
+        &self,
+        destination: &str,
+        source: &str,
+        routing_key: &[u8],
+        arguments: Table,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        refuse_default_exchange(source)?;
+        refuse_default_exchange(destination)?;
+        let (id, history) = self.change(|topology| {
+            self.exchange_id(topology, source)?;
+            let id = self.exchange_id(topology, destination)?;
+            let destination = Destination::Exchange(id);
+            let binding = Binding { destination, routing_key: routing_key.into(), arguments };
+            let history = self.add_binding(topology, source, &binding, DestinationKind::Exchange)?;
+            Ok((id, history))
+        })?;
+        for message in history {
+            self.publish_delayed(id, NewMessage::published(message, None), now_ms);
+        }
+        Ok(())
+    }
+
+    /// Removes a binding of an exchange; a missing binding or exchange is fine.
+    ///
+    /// # Errors
+    /// 403 for the default exchange.
+    pub fn unbind_exchange(
+        &self,
+        destination: &str,
+        source: &str,
+        routing_key: &[u8],
+        arguments: Table,
+    ) -> Result<(), AmqpError> {
+        refuse_default_exchange(source)?;
+        refuse_default_exchange(destination)?;
+        if let Some(id) = self.read(|topology| topology.exchange(destination).map(|exchange| exchange.id)) {
+            let destination = Destination::Exchange(id);
+            self.remove_binding(source, &Binding { destination, routing_key: routing_key.into(), arguments });
+        }
+        Ok(())
+    }
+
+    /// Adds a binding, and tells which messages its destination receives at once.
+    fn add_binding(
+        &self,
+        topology: &mut Topology,
+        source: &str,
+        binding: &Binding,
+        kind: DestinationKind,
+    ) -> Result<Vec<Message>, AmqpError> {
+        let exchange = topology.exchange(source).ok_or_else(|| self.no_exchange(source))?;
+        exchange.routing.check(binding, kind)?;
+        let id = exchange.id;
+        let history = exchange.routing.history();
+        Ok(if topology.bind(id, binding) { history } else { Vec::new() })
+    }
+
+    fn remove_binding(&self, source: &str, binding: &Binding) {
+        let cascade = self.change(|topology| {
+            let id = topology.exchange(source)?.id;
+            Some(topology.unbind(id, binding))
+        });
+        if let Some(cascade) = cascade {
+            self.forget_exchanges(&cascade);
+        }
+    }
+}
+
+fn replay(queue: &Arc<QueueHandle>, history: Vec<Message>, now_ms: u64) {
+    if !history.is_empty() {
+        let messages = history.into_iter().map(|message| NewMessage::published(message, None));
+        queue.publish(messages, now_ms, |_| {});
+    }
+}

@@ -1,0 +1,61 @@
+//! Where dead letters go (behaviour reference 6.2 and 6.4).
+
+use std::sync::Arc;
+
+use super::Vhost;
+use crate::broker::death::Deaths;
+use crate::broker::queue::{DeadLetter, NewMessage, QueueHandle};
+use crate::broker::router::{Route, RoutingKeys, Walk};
+use crate::message::{Message, address};
+
+impl Vhost {
+    /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `unburied`.
+    pub(in crate::broker) fn bury(
+        &self,
+        queue: &Arc<QueueHandle>,
+        letter: DeadLetter,
+        now_ms: u64,
+        unburied: &mut Vec<Arc<QueueHandle>>,
+    ) {
+        let Some(exchange) = queue.spec.arguments.dead_letter_exchange.as_deref() else { return };
+        let deaths = Deaths::of(&letter.message).with(&queue.spec.name, letter.reason, &letter.message, now_ms);
+        let message = self.buried_message(queue, exchange, &letter.message, &deaths);
+        let Some(route) = self.route_buried(exchange, &message) else {
+            queue.keep_unburied(letter, now_ms);
+            return;
+        };
+        let targets: Vec<_> =
+            route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
+        let new = NewMessage { message, expiration_ms: None, redelivered: letter.redelivered, counts: letter.counts };
+        self.hold(&route.holds, &new, now_ms);
+        if let Some(reply) = &route.reply {
+            reply.deliver(new.message.clone());
+        }
+        let is_taken = self.publish_deferred(&targets, &new, now_ms, unburied);
+        // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
+        if !is_taken && targets.len() == route.queues.len() && !route.taken {
+            queue.keep_unburied(letter, now_ms);
+        }
+    }
+
+    /// The message as it is published to the dead letter exchange.
+    fn buried_message(&self, queue: &QueueHandle, exchange: &str, message: &Message, deaths: &Deaths) -> Message {
+        let override_key = queue.spec.arguments.dead_letter_routing_key.as_deref();
+        let routing_key = override_key.unwrap_or_else(|| message.routing_key());
+        let mut facts = message.facts();
+        facts.dead_lettered = true;
+        facts.ignores_copies |= override_key.is_some();
+        let properties = deaths.write(message);
+        Message::standalone(&self.node.memory, facts, &address(exchange, routing_key), &properties, message.body())
+    }
+
+    /// Internal: neither permissions nor the `internal` flag of the exchange matter.
+    fn route_buried(&self, exchange: &str, message: &Message) -> Option<Route> {
+        let keys = RoutingKeys::of(message);
+        let random = self.node.random.next();
+        self.read(|topology| {
+            let exchange = topology.exchange(exchange)?;
+            Some(Walk::new(topology, &keys, message.properties(), random).from(exchange))
+        })
+    }
+}

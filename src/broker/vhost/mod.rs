@@ -1,0 +1,141 @@
+//! A virtual host: its exchanges, queues and bindings, and the way of a message through them.
+//!
+//! The topology changes in one place, under one lock, and every change moves [`Vhost::epoch`], by which connections know
+//! whether the routes that they remember still hold. The lock is never held while a queue is locked.
+
+mod bindings;
+mod dead_letters;
+mod exchanges;
+mod publish;
+mod queues;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
+
+use super::delayed::DelayedMessages;
+use super::ids::ExchangeId;
+use super::node::Node;
+use super::queue::arguments::QueueKind;
+use super::topology::{Cascade, Topology};
+use crate::error::AmqpError;
+
+pub use exchanges::ExchangeDeclare;
+pub use publish::Publisher;
+pub use queues::{QueueDeclare, QueueDeclared};
+
+/// A virtual host.
+#[derive(Debug)]
+pub struct Vhost {
+    /// Its name.
+    pub name: Arc<str>,
+    node: Arc<Node>,
+    /// The type of queues that do not name one, if they are durable, shared and not auto-delete.
+    default_queue_kind: QueueKind,
+    topology: RwLock<Topology>,
+    epoch: AtomicU64,
+    delayed: Arc<DelayedMessages>,
+    this: Weak<Self>,
+}
+
+impl Vhost {
+    /// A virtual host with the exchanges that every one has (behaviour reference 3.1).
+    pub fn new(name: &str, default_queue_kind: QueueKind, node: Arc<Node>) -> Arc<Self> {
+        Arc::new_cyclic(|this| {
+            let vhost = Self {
+                name: name.into(),
+                node,
+                default_queue_kind,
+                topology: RwLock::default(),
+                epoch: AtomicU64::new(0),
+                delayed: Arc::new(DelayedMessages::new(this.clone())),
+                this: this.clone(),
+            };
+            vhost.declare_standard_exchanges();
+            vhost
+        })
+    }
+
+    /// What all virtual hosts share.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Moves with every change of the topology: a route that was found at one epoch holds until the next.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Messages that wait in `x-delayed-message` exchanges.
+    pub fn delayed(&self) -> &DelayedMessages {
+        &self.delayed
+    }
+
+    /// Reads the topology.
+    pub fn read<R>(&self, look: impl FnOnce(&Topology) -> R) -> R {
+        look(&self.topology.read())
+    }
+
+    /// Changes the topology: the one place through which every change goes.
+    fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
+        let mut topology = self.topology.write();
+        let result = change(&mut topology);
+        self.epoch.fetch_add(1, Ordering::Release);
+        result
+    }
+
+    fn forget_exchanges(&self, cascade: &Cascade) {
+        for id in &cascade.exchanges {
+            self.delayed.forget(*id);
+        }
+    }
+
+    fn exchange_text<'a>(&'a self, name: &'a str) -> Named<'a> {
+        Named { kind: "exchange", name, vhost: &self.name }
+    }
+
+    fn queue_text<'a>(&'a self, name: &'a str) -> Named<'a> {
+        Named { kind: "queue", name, vhost: &self.name }
+    }
+
+    fn no_exchange(&self, name: &str) -> AmqpError {
+        AmqpError::not_found(format!("no {}", self.exchange_text(name)))
+    }
+
+    fn no_queue(&self, name: &str) -> AmqpError {
+        AmqpError::not_found(format!("no {}", self.queue_text(name)))
+    }
+
+    fn exchange_id(&self, topology: &Topology, name: &str) -> Result<ExchangeId, AmqpError> {
+        topology.exchange(name).map(|exchange| exchange.id).ok_or_else(|| self.no_exchange(name))
+    }
+}
+
+/// The default exchange cannot be declared, bound or deleted.
+fn refuse_default_exchange(name: &str) -> Result<(), AmqpError> {
+    if name.is_empty() {
+        return Err(AmqpError::access_refused("operation not permitted on the default exchange"));
+    }
+    Ok(())
+}
+
+/// How error texts name an exchange or a queue: `queue 'q' in vhost '/'`.
+#[derive(Clone, Copy, Debug)]
+struct Named<'a> {
+    kind: &'static str,
+    name: &'a str,
+    vhost: &'a str,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} '{}' in vhost '{}'", self.kind, self.name, self.vhost)
+    }
+}
+
+/// RabbitMQ removes line breaks from the names of exchanges and queues.
+pub fn without_line_breaks(name: &str) -> String {
+    name.replace(['\r', '\n'], "")
+}

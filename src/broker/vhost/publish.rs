@@ -1,0 +1,127 @@
+//! The way of a message through the exchanges to the queues (behaviour reference 5.1 and 7.3 to 7.5).
+
+use std::sync::Arc;
+
+use super::Vhost;
+use crate::broker::ids::ExchangeId;
+use crate::broker::queue::{NewMessage, QueueHandle};
+use crate::broker::reply_to;
+use crate::broker::router::{Hold, Route, RoutingKeys, Walk};
+use crate::error::AmqpError;
+use crate::message::Message;
+use crate::properties::Properties;
+use crate::table::Value;
+
+/// Who publishes: clients are refused by internal exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// A client.
+    Client,
+    /// The broker itself.
+    Broker,
+}
+
+impl Vhost {
+    /// Where a message that is published to this exchange goes.
+    ///
+    /// # Errors
+    /// 404 when the exchange is missing, 403 when it is internal and a client publishes.
+    pub fn route(
+        &self,
+        exchange: &str,
+        keys: &RoutingKeys<'_>,
+        properties: Properties<'_>,
+        publisher: Publisher,
+    ) -> Result<Route, AmqpError> {
+        if exchange.is_empty()
+            && let Some(route) = self.route_reply(keys)
+        {
+            return Ok(route);
+        }
+        self.read(|topology| {
+            let found = topology.exchange(exchange).ok_or_else(|| self.no_exchange(exchange))?;
+            if found.spec.internal && publisher == Publisher::Client {
+                let text = format!("cannot publish to internal {}", self.exchange_text(exchange));
+                return Err(AmqpError::access_refused(text));
+            }
+            Ok(Walk::new(topology, keys, properties, self.node.random.next()).from(found))
+        })
+    }
+
+    /// A direct reply: delivered while the requester is there, and vanishing silently when it is not (behaviour reference 5.10).
+    fn route_reply(&self, keys: &RoutingKeys<'_>) -> Option<Route> {
+        let name = std::str::from_utf8(keys.own()).ok().filter(|name| reply_to::is_generated_name(name))?;
+        Some(Route { reply: self.node.replies.get(name), taken: true, ..Route::default() })
+    }
+
+    /// Gives a message to exchanges that keep messages.
+    pub fn hold(&self, holds: &[Hold], message: &NewMessage, now_ms: u64) {
+        for hold in holds {
+            match *hold {
+                Hold::Remember(id) => self.read(|topology| {
+                    if let Some(exchange) = topology.exchange_by_id(id) {
+                        exchange.routing.published(&message.message);
+                    }
+                }),
+                Hold::Delay { exchange, delay_ms } => {
+                    let message = with_delay_served(message, delay_ms);
+                    self.delayed.hold(now_ms.saturating_add(delay_ms), exchange, message);
+                }
+            }
+        }
+    }
+
+    /// Routes a message onwards from an exchange that held it back.
+    pub(in crate::broker) fn publish_delayed(&self, exchange: ExchangeId, new: NewMessage, now_ms: u64) {
+        let message = new.message.clone();
+        let keys = RoutingKeys::of(&message);
+        let random = self.node.random.next();
+        let route = self.read(|topology| {
+            let exchange = topology.exchange_by_id(exchange)?;
+            Some(Walk::new(topology, &keys, message.properties(), random).ignoring_delays().from(exchange))
+        });
+        if let Some(route) = route {
+            self.hold(&route.holds, &new, now_ms);
+            for queue in &route.queues {
+                queue.publish([new.clone()], now_ms, |_| {});
+            }
+        }
+    }
+
+    /// Publishes to all queues of a route, leaving the burial of dead letters to the caller; whether any queue took it.
+    pub(super) fn publish_deferred(
+        &self,
+        queues: &[Arc<QueueHandle>],
+        new: &NewMessage,
+        now_ms: u64,
+        unburied: &mut Vec<Arc<QueueHandle>>,
+    ) -> bool {
+        let mut is_taken = false;
+        for queue in queues {
+            let mut refused = false;
+            queue.publish_deferred([new.clone()], now_ms, |_| refused = true, unburied);
+            is_taken |= !refused;
+        }
+        is_taken
+    }
+}
+
+impl<'a> RoutingKeys<'a> {
+    /// The routing keys of a message that is in the broker already.
+    pub(in crate::broker) fn of(message: &'a Message) -> Self {
+        if message.facts().ignores_copies {
+            Self::single(message.routing_key())
+        } else {
+            Self::with_copies(message.routing_key(), message.properties())
+        }
+    }
+}
+
+/// Turns the sign of `x-delay`, so that no other delayed exchange on the way delays the message again.
+fn with_delay_served(new: &NewMessage, delay_ms: u64) -> NewMessage {
+    let served = i64::try_from(delay_ms).unwrap_or(i64::MAX).wrapping_neg();
+    let value = i32::try_from(served).map_or(Value::I64(served), Value::I32);
+    let properties = new.message.properties().edit().set_header("x-delay", &value).build();
+    let message = new.message.with_properties(new.message.facts(), &properties);
+    NewMessage { message, ..new.clone() }
+}

@@ -1,0 +1,323 @@
+//! `queue.declare`, `queue.purge` and `queue.delete` (behaviour reference 4.1 to 4.5).
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use super::{Vhost, without_line_breaks};
+use crate::broker::ids::{ConnectionId, QueueId};
+use crate::broker::queue::arguments::{QUEUE_ARGUMENTS, QueueArguments, QueueKind};
+use crate::broker::queue::{Exclusivity, QueueHandle, QueueSpec};
+use crate::error::AmqpError;
+use crate::table::{self, Table, Value};
+
+/// What a client asks for with `queue.declare`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub struct QueueDeclare {
+    pub queue: String,
+    pub durable: bool,
+    pub exclusive: bool,
+    pub auto_delete: bool,
+    pub arguments: Table,
+}
+
+/// A queue that was declared or found.
+#[derive(Clone, Debug)]
+pub struct QueueDeclared {
+    /// The queue.
+    pub queue: Arc<QueueHandle>,
+    /// Its ready messages.
+    pub message_count: u32,
+    /// Its consumers.
+    pub consumer_count: u32,
+    /// It was not there before.
+    pub created: bool,
+}
+
+impl Vhost {
+    /// Declares a queue, or finds an equivalent one. An empty name makes one up.
+    ///
+    /// # Errors
+    /// 403 for reserved names, 405 for another connection's exclusive queue, 406 for bad arguments or an inequivalent queue.
+    pub fn declare_queue(
+        &self,
+        declare: &QueueDeclare,
+        connection: ConnectionId,
+        now_ms: u64,
+    ) -> Result<QueueDeclared, AmqpError> {
+        let mut name = without_line_breaks(&declare.queue);
+        if name.starts_with("amq.") {
+            return Err(AmqpError::access_refused(format!("queue name '{name}' contains reserved prefix 'amq.*'")));
+        }
+        let is_server_named = name.is_empty();
+        if is_server_named {
+            name = self.node.random.name("amq.gen-");
+        } else if let Some(queue) = self.find_queue(&name) {
+            return self.redeclare(&queue, declare, connection, now_ms);
+        }
+        let spec = self.queue_spec(&name, declare, connection, is_server_named)?;
+        let id = QueueId(self.node.ids.fresh());
+        let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), now_ms));
+        let existing = self.change(|topology| match topology.queue(&name) {
+            Some(existing) => Some(Arc::clone(existing)),
+            None => {
+                topology.add_queue(Arc::clone(&queue));
+                None
+            }
+        });
+        if let Some(existing) = existing {
+            return self.redeclare(&existing, declare, connection, now_ms);
+        }
+        queue.start(now_ms);
+        Ok(QueueDeclared { queue, message_count: 0, consumer_count: 0, created: true })
+    }
+
+    fn redeclare(
+        &self,
+        queue: &Arc<QueueHandle>,
+        declare: &QueueDeclare,
+        connection: ConnectionId,
+        now_ms: u64,
+    ) -> Result<QueueDeclared, AmqpError> {
+        self.check_equivalence_of(queue, declare, connection)?;
+        Ok(found(queue, now_ms))
+    }
+
+    /// Passive `queue.declare`: flags and arguments do not matter.
+    ///
+    /// # Errors
+    /// 404 when there is none, 405 when it is another connection's.
+    pub fn check_queue(&self, name: &str, connection: ConnectionId, now_ms: u64) -> Result<QueueDeclared, AmqpError> {
+        let queue = self.queue(name, connection)?;
+        Ok(found(&queue, now_ms))
+    }
+
+    /// A queue that this connection may use.
+    ///
+    /// # Errors
+    /// 404 when there is none, 405 when it is another connection's.
+    pub fn queue(&self, name: &str, connection: ConnectionId) -> Result<Arc<QueueHandle>, AmqpError> {
+        let queue = self.find_queue(name).ok_or_else(|| self.no_queue(name))?;
+        check_exclusivity(&queue, connection)?;
+        Ok(queue)
+    }
+
+    /// Drops the ready messages and tells how many.
+    ///
+    /// # Errors
+    /// As for [`Vhost::queue`].
+    pub fn purge_queue(&self, name: &str, connection: ConnectionId) -> Result<u32, AmqpError> {
+        let queue = self.queue(name, connection)?;
+        let purged = queue.peek(|queue| queue.purge());
+        self.node.check_memory();
+        Ok(count(purged))
+    }
+
+    /// Deletes a queue with its bindings and messages, and tells how many were ready; a missing one is fine.
+    ///
+    /// # Errors
+    /// 405 when it is another connection's, 406 when it is not empty or in use and the flags forbid that, 540 for these flags on
+    /// a quorum queue.
+    pub fn delete_queue(
+        &self,
+        name: &str,
+        if_unused: bool,
+        if_empty: bool,
+        connection: ConnectionId,
+    ) -> Result<u32, AmqpError> {
+        let Some(queue) = self.find_queue(name) else { return Ok(0) };
+        check_exclusivity(&queue, connection)?;
+        if queue.spec.arguments.kind == QueueKind::Quorum {
+            refuse_flags_on_quorum(&queue, if_unused, if_empty)?;
+        }
+        let ready = queue.peek(|state| {
+            if if_empty && state.ready_count() > 0 {
+                return Err(AmqpError::precondition_failed(format!("{queue} not empty")));
+            }
+            if if_unused && state.consumer_count() > 0 {
+                return Err(AmqpError::precondition_failed(format!("{queue} in use")));
+            }
+            Ok(state.delete())
+        })?;
+        self.delete_queue_handle(&queue);
+        Ok(count(ready))
+    }
+
+    /// Deletes this very queue with its bindings. Nothing is dead-lettered.
+    pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
+        // The state first: whoever finds the queue from now on sees that it is gone.
+        queue.peek(|queue| queue.delete());
+        let cascade = self.change(|topology| topology.remove_queue(queue.id));
+        self.forget_exchanges(&cascade);
+        self.node.check_memory();
+    }
+
+    /// A queue by its name. One that was deleted and is on its way out of the topology is helped out.
+    fn find_queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
+        let queue = self.read(|topology| topology.queue(name).cloned())?;
+        if queue.peek(|queue| queue.is_deleted()) {
+            self.delete_queue_handle(&queue);
+            return None;
+        }
+        Some(queue)
+    }
+
+    fn queue_spec(
+        &self,
+        name: &str,
+        declare: &QueueDeclare,
+        connection: ConnectionId,
+        is_server_named: bool,
+    ) -> Result<QueueSpec, AmqpError> {
+        let text = self.queue_text(name);
+        let default_kind = self.default_kind(declare);
+        let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text)?;
+        if arguments.kind == QueueKind::Quorum {
+            check_quorum(declare, is_server_named, &text)?;
+        }
+        let mut raw_arguments = declare.arguments.clone();
+        raw_arguments.insert("x-queue-type", Value::LongString(arguments.kind.name().into()));
+        Ok(QueueSpec {
+            name: name.into(),
+            durable: declare.durable && !declare.exclusive,
+            auto_delete: declare.auto_delete,
+            exclusivity: if declare.exclusive { Exclusivity::ExclusiveTo(connection) } else { Exclusivity::Shared },
+            raw_arguments,
+            arguments,
+        })
+    }
+
+    /// The virtual host's default applies only to queues that could be of any type (behaviour reference 4.2).
+    fn default_kind(&self, declare: &QueueDeclare) -> QueueKind {
+        if declare.durable && !declare.exclusive && !declare.auto_delete {
+            self.default_queue_kind
+        } else {
+            QueueKind::Classic
+        }
+    }
+
+    /// Exclusivity, durable, auto_delete, then the arguments; the first difference is reported.
+    fn check_equivalence_of(
+        &self,
+        queue: &QueueHandle,
+        declare: &QueueDeclare,
+        connection: ConnectionId,
+    ) -> Result<(), AmqpError> {
+        check_exclusivity(queue, connection)?;
+        let is_exclusive = queue.spec.exclusivity != Exclusivity::Shared;
+        if is_exclusive != declare.exclusive {
+            return Err(locked(queue));
+        }
+        let durable = declare.durable && !declare.exclusive;
+        equivalent(queue, "durable", durable, queue.spec.durable)?;
+        equivalent(queue, "auto_delete", declare.auto_delete, queue.spec.auto_delete)?;
+        let default_kind = Value::LongString(self.default_kind(declare).name().into());
+        for argument in QUEUE_ARGUMENTS.iter().filter(|argument| argument.compared) {
+            let mut new = declare.arguments.get(argument.name);
+            if argument.name == "x-queue-type" && new.and_then(Value::as_str).is_none_or(means_default) {
+                new = Some(&default_kind);
+            }
+            equivalent_argument(queue, argument.name, new, queue.spec.raw_arguments.get(argument.name))?;
+        }
+        Ok(())
+    }
+}
+
+fn means_default(kind: &str) -> bool {
+    matches!(kind, "" | "undefined")
+}
+
+fn found(queue: &Arc<QueueHandle>, now_ms: u64) -> QueueDeclared {
+    let (ready, consumers) = queue.peek(|queue| {
+        queue.touch(now_ms);
+        (queue.ready_count(), queue.consumer_count())
+    });
+    QueueDeclared {
+        queue: Arc::clone(queue),
+        message_count: count(ready),
+        consumer_count: count(consumers),
+        created: false,
+    }
+}
+
+fn count(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+fn check_exclusivity(queue: &QueueHandle, connection: ConnectionId) -> Result<(), AmqpError> {
+    match queue.spec.exclusivity {
+        Exclusivity::ExclusiveTo(owner) if owner != connection => Err(locked(queue)),
+        Exclusivity::ExclusiveTo(_) | Exclusivity::Shared => Ok(()),
+    }
+}
+
+fn locked(queue: &QueueHandle) -> AmqpError {
+    AmqpError::resource_locked(format!(
+        "cannot obtain exclusive access to locked {queue}. It could be originally declared on another connection or the \
+         exclusive property value does not match that of the original declaration."
+    ))
+}
+
+/// What a quorum queue cannot be (behaviour reference 4.2).
+fn check_quorum(declare: &QueueDeclare, is_server_named: bool, queue: &dyn Display) -> Result<(), AmqpError> {
+    let invalid =
+        |property: &str| Err(AmqpError::precondition_failed(format!("invalid property '{property}' for {queue}")));
+    if is_server_named {
+        let text = "Cannot declare a server-named queue for type rabbit_quorum_queue";
+        return Err(AmqpError::precondition_failed(text));
+    }
+    if declare.auto_delete {
+        return invalid("auto-delete");
+    }
+    if declare.exclusive {
+        return invalid("exclusive-owner");
+    }
+    if !declare.durable {
+        return invalid("non-durable");
+    }
+    Ok(())
+}
+
+fn refuse_flags_on_quorum(queue: &QueueHandle, if_unused: bool, if_empty: bool) -> Result<(), AmqpError> {
+    for (is_set, flag) in [(if_unused, "if-unused"), (if_empty, "if-empty")] {
+        if is_set {
+            return Err(AmqpError::not_implemented(format!(
+                "cannot delete {queue}. queue.delete operations with {flag} flag set are not supported by quorum queues"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 406 when a flag of a redeclaration differs.
+pub(super) fn equivalent<T: PartialEq + Display>(
+    subject: &dyn Display,
+    name: &str,
+    new: T,
+    old: T,
+) -> Result<(), AmqpError> {
+    if new == old {
+        return Ok(());
+    }
+    let text = format!("inequivalent arg '{name}' for {subject}: received '{new}' but current is '{old}'");
+    Err(AmqpError::precondition_failed(text))
+}
+
+/// # Errors
+/// 406 when an argument of a redeclaration differs.
+pub(super) fn equivalent_argument(
+    subject: &dyn Display,
+    name: &str,
+    new: Option<&Value>,
+    old: Option<&Value>,
+) -> Result<(), AmqpError> {
+    let difference = match (new, old) {
+        (None, None) => return Ok(()),
+        (Some(new), Some(old)) if table::equivalent(new, old) => return Ok(()),
+        (Some(new), Some(old)) => format!("received '{new}' but current is '{old}'"),
+        (Some(new), None) => format!("received the value '{new}' of type '{}' but current is none", new.type_name()),
+        (None, Some(old)) => format!("received none but current is the value '{old}' of type '{}'", old.type_name()),
+    };
+    Err(AmqpError::precondition_failed(format!("inequivalent arg '{name}' for {subject}: {difference}")))
+}
