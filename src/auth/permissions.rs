@@ -1,0 +1,142 @@
+//! Configure, write and read permissions: unanchored regular expressions on the names of exchanges and queues.
+
+use regex::Regex;
+
+use crate::error::AmqpError;
+
+/// What somebody wants to do with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Declare or delete it.
+    Configure,
+    /// Publish to it, or let messages into it.
+    Write,
+    /// Take messages from it.
+    Read,
+}
+
+impl Access {
+    /// The word in RabbitMQ's texts.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Configure => "configure",
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// What permissions are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// An exchange.
+    Exchange(&'a str),
+    /// A queue.
+    Queue(&'a str),
+}
+
+impl<'a> Resource<'a> {
+    /// The name that expressions are matched with; the default exchange has one of its own here.
+    pub fn name(&self) -> &'a str {
+        match self {
+            Self::Exchange("") => "amq.default",
+            Self::Exchange(name) | Self::Queue(name) => name,
+        }
+    }
+}
+
+/// What a user may do in a virtual host.
+#[derive(Clone, Debug)]
+pub struct Permissions {
+    configure: Pattern,
+    write: Pattern,
+    read: Pattern,
+}
+
+#[derive(Clone, Debug)]
+enum Pattern {
+    All,
+    Nothing,
+    Matching(Regex),
+}
+
+impl Pattern {
+    fn new(pattern: &str) -> Result<Self, regex::Error> {
+        Ok(match pattern {
+            ".*" => Self::All,
+            // An empty expression would match everything; in RabbitMQ it denies everything.
+            "" => Self::Nothing,
+            other => Self::Matching(Regex::new(other)?),
+        })
+    }
+
+    fn allows(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Nothing => false,
+            Self::Matching(regex) => regex.is_match(name),
+        }
+    }
+}
+
+impl Permissions {
+    /// Everything is allowed.
+    pub const fn all() -> Self {
+        Self { configure: Pattern::All, write: Pattern::All, read: Pattern::All }
+    }
+
+    /// Permissions by regular expressions.
+    ///
+    /// # Errors
+    /// When one of them is malformed.
+    pub fn new(configure: &str, write: &str, read: &str) -> Result<Self, regex::Error> {
+        Ok(Self { configure: Pattern::new(configure)?, write: Pattern::new(write)?, read: Pattern::new(read)? })
+    }
+
+    /// Whether this is allowed.
+    pub fn allow(&self, access: Access, resource: Resource<'_>) -> bool {
+        let pattern = match access {
+            Access::Configure => &self.configure,
+            Access::Write => &self.write,
+            Access::Read => &self.read,
+        };
+        pattern.allows(resource.name())
+    }
+
+    /// # Errors
+    /// 403 when this is not allowed.
+    pub fn check(&self, access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> Result<(), AmqpError> {
+        if self.allow(access, resource) {
+            return Ok(());
+        }
+        let access = access.name();
+        Err(AmqpError::access_refused(format!(
+            "{access} access to {resource} in vhost '{vhost}' refused for user '{user}'"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_match_anywhere_and_empty_ones_deny() {
+        let permissions = Permissions::new("^a", "b", "").unwrap();
+        assert!(permissions.allow(Access::Configure, Resource::Queue("abc")));
+        assert!(!permissions.allow(Access::Configure, Resource::Queue("cab")));
+        assert!(permissions.allow(Access::Write, Resource::Exchange("abc")));
+        assert!(!permissions.allow(Access::Read, Resource::Queue("abc")));
+    }
+
+    #[test]
+    fn the_default_exchange_has_a_name_here() {
+        let permissions = Permissions::new("", "^amq\\.default$", "").unwrap();
+        assert!(permissions.allow(Access::Write, Resource::Exchange("")));
+        let refused = permissions.check(Access::Read, Resource::Exchange(""), "/", "someone").unwrap_err();
+        assert_eq!(
+            refused.reply_text(),
+            "ACCESS_REFUSED - read access to exchange 'amq.default' in vhost '/' refused for user 'someone'"
+        );
+    }
+}

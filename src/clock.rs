@@ -1,0 +1,101 @@
+//! The only code that asks what time it is.
+//!
+//! One timeline for everything: milliseconds since the Unix epoch, taken from the wall clock once at the start and from the
+//! monotonic clock thereafter, so that it never goes back. Tests move it by hand.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A source of time.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System { started: Instant, started_ms: u64 },
+    Manual(Arc<Hand>),
+}
+
+/// Moves a manual clock.
+#[derive(Debug)]
+pub struct Hand {
+    now_ms: AtomicU64,
+    moved: Notify,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+impl Clock {
+    /// The real time.
+    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+    pub fn system() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(Source::System { started: Instant::now(), started_ms: millis(since_epoch) })
+    }
+
+    /// A clock that stands still until its hand is moved. It starts in September 2020, so that it looks like a time.
+    pub fn manual() -> (Self, Arc<Hand>) {
+        let hand = Arc::new(Hand { now_ms: AtomicU64::new(1_600_000_000_000), moved: Notify::new() });
+        (Self(Source::Manual(Arc::clone(&hand))), hand)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        match &self.0 {
+            Source::System { started, started_ms } => started_ms + millis(started.elapsed()),
+            Source::Manual(hand) => hand.now_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Waits until this time. Cancel safe.
+    pub fn sleep_until(&self, at_ms: u64) -> impl Future<Output = ()> + Send + use<> {
+        let clock = self.clone();
+        async move {
+            match &clock.0 {
+                Source::System { started, started_ms } => {
+                    let after_start = Duration::from_millis(at_ms.saturating_sub(*started_ms));
+                    match started.checked_add(after_start) {
+                        Some(at) => tokio::time::sleep_until(at).await,
+                        // Beyond what the machine can count.
+                        None => std::future::pending().await,
+                    }
+                }
+                Source::Manual(hand) => hand.reaches(at_ms).await,
+            }
+        }
+    }
+}
+
+impl Hand {
+    /// Moves the clock forward, and wakes whoever slept until then.
+    pub fn advance(&self, by: Duration) {
+        self.now_ms.fetch_add(millis(by), Ordering::SeqCst);
+        self.moved.notify_waiters();
+    }
+
+    async fn reaches(&self, at_ms: u64) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            // Registered before the time is read, so that no move is missed.
+            moved.as_mut().enable();
+            if self.now_ms.load(Ordering::SeqCst) >= at_ms {
+                return;
+            }
+            moved.await;
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,141 @@
+//! Every setting of the command line, once: its name, unit, default and range.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT};
+use crate::message::BODY_BYTES_CEILING;
+
+/// A message broker that every RabbitMQ client connects to unchanged.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the broker (what happens without a command, too).
+    Serve(Serve),
+}
+
+impl CommandLine {
+    /// How to run the broker.
+    pub fn into_serve(self) -> Serve {
+        match self.command {
+            Some(Command::Serve(serve)) => serve,
+            None => self.serve,
+        }
+    }
+}
+
+/// How to run the broker.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// Listen for AMQP on this address and port; port 0 takes a free one. Can be given several times
+    /// [default: port 5672 of localhost, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub amqp_listen: Vec<SocketAddr>,
+
+    /// Listen for the management HTTP API on this address and port
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http_listen: Option<SocketAddr>,
+
+    /// Keep durable queues and persistent messages in this directory
+    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Keep everything in memory: nothing survives a stop
+    #[arg(long)]
+    pub in_memory: bool,
+
+    /// Which RabbitMQ to be like: 4.2 accepts what 4.3 deprecates, and warns
+    #[arg(long, value_name = "VERSION", default_value = "4.2")]
+    pub compatibility: CompatibilityProfile,
+
+    /// Write the chosen ports to this file as JSON once the broker is ready
+    #[arg(long, value_name = "FILE")]
+    pub ports_file: Option<PathBuf>,
+
+    /// How to write the log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Block publishers when messages take more than this many bytes [default: 60 % of the memory]
+    #[arg(long, value_name = "BYTES")]
+    pub memory_high_watermark: Option<u64>,
+
+    /// Refuse message bodies larger than this many bytes
+    #[arg(long, value_name = "BYTES", default_value_t = MESSAGE_BYTES_MAX_DEFAULT,
+          value_parser = clap::value_parser!(u64).range(0..=BODY_BYTES_CEILING))]
+    pub max_message_size: u64,
+
+    /// Let clients in without credentials, as guest
+    #[arg(long)]
+    pub anonymous_login: bool,
+
+    /// Let guest log in from other machines, too
+    #[arg(long)]
+    pub guest_from_anywhere: bool,
+}
+
+/// The value of `--compatibility`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the variants are versions")]
+pub enum CompatibilityProfile {
+    #[value(name = "4.2")]
+    V4_2,
+    #[value(name = "4.3")]
+    V4_3,
+}
+
+impl From<CompatibilityProfile> for Compatibility {
+    fn from(profile: CompatibilityProfile) -> Self {
+        match profile {
+            CompatibilityProfile::V4_2 => Self::V4_2,
+            CompatibilityProfile::V4_3 => Self::V4_3,
+        }
+    }
+}
+
+/// The value of `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(arguments: &[&str]) -> Serve {
+        let arguments = std::iter::once("leveret").chain(arguments.iter().copied());
+        CommandLine::try_parse_from(arguments).unwrap().into_serve()
+    }
+
+    #[test]
+    fn serve_is_what_happens_without_a_command() {
+        assert!(serve(&["--in-memory"]).in_memory);
+        assert!(serve(&["serve", "--in-memory"]).in_memory);
+        assert!(!serve(&[]).in_memory);
+    }
+
+    #[test]
+    fn the_profile_is_4_2_unless_told_otherwise() {
+        assert_eq!(serve(&[]).compatibility, CompatibilityProfile::V4_2);
+        assert_eq!(serve(&["--compatibility", "4.3"]).compatibility, CompatibilityProfile::V4_3);
+    }
+
+    #[test]
+    fn a_data_directory_excludes_memory() {
+        assert!(CommandLine::try_parse_from(["leveret", "--in-memory", "--data-dir", "x"]).is_err());
+    }
+}
