@@ -1,0 +1,192 @@
+//! The way of a delivery from the outbox to the socket: it gets its delivery tag here.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::incoming::visible_properties;
+use super::open::Open;
+use super::outbox::{Outbox, delivery_bytes};
+use super::output::ContentPart;
+use crate::broker::ids::ConsumerId;
+use crate::broker::sink::{Delivery, DeliveryCounts, Notice};
+use crate::error::{AmqpError, MethodId};
+use crate::message::Message;
+use crate::properties::Properties;
+use crate::protocol::command::Reply;
+use crate::protocol::fast;
+use crate::table::Value;
+
+/// Above so many unwritten bytes no more deliveries are encoded: they wait where they can still be given to others.
+const OUTPUT_HIGH_WATER_BYTES: usize = 512 * 1024;
+
+/// What was taken from the outbox and is not dealt with yet.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    /// In reverse order: the next one is the last.
+    deliveries: Vec<Delivery>,
+    notices: Vec<Notice>,
+}
+
+impl Inbox {
+    /// Forgets everything; what was to be acknowledged is in its queue again.
+    pub(super) fn clear(&mut self, outbox: &Outbox) {
+        outbox.take(&mut self.deliveries, &mut self.notices);
+        *self = Self::default();
+    }
+
+    /// Whether deliveries wait for the output to be written.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.deliveries.is_empty()
+    }
+}
+
+impl Open {
+    /// Encodes what the outbox holds, as far as the output takes it.
+    ///
+    /// # Errors
+    /// What the connection is to be closed with, because somebody told it to close.
+    pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+        loop {
+            if !self.inbox.is_waiting() && self.inbox.notices.is_empty() {
+                self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);
+                self.inbox.deliveries.reverse();
+            }
+            self.encode_deliveries();
+            if !self.inbox.is_waiting() && !self.inbox.notices.is_empty() {
+                self.heed_notices(now_ms)?;
+            }
+            if self.inbox.is_waiting() || !self.outbox.relieves_starvation() {
+                break;
+            }
+            self.resume_consumers(now_ms);
+        }
+        self.node.check_memory();
+        Ok(())
+    }
+
+    fn encode_deliveries(&mut self) {
+        let mut encoded_bytes = 0;
+        while self.output.pending_bytes() < OUTPUT_HIGH_WATER_BYTES
+            && let Some(delivery) = self.inbox.deliveries.pop()
+        {
+            encoded_bytes += delivery_bytes(&delivery);
+            self.encode(&delivery);
+        }
+        if encoded_bytes > 0 {
+            self.outbox.encoded(encoded_bytes);
+        }
+        if self.inbox.deliveries.is_empty() && self.inbox.deliveries.capacity() > KEPT_DELIVERIES {
+            self.inbox.deliveries = Vec::new();
+        }
+    }
+
+    /// Encodes what was handed over until now, however much there is: at most what the outbox holds.
+    pub(super) fn encode_everything(&mut self) {
+        loop {
+            while let Some(delivery) = self.inbox.deliveries.pop() {
+                self.outbox.encoded(delivery_bytes(&delivery));
+                self.encode(&delivery);
+            }
+            let mut notices = Vec::new();
+            self.outbox.take(&mut self.inbox.deliveries, &mut notices);
+            self.inbox.notices.append(&mut notices);
+            self.inbox.deliveries.reverse();
+            if self.inbox.deliveries.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// A delivery whose consumer is gone is dropped: its channel was closed, and its queue took it back then.
+    fn encode(&mut self, delivery: &Delivery) {
+        let Some(&number) = self.consumers.get(&delivery.consumer) else { return };
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let Some(consumer) = channel.consumers.get(&delivery.consumer) else { return };
+        let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
+        let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
+        let frame_max = self.tuning.frame_max;
+        let method = fast::Deliver {
+            channel: number,
+            consumer_tag: consumer_tag.as_bytes(),
+            delivery_tag,
+            redelivered: delivery.redelivered,
+        };
+        let message = &delivery.message;
+        let properties = delivered_properties(message, delivery.counts);
+        self.output.push_message(message, &properties, number, frame_max, |out, content, part| match part {
+            ContentPart::Whole => fast::deliver(out, &method, content, frame_max),
+            ContentPart::Head => fast::deliver_head(out, &method, content),
+        });
+    }
+
+    /// Makes all consumers try again: the connection has room for more.
+    fn resume_consumers(&self, now_ms: u64) {
+        for number in self.channels.keys() {
+            self.resume_channel(*number, now_ms);
+        }
+    }
+
+    fn heed_notices(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+        for notice in std::mem::take(&mut self.inbox.notices) {
+            match notice {
+                Notice::ConsumerCancelled(consumer) => self.tell_cancelled(consumer),
+                Notice::ConsumerTimedOut(consumer) => self.time_out(consumer, now_ms),
+                Notice::GetTimedOut(id) => {
+                    let found = self.channels.iter().find(|(_, channel)| channel.id == id);
+                    if let Some(number) = found.map(|(number, _)| *number) {
+                        self.close_channel(number, &delivery_timeout(number), now_ms);
+                    }
+                }
+                Notice::Close(error) => return Err(error),
+                Notice::AlarmChanged => self.unblock(),
+            }
+        }
+        Ok(())
+    }
+
+    /// `basic.cancel`, to clients that understand it (behaviour reference 5.4).
+    fn tell_cancelled(&mut self, id: ConsumerId) {
+        let Some(number) = self.consumers.remove(&id) else { return };
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let Some(consumer) = channel.remove_consumer(id) else { return };
+        if self.client.capabilities.consumer_cancel_notify {
+            self.reply(number, &Reply::BasicCancel { consumer_tag: consumer.consumer_tag.to_string() });
+        }
+    }
+
+    /// A delivery was not acknowledged in time (behaviour reference 7.2).
+    fn time_out(&mut self, id: ConsumerId, now_ms: u64) {
+        if self.client.capabilities.consumer_cancel_notify {
+            self.tell_cancelled(id);
+        } else if let Some(&number) = self.consumers.get(&id) {
+            self.close_channel(number, &delivery_timeout(number), now_ms);
+        }
+    }
+}
+
+/// A vector that was longer gives its memory back when it is empty.
+const KEPT_DELIVERIES: usize = 256;
+
+/// RabbitMQ's text; the -1 is genuine.
+fn delivery_timeout(channel: u16) -> AmqpError {
+    AmqpError::precondition_failed(format!(
+        "delivery acknowledgement on channel {channel} timed out. Timeout value used: -1 ms. This timeout value can be \
+         configured, see consumers doc guide to learn more"
+    ))
+    .with_method(MethodId::NONE)
+}
+
+/// The properties as a consumer sees them: without BCC, and with what a quorum queue tells of earlier deliveries.
+pub(super) fn delivered_properties(message: &Message, counts: DeliveryCounts) -> Cow<'_, [u8]> {
+    let properties = visible_properties(message);
+    if counts == DeliveryCounts::default() {
+        return properties;
+    }
+    let mut editor = Properties::new(&properties).edit();
+    for (name, count) in [("x-acquired-count", counts.acquired), ("x-delivery-count", counts.failed)] {
+        if count > 0 {
+            editor.set_header(name, &Value::I64(i64::from(count)));
+        }
+    }
+    Cow::Owned(editor.build())
+}

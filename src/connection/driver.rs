@@ -1,0 +1,188 @@
+//! Gives a [`Session`] its socket: reads in batches, writes what collects, keeps its timers.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::output::Output;
+use super::session::Session;
+use crate::clock::Clock;
+
+/// Bytes read at a time. The buffer belongs to the worker thread, so that an idle connection owns none.
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Writes in a row, before the socket is read again: a fast reader with a long queue must not keep its own acknowledgements, or
+/// other connections, waiting.
+const WRITES_PER_TURN: usize = 16;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A connection with its socket.
+#[derive(Debug)]
+pub struct Driver {
+    session: Session,
+    stream: TcpStream,
+    clock: Clock,
+    /// What was read and not used up: the beginning of a frame, or everything since the connection was blocked.
+    unused: Vec<u8>,
+    /// There is more than `unused` to be looked at, without reading: the session stopped in the middle.
+    is_interrupted: bool,
+}
+
+/// Why a wait ended.
+enum Woken {
+    Ready(io::Result<tokio::io::Ready>),
+    Filled,
+    Timer,
+}
+
+impl Driver {
+    /// A connection that was just accepted.
+    pub fn new(session: Session, stream: TcpStream, clock: Clock) -> Self {
+        Self { session, stream, clock, unused: Vec::new(), is_interrupted: false }
+    }
+
+    /// Runs the connection until it is over; then nothing of it is left on the broker.
+    pub async fn run(mut self) {
+        // Whatever the socket's failure is, the connection is over, and clients need not be told.
+        if let Err(error) = self.serve().await {
+            tracing::info!(%error, "connection lost");
+        }
+        self.session.end(self.clock.now_ms());
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let now_ms = self.clock.now_ms();
+            self.session.deliver(now_ms);
+            self.resume_reading(now_ms);
+            self.write(now_ms)?;
+            if self.session.is_closed() && self.session.output().is_none_or(|output| output.is_empty()) {
+                return Ok(());
+            }
+            if self.is_interrupted && self.session.wants_read() {
+                continue;
+            }
+            match self.wait().await {
+                Woken::Ready(ready) => {
+                    if ready?.is_readable() && self.session.wants_read() && !self.read()? {
+                        return Ok(());
+                    }
+                }
+                Woken::Filled => {}
+                Woken::Timer => self.session.on_timer(self.clock.now_ms()),
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let interest = self.interest();
+        let deadline_ms = self.session.next_deadline_ms();
+        let outbox = Arc::clone(self.session.outbox());
+        let clock = &self.clock;
+        tokio::select! {
+            ready = ready(&self.stream, interest) => Woken::Ready(ready),
+            () = outbox.filled() => Woken::Filled,
+            () = until(clock, deadline_ms) => Woken::Timer,
+        }
+    }
+
+    fn interest(&mut self) -> Option<Interest> {
+        let wants_write = self.session.output().is_some_and(|output| !output.is_empty());
+        match (self.session.wants_read(), wants_write) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        }
+    }
+
+    /// Reads once and hands it on. False at the end of the stream.
+    fn read(&mut self) -> io::Result<bool> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(READ_BUFFER_BYTES.max(self.unused.len() * 2), 0);
+            let start = self.unused.len();
+            let (kept, free) = buffer.split_at_mut(start);
+            kept.copy_from_slice(&self.unused);
+            let count = match self.stream.try_read(free) {
+                Ok(0) => return Ok(false),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            let filled = buffer.get(..start + count).unwrap_or_default();
+            let used = self.session.receive(filled, self.clock.now_ms());
+            self.keep(filled.get(used..).unwrap_or_default());
+            Ok(true)
+        })
+    }
+
+    /// Goes on where the session stopped although there was more.
+    fn resume_reading(&mut self, now_ms: u64) {
+        if !self.is_interrupted || !self.session.wants_read() {
+            return;
+        }
+        let unused = std::mem::take(&mut self.unused);
+        let used = self.session.receive(&unused, now_ms);
+        self.keep(unused.get(used..).unwrap_or_default());
+    }
+
+    fn keep(&mut self, unused: &[u8]) {
+        self.unused.clear();
+        self.unused.extend_from_slice(unused);
+        if unused.is_empty() {
+            self.unused = Vec::new();
+        }
+        self.is_interrupted = !unused.is_empty() && !self.session.wants_read();
+    }
+
+    fn write(&mut self, now_ms: u64) -> io::Result<()> {
+        let mut has_sent = false;
+        for _ in 0..WRITES_PER_TURN {
+            let Some(output) = self.session.output().filter(|output| !output.is_empty()) else { break };
+            match try_write(&self.stream, output) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => output.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+            has_sent = true;
+            // There is room again: what waits for it comes along with the next write.
+            self.session.deliver(now_ms);
+        }
+        if has_sent {
+            self.session.sent(now_ms);
+        }
+        Ok(())
+    }
+}
+
+fn try_write(stream: &TcpStream, output: &Output) -> io::Result<usize> {
+    match output.single_slice() {
+        Some(slice) => stream.try_write(slice),
+        None => stream.try_write_vectored(&output.slices()),
+    }
+}
+
+async fn ready(stream: &TcpStream, interest: Option<Interest>) -> io::Result<tokio::io::Ready> {
+    match interest {
+        Some(interest) => stream.ready(interest).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn until(clock: &Clock, deadline_ms: Option<u64>) -> impl Future<Output = ()> + Send {
+    let sleep = deadline_ms.map(|deadline_ms| clock.sleep_until(deadline_ms));
+    async move {
+        match sleep {
+            Some(sleep) => sleep.await,
+            None => std::future::pending().await,
+        }
+    }
+}

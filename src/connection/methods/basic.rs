@@ -1,0 +1,127 @@
+//! Class `basic`, but for publishing, settling and consuming (behaviour reference 5.2, 5.5 and 5.7).
+
+use super::consume::Consume;
+use crate::auth::{Access, Resource};
+use crate::broker::deprecated::DeprecatedFeature;
+use crate::broker::node::Compatibility;
+use crate::broker::queue::arguments::QueueKind;
+use crate::broker::queue::{QueueHandle, Return};
+use crate::connection::deliver::delivered_properties;
+use crate::connection::open::Open;
+use crate::connection::output::ContentPart;
+use crate::connection::transaction::Fate;
+use crate::error::AmqpError;
+use crate::protocol::command::{Command, Reply};
+use crate::protocol::fast::{self, SettlementKind};
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
+pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+    let settle = |open: &mut Open, tag, kind| open.settle(channel, tag, kind, now_ms);
+    match command {
+        Command::BasicQos { prefetch_size, prefetch_count, global } => {
+            open.basic_qos(channel, prefetch_size, prefetch_count, global, now_ms)
+        }
+        Command::BasicConsume { queue, consumer_tag, no_ack, exclusive, no_wait, arguments, .. } => {
+            let consume = Consume { queue, consumer_tag, no_ack, exclusive, no_wait, arguments };
+            open.basic_consume(channel, consume, now_ms)
+        }
+        Command::BasicCancel { consumer_tag, no_wait } => open.basic_cancel(channel, &consumer_tag, no_wait, now_ms),
+        Command::BasicGet { queue, no_ack } => open.basic_get(channel, queue, no_ack, now_ms),
+        Command::BasicAck { delivery_tag, multiple } => settle(open, delivery_tag, SettlementKind::Ack { multiple }),
+        Command::BasicReject { delivery_tag, requeue } => {
+            settle(open, delivery_tag, SettlementKind::Reject { requeue })
+        }
+        Command::BasicNack { delivery_tag, multiple, requeue } => {
+            settle(open, delivery_tag, SettlementKind::Nack { multiple, requeue })
+        }
+        Command::BasicRecover { requeue } => {
+            open.basic_recover(channel, requeue, now_ms)?;
+            open.reply(channel, &Reply::BasicRecoverOk);
+            Ok(())
+        }
+        Command::BasicRecoverAsync { requeue } => open.basic_recover(channel, requeue, now_ms),
+        // An answer to a cancellation of ours means nothing; publishes come with their contents by another way.
+        _ => Ok(()),
+    }
+}
+
+impl Open {
+    fn basic_qos(
+        &mut self,
+        number: u16,
+        prefetch_size: u32,
+        prefetch_count: u16,
+        global: bool,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        if prefetch_size != 0 {
+            return Err(AmqpError::not_implemented(format!("prefetch_size!=0 ({prefetch_size})")));
+        }
+        if global {
+            self.node.deprecated.note(DeprecatedFeature::GlobalQos);
+        }
+        let is_shared = global && self.node.settings.compatibility == Compatibility::V4_2;
+        if let Some(channel) = self.channels.get_mut(&number) {
+            if is_shared {
+                let used = u32::try_from(channel.unacked.consumed_count()).unwrap_or(u32::MAX);
+                channel.credit.set(u32::from(prefetch_count), used);
+            } else {
+                channel.prefetch_count = prefetch_count;
+            }
+        }
+        self.reply(number, &Reply::BasicQosOk);
+        if is_shared {
+            self.resume_channel(number, now_ms);
+        }
+        Ok(())
+    }
+
+    fn basic_get(&mut self, number: u16, queue: String, no_ack: bool, now_ms: u64) -> Result<(), AmqpError> {
+        let queue = self.queue_name(number, queue)?;
+        self.may(Access::Read, Resource::Queue(&queue))?;
+        let queue = self.vhost.queue(&queue, self.id)?;
+        refuse_get(&queue)?;
+        let sink = self.sink();
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let Some((delivery, ready)) = queue.get(channel.id, &sink, no_ack, now_ms) else {
+            self.reply(number, &Reply::BasicGetEmpty);
+            return Ok(());
+        };
+        let method = fast::GetOk {
+            channel: number,
+            delivery_tag: channel.tag_delivery(Some(&queue), delivery.token, false),
+            redelivered: delivery.redelivered,
+            message_count: u32::try_from(ready).unwrap_or(u32::MAX),
+        };
+        let frame_max = self.tuning.frame_max;
+        let properties = delivered_properties(&delivery.message, delivery.counts);
+        self.output.push_message(&delivery.message, &properties, number, frame_max, |out, content, part| match part {
+            ContentPart::Whole => fast::get_ok(out, &method, content, frame_max),
+            ContentPart::Head => fast::get_ok_head(out, &method, content),
+        });
+        Ok(())
+    }
+
+    fn basic_recover(&mut self, number: u16, requeue: bool, now_ms: u64) -> Result<(), AmqpError> {
+        if !requeue {
+            return Err(AmqpError::not_implemented("requeue=false"));
+        }
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        for (_, outstanding) in channel.unacked.take_up_to(0).unwrap_or_default() {
+            self.settle_outstanding(number, outstanding, Fate::Returned(Return::Nacked));
+        }
+        self.flush_settled(now_ms);
+        Ok(())
+    }
+}
+
+fn refuse_get(queue: &QueueHandle) -> Result<(), AmqpError> {
+    let arguments = &queue.spec.arguments;
+    if arguments.kind == QueueKind::Quorum && arguments.single_active_consumer {
+        return Err(AmqpError::resource_locked(format!(
+            "cannot obtain access to locked {queue}. basic.get operations are not supported by <<\"quorum\">> queues with \
+             single active consumer"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! `basic.consume` and `basic.cancel` (behaviour reference 5.3, 5.4 and 5.10).
+
+use std::sync::Arc;
+
+use crate::auth::{Access, Resource};
+use crate::broker::ids::ConsumerId;
+use crate::broker::queue::arguments::{QueueKind, check_integer, invalid_argument};
+use crate::broker::queue::{ConsumerSpec, QueueHandle};
+use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
+use crate::connection::channel::{ChannelConsumer, ReplyTo};
+use crate::connection::open::Open;
+use crate::error::AmqpError;
+use crate::protocol::command::Reply;
+use crate::table::Table;
+
+/// What a client asks for with `basic.consume`.
+#[derive(Debug)]
+pub(super) struct Consume {
+    pub(super) queue: String,
+    pub(super) consumer_tag: String,
+    pub(super) no_ack: bool,
+    pub(super) exclusive: bool,
+    pub(super) no_wait: bool,
+    pub(super) arguments: Table,
+}
+
+impl Open {
+    pub(super) fn basic_consume(&mut self, number: u16, consume: Consume, now_ms: u64) -> Result<(), AmqpError> {
+        let Some(channel) = self.channels.get(&number) else { return Ok(()) };
+        if channel.consumer(&consume.consumer_tag).is_some() {
+            let text = format!("attempt to reuse consumer tag '{}'", consume.consumer_tag);
+            return Err(AmqpError::not_allowed(text));
+        }
+        let consumer_tag: Arc<str> = if consume.consumer_tag.is_empty() {
+            self.node.random.name("amq.ctag-").into()
+        } else {
+            consume.consumer_tag.as_str().into()
+        };
+        if consume.queue == PSEUDO_QUEUE {
+            return self.consume_replies(number, &consume, consumer_tag);
+        }
+        let queue = self.queue_name(number, consume.queue.clone())?;
+        self.may(Access::Read, Resource::Queue(&queue))?;
+        let queue = self.vhost.queue(&queue, self.id)?;
+        let spec = self.consumer_spec(number, &consume, &consumer_tag, &queue)?;
+        let id = spec.id;
+        queue.consume(spec, now_ms)?;
+        self.register(number, id, ChannelConsumer { consumer_tag, queue: Some(Arc::clone(&queue)) }, consume.no_wait);
+        queue.resume(id, now_ms);
+        Ok(())
+    }
+
+    fn consumer_spec(
+        &self,
+        number: u16,
+        consume: &Consume,
+        consumer_tag: &Arc<str>,
+        queue: &QueueHandle,
+    ) -> Result<ConsumerSpec, AmqpError> {
+        let arguments = check_arguments(&consume.arguments, queue)?;
+        let Some(channel) = self.channels.get(&number) else { return Err(queue.not_found()) };
+        if queue.spec.arguments.kind == QueueKind::Quorum && channel.credit.is_limited() {
+            return Err(AmqpError::not_implemented(format!("{queue} does not support global qos")));
+        }
+        Ok(ConsumerSpec {
+            id: ConsumerId(self.node.ids.fresh()),
+            channel: channel.id,
+            consumer_tag: Arc::clone(consumer_tag),
+            sink: self.sink(),
+            no_ack: consume.no_ack,
+            exclusive: consume.exclusive,
+            priority: arguments.priority,
+            prefetch_count: channel.prefetch_count,
+            channel_credit: Arc::clone(&channel.credit),
+            timeout_ms: arguments.timeout_ms,
+        })
+    }
+
+    /// Direct reply-to: there is no queue, and replies need no acknowledgement.
+    fn consume_replies(&mut self, number: u16, consume: &Consume, consumer_tag: Arc<str>) -> Result<(), AmqpError> {
+        if !consume.no_ack {
+            return Err(AmqpError::precondition_failed("reply consumer cannot acknowledge"));
+        }
+        if self.channels.get(&number).is_some_and(|channel| channel.reply_to.is_some()) {
+            return Err(AmqpError::precondition_failed("reply consumer already set"));
+        }
+        let id = ConsumerId(self.node.ids.fresh());
+        let consumer = ReplyConsumer { consumer: id, sink: self.sink() };
+        let name = self.node.replies.register(consumer, &self.node.random);
+        if let Some(channel) = self.channels.get_mut(&number) {
+            channel.reply_to = Some(ReplyTo { consumer: id, name });
+        }
+        self.register(number, id, ChannelConsumer { consumer_tag, queue: None }, consume.no_wait);
+        Ok(())
+    }
+
+    /// `basic.consume-ok` precedes the first delivery.
+    fn register(&mut self, number: u16, id: ConsumerId, consumer: ChannelConsumer, no_wait: bool) {
+        let consumer_tag = consumer.consumer_tag.to_string();
+        if let Some(channel) = self.channels.get_mut(&number) {
+            channel.add_consumer(id, consumer);
+        }
+        self.consumers.insert(id, number);
+        if !no_wait {
+            self.reply(number, &Reply::BasicConsumeOk { consumer_tag });
+        }
+    }
+
+    /// What was handed over already is delivered first, then `basic.cancel-ok` follows: nothing comes behind it.
+    pub(super) fn basic_cancel(
+        &mut self,
+        number: u16,
+        consumer_tag: &str,
+        no_wait: bool,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        let id = self.channels.get(&number).and_then(|channel| channel.consumer(consumer_tag));
+        if let Some(id) = id {
+            let queue = self.channels.get(&number).and_then(|channel| channel.consumers.get(&id)?.queue.clone());
+            if let Some(queue) = queue {
+                queue.cancel(id, now_ms);
+            }
+            self.encode_everything();
+            self.unregister(number, id);
+        }
+        if !no_wait {
+            self.reply(number, &Reply::BasicCancelOk { consumer_tag: consumer_tag.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn unregister(&mut self, number: u16, id: ConsumerId) {
+        self.consumers.remove(&id);
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        channel.remove_consumer(id);
+        if let Some(reply_to) = channel.reply_to.take_if(|reply_to| reply_to.consumer == id) {
+            self.node.replies.remove(&reply_to.name);
+        }
+    }
+}
+
+/// The arguments of `basic.consume` that mean something.
+#[derive(Debug)]
+struct ConsumeArguments {
+    priority: i64,
+    timeout_ms: Option<u64>,
+}
+
+/// # Errors
+/// 406 for an argument of the wrong type, or one that this type of queue does not know.
+fn check_arguments(arguments: &Table, queue: &QueueHandle) -> Result<ConsumeArguments, AmqpError> {
+    let integer = |name: &str| -> Result<Option<i64>, AmqpError> {
+        let Some(value) = arguments.get(name) else { return Ok(None) };
+        check_integer(value).map(Some).map_err(|reason| invalid_argument(name, queue, &reason))
+    };
+    let priority = integer("x-priority")?.unwrap_or(0);
+    let kind = queue.spec.arguments.kind;
+    let of_quorum = ["x-consumer-timeout"];
+    let of_streams = ["x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
+    let foreign = of_streams.iter().chain(of_quorum.iter().filter(|_| kind == QueueKind::Classic));
+    for name in foreign {
+        if arguments.get(name).is_some() {
+            let text = format!("invalid arg '{name}' for {queue} of queue type {}", kind.module());
+            return Err(AmqpError::precondition_failed(text));
+        }
+    }
+    let timeout_ms = integer("x-consumer-timeout")?.and_then(|timeout_ms| u64::try_from(timeout_ms).ok());
+    Ok(ConsumeArguments { priority, timeout_ms })
+}

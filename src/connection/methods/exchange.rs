@@ -1,0 +1,76 @@
+//! Class `exchange` (behaviour reference 3).
+
+use crate::auth::{Access, Resource};
+use crate::broker::vhost::ExchangeDeclare;
+use crate::connection::open::Open;
+use crate::error::AmqpError;
+use crate::protocol::command::{Command, Reply};
+use crate::table::Table;
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
+pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+    let (reply, no_wait) = match command {
+        Command::ExchangeDeclare { exchange, passive: true, no_wait, .. } => {
+            open.check_exchange(&exchange)?;
+            (Reply::ExchangeDeclareOk, no_wait)
+        }
+        Command::ExchangeDeclare { exchange, kind, durable, auto_delete, internal, no_wait, arguments, .. } => {
+            open.declare_exchange(&ExchangeDeclare { exchange, kind, durable, auto_delete, internal, arguments })?;
+            (Reply::ExchangeDeclareOk, no_wait)
+        }
+        Command::ExchangeDelete { exchange, if_unused, no_wait } => {
+            open.may(Access::Configure, Resource::Exchange(&exchange))?;
+            open.vhost.delete_exchange(&exchange, if_unused)?;
+            (Reply::ExchangeDeleteOk, no_wait)
+        }
+        Command::ExchangeBind { destination, source, routing_key, no_wait, arguments } => {
+            open.may_bind_exchange(&destination, &source)?;
+            open.vhost.bind_exchange(&destination, &source, &routing_key, arguments, now_ms)?;
+            (Reply::ExchangeBindOk, no_wait)
+        }
+        Command::ExchangeUnbind { destination, source, routing_key, no_wait, arguments } => {
+            open.may_bind_exchange(&destination, &source)?;
+            open.vhost.unbind_exchange(&destination, &source, &routing_key, arguments)?;
+            (Reply::ExchangeUnbindOk, no_wait)
+        }
+        _ => return Ok(()),
+    };
+    if !no_wait {
+        open.reply(channel, &reply);
+    }
+    Ok(())
+}
+
+impl Open {
+    /// Passive: any permission will do, and its absence is worded as the lack of `configure`.
+    fn check_exchange(&self, exchange: &str) -> Result<(), AmqpError> {
+        self.may_see(Resource::Exchange(exchange))?;
+        self.vhost.check_exchange(exchange)
+    }
+
+    fn declare_exchange(&self, declare: &ExchangeDeclare) -> Result<(), AmqpError> {
+        let exchange = Resource::Exchange(&declare.exchange);
+        self.may(Access::Configure, exchange)?;
+        if let Some(alternate) = alternate(&declare.arguments) {
+            self.may(Access::Read, exchange)?;
+            self.may(Access::Write, Resource::Exchange(alternate))?;
+        }
+        self.vhost.declare_exchange(declare)
+    }
+
+    fn may_bind_exchange(&self, destination: &str, source: &str) -> Result<(), AmqpError> {
+        self.may(Access::Write, Resource::Exchange(destination))?;
+        self.may(Access::Read, Resource::Exchange(source))
+    }
+
+    /// # Errors
+    /// 403 when the user may do nothing with it.
+    pub(super) fn may_see(&self, resource: Resource<'_>) -> Result<(), AmqpError> {
+        let any = [Access::Read, Access::Write].into_iter().any(|access| self.permissions.allow(access, resource));
+        if any { Ok(()) } else { self.may(Access::Configure, resource) }
+    }
+}
+
+fn alternate(arguments: &Table) -> Option<&str> {
+    arguments.get("alternate-exchange")?.as_str()
+}

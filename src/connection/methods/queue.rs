@@ -1,0 +1,140 @@
+//! Class `queue` (behaviour reference 4).
+
+use crate::auth::{Access, Resource};
+use crate::broker::deprecated::DeprecatedFeature;
+use crate::broker::node::Compatibility;
+use crate::broker::reply_to::{self, PSEUDO_QUEUE};
+use crate::broker::vhost::{QueueDeclare, without_line_breaks};
+use crate::connection::open::Open;
+use crate::error::AmqpError;
+use crate::protocol::command::{Command, Reply};
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
+pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+    let (reply, no_wait) = match command {
+        Command::QueueDeclare { queue, passive, durable, exclusive, auto_delete, no_wait, arguments } => {
+            let declare = QueueDeclare { queue, durable, exclusive, auto_delete, arguments };
+            (open.queue_declare(channel, declare, passive, now_ms)?, no_wait)
+        }
+        Command::QueueBind { queue, exchange, routing_key, no_wait, arguments } => {
+            let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
+            open.may_bind_queue(&queue, &exchange)?;
+            open.vhost.bind_queue(&queue, &exchange, &routing_key, arguments, open.id, now_ms)?;
+            (Reply::QueueBindOk, no_wait)
+        }
+        Command::QueueUnbind { queue, exchange, routing_key, arguments } => {
+            let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
+            open.may_bind_queue(&queue, &exchange)?;
+            open.vhost.unbind_queue(&queue, &exchange, &routing_key, arguments, open.id)?;
+            (Reply::QueueUnbindOk, false)
+        }
+        Command::QueuePurge { queue, no_wait } => {
+            let queue = open.queue_name(channel, queue)?;
+            open.may(Access::Read, Resource::Queue(&queue))?;
+            (Reply::QueuePurgeOk { message_count: open.vhost.purge_queue(&queue, open.id)? }, no_wait)
+        }
+        Command::QueueDelete { queue, if_unused, if_empty, no_wait } => {
+            let queue = open.queue_name(channel, queue)?;
+            open.may(Access::Configure, Resource::Queue(&queue))?;
+            let message_count = open.vhost.delete_queue(&queue, if_unused, if_empty, open.id)?;
+            (Reply::QueueDeleteOk { message_count }, no_wait)
+        }
+        _ => return Ok(()),
+    };
+    if !no_wait {
+        open.reply(channel, &reply);
+    }
+    Ok(())
+}
+
+impl Open {
+    /// The queue that a method means.
+    pub(super) fn queue_name(&self, channel: u16, queue: String) -> Result<String, AmqpError> {
+        match self.channels.get(&channel) {
+            Some(channel) => channel.queue_name(queue),
+            None => Ok(queue),
+        }
+    }
+
+    /// With an empty queue name, an empty routing key stands for the queue's name, too.
+    fn binding_names(&self, channel: u16, queue: String, routing_key: Vec<u8>) -> Result<(String, Vec<u8>), AmqpError> {
+        let is_shorthand = queue.is_empty() && routing_key.is_empty();
+        let queue = self.queue_name(channel, queue)?;
+        let routing_key = if is_shorthand { queue.clone().into_bytes() } else { routing_key };
+        Ok((queue, routing_key))
+    }
+
+    fn may_bind_queue(&self, queue: &str, exchange: &str) -> Result<(), AmqpError> {
+        self.may(Access::Write, Resource::Queue(queue))?;
+        self.may(Access::Read, Resource::Exchange(exchange))
+    }
+
+    fn queue_declare(
+        &mut self,
+        channel: u16,
+        declare: QueueDeclare,
+        passive: bool,
+        now_ms: u64,
+    ) -> Result<Reply, AmqpError> {
+        if let Some(reply) = self.declare_reply_queue(&declare.queue)? {
+            return Ok(reply);
+        }
+        let declared = if passive {
+            self.may_see(Resource::Queue(&declare.queue))?;
+            self.vhost.check_queue(&without_line_breaks(&declare.queue), self.id, now_ms)?
+        } else {
+            self.check_declare(&declare)?;
+            self.vhost.declare_queue(&declare, self.id, now_ms)?
+        };
+        if declared.created && declare.exclusive {
+            self.owns(&declared.queue);
+        }
+        let queue = declared.queue.spec.name.to_string();
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.last_queue = Some(queue.clone());
+        }
+        let (message_count, consumer_count) = (declared.message_count, declared.consumer_count);
+        Ok(Reply::QueueDeclareOk { queue, message_count, consumer_count })
+    }
+
+    fn check_declare(&self, declare: &QueueDeclare) -> Result<(), AmqpError> {
+        let queue = Resource::Queue(&declare.queue);
+        self.may(Access::Configure, queue)?;
+        if let Some(exchange) = declare.arguments.get("x-dead-letter-exchange").and_then(|value| value.as_str()) {
+            self.may(Access::Read, queue)?;
+            self.may(Access::Write, Resource::Exchange(exchange))?;
+        }
+        if !declare.durable && !declare.exclusive {
+            self.node.deprecated.note(DeprecatedFeature::TransientNonexclQueues);
+        }
+        if declare.arguments.get("x-queue-master-locator").is_some() {
+            return self.refuse_in_4_3(DeprecatedFeature::QueueMasterLocator);
+        }
+        Ok(())
+    }
+
+    /// What 4.3 does not permit any more (behaviour reference 4.2); the 4.2 profile takes it and warns.
+    fn refuse_in_4_3(&self, feature: DeprecatedFeature) -> Result<(), AmqpError> {
+        self.node.deprecated.note(feature);
+        match self.node.settings.compatibility {
+            Compatibility::V4_2 => Ok(()),
+            Compatibility::V4_3 => Err(AmqpError::internal_error(format!(
+                "Feature `{}` is deprecated.\nBy default, this feature is not permitted anymore.\nThe feature will be removed \
+                 from a future major RabbitMQ release, regardless of the configuration.",
+                feature.name()
+            ))),
+        }
+    }
+
+    /// The pseudo-queue of direct replies and the generated names can be declared like queues (behaviour reference 5.10).
+    fn declare_reply_queue(&self, queue: &str) -> Result<Option<Reply>, AmqpError> {
+        if queue != PSEUDO_QUEUE && !reply_to::is_generated_name(queue) {
+            return Ok(None);
+        }
+        if queue != PSEUDO_QUEUE && self.node.replies.get(queue).is_none() {
+            let vhost = &self.vhost.name;
+            return Err(AmqpError::not_found(format!("no queue '{queue}' in vhost '{vhost}'")));
+        }
+        Ok(Some(Reply::QueueDeclareOk { queue: queue.to_owned(), message_count: 0, consumer_count: 1 }))
+    }
+}

@@ -1,0 +1,22 @@
+//! Sockets and channel state: one task for each connection.
+//!
+//! [`session`] is the connection without its socket, synchronous and testable byte by byte; `driver` gives it a socket,
+//! `listener` accepts. `open` holds an open connection's channels, `methods` what each AMQP method does.
+
+mod batch;
+mod channel;
+mod confirms;
+mod deliver;
+pub mod driver;
+mod incoming;
+pub mod listener;
+mod methods;
+mod open;
+pub mod outbox;
+pub mod output;
+mod publish;
+mod routes;
+pub mod session;
+mod settle;
+mod transaction;
+mod unacked;

@@ -1,0 +1,392 @@
+//! An open connection: its channels, and the way of a frame to the method that it carries.
+//!
+//! Synchronous and without sockets: bytes come in through [`Open::receive`], what is to be sent collects in [`Open::output`], and
+//! deliveries are fetched from the outbox by [`Open::deliver`] (in `deliver.rs`). Each AMQP class has its methods in `methods/`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use rustc_hash::FxHashMap;
+
+use super::batch::PublishBatch;
+use super::channel::{Channel, ChannelPhase, Mode};
+use super::deliver::Inbox;
+use super::incoming::IncomingBody;
+use super::outbox::Outbox;
+use super::output::Output;
+use super::routes::RouteCache;
+use super::settle::SettleBatch;
+use crate::auth::{Access, Permissions, Resource, User};
+use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
+use crate::broker::node::Node;
+use crate::broker::queue::QueueHandle;
+use crate::broker::sink::Sink;
+use crate::broker::vhost::Vhost;
+use crate::error::{AmqpError, MethodId, Scope};
+use crate::protocol::assembler::{self, Assembled};
+use crate::protocol::command::{Command, Reply};
+use crate::protocol::frame::{self, Frame, FrameKind};
+use crate::protocol::handshake::{Client, Tuning};
+use crate::protocol::{fast, method};
+
+const CHANNEL_OPEN: MethodId = MethodId::new(20, 10);
+const CHANNEL_CLOSE: MethodId = MethodId::new(20, 40);
+const CHANNEL_CLOSE_OK: MethodId = MethodId::new(20, 41);
+
+/// What became of the connection while it read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Received {
+    /// It goes on; so many bytes are used up.
+    Consumed(usize),
+    /// The client closed it, and was answered.
+    ClosedByClient,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) id: ConnectionId,
+    pub(super) node: Arc<Node>,
+    pub(super) vhost: Arc<Vhost>,
+    pub(super) user: Arc<User>,
+    pub(super) permissions: Arc<Permissions>,
+    pub(super) client: Client,
+    pub(super) tuning: Tuning,
+    pub(super) peer: SocketAddr,
+    pub(super) outbox: Arc<Outbox>,
+    /// What is to be written.
+    pub output: Output,
+    pub(super) channels: FxHashMap<u16, Box<Channel>>,
+    /// The channel of each consumer.
+    pub(super) consumers: FxHashMap<ConsumerId, u16>,
+    pub(super) batch: PublishBatch,
+    pub(super) settled: SettleBatch,
+    pub(super) routes: RouteCache,
+    pub(super) inbox: Inbox,
+    exclusive_queues: Vec<Weak<QueueHandle>>,
+    /// Channels that the client closed in this read batch: what it had sent right behind is ignored (behaviour reference 2).
+    pub(super) just_closed: Vec<u16>,
+    /// Waits for the memory alarm to be cleared; nothing is read meanwhile.
+    pub(super) is_blocked: bool,
+    /// The client was told so.
+    pub(super) told_blocked: bool,
+}
+
+/// Everything that an open connection begins with.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are described at `Open`")]
+pub(super) struct Opening {
+    pub id: ConnectionId,
+    pub node: Arc<Node>,
+    pub vhost: Arc<Vhost>,
+    pub user: Arc<User>,
+    pub permissions: Arc<Permissions>,
+    pub client: Client,
+    pub tuning: Tuning,
+    pub peer: SocketAddr,
+    pub outbox: Arc<Outbox>,
+    pub output: Output,
+}
+
+impl Open {
+    /// A connection without channels.
+    pub(super) fn new(opening: Opening) -> Self {
+        let Opening { id, node, vhost, user, permissions, client, tuning, peer, outbox, output } = opening;
+        Self {
+            id,
+            node,
+            vhost,
+            user,
+            permissions,
+            client,
+            tuning,
+            peer,
+            outbox,
+            output,
+            channels: FxHashMap::default(),
+            consumers: FxHashMap::default(),
+            batch: PublishBatch::default(),
+            settled: SettleBatch::default(),
+            routes: RouteCache::default(),
+            inbox: Inbox::default(),
+            exclusive_queues: Vec::new(),
+            just_closed: Vec::new(),
+            is_blocked: false,
+            told_blocked: false,
+        }
+    }
+
+    /// Whether nothing may be read, because the memory alarm is raised and the client publishes.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
+    /// The limits that were agreed.
+    pub(super) fn tuning(&self) -> Tuning {
+        self.tuning
+    }
+
+    /// Takes what was read. Publishes and settlements are collected and take effect at the end, or before any other method.
+    ///
+    /// # Errors
+    /// What the connection is to be closed with; [`Open::end`] must follow.
+    pub(super) fn receive(&mut self, bytes: &[u8], now_ms: u64) -> Result<Received, AmqpError> {
+        let mut rest = bytes;
+        self.just_closed.clear();
+        let result = loop {
+            match self.next(rest, now_ms) {
+                Ok(Next::Used(0)) => break Ok(Received::Consumed(bytes.len() - rest.len())),
+                Ok(Next::Used(count)) => rest = rest.get(count..).unwrap_or_default(),
+                Ok(Next::ClosedByClient) => break Ok(Received::ClosedByClient),
+                Err(error) => break Err(error),
+            }
+        };
+        self.flush(now_ms);
+        result
+    }
+
+    /// Takes one thing from the front of the buffer.
+    fn next(&mut self, buffer: &[u8], now_ms: u64) -> Result<Next, AmqpError> {
+        if self.is_blocked {
+            return Ok(Next::Used(0));
+        }
+        if let Some(settlement) = fast::next_settlement(buffer)
+            && self.is_idle(settlement.channel)
+        {
+            let result = self.settle(settlement.channel, settlement.delivery_tag, settlement.kind, now_ms);
+            self.contain(settlement.channel, result, now_ms)?;
+            return Ok(Next::Used(settlement.consumed));
+        }
+        if !self.node.alarm.is_raised()
+            && let Some(publish) =
+                fast::next_publish(buffer, self.tuning.frame_max, self.node.settings.message_bytes_max)
+            && self.is_idle(publish.channel)
+        {
+            let result = self.publish_fast(&publish, now_ms);
+            self.contain(publish.channel, result, now_ms)?;
+            return Ok(Next::Used(publish.consumed));
+        }
+        let Some((frame, used)) = frame::next_frame(buffer, self.tuning.frame_max)? else { return Ok(Next::Used(0)) };
+        if self.frame(&frame, now_ms)? { Ok(Next::ClosedByClient) } else { Ok(Next::Used(used)) }
+    }
+
+    /// Whether the channel is open, and a method due on it.
+    fn is_idle(&self, channel: u16) -> bool {
+        self.channels
+            .get(&channel)
+            .is_some_and(|channel| channel.phase == ChannelPhase::Open && channel.assembler.is_idle())
+    }
+
+    /// Whether the client closed the connection.
+    fn frame(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<bool, AmqpError> {
+        if frame.kind == FrameKind::Heartbeat {
+            return Ok(false);
+        }
+        if frame.channel == 0 {
+            let command = method::decode(frame.payload)?;
+            self.flush(now_ms);
+            return self.connection_method(command).map_err(|error| error.with_method(method::id(frame.payload)));
+        }
+        match self.channels.get(&frame.channel).map(|channel| channel.phase) {
+            None => self.frame_on_closed_channel(frame)?,
+            Some(ChannelPhase::Closing) => self.frame_on_closing_channel(frame)?,
+            Some(ChannelPhase::Open) => {
+                let result = self.frame_on_open_channel(frame, now_ms);
+                self.contain(frame.channel, result, now_ms)?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Only `channel.open` is due.
+    fn frame_on_closed_channel(&mut self, frame: &Frame<'_>) -> Result<(), AmqpError> {
+        let id = method::id(frame.payload);
+        let is_open = frame.kind == FrameKind::Method && id == CHANNEL_OPEN;
+        if !is_open && self.just_closed.contains(&frame.channel) {
+            return Ok(());
+        }
+        if frame.kind != FrameKind::Method {
+            return Err(assembler::method_due());
+        }
+        if !is_open {
+            return Err(AmqpError::channel_error("expected 'channel.open'").with_method(id));
+        }
+        method::decode(frame.payload)?;
+        let channel_max = self.tuning.channel_max;
+        if self.channels.len() >= usize::from(channel_max) {
+            let text = format!(
+                "number of channels opened ({}) has reached the negotiated channel_max ({channel_max})",
+                self.channels.len()
+            );
+            return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
+        }
+        let id = ChannelId(self.node.ids.fresh());
+        self.channels.insert(frame.channel, Box::new(Channel::new(id)));
+        self.reply(frame.channel, &Reply::ChannelOpenOk);
+        Ok(())
+    }
+
+    /// Everything is discarded until the client has answered our `channel.close`.
+    fn frame_on_closing_channel(&mut self, frame: &Frame<'_>) -> Result<(), AmqpError> {
+        if frame.kind != FrameKind::Method {
+            return Ok(());
+        }
+        match method::id(frame.payload) {
+            CHANNEL_CLOSE_OK => {
+                self.channels.remove(&frame.channel);
+            }
+            CHANNEL_CLOSE => self.reply(frame.channel, &Reply::ChannelCloseOk),
+            CHANNEL_OPEN => {
+                return Err(AmqpError::channel_error("second 'channel.open' seen").with_method(CHANNEL_OPEN));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn frame_on_open_channel(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<(), AmqpError> {
+        let Some(channel) = self.channels.get_mut(&frame.channel) else { return Ok(()) };
+        let message_bytes_max = self.node.settings.message_bytes_max;
+        let memory = &self.node.memory;
+        let assembled = channel
+            .assembler
+            .frame(frame, message_bytes_max, |publish, header| IncomingBody::begin(publish, header, memory));
+        if frame.kind == FrameKind::Header {
+            self.block_while_alarmed();
+        }
+        match assembled? {
+            None => Ok(()),
+            Some(Assembled::Publish(publish, body)) => self.publish_assembled(frame.channel, &publish, body, now_ms),
+            Some(Assembled::Method(command)) => {
+                self.flush(now_ms);
+                self.channel_method(frame.channel, command, now_ms)
+                    .map_err(|error| error.with_method(method::id(frame.payload)))
+            }
+        }
+    }
+
+    /// Lets the publishes and settlements that were collected take effect.
+    pub(super) fn flush(&mut self, now_ms: u64) {
+        self.flush_settled(now_ms);
+        self.flush_publishes(now_ms);
+    }
+
+    /// Closes the channel for errors that concern it alone.
+    fn contain(&mut self, number: u16, result: Result<(), AmqpError>, now_ms: u64) -> Result<(), AmqpError> {
+        match result {
+            Err(error) if error.scope == Scope::Channel => {
+                self.flush(now_ms);
+                self.close_channel(number, &error, now_ms);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Closes a channel by our own will; it stays until the client has answered.
+    pub(super) fn close_channel(&mut self, number: u16, error: &AmqpError, now_ms: u64) {
+        tracing::info!(peer = %self.peer, vhost = %self.vhost.name, channel = number, %error, "closing channel");
+        let close = Reply::ChannelClose {
+            reply_code: error.code.code(),
+            reply_text: error.reply_text(),
+            method: error.method.unwrap_or(MethodId::NONE),
+        };
+        self.reply(number, &close);
+        let Some(channel) = self.channels.remove(&number) else { return };
+        self.end_channel(*channel, now_ms);
+        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()));
+        closing.phase = ChannelPhase::Closing;
+        self.channels.insert(number, Box::new(closing));
+    }
+
+    /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
+    pub(super) fn end_channel(&mut self, mut channel: Channel, now_ms: u64) {
+        let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
+        for (id, consumer) in channel.consumers.drain() {
+            self.consumers.remove(&id);
+            queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
+        }
+        let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();
+        let rolled_back = match &mut channel.mode {
+            Mode::Transaction(transaction) => transaction.roll_back(),
+            Mode::Plain | Mode::Confirm(_) => Vec::new(),
+        };
+        let outstanding = outstanding.into_iter().chain(rolled_back);
+        queues.extend(outstanding.map(|(_, delivery)| (delivery.queue.id, delivery.queue)));
+        for queue in queues.into_values() {
+            queue.channel_closed(channel.id, now_ms);
+        }
+        if let Some(reply_to) = channel.reply_to {
+            self.consumers.remove(&reply_to.consumer);
+            self.node.replies.remove(&reply_to.name);
+        }
+    }
+
+    /// Takes everything off the broker that the connection had.
+    pub(super) fn end(&mut self, now_ms: u64) {
+        self.node.alarm.forget(self.id);
+        for (_, channel) in std::mem::take(&mut self.channels) {
+            self.end_channel(*channel, now_ms);
+        }
+        for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
+            self.vhost.delete_queue_handle(&queue);
+        }
+        self.inbox.clear(&self.outbox);
+        self.node.check_memory();
+    }
+
+    /// Notes a queue that goes with the connection.
+    pub(super) fn owns(&mut self, queue: &Arc<QueueHandle>) {
+        if self.exclusive_queues.len() == self.exclusive_queues.capacity() {
+            self.exclusive_queues.retain(|queue| queue.strong_count() > 0);
+        }
+        self.exclusive_queues.push(Arc::downgrade(queue));
+    }
+
+    /// After a content header: while the alarm is raised, publishers are not read any further (behaviour reference 1.11).
+    fn block_while_alarmed(&mut self) {
+        if !self.node.alarm.is_raised() || !self.node.alarm.wait(self.id, self.sink()) {
+            return;
+        }
+        self.is_blocked = true;
+        if self.client.capabilities.connection_blocked && !self.told_blocked {
+            self.told_blocked = true;
+            self.reply(0, &Reply::ConnectionBlocked { reason: crate::broker::alarm::LOW_ON_MEMORY.to_owned() });
+        }
+    }
+
+    /// Goes on reading, if the alarm was cleared.
+    pub(super) fn unblock(&mut self) {
+        if !self.is_blocked || self.node.alarm.is_raised() && self.node.alarm.wait(self.id, self.sink()) {
+            return;
+        }
+        self.is_blocked = false;
+        if std::mem::take(&mut self.told_blocked) {
+            self.reply(0, &Reply::ConnectionUnblocked);
+        }
+    }
+
+    /// # Errors
+    /// 403 when the user may not do this.
+    pub(super) fn may(&self, access: Access, resource: Resource<'_>) -> Result<(), AmqpError> {
+        self.permissions.check(access, resource, &self.vhost.name, &self.user.name)
+    }
+
+    pub(super) fn sink(&self) -> Arc<dyn Sink> {
+        Arc::clone(&self.outbox) as Arc<dyn Sink>
+    }
+
+    pub(super) fn reply(&mut self, channel: u16, reply: &Reply) {
+        method::encode(reply, channel, self.output.buffer());
+    }
+
+    fn channel_method(&mut self, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+        super::methods::dispatch(self, channel, command, now_ms)
+    }
+}
+
+enum Next {
+    /// So many bytes were used; none when more are needed.
+    Used(usize),
+    ClosedByClient,
+}

@@ -1,0 +1,209 @@
+//! What waits to be written to a socket: encoded bytes, and large bodies that are written from where they are.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::ops::Range;
+
+use crate::message::Message;
+use crate::protocol::fast::{self, Content};
+use crate::protocol::frame::FRAME_END;
+
+/// Bodies from this size on are not copied but written from their chunk.
+const SHARED_BODY_BYTES_MIN: usize = 8 * 1024;
+/// Slices handed to one `writev`.
+pub const SLICES_MAX: usize = 64;
+
+thread_local! {
+    /// Write buffers that no connection uses now: an idle connection owns none.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+const SPARE_BUFFERS_MAX: usize = 4;
+const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(Debug)]
+enum Segment {
+    Bytes(Vec<u8>),
+    Body { message: Message, range: Range<usize> },
+}
+
+impl Segment {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Body { message, range } => message.body().get(range.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Bytes on their way to a socket.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// What precedes `tail`; its first segment is written up to `written`.
+    segments: VecDeque<Segment>,
+    tail: Vec<u8>,
+    written: usize,
+    segment_bytes: usize,
+}
+
+impl Output {
+    /// Bytes that are not written yet.
+    pub fn pending_bytes(&self) -> usize {
+        self.segment_bytes + self.tail.len() - self.written
+    }
+
+    /// Whether everything is written.
+    pub fn is_empty(&self) -> bool {
+        self.pending_bytes() == 0
+    }
+
+    /// Where encoders append.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.tail.capacity() == 0 {
+            self.tail = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        &mut self.tail
+    }
+
+    /// Appends a message: `whole` encodes it with its body, `head` without; large bodies are only referred to.
+    pub fn push_message(
+        &mut self,
+        message: &Message,
+        properties: &[u8],
+        channel: u16,
+        frame_max: u32,
+        encode: impl Fn(&mut Vec<u8>, &Content<'_>, ContentPart),
+    ) {
+        let body = message.body();
+        let content = Content { address: message.address(), properties, body };
+        if body.len() < SHARED_BODY_BYTES_MIN {
+            encode(self.buffer(), &content, ContentPart::Whole);
+            return;
+        }
+        encode(self.buffer(), &content, ContentPart::Head);
+        for frame in fast::body_frames(channel, body.len(), frame_max) {
+            self.buffer().extend_from_slice(&frame.header);
+            self.close_tail();
+            self.segment_bytes += frame.range.len();
+            self.segments.push_back(Segment::Body { message: message.clone(), range: frame.range });
+            self.buffer().push(FRAME_END);
+        }
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let bytes = std::mem::take(&mut self.tail);
+            self.segment_bytes += bytes.len();
+            self.segments.push_back(Segment::Bytes(bytes));
+        }
+    }
+
+    /// The next bytes to write, at most [`SLICES_MAX`] slices.
+    pub fn slices(&self) -> Vec<IoSlice<'_>> {
+        let all = self.segments.iter().map(Segment::bytes).chain(std::iter::once(self.tail.as_slice()));
+        let mut slices: Vec<_> = all.take(SLICES_MAX).map(IoSlice::new).collect();
+        if let Some(first) = slices.first_mut() {
+            first.advance(self.written);
+        }
+        slices
+    }
+
+    /// The only slice, if there is no other: spares the vector of [`Output::slices`].
+    pub fn single_slice(&self) -> Option<&[u8]> {
+        if self.segments.is_empty() { self.tail.get(self.written..) } else { None }
+    }
+
+    /// Notes that `count` more bytes are written.
+    pub fn advance(&mut self, count: usize) {
+        self.written += count;
+        while let Some(length) = self.segments.front().map(|first| first.bytes().len())
+            && self.written >= length
+        {
+            self.written -= length;
+            self.segment_bytes -= length;
+            if let Some(Segment::Bytes(bytes)) = self.segments.pop_front() {
+                give_back(bytes);
+            }
+        }
+        if self.segments.is_empty() && self.written == self.tail.len() {
+            self.written = 0;
+            give_back(std::mem::take(&mut self.tail));
+        }
+    }
+
+    /// Forgets what is not written.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Which part of a message to encode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentPart {
+    /// Method, content header and body.
+    Whole,
+    /// Method and content header.
+    Head,
+}
+
+fn give_back(mut buffer: Vec<u8>) {
+    if buffer.capacity() == 0 || buffer.capacity() > KEPT_BUFFER_BYTES_MAX {
+        return;
+    }
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < SPARE_BUFFERS_MAX {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::message::{Facts, MemoryGauge, address};
+
+    fn written(output: &mut Output, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !output.is_empty() {
+            let bytes: Vec<u8> = output.slices().iter().flat_map(|slice| slice.to_vec()).take(step).collect();
+            output.advance(bytes.len());
+            all.extend(bytes);
+        }
+        all
+    }
+
+    fn sent(body: &[u8], step: usize) -> Vec<u8> {
+        let gauge = Arc::new(MemoryGauge::default());
+        let message = Message::standalone(&gauge, Facts::default(), &address("x", b"k"), &[0, 0], body);
+        let mut output = Output::default();
+        output.buffer().extend_from_slice(b"before");
+        output.push_message(&message, message.property_bytes(), 1, 10_000, |out, content, part| {
+            out.extend_from_slice(b"<");
+            if part == ContentPart::Whole {
+                out.extend_from_slice(content.body);
+            }
+        });
+        output.buffer().extend_from_slice(b"after");
+        written(&mut output, step)
+    }
+
+    #[test]
+    fn small_bodies_are_encoded_in_place() {
+        assert_eq!(sent(b"hello", 3), b"before<helloafter");
+    }
+
+    #[test]
+    fn large_bodies_come_out_in_frames_however_they_are_written() {
+        let body: Vec<u8> = (0..20_000u32).map(|at| at.to_le_bytes()[0]).collect();
+        let whole = sent(&body, usize::MAX);
+        for step in [1, 7, 4096] {
+            assert_eq!(sent(&body, step), whole);
+        }
+        let frames = 20_000usize.div_ceil(10_000 - 8);
+        assert_eq!(whole.len(), b"before<after".len() + body.len() + frames * 8);
+    }
+}

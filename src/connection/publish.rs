@@ -1,0 +1,278 @@
+//! The way of a publish from the read buffer to the queues: checked and routed one by one, published in runs.
+//!
+//! Messages of a read batch share one chunk. Consecutive ones with the same route are published together, so that a queue is
+//! locked and its consumers are woken once for many.
+
+use std::sync::Arc;
+
+use super::batch::{BodySource, Pending, Record};
+use super::channel::{Channel, Mode};
+use super::incoming::{self, IncomingBody};
+use super::open::Open;
+use super::output::ContentPart;
+use crate::auth::{Access, Resource};
+use crate::broker::queue::NewMessage;
+use crate::broker::reply_to::PSEUDO_QUEUE;
+use crate::broker::router::{Route, RoutingKeys};
+use crate::broker::vhost::{Publisher, Vhost};
+use crate::error::{AmqpError, MethodId};
+use crate::message::Message;
+use crate::properties::{Properties, PropertiesSummary, Property};
+use crate::protocol::assembler::Publish;
+use crate::protocol::fast::{self, FastPublish};
+use crate::store::LogPosition;
+
+/// `basic.publish`, which refusals name.
+const BASIC_PUBLISH: MethodId = MethodId::new(60, 40);
+/// Queues are locked for at most so many messages at a time.
+const RUN_MESSAGES_MAX: usize = 256;
+
+/// A publish as both the fast and the slow way of reading have it.
+struct Request<'a> {
+    address: &'a [u8],
+    exchange: &'a str,
+    routing_key: &'a [u8],
+    mandatory: bool,
+    immediate: bool,
+    properties: &'a [u8],
+}
+
+impl Open {
+    /// Takes a publish that was complete in the read buffer.
+    ///
+    /// # Errors
+    /// What the channel or the connection is to be closed with.
+    pub(super) fn publish_fast(&mut self, publish: &FastPublish<'_>, now_ms: u64) -> Result<(), AmqpError> {
+        let request = Request {
+            address: publish.address,
+            exchange: publish.exchange,
+            routing_key: publish.routing_key,
+            mandatory: publish.mandatory,
+            immediate: publish.immediate,
+            properties: &publish.properties,
+        };
+        let body = BodySource::Buffer(publish.body, publish.body_bytes);
+        self.publish(publish.channel, &request, body, now_ms).map_err(|error| error.with_method(BASIC_PUBLISH))
+    }
+
+    /// Takes a publish that was assembled from its frames.
+    ///
+    /// # Errors
+    /// What the channel or the connection is to be closed with.
+    pub(super) fn publish_assembled(
+        &mut self,
+        channel: u16,
+        publish: &Publish,
+        body: IncomingBody,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        let address = crate::message::address(&publish.exchange, &publish.routing_key);
+        let properties = body.properties().to_vec();
+        let request = Request {
+            address: &address,
+            exchange: &publish.exchange,
+            routing_key: &publish.routing_key,
+            mandatory: publish.mandatory,
+            immediate: publish.immediate,
+            properties: &properties,
+        };
+        let body = BodySource::Assembled(body);
+        self.publish(channel, &request, body, now_ms).map_err(|error| error.with_method(BASIC_PUBLISH))
+    }
+
+    fn publish(
+        &mut self,
+        number: u16,
+        request: &Request<'_>,
+        body: BodySource<'_>,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        if request.immediate {
+            return Err(AmqpError::not_implemented("immediate=true"));
+        }
+        let summary = Properties::new(request.properties).summary();
+        let route = self.route(request, &summary)?;
+        let expiration_ms = incoming::check(&summary, &self.user.name, self.user.is_impersonator)?;
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let edited = with_reply_to(channel, request.properties, &summary)?;
+        let record = Record {
+            address: request.address,
+            facts: incoming::facts(&summary),
+            properties: edited.as_deref().unwrap_or(request.properties),
+            is_edited: edited.is_some(),
+        };
+        let mut pending = Pending { channel: number, number: 0, mandatory: request.mandatory, expiration_ms, route };
+        match &mut channel.mode {
+            Mode::Transaction(transaction) => {
+                transaction.publishes.push((pending, record.message(body, &self.node.memory)));
+                return Ok(());
+            }
+            Mode::Confirm(confirms) => pending.number = confirms.next(),
+            Mode::Plain => {}
+        }
+        self.batch.add(pending, &record, body, &self.node.memory);
+        if self.batch.is_full() {
+            self.flush_publishes(now_ms);
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// 403 without permission or to an internal exchange, 404 when there is none.
+    fn route(&mut self, request: &Request<'_>, summary: &PropertiesSummary<'_>) -> Result<Arc<Route>, AmqpError> {
+        let properties = Properties::new(request.properties);
+        let keys = match summary.headers {
+            None => RoutingKeys::single(request.routing_key),
+            Some(_) => RoutingKeys::with_copies(request.routing_key, properties),
+        };
+        // Read before the topology, so that a change in between makes the route outdated.
+        let epoch = self.vhost.epoch();
+        if !keys.has_copies()
+            && let Some(route) = self.routes.get(request.address, epoch)
+        {
+            return Ok(route);
+        }
+        self.may(Access::Write, Resource::Exchange(request.exchange))?;
+        let route = Arc::new(self.vhost.route(request.exchange, &keys, properties, Publisher::Client)?);
+        if route.by_key_alone {
+            self.routes.insert(request.address, &route, epoch);
+        }
+        Ok(route)
+    }
+
+    /// Publishes what was collected, then answers it.
+    pub(super) fn flush_publishes(&mut self, now_ms: u64) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let publishes = self.batch.finish(&self.node.memory);
+        let refused = self.publish_in_runs(&publishes, now_ms);
+        self.answer(&publishes, &refused);
+        self.batch.recycle(publishes);
+        self.node.check_memory();
+    }
+
+    /// Publishes the messages of a transaction; whether every queue took every one.
+    pub(super) fn publish_transaction(&mut self, publishes: &[(Pending, Message)], now_ms: u64) -> bool {
+        let refused = self.publish_in_runs(publishes, now_ms);
+        self.node.check_memory();
+        refused.is_empty()
+    }
+
+    /// The places of the messages that some queue refused, ascending.
+    fn publish_in_runs(&mut self, messages: &[(Pending, Message)], now_ms: u64) -> Vec<usize> {
+        let mut refused = Vec::new();
+        let mut start = 0;
+        while let Some((first, _)) = messages.get(start) {
+            let route = Arc::clone(&first.route);
+            let rest = messages.get(start..).unwrap_or_default();
+            let same = |(pending, _): &&(Pending, Message)| Arc::ptr_eq(&pending.route, &route);
+            let length = rest.iter().take(RUN_MESSAGES_MAX).take_while(same).count();
+            let run = rest.get(..length).unwrap_or_default();
+            if route.is_unroutable() {
+                self.return_unroutable(run);
+            }
+            publish_run(&self.vhost, &route, run, now_ms, |place| refused.push(start + place));
+            start += length;
+        }
+        refused.sort_unstable();
+        refused.dedup();
+        refused
+    }
+
+    /// `basic.return` for messages that are mandatory; it precedes their confirms.
+    fn return_unroutable(&mut self, run: &[(Pending, Message)]) {
+        let frame_max = self.tuning.frame_max;
+        for (pending, message) in run.iter().filter(|(pending, _)| pending.mandatory) {
+            let properties = incoming::visible_properties(message);
+            let method = fast::Return { channel: pending.channel, reply_code: 312, reply_text: NO_ROUTE };
+            self.output.push_message(
+                message,
+                &properties,
+                pending.channel,
+                frame_max,
+                |out, content, part| match part {
+                    ContentPart::Whole => fast::basic_return(out, &method, content, frame_max),
+                    ContentPart::Head => fast::basic_return_head(out, &method, content),
+                },
+            );
+        }
+    }
+
+    /// Settles the confirm numbers of published messages, and sends the answers that are due.
+    fn answer(&mut self, published: &[(Pending, Message)], refused: &[usize]) {
+        let mut refused = refused.iter().copied().peekable();
+        let mut touched: Option<u16> = None;
+        for (place, (pending, _)) in published.iter().enumerate() {
+            let is_refused = refused.next_if_eq(&place).is_some();
+            if pending.number == 0 {
+                continue;
+            }
+            if touched.is_some_and(|channel| channel != pending.channel) {
+                self.send_confirms(touched);
+            }
+            touched = Some(pending.channel);
+            if let Some(Mode::Confirm(confirms)) =
+                self.channels.get_mut(&pending.channel).map(|channel| &mut channel.mode)
+            {
+                confirms.settle(pending.number, LogPosition::START, is_refused);
+            }
+        }
+        self.send_confirms(touched);
+    }
+
+    fn send_confirms(&mut self, channel: Option<u16>) {
+        let Some(number) = channel else { return };
+        let Some(Mode::Confirm(confirms)) = self.channels.get_mut(&number).map(|channel| &mut channel.mode) else {
+            return;
+        };
+        let out = self.output.buffer();
+        confirms.answers(LogPosition::START, |answer| {
+            if answer.is_refused {
+                fast::nack(out, number, answer.delivery_tag, answer.multiple);
+            } else {
+                fast::ack(out, number, answer.delivery_tag, answer.multiple);
+            }
+        });
+    }
+}
+
+/// RabbitMQ's reply text of a return: the bare name of 312.
+const NO_ROUTE: &str = "NO_ROUTE";
+
+/// Publishes messages of one route; `refused` is told the places of those that some queue did not take.
+fn publish_run(vhost: &Vhost, route: &Route, run: &[(Pending, Message)], now_ms: u64, mut refused: impl FnMut(usize)) {
+    let new = |(pending, message): &(Pending, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
+    if !route.holds.is_empty() {
+        for published in run {
+            vhost.hold(&route.holds, &new(published), now_ms);
+        }
+    }
+    if let Some(reply) = &route.reply {
+        for (_, message) in run {
+            reply.deliver(message.clone());
+        }
+    }
+    for queue in &route.queues {
+        queue.publish(run.iter().map(new), now_ms, &mut refused);
+    }
+}
+
+/// The properties with the generated name in place of the pseudo-queue's (behaviour reference 5.10).
+///
+/// # Errors
+/// 406 when the channel does not consume replies.
+fn with_reply_to(
+    channel: &Channel,
+    properties: &[u8],
+    summary: &PropertiesSummary<'_>,
+) -> Result<Option<Vec<u8>>, AmqpError> {
+    if summary.reply_to != Some(PSEUDO_QUEUE.as_bytes()) {
+        return Ok(None);
+    }
+    let Some(reply_to) = &channel.reply_to else {
+        return Err(AmqpError::precondition_failed("fast reply consumer does not exist"));
+    };
+    let mut editor = Properties::new(properties).edit();
+    Ok(Some(editor.set(Property::ReplyTo, &reply_to.name).build()))
+}

@@ -1,0 +1,416 @@
+//! A connection's life, without its socket: bytes in, bytes out, and when to close.
+//!
+//! ```text
+//!   Greeting --header--> Handshake --connection.open--> Open
+//!       |                    |  \                         |  \
+//!       | other protocol     |   \ error                  |   \ client's connection.close
+//!       v                    v    \                       v    v
+//!     Closed  <--3 s---  Silent    +----error-------> Closing  Drained --> Closed
+//!                                                       \--close-ok, 30 s--> Closed
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::open::{Open, Opening, Received};
+use super::outbox::Outbox;
+use super::output::Output;
+use crate::auth::{LoginRefused, User, Users};
+use crate::broker::Broker;
+use crate::broker::ids::ConnectionId;
+use crate::broker::sink::Notice;
+use crate::error::{AmqpError, MethodId};
+use crate::protocol::command::{Command, Reply};
+use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
+use crate::protocol::handshake::{
+    self, Client, Handshake, Identity, Offer, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning,
+};
+use crate::protocol::heartbeat::{Beat, Heartbeat};
+use crate::protocol::method;
+use crate::protocol::sasl::Credentials;
+
+/// How long a client may take to open its connection.
+const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+/// How long a client that does something wrong before it has logged in waits for nothing: it slows down guessing.
+const SILENCE_MS: u64 = 3_000;
+/// How long we wait for an answer to our `connection.close`, or for the client to close its socket.
+const CLOSE_TIMEOUT_MAX_MS: u64 = 30_000;
+
+/// What connections need of the server that they belong to.
+#[derive(Debug)]
+pub struct Hosting {
+    /// The virtual hosts.
+    pub broker: Arc<Broker>,
+    /// Who may log in.
+    pub users: Arc<Users>,
+    /// What we say we are.
+    pub identity: Identity,
+    /// What we offer.
+    pub offer: Offer,
+}
+
+/// A connection without its socket.
+#[derive(Debug)]
+pub struct Session {
+    hosting: Arc<Hosting>,
+    id: ConnectionId,
+    peer: SocketAddr,
+    outbox: Arc<Outbox>,
+    phase: Phase,
+    heartbeat: Option<Heartbeat>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing came yet; gives up at the time.
+    Greeting { output: Output, deadline_ms: u64 },
+    /// The connection is being opened.
+    Handshake { state: Handshake, user: Option<Arc<User>>, output: Output, deadline_ms: u64 },
+    /// Says nothing more, and closes at the time.
+    Silent { close_at_ms: u64 },
+    /// Channels can be opened.
+    Open(Box<Open>),
+    /// We sent `connection.close` and wait for the answer.
+    Closing { output: Output, close_at_ms: u64, frame_max: u32 },
+    /// The client sent `connection.close` and was answered; it is to close its socket.
+    Drained { output: Output, close_at_ms: u64, frame_max: u32 },
+    /// What is left of the output is to be written, then the socket closed.
+    Closed { output: Output },
+}
+
+impl Session {
+    /// A connection that was just accepted.
+    pub fn new(hosting: Arc<Hosting>, peer: SocketAddr, now_ms: u64) -> Self {
+        let id = ConnectionId(hosting.broker.node().ids.fresh());
+        let deadline_ms = now_ms + HANDSHAKE_TIMEOUT_MS;
+        let phase = Phase::Greeting { output: Output::default(), deadline_ms };
+        Self { hosting, id, peer, outbox: Arc::default(), phase, heartbeat: None }
+    }
+
+    /// Where others hand over what is for this connection.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// What is to be written.
+    pub fn output(&mut self) -> Option<&mut Output> {
+        match &mut self.phase {
+            Phase::Greeting { output, .. }
+            | Phase::Handshake { output, .. }
+            | Phase::Closing { output, .. }
+            | Phase::Drained { output, .. }
+            | Phase::Closed { output } => Some(output),
+            Phase::Open(open) => Some(&mut open.output),
+            Phase::Silent { .. } => None,
+        }
+    }
+
+    /// Whether anything that is read would be looked at now. While it would not, the socket is left alone, so that TCP makes
+    /// the client wait.
+    pub fn wants_read(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => !open.is_blocked() && open.output.pending_bytes() < OUTPUT_BYTES_MAX,
+            Phase::Greeting { .. }
+            | Phase::Handshake { .. }
+            | Phase::Silent { .. }
+            | Phase::Closing { .. }
+            | Phase::Drained { .. } => true,
+            Phase::Closed { .. } => false,
+        }
+    }
+
+    /// Whether the socket is to be closed once the output is written.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// Takes what was read, and tells how much of it is used up; the rest is to be given again, with more behind it.
+    pub fn receive(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.received();
+        }
+        let mut used = 0;
+        loop {
+            let count = self.receive_some(bytes.get(used..).unwrap_or_default(), now_ms);
+            used += count;
+            // An open connection takes all it can at once; before and after, every frame can change the phase.
+            if count == 0 || used == bytes.len() {
+                return used;
+            }
+        }
+    }
+
+    fn receive_some(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        match &mut self.phase {
+            Phase::Greeting { .. } => self.greet(bytes),
+            Phase::Handshake { .. } => self.shake_hands(bytes, now_ms),
+            Phase::Open(open) => match open.receive(bytes, now_ms) {
+                Ok(Received::Consumed(count)) => count,
+                Ok(Received::ClosedByClient) => {
+                    self.close_for_client(now_ms);
+                    bytes.len()
+                }
+                Err(error) => {
+                    self.close(&error, now_ms);
+                    bytes.len()
+                }
+            },
+            Phase::Closing { frame_max, .. } | Phase::Drained { frame_max, .. } => {
+                let frame_max = *frame_max;
+                self.receive_closing(bytes, frame_max)
+            }
+            Phase::Silent { .. } | Phase::Closed { .. } => bytes.len(),
+        }
+    }
+
+    fn greet(&mut self, bytes: &[u8]) -> usize {
+        let Phase::Greeting { output, deadline_ms } = &mut self.phase else { return 0 };
+        match handshake::protocol_header(bytes) {
+            ProtocolHeader::Incomplete => 0,
+            ProtocolHeader::Accepted => {
+                let (state, reply) = handshake::start(&self.hosting.identity, &self.hosting.offer);
+                method::encode(&reply, 0, output.buffer());
+                let (output, deadline_ms) = (std::mem::take(output), *deadline_ms);
+                self.phase = Phase::Handshake { state, user: None, output, deadline_ms };
+                PROTOCOL_HEADER.len()
+            }
+            ProtocolHeader::Refused => {
+                tracing::info!(peer = %self.peer, "not an AMQP 0-9-1 client: closing");
+                output.buffer().extend_from_slice(&PROTOCOL_HEADER);
+                self.phase = Phase::Closed { output: std::mem::take(output) };
+                bytes.len()
+            }
+        }
+    }
+
+    fn shake_hands(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        let Phase::Handshake { state, .. } = &mut self.phase else { return 0 };
+        let frame_max = state.frame_max();
+        let before = std::mem::replace(state, Handshake::StartOkDue);
+        let (step, used) = match frame::next_frame(bytes, frame_max) {
+            Ok(Some((frame, used))) => (before.frame(&frame, &self.hosting.offer), used),
+            Ok(None) => {
+                *state = before;
+                return 0;
+            }
+            Err(error) => (before.fail(error), bytes.len()),
+        };
+        self.take_step(step, now_ms);
+        used
+    }
+
+    fn take_step(&mut self, step: Step, now_ms: u64) {
+        let Phase::Handshake { state, user, output, .. } = &mut self.phase else { return };
+        match step {
+            Step::Continue(next) => *state = next,
+            Step::Authenticate(login, credentials) => match log_in(&self.hosting.users, &credentials, self.peer) {
+                Ok(logged_in) => {
+                    let (next, reply) = login.accept(&self.hosting.offer);
+                    method::encode(&reply, 0, output.buffer());
+                    (*state, *user) = (next, Some(logged_in));
+                }
+                Err(reason) => {
+                    tracing::warn!(peer = %self.peer, ?credentials, %reason, "login refused");
+                    self.take_step(login.refuse(), now_ms);
+                }
+            },
+            Step::Open { client, tuning, virtual_host } => {
+                if let Err(error) = self.open(client, tuning, &virtual_host, now_ms) {
+                    self.close(&error.with_method(CONNECTION_OPEN), now_ms);
+                }
+            }
+            Step::CloseSilently(reason) => {
+                tracing::info!(peer = %self.peer, reason, "closing without an answer");
+                self.phase = Phase::Silent { close_at_ms: now_ms + SILENCE_MS };
+            }
+            Step::Close(error) => self.close(&error, now_ms),
+        }
+    }
+
+    /// # Errors
+    /// 530 when there is no such virtual host, or the user may not enter it (behaviour reference 1.5).
+    fn open(&mut self, client: Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
+        let Phase::Handshake { user, output, .. } = &mut self.phase else { return Ok(()) };
+        let Some(user) = user.clone() else { return Ok(()) };
+        let broker = &self.hosting.broker;
+        let vhost = broker.vhost(name).ok_or_else(|| AmqpError::not_allowed(format!("vhost {name} not found")))?;
+        let permissions = user.permissions_in(name).ok_or_else(|| {
+            AmqpError::not_allowed(format!("access to vhost '{name}' refused for user '{}'", user.name))
+        })?;
+        tracing::info!(
+            peer = %self.peer, user = %user.name, vhost = name, connection = client.connection_name.as_deref(),
+            "user authenticated and granted access to vhost"
+        );
+        method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
+        self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
+        let open = Open::new(Opening {
+            id: self.id,
+            node: Arc::clone(broker.node()),
+            vhost,
+            user,
+            permissions,
+            client,
+            tuning,
+            peer: self.peer,
+            outbox: Arc::clone(&self.outbox),
+            output: std::mem::take(output),
+        });
+        self.phase = Phase::Open(Box::new(open));
+        Ok(())
+    }
+
+    /// Closes by our own will, and waits for the answer.
+    fn close(&mut self, error: &AmqpError, now_ms: u64) {
+        tracing::warn!(peer = %self.peer, %error, "closing connection");
+        let frame_max = self.frame_max();
+        let mut output = self.leave(now_ms);
+        let close = Reply::ConnectionClose {
+            reply_code: error.code.code(),
+            reply_text: error.reply_text(),
+            method: error.method.unwrap_or(MethodId::NONE),
+        };
+        method::encode(&close, 0, output.buffer());
+        self.phase = Phase::Closing { output, close_at_ms: self.close_at_ms(now_ms), frame_max };
+    }
+
+    /// Exclusive queues are gone before `connection.close-ok` is sent. The client closes its socket first.
+    fn close_for_client(&mut self, now_ms: u64) {
+        let frame_max = self.frame_max();
+        let mut output = self.leave(now_ms);
+        method::encode(&Reply::ConnectionCloseOk, 0, output.buffer());
+        self.phase = Phase::Drained { output, close_at_ms: self.close_at_ms(now_ms), frame_max };
+    }
+
+    /// Takes everything off the broker, and keeps what is to be written.
+    fn leave(&mut self, now_ms: u64) -> Output {
+        if let Phase::Open(open) = &mut self.phase {
+            open.end(now_ms);
+        }
+        self.output().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn frame_max(&self) -> u32 {
+        match &self.phase {
+            Phase::Open(open) => open.tuning().frame_max,
+            Phase::Handshake { state, .. } => state.frame_max(),
+            Phase::Closing { frame_max, .. } | Phase::Drained { frame_max, .. } => *frame_max,
+            Phase::Greeting { .. } | Phase::Silent { .. } | Phase::Closed { .. } => FRAME_MAX_BEFORE_TUNE,
+        }
+    }
+
+    /// The heartbeat's time, if there is one that is shorter than the usual patience.
+    fn close_at_ms(&self, now_ms: u64) -> u64 {
+        let heartbeat_ms = self.heartbeat.as_ref().map_or(CLOSE_TIMEOUT_MAX_MS, Heartbeat::interval_ms);
+        now_ms + heartbeat_ms.min(CLOSE_TIMEOUT_MAX_MS)
+    }
+
+    /// Everything but the end of the conversation is ignored (behaviour reference 1.9).
+    fn receive_closing(&mut self, bytes: &[u8], frame_max: u32) -> usize {
+        let (frame, used) = match frame::next_frame(bytes, frame_max) {
+            Ok(Some(next)) => next,
+            Ok(None) => return 0,
+            // Garbage behind what we closed for: there is nothing more to say.
+            Err(_) => return bytes.len(),
+        };
+        if frame.channel != 0 || frame.kind != FrameKind::Method {
+            return used;
+        }
+        match method::decode(frame.payload) {
+            Ok(Command::ConnectionClose { .. }) => {
+                if let Some(output) = self.output() {
+                    method::encode(&Reply::ConnectionCloseOk, 0, output.buffer());
+                }
+            }
+            Ok(Command::ConnectionCloseOk) if matches!(self.phase, Phase::Closing { .. }) => {
+                let output = self.output().map(std::mem::take).unwrap_or_default();
+                self.phase = Phase::Closed { output };
+            }
+            _ => {}
+        }
+        used
+    }
+
+    /// Encodes what others handed over.
+    pub fn deliver(&mut self, now_ms: u64) {
+        match &mut self.phase {
+            Phase::Open(open) => {
+                if let Err(error) = open.deliver(now_ms) {
+                    self.close(&error, now_ms);
+                }
+            }
+            // Somebody may want the connection closed while it is being opened.
+            Phase::Greeting { .. } | Phase::Handshake { .. } => {
+                let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
+                self.outbox.take(&mut deliveries, &mut notices);
+                if notices.iter().any(|notice| matches!(notice, Notice::Close(_))) {
+                    self.phase = Phase::Closed { output: self.leave(now_ms) };
+                }
+            }
+            Phase::Silent { .. } | Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
+        }
+    }
+
+    /// Notes that something was written.
+    pub fn sent(&mut self, now_ms: u64) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.sent(now_ms);
+        }
+    }
+
+    /// When to call [`Session::on_timer`] next.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Greeting { deadline_ms, .. } | Phase::Handshake { deadline_ms, .. } => Some(*deadline_ms),
+            Phase::Silent { close_at_ms } | Phase::Closing { close_at_ms, .. } | Phase::Drained { close_at_ms, .. } => {
+                Some(*close_at_ms)
+            }
+            Phase::Open(_) => self.heartbeat.as_ref().map(Heartbeat::next_ms),
+            Phase::Closed { .. } => None,
+        }
+    }
+
+    /// Does what is due.
+    pub fn on_timer(&mut self, now_ms: u64) {
+        if self.next_deadline_ms().is_none_or(|at_ms| at_ms > now_ms) {
+            return;
+        }
+        let Phase::Open(open) = &mut self.phase else {
+            self.abandon(now_ms);
+            return;
+        };
+        let Some(heartbeat) = &mut self.heartbeat else { return };
+        match heartbeat.poll(now_ms, open.is_blocked()) {
+            Beat::Nothing => {}
+            Beat::Send => crate::protocol::fast::heartbeat(open.output.buffer()),
+            Beat::PeerDead => {
+                tracing::warn!(peer = %self.peer, "missed heartbeats from client: closing connection");
+                self.abandon(now_ms);
+            }
+        }
+    }
+
+    /// Gives up without a word.
+    fn abandon(&mut self, now_ms: u64) {
+        let mut output = self.leave(now_ms);
+        output.clear();
+        self.phase = Phase::Closed { output };
+    }
+
+    /// The socket is gone: takes everything off the broker.
+    pub fn end(&mut self, now_ms: u64) {
+        self.abandon(now_ms);
+    }
+}
+
+/// `connection.open`, which refusals of the virtual host name.
+const CONNECTION_OPEN: MethodId = MethodId::new(10, 40);
+/// A client that has not read so much of what we answered is not read from until it does.
+const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+fn log_in(users: &Users, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
+    match credentials {
+        Credentials::Password { user, password } => users.log_in(user, password, peer.ip()),
+        Credentials::Anonymous => users.log_in_anonymously(peer.ip()),
+        Credentials::External => Err(LoginRefused::UnknownUser),
+    }
+}

@@ -1,0 +1,131 @@
+//! `basic.ack`, `basic.nack` and `basic.reject` (behaviour reference 5.6): collected over a read batch, and settled queue by
+//! queue.
+
+use std::sync::Arc;
+
+use super::channel::Mode;
+use super::open::Open;
+use super::transaction::Fate;
+use super::unacked::Outstanding;
+use crate::broker::queue::{QueueHandle, Return, Settlement};
+use crate::broker::sink::Token;
+use crate::error::{AmqpError, MethodId};
+use crate::protocol::fast::SettlementKind;
+
+/// Settlements that were checked, in their order: runs of the same queue and fate.
+#[derive(Debug, Default)]
+pub(super) struct SettleBatch {
+    runs: Vec<Run>,
+    /// The channels whose shared prefetch has credit again.
+    credited: Vec<u16>,
+}
+
+#[derive(Debug)]
+struct Run {
+    queue: Arc<QueueHandle>,
+    fate: Fate,
+    tokens: Vec<Token>,
+}
+
+impl SettleBatch {
+    fn add(&mut self, outstanding: Outstanding, fate: Fate) {
+        match self.runs.last_mut() {
+            Some(run) if run.fate == fate && Arc::ptr_eq(&run.queue, &outstanding.queue) => {
+                run.tokens.push(outstanding.token);
+            }
+            _ => self.runs.push(Run { queue: outstanding.queue, fate, tokens: vec![outstanding.token] }),
+        }
+    }
+}
+
+/// The method that a settlement came with.
+const fn method_of(kind: SettlementKind) -> MethodId {
+    match kind {
+        SettlementKind::Ack { .. } => MethodId::new(60, 80),
+        SettlementKind::Reject { .. } => MethodId::new(60, 90),
+        SettlementKind::Nack { .. } => MethodId::new(60, 120),
+    }
+}
+
+const fn fate_of(kind: SettlementKind) -> (Fate, bool) {
+    match kind {
+        SettlementKind::Ack { multiple } => (Fate::Settled(Settlement::Acked), multiple),
+        SettlementKind::Reject { requeue: true } => (Fate::Returned(Return::Rejected), false),
+        SettlementKind::Reject { requeue: false } => (Fate::Settled(Settlement::Rejected), false),
+        SettlementKind::Nack { multiple, requeue: true } => (Fate::Returned(Return::Nacked), multiple),
+        SettlementKind::Nack { multiple, requeue: false } => (Fate::Settled(Settlement::Nacked), multiple),
+    }
+}
+
+impl Open {
+    /// Takes a settlement.
+    ///
+    /// # Errors
+    /// 406 when the delivery tag is not outstanding.
+    pub(super) fn settle(
+        &mut self,
+        number: u16,
+        delivery_tag: u64,
+        kind: SettlementKind,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let (fate, multiple) = fate_of(kind);
+        let settled =
+            channel.take_settled(delivery_tag, multiple).map_err(|error| error.with_method(method_of(kind)))?;
+        if let Mode::Transaction(transaction) = &mut channel.mode {
+            transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, fate)));
+            return Ok(());
+        }
+        for (_, outstanding) in settled {
+            self.settle_outstanding(number, outstanding, fate);
+        }
+        if matches!(fate, Fate::Returned(_)) {
+            self.flush_settled(now_ms);
+        }
+        Ok(())
+    }
+
+    /// Collects one settled delivery.
+    pub(super) fn settle_outstanding(&mut self, number: u16, outstanding: Outstanding, fate: Fate) {
+        if let Some(channel) = self.channels.get(&number)
+            && outstanding.is_consumed
+            && channel.credit.is_limited()
+        {
+            channel.credit.release(1);
+            if self.settled.credited.last() != Some(&number) {
+                self.settled.credited.push(number);
+            }
+        }
+        self.settled.add(outstanding, fate);
+    }
+
+    /// Lets the collected settlements take effect.
+    pub(super) fn flush_settled(&mut self, now_ms: u64) {
+        if self.settled.runs.is_empty() {
+            return;
+        }
+        let mut runs = std::mem::take(&mut self.settled.runs);
+        for Run { queue, fate, tokens } in runs.drain(..) {
+            match fate {
+                Fate::Settled(settlement) => queue.settle(tokens, settlement, now_ms),
+                Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),
+            }
+        }
+        self.settled.runs = runs;
+        for number in std::mem::take(&mut self.settled.credited) {
+            self.resume_channel(number, now_ms);
+        }
+        self.node.check_memory();
+    }
+
+    /// Makes the consumers of a channel try again.
+    pub(super) fn resume_channel(&self, number: u16, now_ms: u64) {
+        let Some(channel) = self.channels.get(&number) else { return };
+        for (id, consumer) in &channel.consumers {
+            if let Some(queue) = &consumer.queue {
+                queue.resume(*id, now_ms);
+            }
+        }
+    }
+}

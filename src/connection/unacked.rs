@@ -1,0 +1,97 @@
+//! The delivery tags of a channel that are not settled, in the order of the tags.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::broker::queue::QueueHandle;
+use crate::broker::sink::Token;
+
+/// A delivery that the client must settle.
+#[derive(Clone, Debug)]
+pub(super) struct Outstanding {
+    /// Where it came from.
+    pub queue: Arc<QueueHandle>,
+    /// What the queue knows it by.
+    pub token: Token,
+    /// It was delivered to a consumer, so that it took channel credit; else it was taken with `basic.get`.
+    pub is_consumed: bool,
+}
+
+/// The outstanding deliveries of a channel. In-order settlement is popping; gaps are kept until they are half of it.
+#[derive(Debug, Default)]
+pub(super) struct UnackedTags {
+    /// Ascending tags; `None` for a gap, never at the front.
+    tags: VecDeque<(u64, Option<Outstanding>)>,
+    count: usize,
+}
+
+/// Gaps below this number are not worth closing.
+const GAPS_MIN: usize = 64;
+
+impl UnackedTags {
+    /// How many of them went to consumers.
+    pub(super) fn consumed_count(&self) -> usize {
+        self.tags.iter().filter(|(_, slot)| slot.as_ref().is_some_and(|slot| slot.is_consumed)).count()
+    }
+
+    /// Adds a delivery; tags must ascend.
+    pub(super) fn push(&mut self, delivery_tag: u64, outstanding: Outstanding) {
+        self.tags.push_back((delivery_tag, Some(outstanding)));
+        self.count += 1;
+    }
+
+    /// Takes out one delivery, or none when the tag is not outstanding.
+    pub(super) fn take(&mut self, delivery_tag: u64) -> Option<Outstanding> {
+        let at = self.position(delivery_tag)?;
+        let taken = self.tags.get_mut(at)?.1.take()?;
+        self.count -= 1;
+        self.close_gaps();
+        Some(taken)
+    }
+
+    /// Takes out all deliveries up to this one, which must be outstanding; 0 means all, which may be none.
+    pub(super) fn take_up_to(&mut self, delivery_tag: u64) -> Option<Vec<(u64, Outstanding)>> {
+        let end = if delivery_tag == 0 {
+            self.tags.len()
+        } else {
+            let at = self.position(delivery_tag)?;
+            self.tags.get(at)?.1.as_ref()?;
+            at + 1
+        };
+        let taken: Vec<_> = self.tags.drain(..end).filter_map(|(tag, slot)| Some((tag, slot?))).collect();
+        self.count -= taken.len();
+        self.close_gaps();
+        Some(taken)
+    }
+
+    /// Puts deliveries back that a transaction had taken out.
+    pub(super) fn put_back(&mut self, deliveries: Vec<(u64, Outstanding)>) {
+        self.count += deliveries.len();
+        let mut all: Vec<_> = self.tags.drain(..).filter(|(_, slot)| slot.is_some()).collect();
+        all.extend(deliveries.into_iter().map(|(tag, outstanding)| (tag, Some(outstanding))));
+        all.sort_by_key(|(tag, _)| *tag);
+        self.tags = all.into();
+    }
+
+    /// Without gaps a tag's place follows from the first one; with gaps closed it is to be searched.
+    fn position(&self, delivery_tag: u64) -> Option<usize> {
+        let &(first, _) = self.tags.front()?;
+        let guess = usize::try_from(delivery_tag.checked_sub(first)?).ok()?;
+        if self.tags.get(guess).is_some_and(|(tag, _)| *tag == delivery_tag) {
+            return Some(guess);
+        }
+        self.tags.binary_search_by_key(&delivery_tag, |(tag, _)| *tag).ok()
+    }
+
+    fn close_gaps(&mut self) {
+        while self.tags.front().is_some_and(|(_, slot)| slot.is_none()) {
+            self.tags.pop_front();
+        }
+        if self.tags.len() > 2 * self.count + GAPS_MIN {
+            self.tags.retain(|(_, slot)| slot.is_some());
+        }
+        if self.tags.is_empty() && self.tags.capacity() > GAPS_MIN * 64 {
+            self.tags = VecDeque::new();
+        }
+    }
+}
