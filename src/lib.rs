@@ -18,3 +18,15 @@ pub mod properties;
 pub mod protocol;
 
 pub mod broker;
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod connection;
+mod host;
+pub mod server;
+pub mod store;
+
+pub use broker::node::Compatibility;
+pub use clock::Clock;
+pub use server::{Broker, Builder, StartError};
