@@ -1,1 +1,63 @@
-fn main() {}
+//! Black-box tests: a whole broker, and a client that says exactly the bytes it is told to.
+//!
+//! Every test states what a RabbitMQ client can observe. By default it starts a broker of its own in this process; with
+//! `LEVERET_TEST_AMQP=host:port` it uses a running RabbitMQ instead, which is how the tests themselves are checked. See
+//! [`broker`] for the choice and [`client`] for the client.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::large_futures,
+    reason = "test code: a panic is a verdict, and a story may be long"
+)]
+
+mod broker;
+mod client;
+
+mod acking;
+mod blocked;
+mod channel;
+mod closing;
+mod confirms;
+mod consuming;
+mod dead_letter;
+mod death_cycles;
+mod delayed;
+mod dispatch;
+mod exchange_bind;
+mod exchange_declare;
+mod expiry;
+mod field_tables;
+mod framing;
+mod handshake;
+mod headers;
+mod heartbeat;
+mod lapin_failures;
+mod lapin_stories;
+mod max_length;
+mod plugin_exchanges;
+mod priorities;
+mod program;
+mod properties;
+mod publishing;
+mod purge_delete;
+mod qos;
+mod queue_arguments;
+mod queue_bind;
+mod queue_declare;
+mod quorum;
+mod reply_to;
+mod routing;
+mod sasl;
+mod scale;
+mod silence;
+mod ttl;
+mod tune;
+mod tx;

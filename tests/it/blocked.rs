@@ -1,0 +1,126 @@
+//! `connection.blocked`: publishers wait while memory is low (reference: 1.11).
+
+use amq_protocol::protocol::AMQPClass;
+use amq_protocol::protocol::connection::AMQPMethod;
+
+use crate::broker::{TestBroker, ctl};
+use crate::client::{Connection, consume, publish, queue};
+
+/// The next frame is `connection.blocked`; its reason.
+async fn expect_blocked(connection: &Connection) -> String {
+    match connection.expect((10, 60)).await {
+        AMQPClass::Connection(AMQPMethod::Blocked(blocked)) => blocked.reason.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// reference: 1.11, trigger, frame, effect and release
+#[tokio::test]
+async fn a_publisher_waits_and_a_consumer_does_not() {
+    let Some(broker) = TestBroker::with_alarm().await else { return };
+    let name = broker.name("q");
+    let publisher = broker.connect().await;
+    let consumer = broker.connect().await;
+    let (out, into) = (publisher.channel(1).await, consumer.channel(1).await);
+    into.declare(queue(&name)).await;
+    out.confirm_select().await;
+    out.publish_confirmed(publish("", &name, "before")).await;
+    broker.raise_memory_alarm().await;
+
+    // Nothing happens until a content comes.
+    out.call(amq_protocol::protocol::channel::Flow { active: true }).await;
+    out.publish(publish("", &name, "during")).await;
+    assert_eq!(expect_blocked(&publisher).await, "low on memory");
+    // From now on nothing of this connection is read; of another, not even its close.
+    out.send(queue(&name)).await;
+    let leaver = broker.connect().await;
+    leaver.channel(1).await.publish(publish("", "nowhere", "m")).await;
+    assert_eq!(expect_blocked(&leaver).await, "low on memory");
+    leaver.send(crate::client::connection::close()).await;
+
+    // Connections that only consume go on, and new ones may open and declare.
+    into.consume(consume(&name)).await;
+    assert_eq!(into.expect_deliver().await.text(), "before");
+    into.ack(1).await;
+    let late = broker.connect().await;
+    let late_ch = late.channel(1).await;
+    late_ch.declare(queue(&name)).await;
+    late_ch.confirm_select().await;
+    // Until their first publish.
+    late_ch.publish(publish("", "nowhere", "late")).await;
+    assert_eq!(expect_blocked(&late).await, "low on memory");
+    into.expect_nothing().await;
+
+    broker.clear_memory_alarm().await;
+    publisher.expect((10, 61)).await;
+    // In RabbitMQ the reply may overtake the confirm.
+    out.reply_to((50, 10)).await;
+    let confirm = out.expect_confirm().await;
+    assert_eq!((confirm.ack, confirm.delivery_tag), (true, 2));
+    leaver.expect((10, 61)).await;
+    leaver.expect((10, 51)).await;
+    assert_eq!(into.expect_deliver().await.text(), "during");
+    late.expect((10, 61)).await;
+    assert!(late_ch.expect_confirm().await.ack);
+    late_ch.expect_nothing().await;
+}
+
+/// reference: 1.11, a client without the capability waits as well and is not told
+#[tokio::test]
+async fn a_client_without_the_capability_is_blocked_in_silence() {
+    let Some(broker) = TestBroker::with_alarm().await else { return };
+    let connection = broker.connect_with().capabilities(&["basic.nack", "publisher_confirms"]).open().await;
+    let ch = connection.channel(1).await;
+    ch.confirm_select().await;
+    broker.raise_memory_alarm().await;
+    ch.publish(publish("", "nowhere", "waits")).await;
+    connection.expect_no_frame_for(std::time::Duration::from_millis(200)).await;
+    broker.clear_memory_alarm().await;
+    let frame = connection.any_frame().await;
+    assert!(frame.channel == 1 && frame.is_method((60, 80)), "the confirm and nothing else: {frame:?}");
+}
+
+/// reference: 1.11, low on disk, and a second alarm: released when all are cleared. An in-memory broker has no disk.
+#[tokio::test]
+async fn all_alarms_must_be_cleared() {
+    let Some(broker) = TestBroker::with_alarm().await else { return };
+    if !broker.is_rabbitmq() {
+        return;
+    }
+    let disk = |limit: &str| ctl(&["set_disk_free_limit", limit]);
+    let connection = broker.connect().await;
+    let ch = connection.channel(1).await;
+    ch.confirm_select().await;
+    disk("1000GB");
+    ch.publish(publish("", "nowhere", "waits")).await;
+    assert_eq!(expect_blocked(&connection).await, "low on disk");
+    // The second alarm is not told again to those that wait, but named to a newcomer.
+    broker.raise_memory_alarm().await;
+    let late = broker.connect().await;
+    let late_ch = late.channel(1).await;
+    late_ch.publish(publish("", "nowhere", "waits")).await;
+    assert_eq!(expect_blocked(&late).await, "low on disk & memory");
+    disk("50MB");
+    connection.expect_no_frame_for(std::time::Duration::from_millis(200)).await;
+    broker.clear_memory_alarm().await;
+    connection.expect((10, 61)).await;
+    assert!(ch.expect_confirm().await.ack);
+    late.expect((10, 61)).await;
+}
+
+/// reference: 1.10, while a connection is blocked its silence is no fault
+#[tokio::test]
+async fn a_blocked_connection_is_not_dropped_for_its_silence() {
+    let Some(broker) = TestBroker::with_alarm().await else { return };
+    let connection = broker.connect_with().heartbeat(1).open().await;
+    let ch = connection.channel(1).await;
+    ch.confirm_select().await;
+    broker.raise_memory_alarm().await;
+    ch.publish(publish("", "nowhere", "waits")).await;
+    assert_eq!(expect_blocked(&connection).await, "low on memory");
+    // Nothing is sent for more than three intervals; the clock is the real one, because an alarm is not a matter of time.
+    connection.expect_only_heartbeats_for(std::time::Duration::from_millis(4_000)).await;
+    broker.clear_memory_alarm().await;
+    connection.expect((10, 61)).await;
+    assert!(ch.expect_confirm().await.ack);
+}

@@ -1,0 +1,87 @@
+//! Heartbeats (reference: 1.10). On RabbitMQ the seconds are real, so the intervals are small and the cases run together.
+
+use std::time::Duration;
+
+use crate::broker::TestBroker;
+use crate::client::socket::{HEARTBEAT, frame};
+use crate::client::{Connection, publish, queue};
+
+/// reference: 1.10, the server's heartbeats come about every half interval
+#[tokio::test]
+async fn the_server_sends_heartbeats_twice_per_interval() {
+    let broker = TestBroker::with_clock().await;
+    let connection = broker.connect_with().heartbeat(2).open().await;
+    for _ in 0..3 {
+        broker.pass(Duration::from_millis(if broker.is_rabbitmq() { 0 } else { 1_100 })).await;
+        let beat = connection.any_frame().await;
+        assert_eq!((beat.kind, beat.channel, beat.payload.len()), (HEARTBEAT, 0, 0), "{beat:?}");
+        connection.write(frame(HEARTBEAT, 0, &[])).await;
+    }
+}
+
+/// reference: 1.10, heartbeat 0 disables both directions
+#[tokio::test]
+async fn without_heartbeats_nothing_is_sent_and_silence_is_no_fault() {
+    let broker = TestBroker::with_clock().await;
+    let connection = broker.connect_with().heartbeat(0).open().await;
+    broker.pass(Duration::from_secs(if broker.is_rabbitmq() { 4 } else { 4_000 })).await;
+    connection.expect_no_frame_for(Duration::from_millis(50)).await;
+    connection.channel(1).await;
+}
+
+/// Waits for the end of a connection that may still send heartbeats; the seconds until then.
+async fn seconds_until_dropped(connection: Connection) -> f64 {
+    #[expect(clippy::disallowed_methods, reason = "the time of the drop is the behaviour")]
+    let start = std::time::Instant::now();
+    connection.expect_silent_end().await;
+    start.elapsed().as_secs_f64()
+}
+
+/// reference: 1.10, a client that is silent from the start is dropped at 3 h, without a close
+#[tokio::test]
+async fn a_silent_client_is_dropped_without_a_close() {
+    let broker = TestBroker::with_clock().await;
+    let one = broker.connect_with().heartbeat(1).open().await;
+    let two = broker.connect_with().heartbeat(2).open().await;
+    if broker.is_rabbitmq() {
+        let (one, two) = tokio::join!(seconds_until_dropped(one), seconds_until_dropped(two));
+        assert!((1.9..4.0).contains(&one), "heartbeat 1 was dropped after {one} s");
+        assert!((3.9..7.5).contains(&two), "heartbeat 2 was dropped after {two} s");
+    } else {
+        // The checks come every interval, so time passes in small steps.
+        for (connection, least, most) in [(one, 2, 7), (two, 0, 13)] {
+            let mut half_seconds = 0;
+            let closed = async |wait| loop {
+                match connection.socket.any_frame_within(wait).await {
+                    Some(Some(frame)) => assert_eq!(frame.kind, HEARTBEAT),
+                    Some(None) => return true,
+                    None => return false,
+                }
+            };
+            while !closed(crate::client::POLL).await {
+                broker.pass(Duration::from_millis(500)).await;
+                half_seconds += 1;
+                assert!(half_seconds <= most, "not dropped after {half_seconds} half seconds");
+            }
+            assert!(half_seconds >= least, "dropped after {half_seconds} half seconds");
+        }
+    }
+}
+
+/// reference: 1.10, any inbound traffic counts as liveness
+#[tokio::test]
+async fn any_traffic_keeps_a_connection_alive() {
+    let broker = TestBroker::with_clock().await;
+    let connection = broker.connect_with().heartbeat(1).open().await;
+    let beating = broker.connect_with().heartbeat(1).open().await;
+    let ch = connection.channel(1).await;
+    let name = broker.name("q");
+    ch.declare(queue(&name).exclusive()).await;
+    for _ in 0..6 {
+        broker.pass(Duration::from_millis(800)).await;
+        ch.publish(publish("", &name, "alive")).await;
+        beating.write(frame(HEARTBEAT, 0, &[])).await;
+        ch.get_eventually(&name).await;
+    }
+    beating.channel(1).await;
+}
