@@ -1,0 +1,195 @@
+//! Frames, methods and fields as bytes.
+
+use crate::error::{Error, Result};
+
+pub(crate) const METHOD: u8 = 1;
+pub(crate) const HEADER: u8 = 2;
+pub(crate) const BODY: u8 = 3;
+pub(crate) const HEARTBEAT: u8 = 8;
+pub(crate) const FRAME_END: u8 = 0xCE;
+
+/// What a frame adds to its payload: type, channel, size, frame-end.
+pub(crate) const FRAME_OVERHEAD: usize = 8;
+
+/// A method's class and method ids as they stand on the wire, read as one number.
+pub(crate) type MethodId = u32;
+
+const fn id(class: u16, method: u16) -> MethodId {
+    (class as u32) << 16 | method as u32
+}
+
+pub(crate) const CONNECTION_START: MethodId = id(10, 10);
+pub(crate) const CONNECTION_START_OK: MethodId = id(10, 11);
+pub(crate) const CONNECTION_TUNE: MethodId = id(10, 30);
+pub(crate) const CONNECTION_TUNE_OK: MethodId = id(10, 31);
+pub(crate) const CONNECTION_OPEN: MethodId = id(10, 40);
+pub(crate) const CONNECTION_OPEN_OK: MethodId = id(10, 41);
+pub(crate) const CONNECTION_CLOSE: MethodId = id(10, 50);
+pub(crate) const CONNECTION_CLOSE_OK: MethodId = id(10, 51);
+pub(crate) const CHANNEL_OPEN: MethodId = id(20, 10);
+pub(crate) const CHANNEL_OPEN_OK: MethodId = id(20, 11);
+pub(crate) const CHANNEL_CLOSE: MethodId = id(20, 40);
+pub(crate) const CHANNEL_CLOSE_OK: MethodId = id(20, 41);
+pub(crate) const EXCHANGE_DECLARE: MethodId = id(40, 10);
+pub(crate) const EXCHANGE_DECLARE_OK: MethodId = id(40, 11);
+pub(crate) const QUEUE_DECLARE: MethodId = id(50, 10);
+pub(crate) const QUEUE_DECLARE_OK: MethodId = id(50, 11);
+pub(crate) const QUEUE_BIND: MethodId = id(50, 20);
+pub(crate) const QUEUE_BIND_OK: MethodId = id(50, 21);
+pub(crate) const QUEUE_DELETE: MethodId = id(50, 40);
+pub(crate) const QUEUE_DELETE_OK: MethodId = id(50, 41);
+pub(crate) const BASIC_QOS: MethodId = id(60, 10);
+pub(crate) const BASIC_QOS_OK: MethodId = id(60, 11);
+pub(crate) const BASIC_CONSUME: MethodId = id(60, 20);
+pub(crate) const BASIC_CONSUME_OK: MethodId = id(60, 21);
+pub(crate) const BASIC_PUBLISH: MethodId = id(60, 40);
+pub(crate) const BASIC_DELIVER: MethodId = id(60, 60);
+pub(crate) const BASIC_ACK: MethodId = id(60, 80);
+pub(crate) const BASIC_NACK: MethodId = id(60, 120);
+pub(crate) const CONFIRM_SELECT: MethodId = id(85, 10);
+pub(crate) const CONFIRM_SELECT_OK: MethodId = id(85, 11);
+
+/// Appends one frame to `out`.
+pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8], out: &mut Vec<u8>) {
+    let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    out.push(kind);
+    out.extend(channel.to_be_bytes());
+    out.extend(size.to_be_bytes());
+    out.extend(payload);
+    out.push(FRAME_END);
+}
+
+/// Appends a content header of the basic class that carries no properties.
+pub(crate) fn content_header(channel: u16, body_bytes: u64, out: &mut Vec<u8>) {
+    let mut payload = vec![0, 60, 0, 0];
+    payload.extend(body_bytes.to_be_bytes());
+    payload.extend([0, 0]);
+    frame(HEADER, channel, &payload, out);
+}
+
+/// Appends a `basic.ack`.
+pub(crate) fn ack(channel: u16, delivery_tag: u64, multiple: bool, out: &mut Vec<u8>) {
+    let [high, low] = channel.to_be_bytes();
+    let [c0, c1, m0, m1] = BASIC_ACK.to_be_bytes();
+    out.extend([METHOD, high, low, 0, 0, 0, 13, c0, c1, m0, m1]);
+    out.extend(delivery_tag.to_be_bytes());
+    out.extend([u8::from(multiple), FRAME_END]);
+}
+
+/// A method under construction: its arguments are appended in the order of the specification.
+#[derive(Debug)]
+pub(crate) struct Method {
+    channel: u16,
+    payload: Vec<u8>,
+}
+
+impl Method {
+    pub(crate) fn new(channel: u16, id: MethodId) -> Self {
+        Self { channel, payload: id.to_be_bytes().to_vec() }
+    }
+
+    /// One octet, or up to eight bits, the first argument lowest.
+    pub(crate) fn octet(self, value: u8) -> Self {
+        self.raw(&[value])
+    }
+
+    pub(crate) fn short(self, value: u16) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    pub(crate) fn long(self, value: u32) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// A short string; what exceeds its 255 bytes is cut off.
+    pub(crate) fn short_string(self, text: &str) -> Self {
+        let bytes = text.as_bytes().get(..255).unwrap_or(text.as_bytes());
+        self.octet(u8::try_from(bytes.len()).unwrap_or(u8::MAX)).raw(bytes)
+    }
+
+    pub(crate) fn long_string(self, bytes: &[u8]) -> Self {
+        self.long(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).raw(bytes)
+    }
+
+    pub(crate) fn empty_table(self) -> Self {
+        self.long(0)
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        frame(METHOD, self.channel, &self.payload, out);
+    }
+
+    fn raw(mut self, bytes: &[u8]) -> Self {
+        self.payload.extend(bytes);
+        self
+    }
+}
+
+/// The arguments of a method that arrived, read from the front.
+#[derive(Debug)]
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn octet(&mut self) -> Result<u8> {
+        Ok(u8::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn short(&mut self) -> Result<u16> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn long(&mut self) -> Result<u32> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn long_long(&mut self) -> Result<u64> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn short_string(&mut self) -> Result<String> {
+        let length = usize::from(self.octet()?);
+        Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
+    }
+
+    /// The bytes of a long string, or of a table: both are a 32-bit length and as many bytes.
+    pub(crate) fn long_string(&mut self) -> Result<&'a [u8]> {
+        let length = self.long()?;
+        self.take(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
+    /// Calls `found` with each entry of a table whose value is a string, and passes over all other values.
+    pub(crate) fn strings_of_table(&mut self, mut found: impl FnMut(String, String)) -> Result<()> {
+        let mut entries = Self(self.long_string()?);
+        while !entries.0.is_empty() {
+            let name = entries.short_string()?;
+            match entries.octet()? {
+                b'S' => found(name, String::from_utf8_lossy(entries.long_string()?).into_owned()),
+                b'F' | b'A' | b'x' => drop(entries.long_string()?),
+                b't' | b'b' | b'B' => drop(entries.take(1)?),
+                b's' | b'u' | b'U' => drop(entries.take(2)?),
+                b'I' | b'i' | b'f' => drop(entries.take(4)?),
+                b'D' => drop(entries.take(5)?),
+                b'l' | b'L' | b'd' | b'T' => drop(entries.take(8)?),
+                b'V' => {}
+                other => return Err(Error::unexpected(format!("a table field of the unknown type {other}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk().ok_or_else(too_short)?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(length).ok_or_else(too_short)?;
+        self.0 = rest;
+        Ok(head)
+    }
+}
+
+fn too_short() -> Error {
+    Error::unexpected("a method is shorter than its arguments")
+}

@@ -1,0 +1,89 @@
+//! Two brokers in turn, A B B A: what disturbs the machine for a while then meets both.
+
+use serde_json::json;
+
+use crate::error::Result;
+use crate::meter::Sample;
+use crate::options::Options;
+use crate::report::{Label, Spread, print};
+use crate::scenario::Scenario;
+use crate::target::Target;
+
+/// One number of a run that is worth a ratio.
+struct Figure {
+    name: &'static str,
+    decimals: usize,
+    of: fn(&Sample) -> Option<f64>,
+}
+
+const FIGURES: &[Figure] = &[
+    Figure { name: "broker us/msg", decimals: 3, of: Sample::broker_us },
+    Figure { name: "msg/s", decimals: 0, of: |sample| Some(sample.rate()) },
+    Figure { name: "RSS MiB", decimals: 1, of: |sample| Some(sample.memory?.rss_bytes as f64 / 1024.0 / 1024.0) },
+    Figure { name: "p50_us", decimals: 1, of: |sample| extra(sample, "p50_us") },
+    Figure { name: "p99_us", decimals: 1, of: |sample| extra(sample, "p99_us") },
+];
+
+/// What stands above the comparison.
+pub(crate) fn heading(options: &Options) {
+    if !options.json {
+        print("");
+        print(&format!("median (lowest-highest) of {} runs each; ratios of {0} pairs", 2 * options.repeat));
+    }
+}
+
+/// The runs of A, and the run of B beside each.
+#[derive(Default)]
+struct Pairs {
+    a: Vec<Vec<Sample>>,
+    b: Vec<Vec<Sample>>,
+}
+
+/// Runs one scenario with both brokers and prints the ratios B / A of neighbouring runs.
+pub(crate) fn run(options: &Options, scenario: &Scenario, body_bytes: usize, a: &Target, b: &Target) -> Result<()> {
+    let (load_a, load_b) = (scenario.load(a, options, body_bytes)?, scenario.load(b, options, body_bytes)?);
+    let mut pairs = Pairs::default();
+    for _ in 0..options.repeat {
+        pairs.a.push(scenario.run(a, load_a)?);
+        pairs.b.push(scenario.run(b, load_b)?);
+        pairs.b.push(scenario.run(b, load_b)?);
+        pairs.a.push(scenario.run(a, load_a)?);
+    }
+    let phases = pairs.a.first().map_or(0, Vec::len);
+    for phase in 0..phases {
+        let of_phase = |runs: &[Vec<Sample>], of: fn(&Sample) -> Option<f64>| -> Vec<f64> {
+            runs.iter().filter_map(|samples| samples.get(phase).and_then(of)).collect()
+        };
+        let name = pairs.a.first().and_then(|samples| samples.get(phase)?.phase);
+        let label = Label { scenario: scenario.name, phase: name, body_bytes };
+        for figure in FIGURES {
+            print_figure(options, label, figure, &of_phase(&pairs.a, figure.of), &of_phase(&pairs.b, figure.of));
+        }
+    }
+    Ok(())
+}
+
+fn print_figure(options: &Options, label: Label<'_>, figure: &Figure, a: &[f64], b: &[f64]) {
+    let ratios = Spread::of(a.iter().zip(b).map(|(a, b)| b / a));
+    let (Some(ratio), Some(a), Some(b)) = (ratios, Spread::of(a.to_vec()), Spread::of(b.to_vec())) else { return };
+    if options.json {
+        let line = json!({
+            "compared": label.name(), "body_bytes": label.body_bytes, "figure": figure.name,
+            "a": a.json(), "b": b.json(), "ratio": ratio.json(),
+        });
+        return print(&line.to_string());
+    }
+    print(&format!(
+        "{:<20} {:>6}  {:<13}  A {:<30}  B {:<30}  B/A {}",
+        label.name(),
+        label.body_bytes,
+        figure.name,
+        a.text(figure.decimals),
+        b.text(figure.decimals),
+        ratio.text(3),
+    ));
+}
+
+fn extra(sample: &Sample, name: &str) -> Option<f64> {
+    sample.extra.iter().find(|(extra, _)| *extra == name).map(|(_, value)| *value)
+}

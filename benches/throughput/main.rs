@@ -1,0 +1,124 @@
+//! A load generator for AMQP 0-9-1 brokers that costs little itself: what it sends was encoded beforehand, and what it
+//! receives it counts by length. `benches/README.md` tells how to run it and what the numbers mean.
+//!
+//! Reading order: `scenario` (what is measured), `publisher` and `consumer` (the two sides), `meter` (how), `report`.
+
+mod amqp;
+mod compare;
+mod consumer;
+mod error;
+mod meter;
+mod options;
+mod process;
+mod publisher;
+mod report;
+mod scenario;
+mod target;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use error::{Error, Result};
+use meter::Sample;
+use options::Options;
+use report::{Label, print};
+use scenario::{SCENARIOS, Scenario};
+use target::Target;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.bench {
+        print("nothing measured: `cargo bench --bench throughput` does that");
+        return ExitCode::SUCCESS;
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    if options.list {
+        SCENARIOS.iter().for_each(|scenario| print(&format!("{:<20} {}", scenario.name, scenario.about)));
+        return Ok(());
+    }
+    // What the command line gets wrong is said before a broker is started.
+    let scenarios = options.scenarios()?;
+    if let Some([a, b]) = options.compare.as_deref() {
+        let mut a = Target::new(Some(a), options.pid_a)?;
+        let mut b = Target::new(Some(b), options.pid_b)?;
+        report::conditions(options, &[&a, &b]);
+        compare::heading(options);
+        return each(options, &scenarios, |scenario, body_bytes| {
+            a.renew().and_then(|()| b.renew())?;
+            compare::run(options, scenario, body_bytes, &a, &b)
+        });
+    }
+    let mut target = Target::new(options.url.as_deref(), options.pid)?;
+    report::conditions(options, &[&target]);
+    if options.verify {
+        return each(options, &scenarios, |scenario, body_bytes| verify(options, &target, scenario, body_bytes));
+    }
+    report::heading(options);
+    each(options, &scenarios, |scenario, body_bytes| {
+        target.renew()?;
+        measure(options, &target, scenario, body_bytes)
+    })
+}
+
+/// Calls `run` for every scenario and body size, also after one has failed.
+fn each(
+    options: &Options,
+    scenarios: &[&'static Scenario],
+    mut run: impl FnMut(&'static Scenario, usize) -> Result<()>,
+) -> Result<()> {
+    let mut failed = 0;
+    for scenario in scenarios {
+        for body_bytes in options.body_sizes(scenario) {
+            if let Err(error) = run(scenario, body_bytes) {
+                complain(&format!("{} {body_bytes} B: {error}", scenario.name));
+                failed += 1;
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(Error::unexpected(format!("{failed} scenarios failed"))) }
+}
+
+fn measure(options: &Options, target: &Target, scenario: &Scenario, body_bytes: usize) -> Result<()> {
+    let load = scenario.load(target, options, body_bytes)?;
+    let mut samples = Vec::new();
+    for _ in 0..options.repeat {
+        for sample in scenario.run(target, load)? {
+            report::run(options, label(scenario, body_bytes, &sample), &sample);
+            samples.push(sample);
+        }
+    }
+    let mut phases: Vec<_> = samples.iter().map(|sample| sample.phase).collect();
+    phases.truncate(samples.len() / usize::try_from(options.repeat).unwrap_or(1).max(1));
+    for phase in phases {
+        let of_phase: Vec<&Sample> = samples.iter().filter(|sample| sample.phase == phase).collect();
+        report::repeated(options, Label { scenario: scenario.name, phase, body_bytes }, &of_phase);
+    }
+    Ok(())
+}
+
+fn verify(options: &Options, target: &Target, scenario: &Scenario, body_bytes: usize) -> Result<()> {
+    let load = scenario.load(target, options, body_bytes)?;
+    scenario.run(target, load)?;
+    print(&format!("ok  {:<20} {body_bytes:>6} B {:>8} messages", scenario.name, load.messages));
+    Ok(())
+}
+
+fn label<'a>(scenario: &'a Scenario, body_bytes: usize, sample: &Sample) -> Label<'a> {
+    Label { scenario: scenario.name, phase: sample.phase, body_bytes }
+}
+
+#[expect(clippy::print_stderr, reason = "an error must not mix with the numbers")]
+fn complain(text: &str) {
+    eprintln!("error: {text}");
+}
