@@ -1,0 +1,28 @@
+# The daily commands; `.ci/run` is all of them.
+
+# Run the broker.
+run *arguments:
+    cargo run --release -- {{arguments}}
+
+# Unit, property and black-box tests.
+test *filter:
+    cargo test {{filter}}
+
+# Formatting, lints and documentation, as CI wants them.
+check:
+    cargo fmt --all -- --check
+    cargo clippy --all-targets -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
+    cargo deny check bans licenses sources
+
+# Client libraries against the release build: all of them, or those named.
+conformance *clients:
+    conformance/run {{clients}}
+
+# CPU per message, rates and memory.
+bench *arguments:
+    cargo bench --bench throughput -- {{arguments}}
+
+# One fuzz target (frames, methods, tables, session) for a while.
+fuzz target seconds="3600":
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096
