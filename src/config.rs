@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT};
 use crate::message::BODY_BYTES_CEILING;
+use crate::server::DISK_FREE_LIMIT_BYTES_DEFAULT;
 
 /// A message broker that every RabbitMQ client connects to unchanged.
 #[derive(Debug, Parser)]
@@ -46,13 +47,21 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR:PORT")]
     pub http_listen: Option<SocketAddr>,
 
-    /// Keep durable queues and persistent messages in this directory
+    /// Keep durable queues and persistent messages in this directory [default: the platform's directory for data]
     #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
     pub data_dir: Option<PathBuf>,
 
     /// Keep everything in memory: nothing survives a stop
     #[arg(long)]
     pub in_memory: bool,
+
+    /// Go on without what cannot be read of a damaged data directory, and report what that is
+    #[arg(long, conflicts_with = "in_memory")]
+    pub salvage: bool,
+
+    /// Block publishers when fewer than this many bytes are free on the disk
+    #[arg(long, value_name = "BYTES", default_value_t = DISK_FREE_LIMIT_BYTES_DEFAULT)]
+    pub disk_free_limit: u64,
 
     /// Which RabbitMQ to be like: 4.2 accepts what 4.3 deprecates, and warns
     #[arg(long, value_name = "VERSION", default_value = "4.2")]

@@ -1,9 +1,19 @@
 //! What the machine, or the container, has.
 
 use std::fs;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
 
 /// The share of the memory that messages may take before publishers wait, in percent.
 const HIGH_WATERMARK_PERCENT: u64 = 60;
+
+/// Where the platform keeps the data of programs, for this one: never a path that holds the host's name, so that a container
+/// with another name finds its messages.
+pub(crate) fn data_directory() -> Option<PathBuf> {
+    let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
+    Some(strategy.data_dir().join("leveret"))
+}
 
 /// The default memory watermark: a share of the memory, or of what the control group allows if that is less.
 pub(crate) fn memory_high_watermark_bytes() -> u64 {

@@ -34,13 +34,14 @@ async fn run(serve: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(file) = &serve.ports_file {
         write_ports(file, &broker).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    tracing::info!("connect to {} (everything is kept in memory: nothing survives a stop)", broker.amqp_url());
+    tracing::info!("connect to {} ({})", broker.amqp_url(), broker.keeps_messages_in());
     let mut stdout = io::stdout();
     writeln!(stdout, "Server startup complete; 0 plugins started.")?;
     stdout.flush()?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        reason = broker.failed() => return Err(reason.into()),
     }
     tracing::info!("stopping");
     broker.stop().await;

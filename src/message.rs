@@ -10,10 +10,11 @@
 //! ```
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::properties::Properties;
+use crate::store::address::Address;
 
 /// Bytes of the fixed header in front of each record.
 const RECORD_HEADER_BYTES: usize = 12;
@@ -45,17 +46,50 @@ impl MemoryGauge {
 /// Memory that holds one or more message records; immutable once it is shared.
 pub struct Chunk {
     bytes: Box<[u8]>,
+    /// The position of its first byte in the log, once it is there.
+    position: OnceLock<u64>,
     /// What the gauge counts for it.
     charged_bytes: usize,
     gauge: Arc<MemoryGauge>,
 }
 
 /// What a queue keeps for each message beside its record; counted with the record, so that small messages count in full.
-const QUEUE_ENTRY_BYTES: usize = 48;
+const QUEUE_ENTRY_BYTES: usize = 56;
 
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.gauge.remove(self.charged_bytes);
+    }
+}
+
+impl Chunk {
+    /// Bytes that were read back from a file, counted by `gauge` while they live.
+    pub(crate) fn read_back(bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
+        Arc::new(Self::counted(bytes, records, gauge))
+    }
+
+    /// A chunk of the log that was read back from it.
+    pub(crate) fn replayed(bytes: Vec<u8>, position: u64, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
+        let chunk = Self::counted(bytes, 0, gauge);
+        chunk.position.get_or_init(|| position);
+        Arc::new(chunk)
+    }
+
+    fn counted(bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Self {
+        let charged_bytes = bytes.len() + records * QUEUE_ENTRY_BYTES;
+        gauge.add(charged_bytes);
+        let bytes = bytes.into_boxed_slice();
+        Self { bytes, position: OnceLock::new(), charged_bytes, gauge: Arc::clone(gauge) }
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Notes its position in the log; `append` is called once, when it is not there yet.
+    pub(crate) fn place_in_log(&self, append: impl FnOnce() -> u64) -> u64 {
+        *self.position.get_or_init(append)
     }
 }
 
@@ -179,11 +213,9 @@ impl ChunkWriter {
 
     /// Makes the records readable, counted by `gauge` while they live; the writer is empty afterwards.
     pub fn finish(&mut self, gauge: &Arc<MemoryGauge>) -> Arc<Chunk> {
-        let bytes = std::mem::take(&mut self.bytes).into_boxed_slice();
+        let bytes = std::mem::take(&mut self.bytes);
         self.expected_bytes = bytes.len();
-        let charged_bytes = bytes.len() + std::mem::take(&mut self.records) * QUEUE_ENTRY_BYTES;
-        gauge.add(charged_bytes);
-        Arc::new(Chunk { bytes, charged_bytes, gauge: Arc::clone(gauge) })
+        Arc::new(Chunk::counted(bytes, std::mem::take(&mut self.records), gauge))
     }
 }
 
@@ -198,6 +230,35 @@ impl Message {
     /// The record at `offset` of `chunk`; it must be one that this chunk's writer returned.
     pub fn new(chunk: Arc<Chunk>, offset: RecordOffset) -> Self {
         Self { chunk, offset: offset.0 }
+    }
+
+    /// The record at `offset` of a chunk whose bytes may be damaged: `None` when it does not lie within the chunk.
+    pub(crate) fn checked(chunk: Arc<Chunk>, offset: usize) -> Option<Self> {
+        let message = Self { chunk, offset: u32::try_from(offset).ok()? };
+        let record = message.record();
+        (record.len() >= RECORD_HEADER_BYTES && record.len() >= message.record_bytes()).then_some(message)
+    }
+
+    /// The message at a position of the log, in the chunk that was read back from there.
+    pub(crate) fn in_log(chunk: &Arc<Chunk>, position: u64) -> Option<Self> {
+        let offset = position.checked_sub(*chunk.position.get()?)?;
+        Self::checked(Arc::clone(chunk), usize::try_from(offset).ok()?)
+    }
+
+    /// Where the log has it; nowhere if it was not appended.
+    pub(crate) fn stored_at(&self) -> Address {
+        let position = self.chunk.position.get();
+        position.map_or(Address::NOWHERE, |position| Address::in_log(position + u64::from(self.offset)))
+    }
+
+    /// The memory that it shares with its neighbours.
+    pub(crate) fn chunk(&self) -> &Arc<Chunk> {
+        &self.chunk
+    }
+
+    /// Its record, as [`Message::checked`] reads it.
+    pub(crate) fn encoded(&self) -> &[u8] {
+        slice(self.record(), 0, self.record_bytes())
     }
 
     /// A message in a chunk of its own.

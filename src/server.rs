@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+mod storage;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -10,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth::{GUEST, Permissions, User, Users};
 use crate::broker;
-use crate::broker::alarm::MemoryAlarm;
+use crate::broker::alarm::Alarm;
 use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
@@ -21,6 +24,9 @@ use crate::connection::session::Hosting;
 use crate::host;
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
+use crate::store::StoreError;
+use crate::store::disk::DirectoryError;
+use storage::Storage;
 
 /// The virtual host that every broker has.
 const DEFAULT_VHOST: &str = "/";
@@ -28,6 +34,9 @@ const DEFAULT_VHOST: &str = "/";
 const STOP_PATIENCE_MS: u64 = 3_000;
 /// Channels that a client may have open, as RabbitMQ offers it.
 const CHANNEL_MAX: u16 = 2047;
+/// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
+/// written in the second that it takes to notice.
+pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 /// The largest frame, as RabbitMQ offers it.
 const FRAME_MAX: u32 = 131_072;
 /// Seconds between heartbeats, as RabbitMQ offers it.
@@ -51,6 +60,9 @@ pub struct Broker {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     timer: JoinHandle<()>,
+    /// `None` when everything is kept in memory, or was stopped.
+    storage: Option<Storage>,
+    data_dir: Option<PathBuf>,
 }
 
 impl Broker {
@@ -64,15 +76,18 @@ impl Broker {
     /// # Errors
     /// As for [`Builder::start`]; and for what this version does not have.
     pub async fn from_command_line(serve: &Serve) -> Result<Self, StartError> {
-        if serve.data_dir.is_some() {
-            return Err(StartError::NoDataDirectory);
-        }
         if serve.http_listen.is_some() {
             return Err(StartError::NoHttp);
         }
         let watermark = serve.memory_high_watermark.unwrap_or_else(host::memory_high_watermark_bytes);
-        let mut builder = Self::builder()
-            .in_memory()
+        let builder = match (serve.in_memory, &serve.data_dir) {
+            (true, _) => Self::builder().in_memory(),
+            (false, Some(directory)) => Self::builder().data_dir(directory),
+            (false, None) => Self::builder().data_dir(host::data_directory().ok_or(StartError::NoDataDirectory)?),
+        };
+        let mut builder = builder
+            .salvage(serve.salvage)
+            .disk_free_limit(serve.disk_free_limit)
             .compatibility(serve.compatibility.into())
             .memory_high_watermark(watermark)
             .max_message_size(serve.max_message_size)
@@ -95,6 +110,22 @@ impl Broker {
         format!("amqp://{GUEST}:{GUEST}@{}/%2F", self.address)
     }
 
+    /// Resolves when the store has failed and nothing more can be confirmed: with the reason. Cancel safe.
+    pub async fn failed(&self) -> String {
+        match &self.storage {
+            Some(storage) => storage.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Where messages are kept, for people: a directory, or the memory.
+    pub fn keeps_messages_in(&self) -> String {
+        match &self.data_dir {
+            Some(directory) => format!("messages are kept in {}", directory.display()),
+            None => "everything is kept in memory: nothing survives a stop".to_owned(),
+        }
+    }
+
     /// The broker's state, for assertions.
     pub fn state(&self) -> &broker::Broker {
         &self.broker
@@ -108,6 +139,10 @@ impl Broker {
             listener.await.ok();
         }
         self.timer.abort();
+        if let Some(storage) = self.storage.take() {
+            // It waits for the disk; a panic was reported when it happened.
+            tokio::task::spawn_blocking(move || storage.stop()).await.ok();
+        }
     }
 }
 
@@ -129,14 +164,20 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// Where messages would be kept was not said.
-    #[error("this version keeps everything in memory: call in_memory()")]
+    /// Where messages are to be kept was not said.
+    #[error("it was not said where to keep messages: call data_dir(...), or in_memory()")]
     NoStore,
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// What is in the data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is nothing to listen on.
     #[error("no address to listen on; give one with --amqp-listen")]
     NoAddress,
-    /// There is no durable store.
-    #[error("--data-dir: this version keeps everything in memory; leave the option out, or say --in-memory")]
+    /// The platform does not tell where data belongs.
+    #[error("no home directory is known to keep messages in; give one with --data-dir, or say --in-memory")]
     NoDataDirectory,
     /// There is no HTTP API.
     #[error("--http-listen: this version has no management HTTP API; leave the option out")]
@@ -163,6 +204,9 @@ const IPV6_LOOPBACK: Address =
 pub struct Builder {
     addresses: Vec<Address>,
     in_memory: bool,
+    data_dir: Option<PathBuf>,
+    salvage: bool,
+    disk_free_limit_bytes: u64,
     clock: Clock,
     random: Random,
     settings: Settings,
@@ -177,6 +221,9 @@ impl Default for Builder {
         Self {
             addresses: vec![Address { address: SocketAddr::from(([127, 0, 0, 1], 0)), is_optional: false }],
             in_memory: false,
+            data_dir: None,
+            salvage: false,
+            disk_free_limit_bytes: DISK_FREE_LIMIT_BYTES_DEFAULT,
             clock: Clock::system(),
             random: Random::default(),
             settings: Settings { message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT, ..Settings::default() },
@@ -193,6 +240,27 @@ impl Builder {
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
+        self
+    }
+
+    /// Keeps durable things in this directory, which no other process may use meanwhile.
+    #[must_use]
+    pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(directory.into());
+        self
+    }
+
+    /// Goes on without what cannot be read of a damaged data directory, and reports it.
+    #[must_use]
+    pub fn salvage(mut self, salvage: bool) -> Self {
+        self.salvage = salvage;
+        self
+    }
+
+    /// Below so many bytes of free disk space publishers wait.
+    #[must_use]
+    pub fn disk_free_limit(mut self, bytes: u64) -> Self {
+        self.disk_free_limit_bytes = bytes;
         self
     }
 
@@ -313,22 +381,33 @@ impl Builder {
     /// # Errors
     /// When the address cannot be listened on, or it was not said where to keep messages.
     pub async fn start(mut self) -> Result<Broker, StartError> {
-        if !self.in_memory {
-            return Err(StartError::NoStore);
-        }
+        let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
         let (address, bound) = bind(&self.addresses).await?;
         if self.users.is_empty() {
             self = self.user(GUEST, GUEST);
         }
         let identity = self.identity();
         let offer = self.offer();
-        let node = Node {
+        let mut node = Node {
             settings: self.settings,
             random: self.random,
-            alarm: MemoryAlarm::new(self.memory_high_watermark_bytes),
+            alarm: Alarm::new(self.memory_high_watermark_bytes),
             ..Node::default()
         };
+        let opened = match &data_dir {
+            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage)?),
+            None => None,
+        };
+        if let Some(opened) = &opened {
+            node.ids.skip_to(opened.next_id);
+            node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
+            node.loader = Some(Arc::clone(&opened.loader));
+        }
         let broker = Arc::new(broker::Broker::new(Arc::new(node)));
+        let storage = match opened {
+            Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
+            None => None,
+        };
         for (name, default_queue_kind) in &self.vhosts {
             broker.add_vhost(name, *default_queue_kind);
         }
@@ -341,7 +420,7 @@ impl Builder {
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(start).collect();
-        Ok(Broker { address, broker, stop, listeners, timer })
+        Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir })
     }
 
     fn salt(&self) -> [u8; 4] {

@@ -1,7 +1,7 @@
-//! The memory alarm: above the watermark publishers wait, below it they go on. Nothing is dropped.
+//! The alarms: while messages take too much memory, or the disk has too little space, publishers wait. Nothing is dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -9,47 +9,57 @@ use rustc_hash::FxHashMap;
 use super::ids::ConnectionId;
 use super::sink::{Notice, Sink};
 
-/// RabbitMQ's reason in `connection.blocked`.
-pub const LOW_ON_MEMORY: &str = "low on memory";
+const MEMORY: u8 = 1;
+const DISK: u8 = 2;
 
-/// Whether messages take more memory than they should. Raised above the watermark, cleared below four fifths of it, so that
-/// publishers are not stopped and started for every message.
+/// Whether publishers must wait, and why. The memory alarm is raised above the watermark and cleared below four fifths of it, so
+/// that publishers are not stopped and started for every message; the disk alarm by whoever watches the disk.
 #[derive(Debug)]
-pub struct MemoryAlarm {
+pub struct Alarm {
     watermark_bytes: AtomicU64,
-    raised: AtomicBool,
-    /// It was raised, and nobody has tried yet to make do with less memory.
+    /// Which alarms are raised.
+    raised: AtomicU8,
+    /// The memory alarm was raised, and nobody has tried yet to make do with less memory.
     wants_relief: AtomicBool,
     blocked: Mutex<FxHashMap<ConnectionId, Arc<dyn Sink>>>,
 }
 
-impl Default for MemoryAlarm {
+impl Default for Alarm {
     fn default() -> Self {
         Self {
             watermark_bytes: AtomicU64::new(u64::MAX),
-            raised: AtomicBool::new(false),
+            raised: AtomicU8::new(0),
             wants_relief: AtomicBool::new(false),
             blocked: Mutex::default(),
         }
     }
 }
 
-impl MemoryAlarm {
-    /// An alarm with this watermark.
+impl Alarm {
+    /// An alarm with this watermark for memory.
     pub fn new(watermark_bytes: u64) -> Self {
         let alarm = Self::default();
         alarm.watermark_bytes.store(watermark_bytes, Ordering::Relaxed);
         alarm
     }
 
-    /// The watermark.
+    /// The watermark for memory.
     pub fn watermark_bytes(&self) -> u64 {
         self.watermark_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether publishers must wait.
     pub fn is_raised(&self) -> bool {
-        self.raised.load(Ordering::Relaxed)
+        self.raised.load(Ordering::Relaxed) != 0
+    }
+
+    /// RabbitMQ's reason in `connection.blocked` (behaviour reference 1.11).
+    pub fn reason(&self) -> &'static str {
+        match self.raised.load(Ordering::Relaxed) {
+            DISK => "low on disk",
+            both if both == MEMORY | DISK => "low on disk & memory",
+            _ => "low on memory",
+        }
     }
 
     /// Whether it was raised since this was asked last: time to copy what keeps large chunks alive.
@@ -61,21 +71,37 @@ impl MemoryAlarm {
     pub fn check(&self, used_bytes: u64) -> bool {
         let watermark_bytes = self.watermark_bytes();
         if used_bytes > watermark_bytes {
-            if !self.raised.swap(true, Ordering::Relaxed) {
+            if self.raised.fetch_or(MEMORY, Ordering::Relaxed) & MEMORY == 0 {
                 tracing::warn!(used_bytes, watermark_bytes, "memory alarm raised: publishing connections are blocked");
                 self.wants_relief.store(true, Ordering::Relaxed);
                 return true;
             }
-        } else if self.is_raised()
-            && used_bytes <= watermark_bytes / 5 * 4
-            && self.raised.swap(false, Ordering::Relaxed)
-        {
+        } else if self.is_raised() && used_bytes <= watermark_bytes / 5 * 4 && self.clear(MEMORY) {
             tracing::info!(used_bytes, watermark_bytes, "memory alarm cleared");
+        }
+        false
+    }
+
+    /// Raises or clears the disk alarm.
+    pub fn set_disk(&self, is_low: bool) {
+        if is_low {
+            if self.raised.fetch_or(DISK, Ordering::Relaxed) & DISK == 0 {
+                tracing::warn!("disk alarm raised: publishing connections are blocked until there is space again");
+            }
+        } else if self.clear(DISK) {
+            tracing::info!("disk alarm cleared");
+        }
+    }
+
+    /// Clears an alarm, and wakes who waits if it was the last one; whether it was raised.
+    fn clear(&self, alarm: u8) -> bool {
+        let before = self.raised.fetch_and(!alarm, Ordering::Relaxed);
+        if before == alarm {
             for sink in std::mem::take(&mut *self.blocked.lock()).into_values() {
                 sink.notify(Notice::AlarmChanged);
             }
         }
-        false
+        before & alarm != 0
     }
 
     /// Remembers a connection that waits for the alarm to be cleared, and tells it then. False when it is not raised any more.

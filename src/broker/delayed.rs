@@ -1,31 +1,75 @@
 //! Messages that an `x-delayed-message` exchange holds back until they are due.
+//!
+//! To the store they are a queue of their own, whose messages expire when they are due and are known one by one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::ids::ExchangeId;
-use super::queue::NewMessage;
+use super::ids::{ExchangeId, QueueId};
+use super::node::Node;
+use super::queue::{Leaving, Moved, MovedPart, NewMessage};
 use super::vhost::Vhost;
+use crate::message::Message;
+use crate::properties::parse_expiration;
+use crate::store::address::{Address, Place};
+use crate::store::checkpoint::{QueueState, Single};
+use crate::store::journal::{Extent, Journal};
+use crate::store::loader::Load;
+use crate::store::record::{Enqueued, Freed, Record};
+use crate::store::recovery::RecoveredQueue;
+use crate::store::segments::Label;
+use crate::store::{Flight, LogPosition};
 
 /// The delayed messages of a virtual host, in the order in which they are due; equal times keep the order of publishing.
 #[derive(Debug)]
 pub struct DelayedMessages {
+    id: QueueId,
     vhost: Weak<Vhost>,
+    node: Arc<Node>,
     waiting: Mutex<Waiting>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
-    by_due: BTreeMap<(u64, u64), (ExchangeId, NewMessage)>,
-    taken: u64,
+    /// By the time when they are due, and their place in the order of arrival.
+    by_due: BTreeMap<(u64, u64), Held>,
+    next_seq: u64,
+    journal: Journal,
+}
+
+/// A message that is held back.
+#[derive(Clone, Debug)]
+struct Held {
+    exchange: ExchangeId,
+    /// `None` while it is in a segment file only.
+    new: Option<NewMessage>,
+    address: Address,
+    /// What it takes in its segment file, if it is there.
+    bytes: u32,
+    body_bytes: u32,
+    is_stored: bool,
+}
+
+impl Held {
+    const fn extent(&self) -> Extent {
+        let Self { address, bytes, body_bytes, is_stored, .. } = *self;
+        Extent { address, bytes, body_bytes, is_stored }
+    }
 }
 
 impl DelayedMessages {
     /// None yet.
-    pub fn new(vhost: Weak<Vhost>) -> Self {
-        Self { vhost, waiting: Mutex::default() }
+    pub fn new(id: QueueId, vhost: Weak<Vhost>, node: &Arc<Node>) -> Self {
+        let journal = Journal::new(id.0, node.log.keeps());
+        let waiting = Mutex::new(Waiting { by_due: BTreeMap::new(), next_seq: 0, journal });
+        Self { id, vhost, node: Arc::clone(node), waiting }
+    }
+
+    /// What the store knows them by.
+    pub const fn id(&self) -> QueueId {
+        self.id
     }
 
     /// How many messages wait.
@@ -38,39 +82,208 @@ impl DelayedMessages {
         self.len() == 0
     }
 
-    /// Holds a message back until `due_ms`.
-    pub(in crate::broker) fn hold(self: &Arc<Self>, due_ms: u64, exchange: ExchangeId, message: NewMessage) {
+    /// Holds a message back until `due_ms`. What is to be durable before anybody is told that it is safe.
+    pub(in crate::broker) fn hold(
+        self: &Arc<Self>,
+        due_ms: u64,
+        exchange: ExchangeId,
+        new: NewMessage,
+        transaction: u64,
+    ) -> LogPosition {
+        let log = &*self.node.log;
+        let is_stored = log.keeps() && new.message.facts().persistent;
+        let _flight = is_stored.then(|| Flight::begin(log));
+        if is_stored {
+            log.append_chunk(new.message.chunk());
+        }
         let mut waiting = self.waiting.lock();
         let is_first = waiting.by_due.keys().next().is_none_or(|&(first_ms, _)| due_ms < first_ms);
-        waiting.taken += 1;
-        let key = (due_ms, waiting.taken);
-        waiting.by_due.insert(key, (exchange, message));
-        drop(waiting);
-        if is_first && let Some(vhost) = self.vhost.upgrade() {
-            vhost.node().deadlines.order_delayed(due_ms, self);
+        let seq = waiting.next_seq;
+        waiting.next_seq += 1;
+        let address = if is_stored { new.message.stored_at() } else { Address::NOWHERE };
+        if is_stored {
+            let origin = exchange.0;
+            waiting.journal.set_transaction(transaction);
+            waiting.journal.enqueued(&Enqueued { seq, address, expires_at_ms: due_ms, origin, ..Enqueued::default() });
         }
+        let body_bytes = u32::try_from(new.message.body_bytes()).unwrap_or(u32::MAX);
+        waiting
+            .by_due
+            .insert((due_ms, seq), Held { exchange, new: Some(new), address, bytes: 0, body_bytes, is_stored });
+        let position = self.record(&mut waiting);
+        drop(waiting);
+        if is_first {
+            self.node.deadlines.order_delayed(due_ms, self);
+        }
+        position
+    }
+
+    fn record(&self, waiting: &mut Waiting) -> LogPosition {
+        let mut records = Vec::new();
+        let freed = waiting.journal.take(&mut records);
+        waiting.journal.set_transaction(0);
+        if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
+            loader.segments().free(&freed);
+        }
+        if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) }
     }
 
     /// Routes what is due, and orders the next call.
     pub(in crate::broker) fn deliver_due(self: &Arc<Self>, now_ms: u64) {
         let Some(vhost) = self.vhost.upgrade() else { return };
-        while let Some((exchange, message)) = self.pop(now_ms) {
-            vhost.publish_delayed(exchange, message, now_ms);
+        while let Some(key) = self.first_due(now_ms) {
+            self.deliver(&vhost, key, now_ms);
         }
+        self.order_next();
+    }
+
+    fn order_next(self: &Arc<Self>) {
         let next_ms = self.waiting.lock().by_due.keys().next().map(|&(due_ms, _)| due_ms);
         if let Some(next_ms) = next_ms {
-            vhost.node().deadlines.order_delayed(next_ms, self);
+            self.node.deadlines.order_delayed(next_ms, self);
         }
     }
 
-    fn pop(&self, now_ms: u64) -> Option<(ExchangeId, NewMessage)> {
+    fn first_due(&self, now_ms: u64) -> Option<(u64, u64)> {
+        self.waiting.lock().by_due.keys().next().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
+    }
+
+    /// Publishes one message and forgets it, in one transaction.
+    fn deliver(&self, vhost: &Vhost, key: (u64, u64), now_ms: u64) {
+        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return };
+        let log = &*self.node.log;
+        let _flight = Flight::begin(log);
+        let transaction = log.new_transaction();
+        match held.new.or_else(|| self.read(held.address, held.bytes)) {
+            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction, now_ms),
+            None => tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost"),
+        }
         let mut waiting = self.waiting.lock();
-        let first = waiting.by_due.first_entry().filter(|first| first.key().0 <= now_ms)?;
-        Some(first.remove())
+        waiting.journal.set_transaction(transaction);
+        if let Some(held) = waiting.by_due.remove(&key) {
+            gone(&mut waiting.journal, key.1, &held);
+        }
+        self.record(&mut waiting);
+        drop(waiting);
+        if log.keeps() {
+            let mut commit = Vec::new();
+            Record::Committed { transaction }.encode(&mut commit);
+            log.append(&commit);
+        }
+    }
+
+    fn read(&self, address: Address, bytes: u32) -> Option<NewMessage> {
+        let Place::Segment(segment, start) = address.place() else { return None };
+        let load = Load { level: 0, segment, start, end: start.saturating_add(bytes) };
+        let loaded = self.node.loader.as_ref()?.read(load).map_err(|error| self.node.log.fail(error)).ok()?;
+        loaded.records.into_iter().next().map(|record| published(record.message))
     }
 
     /// Forgets the messages of an exchange that was deleted.
     pub(in crate::broker) fn forget(&self, exchange: ExchangeId) {
-        self.waiting.lock().by_due.retain(|_, (of, _)| *of != exchange);
+        let mut waiting = self.waiting.lock();
+        let Waiting { by_due, journal, .. } = &mut *waiting;
+        by_due.retain(|(_, seq), held| {
+            if held.exchange == exchange {
+                gone(journal, *seq, held);
+            }
+            held.exchange != exchange
+        });
+        self.record(&mut waiting);
     }
+
+    /// The messages that are in the log before `limit`, in the order of arrival.
+    pub(in crate::broker) fn leaving(&self, limit: u64) -> Vec<Leaving> {
+        let waiting = self.waiting.lock();
+        let in_log = waiting.by_due.iter().filter(|(_, held)| held.address.is_in_log_before(limit));
+        let leaving = in_log.filter_map(|(&(due_ms, seq), held)| {
+            let (queue, origin) = (self.id.0, held.exchange.0);
+            let label =
+                Label { queue, seq, expires_at_ms: due_ms, origin, is_stored: held.is_stored, ..Label::default() };
+            Some(Leaving { label, message: held.new.as_ref()?.message.clone() })
+        });
+        let mut all: Vec<_> = leaving.collect();
+        all.sort_by_key(|leaving| leaving.label.seq);
+        all
+    }
+
+    /// Takes over where messages were written; they stay in memory, too. What is not wanted any more is to be freed.
+    pub(in crate::broker) fn moved(&self, parts: &[MovedPart]) -> Vec<Freed> {
+        let mut waiting = self.waiting.lock();
+        let mut freed = Vec::new();
+        for part in parts {
+            for record in &part.records {
+                let Moved { seq, offset, bytes, .. } = *record;
+                match waiting.by_due.get_mut(&(record.expires_at_ms, seq)) {
+                    Some(held) => {
+                        (held.address, held.bytes) = (Address::in_segment(part.segment, offset), bytes);
+                    }
+                    None => freed.push(part.freed(record)),
+                }
+            }
+        }
+        freed
+    }
+
+    /// What a checkpoint says of them.
+    pub(in crate::broker) fn state(&self) -> QueueState {
+        let waiting = self.waiting.lock();
+        let in_segment = waiting.by_due.iter().filter(|(_, held)| matches!(held.address.place(), Place::Segment(..)));
+        let single = |(&(due_ms, seq), held): (&(u64, u64), &Held)| {
+            let Held { address, bytes, body_bytes, .. } = *held;
+            Single { seq, address, bytes, body_bytes, due_ms, origin: held.exchange.0 }
+        };
+        let singles = in_segment.map(single).collect();
+        let in_log = waiting.by_due.iter().filter(|(_, held)| held.address.is_in_log());
+        let below = in_log.map(|((_, seq), _)| *seq).min().unwrap_or(waiting.next_seq);
+        let (queue, next_seq) = (self.id.0, waiting.next_seq);
+        QueueState { queue, next_seq, moved: vec![(0, below)], singles, ..QueueState::default() }
+    }
+
+    /// Takes over what was found at the start, and orders the first call. Messages of exchanges that are gone are dropped.
+    pub(in crate::broker) fn restore(
+        self: &Arc<Self>,
+        recovered: RecoveredQueue,
+        is_free: impl Fn(&Single) -> bool,
+        has_exchange: impl Fn(ExchangeId) -> bool,
+    ) {
+        let mut waiting = self.waiting.lock();
+        let Waiting { by_due, next_seq, journal } = &mut *waiting;
+        *next_seq = recovered.state.next_seq;
+        for single in recovered.state.singles.iter().filter(|single| !is_free(single)) {
+            let Single { seq, address, bytes, body_bytes, due_ms, origin } = *single;
+            let exchange = ExchangeId(origin);
+            by_due.insert((due_ms, seq), Held { exchange, new: None, address, bytes, body_bytes, is_stored: true });
+        }
+        for (enqueued, message) in recovered.young {
+            let Enqueued { seq, address, expires_at_ms, origin, .. } = enqueued;
+            let body_bytes = u32::try_from(message.body_bytes()).unwrap_or(u32::MAX);
+            let (exchange, new) = (ExchangeId(origin), Some(published(message)));
+            by_due.insert((expires_at_ms, seq), Held { exchange, new, address, bytes: 0, body_bytes, is_stored: true });
+        }
+        by_due.retain(|(_, seq), held| {
+            let is_wanted = has_exchange(held.exchange);
+            if !is_wanted {
+                gone(journal, *seq, held);
+            }
+            is_wanted
+        });
+        self.record(&mut waiting);
+        drop(waiting);
+        self.order_next();
+    }
+}
+
+fn gone(journal: &mut Journal, seq: u64, held: &Held) {
+    if matches!(held.address.place(), Place::Segment(..)) {
+        journal.freed(&held.extent());
+    } else if held.is_stored {
+        journal.settled(seq);
+    }
+}
+
+/// A message that comes back; its expiration was checked when it came.
+fn published(message: Message) -> NewMessage {
+    let expiration_ms = message.properties().expiration().and_then(|text| parse_expiration(text).ok());
+    NewMessage::published(message, expiration_ms)
 }

@@ -34,6 +34,16 @@ impl Default for Ids {
 }
 
 impl Ids {
+    /// Gives out no number below this one any more.
+    pub fn skip_to(&self, next: u64) {
+        self.0.fetch_max(next, Ordering::Relaxed);
+    }
+
+    /// The next number, which is not given out yet.
+    pub fn peek(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// A number that was never given out before.
     pub fn fresh(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)

@@ -6,14 +6,18 @@
 pub mod alarm;
 pub mod deadlines;
 mod death;
+pub mod definitions;
 pub mod delayed;
 pub mod deprecated;
 pub mod exchange;
 pub mod ids;
 pub mod node;
+pub mod pager;
+pub mod pressure;
 pub mod queue;
 pub mod random;
 pub mod reply_to;
+mod restore;
 pub mod router;
 pub mod sink;
 pub mod topology;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::alarm::MemoryAlarm;
+use super::alarm::Alarm;
 use super::deadlines::Deadlines;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
+use super::pressure::Pressure;
 use super::random::Random;
 use super::reply_to::ReplyConsumers;
 use crate::message::MemoryGauge;
+use crate::store::loader::Loader;
+use crate::store::{Log, MemoryLog};
 
 /// How strictly clients are held to what RabbitMQ deprecates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl Default for Settings {
 }
 
 /// Shared by all virtual hosts and connections of one broker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Node {
     /// The settings.
     pub settings: Settings,
@@ -56,13 +59,39 @@ pub struct Node {
     /// Bytes held by messages.
     pub memory: Arc<MemoryGauge>,
     /// Whether publishers must wait.
-    pub alarm: MemoryAlarm,
+    pub alarm: Alarm,
+    /// Where changes are recorded.
+    pub log: Arc<dyn Log>,
+    /// Reads messages back from segment files; there are none when everything is kept in memory.
+    pub loader: Option<Arc<Loader>>,
+    /// When messages are to be moved to segment files because they take too much memory.
+    pub pressure: Pressure,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            ids: Ids::default(),
+            random: Random::default(),
+            deadlines: Deadlines::default(),
+            replies: ReplyConsumers::default(),
+            deprecated: DeprecatedUse::default(),
+            memory: Arc::default(),
+            alarm: Alarm::default(),
+            log: Arc::new(MemoryLog),
+            loader: None,
+            pressure: Pressure::default(),
+        }
+    }
 }
 
 impl Node {
     /// Looks whether the memory alarm is to be raised or cleared. Whoever adds or frees much memory calls this.
     pub fn check_memory(&self) {
-        if self.alarm.check(self.memory.bytes()) {
+        let used_bytes = self.memory.bytes();
+        self.pressure.check(used_bytes);
+        if self.alarm.check(used_bytes) {
             // The task that runs deadlines looks for memory that can be had back.
             self.deadlines.wake();
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::exchange::{Destination, Publish};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
+use super::queue::arguments::QueueKind;
 use super::reply_to::ReplyConsumer;
 use super::topology::{Exchange, Topology};
 use crate::properties::Properties;
@@ -25,11 +26,18 @@ pub struct Route {
     pub taken: bool,
     /// Nothing but the exchange and the key decided.
     pub by_key_alone: bool,
-    /// Some queue is durable.
+    /// Some queue keeps persistent messages over a restart.
     pub durable: bool,
+    /// Some queue keeps all messages over a restart.
+    pub keeps_all: bool,
 }
 
 impl Route {
+    /// Whether a message of this durability goes to the log.
+    pub fn stores(&self, is_persistent: bool) -> bool {
+        self.keeps_all || is_persistent && self.durable
+    }
+
     /// Whether `mandatory` returns the message.
     pub fn is_unroutable(&self) -> bool {
         self.queues.is_empty() && !self.taken
@@ -147,6 +155,7 @@ impl<'t, 'm> Walk<'t, 'm> {
         for id in &self.queues {
             if let Some(queue) = self.topology.queue_by_id(*id) {
                 self.route.durable |= queue.spec.durable;
+                self.route.keeps_all |= queue.spec.arguments.kind == QueueKind::Quorum;
                 self.route.queues.push(Arc::clone(queue));
             }
         }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
@@ -80,13 +81,16 @@ impl BindingKey {
 }
 
 /// The registries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Topology {
+    vhost: Arc<str>,
     exchanges: HashMap<ExchangeId, Exchange>,
     exchange_ids: HashMap<Arc<str>, ExchangeId>,
     queues: HashMap<QueueId, Arc<QueueHandle>>,
     queue_ids: HashMap<Arc<str>, QueueId>,
     incoming: HashMap<Destination, HashSet<(ExchangeId, BindingKey)>>,
+    /// What changed of the things that survive a restart, since [`Topology::take_changes`].
+    changes: Vec<Definition>,
 }
 
 /// What was deleted along with something else.
@@ -97,6 +101,62 @@ pub struct Cascade {
 }
 
 impl Topology {
+    /// The empty registries of a virtual host.
+    pub fn new(vhost: Arc<str>) -> Self {
+        Self {
+            vhost,
+            exchanges: HashMap::new(),
+            exchange_ids: HashMap::new(),
+            queues: HashMap::new(),
+            queue_ids: HashMap::new(),
+            incoming: HashMap::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// What changed of the things that survive a restart.
+    pub fn take_changes(&mut self) -> Vec<Definition> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Everything that survives a restart, each thing before what refers to it.
+    pub fn definitions(&self) -> Vec<Definition> {
+        let exchanges = self.exchanges.values().filter_map(|exchange| self.exchange_definition(exchange));
+        let queues = self.queues.values().filter_map(|queue| self.queue_definition(queue));
+        let bindings = self.exchanges.values().flat_map(|exchange| {
+            let keys = exchange.bindings.iter().filter(|key| self.is_durable(exchange, key.destination));
+            keys.map(|key| Definition::Bound(BindingDefinition { source: exchange.id, binding: key.to_binding() }))
+        });
+        exchanges.chain(queues).chain(bindings).collect()
+    }
+
+    fn exchange_definition(&self, exchange: &Exchange) -> Option<Definition> {
+        let (vhost, id, spec) = (self.vhost.to_string(), exchange.id, exchange.spec.clone());
+        exchange.spec.durable.then_some(Definition::Exchange(ExchangeDefinition { vhost, id, spec }))
+    }
+
+    fn queue_definition(&self, queue: &QueueHandle) -> Option<Definition> {
+        let spec = &queue.spec;
+        spec.durable.then(|| {
+            Definition::Queue(QueueDefinition {
+                vhost: self.vhost.to_string(),
+                id: queue.id,
+                name: spec.name.to_string(),
+                auto_delete: spec.auto_delete,
+                arguments: spec.raw_arguments.clone(),
+            })
+        })
+    }
+
+    /// Whether a binding survives a restart: both its ends do.
+    fn is_durable(&self, source: &Exchange, destination: Destination) -> bool {
+        source.spec.durable
+            && match destination {
+                Destination::Queue(id) => self.queues.get(&id).is_some_and(|queue| queue.spec.durable),
+                Destination::Exchange(id) => self.exchanges.get(&id).is_some_and(|exchange| exchange.spec.durable),
+            }
+    }
+
     /// An exchange by its name.
     pub fn exchange(&self, name: &str) -> Option<&Exchange> {
         self.exchanges.get(self.exchange_ids.get(name)?)
@@ -135,12 +195,15 @@ impl Topology {
     /// Adds an exchange; its name must be free.
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
-        self.exchanges.insert(id, Exchange { id, spec, routing, bindings: HashSet::new() });
+        let exchange = Exchange { id, spec, routing, bindings: HashSet::new() };
+        self.changes.extend(self.exchange_definition(&exchange));
+        self.exchanges.insert(id, exchange);
     }
 
     /// Adds a queue; its name must be free.
     pub fn add_queue(&mut self, queue: Arc<QueueHandle>) {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
+        self.changes.extend(self.queue_definition(&queue));
         self.queues.insert(queue.id, queue);
     }
 
@@ -153,12 +216,18 @@ impl Topology {
         }
         exchange.routing.bind(binding);
         self.incoming.entry(binding.destination).or_default().insert((source, key));
+        if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
+            self.changes.push(Definition::Bound(BindingDefinition { source, binding: binding.clone() }));
+        }
         true
     }
 
     /// Removes a binding, and its source if that was auto-delete and this was its last one.
     pub fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Cascade {
         let mut cascade = Cascade::default();
+        if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
+            self.changes.push(Definition::Unbound(BindingDefinition { source, binding: binding.clone() }));
+        }
         self.remove_binding(source, &BindingKey::of(binding), &mut cascade);
         self.run(&mut cascade);
         cascade
@@ -176,6 +245,9 @@ impl Topology {
         let mut cascade = Cascade::default();
         if let Some(queue) = self.queues.remove(&id) {
             self.queue_ids.remove(&queue.spec.name);
+            if queue.spec.durable {
+                self.changes.push(Definition::QueueDeleted(id));
+            }
         }
         self.remove_incoming(Destination::Queue(id), &mut cascade);
         self.run(&mut cascade);
@@ -189,6 +261,9 @@ impl Topology {
             done += 1;
             let Some(exchange) = self.exchanges.remove(&id) else { continue };
             self.exchange_ids.remove(&exchange.spec.name);
+            if exchange.spec.durable {
+                self.changes.push(Definition::ExchangeDeleted(id));
+            }
             for key in exchange.bindings {
                 self.forget_incoming(id, key);
             }

@@ -28,14 +28,17 @@ pub(super) struct Pending {
 
 #[derive(Debug)]
 enum Source {
-    Batch(RecordOffset),
+    Stored(RecordOffset),
+    Unstored(RecordOffset),
     Own(Message),
 }
 
 /// Publishes that were checked and routed, in their order.
 #[derive(Debug, Default)]
 pub(super) struct PublishBatch {
-    writer: ChunkWriter,
+    /// Records that go to the log: they lie together, so that nothing else is written with them.
+    stored: ChunkWriter,
+    unstored: ChunkWriter,
     entries: Vec<(Pending, Source)>,
     /// Empty; kept for its memory.
     spare: Vec<(Pending, Message)>,
@@ -84,7 +87,7 @@ impl Record<'_> {
 
 impl PublishBatch {
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= BATCH_MESSAGES_MAX || self.writer.len() >= BATCH_BYTES_MAX
+        self.entries.len() >= BATCH_MESSAGES_MAX || self.stored.len() + self.unstored.len() >= BATCH_BYTES_MAX
     }
 
     pub(super) fn add(
@@ -96,7 +99,11 @@ impl PublishBatch {
     ) {
         let source = match body {
             BodySource::Buffer(pieces, body_bytes) if (body_bytes as usize) < OWN_CHUNK_BYTES_MIN => {
-                Source::Batch(record.write(&mut self.writer, pieces, body_bytes))
+                if pending.route.stores(record.facts.persistent) {
+                    Source::Stored(record.write(&mut self.stored, pieces, body_bytes))
+                } else {
+                    Source::Unstored(record.write(&mut self.unstored, pieces, body_bytes))
+                }
             }
             large @ (BodySource::Buffer(..) | BodySource::Assembled(_)) => Source::Own(record.message(large, gauge)),
         };
@@ -114,12 +121,13 @@ impl PublishBatch {
         self.spare = publishes;
     }
 
-    /// Closes the chunk and makes messages of what refers to it.
+    /// Closes the chunks and makes messages of what refers to them.
     pub(super) fn finish(&mut self, gauge: &Arc<MemoryGauge>) -> Vec<(Pending, Message)> {
-        let chunk = self.writer.finish(gauge);
+        let (stored, unstored) = (self.stored.finish(gauge), self.unstored.finish(gauge));
         let mut publishes = std::mem::take(&mut self.spare);
         publishes.extend(self.entries.drain(..).map(|(pending, source)| match source {
-            Source::Batch(offset) => (pending, Message::new(Arc::clone(&chunk), offset)),
+            Source::Stored(offset) => (pending, Message::new(Arc::clone(&stored), offset)),
+            Source::Unstored(offset) => (pending, Message::new(Arc::clone(&unstored), offset)),
             Source::Own(message) => (pending, message),
         }));
         publishes

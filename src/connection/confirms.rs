@@ -49,6 +49,11 @@ impl Confirms {
         }
     }
 
+    /// What must be durable before anything more can be answered, and before everything can.
+    pub(super) fn waits_for(&self) -> Option<(LogPosition, LogPosition)> {
+        Some((self.runs.front()?.position, self.runs.back()?.position))
+    }
+
     /// What can be answered now that everything up to `durable` is. Answers come in the order of the numbers, so each stands
     /// for all that were not answered before it; a refusal stands alone.
     pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(Answer)) {

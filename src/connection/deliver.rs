@@ -46,6 +46,7 @@ impl Open {
     /// # Errors
     /// What the connection is to be closed with, because somebody told it to close.
     pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+        self.heed_log();
         loop {
             if !self.inbox.is_waiting() && self.inbox.notices.is_empty() {
                 self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);

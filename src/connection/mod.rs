@@ -8,6 +8,7 @@ mod channel;
 mod confirms;
 mod deliver;
 pub mod driver;
+mod durability;
 mod incoming;
 pub mod listener;
 mod methods;

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::batch::PublishBatch;
 use super::channel::{Channel, ChannelPhase, Mode};
 use super::deliver::Inbox;
+use super::durability::Durability;
 use super::incoming::IncomingBody;
 use super::outbox::Outbox;
 use super::output::Output;
@@ -70,6 +71,8 @@ pub(super) struct Open {
     pub(super) is_blocked: bool,
     /// The client was told so.
     pub(super) told_blocked: bool,
+    /// What waits for the log.
+    pub(super) durability: Durability,
 }
 
 /// Everything that an open connection begins with.
@@ -113,12 +116,18 @@ impl Open {
             just_closed: Vec::new(),
             is_blocked: false,
             told_blocked: false,
+            durability: Durability::default(),
         }
     }
 
-    /// Whether nothing may be read, because the memory alarm is raised and the client publishes.
+    /// Whether nothing may be read, because an alarm is raised and the client publishes.
     pub(super) fn is_blocked(&self) -> bool {
         self.is_blocked
+    }
+
+    /// Whether nothing may be read before the log has made something durable.
+    pub(super) fn awaits_log(&self) -> bool {
+        self.durability.holds_reading()
     }
 
     /// The limits that were agreed.
@@ -147,7 +156,7 @@ impl Open {
 
     /// Takes one thing from the front of the buffer.
     fn next(&mut self, buffer: &[u8], now_ms: u64) -> Result<Next, AmqpError> {
-        if self.is_blocked {
+        if self.is_blocked || self.awaits_log() {
             return Ok(Next::Used(0));
         }
         if let Some(settlement) = fast::next_settlement(buffer)
@@ -351,7 +360,8 @@ impl Open {
         self.is_blocked = true;
         if self.client.capabilities.connection_blocked && !self.told_blocked {
             self.told_blocked = true;
-            self.reply(0, &Reply::ConnectionBlocked { reason: crate::broker::alarm::LOW_ON_MEMORY.to_owned() });
+            let reason = self.node.alarm.reason().to_owned();
+            self.reply(0, &Reply::ConnectionBlocked { reason });
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::broker::queue::DELIVERY_OVERHEAD_BYTES;
 use crate::broker::sink::{Delivery, Notice, Sink};
+use crate::store::Wake;
 
 /// Above so many bytes queues hand over no more: what bounds the memory of a consumer that does not read.
 const HIGH_WATER_BYTES: usize = 1024 * 1024;
@@ -59,10 +60,16 @@ impl Outbox {
     }
 
     /// Wakes the connection's task.
-    pub fn wake(&self) {
+    pub fn wake_up(&self) {
         if !self.is_armed.swap(true, Ordering::SeqCst) {
             self.wake.notify_one();
         }
+    }
+}
+
+impl Wake for Outbox {
+    fn wake(&self) {
+        self.wake_up();
     }
 }
 
@@ -79,11 +86,11 @@ impl Sink for Outbox {
         let bytes = deliveries.iter().map(delivery_bytes).sum();
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
         self.waiting.lock().deliveries.append(deliveries);
-        self.wake();
+        self.wake_up();
     }
 
     fn notify(&self, notice: Notice) {
         self.waiting.lock().notices.push(notice);
-        self.wake();
+        self.wake_up();
     }
 }

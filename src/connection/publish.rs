@@ -20,7 +20,7 @@ use crate::message::Message;
 use crate::properties::{Properties, PropertiesSummary, Property};
 use crate::protocol::assembler::Publish;
 use crate::protocol::fast::{self, FastPublish};
-use crate::store::LogPosition;
+use crate::store::{LogPosition, NO_TRANSACTION};
 
 /// `basic.publish`, which refusals name.
 const BASIC_PUBLISH: MethodId = MethodId::new(60, 40);
@@ -146,22 +146,30 @@ impl Open {
             return;
         }
         let publishes = self.batch.finish(&self.node.memory);
-        let refused = self.publish_in_runs(&publishes, now_ms);
-        self.answer(&publishes, &refused);
+        let published = self.publish_in_runs(&publishes, NO_TRANSACTION, now_ms);
+        self.answer(&publishes, &published);
         self.batch.recycle(publishes);
+        if self.node.log.is_behind() {
+            self.wait_for_log(published.position(), None);
+        }
         self.node.check_memory();
     }
 
     /// Publishes the messages of a transaction; whether every queue took every one.
-    pub(super) fn publish_transaction(&mut self, publishes: &[(Pending, Message)], now_ms: u64) -> bool {
-        let refused = self.publish_in_runs(publishes, now_ms);
+    pub(super) fn publish_transaction(
+        &mut self,
+        publishes: &[(Pending, Message)],
+        transaction: u64,
+        now_ms: u64,
+    ) -> bool {
+        let published = self.publish_in_runs(publishes, transaction, now_ms);
         self.node.check_memory();
-        refused.is_empty()
+        published.refused.is_empty()
     }
 
-    /// The places of the messages that some queue refused, ascending.
-    fn publish_in_runs(&mut self, messages: &[(Pending, Message)], now_ms: u64) -> Vec<usize> {
-        let mut refused = Vec::new();
+    fn publish_in_runs(&mut self, messages: &[(Pending, Message)], transaction: u64, now_ms: u64) -> Published {
+        let mut published = Published::default();
+        let Published { refused, runs } = &mut published;
         let mut start = 0;
         while let Some((first, _)) = messages.get(start) {
             let route = Arc::clone(&first.route);
@@ -172,12 +180,14 @@ impl Open {
             if route.is_unroutable() {
                 self.return_unroutable(run);
             }
-            publish_run(&self.vhost, &route, run, now_ms, |place| refused.push(start + place));
+            let note = |place| refused.push(start + place);
+            let position = publish_run(&self.vhost, &route, run, transaction, now_ms, note);
             start += length;
+            runs.push((start, position));
         }
         refused.sort_unstable();
         refused.dedup();
-        refused
+        published
     }
 
     /// `basic.return` for messages that are mandatory; it precedes their confirms.
@@ -200,10 +210,13 @@ impl Open {
     }
 
     /// Settles the confirm numbers of published messages, and sends the answers that are due.
-    fn answer(&mut self, published: &[(Pending, Message)], refused: &[usize]) {
-        let mut refused = refused.iter().copied().peekable();
+    fn answer(&mut self, publishes: &[(Pending, Message)], published: &Published) {
+        let mut refused = published.refused.iter().copied().peekable();
+        let mut runs = published.runs.iter().copied().peekable();
         let mut touched: Option<u16> = None;
-        for (place, (pending, _)) in published.iter().enumerate() {
+        for (place, (pending, _)) in publishes.iter().enumerate() {
+            while runs.next_if(|(end, _)| *end <= place).is_some() {}
+            let position = runs.peek().map_or(LogPosition::START, |(_, position)| *position);
             let is_refused = refused.next_if_eq(&place).is_some();
             if pending.number == 0 {
                 continue;
@@ -215,37 +228,68 @@ impl Open {
             if let Some(Mode::Confirm(confirms)) =
                 self.channels.get_mut(&pending.channel).map(|channel| &mut channel.mode)
             {
-                confirms.settle(pending.number, LogPosition::START, is_refused);
+                confirms.settle(pending.number, position, is_refused);
             }
         }
         self.send_confirms(touched);
     }
 
-    fn send_confirms(&mut self, channel: Option<u16>) {
+    /// Answers what is durable by now; asks to be woken when more is.
+    pub(super) fn send_confirms(&mut self, channel: Option<u16>) {
         let Some(number) = channel else { return };
+        // After a failure of the log nothing is confirmed any more.
+        let Ok(durable) = self.node.log.durable() else { return };
         let Some(Mode::Confirm(confirms)) = self.channels.get_mut(&number).map(|channel| &mut channel.mode) else {
             return;
         };
         let out = self.output.buffer();
-        confirms.answers(LogPosition::START, |answer| {
+        confirms.answers(durable, |answer| {
             if answer.is_refused {
                 fast::nack(out, number, answer.delivery_tag, answer.multiple);
             } else {
                 fast::ack(out, number, answer.delivery_tag, answer.multiple);
             }
         });
+        if let Some((first, last)) = confirms.waits_for() {
+            self.node.log.want(last);
+            self.durability.confirm_later(number, first, &self.node, &self.outbox);
+        }
+    }
+}
+
+/// What became of a row of publishes.
+#[derive(Debug, Default)]
+struct Published {
+    /// The places of those that some queue refused, ascending.
+    refused: Vec<usize>,
+    /// Where each run ends, and what must be durable before it is confirmed.
+    runs: Vec<(usize, LogPosition)>,
+}
+
+impl Published {
+    fn position(&self) -> LogPosition {
+        self.runs.iter().map(|(_, position)| *position).max().unwrap_or_default()
     }
 }
 
 /// RabbitMQ's reply text of a return: the bare name of 312.
 const NO_ROUTE: &str = "NO_ROUTE";
 
-/// Publishes messages of one route; `refused` is told the places of those that some queue did not take.
-fn publish_run(vhost: &Vhost, route: &Route, run: &[(Pending, Message)], now_ms: u64, mut refused: impl FnMut(usize)) {
+/// Publishes messages of one route; `refused` is told the places of those that some queue did not take. What must be durable
+/// before they are confirmed.
+fn publish_run(
+    vhost: &Vhost,
+    route: &Route,
+    run: &[(Pending, Message)],
+    transaction: u64,
+    now_ms: u64,
+    mut refused: impl FnMut(usize),
+) -> LogPosition {
+    let mut position = LogPosition::START;
     let new = |(pending, message): &(Pending, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
     if !route.holds.is_empty() {
         for published in run {
-            vhost.hold(&route.holds, &new(published), now_ms);
+            position = position.max(vhost.hold(&route.holds, &new(published), transaction, now_ms));
         }
     }
     if let Some(reply) = &route.reply {
@@ -254,8 +298,9 @@ fn publish_run(vhost: &Vhost, route: &Route, run: &[(Pending, Message)], now_ms:
         }
     }
     for queue in &route.queues {
-        queue.publish(run.iter().map(new), now_ms, &mut refused);
+        position = position.max(queue.publish(run.iter().map(new), transaction, now_ms, &mut refused));
     }
+    position
 }
 
 /// The properties with the generated name in place of the pseudo-queue's (behaviour reference 5.10).

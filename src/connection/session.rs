@@ -109,7 +109,9 @@ impl Session {
     /// the client wait.
     pub fn wants_read(&self) -> bool {
         match &self.phase {
-            Phase::Open(open) => !open.is_blocked() && open.output.pending_bytes() < OUTPUT_BYTES_MAX,
+            Phase::Open(open) => {
+                !open.is_blocked() && !open.awaits_log() && open.output.pending_bytes() < OUTPUT_BYTES_MAX
+            }
             Phase::Greeting { .. }
             | Phase::Handshake { .. }
             | Phase::Silent { .. }

@@ -11,6 +11,7 @@ use crate::broker::queue::{QueueHandle, Return, Settlement};
 use crate::broker::sink::Token;
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::fast::SettlementKind;
+use crate::store::NO_TRANSACTION;
 
 /// Settlements that were checked, in their order: runs of the same queue and fate.
 #[derive(Debug, Default)]
@@ -102,13 +103,18 @@ impl Open {
 
     /// Lets the collected settlements take effect.
     pub(super) fn flush_settled(&mut self, now_ms: u64) {
+        self.flush_settled_in(NO_TRANSACTION, now_ms);
+    }
+
+    /// Lets the collected settlements take effect, in a transaction.
+    pub(super) fn flush_settled_in(&mut self, transaction: u64, now_ms: u64) {
         if self.settled.runs.is_empty() {
             return;
         }
         let mut runs = std::mem::take(&mut self.settled.runs);
         for Run { queue, fate, tokens } in runs.drain(..) {
             match fate {
-                Fate::Settled(settlement) => queue.settle(tokens, settlement, now_ms),
+                Fate::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
                 Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),
             }
         }

@@ -1,10 +1,30 @@
-//! The seam between the broker and what makes its changes durable.
+//! What makes the broker's changes durable, and what keeps a backlog off the memory (docs/format.md draws the files).
 //!
-//! Whoever must not answer a client before something is durable keeps the [`LogPosition`] of its record and waits until
-//! [`Log::durable`] has reached it. A position may never be reached: the log can fail at any time, and then nothing that waits
-//! is ever confirmed.
+//! - [`Log`] is the seam: whoever must not answer a client before something is durable keeps the [`LogPosition`] of its record and
+//!   waits until [`Log::durable`] has reached it. A position may never be reached: the log can fail at any time, and then
+//!   nothing that waits is ever confirmed.
+//! - [`wal`] is the log on disk: a ring of files, written and synced by a thread of its own for all queues together.
+//! - [`segments`] are the files of what outlives the ring's window. Reading them back is [`loader`]'s.
+//! - [`checkpoint`] says from where the log is to be read, and [`recovery`] reads it.
+//!
+//! Nothing here knows what a queue is: a queue is a number, and what it keeps are addresses.
+
+pub mod address;
+pub mod checkpoint;
+pub(crate) mod codec;
+pub mod disk;
+pub mod journal;
+pub mod loader;
+pub mod record;
+pub mod recovery;
+pub mod segments;
+pub mod wal;
 
 use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::message::Chunk;
 
 /// A place in the log, in the order of appending. Opaque to everybody but the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,24 +35,135 @@ impl LogPosition {
     pub const START: Self = Self(0);
 }
 
+/// What is recorded outside of a transaction.
+pub const NO_TRANSACTION: u64 = 0;
+
 /// The log can no longer make anything durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log has failed: nothing more can be made durable")]
 pub struct LogFailed;
 
-/// Where changes are recorded.
+/// Why the store cannot go on, or cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system failed.
+    #[error("{action} {file}: {source}")]
+    Io {
+        /// What was tried, as in `cannot write`.
+        action: &'static str,
+        /// The file.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file does not say what it must.
+    #[error("{file} is damaged at offset {offset}: {what}; start with --salvage to go on without what cannot be read")]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The files were written by another version.
+    #[error(
+        "{file} has the format version {found}, and this leveret knows only {known}; use the leveret that wrote it"
+    )]
+    UnknownVersion {
+        /// The file.
+        file: String,
+        /// The version that it has.
+        found: u32,
+        /// The version that is known.
+        known: u32,
+    },
+}
+
+impl StoreError {
+    /// Wraps a failure of the file system.
+    pub(crate) fn io(action: &'static str, file: String) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, file, source }
+    }
+
+    /// Whether the disk is full: the one failure after which the same can be tried again.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+}
+
+/// Whether this failure says that there is no space.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Somebody who waits for the log.
+pub trait Wake: Send + Sync + fmt::Debug {
+    /// Tells that the log moved.
+    fn wake(&self);
+}
+
+/// Where changes are recorded. Its methods are called under queue locks: none waits for the disk.
 pub trait Log: Send + Sync + fmt::Debug {
-    /// Records that messages were published to durable queues, and tells what position confirms must wait for.
-    ///
-    /// # Errors
-    /// [`LogFailed`] when the log cannot take anything more.
-    fn append(&self) -> Result<LogPosition, LogFailed>;
+    /// Whether anything survives the process. If not, nothing needs to be appended.
+    fn keeps(&self) -> bool;
+
+    /// Announces that bodies are about to be appended, and messages that refer to them; [`Flight`] ends it. What was appended
+    /// since stays where it is until then.
+    fn begin(&self) -> u64;
+
+    /// Ends what [`Log::begin`] announced.
+    fn end(&self, flight: u64);
+
+    /// Appends the records of a chunk, unless they are there already. The messages know then where.
+    fn append_chunk(&self, chunk: &Arc<Chunk>);
+
+    /// A body before this position is about to move, and must be appended again to be referred to.
+    fn reusable_from(&self) -> u64;
+
+    /// Appends records, whole or not at all.
+    fn append(&self, records: &[u8]) -> LogPosition;
 
     /// Everything up to here is durable.
     ///
     /// # Errors
     /// [`LogFailed`] when nothing beyond what was reported before will ever be.
     fn durable(&self) -> Result<LogPosition, LogFailed>;
+
+    /// Has everything up to here made durable soon, because somebody waits for it.
+    fn want(&self, position: LogPosition);
+
+    /// Asks to be woken when everything up to `position` is durable, or when it never will be.
+    fn when_durable(&self, position: LogPosition, waiter: Arc<dyn Wake>);
+
+    /// Whether so much waits to be written that whoever adds to it should wait until it is.
+    fn is_behind(&self) -> bool;
+
+    /// A number for a new transaction, never given twice.
+    fn new_transaction(&self) -> u64;
+
+    /// Ends the log, because what it keeps cannot be read back: nothing more will be durable.
+    fn fail(&self, error: StoreError);
+}
+
+/// Keeps the log from moving bodies while messages that refer to them are added to queues.
+#[derive(Debug)]
+pub struct Flight<'a> {
+    log: &'a dyn Log,
+    number: u64,
+}
+
+impl<'a> Flight<'a> {
+    /// Announces it.
+    pub fn begin(log: &'a dyn Log) -> Self {
+        Self { log, number: log.begin() }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.log.end(self.number);
+    }
 }
 
 /// The log of a broker that keeps everything in memory: whatever it takes is as durable as it will ever be.
@@ -40,11 +171,43 @@ pub trait Log: Send + Sync + fmt::Debug {
 pub struct MemoryLog;
 
 impl Log for MemoryLog {
-    fn append(&self) -> Result<LogPosition, LogFailed> {
-        Ok(LogPosition::START)
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    fn begin(&self) -> u64 {
+        0
+    }
+
+    fn end(&self, _: u64) {}
+
+    fn append_chunk(&self, _: &Arc<Chunk>) {}
+
+    fn reusable_from(&self) -> u64 {
+        0
+    }
+
+    fn append(&self, _: &[u8]) -> LogPosition {
+        LogPosition::START
     }
 
     fn durable(&self) -> Result<LogPosition, LogFailed> {
         Ok(LogPosition::START)
     }
+
+    fn want(&self, _: LogPosition) {}
+
+    fn when_durable(&self, _: LogPosition, waiter: Arc<dyn Wake>) {
+        waiter.wake();
+    }
+
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    fn new_transaction(&self) -> u64 {
+        0
+    }
+
+    fn fail(&self, _: StoreError) {}
 }

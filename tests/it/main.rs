@@ -31,6 +31,7 @@ mod dead_letter;
 mod death_cycles;
 mod delayed;
 mod dispatch;
+mod durable;
 mod exchange_bind;
 mod exchange_declare;
 mod expiry;

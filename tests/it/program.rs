@@ -74,7 +74,9 @@ fn check_refused(arguments: &[&str], sentence: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signals_stop_it_cleanly_and_clients_are_told() {
-    for (signal, arguments) in [("TERM", &["serve", "--in-memory"][..]), ("INT", &["--log-format", "json"])] {
+    for (signal, arguments) in
+        [("TERM", &["serve", "--in-memory"][..]), ("INT", &["--in-memory", "--log-format", "json"])]
+    {
         let mut program = Program::start(signal, arguments);
         let connection = Connect::to(program.address()).open().await;
         connection.channel(1).await;
@@ -89,7 +91,7 @@ async fn signals_stop_it_cleanly_and_clients_are_told() {
 
 #[test]
 fn a_client_that_says_nothing_does_not_keep_it_from_stopping() {
-    let mut program = Program::start("mute", &[]);
+    let mut program = Program::start("mute", &["--in-memory"]);
     let mute = std::net::TcpStream::connect(program.address()).unwrap();
     program.signal("TERM");
     assert_eq!(program.end().0, Some(0));
@@ -101,7 +103,7 @@ fn a_taken_port_is_one_clear_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     check_refused(
-        &["--amqp-listen", &address],
+        &["--in-memory", "--amqp-listen", &address],
         &format!(
             "leveret: cannot listen on {address}: Address already in use (os error 98); choose another with --amqp-listen"
         ),
@@ -118,7 +120,6 @@ fn bad_options_are_refused() {
 
 #[test]
 fn what_this_version_lacks_is_refused_and_not_ignored() {
-    check_refused(&["--data-dir", "/tmp"], "leveret: --data-dir: this version keeps everything in memory");
     check_refused(&["--http-listen", "127.0.0.1:0"], "leveret: --http-listen: this version has no management HTTP API");
 }
 
@@ -126,7 +127,7 @@ fn what_this_version_lacks_is_refused_and_not_ignored() {
 fn an_unwritable_ports_file_is_one_clear_sentence() {
     let file = "/nowhere/ports.json";
     check_refused(
-        &["--amqp-listen", "127.0.0.1:0", "--ports-file", file],
+        &["--in-memory", "--amqp-listen", "127.0.0.1:0", "--ports-file", file],
         "leveret: cannot write /nowhere/ports.json: ",
     );
 }

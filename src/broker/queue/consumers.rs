@@ -131,7 +131,7 @@ impl Consumer {
         Turn::Waiting
     }
 
-    pub(super) fn hand(&mut self, delivery: Delivery) {
+    fn hand(&mut self, delivery: Delivery) {
         if delivery.token.is_some() {
             self.unacked += 1;
         }
@@ -296,6 +296,19 @@ impl Consumers {
             }
         }
         self.rings.retain(|ring| !ring.waiting.is_empty());
+    }
+
+    /// Gives a delivery to the consumer that [`Consumers::next`] chose.
+    pub(super) fn hand(&mut self, id: ConsumerId, delivery: Delivery) {
+        if let Some(consumer) = self.by_id.get_mut(&id) {
+            consumer.hand(delivery);
+        }
+    }
+
+    /// Whether some consumer has credit, as far as is known, and waits for messages.
+    pub(super) fn is_waiting(&self) -> bool {
+        let is_waiting = |id: ConsumerId| self.by_id.get(&id).is_some_and(|consumer| consumer.turn == Turn::Waiting);
+        if self.single_active { self.active.is_some_and(is_waiting) } else { !self.rings.is_empty() }
     }
 
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.

@@ -1,7 +1,11 @@
-//! A message in a queue: the message, its place in the order, and what the queue remembers of it.
+//! A message in a queue: the message or where it is, its place in the order, and what the queue remembers of it.
 
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
+use crate::store::address::{Address, Place};
+use crate::store::journal::Extent;
+use crate::store::record::Enqueued;
+use crate::store::segments::{Label, Stored};
 
 /// A message as it is handed to a queue.
 #[derive(Clone, Debug)]
@@ -23,10 +27,21 @@ impl NewMessage {
     }
 }
 
+/// The bytes of a message, or how many there are in its segment file.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// In memory.
+    Held(Message),
+    /// In a segment file only.
+    Away { record_bytes: u32, body_bytes: u32 },
+}
+
 /// A message in a queue.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) message: Message,
+    pub(super) body: Body,
+    /// Where the store has it; nowhere when it is in memory only.
+    pub(super) address: Address,
     /// Its place in the order of the queue: dense, ascending, never reused.
     pub(super) seq: u64,
     /// When it expires; `u64::MAX` for never.
@@ -34,10 +49,105 @@ pub(super) struct Entry {
     pub(super) counts: DeliveryCounts,
     pub(super) priority: u8,
     pub(super) redelivered: bool,
+    /// It survives a restart.
+    pub(super) is_stored: bool,
 }
 
 impl Entry {
     pub(super) fn body_bytes(&self) -> u64 {
-        self.message.body_bytes() as u64
+        match &self.body {
+            Body::Held(message) => message.body_bytes() as u64,
+            Body::Away { body_bytes, .. } => u64::from(*body_bytes),
+        }
+    }
+
+    /// The message, if it is in memory.
+    pub(super) const fn message(&self) -> Option<&Message> {
+        match &self.body {
+            Body::Held(message) => Some(message),
+            Body::Away { .. } => None,
+        }
+    }
+
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.body, Body::Away { .. })
+    }
+
+    /// What it takes in its segment file, if it is in one.
+    pub(super) fn extent(&self) -> Option<Extent> {
+        let Place::Segment(..) = self.address.place() else { return None };
+        let bytes = match &self.body {
+            Body::Held(message) => crate::store::segments::record_bytes_of(message),
+            Body::Away { record_bytes, .. } => *record_bytes,
+        };
+        let body_bytes = u32::try_from(self.body_bytes()).unwrap_or(u32::MAX);
+        Some(Extent { address: self.address, bytes, body_bytes, is_stored: self.is_stored })
+    }
+
+    /// What the log is told of it when it is added.
+    pub(super) const fn record(&self) -> Enqueued {
+        Enqueued {
+            seq: self.seq,
+            address: self.address,
+            expires_at_ms: self.expires_at_ms,
+            counts: (self.counts.acquired, self.counts.failed),
+            level: self.priority,
+            redelivered: self.redelivered,
+            origin: 0,
+        }
+    }
+
+    /// What its segment file is told of it.
+    pub(super) const fn label(&self, queue: u64) -> Label {
+        Label {
+            queue,
+            seq: self.seq,
+            expires_at_ms: self.expires_at_ms,
+            counts: (self.counts.acquired, self.counts.failed),
+            origin: 0,
+            level: self.priority,
+            redelivered: self.redelivered,
+            is_stored: self.is_stored,
+        }
+    }
+
+    /// A message that was read back from its segment file.
+    pub(super) fn read_back(stored: Stored) -> Self {
+        let Stored { label, address, message, .. } = stored;
+        Self {
+            body: Body::Held(message),
+            address,
+            seq: label.seq,
+            expires_at_ms: label.expires_at_ms,
+            counts: DeliveryCounts { acquired: label.counts.0, failed: label.counts.1 },
+            priority: label.level,
+            redelivered: label.redelivered,
+            is_stored: label.is_stored,
+        }
+    }
+
+    /// A message whose bytes are in the log.
+    pub(super) fn replayed(enqueued: &Enqueued, message: Message) -> Self {
+        Self {
+            body: Body::Held(message),
+            address: enqueued.address,
+            seq: enqueued.seq,
+            expires_at_ms: enqueued.expires_at_ms,
+            counts: DeliveryCounts { acquired: enqueued.counts.0, failed: enqueued.counts.1 },
+            priority: enqueued.level,
+            redelivered: enqueued.redelivered,
+            is_stored: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a queued message costs beside its bytes; `message::QUEUE_ENTRY_BYTES` says so, too.
+    #[test]
+    fn an_entry_is_56_bytes() {
+        assert_eq!(size_of::<Entry>(), 56);
     }
 }

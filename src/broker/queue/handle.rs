@@ -1,7 +1,7 @@
 //! The shell around a queue's logic: its lock, its identity, and what a transition leaves to be done outside of the lock.
 //!
 //! Everybody reaches a queue through an `Arc<QueueHandle>` and none holds the queue itself, so that a queue elsewhere can be a
-//! later variant. Lock order: one queue, then the sinks it delivers to; never two queues.
+//! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -9,11 +9,15 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
-use super::{ConsumerSpec, DeadLetter, NewMessage, Queue, Return, Settlement};
+use super::{ConsumerSpec, DeadLetter, Got, NewMessage, Queue, Return, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
+use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
+use crate::store::journal::Journal;
+use crate::store::loader::{Loaded, Loads};
+use crate::store::{Flight, LogPosition};
 use crate::table::Table;
 
 /// Whether a queue belongs to one connection.
@@ -49,6 +53,7 @@ pub struct QueueHandle {
     /// What it was declared as.
     pub spec: QueueSpec,
     vhost: Weak<Vhost>,
+    node: Arc<Node>,
     state: Mutex<Queue>,
 }
 
@@ -60,14 +65,43 @@ impl fmt::Debug for QueueHandle {
 
 impl QueueHandle {
     /// An empty queue.
-    pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, now_ms: u64) -> Self {
-        let state = Mutex::new(Queue::new(spec.arguments.clone(), now_ms));
-        Self { id, spec, vhost, state }
+    pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, node: Arc<Node>, now_ms: u64) -> Self {
+        let journal = Journal::new(id.0, spec.durable && node.log.keeps());
+        let state = Mutex::new(Queue::new(spec.arguments.clone(), journal, now_ms));
+        Self { id, spec, vhost, node, state }
     }
 
-    /// Reads or changes the queue without anything being left to do: no message, consumer or credit may be added.
+    /// Reads or changes the queue without anything being left to do but to record it: no message, consumer or credit may be
+    /// added.
     pub fn peek<R>(&self, look: impl FnOnce(&mut Queue) -> R) -> R {
-        look(&mut self.state.lock())
+        let mut queue = self.state.lock();
+        let result = look(&mut queue);
+        self.record(&mut queue);
+        result
+    }
+
+    /// Drops all ready messages: how many, and what must be durable before anybody is told.
+    pub fn purge(&self) -> (usize, LogPosition) {
+        let mut queue = self.state.lock();
+        let count = queue.purge();
+        (count, self.record(&mut queue))
+    }
+
+    /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order.
+    fn record(&self, queue: &mut Queue) -> LogPosition {
+        let journal = queue.journal();
+        if journal.is_empty() {
+            journal.set_transaction(0);
+            return LogPosition::START;
+        }
+        let mut records = Vec::new();
+        let freed = journal.take(&mut records);
+        journal.set_transaction(0);
+        let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
+        if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
+            loader.segments().free(&freed);
+        }
+        position
     }
 
     /// Orders the timer for a queue that was just declared.
@@ -75,42 +109,78 @@ impl QueueHandle {
         self.transition(now_ms, |_| {});
     }
 
-    /// Publishes messages in order; `refused` is told the place of each one that the queue did not take.
+    /// Publishes messages in order; `refused` is told the place of each one that the queue did not take. What is to be durable
+    /// before anybody is told that the messages are safe.
     pub fn publish(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
+        transaction: u64,
         now_ms: u64,
         refused: impl FnMut(usize),
-    ) {
+    ) -> LogPosition {
         let mut unburied = Vec::new();
-        self.publish_deferred(messages, now_ms, refused, &mut unburied);
+        let position = self.publish_deferred(messages, transaction, now_ms, refused, &mut unburied);
         bury(unburied, now_ms);
+        position
     }
 
     /// As [`QueueHandle::publish`], leaving the burial of dead letters to the caller.
     pub(in crate::broker) fn publish_deferred(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
+        transaction: u64,
         now_ms: u64,
         mut refused: impl FnMut(usize),
         unburied: &mut Vec<Arc<Self>>,
-    ) {
-        self.transition_deferred(unburied, |queue| {
+    ) -> LogPosition {
+        let log = &*self.node.log;
+        // From here on the bodies stay where they are in the log until the queue refers to them.
+        let _flight = (self.spec.durable && log.keeps()).then(|| Flight::begin(log));
+        let ((), position) = self.transition_deferred(unburied, |queue| {
             if queue.is_deleted() {
                 return;
             }
-            for (place, message) in messages.into_iter().enumerate() {
-                if queue.publish(message, now_ms).is_err() {
+            queue.journal().set_transaction(transaction);
+            for (place, mut new) in messages.into_iter().enumerate() {
+                if queue.stores(new.message.facts().persistent) {
+                    self.place_in_log(&mut new);
+                }
+                if queue.publish(new, now_ms).is_err() {
                     refused(place);
                 }
             }
             queue.pump(now_ms);
         });
+        position
+    }
+
+    /// Sees to it that the message's bytes are in the log, at a place that does not move before the queue refers to it.
+    fn place_in_log(&self, new: &mut NewMessage) {
+        let log = &*self.node.log;
+        if new.message.stored_at().is_in_log_before(log.reusable_from()) {
+            new.message = new.message.compacted();
+        }
+        log.append_chunk(new.message.chunk());
+    }
+
+    /// Tells that the first dead letter that was handed out is published, in this transaction.
+    pub(in crate::broker) fn buried(&self, transaction: u64) {
+        self.peek(|queue| {
+            queue.journal().set_transaction(transaction);
+            queue.buried();
+        });
     }
 
     /// Settles messages for good.
-    pub fn settle(self: &Arc<Self>, tokens: impl IntoIterator<Item = Token>, settlement: Settlement, now_ms: u64) {
+    pub fn settle(
+        self: &Arc<Self>,
+        tokens: impl IntoIterator<Item = Token>,
+        settlement: Settlement,
+        transaction: u64,
+        now_ms: u64,
+    ) {
         self.transition(now_ms, |queue| {
+            queue.journal().set_transaction(transaction);
             queue.settle(tokens, settlement);
             queue.pump(now_ms);
         });
@@ -146,12 +216,24 @@ impl QueueHandle {
         no_ack: bool,
         now_ms: u64,
     ) -> Option<(Delivery, usize)> {
-        self.transition(now_ms, |queue| {
-            if !no_ack {
-                queue.remember_getter(channel, sink);
+        loop {
+            let got = self.transition(now_ms, |queue| {
+                if !no_ack {
+                    queue.remember_getter(channel, sink);
+                }
+                queue.get(channel, no_ack, now_ms)
+            });
+            match got {
+                Got::Delivery(delivery, ready) => return Some((*delivery, ready)),
+                Got::Empty => return None,
+                // The client waits for the answer to this and nothing else, so the block is read here and now.
+                Got::Away(load) => {
+                    let loaded = self.node.loader.as_ref()?.read(load);
+                    let loaded = loaded.map_err(|error| self.node.log.fail(error)).ok()?;
+                    self.transition(now_ms, |queue| queue.loaded(loaded));
+                }
             }
-            queue.get(channel, no_ack, now_ms)
-        })
+        }
     }
 
     /// Adds a consumer, which gets its first messages with [`QueueHandle::resume`]; the client is told its tag before.
@@ -210,9 +292,9 @@ impl QueueHandle {
         is_over
     }
 
-    /// Keeps a dead letter that found no queue, if this queue promises to deliver it at least once.
-    pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, letter: DeadLetter, now_ms: u64) {
-        self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(letter, now_ms));
+    /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
+    pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, now_ms: u64) {
+        self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
     }
 
     /// Takes the queue out of its virtual host, with its bindings.
@@ -229,7 +311,7 @@ impl QueueHandle {
 
     fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
         let mut unburied = Vec::new();
-        let result = self.transition_deferred(&mut unburied, change);
+        let (result, _) = self.transition_deferred(&mut unburied, change);
         bury(unburied, now_ms);
         result
     }
@@ -238,24 +320,37 @@ impl QueueHandle {
         self: &Arc<Self>,
         unburied: &mut Vec<Arc<Self>>,
         change: impl FnOnce(&mut Queue) -> R,
-    ) -> R {
+    ) -> (R, LogPosition) {
         let mut queue = self.state.lock();
         let result = change(&mut queue);
         let aftermath = queue.aftermath();
+        let position = self.record(&mut queue);
         drop(queue);
         if aftermath.bury_dead_letters {
             unburied.push(Arc::clone(self));
         }
-        if let Some(at_ms) = aftermath.call_at_ms
-            && let Some(vhost) = self.vhost.upgrade()
-        {
-            vhost.node().deadlines.order_queue(at_ms, self);
+        if let Some(at_ms) = aftermath.call_at_ms {
+            self.node.deadlines.order_queue(at_ms, self);
         }
-        result
+        if let Some(loader) = &self.node.loader {
+            for load in aftermath.loads {
+                loader.order(load, Arc::clone(self) as Arc<dyn Loads>);
+            }
+        }
+        (result, position)
     }
 
     fn next_dead_letters(&self) -> impl Iterator<Item = DeadLetter> + use<> {
         self.state.lock().next_dead_letters().into_iter()
+    }
+}
+
+impl Loads for QueueHandle {
+    fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64) {
+        self.transition(now_ms, |queue| {
+            queue.loaded(loaded);
+            queue.pump(now_ms);
+        });
     }
 }
 
@@ -279,7 +374,7 @@ fn bury(mut unburied: Vec<Arc<QueueHandle>>, now_ms: u64) {
                 break;
             }
             for letter in letters {
-                vhost.bury(&queue, letter, now_ms, &mut unburied);
+                vhost.bury(&queue, &letter, now_ms, &mut unburied);
             }
         }
     }

@@ -19,69 +19,41 @@
 
 pub mod arguments;
 mod consumers;
+mod dying;
 mod entry;
 mod handle;
+mod paged;
+mod paging;
 mod ready;
 mod unacked;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use dying::{DeadLetter, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
+pub use paging::{Leaving, Moved, MovedPart};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Delivery, DeliveryCounts, Notice, Sink, Token};
-use crate::message::Message;
+use crate::store::address::Address;
+use crate::store::journal::Journal;
+use crate::store::loader::Load;
+use crate::store::record::Counts;
 use arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
 use consumers::Consumers;
-use entry::Entry;
-use ready::Ready;
+use dying::Dying;
+use entry::{Body, Entry};
+use ready::{Head, Ready};
 use unacked::{Unacked, UnackedTable};
-
-/// Why a message is dead-lettered (behaviour reference 6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeathReason {
-    /// `basic.reject` or `basic.nack` without requeue.
-    Rejected,
-    /// Its time to live ran out.
-    Expired,
-    /// The queue is too long.
-    MaxLength,
-    /// A quorum queue delivered it too often.
-    DeliveryLimit,
-}
-
-impl DeathReason {
-    /// The value of `reason` in `x-death`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::MaxLength => "maxlen",
-            Self::DeliveryLimit => "delivery_limit",
-        }
-    }
-}
-
-/// A message that left its queue by dying.
-#[derive(Clone, Debug)]
-pub struct DeadLetter {
-    /// The message as it was in the queue.
-    pub message: Message,
-    /// Why it died.
-    pub reason: DeathReason,
-    /// How it is delivered by the next queue.
-    pub redelivered: bool,
-    /// What a quorum queue counted.
-    pub counts: DeliveryCounts,
-}
 
 /// How a message came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,12 +87,14 @@ pub enum Settlement {
 }
 
 /// What a transition leaves to be done once the queue is unlocked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aftermath {
     /// There are dead letters, and nobody publishes them yet: whoever gets this does.
     pub bury_dead_letters: bool,
     /// [`Queue::on_timer`] wants to be called at this time.
     pub call_at_ms: Option<u64>,
+    /// To be read back, for [`Queue::loaded`].
+    pub loads: SmallVec<[Load; 2]>,
 }
 
 /// Counts since the queue was declared.
@@ -147,13 +121,7 @@ pub struct Queue {
     next_seq: u64,
     /// How many deliveries there were that must be settled.
     deliveries: u64,
-    /// Dead letters in the order of death, until they are buried outside of the lock.
-    dying: VecDeque<DeadLetter>,
-    /// Somebody buries them now; a second one would break the order of deaths.
-    burying: bool,
-    /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
-    unburied: VecDeque<DeadLetter>,
-    unburied_retry_ms: Option<u64>,
+    dying: Dying,
     /// Returned messages that are held back: (due, seq).
     held_back: BTreeMap<(u64, u64), Entry>,
     /// For `x-expires`: the last declare, get, or moment with a consumer.
@@ -167,17 +135,23 @@ pub struct Queue {
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
     stats: QueueStats,
+    /// What is to be recorded of the transition that is under way.
+    journal: Journal,
+    /// Deliveries of messages in segment files that came back since they were written there, by place; quorum queues only.
+    counts_since: FxHashMap<u64, Counts>,
+    /// Until where the messages of each level are not in the log any more.
+    moved: SmallVec<[(u8, u64); 1]>,
+    /// To be read back.
+    loads: SmallVec<[Load; 2]>,
 }
 
 /// The level of a message without priority in a quorum queue, and the highest one (behaviour reference 7.1).
 const QUORUM_PRIORITY_DEFAULT: u8 = 4;
 const QUORUM_PRIORITY_MAX: u8 = 31;
-/// How often dead letters without a queue are tried again.
-const UNBURIED_RETRY_MS: u64 = 1_000;
 
 impl Queue {
-    /// An empty queue.
-    pub fn new(arguments: QueueArguments, now_ms: u64) -> Self {
+    /// An empty queue, which records its changes in this journal.
+    pub fn new(arguments: QueueArguments, journal: Journal, now_ms: u64) -> Self {
         Self {
             consumers: Consumers::new(arguments.single_active_consumer),
             arguments,
@@ -185,10 +159,7 @@ impl Queue {
             unacked: UnackedTable::default(),
             next_seq: 0,
             deliveries: 0,
-            dying: VecDeque::new(),
-            burying: false,
-            unburied: VecDeque::new(),
-            unburied_retry_ms: None,
+            dying: Dying::default(),
             held_back: BTreeMap::new(),
             used_at_ms: now_ms,
             had_consumer: false,
@@ -197,7 +168,21 @@ impl Queue {
             getters: FxHashMap::default(),
             called_at_ms: None,
             stats: QueueStats::default(),
+            journal,
+            counts_since: FxHashMap::default(),
+            moved: SmallVec::new(),
+            loads: SmallVec::new(),
         }
+    }
+
+    /// What is to be recorded.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).
+    pub fn stores(&self, is_persistent: bool) -> bool {
+        self.journal.is_kept() && (is_persistent || self.arguments.kind == QueueKind::Quorum)
     }
 
     /// Messages that can be delivered.
@@ -230,16 +215,14 @@ impl Queue {
         self.stats.publish += 1;
         if self.refuses(new.message.body_bytes() as u64) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                self.die(DeadLetter {
-                    message: new.message,
-                    reason: DeathReason::MaxLength,
-                    redelivered: false,
-                    counts: DeliveryCounts::default(),
-                });
+                self.die_unqueued(new.message);
             }
             return Err(Full);
         }
         let entry = self.entry(new, now_ms);
+        if entry.is_stored {
+            self.journal.enqueued(&entry.record());
+        }
         self.ready.push(entry);
         Ok(())
     }
@@ -251,16 +234,20 @@ impl Queue {
         };
         let seq = self.next_seq;
         self.next_seq += 1;
+        let facts = new.message.facts();
+        let is_stored = self.stores(facts.persistent);
         Entry {
             seq,
+            address: if is_stored { new.message.stored_at() } else { Address::NOWHERE },
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
-            priority: self.level_of(new.message.facts().priority),
+            priority: self.level_of(facts.priority),
             redelivered: new.redelivered,
             counts: match self.arguments.kind {
                 QueueKind::Classic => DeliveryCounts::default(),
                 QueueKind::Quorum => new.counts,
             },
-            message: new.message,
+            body: Body::Held(new.message),
+            is_stored,
         }
     }
 
@@ -304,32 +291,75 @@ impl Queue {
             return;
         }
         while let Some(head) = self.ready.head() {
+            let Head::Held(head) = head else { break };
             // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
             if head.expires_at_ms < now_ms {
                 self.expire_before(now_ms);
                 continue;
             }
-            let Some(consumer) = self.consumers.next(head.message.body_bytes()) else { break };
-            let Some(mut entry) = self.ready.pop() else { break };
-            let redelivered = std::mem::replace(&mut entry.redelivered, true);
-            let (id, counts) = (consumer.spec.id, entry.counts);
-            self.stats.redeliver += u64::from(redelivered);
-            let (message, token) = if consumer.spec.no_ack {
-                self.stats.deliver_no_ack += 1;
-                (entry.message, None)
-            } else {
-                self.stats.deliver += 1;
-                let timeout_ms = consumer.spec.timeout_ms.or(self.arguments.consumer_timeout_ms);
-                earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
-                let (message, channel) = (entry.message.clone(), consumer.spec.channel);
-                self.deliveries += 1;
-                let delivery = self.deliveries;
-                let unacked = Unacked { entry, channel, consumer: Some(id), delivered_at_ms: now_ms, delivery };
-                (message, Some(self.unacked.insert(unacked)))
+            let Some(consumer) = self.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)) else {
+                break;
             };
-            consumer.hand(Delivery { consumer: id, message, token, redelivered, counts });
+            let Some(entry) = self.ready.pop() else { break };
+            let (id, channel) = (consumer.spec.id, consumer.spec.channel);
+            let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
+            let taker = Taker { consumer: Some(id), channel, no_ack: consumer.spec.no_ack, timeout_ms };
+            if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
+                self.consumers.hand(id, delivery);
+            }
         }
         self.consumers.flush();
+        if self.consumers.is_waiting() {
+            let load = self.ready.load_head();
+            self.loads.extend(load);
+        }
+    }
+
+    /// Makes a delivery of an entry that was taken out; it is unacked from now on, or gone.
+    fn hand_out(&mut self, mut entry: Entry, taker: Taker, now_ms: u64) -> Option<Delivery> {
+        let message = entry.message()?.clone();
+        let redelivered = std::mem::replace(&mut entry.redelivered, true);
+        let counts = entry.counts;
+        if entry.is_stored {
+            self.journal.delivered(entry.priority, entry.seq);
+        }
+        self.count_delivery(&taker, redelivered);
+        let token = if taker.no_ack {
+            self.gone(&entry);
+            None
+        } else {
+            let timeout_ms = taker.timeout_ms.or(self.arguments.consumer_timeout_ms);
+            earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
+            self.deliveries += 1;
+            let Taker { consumer, channel, .. } = taker;
+            let delivery = self.deliveries;
+            Some(self.unacked.insert(Unacked { entry, channel, consumer, delivered_at_ms: now_ms, delivery }))
+        };
+        Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
+    }
+
+    fn count_delivery(&mut self, taker: &Taker, redelivered: bool) {
+        let stats = &mut self.stats;
+        let count = match (taker.consumer, taker.no_ack) {
+            (Some(_), false) => &mut stats.deliver,
+            (Some(_), true) => &mut stats.deliver_no_ack,
+            (None, false) => &mut stats.get,
+            (None, true) => &mut stats.get_no_ack,
+        };
+        *count += 1;
+        stats.redeliver += u64::from(redelivered && taker.consumer.is_some());
+    }
+
+    /// A message has left the queue for good: the store need not keep it.
+    fn gone(&mut self, entry: &Entry) {
+        match entry.extent() {
+            Some(extent) => {
+                self.journal.freed(&extent);
+                self.counts_since.remove(&entry.seq);
+            }
+            None if entry.is_stored => self.journal.settled(entry.seq),
+            None => {}
+        }
     }
 
     /// Drops what is due at `now_ms`, from the heads.
@@ -338,9 +368,19 @@ impl Queue {
     }
 
     fn expire_before(&mut self, limit_ms: u64) {
-        while let Some(entry) = self.ready.pop_due(|entry| entry.expires_at_ms < limit_ms) {
-            self.bury(entry, DeathReason::Expired, false);
+        let is_dropped = self.arguments.dead_letter_exchange.is_none();
+        let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
+        loop {
+            while let Some(entry) = self.ready.pop_due(is_due) {
+                self.bury(entry, DeathReason::Expired, false);
+            }
+            // Nobody wants to see what is dropped: it need not be read.
+            let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
+            let Some(part) = part else { break };
+            self.journal.freed_stretch(part.stretch());
         }
+        let load = self.ready.load_due(limit_ms);
+        self.loads.extend(load);
     }
 
     /// Drops from the head until the queue is within its limits.
@@ -351,34 +391,35 @@ impl Queue {
         }
         let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
         while self.ready.len() as u64 > max || self.ready.bytes() > max_bytes {
+            if !matches!(self.ready.head(), Some(Head::Held(_))) {
+                // What is to be dropped must be read first; until then the queue is a little too long.
+                let load = self.ready.load_head();
+                self.loads.extend(load);
+                break;
+            }
             let Some(entry) = self.ready.pop() else { break };
             self.bury(entry, DeathReason::MaxLength, false);
         }
     }
 
     /// Takes the head for `basic.get`; with the number of messages still ready.
-    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Option<(Delivery, usize)> {
+    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
         self.used_at_ms = now_ms;
         self.expire(now_ms);
-        let Some(mut entry) = self.ready.pop() else {
-            self.stats.get_empty += 1;
-            return None;
-        };
-        let redelivered = std::mem::replace(&mut entry.redelivered, true);
-        let (message, counts) = (entry.message.clone(), entry.counts);
-        let token = if no_ack {
-            self.stats.get_no_ack += 1;
-            None
-        } else {
-            self.stats.get += 1;
-            let timeout_ms = self.arguments.consumer_timeout_ms;
-            earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
-            self.deliveries += 1;
-            let delivery = self.deliveries;
-            Some(self.unacked.insert(Unacked { entry, channel, consumer: None, delivered_at_ms: now_ms, delivery }))
-        };
-        let delivery = Delivery { consumer: ConsumerId(0), message, token, redelivered, counts };
-        Some((delivery, self.ready.len()))
+        if matches!(self.ready.head(), Some(Head::Away(_)))
+            && let Some(load) = self.ready.head_load()
+        {
+            return Got::Away(load);
+        }
+        let taker = Taker { consumer: None, channel, no_ack, timeout_ms: None };
+        let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
+        match delivery {
+            Some(delivery) => Got::Delivery(Box::new(delivery), self.ready.len()),
+            None => {
+                self.stats.get_empty += 1;
+                Got::Empty
+            }
+        }
     }
 
     /// Remembers whom to tell when a message that this channel took with `basic.get` is not acknowledged in time.
@@ -396,7 +437,10 @@ impl Queue {
                 self.consumers.settled(consumer);
             }
             match settlement {
-                Settlement::Acked => self.stats.ack += 1,
+                Settlement::Acked => {
+                    self.stats.ack += 1;
+                    self.gone(&unacked.entry);
+                }
                 Settlement::Rejected => self.bury(unacked.entry, DeathReason::Rejected, true),
                 Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected, false),
             }
@@ -428,6 +472,7 @@ impl Queue {
                 QueueKind::Quorum => {
                     entry.counts.acquired += 1;
                     entry.counts.failed += u32::from(cause.is_failure());
+                    self.note_counts(&entry);
                     self.take_back_quorum(entry, cause, now_ms);
                 }
             }
@@ -451,34 +496,15 @@ impl Queue {
         }
     }
 
-    fn bury(&mut self, entry: Entry, reason: DeathReason, redelivered: bool) {
-        self.die(DeadLetter { message: entry.message, reason, redelivered, counts: entry.counts });
-    }
-
-    fn die(&mut self, dead_letter: DeadLetter) {
-        if self.arguments.dead_letter_exchange.is_some() {
-            self.dying.push_back(dead_letter);
+    /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
+    fn note_counts(&mut self, entry: &Entry) {
+        let counts = (entry.counts.acquired, entry.counts.failed);
+        if entry.is_stored {
+            self.journal.counted(entry.seq, counts);
+            if !entry.address.is_in_log() {
+                self.counts_since.insert(entry.seq, counts);
+            }
         }
-    }
-
-    /// The next dead letters to publish, in the order of death; an empty answer ends the burial that [`Aftermath`] asked for.
-    pub fn next_dead_letters(&mut self) -> VecDeque<DeadLetter> {
-        let next = std::mem::take(&mut self.dying);
-        self.burying = !next.is_empty();
-        next
-    }
-
-    /// Keeps a dead letter that found no queue, if this queue promises to deliver it at least once.
-    pub fn keep_unburied(&mut self, dead_letter: DeadLetter, now_ms: u64) {
-        if self.buries_at_least_once() {
-            self.unburied.push_back(dead_letter);
-            self.unburied_retry_ms.get_or_insert(now_ms + UNBURIED_RETRY_MS);
-        }
-    }
-
-    /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).
-    fn buries_at_least_once(&self) -> bool {
-        self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
     }
 
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
@@ -529,7 +555,13 @@ impl Queue {
 
     /// Drops all ready messages and tells how many.
     pub fn purge(&mut self) -> usize {
-        self.ready.clear()
+        let mut ready = std::mem::take(&mut self.ready);
+        let (count, freed) = ready.clear(|entry| self.gone(entry));
+        self.ready = ready;
+        for stretch in freed {
+            self.journal.freed_stretch(stretch);
+        }
+        count
     }
 
     /// Notes a use, for `x-expires`.
@@ -544,11 +576,16 @@ impl Queue {
             consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
         }
         self.consumers = Consumers::default();
-        self.unacked = UnackedTable::default();
-        self.dying.clear();
-        self.unburied.clear();
-        self.held_back.clear();
-        self.ready.clear()
+        // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
+        self.journal.stop_keeping();
+        let count = self.purge();
+        let unacked = std::mem::take(&mut self.unacked).into_entries();
+        let held_back = std::mem::take(&mut self.held_back).into_values();
+        let dying = std::mem::take(&mut self.dying).into_entries();
+        for entry in unacked.chain(held_back).chain(dying) {
+            self.gone(&entry);
+        }
+        count
     }
 
     /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
@@ -558,10 +595,7 @@ impl Queue {
         while let Some(due) = self.held_back.first_entry().filter(|due| due.key().0 <= now_ms) {
             self.ready.push_returned(due.remove());
         }
-        if self.unburied_retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-            self.unburied_retry_ms = None;
-            self.dying.append(&mut self.unburied);
-        }
+        self.dying.retry(now_ms);
         self.pump(now_ms);
         self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
@@ -612,17 +646,20 @@ impl Queue {
         let held_back = self.held_back.values_mut();
         let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.entry);
         for entry in self.ready.iter_mut().chain(unacked).chain(held_back) {
-            if entry.message.pins_memory() {
-                entry.message = entry.message.compacted();
+            if let Body::Held(message) = &mut entry.body
+                && message.pins_memory()
+            {
+                *message = message.compacted();
             }
         }
     }
 
     /// What is left to be done once the queue is unlocked.
     pub fn aftermath(&mut self) -> Aftermath {
-        let bury_dead_letters = !self.burying && !self.dying.is_empty();
-        self.burying |= bury_dead_letters;
-        Aftermath { bury_dead_letters, call_at_ms: self.order_call() }
+        let bury_dead_letters = self.dying.wants_burier();
+        let load = self.dying.load();
+        self.loads.extend(load);
+        Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }
 
     /// The time to be called at, unless an earlier call is ordered already.
@@ -631,7 +668,7 @@ impl Queue {
             self.ready.next_expiry_ms(),
             self.queue_expiry_ms(),
             self.timeout_check_ms,
-            self.unburied_retry_ms,
+            self.dying.retry_ms(),
             self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
         ];
         let next = times.into_iter().flatten().min();
@@ -648,6 +685,27 @@ fn earliest(slot: &mut Option<u64>, at_ms: Option<u64>) {
         (Some(old), Some(new)) => Some(old.min(new)),
         (old, new) => old.or(new),
     };
+}
+
+/// Who a delivery is for.
+struct Taker {
+    /// `None` for `basic.get`.
+    consumer: Option<ConsumerId>,
+    channel: ChannelId,
+    no_ack: bool,
+    /// The consumer's own `x-consumer-timeout`.
+    timeout_ms: Option<u64>,
+}
+
+/// The answer to `basic.get`.
+#[derive(Debug)]
+pub enum Got {
+    /// A message, and the number of messages still ready.
+    Delivery(Box<Delivery>, usize),
+    /// The head is in a segment file: it is to be read, and the question to be asked again.
+    Away(Load),
+    /// There is none.
+    Empty,
 }
 
 /// The queue is full and refuses new messages.

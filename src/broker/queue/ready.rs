@@ -1,36 +1,97 @@
 //! The order of ready messages: priorities, first in first out, and requeue to the original place.
 //!
-//! Each priority level is two sorted runs: what came back (`requeued`) and what was never delivered (`fresh`). Whatever
-//! comes back was taken from the head, so it precedes everything fresh of its level: the head of a level is the head of
-//! `requeued`, else of `fresh`. Quorum queues have a third place in front of all levels (`returned`), because there a returned
-//! message goes to the front in the order of return, whatever its priority (behaviour reference 5.6).
+//! Each priority level is three sorted runs, one behind the other:
+//!
+//! ```text
+//!   requeued: came back, or was read back     paged: in segment files only     fresh: never delivered, in memory
+//! ```
+//!
+//! Whatever comes back was taken from the head, so it precedes everything else of its level. Quorum queues have a fourth place in
+//! front of all levels (`returned`), because there a returned message goes to the front in the order of return, whatever
+//! its priority (behaviour reference 5.6).
 
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
 use super::entry::Entry;
+use super::paged::{Paged, Unread};
+use crate::store::address::Place;
+use crate::store::journal::Extent;
+use crate::store::loader::{BLOCK_BYTES, Load};
+use crate::store::record::Freed;
 
 /// Up to so many requeued messages are placed one by one; more are sorted in at once.
 const PLACED_SINGLY_MAX: usize = 8;
 
+/// Below so many bytes of bodies in memory, the next block is read ahead.
+const READ_AHEAD_BYTES: u64 = BLOCK_BYTES as u64 / 2;
+
+/// What is at the head of a level, or of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Head<'a> {
+    /// A message in memory.
+    Held(&'a Entry),
+    /// A message in a segment file: known one by one, or the first of a part.
+    Away(Option<&'a Entry>),
+}
+
+impl Head<'_> {
+    fn of(entry: &Entry) -> Head<'_> {
+        if entry.is_away() { Head::Away(Some(entry)) } else { Head::Held(entry) }
+    }
+}
+
 #[derive(Debug, Default)]
-struct Level {
-    priority: u8,
-    requeued: VecDeque<Entry>,
-    fresh: VecDeque<Entry>,
+pub(super) struct Level {
+    pub(super) priority: u8,
+    pub(super) requeued: VecDeque<Entry>,
+    /// Bytes of the bodies in `requeued`.
+    requeued_bytes: u64,
+    pub(super) paged: Paged,
+    pub(super) fresh: VecDeque<Entry>,
 }
 
 impl Level {
-    fn head(&self) -> Option<&Entry> {
-        self.requeued.front().or_else(|| self.fresh.front())
+    fn head(&self) -> Option<Head<'_>> {
+        if let Some(entry) = self.requeued.front() {
+            return Some(Head::of(entry));
+        }
+        if !self.paged.is_empty() {
+            return Some(Head::Away(None));
+        }
+        self.fresh.front().map(Head::of)
+    }
+
+    /// The head, if it is known one by one.
+    fn head_entry(&self) -> Option<&Entry> {
+        match self.head()? {
+            Head::Held(entry) | Head::Away(Some(entry)) => Some(entry),
+            Head::Away(None) => None,
+        }
+    }
+
+    /// The earliest time at which the head can expire.
+    fn next_expiry_ms(&self) -> Option<u64> {
+        match self.head()? {
+            Head::Held(entry) => Some(entry.expires_at_ms),
+            // What is being read is looked at when it is there.
+            Head::Away(_) if self.paged.is_loading => None,
+            Head::Away(Some(entry)) => Some(entry.expires_at_ms),
+            Head::Away(None) => self.paged.front().map(|unread| unread.part.expires_min_ms),
+        }
     }
 
     fn pop(&mut self) -> Option<Entry> {
-        self.requeued.pop_front().or_else(|| pop_shrinking(&mut self.fresh))
+        if let Some(entry) = self.requeued.pop_front() {
+            self.requeued_bytes -= entry.body_bytes();
+            return Some(entry);
+        }
+        if self.paged.is_empty() { pop_shrinking(&mut self.fresh) } else { None }
     }
 
     fn requeue(&mut self, entries: Vec<Entry>) {
+        self.requeued_bytes += entries.iter().map(Entry::body_bytes).sum::<u64>();
         if entries.len() > PLACED_SINGLY_MAX {
             self.requeued.extend(entries);
             self.requeued.make_contiguous().sort_by_key(|entry| entry.seq);
@@ -40,6 +101,48 @@ impl Level {
             let at = self.requeued.partition_point(|other| other.seq < entry.seq);
             self.requeued.insert(at, entry);
         }
+    }
+
+    /// Adds what was read back from a part: it follows everything that was read before.
+    pub(super) fn push_read_back(&mut self, entry: Entry) {
+        self.requeued_bytes += entry.body_bytes();
+        self.requeued.push_back(entry);
+    }
+
+    /// What to read so that there is a head in memory, or soon.
+    fn next_load(&self) -> Option<Load> {
+        if self.paged.is_loading {
+            return None;
+        }
+        match self.requeued.front() {
+            Some(head) if head.is_away() => neighbours(&self.requeued, self.priority),
+            Some(_) if self.requeued_bytes >= READ_AHEAD_BYTES => None,
+            Some(_) | None => self.paged.next_load(self.priority),
+        }
+    }
+}
+
+/// The messages from the front on that lie side by side in their file, a block of them at most.
+pub(super) fn neighbours(entries: &VecDeque<Entry>, level: u8) -> Option<Load> {
+    let mut stretches = entries.iter().map_while(|entry| entry.extent().filter(|_| entry.is_away()));
+    let mut load = stretch(&stretches.next()?, level)?;
+    for extent in stretches {
+        match stretch(&extent, level) {
+            Some(next)
+                if next.segment == load.segment && next.start == load.end && next.end - load.start <= BLOCK_BYTES =>
+            {
+                load.end = next.end;
+            }
+            _ => break,
+        }
+    }
+    Some(load)
+}
+
+fn stretch(extent: &Extent, level: u8) -> Option<Load> {
+    match extent.address.place() {
+        Place::Segment(segment, start) => Some(Load { level, segment, start, end: start.saturating_add(extent.bytes) }),
+        Place::Log(_) | Place::Nowhere => None,
     }
 }
 
@@ -57,6 +160,7 @@ fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     returned: VecDeque<Entry>,
+    is_loading_returned: bool,
     /// Highest priority first; a queue without priorities has one level.
     levels: SmallVec<[Level; 1]>,
     count: usize,
@@ -79,6 +183,13 @@ impl Ready {
         self.level(entry.priority).fresh.push_back(entry);
     }
 
+    /// Adds messages that are in segment files only.
+    pub(super) fn push_unread(&mut self, unread: Unread) {
+        self.count += unread.count as usize;
+        self.bytes += unread.body_bytes;
+        self.level(unread.part.level).paged.push(unread);
+    }
+
     /// Puts delivered messages back to their original places.
     pub(super) fn requeue(&mut self, mut entries: Vec<Entry>) {
         entries.sort_by_key(|entry| (entry.priority, entry.seq));
@@ -99,50 +210,151 @@ impl Ready {
         self.returned.push_back(entry);
     }
 
-    pub(super) fn head(&self) -> Option<&Entry> {
-        self.returned.front().or_else(|| self.levels.iter().find_map(Level::head))
+    pub(super) fn head(&self) -> Option<Head<'_>> {
+        match self.returned.front() {
+            Some(entry) => Some(Head::of(entry)),
+            None => self.levels.iter().find_map(Level::head),
+        }
     }
 
+    /// Takes the head, if it is known one by one.
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let entry = match self.returned.pop_front() {
             Some(entry) => Some(entry),
-            None => self.levels.iter_mut().find_map(Level::pop),
+            None => self.levels.iter_mut().find(|level| level.head().is_some()).and_then(Level::pop),
         }?;
         self.subtract(&entry);
         Some(entry)
     }
 
-    /// Takes the head of some level that is due at `now_ms`; each level has its own head (behaviour reference 6.1).
+    /// Takes the head of some level for which `is_due` holds; each level has its own head (behaviour reference 6.1).
     pub(super) fn pop_due(&mut self, is_due: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let entry = if self.returned.front().is_some_and(&is_due) {
             self.returned.pop_front()
         } else {
-            self.levels.iter_mut().find(|level| level.head().is_some_and(&is_due)).and_then(Level::pop)
+            self.levels.iter_mut().find(|level| level.head_entry().is_some_and(&is_due)).and_then(Level::pop)
         }?;
         self.subtract(&entry);
         Some(entry)
     }
 
-    /// When the first of the heads expires.
+    /// Takes off a whole part at the head of its level, if everything that is not read of it is due before `limit_ms`.
+    pub(super) fn pop_due_part(&mut self, limit_ms: u64) -> Option<Unread> {
+        let is_due = |level: &&mut Level| {
+            let is_head = level.requeued.is_empty() && !level.paged.is_loading;
+            is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
+        };
+        let unread = self.levels.iter_mut().find(is_due)?.paged.pop()?;
+        self.count -= unread.count as usize;
+        self.bytes -= unread.body_bytes;
+        Some(unread)
+    }
+
+    /// When the first of the heads expires, at the earliest.
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
-        let heads = self.levels.iter().filter_map(Level::head).chain(self.returned.front());
-        heads.map(|entry| entry.expires_at_ms).min().filter(|&at| at != u64::MAX)
+        let heads = self.levels.iter().filter_map(Level::next_expiry_ms);
+        let returned = self.returned.front().map(|entry| entry.expires_at_ms);
+        heads.chain(returned).min().filter(|&at| at != u64::MAX)
     }
 
-    /// Drops everything and tells how many messages that were.
-    pub(super) fn clear(&mut self) -> usize {
-        let count = self.count;
-        *self = Self::default();
-        count
+    /// What is to be read for the head of the queue; noted as being read.
+    pub(super) fn load_head(&mut self) -> Option<Load> {
+        if self.returned.front().is_some_and(Entry::is_away) {
+            if self.is_loading_returned {
+                return None;
+            }
+            self.is_loading_returned = true;
+            return neighbours(&self.returned, 0);
+        }
+        let level = self.levels.iter_mut().find(|level| level.head().is_some())?;
+        let load = level.next_load()?;
+        level.paged.is_loading = true;
+        Some(load)
     }
 
-    /// Every entry, to be changed in place; the order and the sizes must stay.
+    /// What is to be read for the head of the queue, even if it is being read.
+    pub(super) fn head_load(&self) -> Option<Load> {
+        if self.returned.front().is_some_and(Entry::is_away) {
+            return neighbours(&self.returned, 0);
+        }
+        let level = self.levels.iter().find(|level| level.head().is_some())?;
+        neighbours(&level.requeued, level.priority).or_else(|| level.paged.next_load(level.priority))
+    }
+
+    /// What is to be read because the head of some level may be due before `limit_ms`; noted as being read.
+    pub(super) fn load_due(&mut self, limit_ms: u64) -> Option<Load> {
+        let is_due = |level: &&mut Level| {
+            matches!(level.head(), Some(Head::Away(_))) && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
+        };
+        let level = self.levels.iter_mut().find(is_due)?;
+        let load = level.next_load()?;
+        level.paged.is_loading = true;
+        Some(load)
+    }
+
+    /// The level that asked for this, which is not being read any more.
+    pub(super) fn loaded_level(&mut self, load: &Load) -> Option<&mut Level> {
+        self.is_loading_returned = false;
+        let level = self.levels.iter_mut().find(|level| level.priority == load.level)?;
+        level.paged.is_loading = false;
+        Some(level)
+    }
+
+    /// What was counted and is not there after all.
+    pub(super) fn forget_missing(&mut self, (count, bytes): (u32, u64)) {
+        self.count = self.count.saturating_sub(count as usize);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// Drops everything: `gone` is told each message that was known one by one; what is to be freed of the others.
+    pub(super) fn clear(&mut self, mut gone: impl FnMut(&Entry)) -> (usize, Vec<Freed>) {
+        let mut freed = Vec::new();
+        for entry in self.returned.drain(..) {
+            gone(&entry);
+        }
+        for level in &mut self.levels {
+            level.requeued.drain(..).chain(level.fresh.drain(..)).for_each(|entry| gone(&entry));
+            level.requeued = VecDeque::new();
+            level.fresh = VecDeque::new();
+            level.requeued_bytes = 0;
+            freed.extend(level.paged.clear());
+        }
+        let count = std::mem::take(&mut self.count);
+        self.bytes = 0;
+        (count, freed)
+    }
+
+    /// Every entry that is known one by one, to be changed in place; the order and the sizes must stay.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         let of_levels = self.levels.iter_mut().flat_map(|level| level.requeued.iter_mut().chain(&mut level.fresh));
         self.returned.iter_mut().chain(of_levels)
     }
 
-    fn level(&mut self, priority: u8) -> &mut Level {
+    /// The entries that are known one by one and not fresh, to be changed in place.
+    pub(super) fn requeued_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.returned.iter_mut().chain(self.levels.iter_mut().flat_map(|level| level.requeued.iter_mut()))
+    }
+
+    /// The entries that are known one by one and not fresh.
+    pub(super) fn requeued(&self) -> impl Iterator<Item = &Entry> {
+        self.returned.iter().chain(self.levels.iter().flat_map(|level| level.requeued.iter()))
+    }
+
+    pub(super) fn levels(&self) -> &[Level] {
+        &self.levels
+    }
+
+    pub(super) fn levels_mut(&mut self) -> &mut [Level] {
+        &mut self.levels
+    }
+
+    /// Bytes of bodies of fresh messages, which can be written to segment files.
+    pub(super) fn fresh_bytes(&self) -> u64 {
+        let others = |level: &Level| level.requeued_bytes + level.paged.unread_bytes();
+        self.bytes.saturating_sub(self.levels.iter().map(others).sum())
+    }
+
+    pub(super) fn level(&mut self, priority: u8) -> &mut Level {
         let at = self.levels.partition_point(|level| level.priority > priority);
         if self.levels.get(at).is_none_or(|level| level.priority != priority) {
             self.levels.insert(at, Level { priority, ..Level::default() });

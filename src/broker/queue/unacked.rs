@@ -84,6 +84,10 @@ impl UnackedTable {
         removed
     }
 
+    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
+        self.slots.into_iter().filter_map(|slot| slot.unacked.map(|unacked| unacked.entry))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.slots.iter().filter_map(|slot| slot.unacked.as_ref())
     }

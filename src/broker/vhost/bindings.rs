@@ -8,6 +8,7 @@ use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::topology::Topology;
 use crate::error::AmqpError;
 use crate::message::Message;
+use crate::store::NO_TRANSACTION;
 use crate::table::Table;
 
 use std::sync::Arc;
@@ -90,7 +91,7 @@ impl Vhost {
             Ok((id, history))
         })?;
         for message in history {
-            self.publish_delayed(id, NewMessage::published(message, None), now_ms);
+            self.publish_delayed(id, &NewMessage::published(message, None), NO_TRANSACTION, now_ms);
         }
         Ok(())
     }
@@ -144,6 +145,6 @@ impl Vhost {
 fn replay(queue: &Arc<QueueHandle>, history: Vec<Message>, now_ms: u64) {
     if !history.is_empty() {
         let messages = history.into_iter().map(|message| NewMessage::published(message, None));
-        queue.publish(messages, now_ms, |_| {});
+        queue.publish(messages, NO_TRANSACTION, now_ms, |_| {});
     }
 }

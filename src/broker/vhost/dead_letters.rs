@@ -7,34 +7,47 @@ use crate::broker::death::Deaths;
 use crate::broker::queue::{DeadLetter, NewMessage, QueueHandle};
 use crate::broker::router::{Route, RoutingKeys, Walk};
 use crate::message::{Message, address};
+use crate::store::Flight;
+use crate::store::record::Record;
 
 impl Vhost {
     /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `unburied`.
     pub(in crate::broker) fn bury(
         &self,
         queue: &Arc<QueueHandle>,
-        letter: DeadLetter,
+        letter: &DeadLetter,
         now_ms: u64,
         unburied: &mut Vec<Arc<QueueHandle>>,
     ) {
         let Some(exchange) = queue.spec.arguments.dead_letter_exchange.as_deref() else { return };
+        let log = &*self.node.log;
+        // One transaction: the message is in one queue or in the other, whenever the broker dies.
+        let transaction = log.new_transaction();
         let deaths = Deaths::of(&letter.message).with(&queue.spec.name, letter.reason, &letter.message, now_ms);
         let message = self.buried_message(queue, exchange, &letter.message, &deaths);
         let Some(route) = self.route_buried(exchange, &message) else {
-            queue.keep_unburied(letter, now_ms);
+            queue.keep_unburied(now_ms);
             return;
         };
         let targets: Vec<_> =
             route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
         let new = NewMessage { message, expiration_ms: None, redelivered: letter.redelivered, counts: letter.counts };
-        self.hold(&route.holds, &new, now_ms);
+        let _flight = Flight::begin(log);
+        self.hold(&route.holds, &new, transaction, now_ms);
         if let Some(reply) = &route.reply {
             reply.deliver(new.message.clone());
         }
-        let is_taken = self.publish_deferred(&targets, &new, now_ms, unburied);
+        let is_taken = self.publish_deferred(&targets, &new, transaction, now_ms, unburied);
         // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
         if !is_taken && targets.len() == route.queues.len() && !route.taken {
-            queue.keep_unburied(letter, now_ms);
+            queue.keep_unburied(now_ms);
+        } else {
+            queue.buried(transaction);
+        }
+        if log.keeps() {
+            let mut commit = Vec::new();
+            Record::Committed { transaction }.encode(&mut commit);
+            log.append(&commit);
         }
     }
 

@@ -33,8 +33,12 @@ const STANDARD_EXCHANGES: [(&str, &str, bool); 7] = [
 ];
 
 impl Vhost {
-    pub(super) fn declare_standard_exchanges(&self) {
+    /// Declares those that are missing.
+    pub(in crate::broker) fn declare_standard_exchanges(&self) {
         for (name, kind, internal) in STANDARD_EXCHANGES {
+            if self.read(|topology| topology.exchange(name).is_some()) {
+                continue;
+            }
             let Some(kind) = exchange::lookup(kind) else { continue };
             let Ok(routing) = (kind.create)(&Table::new()) else { continue };
             let spec = ExchangeSpec {

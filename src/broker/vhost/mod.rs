@@ -15,12 +15,15 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::RwLock;
 
+use super::definitions::{Definition, VhostDefinition};
 use super::delayed::DelayedMessages;
-use super::ids::ExchangeId;
+use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
 use super::queue::arguments::QueueKind;
 use super::topology::{Cascade, Topology};
 use crate::error::AmqpError;
+use crate::store::LogPosition;
+use crate::store::record::Record;
 
 pub use exchanges::ExchangeDeclare;
 pub use publish::Publisher;
@@ -36,6 +39,8 @@ pub struct Vhost {
     default_queue_kind: QueueKind,
     topology: RwLock<Topology>,
     epoch: AtomicU64,
+    /// Where the log has the last change of the topology.
+    changed_at: AtomicU64,
     delayed: Arc<DelayedMessages>,
     this: Weak<Self>,
 }
@@ -43,19 +48,39 @@ pub struct Vhost {
 impl Vhost {
     /// A virtual host with the exchanges that every one has (behaviour reference 3.1).
     pub fn new(name: &str, default_queue_kind: QueueKind, node: Arc<Node>) -> Arc<Self> {
-        Arc::new_cyclic(|this| {
-            let vhost = Self {
-                name: name.into(),
-                node,
-                default_queue_kind,
-                topology: RwLock::default(),
-                epoch: AtomicU64::new(0),
-                delayed: Arc::new(DelayedMessages::new(this.clone())),
-                this: this.clone(),
-            };
-            vhost.declare_standard_exchanges();
-            vhost
+        let delayed = QueueId(node.ids.fresh());
+        let definition = VhostDefinition { name: name.to_owned(), default_queue_kind, delayed };
+        let vhost = Self::bare(&definition, node);
+        vhost.record(&[Definition::Vhost(definition)]);
+        vhost.declare_standard_exchanges();
+        vhost
+    }
+
+    /// A virtual host without anything.
+    pub(in crate::broker) fn bare(definition: &VhostDefinition, node: Arc<Node>) -> Arc<Self> {
+        let name: Arc<str> = definition.name.as_str().into();
+        Arc::new_cyclic(|this| Self {
+            topology: RwLock::new(Topology::new(Arc::clone(&name))),
+            name,
+            delayed: Arc::new(DelayedMessages::new(definition.delayed, this.clone(), &node)),
+            node,
+            default_queue_kind: definition.default_queue_kind,
+            epoch: AtomicU64::new(0),
+            changed_at: AtomicU64::new(0),
+            this: this.clone(),
         })
+    }
+
+    /// Everything of it that survives a restart.
+    pub(in crate::broker) fn definitions(&self) -> Vec<Definition> {
+        let vhost = VhostDefinition {
+            name: self.name.to_string(),
+            default_queue_kind: self.default_queue_kind,
+            delayed: self.delayed.id(),
+        };
+        let mut all = vec![Definition::Vhost(vhost)];
+        all.extend(self.read(Topology::definitions));
+        all
     }
 
     /// What all virtual hosts share.
@@ -69,7 +94,7 @@ impl Vhost {
     }
 
     /// Messages that wait in `x-delayed-message` exchanges.
-    pub fn delayed(&self) -> &DelayedMessages {
+    pub fn delayed(&self) -> &Arc<DelayedMessages> {
         &self.delayed
     }
 
@@ -82,8 +107,35 @@ impl Vhost {
     fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
         let result = change(&mut topology);
+        self.record(&topology.take_changes());
         self.epoch.fetch_add(1, Ordering::Release);
         result
+    }
+
+    /// Changes the topology without recording it, because the log has it already.
+    pub(in crate::broker) fn restore<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
+        let mut topology = self.topology.write();
+        let result = change(&mut topology);
+        topology.take_changes();
+        result
+    }
+
+    /// Appends changes to the log, all or none.
+    fn record(&self, changes: &[Definition]) {
+        if changes.is_empty() || !self.node.log.keeps() {
+            return;
+        }
+        let mut records = Vec::new();
+        for change in changes {
+            Record::Definition(&change.encode()).encode(&mut records);
+        }
+        let position = self.node.log.append(&records);
+        self.changed_at.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    /// What is to be durable before a client is told that the topology is as it wants it.
+    pub fn changed_at(&self) -> LogPosition {
+        LogPosition(self.changed_at.load(Ordering::Acquire))
     }
 
     fn forget_exchanges(&self, cascade: &Cascade) {

@@ -10,6 +10,7 @@ use crate::broker::router::{Hold, Route, RoutingKeys, Walk};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
+use crate::store::LogPosition;
 use crate::table::Value;
 
 /// Who publishes: clients are refused by internal exchanges.
@@ -54,8 +55,9 @@ impl Vhost {
         Some(Route { reply: self.node.replies.get(name), taken: true, ..Route::default() })
     }
 
-    /// Gives a message to exchanges that keep messages.
-    pub fn hold(&self, holds: &[Hold], message: &NewMessage, now_ms: u64) {
+    /// Gives a message to exchanges that keep messages. What is to be durable before anybody is told that it is safe.
+    pub fn hold(&self, holds: &[Hold], message: &NewMessage, transaction: u64, now_ms: u64) -> LogPosition {
+        let mut position = LogPosition::START;
         for hold in holds {
             match *hold {
                 Hold::Remember(id) => self.read(|topology| {
@@ -65,14 +67,22 @@ impl Vhost {
                 }),
                 Hold::Delay { exchange, delay_ms } => {
                     let message = with_delay_served(message, delay_ms);
-                    self.delayed.hold(now_ms.saturating_add(delay_ms), exchange, message);
+                    let due_ms = now_ms.saturating_add(delay_ms);
+                    position = position.max(self.delayed.hold(due_ms, exchange, message, transaction));
                 }
             }
         }
+        position
     }
 
     /// Routes a message onwards from an exchange that held it back.
-    pub(in crate::broker) fn publish_delayed(&self, exchange: ExchangeId, new: NewMessage, now_ms: u64) {
+    pub(in crate::broker) fn publish_delayed(
+        &self,
+        exchange: ExchangeId,
+        new: &NewMessage,
+        transaction: u64,
+        now_ms: u64,
+    ) {
         let message = new.message.clone();
         let keys = RoutingKeys::of(&message);
         let random = self.node.random.next();
@@ -81,9 +91,9 @@ impl Vhost {
             Some(Walk::new(topology, &keys, message.properties(), random).ignoring_delays().from(exchange))
         });
         if let Some(route) = route {
-            self.hold(&route.holds, &new, now_ms);
+            self.hold(&route.holds, new, transaction, now_ms);
             for queue in &route.queues {
-                queue.publish([new.clone()], now_ms, |_| {});
+                queue.publish([new.clone()], transaction, now_ms, |_| {});
             }
         }
     }
@@ -93,13 +103,14 @@ impl Vhost {
         &self,
         queues: &[Arc<QueueHandle>],
         new: &NewMessage,
+        transaction: u64,
         now_ms: u64,
         unburied: &mut Vec<Arc<QueueHandle>>,
     ) -> bool {
         let mut is_taken = false;
         for queue in queues {
             let mut refused = false;
-            queue.publish_deferred([new.clone()], now_ms, |_| refused = true, unburied);
+            queue.publish_deferred([new.clone()], transaction, now_ms, |_| refused = true, unburied);
             is_taken |= !refused;
         }
         is_taken

@@ -8,6 +8,7 @@ use crate::broker::ids::{ConnectionId, QueueId};
 use crate::broker::queue::arguments::{QUEUE_ARGUMENTS, QueueArguments, QueueKind};
 use crate::broker::queue::{Exclusivity, QueueHandle, QueueSpec};
 use crate::error::AmqpError;
+use crate::store::LogPosition;
 use crate::table::{self, Table, Value};
 
 /// What a client asks for with `queue.declare`.
@@ -57,7 +58,7 @@ impl Vhost {
         }
         let spec = self.queue_spec(&name, declare, connection, is_server_named)?;
         let id = QueueId(self.node.ids.fresh());
-        let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), now_ms));
+        let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), Arc::clone(&self.node), now_ms));
         let existing = self.change(|topology| match topology.queue(&name) {
             Some(existing) => Some(Arc::clone(existing)),
             None => {
@@ -102,15 +103,15 @@ impl Vhost {
         Ok(queue)
     }
 
-    /// Drops the ready messages and tells how many.
+    /// Drops the ready messages and tells how many, and what must be durable before the client may know.
     ///
     /// # Errors
     /// As for [`Vhost::queue`].
-    pub fn purge_queue(&self, name: &str, connection: ConnectionId) -> Result<u32, AmqpError> {
+    pub fn purge_queue(&self, name: &str, connection: ConnectionId) -> Result<(u32, LogPosition), AmqpError> {
         let queue = self.queue(name, connection)?;
-        let purged = queue.peek(|queue| queue.purge());
+        let (purged, position) = queue.purge();
         self.node.check_memory();
-        Ok(count(purged))
+        Ok((count(purged), position))
     }
 
     /// Deletes a queue with its bindings and messages, and tells how many were ready; a missing one is fine.

@@ -35,8 +35,9 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: 
         }
         _ => return Ok(()),
     };
+    let position = open.vhost.changed_at();
     if !no_wait {
-        open.reply(channel, &reply);
+        open.reply_when_durable(channel, reply, position);
     }
     Ok(())
 }

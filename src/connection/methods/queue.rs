@@ -8,9 +8,11 @@ use crate::broker::vhost::{QueueDeclare, without_line_breaks};
 use crate::connection::open::Open;
 use crate::error::AmqpError;
 use crate::protocol::command::{Command, Reply};
+use crate::store::LogPosition;
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
 pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+    let mut purged_at = LogPosition::START;
     let (reply, no_wait) = match command {
         Command::QueueDeclare { queue, passive, durable, exclusive, auto_delete, no_wait, arguments } => {
             let declare = QueueDeclare { queue, durable, exclusive, auto_delete, arguments };
@@ -31,7 +33,9 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: 
         Command::QueuePurge { queue, no_wait } => {
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Read, Resource::Queue(&queue))?;
-            (Reply::QueuePurgeOk { message_count: open.vhost.purge_queue(&queue, open.id)? }, no_wait)
+            let (message_count, position) = open.vhost.purge_queue(&queue, open.id)?;
+            purged_at = position;
+            (Reply::QueuePurgeOk { message_count }, no_wait)
         }
         Command::QueueDelete { queue, if_unused, if_empty, no_wait } => {
             let queue = open.queue_name(channel, queue)?;
@@ -41,8 +45,9 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: 
         }
         _ => return Ok(()),
     };
+    let position = open.vhost.changed_at().max(purged_at);
     if !no_wait {
-        open.reply(channel, &reply);
+        open.reply_when_durable(channel, reply, position);
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! Class `tx` (behaviour reference 5.9).
 
+use std::sync::Arc;
+
 use crate::connection::channel::Mode;
 use crate::connection::open::Open;
 use crate::connection::transaction::Transaction;
 use crate::error::AmqpError;
 use crate::protocol::command::Reply;
+use crate::store::Flight;
+use crate::store::record::Record;
 
 impl Open {
     /// `tx.select`; repeating it changes nothing.
@@ -25,15 +29,21 @@ impl Open {
     /// `tx.commit`: what was held back takes effect, publishes first.
     pub(super) fn tx_commit(&mut self, number: u16, now_ms: u64) -> Result<(), AmqpError> {
         let Transaction { publishes, settlements } = std::mem::take(self.transaction(number)?);
-        let is_complete = self.publish_transaction(&publishes, now_ms);
+        let log = Arc::clone(&self.node.log);
+        let _flight = Flight::begin(&*log);
+        let transaction = log.new_transaction();
+        let is_complete = self.publish_transaction(&publishes, transaction, now_ms);
         for (_, outstanding, fate) in settlements {
             self.settle_outstanding(number, outstanding, fate);
         }
-        self.flush_settled(now_ms);
+        self.flush_settled_in(transaction, now_ms);
+        let mut commit = Vec::new();
+        Record::Committed { transaction }.encode(&mut commit);
+        let position = log.append(&commit);
         if !is_complete {
             return Err(AmqpError::precondition_failed("partial tx completion"));
         }
-        self.reply(number, &Reply::TxCommitOk);
+        self.reply_when_durable(number, Reply::TxCommitOk, position);
         Ok(())
     }
 

@@ -1,0 +1,300 @@
+//! Moves messages to segment files, and writes checkpoints: what keeps the log short and a backlog off the memory.
+//!
+//! ```text
+//!   choose a limit --> ask queues what is before it --> write and sync segments --> tell queues --> checkpoint --> release the log
+//! ```
+//!
+//! Whatever is interrupted is begun anew at the next start: until the checkpoint is there, the log tells everything.
+//! A checkpoint is taken while the log goes on: what it says may be later than the place from which the log is to be read, and
+//! hearing of the same again changes nothing. It waits until everything that it has seen is durable in the log, so that it never
+//! tells of one half of a transaction.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Broker;
+use super::queue::{Leaving, Moved, MovedPart, QueueHandle};
+use super::vhost::Vhost;
+use crate::store::checkpoint::Checkpoint;
+use crate::store::disk::Disk;
+use crate::store::segments::{SegmentWriter, Segments};
+use crate::store::wal::Wal;
+use crate::store::{Log, StoreError};
+
+/// When the log has so many bytes, the older half is moved.
+const WINDOW_BYTES: u64 = 48 * 1024 * 1024;
+/// Messages that are taken from a queue under one lock.
+const LOCKED_MESSAGES_MAX: usize = 4096;
+/// Messages that are looked at under one lock.
+const SCANNED_MESSAGES_MAX: usize = 65_536;
+
+/// Moves messages of one broker.
+#[derive(Debug)]
+pub struct Pager {
+    broker: Arc<Broker>,
+    wal: Arc<Wal>,
+    segments: Arc<Segments>,
+    disk: Arc<dyn Disk>,
+    /// What messages may take in memory.
+    budget_bytes: u64,
+}
+
+/// What was written of one queue.
+struct QueueMoved {
+    queue: Arc<QueueHandle>,
+    fresh: Vec<MovedPart>,
+    scattered: Vec<MovedPart>,
+}
+
+impl Pager {
+    /// A pager, which does nothing before it is told to.
+    pub fn new(
+        broker: Arc<Broker>,
+        wal: Arc<Wal>,
+        segments: Arc<Segments>,
+        disk: Arc<dyn Disk>,
+        budget_bytes: u64,
+    ) -> Self {
+        Self { broker, wal, segments, disk, budget_bytes }
+    }
+
+    /// Does what is to be done, until the log stops or fails. When the disk is full, what could not be written stays where it is, and
+    /// is tried again when there is more.
+    pub fn run(&self, pause: impl Fn()) {
+        while self.wal.wait_until_crowded(WINDOW_BYTES) {
+            match self.relieve() {
+                Ok(()) => {}
+                Err(error) if error.is_full() => {
+                    tracing::warn!(%error, "the disk is full: messages stay in the log until there is space");
+                    pause();
+                }
+                Err(error) => return self.wal.fail(error),
+            }
+        }
+    }
+
+    /// One round: makes the log short and the memory free, as far as they are too much.
+    ///
+    /// # Errors
+    /// When the file system fails; if it is full, nothing is changed and the same can be tried again.
+    pub fn relieve(&self) -> Result<(), StoreError> {
+        let head = self.wal.head();
+        let limit = if head - self.wal.start() > WINDOW_BYTES {
+            self.wal.cut_before(head - WINDOW_BYTES / 2)
+        } else {
+            self.wal.start()
+        };
+        let result = self.relieve_up_to(limit);
+        let used_bytes = self.broker.node().memory.bytes();
+        self.broker.node().pressure.relieved(self.budget_bytes.max(used_bytes + self.budget_bytes / 8));
+        result
+    }
+
+    fn relieve_up_to(&self, limit: u64) -> Result<(), StoreError> {
+        let crowded = self.queues_to_empty();
+        self.move_before(limit, &crowded)?;
+        self.checkpoint(limit, false)
+    }
+
+    /// Moves everything out of the log, and writes a checkpoint that says so.
+    ///
+    /// # Errors
+    /// When the file system fails.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        self.wal.sync_everything()?;
+        let limit = self.wal.head();
+        self.move_before(limit, &BTreeSet::new())?;
+        self.wal.sync_everything()?;
+        let head = self.wal.head();
+        self.checkpoint(head, true)
+    }
+
+    /// The queues whose messages are to leave the memory, because all together take too much of it: the largest first.
+    fn queues_to_empty(&self) -> BTreeSet<u64> {
+        let used_bytes = self.broker.node().memory.bytes();
+        let mut excess = used_bytes.saturating_sub(self.budget_bytes / 4 * 3);
+        if used_bytes <= self.budget_bytes {
+            return BTreeSet::new();
+        }
+        let mut by_bytes: Vec<_> =
+            self.queues().map(|queue| (queue.peek(|state| state.pageable_bytes()), queue.id.0)).collect();
+        by_bytes.sort_unstable_by(|one, other| other.cmp(one));
+        let mut chosen = BTreeSet::new();
+        for (bytes, id) in by_bytes {
+            if excess == 0 || bytes == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(bytes);
+            chosen.insert(id);
+        }
+        chosen
+    }
+
+    fn vhosts(&self) -> Vec<Arc<Vhost>> {
+        self.broker.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect()
+    }
+
+    fn queues(&self) -> impl Iterator<Item = Arc<QueueHandle>> {
+        let queues = |vhost: Arc<Vhost>| vhost.read(|topology| topology.queues().cloned().collect::<Vec<_>>());
+        self.vhosts().into_iter().flat_map(queues)
+    }
+
+    /// Moves what is in the log before `limit`, and all fresh messages of some queues.
+    fn move_before(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<(), StoreError> {
+        self.wal.retire(limit);
+        let mut writer = SegmentWriter::new(&self.segments);
+        let written = self.write(&mut writer, limit, crowded);
+        let (queues, delayed) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                writer.abandon();
+                return Err(error);
+            }
+        };
+        for QueueMoved { queue, fresh, scattered } in queues {
+            let freed = queue.peek(|state| state.moved(&fresh, &scattered));
+            self.segments.free(&freed);
+        }
+        for (vhost, parts) in delayed {
+            self.segments.free(&vhost.delayed().moved(&parts));
+        }
+        writer.finish();
+        Ok(())
+    }
+
+    #[expect(clippy::type_complexity, reason = "what was written, of queues and of delayed messages")]
+    fn write(
+        &self,
+        writer: &mut SegmentWriter<'_>,
+        limit: u64,
+        crowded: &BTreeSet<u64>,
+    ) -> Result<(Vec<QueueMoved>, Vec<(Arc<Vhost>, Vec<MovedPart>)>), StoreError> {
+        let mut queues = Vec::new();
+        let mut delayed = Vec::new();
+        for queue in self.queues() {
+            let limit_of_fresh = if crowded.contains(&queue.id.0) { u64::MAX } else { limit };
+            let moved = write_queue(writer, queue, limit, limit_of_fresh)?;
+            if !moved.fresh.is_empty() || !moved.scattered.is_empty() {
+                queues.push(moved);
+            }
+        }
+        for vhost in self.vhosts() {
+            let parts = write_all(writer, vhost.delayed().leaving(limit))?;
+            if !parts.is_empty() {
+                delayed.push((vhost, parts));
+            }
+        }
+        writer.flush(true)?;
+        Ok((queues, delayed))
+    }
+
+    /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
+    fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
+        let empty = self.segments.take_empty();
+        let checkpoint = self.capture(start, is_clean);
+        self.wal.wait_for_flights();
+        self.wal.sync_everything()?;
+        checkpoint.write(self.disk.as_ref())?;
+        self.wal.release(start)?;
+        self.segments.remove(&empty)
+    }
+
+    fn capture(&self, start: u64, is_clean: bool) -> Checkpoint {
+        let mut definitions = Vec::new();
+        let mut queues = Vec::new();
+        let is_free = |part: &crate::store::checkpoint::Part| self.segments.is_free(part.segment, part.start, part.end);
+        for vhost in self.vhosts() {
+            definitions.extend(vhost.definitions().iter().map(|definition| definition.encode()));
+            queues.push(vhost.delayed().state());
+        }
+        for queue in self.queues() {
+            queues.extend(queue.peek(|state| state.state(queue.id.0, is_free)));
+        }
+        Checkpoint {
+            start,
+            epoch: self.wal.epoch(),
+            is_clean,
+            next_id: self.broker.node().ids.peek(),
+            last_segment: self.segments.last_id(),
+            definitions,
+            queues,
+            free: self.segments.free_stretches(),
+        }
+    }
+}
+
+fn write_queue(
+    writer: &mut SegmentWriter<'_>,
+    queue: Arc<QueueHandle>,
+    limit: u64,
+    limit_of_fresh: u64,
+) -> Result<QueueMoved, StoreError> {
+    let id = queue.id.0;
+    let (scattered, levels) = queue.peek(|state| (state.scattered_leaving(id, limit), state.levels()));
+    let scattered = write_all(writer, scattered)?;
+    let mut fresh = Vec::new();
+    for level in levels {
+        let Some(last) = last_fresh(&queue, level, limit_of_fresh) else { continue };
+        let mut parts = Parts::default();
+        let mut from = 0;
+        loop {
+            let leaving = queue.peek(|state| state.fresh_leaving(id, level, from, last, LOCKED_MESSAGES_MAX));
+            let Some(end) = leaving.last() else { break };
+            from = end.label.seq + 1;
+            parts.write(writer, &leaving)?;
+        }
+        writer.end_part();
+        fresh.append(&mut parts.0);
+    }
+    Ok(QueueMoved { queue, fresh, scattered })
+}
+
+/// The last fresh message of a level that is to leave: all before it go along, so that the order stays.
+fn last_fresh(queue: &QueueHandle, level: u8, limit: u64) -> Option<u64> {
+    let mut last = None;
+    let mut from = 0;
+    loop {
+        let scan = queue.peek(|state| state.scan_fresh(level, from, limit, SCANNED_MESSAGES_MAX));
+        last = scan.last.or(last);
+        match scan.next {
+            Some(next) => from = next,
+            None => return last,
+        }
+    }
+}
+
+fn write_all(writer: &mut SegmentWriter<'_>, leaving: Vec<Leaving>) -> Result<Vec<MovedPart>, StoreError> {
+    let mut parts = Parts::default();
+    for of_level in leaving.chunk_by(|one, next| one.label.level == next.label.level) {
+        parts.write(writer, of_level)?;
+        writer.end_part();
+    }
+    Ok(parts.0)
+}
+
+/// Parts in the order in which they are written: a new one for each level and file.
+#[derive(Default)]
+struct Parts(Vec<MovedPart>);
+
+impl Parts {
+    fn write(&mut self, writer: &mut SegmentWriter<'_>, leaving: &[Leaving]) -> Result<(), StoreError> {
+        for Leaving { label, message } in leaving {
+            let written = writer.push(label, message)?;
+            let record = Moved {
+                seq: label.seq,
+                offset: written.offset,
+                bytes: written.bytes,
+                body_bytes: u32::try_from(message.body_bytes()).unwrap_or(u32::MAX),
+                expires_at_ms: label.expires_at_ms,
+                is_stored: label.is_stored,
+            };
+            match self.0.last_mut() {
+                Some(part) if part.segment == written.segment && part.level == label.level => part.records.push(record),
+                _ => {
+                    self.0.push(MovedPart { level: label.level, segment: written.segment, records: vec![record] });
+                }
+            }
+        }
+        Ok(())
+    }
+}

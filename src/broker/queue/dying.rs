@@ -1,0 +1,210 @@
+//! Dead letters: messages that left the order of the queue and are not in another one yet.
+//!
+//! They stay the queue's until they are published, so that no crash can lose them on the way: the log hears of their end in the
+//! same transaction as of their arrival elsewhere.
+
+use std::collections::VecDeque;
+
+use super::Queue;
+use super::arguments::Overflow;
+use super::entry::{Body, Entry};
+use super::ready::neighbours;
+use crate::broker::sink::DeliveryCounts;
+use crate::message::Message;
+use crate::store::address::Address;
+use crate::store::loader::Load;
+
+/// How often dead letters without a queue are tried again.
+const UNBURIED_RETRY_MS: u64 = 1_000;
+
+/// Why a message is dead-lettered (behaviour reference 6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeathReason {
+    /// `basic.reject` or `basic.nack` without requeue.
+    Rejected,
+    /// Its time to live ran out.
+    Expired,
+    /// The queue is too long.
+    MaxLength,
+    /// A quorum queue delivered it too often.
+    DeliveryLimit,
+}
+
+impl DeathReason {
+    /// The value of `reason` in `x-death`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// A message that left its queue by dying.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The message as it was in the queue.
+    pub message: Message,
+    /// Why it died.
+    pub reason: DeathReason,
+    /// How it is delivered by the next queue.
+    pub redelivered: bool,
+    /// What a quorum queue counted.
+    pub counts: DeliveryCounts,
+}
+
+/// How a dead message is to be published.
+#[derive(Clone, Copy, Debug)]
+struct Death {
+    reason: DeathReason,
+    redelivered: bool,
+}
+
+/// The dead letters of a queue, in the order of death.
+#[derive(Debug, Default)]
+pub(super) struct Dying {
+    waiting: VecDeque<Entry>,
+    /// The deaths of `waiting`, one each.
+    deaths: VecDeque<Death>,
+    /// Handed to the one who buries, and not buried yet: so many at the front of `waiting`.
+    handed: usize,
+    /// Somebody buries them now; a second one would break the order of deaths.
+    has_burier: bool,
+    is_loading: bool,
+    /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
+    unburied: VecDeque<(Entry, Death)>,
+    retry_ms: Option<u64>,
+}
+
+impl Dying {
+    fn push(&mut self, entry: Entry, death: Death) {
+        self.waiting.push_back(entry);
+        self.deaths.push_back(death);
+    }
+
+    fn pop(&mut self) -> Option<(Entry, Death)> {
+        self.handed = self.handed.saturating_sub(1);
+        Some((self.waiting.pop_front()?, self.deaths.pop_front()?))
+    }
+
+    /// Whether somebody must bury now; the question is answered with yes once.
+    pub(super) fn wants_burier(&mut self) -> bool {
+        let is_wanted = !self.has_burier && self.waiting.front().is_some_and(|entry| !entry.is_away());
+        self.has_burier |= is_wanted;
+        is_wanted
+    }
+
+    /// What is to be read so that the burial can go on; noted as being read.
+    pub(super) fn load(&mut self) -> Option<Load> {
+        let is_wanted = !self.is_loading && !self.has_burier && self.waiting.front().is_some_and(Entry::is_away);
+        if !is_wanted {
+            return None;
+        }
+        self.is_loading = true;
+        neighbours(&self.waiting, 0)
+    }
+
+    pub(super) fn loaded(&mut self) {
+        self.is_loading = false;
+    }
+
+    /// Tries again what found no queue, if it is time.
+    pub(super) fn retry(&mut self, now_ms: u64) {
+        if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.retry_ms = None;
+            for (entry, death) in std::mem::take(&mut self.unburied) {
+                self.push(entry, death);
+            }
+        }
+    }
+
+    pub(super) fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.waiting.iter().chain(self.unburied.iter().map(|(entry, _)| entry))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.waiting.iter_mut().chain(self.unburied.iter_mut().map(|(entry, _)| entry))
+    }
+
+    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
+        self.waiting.into_iter().chain(self.unburied.into_iter().map(|(entry, _)| entry))
+    }
+}
+
+impl Queue {
+    pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason, redelivered: bool) {
+        if self.arguments.dead_letter_exchange.is_some() {
+            self.dying.push(entry, Death { reason, redelivered });
+        } else {
+            self.gone(&entry);
+        }
+    }
+
+    /// A message dies that the queue never took.
+    pub(super) fn die_unqueued(&mut self, message: Message) {
+        let entry = Entry {
+            body: Body::Held(message),
+            address: Address::NOWHERE,
+            seq: u64::MAX,
+            expires_at_ms: u64::MAX,
+            counts: DeliveryCounts::default(),
+            priority: 0,
+            redelivered: false,
+            is_stored: false,
+        };
+        self.bury(entry, DeathReason::MaxLength, false);
+    }
+
+    /// The next dead letters to publish, in the order of death; an empty answer ends the burial that [`Aftermath`] asked for. Each
+    /// is to be told of with [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
+    ///
+    /// [`Aftermath`]: super::Aftermath
+    pub fn next_dead_letters(&mut self) -> Vec<DeadLetter> {
+        let Dying { waiting, deaths, handed, has_burier, .. } = &mut self.dying;
+        let letters: Vec<_> = waiting
+            .iter()
+            .zip(deaths.iter())
+            .map_while(|(entry, death)| {
+                let message = entry.message()?.clone();
+                let Death { reason, redelivered } = *death;
+                Some(DeadLetter { message, reason, redelivered, counts: entry.counts })
+            })
+            .collect();
+        *handed = letters.len();
+        *has_burier = !letters.is_empty();
+        letters
+    }
+
+    /// The first of the dead letters that were handed out is published, or dropped on purpose.
+    pub fn buried(&mut self) {
+        if self.dying.handed > 0
+            && let Some((entry, _)) = self.dying.pop()
+        {
+            self.gone(&entry);
+        }
+    }
+
+    /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
+    /// once.
+    pub fn keep_unburied(&mut self, now_ms: u64) {
+        if !self.buries_at_least_once() {
+            self.buried();
+        } else if self.dying.handed > 0
+            && let Some(unburied) = self.dying.pop()
+        {
+            self.dying.unburied.push_back(unburied);
+            self.dying.retry_ms.get_or_insert(now_ms + UNBURIED_RETRY_MS);
+        }
+    }
+
+    /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).
+    fn buries_at_least_once(&self) -> bool {
+        self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
+    }
+}

@@ -1,0 +1,331 @@
+//! Moving messages to segment files, and back into memory.
+//!
+//! Moving takes three steps, so that the queue is never locked while files are written: the pager asks what is to leave
+//! ([`Queue::fresh_leaving`], [`Queue::scattered_leaving`]), writes it, and tells where it is ([`Queue::moved`]). What left the
+//! queue meanwhile is freed at once. A fresh message can only leave from the front, so what is left of a part is its end.
+
+use rustc_hash::FxHashMap;
+
+use super::Queue;
+use super::entry::{Body, Entry};
+use super::paged::Unread;
+use crate::message::Message;
+use crate::store::address::{Address, Place, SegmentId};
+use crate::store::checkpoint::{Part, QueueState};
+use crate::store::loader::Loaded;
+use crate::store::record::Freed;
+use crate::store::recovery::RecoveredQueue;
+use crate::store::segments::Label;
+
+/// A message that is to be written to a segment file.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// What its record says of it.
+    pub label: Label,
+    /// The message.
+    pub message: Message,
+}
+
+/// A message that was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved {
+    /// Its place in the order of the queue.
+    pub seq: u64,
+    /// Where its record begins.
+    pub offset: u32,
+    /// Bytes of the record.
+    pub bytes: u32,
+    /// Bytes of the body.
+    pub body_bytes: u32,
+    /// When it expires.
+    pub expires_at_ms: u64,
+    /// It survives a restart.
+    pub is_stored: bool,
+}
+
+/// Messages of one level that were written side by side.
+#[derive(Clone, Debug)]
+pub struct MovedPart {
+    /// The priority level.
+    pub level: u8,
+    /// The file.
+    pub segment: SegmentId,
+    /// The messages, in the order of the queue; never none.
+    pub records: Vec<Moved>,
+}
+
+impl MovedPart {
+    fn part(&self) -> Part {
+        let mut part = Part { level: self.level, segment: self.segment, expires_min_ms: u64::MAX, ..Part::default() };
+        if let Some(first) = self.records.first() {
+            (part.start, part.first_seq) = (first.offset, first.seq);
+        }
+        for record in &self.records {
+            part.end = record.offset.saturating_add(record.bytes);
+            part.expires_min_ms = part.expires_min_ms.min(record.expires_at_ms);
+            part.expires_max_ms = part.expires_max_ms.max(record.expires_at_ms);
+            if record.is_stored {
+                part.stored += 1;
+                part.body_bytes += u64::from(record.body_bytes);
+            }
+        }
+        part
+    }
+
+    /// What one of its messages takes in the file, to be freed.
+    pub fn freed(&self, record: &Moved) -> Freed {
+        let body_bytes = if record.is_stored { u64::from(record.body_bytes) } else { 0 };
+        let end = record.offset.saturating_add(record.bytes);
+        let stored = u32::from(record.is_stored);
+        Freed { segment: self.segment, start: record.offset, end, stored, body_bytes }
+    }
+}
+
+/// How far fresh messages were looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// The last of them that is to leave.
+    pub last: Option<u64>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<u64>,
+}
+
+impl Queue {
+    /// The priority levels that there are.
+    pub fn levels(&self) -> Vec<u8> {
+        self.ready.levels().iter().map(|level| level.priority).collect()
+    }
+
+    /// Bytes of bodies in memory that could be in segment files.
+    pub fn pageable_bytes(&self) -> u64 {
+        if self.deleted { 0 } else { self.ready.fresh_bytes() }
+    }
+
+    /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
+    pub fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
+        let mut scan = Scan { last: None, next: None };
+        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else { return scan };
+        let start = level.fresh.partition_point(|entry| entry.seq < from);
+        for entry in level.fresh.iter().skip(start).take(max) {
+            if limit == u64::MAX || entry.address.is_in_log_before(limit) {
+                scan.last = Some(entry.seq);
+            }
+            scan.next = Some(entry.seq + 1);
+        }
+        if start + max >= level.fresh.len() {
+            scan.next = None;
+        }
+        scan
+    }
+
+    /// `max` fresh messages of a level from one place to another, both included.
+    pub fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> Vec<Leaving> {
+        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else { return Vec::new() };
+        let start = level.fresh.partition_point(|entry| entry.seq < from);
+        let entries = level.fresh.iter().skip(start).take_while(|entry| entry.seq <= last).take(max);
+        entries.filter_map(|entry| leaving(entry, queue)).collect()
+    }
+
+    /// The messages that are not fresh and in the log before `limit`, in the order of levels and places.
+    pub fn scattered_leaving(&self, queue: u64, limit: u64) -> Vec<Leaving> {
+        let is_leaving = |entry: &&Entry| entry.address.is_in_log_before(limit);
+        let mut all: Vec<_> = self.scattered().filter(is_leaving).filter_map(|entry| leaving(entry, queue)).collect();
+        all.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
+        all
+    }
+
+    fn scattered(&self) -> impl Iterator<Item = &Entry> {
+        let unacked = self.unacked.iter().map(|unacked| &unacked.entry);
+        self.ready.requeued().chain(unacked).chain(self.held_back.values()).chain(self.dying.iter())
+    }
+
+    /// Takes over where messages were written. What is not wanted any more is to be freed.
+    pub fn moved(&mut self, fresh: &[MovedPart], scattered: &[MovedPart]) -> Vec<Freed> {
+        let mut wanted = FxHashMap::default();
+        for part in fresh {
+            self.take_fresh(part, &mut wanted);
+        }
+        for part in scattered {
+            wanted.extend(part.records.iter().map(|record| (record.seq, (part, *record))));
+        }
+        for part in scattered {
+            self.ready.level(part.level).paged.push_read(part.part());
+        }
+        let Self { ready, unacked, held_back, dying, .. } = self;
+        let unacked = unacked.iter_mut().map(|unacked| &mut unacked.entry);
+        for entry in ready.requeued_mut().chain(unacked).chain(held_back.values_mut()) {
+            if let Some((part, record)) = wanted.remove(&entry.seq) {
+                relocate(entry, part, &record);
+                entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
+            }
+        }
+        // These are about to be published: they stay in memory.
+        for entry in dying.iter_mut() {
+            if let Some((part, record)) = wanted.remove(&entry.seq) {
+                relocate(entry, part, &record);
+            }
+        }
+        self.note_moved();
+        let mut freed: Vec<_> = wanted.into_values().map(|(part, record)| part.freed(&record)).collect();
+        freed.sort_by_key(|freed| (freed.segment, freed.start));
+        freed
+    }
+
+    /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is added to `wanted`.
+    fn take_fresh<'a>(&mut self, moved: &'a MovedPart, wanted: &mut FxHashMap<u64, (&'a MovedPart, Moved)>) {
+        let level = self.ready.level(moved.level);
+        let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
+        let split = moved.records.partition_point(|record| record.seq < first_fresh);
+        let (taken, left) = moved.records.split_at(split);
+        wanted.extend(taken.iter().map(|record| (record.seq, (moved, *record))));
+        if let Some(last) = left.last() {
+            let count = level.fresh.partition_point(|entry| entry.seq <= last.seq);
+            level.fresh.drain(..count);
+            if level.fresh.len() < level.fresh.capacity() / 4 {
+                level.fresh.shrink_to_fit();
+            }
+        }
+        let part = moved.part();
+        let mut unread = Unread {
+            part,
+            cursor: left.first().map_or(part.end, |first| first.offset),
+            count: u32::try_from(left.len()).unwrap_or(u32::MAX),
+            body_bytes: left.iter().map(|record| u64::from(record.body_bytes)).sum(),
+            stored: (0, 0),
+            is_restored: false,
+        };
+        for record in left.iter().filter(|record| record.is_stored) {
+            unread.stored.0 += 1;
+            unread.stored.1 += u64::from(record.body_bytes);
+        }
+        level.paged.push(unread);
+    }
+
+    /// Notes until where the messages of each level are not in the log any more.
+    fn note_moved(&mut self) {
+        let next_seq = self.next_seq;
+        let mut marks: FxHashMap<u8, u64> = FxHashMap::default();
+        for level in self.ready.levels() {
+            marks.insert(level.priority, level.fresh.front().map_or(next_seq, |entry| entry.seq));
+        }
+        let in_log = self.scattered().filter(|entry| entry.is_stored && entry.address.is_in_log());
+        for entry in in_log {
+            let mark = marks.entry(entry.priority).or_insert(next_seq);
+            *mark = entry.seq.min(*mark);
+        }
+        for (level, mark) in marks {
+            match self.moved.iter_mut().find(|(other, _)| *other == level) {
+                Some((_, old)) => *old = mark.max(*old),
+                None => self.moved.push((level, mark)),
+            }
+        }
+    }
+
+    /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
+    pub fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
+        if self.deleted || !self.journal.is_kept() || self.next_seq == 0 {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for level in self.ready.levels_mut() {
+            parts.extend(level.paged.parts(&is_free).filter(|part| part.stored > 0));
+        }
+        Some(QueueState {
+            queue,
+            next_seq: self.next_seq,
+            delivered: self.journal.delivered_marks().to_vec(),
+            moved: self.moved.to_vec(),
+            parts,
+            singles: Vec::new(),
+            counts: self.counts_since.iter().map(|(seq, counts)| (*seq, *counts)).collect(),
+        })
+    }
+
+    /// Fills an empty queue with what was found at the start. `free_within` tells how many stored messages of a part are
+    /// gone, and bytes of their bodies. What of the parts is not there any more is to be freed.
+    pub fn restore(&mut self, recovered: RecoveredQueue, free_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
+        let RecoveredQueue { mut state, young } = recovered;
+        let mut freed = Vec::new();
+        self.next_seq = state.next_seq;
+        self.journal.restore_marks(&state.delivered);
+        self.moved = state.moved.into();
+        self.counts_since.extend(state.counts);
+        state.parts.sort_by_key(|part| (part.level, part.first_seq));
+        for part in state.parts {
+            let (gone, gone_bytes) = free_within(&part);
+            let (stored, body_bytes) = (part.stored.saturating_sub(gone), part.body_bytes.saturating_sub(gone_bytes));
+            let unread = Unread {
+                part,
+                cursor: part.start,
+                count: stored,
+                body_bytes,
+                stored: (stored, body_bytes),
+                is_restored: true,
+            };
+            if stored > 0 {
+                self.ready.push_unread(unread);
+            } else {
+                freed.push(unread.stretch());
+            }
+        }
+        for (enqueued, message) in young {
+            self.ready.push(Entry::replayed(&enqueued, message));
+        }
+        freed
+    }
+
+    /// Takes over what was read back. [`Queue::pump`] must follow.
+    pub fn loaded(&mut self, loaded: Loaded) {
+        self.dying.loaded();
+        let Loaded { load, .. } = loaded;
+        let is_part = self.ready.loaded_level(&load).is_some_and(|level| level.paged.expects(&load));
+        if is_part && !self.deleted {
+            self.take_block(loaded);
+            return;
+        }
+        let mut messages: FxHashMap<Address, Message> =
+            loaded.records.into_iter().map(|record| (record.address, record.message)).collect();
+        for entry in self.ready.requeued_mut().chain(self.dying.iter_mut()) {
+            if messages.is_empty() {
+                break;
+            }
+            if entry.is_away()
+                && let Some(message) = messages.remove(&entry.address)
+            {
+                entry.body = Body::Held(message);
+            }
+        }
+    }
+
+    fn take_block(&mut self, mut loaded: Loaded) {
+        let marks = self.journal.delivered_marks().to_vec();
+        let Some(level) = self.ready.loaded_level(&loaded.load) else { return };
+        if level.paged.front().is_some_and(|unread| unread.is_restored) {
+            for record in loaded.records.extract_if(.., |record| !record.label.is_stored) {
+                let Place::Segment(segment, start) = record.address.place() else { continue };
+                let end = start.saturating_add(record.bytes);
+                self.journal.freed_stretch(Freed { segment, start, end, stored: 0, body_bytes: 0 });
+            }
+        }
+        let records = std::mem::take(&mut loaded.records);
+        let missing = level.paged.advance(&loaded, &records);
+        let mark = marks.iter().find(|(other, _)| *other == level.priority).map_or(0, |(_, below)| *below);
+        for record in records {
+            let mut entry = Entry::read_back(record);
+            entry.redelivered |= entry.seq < mark;
+            if let Some(&(acquired, failed)) = self.counts_since.get(&entry.seq) {
+                (entry.counts.acquired, entry.counts.failed) = (acquired, failed);
+            }
+            level.push_read_back(entry);
+        }
+        self.ready.forget_missing(missing);
+    }
+}
+
+fn leaving(entry: &Entry, queue: u64) -> Option<Leaving> {
+    Some(Leaving { label: entry.label(queue), message: entry.message()?.clone() })
+}
+
+fn relocate(entry: &mut Entry, part: &MovedPart, record: &Moved) {
+    entry.address = Address::in_segment(part.segment, record.offset);
+}

@@ -1,0 +1,138 @@
+//! Fills a new broker with what the store found at the start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Broker;
+use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition};
+use super::ids::ExchangeId;
+use super::queue::arguments::{QueueArguments, QueueKind};
+use super::queue::{Exclusivity, QueueHandle, QueueSpec};
+use super::vhost::Vhost;
+use crate::error::AmqpError;
+use crate::store::StoreError;
+use crate::store::address::Place;
+use crate::store::checkpoint::{Part, Single};
+use crate::store::record::Freed;
+use crate::store::recovery::RecoveredQueue;
+use crate::store::segments::Segments;
+
+impl Broker {
+    /// Takes over what was found. Must be called once, before anything else is done with the broker.
+    ///
+    /// # Errors
+    /// When a definition makes no sense.
+    pub fn restore(
+        &self,
+        definitions: &[Vec<u8>],
+        mut queues: HashMap<u64, RecoveredQueue>,
+        segments: &Segments,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let definitions = read(definitions)?;
+        self.node.ids.skip_to(definitions.last_id() + 1);
+        for definition in definitions.vhosts.values() {
+            let vhost = Vhost::bare(definition, Arc::clone(&self.node));
+            self.vhosts.insert(Arc::clone(&vhost.name), vhost);
+        }
+        for exchange in definitions.exchanges.values() {
+            self.restore_exchange(exchange);
+        }
+        for queue in definitions.queues.values() {
+            let recovered = queues.remove(&queue.id.0).unwrap_or_default();
+            self.restore_queue(queue, recovered, segments, now_ms);
+        }
+        for bound in definitions.bindings() {
+            let Some(exchange) = definitions.exchanges.get(&bound.source.0) else { continue };
+            if let Some(vhost) = self.vhost(&exchange.vhost) {
+                vhost.restore(|topology| topology.bind(bound.source, &bound.binding));
+            }
+        }
+        for vhost in definitions.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {
+            vhost.declare_standard_exchanges();
+            let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
+            let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
+            vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
+        }
+        // What is left belonged to queues that are gone.
+        for recovered in queues.into_values() {
+            segments.free(&all_of(&recovered));
+        }
+        Ok(())
+    }
+
+    fn restore_exchange(&self, definition: &ExchangeDefinition) {
+        let ExchangeDefinition { vhost, id, spec } = definition;
+        let Some(vhost) = self.vhost(vhost) else { return };
+        match (spec.kind.create)(&spec.arguments) {
+            Ok(routing) => vhost.restore(|topology| topology.add_exchange(*id, spec.clone(), routing)),
+            Err(error) => tracing::error!(exchange = %spec.name, %error, "an exchange cannot be restored"),
+        }
+    }
+
+    fn restore_queue(&self, definition: &QueueDefinition, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
+        let Some(vhost) = self.vhost(&definition.vhost) else { return };
+        let spec = match spec(definition) {
+            Ok(spec) => spec,
+            Err(error) => {
+                tracing::error!(queue = definition.name, %error, "a queue cannot be restored");
+                return;
+            }
+        };
+        let (id, weak) = (definition.id, Arc::downgrade(&vhost));
+        let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
+        let free_within = |part: &Part| {
+            let free = segments.free_within(part.segment, part.start, part.end);
+            (free.iter().map(|freed| freed.stored).sum(), free.iter().map(|freed| freed.body_bytes).sum())
+        };
+        let freed = queue.peek(|state| state.restore(recovered, free_within));
+        segments.free(&freed);
+        vhost.restore(|topology| topology.add_queue(Arc::clone(&queue)));
+        queue.start(now_ms);
+    }
+}
+
+fn read(bytes: &[Vec<u8>]) -> Result<Definitions, StoreError> {
+    let mut definitions = Definitions::default();
+    for (number, bytes) in bytes.iter().enumerate() {
+        let senseless = || StoreError::Corrupt {
+            file: "the log".to_owned(),
+            offset: number as u64,
+            what: "a definition makes no sense".to_owned(),
+        };
+        definitions.apply(Definition::decode(bytes).ok_or_else(senseless)?);
+    }
+    Ok(definitions)
+}
+
+fn spec(definition: &QueueDefinition) -> Result<QueueSpec, AmqpError> {
+    let QueueDefinition { name, auto_delete, arguments, .. } = definition;
+    Ok(QueueSpec {
+        name: name.as_str().into(),
+        durable: true,
+        auto_delete: *auto_delete,
+        exclusivity: Exclusivity::Shared,
+        raw_arguments: arguments.clone(),
+        // The type is among the arguments of every queue.
+        arguments: QueueArguments::parse(arguments, QueueKind::Classic, name)?,
+    })
+}
+
+fn is_free(single: &Single, segments: &Segments) -> bool {
+    let Place::Segment(id, start) = single.address.place() else { return true };
+    segments.is_free(id, start, start.saturating_add(single.bytes))
+}
+
+fn all_of(recovered: &RecoveredQueue) -> Vec<Freed> {
+    let part =
+        |part: &Part| Freed { segment: part.segment, start: part.start, end: part.end, stored: 0, body_bytes: 0 };
+    let single = |single: &Single| match single.address.place() {
+        Place::Segment(segment, start) => {
+            let end = start.saturating_add(single.bytes);
+            Some(Freed { segment, start, end, stored: 0, body_bytes: 0 })
+        }
+        Place::Log(_) | Place::Nowhere => None,
+    };
+    let state = &recovered.state;
+    state.parts.iter().map(part).chain(state.singles.iter().filter_map(single)).collect()
+}

@@ -1,0 +1,177 @@
+//! The store of a broker and its threads: one that writes the log, one that moves messages to segment files, and some that read
+//! them back.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::StartError;
+use crate::broker::Broker;
+use crate::broker::node::Node;
+use crate::broker::pager::Pager;
+use crate::clock::Clock;
+use crate::message::MemoryGauge;
+use crate::store::disk::{Disk, RealDisk};
+use crate::store::loader::Loader;
+use crate::store::recovery::{Opening, Recovered, RecoveredQueue, Report, recover};
+use crate::store::wal::Wal;
+use crate::store::{Log, StoreError};
+
+/// Threads that read messages back.
+const READERS: usize = 2;
+/// After a full disk, how long until messages are tried to be moved again.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
+/// What messages may take in memory before those that wait longest are in files only.
+const MEMORY_BUDGET_BYTES: u64 = 96 * 1024 * 1024;
+
+/// What was found in a data directory, before it belongs to a broker.
+pub(super) struct Opened {
+    disk: Arc<dyn Disk>,
+    pub(super) wal: Arc<Wal>,
+    pub(super) loader: Arc<Loader>,
+    definitions: Vec<Vec<u8>>,
+    queues: std::collections::HashMap<u64, RecoveredQueue>,
+    pub(super) next_id: u64,
+}
+
+/// A store with its threads.
+#[derive(Debug)]
+pub(super) struct Storage {
+    wal: Arc<Wal>,
+    loader: Arc<Loader>,
+    pager: Arc<Pager>,
+    threads: Vec<JoinHandle<()>>,
+    failed: watch::Receiver<bool>,
+}
+
+/// Opens a data directory.
+///
+/// # Errors
+/// When it cannot be used, or is damaged and not to be salvaged.
+pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool) -> Result<Opened, StartError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(path)?);
+    let recovered = recover(&disk, gauge, Opening { salvage })?;
+    let Recovered { definitions, queues, next_id, resume, segments, report } = recovered;
+    tell(path, &report);
+    let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));
+    let loader = Arc::new(Loader::new(Arc::new(segments)));
+    Ok(Opened { disk, wal, loader, definitions, queues, next_id })
+}
+
+fn tell(path: &Path, report: &Report) {
+    let path = path.display();
+    for skipped in &report.skipped {
+        tracing::error!("salvaging {path}: {skipped}");
+    }
+    if report.is_new {
+        tracing::info!("made the data directory {path}");
+    } else if report.is_clean {
+        tracing::info!("opened the data directory {path}");
+    } else {
+        tracing::warn!(
+            "recovered the data directory {path} after a crash: read {} changes from {} bytes of log",
+            report.groups,
+            report.log_bytes
+        );
+    }
+}
+
+impl Opened {
+    /// Gives a broker what was found, and starts the threads.
+    ///
+    /// # Errors
+    /// When a definition makes no sense.
+    pub(super) fn start(
+        self,
+        broker: &Arc<Broker>,
+        disk_free_limit_bytes: u64,
+        clock: &Clock,
+    ) -> Result<Storage, StoreError> {
+        let Self { disk, wal, loader, definitions, queues, .. } = self;
+        broker.restore(&definitions, queues, loader.segments(), clock.now_ms())?;
+        let (tell_failed, failed) = watch::channel(false);
+        wal.on_failed(Box::new(move || {
+            tell_failed.send_replace(true);
+        }));
+        let node = Arc::downgrade(broker.node());
+        wal.on_low_space(disk_free_limit_bytes, Box::new(move |is_low| set_alarm(&node, is_low)));
+        let nudged = Arc::downgrade(&wal);
+        let press = move || {
+            if let Some(wal) = nudged.upgrade() {
+                wal.nudge();
+            }
+        };
+        broker.node().pressure.on_exceeded(MEMORY_BUDGET_BYTES, Box::new(press));
+        let segments = Arc::clone(loader.segments());
+        let pager = Pager::new(Arc::clone(broker), Arc::clone(&wal), segments, disk, MEMORY_BUDGET_BYTES);
+        let mut storage = Storage { wal, loader, pager: Arc::new(pager), threads: Vec::new(), failed };
+        storage.start_threads(clock)?;
+        Ok(storage)
+    }
+}
+
+fn set_alarm(node: &Weak<Node>, is_low: bool) {
+    if let Some(node) = node.upgrade() {
+        node.alarm.set_disk(is_low);
+    }
+}
+
+impl Storage {
+    fn start_threads(&mut self, clock: &Clock) -> Result<(), StoreError> {
+        let wal = Arc::clone(&self.wal);
+        self.spawn("leveret-log", move || wal.run())?;
+        let (pager, wal) = (Arc::clone(&self.pager), Arc::clone(&self.wal));
+        self.spawn("leveret-pager", move || pager.run(|| wal.pause(FULL_PAUSE)))?;
+        for _ in 0..READERS {
+            let (loader, wal, clock) = (Arc::clone(&self.loader), Arc::clone(&self.wal), clock.clone());
+            self.spawn("leveret-reader", move || {
+                if let Err(error) = loader.run(|| clock.now_ms()) {
+                    wal.fail(error);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        self.threads.push(thread.map_err(StoreError::io("cannot start the thread", name.to_owned()))?);
+        Ok(())
+    }
+
+    /// Resolves when the store has failed. Cancel safe.
+    pub(super) async fn failed(&self) -> String {
+        let mut failed = self.failed.clone();
+        // It ends without a failure only together with the store.
+        failed.wait_for(|has_failed| *has_failed).await.ok();
+        self.wal.failure().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Makes everything durable, so that the next start has nothing to read, and ends the threads. Blocks.
+    pub(super) fn stop(mut self) {
+        if self.wal.failure().is_none()
+            && let Err(error) = self.pager.finish()
+        {
+            tracing::error!(%error, "cannot stop cleanly: the next start has to read the log");
+        }
+        self.end();
+        for thread in self.threads.drain(..) {
+            // A panic of a thread was reported when it happened.
+            thread.join().ok();
+        }
+    }
+
+    fn end(&self) {
+        self.wal.stop();
+        self.loader.stop();
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,338 @@
+//! From where the log is to be read, and everything that it need not tell any more: definitions, what is in segment files.
+//!
+//! One file, written anew and put in the place of the old one, so that there is a whole one at any time.
+//!
+//! ```text
+//! "LVCP" version u32 length u64 crc32 u32 zero u32, then `length` bytes of integers in groups of seven bits (docs/format.md)
+//! ```
+
+use std::io::IoSlice;
+
+use super::StoreError;
+use super::address::{Address, SegmentId};
+use super::codec::{Reader, put_sized, put_varint};
+use super::disk::Disk;
+use super::record::{Counts, Freed, read_one_freed};
+
+const PATH: &str = "checkpoint";
+const PATH_NEW: &str = "checkpoint.new";
+const MAGIC: &[u8; 4] = b"LVCP";
+/// The version of the format: of this file, and of the log that it tells how to read.
+pub const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 24;
+
+/// A part of a segment file that holds messages of one level of one queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The priority level.
+    pub level: u8,
+    /// The file.
+    pub segment: SegmentId,
+    /// Where the first record begins.
+    pub start: u32,
+    /// Behind the last record.
+    pub end: u32,
+    /// The place of its first message in the order of the queue.
+    pub first_seq: u64,
+    /// Stored messages in it, free ones included.
+    pub stored: u32,
+    /// Bytes of their bodies.
+    pub body_bytes: u64,
+    /// When the first of them expires; `u64::MAX` for never.
+    pub expires_min_ms: u64,
+    /// When the last of them expires.
+    pub expires_max_ms: u64,
+}
+
+/// A message in a segment file that is known one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Single {
+    /// Its place in the order of what holds it.
+    pub seq: u64,
+    /// Where it is.
+    pub address: Address,
+    /// Bytes of its record.
+    pub bytes: u32,
+    /// Bytes of its body.
+    pub body_bytes: u32,
+    /// When it is due.
+    pub due_ms: u64,
+    /// The exchange that holds it back.
+    pub origin: u64,
+}
+
+/// A queue, but for what the log says after the checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// The queue.
+    pub queue: u64,
+    /// The place of the next message.
+    pub next_seq: u64,
+    /// Until where each level may have been delivered.
+    pub delivered: Vec<(u8, u64)>,
+    /// Until where the messages of each level are not in the log any more.
+    pub moved: Vec<(u8, u64)>,
+    /// Where they are, in the order of the queue.
+    pub parts: Vec<Part>,
+    /// Messages that are known one by one instead.
+    pub singles: Vec<Single>,
+    /// Messages in segment files that came back since they were written there, by their places.
+    pub counts: Vec<(u64, Counts)>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// From where the log is to be read.
+    pub start: u64,
+    /// The run that wrote it.
+    pub epoch: u32,
+    /// The broker stopped cleanly: the log has nothing to tell.
+    pub is_clean: bool,
+    /// Identities from here on were never given out.
+    pub next_id: u64,
+    /// The last segment file that was made.
+    pub last_segment: u32,
+    /// The definitions, in the broker's own encoding.
+    pub definitions: Vec<Vec<u8>>,
+    /// The queues.
+    pub queues: Vec<QueueState>,
+    /// What is free in segment files.
+    pub free: Vec<Freed>,
+}
+
+impl Checkpoint {
+    /// Puts this checkpoint in the place of the last one, durably.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, disk: &dyn Disk) -> Result<(), StoreError> {
+        let payload = self.encode();
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        header.extend_from_slice(MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        header.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+        header.resize(HEADER_BYTES, 0);
+        let failed = |action| StoreError::io(action, disk.describe(PATH_NEW));
+        disk.remove(PATH_NEW).map_err(failed("cannot remove"))?;
+        let file = disk.open(PATH_NEW, true).map_err(failed("cannot create"))?;
+        let slices = &mut [IoSlice::new(&header), IoSlice::new(&payload)];
+        file.write_at(slices, 0).map_err(failed("cannot write"))?;
+        file.sync().map_err(failed("cannot sync"))?;
+        disk.rename(PATH_NEW, PATH).map_err(failed("cannot rename"))?;
+        disk.sync_directory("").map_err(failed("cannot sync the directory of"))
+    }
+
+    /// The last checkpoint; `None` in a directory that was never used.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or of another version.
+    pub fn read(disk: &dyn Disk) -> Result<Option<Self>, StoreError> {
+        let name = || disk.describe(PATH);
+        let file = match disk.open(PATH, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("cannot open", name())(error)),
+        };
+        let length = file.size().map_err(StoreError::io("cannot read", name()))?;
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let count = file.read_at(&mut bytes, 0).map_err(StoreError::io("cannot read", name()))?;
+        bytes.truncate(count);
+        let corrupt = |what: &str| StoreError::Corrupt { file: name(), offset: 0, what: what.to_owned() };
+        let mut reader = Reader::new(&bytes);
+        if reader.array::<4>() != Some(*MAGIC) {
+            return Err(corrupt("this is no checkpoint"));
+        }
+        let version = reader.u32().unwrap_or(0);
+        if version != VERSION {
+            return Err(StoreError::UnknownVersion { file: name(), found: version, known: VERSION });
+        }
+        let (length, crc) = (reader.u64(), reader.u32());
+        let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        if length != Some(payload.len() as u64) || crc != Some(crc32fast::hash(payload)) {
+            return Err(corrupt("its checksum is wrong"));
+        }
+        Self::decode(payload).map(Some).ok_or_else(|| corrupt("its contents make no sense"))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let numbers =
+            [self.start, u64::from(self.epoch), u64::from(self.is_clean), self.next_id, u64::from(self.last_segment)];
+        for number in numbers {
+            put_varint(&mut out, number);
+        }
+        put_all(&mut out, &self.definitions, |out, definition| put_sized(out, definition));
+        put_all(&mut out, &self.queues, put_queue);
+        put_all(&mut out, &self.free, |out, freed| {
+            let length = u64::from(freed.end - freed.start);
+            let numbers =
+                [u64::from(freed.segment.0), u64::from(freed.start), length, u64::from(freed.stored), freed.body_bytes];
+            for number in numbers {
+                put_varint(out, number);
+            }
+        });
+        out
+    }
+
+    fn decode(payload: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(payload);
+        let checkpoint = Self {
+            start: reader.varint()?,
+            epoch: reader.varint_u32()?,
+            is_clean: reader.varint()? != 0,
+            next_id: reader.varint()?,
+            last_segment: reader.varint_u32()?,
+            definitions: all(&mut reader, |reader| reader.sized().map(<[u8]>::to_vec))?,
+            queues: all(&mut reader, read_queue)?,
+            free: all(&mut reader, read_one_freed)?,
+        };
+        reader.is_empty().then_some(checkpoint)
+    }
+}
+
+fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
+    put_varint(out, all.len() as u64);
+    for one in all {
+        put(out, one);
+    }
+}
+
+fn all<'a, T>(reader: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let count = usize::try_from(reader.varint()?).ok()?;
+    // Damaged counts must not reserve memory: each element has a byte at least.
+    let mut all = Vec::with_capacity(count.min(reader.len()));
+    for _ in 0..count {
+        all.push(read(reader)?);
+    }
+    Some(all)
+}
+
+fn put_queue(out: &mut Vec<u8>, queue: &QueueState) {
+    put_varint(out, queue.queue);
+    put_varint(out, queue.next_seq);
+    let put_mark = |out: &mut Vec<u8>, &(level, mark): &(u8, u64)| {
+        out.push(level);
+        put_varint(out, mark);
+    };
+    put_all(out, &queue.delivered, put_mark);
+    put_all(out, &queue.moved, put_mark);
+    put_all(out, &queue.parts, put_part);
+    put_all(out, &queue.singles, put_single);
+    put_all(out, &queue.counts, |out, &(seq, counts)| {
+        put_varint(out, seq);
+        put_varint(out, u64::from(counts.0));
+        put_varint(out, u64::from(counts.1));
+    });
+}
+
+fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
+    let mark = |reader: &mut Reader<'_>| Some((reader.u8()?, reader.varint()?));
+    Some(QueueState {
+        queue: reader.varint()?,
+        next_seq: reader.varint()?,
+        delivered: all(reader, mark)?,
+        moved: all(reader, mark)?,
+        parts: all(reader, read_part)?,
+        singles: all(reader, read_single)?,
+        counts: all(reader, |reader| Some((reader.varint()?, (reader.varint_u32()?, reader.varint_u32()?))))?,
+    })
+}
+
+fn put_part(out: &mut Vec<u8>, part: &Part) {
+    out.push(part.level);
+    let numbers = [
+        u64::from(part.segment.0),
+        u64::from(part.start),
+        u64::from(part.end),
+        part.first_seq,
+        u64::from(part.stored),
+        part.body_bytes,
+        // Never is the usual time, and wraps to a short number.
+        part.expires_min_ms.wrapping_add(1),
+        part.expires_max_ms.wrapping_add(1),
+    ];
+    for number in numbers {
+        put_varint(out, number);
+    }
+}
+
+fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
+    Some(Part {
+        level: reader.u8()?,
+        segment: SegmentId(reader.varint_u32()?),
+        start: reader.varint_u32()?,
+        end: reader.varint_u32()?,
+        first_seq: reader.varint()?,
+        stored: reader.varint_u32()?,
+        body_bytes: reader.varint()?,
+        expires_min_ms: reader.varint()?.wrapping_sub(1),
+        expires_max_ms: reader.varint()?.wrapping_sub(1),
+    })
+}
+
+fn put_single(out: &mut Vec<u8>, single: &Single) {
+    out.extend_from_slice(&single.address.to_bits().to_le_bytes());
+    let numbers = [single.seq, u64::from(single.bytes), u64::from(single.body_bytes), single.due_ms, single.origin];
+    for number in numbers {
+        put_varint(out, number);
+    }
+}
+
+fn read_single(reader: &mut Reader<'_>) -> Option<Single> {
+    let address = Address::from_bits(reader.u64()?);
+    Some(Single {
+        address,
+        seq: reader.varint()?,
+        bytes: reader.varint_u32()?,
+        body_bytes: reader.varint_u32()?,
+        due_ms: reader.varint()?,
+        origin: reader.varint()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        let part =
+            Part { level: 3, segment: SegmentId(9), start: 16, end: 900, stored: 4, body_bytes: 77, ..Part::default() };
+        let single = Single { seq: 5, address: Address::in_segment(SegmentId(9), 900), bytes: 64, ..Single::default() };
+        let queue = QueueState {
+            queue: 12,
+            next_seq: 1 << 40,
+            delivered: vec![(0, 7), (4, 9)],
+            moved: vec![(0, 3)],
+            parts: vec![part, Part { expires_min_ms: u64::MAX, expires_max_ms: u64::MAX, ..part }],
+            singles: vec![single],
+            counts: vec![(8, (2, 1))],
+        };
+        let freed = Freed { segment: SegmentId(9), start: 16, end: 80, stored: 1, body_bytes: 10 };
+        Checkpoint {
+            start: 1 << 33,
+            epoch: 4,
+            is_clean: true,
+            next_id: 99,
+            last_segment: 9,
+            definitions: vec![b"vhost".to_vec(), Vec::new()],
+            queues: vec![queue, QueueState::default()],
+            free: vec![freed],
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back() {
+        let checkpoint = checkpoint();
+        assert_eq!(Checkpoint::decode(&checkpoint.encode()), Some(checkpoint));
+    }
+
+    #[test]
+    fn a_cut_one_is_refused() {
+        let bytes = checkpoint().encode();
+        for length in 0..bytes.len() {
+            assert_eq!(Checkpoint::decode(&bytes[..length]), None, "cut at {length}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The file system, as far as the store needs it: the one trait through which every byte goes, so that tests can lose power.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A directory of files, named by paths relative to it.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// Makes a directory, and those above it.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn create_directory(&self, path: &str) -> io::Result<()>;
+
+    /// Opens a file for reading and writing, and makes it if `create` is set.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// The names of the files in a directory; none when there is no such directory.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn list(&self, directory: &str) -> io::Result<Vec<String>>;
+
+    /// Removes a file; one that is missing is fine.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn remove(&self, path: &str) -> io::Result<()>;
+
+    /// Gives a file another name, in place of what had that name.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Makes durable which files a directory has.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn sync_directory(&self, path: &str) -> io::Result<()>;
+
+    /// Bytes that can still be written.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn free_bytes(&self) -> io::Result<u64>;
+
+    /// How messages to people name a file.
+    fn describe(&self, path: &str) -> String;
+}
+
+/// A file.
+pub trait DiskFile: Send + Sync + fmt::Debug {
+    /// Reads up to the length of the buffer; less at the end of the file.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all slices one behind the other.
+    ///
+    /// # Errors
+    /// The file system's. How much was written is unknown then.
+    fn write_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()>;
+
+    /// Makes durable what was written.
+    ///
+    /// # Errors
+    /// The file system's. What was written is lost or not, and asking again tells nothing.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// The file system's.
+    fn size(&self) -> io::Result<u64>;
+}
+
+/// A directory of the real file system, locked against other processes while this is alive.
+#[derive(Debug)]
+pub struct RealDisk {
+    root: PathBuf,
+    _lock: File,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It cannot be made or written to.
+    #[error("cannot use the data directory {}: {source}; make it writable, or choose another with --data-dir", path.display())]
+    Unusable {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process uses it.
+    #[error(
+        "the data directory {} is in use by another process; stop that one, or choose another with --data-dir",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+const LOCK_FILE: &str = "lock";
+
+impl RealDisk {
+    /// Takes a directory into use; it is made if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made, written to, or locked.
+    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+        let unusable = |source| DirectoryError::Unusable { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path.join(LOCK_FILE))
+            .map_err(unusable)?;
+        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { root: path.to_owned(), _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(DirectoryError::InUse { path: path.to_owned() }),
+            Err(error) => Err(unusable(error.into())),
+        }
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_directory(&self, path: &str) -> io::Result<()> {
+        fs::create_dir_all(self.root.join(path))
+    }
+
+    fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
+        let file =
+            OpenOptions::new().read(true).write(true).create(create).truncate(false).open(self.root.join(path))?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.root.join(directory)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        match fs::remove_file(self.root.join(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn sync_directory(&self, path: &str) -> io::Result<()> {
+        File::open(self.root.join(path))?.sync_all()
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let free = rustix::fs::statvfs(&self.root)?;
+        Ok(free.f_bavail.saturating_mul(free.f_frsize))
+    }
+
+    fn describe(&self, path: &str) -> String {
+        self.root.join(path).display().to_string()
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, offset + read as u64) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match rustix::io::pwritev(&self.0, slices, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    IoSlice::advance_slices(&mut slices, count);
+                    offset += count as u64;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}

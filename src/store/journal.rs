@@ -1,0 +1,221 @@
+//! What one transition of one queue leaves to be recorded, collected under the queue's lock and appended before it is released:
+//! so the log tells of each queue's changes in their order.
+
+use smallvec::SmallVec;
+
+use super::address::{Address, Place};
+use super::record::{Counts, Enqueued, EnqueuedWriter, Freed, Record, encode_freed, encode_settled};
+
+/// The changes of one queue that are not in the log yet.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// Nothing is recorded for a queue that is not durable; what it frees in segment files is noted all the same.
+    is_kept: bool,
+    queue: u64,
+    transaction: u64,
+    enqueued: EnqueuedWriter,
+    settled: Vec<(u64, u64)>,
+    freed: Vec<Freed>,
+    counted: Vec<(u64, Counts)>,
+    /// Until where each level was delivered.
+    delivered: SmallVec<[(u8, u64); 1]>,
+    /// A level of `delivered` moved since it was recorded.
+    moved: SmallVec<[u8; 1]>,
+}
+
+/// What a message takes in a segment file.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Where it is.
+    pub address: Address,
+    /// Bytes of its record.
+    pub bytes: u32,
+    /// Bytes of its body.
+    pub body_bytes: u32,
+    /// It survives a restart.
+    pub is_stored: bool,
+}
+
+impl Journal {
+    /// Nothing yet; `is_kept` when the queue is durable and so is the log.
+    pub fn new(queue: u64, is_kept: bool) -> Self {
+        Self { is_kept, queue, ..Self::default() }
+    }
+
+    /// Whether changes are recorded at all.
+    pub const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Records nothing any more; what is freed in segment files is noted all the same.
+    pub const fn stop_keeping(&mut self) {
+        self.is_kept = false;
+    }
+
+    /// What follows belongs to this transaction; 0 for none.
+    pub const fn set_transaction(&mut self, transaction: u64) {
+        self.transaction = transaction;
+    }
+
+    /// A message was added.
+    pub fn enqueued(&mut self, message: &Enqueued) {
+        if self.is_kept {
+            self.enqueued.push(message);
+        }
+    }
+
+    /// A message is gone: its record in the log counts no more.
+    pub fn settled(&mut self, seq: u64) {
+        if !self.is_kept {
+            return;
+        }
+        match self.settled.last_mut() {
+            Some((_, last)) if *last + 1 == seq => *last = seq,
+            _ => self.settled.push((seq, seq)),
+        }
+    }
+
+    /// A message is gone: its record in a segment file is free.
+    pub fn freed(&mut self, extent: &Extent) {
+        let Place::Segment(segment, start) = extent.address.place() else { return };
+        let end = start.saturating_add(extent.bytes);
+        let (stored, body_bytes) =
+            if extent.is_stored { (1, u64::from(extent.body_bytes)) } else { Default::default() };
+        match self.freed.last_mut() {
+            Some(last) if last.segment == segment && last.end == start => {
+                last.end = end;
+                last.stored += stored;
+                last.body_bytes += body_bytes;
+            }
+            _ => self.freed.push(Freed { segment, start, end, stored, body_bytes }),
+        }
+    }
+
+    /// A stretch of a segment file is free.
+    pub fn freed_stretch(&mut self, freed: Freed) {
+        self.freed.push(freed);
+    }
+
+    /// A message came back to its quorum queue.
+    pub fn counted(&mut self, seq: u64, counts: Counts) {
+        if self.is_kept {
+            self.counted.push((seq, counts));
+        }
+    }
+
+    /// A message of this level was delivered.
+    pub fn delivered(&mut self, level: u8, seq: u64) {
+        if !self.is_kept {
+            return;
+        }
+        match self.delivered.iter_mut().find(|(other, _)| *other == level) {
+            Some((_, below)) if *below > seq => return,
+            Some((_, below)) => *below = seq + 1,
+            None => self.delivered.push((level, seq + 1)),
+        }
+        if !self.moved.contains(&level) {
+            self.moved.push(level);
+        }
+    }
+
+    /// Until where each level may have been delivered.
+    pub fn delivered_marks(&self) -> &[(u8, u64)] {
+        &self.delivered
+    }
+
+    /// Takes over the marks that were found at the start.
+    pub fn restore_marks(&mut self, marks: &[(u8, u64)]) {
+        self.delivered = SmallVec::from_slice(marks);
+    }
+
+    /// Whether there is nothing to append.
+    pub fn is_empty(&self) -> bool {
+        self.enqueued.is_empty()
+            && self.settled.is_empty()
+            && self.freed.is_empty()
+            && self.moved.is_empty()
+            && self.counted.is_empty()
+    }
+
+    /// Appends the records, and hands out what is free in segment files.
+    pub fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
+        if !self.enqueued.is_empty() {
+            self.enqueued.finish(self.queue, self.transaction, out);
+        }
+        for level in self.moved.drain(..) {
+            if let Some(&(_, below)) = self.delivered.iter().find(|(other, _)| *other == level) {
+                Record::Delivered { queue: self.queue, level, below }.encode(out);
+            }
+        }
+        for (seq, counts) in self.counted.drain(..) {
+            Record::Counted { queue: self.queue, seq, counts }.encode(out);
+        }
+        if !self.settled.is_empty() {
+            encode_settled(self.queue, self.transaction, &self.settled, out);
+            self.settled.clear();
+        }
+        let freed = std::mem::take(&mut self.freed);
+        if self.is_kept && freed.iter().any(|range| range.stored > 0) {
+            encode_freed(self.transaction, &freed, out);
+        }
+        freed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::SegmentId;
+    use super::super::record::records;
+    use super::*;
+
+    fn taken(journal: &mut Journal) -> (Vec<u8>, Vec<Freed>) {
+        let mut bytes = Vec::new();
+        let freed = journal.take(&mut bytes);
+        (bytes, freed)
+    }
+
+    #[test]
+    fn neighbours_are_settled_and_freed_together() {
+        let mut journal = Journal::new(7, true);
+        for seq in [3, 4, 5, 9] {
+            journal.settled(seq);
+        }
+        for at in [0, 10, 20, 50] {
+            let address = Address::in_segment(SegmentId(1), at);
+            journal.freed(&Extent { address, bytes: 10, body_bytes: 4, is_stored: at != 10 });
+        }
+        let (bytes, freed) = taken(&mut journal);
+        let first = Freed { segment: SegmentId(1), start: 0, end: 30, stored: 2, body_bytes: 8 };
+        let second = Freed { segment: SegmentId(1), start: 50, end: 60, stored: 1, body_bytes: 4 };
+        assert_eq!(freed, [first, second]);
+        let read: Vec<_> = records(&bytes).flatten().collect();
+        let settled = Record::Settled { queue: 7, transaction: 0, ranges: vec![(3, 5), (9, 9)] };
+        assert_eq!(read, [settled, Record::Freed { transaction: 0, freed }]);
+        assert!(journal.is_empty());
+    }
+
+    #[test]
+    fn a_delivery_mark_is_recorded_when_it_moves() {
+        let mut journal = Journal::new(7, true);
+        journal.delivered(0, 4);
+        journal.delivered(0, 2);
+        let (bytes, _) = taken(&mut journal);
+        let mark = Record::Delivered { queue: 7, level: 0, below: 5 };
+        assert_eq!(records(&bytes).flatten().collect::<Vec<_>>(), [mark]);
+        journal.delivered(0, 4);
+        assert!(journal.is_empty());
+    }
+
+    #[test]
+    fn a_queue_that_is_not_kept_only_frees() {
+        let mut journal = Journal::new(7, false);
+        journal.settled(1);
+        journal.delivered(0, 1);
+        journal.enqueued(&Enqueued::default());
+        assert!(journal.is_empty());
+        let address = Address::in_segment(SegmentId(1), 8);
+        journal.freed(&Extent { address, bytes: 8, body_bytes: 0, is_stored: false });
+        let (bytes, freed) = taken(&mut journal);
+        assert!(bytes.is_empty() && freed.len() == 1);
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads messages back from segment files on threads of its own, so that nobody who serves clients waits for the disk.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::StoreError;
+use super::address::SegmentId;
+use super::segments::{Segments, Stored};
+
+/// A stretch of a segment file that a queue wants to have in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The priority level that wants it.
+    pub level: u8,
+    /// The file.
+    pub segment: SegmentId,
+    /// Where the first record begins.
+    pub start: u32,
+    /// Behind the last record that belongs to it.
+    pub end: u32,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What was asked for.
+    pub load: Load,
+    /// The messages, without those that are free.
+    pub records: Vec<Stored>,
+    /// Behind the last record that was read.
+    pub next: u32,
+}
+
+/// Bytes read at a time.
+pub const BLOCK_BYTES: u32 = 256 * 1024;
+
+/// Who asked.
+pub trait Loads: Send + Sync + fmt::Debug {
+    /// Takes what was read.
+    fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64);
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(Load, Arc<dyn Loads>)>,
+    is_stopping: bool,
+}
+
+/// The queue of what is to be read.
+pub struct Loader {
+    segments: Arc<Segments>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").field("waiting", &self.state.lock().waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// Nothing to read yet.
+    pub fn new(segments: Arc<Segments>) -> Self {
+        Self { segments, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// The files.
+    pub const fn segments(&self) -> &Arc<Segments> {
+        &self.segments
+    }
+
+    /// Has something read. Each queue asks for one thing at a time, which bounds what waits here.
+    pub fn order(&self, load: Load, by: Arc<dyn Loads>) {
+        self.state.lock().waiting.push_back((load, by));
+        self.changed.notify_one();
+    }
+
+    /// Reads at once.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, load: Load) -> Result<Loaded, StoreError> {
+        let (records, next) = self.segments.read(load.segment, load.start, load.end, BLOCK_BYTES)?;
+        Ok(Loaded { load, records, next })
+    }
+
+    /// Reads what is waited for, until [`Loader::stop`] or a failure, which it hands back.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn run(&self, now_ms: impl Fn() -> u64) -> Result<(), StoreError> {
+        while let Some((load, by)) = self.next() {
+            by.loaded(self.read(load)?, now_ms());
+        }
+        Ok(())
+    }
+
+    /// Reads one thing that is waited for; false when nothing is.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn step(&self, now_ms: u64) -> Result<bool, StoreError> {
+        let next = self.state.lock().waiting.pop_front();
+        let Some((load, by)) = next else { return Ok(false) };
+        by.loaded(self.read(load)?, now_ms);
+        Ok(true)
+    }
+
+    /// Makes [`Loader::run`] return.
+    pub fn stop(&self) {
+        self.state.lock().is_stopping = true;
+        self.changed.notify_all();
+    }
+
+    fn next(&self) -> Option<(Load, Arc<dyn Loads>)> {
+        let mut state = self.state.lock();
+        loop {
+            if state.is_stopping {
+                return None;
+            }
+            if let Some(next) = state.waiting.pop_front() {
+                return Some(next);
+            }
+            self.changed.wait(&mut state);
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! What the log says: records, and how they stand in it (docs/format.md).
+//!
+//! Pure. Decoding never trusts its input: [`records`] answers `None` for a record that is cut or unknown.
+
+use super::address::{Address, SegmentId};
+use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
+
+/// Deliveries that a quorum queue counted: all of them, and those that failed.
+pub type Counts = (u32, u32);
+
+/// A message that was added to a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enqueued {
+    /// Its place in the order of the queue.
+    pub seq: u64,
+    /// Where its bytes are.
+    pub address: Address,
+    /// When it expires; `u64::MAX` for never.
+    pub expires_at_ms: u64,
+    /// Deliveries so far.
+    pub counts: Counts,
+    /// Its priority level.
+    pub level: u8,
+    /// It may have been delivered before.
+    pub redelivered: bool,
+    /// The exchange that holds it back, for delayed messages; else 0.
+    pub origin: u64,
+}
+
+/// A stretch of a segment file whose messages are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// The file.
+    pub segment: SegmentId,
+    /// The first byte.
+    pub start: u32,
+    /// The byte behind the last.
+    pub end: u32,
+    /// Stored messages in it.
+    pub stored: u32,
+    /// Bytes of their bodies.
+    pub body_bytes: u64,
+}
+
+/// One record. Those with a transaction other than 0 count only once that is committed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record<'a> {
+    /// Messages were added to a queue.
+    Enqueued {
+        /// The queue.
+        queue: u64,
+        /// The transaction.
+        transaction: u64,
+        /// The messages, ascending by `seq`.
+        messages: Vec<Enqueued>,
+    },
+    /// Messages of a queue that were in the log are gone.
+    Settled {
+        /// The queue.
+        queue: u64,
+        /// The transaction.
+        transaction: u64,
+        /// Their places: first and last, both included.
+        ranges: Vec<(u64, u64)>,
+    },
+    /// Messages that were in segment files are gone.
+    Freed {
+        /// The transaction.
+        transaction: u64,
+        /// Where they were.
+        freed: Vec<Freed>,
+    },
+    /// A message came back to its quorum queue.
+    Counted {
+        /// The queue.
+        queue: u64,
+        /// Its place.
+        seq: u64,
+        /// Deliveries by now.
+        counts: Counts,
+    },
+    /// Everything of a priority level before this place may have been delivered.
+    Delivered {
+        /// The queue.
+        queue: u64,
+        /// The level.
+        level: u8,
+        /// The first place that was not.
+        below: u64,
+    },
+    /// A transaction took effect.
+    Committed {
+        /// The transaction.
+        transaction: u64,
+    },
+    /// A change of the definitions, in the broker's own encoding.
+    Definition(&'a [u8]),
+}
+
+const ENQUEUED: u8 = 1;
+const SETTLED: u8 = 2;
+const FREED: u8 = 3;
+const COUNTED: u8 = 4;
+const DELIVERED: u8 = 5;
+const COMMITTED: u8 = 6;
+const DEFINITION: u8 = 7;
+
+const HAS_EXPIRY: u8 = 1;
+const REDELIVERED: u8 = 2;
+const HAS_COUNTS: u8 = 4;
+const HAS_LEVEL: u8 = 8;
+const HAS_ORIGIN: u8 = 16;
+const HAS_GAP: u8 = 32;
+
+/// Encodes the messages of an [`Record::Enqueued`] one by one.
+#[derive(Debug, Default)]
+pub(crate) struct EnqueuedWriter {
+    bytes: Vec<u8>,
+    count: u32,
+    next_seq: u64,
+    last_address: u64,
+}
+
+impl EnqueuedWriter {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a message; `seq` must ascend.
+    pub(crate) fn push(&mut self, message: &Enqueued) {
+        let gap = message.seq.wrapping_sub(self.next_seq);
+        let bits = [
+            (message.expires_at_ms != u64::MAX, HAS_EXPIRY),
+            (message.redelivered, REDELIVERED),
+            (message.counts != (0, 0), HAS_COUNTS),
+            (message.level != 0, HAS_LEVEL),
+            (message.origin != 0, HAS_ORIGIN),
+            (gap != 0, HAS_GAP),
+        ];
+        let flags = bits.into_iter().fold(0, |flags, (is_set, bit)| if is_set { flags | bit } else { flags });
+        let out = &mut self.bytes;
+        out.push(flags);
+        let address = message.address.to_bits();
+        put_varint(out, zigzag(address.wrapping_sub(self.last_address).cast_signed()));
+        if flags & HAS_GAP != 0 {
+            put_varint(out, gap);
+        }
+        if flags & HAS_EXPIRY != 0 {
+            put_varint(out, message.expires_at_ms);
+        }
+        if flags & HAS_COUNTS != 0 {
+            put_varint(out, u64::from(message.counts.0));
+            put_varint(out, u64::from(message.counts.1));
+        }
+        if flags & HAS_LEVEL != 0 {
+            out.push(message.level);
+        }
+        if flags & HAS_ORIGIN != 0 {
+            put_varint(out, message.origin);
+        }
+        self.count += 1;
+        self.next_seq = message.seq.wrapping_add(1);
+        self.last_address = address;
+    }
+
+    /// Appends the record, and is empty again.
+    pub(crate) fn finish(&mut self, queue: u64, transaction: u64, out: &mut Vec<u8>) {
+        out.push(ENQUEUED);
+        put_varint(out, queue);
+        put_varint(out, transaction);
+        put_varint(out, u64::from(self.count));
+        out.append(&mut self.bytes);
+        (self.count, self.next_seq, self.last_address) = (0, 0, 0);
+    }
+}
+
+fn read_enqueued(reader: &mut Reader<'_>, count: u64) -> Option<Vec<Enqueued>> {
+    let mut messages = Vec::with_capacity(usize::try_from(count).ok()?.min(reader.len()));
+    let (mut next_seq, mut last_address) = (0u64, 0u64);
+    for _ in 0..count {
+        let flags = reader.u8()?;
+        let address = last_address.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
+        let gap = if flags & HAS_GAP != 0 { reader.varint()? } else { 0 };
+        let seq = next_seq.wrapping_add(gap);
+        let expires_at_ms = if flags & HAS_EXPIRY != 0 { reader.varint()? } else { u64::MAX };
+        let counts =
+            if flags & HAS_COUNTS != 0 { (reader.varint_u32()?, reader.varint_u32()?) } else { Counts::default() };
+        let level = if flags & HAS_LEVEL != 0 { reader.u8()? } else { 0 };
+        let origin = if flags & HAS_ORIGIN != 0 { reader.varint()? } else { 0 };
+        messages.push(Enqueued {
+            seq,
+            address: Address::from_bits(address),
+            expires_at_ms,
+            counts,
+            level,
+            redelivered: flags & REDELIVERED != 0,
+            origin,
+        });
+        (next_seq, last_address) = (seq.wrapping_add(1), address);
+    }
+    Some(messages)
+}
+
+impl Record<'_> {
+    /// Appends the record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Enqueued { queue, transaction, messages } => {
+                let mut writer = EnqueuedWriter::default();
+                for message in messages {
+                    writer.push(message);
+                }
+                writer.finish(*queue, *transaction, out);
+            }
+            Self::Settled { queue, transaction, ranges } => encode_settled(*queue, *transaction, ranges, out),
+            Self::Freed { transaction, freed } => encode_freed(*transaction, freed, out),
+            Self::Counted { queue, seq, counts } => {
+                out.push(COUNTED);
+                for value in [*queue, *seq, u64::from(counts.0), u64::from(counts.1)] {
+                    put_varint(out, value);
+                }
+            }
+            Self::Delivered { queue, level, below } => {
+                out.push(DELIVERED);
+                put_varint(out, *queue);
+                out.push(*level);
+                put_varint(out, *below);
+            }
+            Self::Committed { transaction } => {
+                out.push(COMMITTED);
+                put_varint(out, *transaction);
+            }
+            Self::Definition(bytes) => {
+                out.push(DEFINITION);
+                put_sized(out, bytes);
+            }
+        }
+    }
+}
+
+/// Appends a [`Record::Settled`].
+pub(crate) fn encode_settled(queue: u64, transaction: u64, ranges: &[(u64, u64)], out: &mut Vec<u8>) {
+    out.push(SETTLED);
+    put_varint(out, queue);
+    put_varint(out, transaction);
+    put_varint(out, ranges.len() as u64);
+    let mut last = 0u64;
+    for &(first, end) in ranges {
+        put_varint(out, zigzag(first.wrapping_sub(last).cast_signed()));
+        put_varint(out, end - first);
+        last = end;
+    }
+}
+
+/// Appends a [`Record::Freed`].
+pub(crate) fn encode_freed(transaction: u64, freed: &[Freed], out: &mut Vec<u8>) {
+    out.push(FREED);
+    put_varint(out, transaction);
+    put_varint(out, freed.len() as u64);
+    for range in freed {
+        put_varint(out, u64::from(range.segment.0));
+        put_varint(out, u64::from(range.start));
+        put_varint(out, u64::from(range.end - range.start));
+        put_varint(out, u64::from(range.stored));
+        put_varint(out, range.body_bytes);
+    }
+}
+
+fn read_ranges(reader: &mut Reader<'_>) -> Option<Vec<(u64, u64)>> {
+    let count = reader.varint()?;
+    let mut ranges = Vec::with_capacity(usize::try_from(count).ok()?.min(reader.len()));
+    let mut last = 0u64;
+    for _ in 0..count {
+        let first = last.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
+        last = first.checked_add(reader.varint()?)?;
+        ranges.push((first, last));
+    }
+    Some(ranges)
+}
+
+/// Reads one stretch as [`encode_freed`] wrote it.
+pub(crate) fn read_one_freed(reader: &mut Reader<'_>) -> Option<Freed> {
+    let segment = SegmentId(reader.varint_u32()?);
+    let start = reader.varint_u32()?;
+    let end = start.checked_add(reader.varint_u32()?)?;
+    Some(Freed { segment, start, end, stored: reader.varint_u32()?, body_bytes: reader.varint()? })
+}
+
+fn read_freed(reader: &mut Reader<'_>) -> Option<Vec<Freed>> {
+    let count = reader.varint()?;
+    let mut freed = Vec::with_capacity(usize::try_from(count).ok()?.min(reader.len()));
+    for _ in 0..count {
+        freed.push(read_one_freed(reader)?);
+    }
+    Some(freed)
+}
+
+fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
+    Some(match reader.u8()? {
+        ENQUEUED => {
+            let (queue, transaction, count) = (reader.varint()?, reader.varint()?, reader.varint()?);
+            Record::Enqueued { queue, transaction, messages: read_enqueued(reader, count)? }
+        }
+        SETTLED => {
+            let (queue, transaction) = (reader.varint()?, reader.varint()?);
+            Record::Settled { queue, transaction, ranges: read_ranges(reader)? }
+        }
+        FREED => {
+            let transaction = reader.varint()?;
+            Record::Freed { transaction, freed: read_freed(reader)? }
+        }
+        COUNTED => {
+            let (queue, seq) = (reader.varint()?, reader.varint()?);
+            Record::Counted { queue, seq, counts: (reader.varint_u32()?, reader.varint_u32()?) }
+        }
+        DELIVERED => {
+            let (queue, level) = (reader.varint()?, reader.u8()?);
+            Record::Delivered { queue, level, below: reader.varint()? }
+        }
+        COMMITTED => Record::Committed { transaction: reader.varint()? },
+        DEFINITION => Record::Definition(reader.sized()?),
+        _ => return None,
+    })
+}
+
+/// The records in a stretch of bytes; `None` in place of the first one that cannot be read, which ends them.
+pub fn records(bytes: &[u8]) -> impl Iterator<Item = Option<Record<'_>>> {
+    let mut reader = Reader::new(bytes);
+    let mut is_damaged = false;
+    std::iter::from_fn(move || {
+        if is_damaged || reader.is_empty() {
+            return None;
+        }
+        let record = read(&mut reader);
+        is_damaged = record.is_none();
+        Some(record)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn enqueued() -> impl Strategy<Value = Vec<Enqueued>> {
+        let expiry = prop_oneof![Just(u64::MAX), any::<u64>()];
+        let one = (1u64..100, any::<u64>(), expiry, any::<(u32, u32)>(), any::<u8>(), any::<bool>(), any::<u64>());
+        vec(one, 0..20).prop_map(|all| {
+            let mut seq = 0;
+            let message = |(gap, address, expires_at_ms, counts, level, redelivered, origin)| {
+                seq += gap;
+                let address = Address::from_bits(address);
+                Enqueued { seq, address, expires_at_ms, counts, level, redelivered, origin }
+            };
+            all.into_iter().map(message).collect()
+        })
+    }
+
+    fn freed() -> impl Strategy<Value = Freed> {
+        (0u32..9, any::<u16>(), any::<u16>(), any::<u32>(), any::<u64>()).prop_map(
+            |(segment, start, length, stored, body_bytes)| Freed {
+                segment: SegmentId(segment),
+                start: u32::from(start),
+                end: u32::from(start) + u32::from(length),
+                stored,
+                body_bytes,
+            },
+        )
+    }
+
+    fn record() -> impl Strategy<Value = Record<'static>> {
+        let range = (0u64..1 << 40, 0u64..1 << 20).prop_map(|(first, length)| (first, first + length));
+        prop_oneof![
+            (any::<u64>(), any::<u64>(), enqueued()).prop_map(|(queue, transaction, messages)| Record::Enqueued {
+                queue,
+                transaction,
+                messages
+            }),
+            (any::<u64>(), any::<u64>(), vec(range, 0..9)).prop_map(|(queue, transaction, ranges)| Record::Settled {
+                queue,
+                transaction,
+                ranges
+            }),
+            (any::<u64>(), vec(freed(), 0..9)).prop_map(|(transaction, freed)| Record::Freed { transaction, freed }),
+            (any::<u64>(), any::<u64>(), any::<(u32, u32)>()).prop_map(|(queue, seq, counts)| Record::Counted {
+                queue,
+                seq,
+                counts
+            }),
+            (any::<u64>(), any::<u8>(), any::<u64>()).prop_map(|(queue, level, below)| Record::Delivered {
+                queue,
+                level,
+                below
+            }),
+            any::<u64>().prop_map(|transaction| Record::Committed { transaction }),
+            Just(Record::Definition(b"declare")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn records_come_back(all in vec(record(), 0..8)) {
+            let mut bytes = Vec::new();
+            for record in &all {
+                record.encode(&mut bytes);
+            }
+            let read: Option<Vec<_>> = records(&bytes).collect();
+            prop_assert_eq!(read, Some(all));
+        }
+
+        #[test]
+        fn a_cut_record_is_refused(record in record(), cut in 1usize..1000) {
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            let kept = bytes.len() - 1 - cut % bytes.len();
+            let read: Option<Vec<_>> = records(&bytes[..kept]).collect();
+            prop_assert!(kept == 0 || read.is_none_or(|read| read != [record]));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+            records(&bytes).for_each(drop);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Applies what the log says to what the checkpoint says. Everything that a checkpoint may have seen already changes nothing
+//! when it is applied again, because a checkpoint is taken while the log goes on.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::RecoveredQueue;
+use super::reader::Group;
+use crate::message::{Chunk, MemoryGauge, Message};
+use crate::store::StoreError;
+use crate::store::address::{Place, SegmentId};
+use crate::store::checkpoint::QueueState;
+use crate::store::record::{Enqueued, Freed, Record, records};
+use crate::store::segments::Segments;
+use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
+
+/// What is known of a queue so far.
+#[derive(Debug, Default)]
+struct Queue {
+    state: QueueState,
+    /// Ascending places; `None` for what is settled.
+    young: VecDeque<(u64, Option<(Enqueued, Message)>)>,
+    /// Settled before the transaction that added them was committed.
+    settled_early: HashSet<u64>,
+}
+
+/// A record of a transaction that is not committed yet.
+#[derive(Debug)]
+enum Held {
+    Enqueued(u64, Vec<Enqueued>),
+    Settled(u64, Vec<(u64, u64)>),
+    Freed(Vec<Freed>),
+}
+
+/// The state that grows.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    queues: HashMap<u64, Queue>,
+    /// The parts of each segment file that queues refer to.
+    known: HashMap<SegmentId, BTreeMap<u32, u32>>,
+    chunks: BTreeMap<u64, Arc<Chunk>>,
+    transactions: HashMap<u64, Vec<Held>>,
+    definitions: Vec<Vec<u8>>,
+}
+
+impl Replay {
+    pub(super) fn new(states: Vec<QueueState>) -> Self {
+        let mut replay = Self::default();
+        for state in states {
+            for part in &state.parts {
+                replay.known.entry(part.segment).or_default().insert(part.start, part.end);
+            }
+            for single in &state.singles {
+                if let Place::Segment(id, start) = single.address.place() {
+                    replay.known.entry(id).or_default().insert(start, start.saturating_add(single.bytes));
+                }
+            }
+            replay.queues.insert(state.queue, Queue { state, ..Queue::default() });
+        }
+        replay
+    }
+
+    /// Whether something refers to this file.
+    pub(super) fn refers_to(&self, id: SegmentId) -> bool {
+        self.known.contains_key(&id)
+    }
+
+    /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
+    pub(super) fn knows(&self, freed: &Freed) -> bool {
+        let Some(parts) = self.known.get(&freed.segment) else { return false };
+        parts.range(..=freed.start).next_back().is_some_and(|(_, end)| freed.end <= *end)
+    }
+
+    /// # Errors
+    /// When a whole group makes no sense: it was written by something else, or wrongly.
+    pub(super) fn group(
+        &mut self,
+        group: Group,
+        gauge: &Arc<MemoryGauge>,
+        segments: &Segments,
+    ) -> Result<(), StoreError> {
+        let senseless = |position: u64| StoreError::Corrupt {
+            file: "the log".to_owned(),
+            offset: position,
+            what: "a whole group makes no sense".to_owned(),
+        };
+        match group.kind {
+            KIND_CHUNK => {
+                self.chunks.insert(group.position, Chunk::replayed(group.payload, group.position, gauge));
+                Ok(())
+            }
+            KIND_RECORDS => {
+                for record in records(&group.payload) {
+                    let applied = record.map(|record| self.record(record, segments));
+                    applied.flatten().ok_or_else(|| senseless(group.position))?;
+                }
+                Ok(())
+            }
+            _ => Err(senseless(group.position)),
+        }
+    }
+
+    fn record(&mut self, record: Record<'_>, segments: &Segments) -> Option<()> {
+        match record {
+            Record::Enqueued { queue, transaction: 0, messages } => self.enqueued(queue, messages)?,
+            Record::Settled { queue, transaction: 0, ranges } => self.settled(queue, &ranges),
+            Record::Freed { transaction: 0, freed } => self.freed(&freed, segments),
+            Record::Enqueued { queue, transaction, messages } => {
+                self.hold(transaction, Held::Enqueued(queue, messages));
+            }
+            Record::Settled { queue, transaction, ranges } => self.hold(transaction, Held::Settled(queue, ranges)),
+            Record::Freed { transaction, freed } => self.hold(transaction, Held::Freed(freed)),
+            Record::Counted { queue, seq, counts } => self.queue(queue).counted(seq, counts),
+            Record::Delivered { queue, level, below } => {
+                let marks = &mut self.queue(queue).state.delivered;
+                match marks.iter_mut().find(|(other, _)| *other == level) {
+                    Some((_, mark)) => *mark = below.max(*mark),
+                    None => marks.push((level, below)),
+                }
+            }
+            Record::Committed { transaction } => {
+                for held in self.transactions.remove(&transaction).unwrap_or_default() {
+                    match held {
+                        Held::Enqueued(queue, messages) => self.enqueued(queue, messages)?,
+                        Held::Settled(queue, ranges) => self.settled(queue, &ranges),
+                        Held::Freed(freed) => self.freed(&freed, segments),
+                    }
+                }
+            }
+            Record::Definition(bytes) => self.definitions.push(bytes.to_vec()),
+        }
+        Some(())
+    }
+
+    fn hold(&mut self, transaction: u64, held: Held) {
+        self.transactions.entry(transaction).or_default().push(held);
+    }
+
+    fn queue(&mut self, queue: u64) -> &mut Queue {
+        let new = || Queue { state: QueueState { queue, ..QueueState::default() }, ..Queue::default() };
+        self.queues.entry(queue).or_insert_with(new)
+    }
+
+    /// `None` when a body is not where it must be.
+    fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) -> Option<()> {
+        let mut chunk: Option<Arc<Chunk>> = None;
+        for enqueued in messages {
+            let target = self.queue(queue);
+            target.state.next_seq = target.state.next_seq.max(enqueued.seq.saturating_add(1));
+            if target.has_moved(&enqueued) || target.settled_early.remove(&enqueued.seq) {
+                continue;
+            }
+            let Place::Log(position) = enqueued.address.place() else { return None };
+            let in_last = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
+            let message = match in_last {
+                Some(message) => message,
+                None => {
+                    let (_, found) = self.chunks.range(..=position).next_back()?;
+                    let message = Message::in_log(found, position)?;
+                    chunk = Some(Arc::clone(found));
+                    message
+                }
+            };
+            self.queue(queue).add(enqueued, message);
+        }
+        Some(())
+    }
+
+    fn settled(&mut self, queue: u64, ranges: &[(u64, u64)]) {
+        let has_open = !self.transactions.is_empty();
+        let queue = self.queue(queue);
+        for &(first, last) in ranges {
+            queue.settle(first, last, has_open);
+        }
+    }
+
+    fn freed(&self, freed: &[Freed], segments: &Segments) {
+        let known: Vec<Freed> = freed.iter().copied().filter(|freed| self.knows(freed)).collect();
+        segments.free(&known);
+    }
+
+    /// The definitions in their order, and the queues. After a crash, what may have been delivered is marked so.
+    pub(super) fn finish(
+        self,
+        mut definitions: Vec<Vec<u8>>,
+        is_clean: bool,
+    ) -> (Vec<Vec<u8>>, HashMap<u64, RecoveredQueue>) {
+        definitions.extend(self.definitions);
+        let recovered = |(id, queue): (u64, Queue)| (id, queue.finish(is_clean));
+        (definitions, self.queues.into_iter().map(recovered).collect())
+    }
+}
+
+impl Queue {
+    fn has_moved(&self, enqueued: &Enqueued) -> bool {
+        let mark = self.state.moved.iter().find(|(level, _)| *level == enqueued.level);
+        mark.is_some_and(|(_, below)| enqueued.seq < *below)
+    }
+
+    /// Places ascend but for transactions, which count from their commit on.
+    fn add(&mut self, enqueued: Enqueued, message: Message) {
+        let seq = enqueued.seq;
+        let slot = (seq, Some((enqueued, message)));
+        if self.young.back().is_none_or(|(last, _)| *last < seq) {
+            self.young.push_back(slot);
+            return;
+        }
+        let at = self.young.partition_point(|(other, _)| *other < seq);
+        match self.young.get_mut(at) {
+            // Read twice, as when a checkpoint was taken meanwhile.
+            Some(same) if same.0 == seq => {}
+            _ => self.young.insert(at, slot),
+        }
+    }
+
+    fn settle(&mut self, first: u64, last: u64, may_be_early: bool) {
+        let mut at = self.young.partition_point(|(seq, _)| *seq < first);
+        let mut found = 0;
+        while let Some((seq, slot)) = self.young.get_mut(at).filter(|(seq, _)| *seq <= last) {
+            *slot = None;
+            if may_be_early {
+                self.settled_early.remove(seq);
+            }
+            found += 1;
+            at += 1;
+        }
+        if may_be_early && found < last - first + 1 {
+            let missing = (first..=last).filter(|seq| self.young.binary_search_by_key(seq, |(seq, _)| *seq).is_err());
+            self.settled_early.extend(missing);
+        }
+        while self.young.front().is_some_and(|(_, slot)| slot.is_none()) {
+            self.young.pop_front();
+        }
+    }
+
+    fn counted(&mut self, seq: u64, counts: (u32, u32)) {
+        let at = self.young.partition_point(|(other, _)| *other < seq);
+        match self.young.get_mut(at) {
+            Some((other, Some((enqueued, _)))) if *other == seq => enqueued.counts = counts,
+            _ => {
+                self.state.counts.retain(|(other, _)| *other != seq);
+                self.state.counts.push((seq, counts));
+            }
+        }
+    }
+
+    fn finish(self, _is_clean: bool) -> RecoveredQueue {
+        let marks = &self.state.delivered;
+        let mut young: Vec<_> = self.young.into_iter().filter_map(|(_, slot)| slot).collect();
+        for (enqueued, _) in &mut young {
+            let mark = marks.iter().find(|(level, _)| *level == enqueued.level);
+            enqueued.redelivered |= mark.is_some_and(|(_, below)| enqueued.seq < *below);
+        }
+        RecoveredQueue { state: self.state, young }
+    }
+}
