@@ -20,8 +20,10 @@ const FIGURES: &[Figure] = &[
     Figure { name: "broker us/msg", decimals: 3, of: Sample::broker_us },
     Figure { name: "msg/s", decimals: 0, of: |sample| Some(sample.rate()) },
     Figure { name: "RSS MiB", decimals: 1, of: |sample| Some(sample.memory?.rss_bytes as f64 / 1024.0 / 1024.0) },
-    Figure { name: "p50_us", decimals: 1, of: |sample| extra(sample, "p50_us") },
-    Figure { name: "p99_us", decimals: 1, of: |sample| extra(sample, "p99_us") },
+    Figure { name: "p50 us", decimals: 1, of: |sample| Some(sample.latency?.p50_us) },
+    Figure { name: "p99 us", decimals: 1, of: |sample| Some(sample.latency?.p99_us) },
+    Figure { name: "p99.9 us", decimals: 1, of: |sample| Some(sample.latency?.p999_us) },
+    Figure { name: "written B/msg", decimals: 1, of: Sample::written_per_message },
 ];
 
 /// What stands above the comparison.
@@ -41,6 +43,11 @@ struct Pairs {
 
 /// Runs one scenario with both brokers and prints the ratios B / A of neighbouring runs.
 pub(crate) fn run(options: &Options, scenario: &Scenario, body_bytes: usize, a: &Target, b: &Target) -> Result<()> {
+    for target in [a, b] {
+        if let Some(load) = scenario.verified_load(options, body_bytes).filter(|_| !options.no_verify) {
+            scenario.run(target, load)?;
+        }
+    }
     let (load_a, load_b) = (scenario.load(a, options, body_bytes)?, scenario.load(b, options, body_bytes)?);
     let mut pairs = Pairs::default();
     for _ in 0..options.repeat {
@@ -82,8 +89,4 @@ fn print_figure(options: &Options, label: Label<'_>, figure: &Figure, a: &[f64],
         b.text(figure.decimals),
         ratio.text(3),
     ));
-}
-
-fn extra(sample: &Sample, name: &str) -> Option<f64> {
-    sample.extra.iter().find(|(extra, _)| *extra == name).map(|(_, value)| *value)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::amqp::wire;
 use crate::amqp::{CHANNEL, Connection};
 use crate::error::{Error, Result};
+use crate::latency::Stamps;
 use crate::verify::Checker;
 
 /// The most that one read takes.
@@ -32,26 +33,32 @@ pub(crate) struct Consuming<'a> {
     /// Where the publisher sees how far we are.
     pub(crate) received: &'a AtomicU64,
     pub(crate) checker: Option<Checker>,
+    pub(crate) stamps: Option<&'a Stamps>,
 }
 
 impl Consuming<'_> {
-    /// Receives and acknowledges all messages, and waits until the broker has handled the last ack.
-    pub(crate) fn run(mut self, connection: &mut Connection) -> Result<()> {
+    /// Receives and acknowledges all messages, and waits until the broker has handled the last ack; returns how long after
+    /// their publish the deliveries came, in nanoseconds.
+    pub(crate) fn run(mut self, connection: &mut Connection) -> Result<Vec<u64>> {
         let received = self.received;
-        let result = self.receive(connection).and_then(|()| connection.qos(self.prefetch_count));
+        let result = self.receive(connection).and_then(|times| connection.qos(self.prefetch_count).map(|()| times));
         // A publisher must not wait for a consumer that has given up.
         received.store(u64::MAX, Ordering::Relaxed);
         result
     }
 
-    fn receive(&mut self, connection: &mut Connection) -> Result<()> {
+    fn receive(&mut self, connection: &mut Connection) -> Result<Vec<u64>> {
         connection.reserve(READ_BYTES);
         let bytes_of_one = u64::try_from(self.body_bytes).unwrap_or(u64::MAX).max(1);
         let (mut body_bytes, mut received, mut acked) = (0, 0, 0);
-        let mut acks = Vec::new();
+        let (mut acks, mut times) = (Vec::new(), Vec::new());
         while received < self.messages {
             body_bytes += self.read(connection)?;
+            let before = received;
             received = body_bytes / bytes_of_one;
+            if let Some(stamps) = self.stamps {
+                stamps.arrived(before, received, &mut times);
+            }
             self.received.store(received, Ordering::Relaxed);
             acked = self.encode_acks(acked, received, &mut acks);
             if !acks.is_empty() {
@@ -62,7 +69,7 @@ impl Consuming<'_> {
         if received > self.messages {
             return Err(Error::verification(format!("{received} deliveries of {} messages", self.messages)));
         }
-        Ok(())
+        Ok(times)
     }
 
     /// The bytes of bodies in all frames that have arrived.

@@ -21,6 +21,9 @@ pub(crate) enum Error {
     /// The broker, or the command line, said something that this program cannot go on from.
     #[error("{0}")]
     Unexpected(String),
+    /// This scenario has no meaning for this broker.
+    #[error("skipped: {0}")]
+    Skipped(&'static str),
     /// A message was lost, duplicated, reordered or damaged.
     #[error("verification failed: {0}")]
     Verification(String),

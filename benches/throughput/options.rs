@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use crate::error::{Error, Result};
+use crate::launch::Storage;
 use crate::scenario::{SCENARIOS, Scenario};
 
 /// Measures what a message costs an AMQP 0-9-1 broker, in CPU, memory and time.
@@ -40,8 +43,20 @@ pub(crate) struct Options {
     pub(crate) size: Option<u32>,
 
     /// How many connections connections-idle opens
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) connections: u64,
+
+    /// How many messages durable-backlog and restart-backlog store
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) backlog: u64,
+
+    /// Starts leveret with --in-memory for the durable scenarios, too: what they cost without a disk
+    #[arg(long)]
+    in_memory: bool,
+
+    /// Where fresh data directories are made, and where the disk's own fdatasync is timed [default: below target/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) disk: Option<PathBuf>,
 
     /// Runs of each scenario; with --compare, rounds of A B B A
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -54,6 +69,26 @@ pub(crate) struct Options {
     /// Measures nothing, but checks that no message is lost, duplicated, reordered or damaged
     #[arg(long)]
     pub(crate) verify: bool,
+
+    /// Measures at once; without it each scenario is verified before it is measured
+    #[arg(long, conflicts_with = "verify")]
+    pub(crate) no_verify: bool,
+
+    /// Prints all figures as a Markdown table at the end
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
+
+    /// Writes that table into FILE, between the lines `<!-- figures:NAME -->` and `<!-- end -->`
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// The NAME of the place to write to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Draws the curves as SVG files into DIR instead: cost against depth, queues, bindings, connections, channels
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "verify", "json", "markdown", "into"])]
+    pub(crate) curves: Option<PathBuf>,
 
     /// Runs two brokers in turn, A B B A, and prints the ratios B / A. Each is a URL or a binary, as for --url
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["url", "pid", "verify"])]
@@ -88,6 +123,11 @@ impl Options {
             }
         }
         Ok(SCENARIOS.iter().filter(is_wanted).filter(|scenario| !self.verify || scenario.is_flow()).collect())
+    }
+
+    /// Whether a leveret started for this scenario has a disk.
+    pub(crate) fn storage(&self, scenario: &Scenario) -> Storage {
+        if self.in_memory { Storage::Memory } else { scenario.storage() }
     }
 
     /// The body sizes to run a scenario with; one zero where it publishes nothing.

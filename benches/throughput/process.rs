@@ -3,6 +3,7 @@
 use std::fs;
 use std::ops::{Add, Sub};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -94,6 +95,15 @@ impl ProcessTree {
         }
     }
 
+    /// What it has caused to be written to disks so far; `None` where we may not know.
+    pub(crate) fn written_bytes(self) -> Option<u64> {
+        let of_process = |pid| {
+            let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+            Some(number_after(&io, "\nwrite_bytes:"))
+        };
+        self.processes().into_iter().map(of_process).sum()
+    }
+
     /// How many files, and so sockets, the process may open.
     pub(crate) fn files_max(self) -> u64 {
         files_max(&self.pid.to_string())
@@ -121,6 +131,16 @@ pub(crate) fn own_usage() -> Usage {
 /// How many files, and so sockets, this process may open.
 pub(crate) fn own_files_max() -> u64 {
     files_max("self")
+}
+
+/// Raises our own limit on open files, and that of the brokers started from here, as far as we may.
+pub(crate) fn raise_files_max() {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let hard = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().nth(1));
+    let Some(hard) = hard else { return };
+    let us = format!("--pid={}", std::process::id());
+    // Where there is no such program, the scenario that needs it says how many connections it could open.
+    drop(Command::new("prlimit").args([&us, &format!("--nofile={hard}:{hard}")]).status());
 }
 
 fn files_max(process: &str) -> u64 {

@@ -4,7 +4,8 @@ use std::{fs, thread};
 
 use serde_json::{Map, Value, json};
 
-use crate::meter::Sample;
+use crate::latency::Latency;
+use crate::meter::{RssPoint, Sample};
 use crate::options::Options;
 use crate::publisher::{AHEAD_BYTES_MAX, AHEAD_MESSAGES_MAX, WRITE_BYTES};
 use crate::target::Target;
@@ -58,12 +59,29 @@ impl Spread {
 }
 
 /// What the numbers depend on, beside the broker.
+pub(crate) struct Machine {
+    pub(crate) cores: usize,
+    pub(crate) cpu: String,
+    pub(crate) kernel: String,
+    load: String,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            cores: thread::available_parallelism().map_or(0, usize::from),
+            cpu: line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned()),
+            kernel: kernel.trim().to_owned(),
+            load: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
+        }
+    }
+}
+
+/// Says what is measured, and where.
 pub(crate) fn conditions(options: &Options, targets: &[&Target]) {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
-    let cpu = line_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".to_owned());
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().next().unwrap_or("unknown").to_owned();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    let Machine { cores, cpu, kernel, load } = Machine::new();
     let brokers: Vec<String> = targets.iter().map(|target| target.describe()).collect();
     if options.json {
         let conditions = json!({
@@ -87,9 +105,11 @@ pub(crate) fn conditions(options: &Options, targets: &[&Target]) {
 pub(crate) fn heading(options: &Options) {
     if !options.json {
         print("");
-        print("                                              broker CPU, us/msg        switches    RSS   peak gen. us");
         print(
-            "scenario               body messages     msg/s    total     user   system  /1k msg    MiB    MiB    /msg",
+            "                                                broker CPU, us/msg        switches    RSS   peak gen. us",
+        );
+        print(
+            "scenario                 body messages     msg/s    total     user   system  /1k msg    MiB    MiB    /msg",
         );
     }
 }
@@ -100,7 +120,7 @@ pub(crate) fn run(options: &Options, label: Label<'_>, sample: &Sample) {
 }
 
 fn row(label: Label<'_>, sample: &Sample) -> String {
-    let mut row = format!("{:<20} {:>6} {:>8} {:>9.0}", label.name(), label.body_bytes, sample.messages, sample.rate());
+    let mut row = format!("{:<22} {:>6} {:>8} {:>9.0}", label.name(), label.body_bytes, sample.messages, sample.rate());
     let none = String::from("-");
     let us = |time| format!("{:.3}", sample.us_per_message(time));
     let (total, user, system, switches) = match sample.broker {
@@ -114,6 +134,13 @@ fn row(label: Label<'_>, sample: &Sample) -> String {
     };
     let generator = us(sample.generator.user + sample.generator.system);
     row += &format!(" {total:>8} {user:>8} {system:>8} {switches:>8.1} {rss:>6} {peak:>6} {generator:>7}");
+    if let Some(latency) = sample.latency {
+        let Latency { p50_us, p99_us, p999_us } = latency;
+        row += &format!("  p50/p99/p99.9 us {p50_us:.1} {p99_us:.1} {p999_us:.1}");
+    }
+    if let Some(written) = sample.written_per_message().filter(|written| *written >= 0.1) {
+        row += &format!("  written B/msg {written:.1}");
+    }
     for (name, value) in &sample.extra {
         row += &format!("  {name} {value:.1}");
     }
@@ -138,6 +165,18 @@ fn json_of(label: Label<'_>, sample: &Sample) -> Value {
     if let Some(memory) = sample.memory {
         put("rss_bytes", json!(memory.rss_bytes));
         put("peak_bytes", json!(memory.peak_bytes));
+    }
+    if let Some(latency) = sample.latency {
+        put("p50_us", json!(latency.p50_us));
+        put("p99_us", json!(latency.p99_us));
+        put("p99.9_us", json!(latency.p999_us));
+    }
+    if let Some(written_bytes) = sample.written_bytes {
+        put("written_bytes", json!(written_bytes));
+    }
+    if !sample.rss_curve.is_empty() {
+        let point = |point: &RssPoint| json!([point.seconds, point.rss_bytes]);
+        put("rss_curve", sample.rss_curve.iter().map(point).collect());
     }
     for (name, value) in &sample.extra {
         put(name, json!(value));

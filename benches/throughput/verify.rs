@@ -5,10 +5,13 @@ use crate::amqp::wire;
 use crate::error::{Error, Result};
 use crate::publisher::{SEQUENCE_BYTES, body};
 
-/// What one consumer must see: one publisher's messages, numbered without a gap.
+/// What one consumer must see: messages numbered without a gap, in `lanes` that overtake each other but keep their own order.
+/// A queue and a priority are lanes, and so is a publisher among several to the same queue.
 #[derive(Debug)]
 pub(crate) struct Checker {
     first_sequence: u64,
+    /// Of each lane, how many of its messages have come. Message n belongs to lane n modulo their number.
+    lanes: Vec<u64>,
     expected_body: Vec<u8>,
     /// Complete deliveries so far.
     deliveries: u64,
@@ -24,8 +27,9 @@ enum Part {
 }
 
 impl Checker {
-    pub(crate) fn new(first_sequence: u64, body_bytes: usize) -> Self {
-        Self { first_sequence, expected_body: body(body_bytes), deliveries: 0, part: Part::Method }
+    pub(crate) fn new(first_sequence: u64, lanes: u64, body_bytes: usize) -> Self {
+        let lanes = vec![0; usize::try_from(lanes).unwrap_or(usize::MAX)];
+        Self { first_sequence, lanes, expected_body: body(body_bytes), deliveries: 0, part: Part::Method }
     }
 
     /// Checks the next frame.
@@ -81,15 +85,20 @@ impl Checker {
         Err(Error::verification(format!("a header announces {body_bytes} bytes, not {}", self.expected_body.len())))
     }
 
-    fn check_body(&self, arrived: &[u8]) -> Result<()> {
+    fn check_body(&mut self, arrived: &[u8]) -> Result<()> {
         let Some((sequence, filling)) = arrived.split_first_chunk() else {
             return Err(Error::verification(format!("a body must have {SEQUENCE_BYTES} bytes to be verified")));
         };
         if Some(filling) != self.expected_body.get(SEQUENCE_BYTES..) {
             return Err(Error::verification(format!("the body of delivery {} is damaged", self.deliveries + 1)));
         }
-        let (sequence, due) = (u64::from_be_bytes(*sequence), self.first_sequence + self.deliveries);
+        let (sequence, lanes) = (u64::from_be_bytes(*sequence), u64::try_from(self.lanes.len()).unwrap_or(1));
+        let number = sequence.wrapping_sub(self.first_sequence);
+        let lane = usize::try_from(number % lanes).unwrap_or(0);
+        let Some(come) = self.lanes.get_mut(lane) else { return Ok(()) };
+        let due = self.first_sequence + *come * lanes + number % lanes;
         if sequence == due {
+            *come += 1;
             return Ok(());
         }
         let why = if sequence > due { "lost or reordered" } else { "duplicated or reordered" };

@@ -1,31 +1,45 @@
 //! The methods of channel 1 that the scenarios use.
 
 use super::connection::{CHANNEL, Connection};
-use super::wire::{self, Fields, Method};
+use super::wire::{self, Fields, Method, Table};
 use crate::error::Result;
 
 const PASSIVE: u8 = 1;
+const DURABLE: u8 = 2;
 const EXCLUSIVE: u8 = 4;
 const AUTO_DELETE: u8 = 4;
 const NO_ACK: u8 = 2;
 
+/// What a queue outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It goes with the connection that declared it. Exclusive, because RabbitMQ 4.3 refuses transient queues that are
+    /// not; others may still publish to it.
+    Transient,
+    /// It survives its broker.
+    Durable,
+}
+
 impl Connection {
-    /// Declares a transient queue that goes when this connection goes. Exclusive, because RabbitMQ 4.3 refuses
-    /// transient queues that are not; others may still publish to it.
-    pub(crate) fn declare_queue(&mut self, name: &str) -> Result<()> {
-        self.queue_declare(name, EXCLUSIVE).map(drop)
+    pub(crate) fn declare_queue(&mut self, name: &str, durability: Durability, arguments: &Table) -> Result<()> {
+        let bits = match durability {
+            Durability::Transient => EXCLUSIVE,
+            Durability::Durable => DURABLE,
+        };
+        self.queue_declare(name, bits, arguments).map(drop)
     }
 
-    /// How many messages are ready in one of this connection's queues.
+    /// How many messages are ready in a queue.
     pub(crate) fn message_count(&mut self, queue: &str) -> Result<u64> {
-        let declare_ok = self.queue_declare(queue, EXCLUSIVE | PASSIVE)?;
+        let declare_ok = self.queue_declare(queue, PASSIVE, &Table::default())?;
         let mut arguments = Fields(&declare_ok);
         arguments.short_string()?;
         Ok(u64::from(arguments.long()?))
     }
 
-    fn queue_declare(&mut self, name: &str, bits: u8) -> Result<Vec<u8>> {
-        let declare = Method::new(CHANNEL, wire::QUEUE_DECLARE).short(0).short_string(name).octet(bits).empty_table();
+    fn queue_declare(&mut self, name: &str, bits: u8, arguments: &Table) -> Result<Vec<u8>> {
+        let declare =
+            Method::new(CHANNEL, wire::QUEUE_DECLARE).short(0).short_string(name).octet(bits).table(arguments);
         self.call(&declare, wire::QUEUE_DECLARE_OK)
     }
 
@@ -34,23 +48,39 @@ impl Connection {
         self.call(&delete, wire::QUEUE_DELETE_OK).map(drop)
     }
 
-    pub(crate) fn bind_queue(&mut self, queue: &str, exchange: &str, binding_key: &str) -> Result<()> {
+    pub(crate) fn bind_queue(
+        &mut self,
+        queue: &str,
+        exchange: &str,
+        binding_key: &str,
+        arguments: &Table,
+    ) -> Result<()> {
         let bind = Method::new(CHANNEL, wire::QUEUE_BIND)
             .short(0)
             .short_string(queue)
             .short_string(exchange)
             .short_string(binding_key)
             .octet(0)
-            .empty_table();
+            .table(arguments);
         self.call(&bind, wire::QUEUE_BIND_OK).map(drop)
     }
 
-    /// Declares a fanout exchange that goes with its last binding.
-    pub(crate) fn declare_fanout(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn unbind_queue(&mut self, queue: &str, exchange: &str, binding_key: &str) -> Result<()> {
+        let unbind = Method::new(CHANNEL, wire::QUEUE_UNBIND)
+            .short(0)
+            .short_string(queue)
+            .short_string(exchange)
+            .short_string(binding_key)
+            .empty_table();
+        self.call(&unbind, wire::QUEUE_UNBIND_OK).map(drop)
+    }
+
+    /// Declares an exchange that goes with its last binding.
+    pub(crate) fn declare_exchange(&mut self, name: &str, kind: &str) -> Result<()> {
         let declare = Method::new(CHANNEL, wire::EXCHANGE_DECLARE)
             .short(0)
             .short_string(name)
-            .short_string("fanout")
+            .short_string(kind)
             .octet(AUTO_DELETE)
             .empty_table();
         self.call(&declare, wire::EXCHANGE_DECLARE_OK).map(drop)
@@ -62,11 +92,12 @@ impl Connection {
         self.call(&qos, wire::BASIC_QOS_OK).map(drop)
     }
 
-    pub(crate) fn basic_consume(&mut self, queue: &str, no_ack: bool) -> Result<()> {
+    /// Consumes under a short tag, for it comes with every delivery; a second consumer on the channel needs another.
+    pub(crate) fn basic_consume(&mut self, queue: &str, consumer_tag: &str, no_ack: bool) -> Result<()> {
         let consume = Method::new(CHANNEL, wire::BASIC_CONSUME)
             .short(0)
             .short_string(queue)
-            .short_string("c")
+            .short_string(consumer_tag)
             .octet(if no_ack { NO_ACK } else { 0 })
             .empty_table();
         self.call(&consume, wire::BASIC_CONSUME_OK).map(drop)
@@ -76,6 +107,11 @@ impl Connection {
     pub(crate) fn confirm_select(&mut self) -> Result<()> {
         let select = Method::new(CHANNEL, wire::CONFIRM_SELECT).octet(0);
         self.call(&select, wire::CONFIRM_SELECT_OK).map(drop)
+    }
+
+    /// Opens one more channel beside channel 1.
+    pub(crate) fn open_channel(&mut self, channel: u16) -> Result<()> {
+        self.call(&Method::new(channel, wire::CHANNEL_OPEN).short_string(""), wire::CHANNEL_OPEN_OK).map(drop)
     }
 
     pub(crate) fn close_channel(&mut self) -> Result<()> {

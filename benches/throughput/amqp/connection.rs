@@ -42,7 +42,7 @@ impl Connection {
         let reader = FrameReader::new(HANDSHAKE_BYTES);
         let mut connection = Self { socket, reader, frame_max: 0, server: String::new() };
         connection.shake_hands(url)?;
-        connection.call(&Method::new(CHANNEL, wire::CHANNEL_OPEN).short_string(""), wire::CHANNEL_OPEN_OK)?;
+        connection.open_channel(CHANNEL)?;
         Ok(connection)
     }
 
@@ -90,7 +90,7 @@ impl Connection {
         self.wait_for(reply)
     }
 
-    fn send(&mut self, method: &Method) -> Result<()> {
+    pub(super) fn send(&mut self, method: &Method) -> Result<()> {
         let mut bytes = Vec::new();
         method.encode(&mut bytes);
         self.write(&bytes)

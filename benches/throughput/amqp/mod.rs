@@ -7,6 +7,7 @@ mod reader;
 mod url;
 pub(crate) mod wire;
 
+pub(crate) use channel::Durability;
 pub(crate) use connection::{CHANNEL, Connection};
 pub(crate) use reader::Frame;
 pub(crate) use url::Url;

@@ -36,6 +36,8 @@ pub(crate) const QUEUE_DECLARE: MethodId = id(50, 10);
 pub(crate) const QUEUE_DECLARE_OK: MethodId = id(50, 11);
 pub(crate) const QUEUE_BIND: MethodId = id(50, 20);
 pub(crate) const QUEUE_BIND_OK: MethodId = id(50, 21);
+pub(crate) const QUEUE_UNBIND: MethodId = id(50, 50);
+pub(crate) const QUEUE_UNBIND_OK: MethodId = id(50, 51);
 pub(crate) const QUEUE_DELETE: MethodId = id(50, 40);
 pub(crate) const QUEUE_DELETE_OK: MethodId = id(50, 41);
 pub(crate) const BASIC_QOS: MethodId = id(60, 10);
@@ -43,6 +45,7 @@ pub(crate) const BASIC_QOS_OK: MethodId = id(60, 11);
 pub(crate) const BASIC_CONSUME: MethodId = id(60, 20);
 pub(crate) const BASIC_CONSUME_OK: MethodId = id(60, 21);
 pub(crate) const BASIC_PUBLISH: MethodId = id(60, 40);
+pub(crate) const BASIC_RETURN: MethodId = id(60, 50);
 pub(crate) const BASIC_DELIVER: MethodId = id(60, 60);
 pub(crate) const BASIC_ACK: MethodId = id(60, 80);
 pub(crate) const BASIC_NACK: MethodId = id(60, 120);
@@ -59,12 +62,114 @@ pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8], out: &mut Vec<u8>) {
     out.push(FRAME_END);
 }
 
-/// Appends a content header of the basic class that carries no properties.
-pub(crate) fn content_header(channel: u16, body_bytes: u64, out: &mut Vec<u8>) {
+/// Appends a content header of the basic class.
+pub(crate) fn content_header(channel: u16, body_bytes: usize, properties: &Properties, out: &mut Vec<u8>) {
     let mut payload = vec![0, 60, 0, 0];
-    payload.extend(body_bytes.to_be_bytes());
-    payload.extend([0, 0]);
+    payload.extend(u64::try_from(body_bytes).unwrap_or(u64::MAX).to_be_bytes());
+    properties.encode(&mut payload);
     frame(HEADER, channel, &payload, out);
+}
+
+/// Appends a whole publish: method, header, and bodies of at most `frame_max`.
+pub(crate) fn publish(publish: &Publish, body: &[u8], frame_max: usize, out: &mut Vec<u8>) {
+    Method::new(publish.channel, BASIC_PUBLISH)
+        .short(0)
+        .short_string(&publish.exchange)
+        .short_string(&publish.routing_key)
+        .octet(u8::from(publish.mandatory))
+        .encode(out);
+    content_header(publish.channel, body.len(), &publish.properties, out);
+    for part in body.chunks(frame_max - FRAME_OVERHEAD) {
+        frame(BODY, publish.channel, part, out);
+    }
+}
+
+/// Everything of a message but its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Publish {
+    pub(crate) channel: u16,
+    pub(crate) exchange: String,
+    pub(crate) routing_key: String,
+    pub(crate) mandatory: bool,
+    pub(crate) properties: Properties,
+}
+
+impl Publish {
+    /// To a queue by its name, on channel 1, without properties.
+    pub(crate) fn to_queue(queue: impl Into<String>) -> Self {
+        Self::to("", queue)
+    }
+
+    pub(crate) fn to(exchange: impl Into<String>, routing_key: impl Into<String>) -> Self {
+        Self {
+            channel: 1,
+            exchange: exchange.into(),
+            routing_key: routing_key.into(),
+            mandatory: false,
+            properties: Properties::default(),
+        }
+    }
+}
+
+/// As many properties as the scenarios use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Properties {
+    pub(crate) headers: Option<Table>,
+    pub(crate) persistent: bool,
+    pub(crate) priority: Option<u8>,
+    pub(crate) reply_to: Option<String>,
+}
+
+impl Properties {
+    /// Appends the flags and the properties themselves, in the order of the specification.
+    fn encode(&self, out: &mut Vec<u8>) {
+        let flags = u16::from(self.headers.is_some()) << 13
+            | u16::from(self.persistent) << 12
+            | u16::from(self.priority.is_some()) << 11
+            | u16::from(self.reply_to.is_some()) << 9;
+        out.extend(flags.to_be_bytes());
+        if let Some(headers) = &self.headers {
+            headers.encode(out);
+        }
+        if self.persistent {
+            out.push(2);
+        }
+        out.extend(self.priority);
+        if let Some(reply_to) = &self.reply_to {
+            out.push(u8::try_from(reply_to.len()).unwrap_or(u8::MAX));
+            out.extend(reply_to.as_bytes());
+        }
+    }
+}
+
+/// A field table under construction.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table(Vec<u8>);
+
+impl Table {
+    pub(crate) fn string(mut self, name: &str, value: &str) -> Self {
+        self.name(name, b'S');
+        self.0.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.0.extend(value.as_bytes());
+        self
+    }
+
+    pub(crate) fn int(mut self, name: &str, value: i32) -> Self {
+        self.name(name, b'I');
+        self.0.extend(value.to_be_bytes());
+        self
+    }
+
+    fn name(&mut self, name: &str, kind: u8) {
+        self.0.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        self.0.extend(name.as_bytes());
+        self.0.push(kind);
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(u32::try_from(self.0.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend(&self.0);
+    }
 }
 
 /// Appends a `basic.ack`.
@@ -109,6 +214,11 @@ impl Method {
 
     pub(crate) fn long_string(self, bytes: &[u8]) -> Self {
         self.long(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).raw(bytes)
+    }
+
+    pub(crate) fn table(mut self, table: &Table) -> Self {
+        table.encode(&mut self.payload);
+        self
     }
 
     pub(crate) fn empty_table(self) -> Self {
@@ -192,4 +302,14 @@ impl<'a> Fields<'a> {
 
 fn too_short() -> Error {
     Error::unexpected("a method is shorter than its arguments")
+}
+
+/// The `reply_to` of a content header, where no property stands before it but those that the scenarios send.
+pub(crate) fn reply_to_alone(header: &super::Frame<'_>) -> Result<String> {
+    let mut fields = header.arguments();
+    fields.long_long()?;
+    match fields.short()? {
+        flags if flags == 1 << 9 => fields.short_string(),
+        _ => Ok(String::new()),
+    }
 }

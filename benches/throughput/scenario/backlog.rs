@@ -5,70 +5,124 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Load, unique_name};
-use crate::amqp::Connection;
+use crate::amqp::wire::{Properties, Publish, Table};
+use crate::amqp::{Connection, Durability};
 use crate::consumer::{Acks, Consuming};
 use crate::error::{Error, Result};
+use crate::latency::{Latency, Stamps};
 use crate::meter::{Meter, Sample, now};
 use crate::process::ProcessTree;
-use crate::publisher::{Batch, Publishing};
+use crate::publisher::{Batch, Publishing, Sequences};
 use crate::target::Target;
 use crate::verify::Checker;
 
 /// How long the broker may take to have all published messages in the queue.
-const SETTLE_MAX: Duration = Duration::from_secs(30);
+const SETTLE_MAX: Duration = Duration::from_secs(60);
 
-pub(super) fn run(target: &Target, load: Load) -> Result<Vec<Sample>> {
+/// A broker may give memory back, or go on writing, once it has nothing else to do.
+const REST: Duration = Duration::from_secs(3);
+
+/// Of a durable backlog: more than fit between two writes of the broker to its disk.
+const CONFIRM_WINDOW: u64 = 1000;
+
+pub(super) fn run(target: &Target, load: Load, durability: Durability) -> Result<Vec<Sample>> {
     let queue = unique_name("q");
     let mut connection = Connection::open(&target.url)?;
-    connection.declare_queue(&queue)?;
-    let fill = fill(target, load, &mut connection, &queue)?;
-    let drain = drain(target, load, &mut connection, &queue)?;
+    connection.declare_queue(&queue, durability, &Table::default())?;
+    let mut samples = vec![fill(target, load, &queue, durability, &mut connection)?];
+    if durability == Durability::Durable && !load.is_short {
+        let meter = Meter::start(target).recording();
+        thread::sleep(REST);
+        samples.push(meter.stop(load.messages).of_phase("rest"));
+    }
+    samples.push(drain(target, load, &queue, durability, &mut connection)?);
     connection.delete_queue(&queue)?;
     connection.close()?;
-    Ok(vec![fill, drain])
+    Ok(samples)
 }
 
-fn fill(target: &Target, load: Load, connection: &mut Connection, queue: &str) -> Result<Sample> {
-    let mut batch = Batch::new("", queue, load.body_bytes, connection.frame_max);
+/// Publishes all messages, with confirms where they are durable, and waits until the queue counts them.
+pub(super) fn fill(
+    target: &Target,
+    load: Load,
+    queue: &str,
+    durability: Durability,
+    connection: &mut Connection,
+) -> Result<Sample> {
+    let mut publisher = Connection::open(&target.url)?;
+    let is_durable = durability == Durability::Durable;
+    if is_durable {
+        publisher.confirm_select()?;
+    }
+    let properties = Properties { persistent: is_durable, ..Properties::default() };
+    let publish = Publish { properties, ..Publish::to_queue(queue) };
+    let mut batch = Batch::new(&[publish], load.body_bytes, publisher.frame_max)?;
+    let stamps = Stamps::new(load.messages);
     let publishing = Publishing {
         messages: load.messages,
-        body_bytes: load.body_bytes,
-        first_sequence: load.verify.then_some(0),
-        confirm_window: None,
+        sequences: load.verify.then_some(Sequences { first: 0, step: 1 }),
+        confirm_window: is_durable.then_some(CONFIRM_WINDOW),
+        ahead_max: u64::MAX,
         received: &[],
+        pace: None,
+        stamps: Some(&stamps).filter(|_| is_durable),
     };
     let before = target.process.map(ProcessTree::memory);
-    let meter = Meter::start(target);
-    publishing.run(connection, &mut batch)?;
-    let deadline = now() + SETTLE_MAX;
-    while connection.message_count(queue)? < load.messages {
-        if now() > deadline {
-            return Err(Error::verification("the queue does not get as long as what was published"));
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
+    let meter = Meter::start(target).recording();
+    let times = publishing.run(&mut publisher, &mut batch)?;
+    wait_for_count(connection, queue, |count| count >= load.messages)?;
     let mut sample = meter.stop(load.messages);
+    sample.latency = Latency::of(times);
     if let Some((before, after)) = before.zip(sample.memory) {
         let grown = after.rss_bytes.saturating_sub(before.rss_bytes) as f64;
         sample.extra.push(("rss_bytes_per_message", grown / load.messages as f64));
     }
+    publisher.close()?;
     Ok(sample)
 }
 
-fn drain(target: &Target, load: Load, connection: &mut Connection, queue: &str) -> Result<Sample> {
+/// Waits until the number of messages in a queue is as wanted.
+pub(super) fn wait_for_count(connection: &mut Connection, queue: &str, is_wanted: impl Fn(u64) -> bool) -> Result<()> {
+    let deadline = now() + SETTLE_MAX;
+    loop {
+        let count = connection.message_count(queue)?;
+        if is_wanted(count) {
+            return Ok(());
+        }
+        if now() > deadline {
+            return Err(Error::verification(format!("the queue has {count} messages, and stays so")));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Consumes all messages; acknowledges them where they are durable.
+pub(super) fn drain(
+    target: &Target,
+    load: Load,
+    queue: &str,
+    durability: Durability,
+    connection: &mut Connection,
+) -> Result<Sample> {
     let received = AtomicU64::new(0);
+    let acks = match durability {
+        Durability::Transient => Acks::None,
+        Durability::Durable => Acks::Every(100),
+    };
     let consuming = Consuming {
         messages: load.messages,
         body_bytes: load.body_bytes,
-        acks: Acks::None,
-        prefetch_count: 0,
+        acks,
+        prefetch_count: 1000,
         received: &received,
-        checker: load.verify.then(|| Checker::new(0, load.body_bytes)),
+        checker: load.verify.then(|| Checker::new(0, 1, load.body_bytes)),
+        stamps: None,
     };
-    let meter = Meter::start(target);
-    connection.basic_consume(queue, true)?;
+    if acks != Acks::None {
+        connection.qos(consuming.prefetch_count)?;
+    }
+    let meter = Meter::start(target).recording();
+    connection.basic_consume(queue, "c", acks == Acks::None)?;
     consuming.run(connection)?;
-    let mut sample = meter.stop(load.messages);
-    sample.phase = Some("drain");
-    Ok(sample)
+    Ok(meter.stop(load.messages).of_phase("drain"))
 }

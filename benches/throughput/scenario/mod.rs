@@ -1,19 +1,29 @@
-//! What is measured: the table of scenarios, and how many messages each takes.
+//! What is measured, and how many messages each scenario takes.
 
 mod backlog;
 mod churn;
+mod expiry;
 mod idle;
 mod latency;
 mod pipe;
+mod returned;
+pub(crate) mod standing;
+mod start;
+mod table;
+mod topology;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::consumer::Acks;
+pub(crate) use pipe::Pipe;
+pub(crate) use table::SCENARIOS;
+pub(crate) use topology::Topology;
+
+use crate::amqp::Durability;
 use crate::error::Result;
+use crate::launch::Storage;
 use crate::meter::Sample;
 use crate::options::Options;
 use crate::target::Target;
-use pipe::{Pipe, Topology};
 
 /// One line of the table.
 #[derive(Debug)]
@@ -22,7 +32,7 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     /// The body sizes it runs with; empty where no message is published.
     pub(crate) body_sizes: &'static [usize],
-    /// How many messages of [`SMALL`] it takes, or of its only size.
+    /// How many messages it takes at most, when they are small.
     messages: u64,
     kind: Kind,
 }
@@ -30,11 +40,19 @@ pub(crate) struct Scenario {
 #[derive(Debug)]
 enum Kind {
     Pipe(Pipe),
-    Backlog,
+    Returned,
+    Backlog(Durability),
+    Expiry,
     Latency,
+    Rpc,
+    Confirm,
     Idle,
     ChurnConnections,
-    ChurnQueues,
+    ChurnQueues(Durability),
+    ChurnBindings(Durability),
+    Start,
+    StartWithQueues,
+    RestartAfterKill,
 }
 
 /// How much of a scenario to run.
@@ -44,102 +62,23 @@ pub(crate) struct Load {
     pub(crate) body_bytes: usize,
     /// Number the messages and check each.
     pub(crate) verify: bool,
+    /// Only to warm up or to verify: nothing that takes long for the sake of a number.
+    pub(crate) is_short: bool,
 }
 
-const SMALL: usize = 16;
-const LARGE: usize = 1024;
-const BOTH: &[usize] = &[SMALL, LARGE];
-
-/// Fewer messages of [`LARGE`].
+/// Bodies above this make for fewer messages.
+const SMALL_BYTES: usize = 16;
 const LARGE_SHARE: u64 = 5;
+const BYTES_MAX: u64 = 8 << 30;
 
 /// What is enough to find a mistake.
 const VERIFIED_SHARE: u64 = 25;
+const VERIFIED_BYTES_MAX: u64 = 256 << 20;
 
 /// What shows how fast a broker is, and warms it: first the smallest of these parts of all messages, then the next if that
 /// was over too soon to tell.
 const PROBE_SHARES: [u64; 2] = [100, 10];
 const PROBE_SECONDS: f64 = 0.2;
-
-pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "transient-autoack",
-        about: "1 publisher : 1 consumer, no_ack",
-        body_sizes: BOTH,
-        messages: 5_000_000,
-        kind: Kind::Pipe(Pipe::AUTOACK),
-    },
-    Scenario {
-        name: "transient-ack",
-        about: "prefetch 1,000, one multiple ack for 100 deliveries",
-        body_sizes: BOTH,
-        messages: 5_000_000,
-        kind: Kind::Pipe(Pipe { acks: Acks::Every(100), ..Pipe::AUTOACK }),
-    },
-    Scenario {
-        name: "transient-ack-each",
-        about: "prefetch 1,000, an ack for each delivery",
-        body_sizes: BOTH,
-        messages: 5_000_000,
-        kind: Kind::Pipe(Pipe { acks: Acks::Each, ..Pipe::AUTOACK }),
-    },
-    Scenario {
-        name: "confirms",
-        about: "publisher confirms, window 1,000; consumer with no_ack",
-        body_sizes: BOTH,
-        messages: 5_000_000,
-        kind: Kind::Pipe(Pipe { confirm_window: Some(1000), ..Pipe::AUTOACK }),
-    },
-    Scenario {
-        name: "fanout-1-10",
-        about: "1 publisher, a fanout exchange, 10 queues and consumers, no_ack; counts deliveries",
-        body_sizes: BOTH,
-        messages: 10_000_000,
-        kind: Kind::Pipe(Pipe { topology: Topology::Fanout, width: 10, ..Pipe::AUTOACK }),
-    },
-    Scenario {
-        name: "queues-10x10x10",
-        about: "10 publishers, each to its own of 10 queues, 10 consumers, no_ack",
-        body_sizes: BOTH,
-        messages: 5_000_000,
-        kind: Kind::Pipe(Pipe { width: 10, ..Pipe::AUTOACK }),
-    },
-    Scenario {
-        name: "latency",
-        about: "one message in flight, no_ack",
-        body_sizes: &[256],
-        messages: 100_000,
-        kind: Kind::Latency,
-    },
-    Scenario {
-        name: "publish-only",
-        about: "fills a queue, then drains it with no_ack",
-        body_sizes: BOTH,
-        messages: 2_000_000,
-        kind: Kind::Backlog,
-    },
-    Scenario {
-        name: "connections-idle",
-        about: "connections with one channel each (--connections)",
-        body_sizes: &[],
-        messages: 0,
-        kind: Kind::Idle,
-    },
-    Scenario {
-        name: "churn-connections",
-        about: "connect, open, channel.open, close; one after the other",
-        body_sizes: &[],
-        messages: 5_000,
-        kind: Kind::ChurnConnections,
-    },
-    Scenario {
-        name: "churn-queues",
-        about: "queue.declare, queue.bind, queue.delete; one after the other",
-        body_sizes: &[],
-        messages: 20_000,
-        kind: Kind::ChurnQueues,
-    },
-];
 
 impl Scenario {
     /// Whether `--scenario wanted` means this one: its name, or the words that its name begins with.
@@ -150,53 +89,111 @@ impl Scenario {
 
     /// Whether many messages flow, which `--messages` counts and `--verify` checks.
     pub(crate) fn is_flow(&self) -> bool {
-        matches!(self.kind, Kind::Pipe(_) | Kind::Backlog)
+        matches!(self.kind, Kind::Pipe(_) | Kind::Returned | Kind::Backlog(_) | Kind::Expiry)
+    }
+
+    /// What a leveret that is started for it keeps.
+    pub(crate) fn storage(&self) -> Storage {
+        let durability = match self.kind {
+            Kind::Pipe(pipe) => pipe.durability,
+            Kind::Backlog(durability) | Kind::ChurnQueues(durability) | Kind::ChurnBindings(durability) => durability,
+            Kind::Confirm | Kind::StartWithQueues | Kind::RestartAfterKill => Durability::Durable,
+            Kind::Returned | Kind::Expiry | Kind::Latency | Kind::Rpc => Durability::Transient,
+            Kind::Idle | Kind::ChurnConnections | Kind::Start => Durability::Transient,
+        };
+        match durability {
+            Durability::Transient => Storage::Memory,
+            Durability::Durable => Storage::Disk,
+        }
     }
 
     /// How much to run: what was asked for, else the scenario's own number, or less when this broker would take too long.
     pub(crate) fn load(&self, target: &Target, options: &Options, body_bytes: usize) -> Result<Load> {
-        let verify = options.verify;
-        let messages = match (&self.kind, options.messages) {
-            (Kind::Idle, _) => return Ok(Load { messages: options.connections, body_bytes, verify }),
-            (_, Some(messages)) if self.is_flow() => return Ok(Load { messages, body_bytes, verify }),
-            _ if body_bytes > SMALL && self.body_sizes.len() > 1 => self.messages / LARGE_SHARE,
-            _ => self.messages,
-        };
-        if verify {
-            return Ok(Load { messages: messages / VERIFIED_SHARE, body_bytes, verify });
+        let load =
+            Load { messages: self.messages_max(options, body_bytes), body_bytes, verify: false, is_short: false };
+        let is_paced = matches!(&self.kind, Kind::Pipe(pipe) if pipe.pace.is_some());
+        let is_fixed = matches!(
+            self.kind,
+            Kind::Idle
+                | Kind::Start
+                | Kind::StartWithQueues
+                | Kind::RestartAfterKill
+                | Kind::Expiry
+                | Kind::Backlog(Durability::Durable)
+        );
+        if is_fixed || is_paced || (options.messages.is_some() && self.is_flow()) {
+            return Ok(load);
         }
         let mut rate = 0.0;
         for share in PROBE_SHARES {
-            let probe = self.run(target, Load { messages: messages / share, body_bytes, verify })?;
+            let probe = Load { messages: (load.messages / share).max(1), is_short: true, ..load };
+            let probe = self.run(target, probe)?;
             rate = probe.first().map_or(0.0, Sample::rate);
             if probe.iter().map(|sample| sample.seconds).sum::<f64>() > PROBE_SECONDS {
                 break;
             }
         }
-        Ok(Load { messages: round_down((rate * options.seconds).min(messages as f64)), body_bytes, verify })
+        Ok(Load { messages: rounded((rate * options.seconds).min(load.messages as f64)), ..load })
     }
 
+    /// How much is enough to see whether every message is where it should be; `None` where no messages flow.
+    pub(crate) fn verified_load(&self, options: &Options, body_bytes: usize) -> Option<Load> {
+        let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX).max(1);
+        let messages = self.messages_max(options, body_bytes);
+        let messages = match (&self.kind, options.messages) {
+            (_, Some(messages)) => messages,
+            (Kind::Pipe(pipe), None) if pipe.confirm_window == Some(1) => messages / VERIFIED_SHARE / 4,
+            _ => (messages / VERIFIED_SHARE).min(VERIFIED_BYTES_MAX / bytes),
+        };
+        let load = Load { messages: messages.max(1), body_bytes, verify: true, is_short: true };
+        self.is_flow().then_some(load)
+    }
+
+    fn messages_max(&self, options: &Options, body_bytes: usize) -> u64 {
+        let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX).max(1);
+        match (&self.kind, options.messages) {
+            (Kind::Idle, _) => options.connections,
+            (Kind::Backlog(Durability::Durable) | Kind::RestartAfterKill, _) => options.backlog,
+            (_, Some(messages)) if self.is_flow() => messages,
+            _ if body_bytes > SMALL_BYTES && self.body_sizes.len() > 1 => {
+                (self.messages / LARGE_SHARE).min(BYTES_MAX / bytes)
+            }
+            _ => self.messages,
+        }
+    }
+
+    /// One run, or two where the second times what the first was too full for.
     pub(crate) fn run(&self, target: &Target, load: Load) -> Result<Vec<Sample>> {
         match &self.kind {
-            Kind::Pipe(pipe) => Ok(vec![pipe.run(target, load)?]),
-            Kind::Backlog => backlog::run(target, load),
-            Kind::Latency => Ok(vec![latency::run(target, load)?]),
+            Kind::Pipe(pipe) if load.is_short => Ok(vec![pipe.run(target, load)?]),
+            Kind::Pipe(pipe) => Ok(vec![pipe.measure(target, load)?]),
+            Kind::Returned => Ok(vec![returned::run(target, load)?]),
+            Kind::Backlog(durability) => backlog::run(target, load, *durability),
+            Kind::Expiry => expiry::run(target, load),
+            Kind::Latency => Ok(vec![latency::to_consumer(target, load)?]),
+            Kind::Rpc => Ok(vec![latency::rpc(target, load)?]),
+            Kind::Confirm => Ok(vec![latency::confirm(target, load)?]),
             Kind::Idle => Ok(vec![idle::run(target, load)?]),
             Kind::ChurnConnections => Ok(vec![churn::connections(target, load)?]),
-            Kind::ChurnQueues => Ok(vec![churn::queues(target, load)?]),
+            Kind::ChurnQueues(durability) => churn::queues(target, load, *durability),
+            Kind::ChurnBindings(durability) => churn::bindings(target, load, *durability),
+            Kind::Start => Ok(vec![start::empty(target, load)?]),
+            Kind::StartWithQueues => Ok(vec![start::with_queues(target, load)?]),
+            Kind::RestartAfterKill => Ok(vec![start::after_kill(target, load)?]),
         }
     }
 }
 
-/// A name that no other run uses at the same broker: RabbitMQ holds a connection's queues for a while after the close.
+/// A name that no other run uses at the same broker: RabbitMQ holds a connection's queues for a while after the close. All
+/// of one kind are equally long.
 fn unique_name(what: &str) -> String {
     static NAMES: AtomicU32 = AtomicU32::new(0);
-    format!("bench-{}-{what}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
+    format!("bench-{}-{what}-{:07}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
 }
 
-/// To two digits, so that the counts of two runs are often the same.
+/// Down to two digits, so that the counts of two runs are often the same.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of messages, far below 2^53")]
-fn round_down(messages: f64) -> u64 {
+pub(crate) fn rounded(messages: f64) -> u64 {
     let unit = 10_f64.powf(messages.log10().floor() - 1.0).max(1.0);
     ((messages / unit).floor() * unit).max(1.0) as u64
 }

@@ -3,148 +3,200 @@
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
-use super::{Load, unique_name};
-use crate::amqp::Connection;
+use super::Load;
+use super::topology::{Layout, Topology};
+use crate::amqp::{Connection, Durability};
 use crate::consumer::{Acks, Consuming};
 use crate::error::{Error, Result};
+use crate::latency::{Latency, Stamps};
 use crate::meter::{Meter, Sample};
-use crate::publisher::{Batch, Publishing};
+use crate::publisher::{Batch, Publishing, Sequences, ahead_max};
 use crate::target::Target;
 use crate::verify::Checker;
 
-/// Who publishes to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topology {
-    /// As many publishers as consumers; each publisher has one queue, each queue one consumer.
-    Pairs,
-    /// One publisher, an exchange, and a queue for each consumer.
-    Fanout,
-}
-
-/// The shape of a pipe; every publisher and every consumer has a connection of its own.
+/// A pipe's shape and habits; every publisher and every consumer has a connection of its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pipe {
-    pub(super) topology: Topology,
-    /// Consumers, and queues.
-    pub(super) width: u16,
-    pub(super) acks: Acks,
-    pub(super) prefetch_count: u16,
-    pub(super) confirm_window: Option<u64>,
+pub(crate) struct Pipe {
+    pub(crate) topology: Topology,
+    /// See [`Topology`].
+    pub(crate) width: u16,
+    pub(crate) acks: Acks,
+    pub(crate) prefetch_count: u16,
+    pub(crate) confirm_window: Option<u64>,
+    /// Of the queues and of the messages.
+    pub(crate) durability: Durability,
+    pub(crate) mandatory: bool,
+    /// Messages per second of each publisher, when not as many as possible.
+    pub(crate) pace: Option<f64>,
 }
 
 /// Each flow's sequence numbers start at its own multiple of this, so that a message in the wrong queue is noticed.
 const FLOW_SEQUENCES: u64 = 1 << 48;
 
-/// What one run declares.
-#[derive(Debug)]
-struct Names {
-    exchange: String,
-    queues: Vec<String>,
-}
+/// The part of the greatest rate at which deliveries are timed: at the greatest itself, what is measured is the backlog.
+const TIMED_SHARE: f64 = 0.5;
 
-impl Names {
-    fn new(width: u16) -> Self {
-        Self { exchange: unique_name("x"), queues: (0..width).map(|_| unique_name("q")).collect() }
-    }
-}
+/// How long deliveries are timed.
+const TIMED_SECONDS: f64 = 1.5;
 
 impl Pipe {
-    pub(super) const AUTOACK: Self =
-        Self { topology: Topology::Pairs, width: 1, acks: Acks::None, prefetch_count: 1000, confirm_window: None };
+    pub(crate) const AUTOACK: Self = Self {
+        topology: Topology::Pairs,
+        width: 1,
+        acks: Acks::None,
+        prefetch_count: 1000,
+        confirm_window: None,
+        durability: Durability::Transient,
+        mandatory: false,
+        pace: None,
+    };
 
-    pub(super) fn run(&self, target: &Target, load: Load) -> Result<Sample> {
-        let each = (load.messages / u64::from(self.width)).max(1);
-        let names = Names::new(self.width);
-        let mut consumers = self.open_consumers(target, &names)?;
-        let mut publishers = self.open_publishers(target, &names, load)?;
+    /// Measures at the greatest rate, and then times deliveries at half of it; confirms are timed in the first run, as
+    /// their window bounds the backlog.
+    pub(super) fn measure(&self, target: &Target, load: Load) -> Result<Sample> {
+        let mut sample = self.run(target, load)?;
+        if self.confirm_window.is_some() || self.pace.is_some() || self.topology == Topology::Priority {
+            return Ok(sample);
+        }
+        let publishers = if self.topology == Topology::Pairs { f64::from(self.width) } else { 1.0 };
+        let copies = self.topology.copies(self.width) as f64;
+        let publishes_per_second = sample.rate() / copies * TIMED_SHARE;
+        let timed = Self { pace: Some(publishes_per_second / publishers), ..*self };
+        let messages = super::rounded(publishes_per_second * copies * TIMED_SECONDS).min(load.messages);
+        sample.latency = timed.run(target, Load { messages, ..load })?.latency;
+        Ok(sample)
+    }
+
+    pub(crate) fn run(&self, target: &Target, load: Load) -> Result<Sample> {
+        let layout = Layout::new(self.topology, self.width, self.durability);
+        let copies = self.topology.copies(self.width);
+        let publisher_count = u64::try_from(layout.publishers.len()).unwrap_or(u64::MAX);
+        let each = (load.messages / copies / publisher_count).max(1);
+        let mut consumers = self.open_consumers(target, &layout)?;
+        let mut publishers = self.open_publishers(target, &layout, load)?;
         let received: Vec<AtomicU64> = consumers.iter().map(|_| AtomicU64::new(0)).collect();
+        let stamps: Vec<Stamps> = publishers.iter().map(|_| Stamps::new(each)).collect();
+        let work = Work { pipe: self, load, each, received: &received, stamps: &stamps };
 
         let meter = Meter::start(target);
-        thread::scope(|scope| {
+        let times = thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (flow, (connection, received)) in (0..).zip(consumers.iter_mut().zip(&received)) {
-                let consuming = self.consuming(flow, each, load, received);
+            for (flow, connection) in consumers.iter_mut().enumerate() {
+                let consuming = work.consuming(flow);
                 threads.push(scope.spawn(move || consuming.run(connection)));
             }
-            for (flow, (connection, batch)) in (0..).zip(publishers.iter_mut()) {
-                let publishing = self.publishing(flow, each, load, &received);
+            for (flow, (connection, batch)) in publishers.iter_mut().enumerate() {
+                let publishing = work.publishing(flow);
                 threads.push(scope.spawn(move || publishing.run(connection, batch)));
             }
             let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_panic| Err(panicked())));
-            ended.fold(Ok(()), Result::and)
+            // Every thread is waited for before the first error is reported.
+            ended.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>()
         })?;
-        let sample = meter.stop(each * u64::from(self.width));
+        let mut sample = meter.stop(each * publisher_count * copies);
+        sample.latency = Latency::of(times.concat());
 
         publishers.into_iter().try_for_each(|(connection, _)| connection.close())?;
-        for (mut connection, queue) in consumers.into_iter().zip(&names.queues) {
-            connection.delete_queue(queue)?;
+        for (mut connection, consumer) in consumers.into_iter().zip(&layout.consumers) {
+            Layout::clear(consumer, &mut connection)?;
             connection.close()?;
         }
         Ok(sample)
     }
 
-    fn open_consumers(&self, target: &Target, names: &Names) -> Result<Vec<Connection>> {
-        let open = |queue: &String| {
+    fn open_consumers(&self, target: &Target, layout: &Layout) -> Result<Vec<Connection>> {
+        let open = |consumer| {
             let mut connection = Connection::open(&target.url)?;
-            connection.declare_queue(queue)?;
-            if self.topology == Topology::Fanout {
-                connection.declare_fanout(&names.exchange)?;
-                connection.bind_queue(queue, &names.exchange, "")?;
-            }
             if self.acks != Acks::None {
                 connection.qos(self.prefetch_count)?;
             }
-            connection.basic_consume(queue, self.acks == Acks::None)?;
+            layout.lay(consumer, &mut connection, self.acks == Acks::None)?;
             Ok(connection)
         };
-        names.queues.iter().map(open).collect()
+        layout.consumers.iter().map(open).collect()
     }
 
-    fn open_publishers(&self, target: &Target, names: &Names, load: Load) -> Result<Vec<(Connection, Batch)>> {
-        let open = |(exchange, routing_key): (&str, &str)| {
+    fn open_publishers(&self, target: &Target, layout: &Layout, load: Load) -> Result<Vec<(Connection, Batch)>> {
+        let mut opened = Vec::new();
+        for publishes in &layout.publishers {
             let mut connection = Connection::open(&target.url)?;
             if self.confirm_window.is_some() {
                 connection.confirm_select()?;
             }
-            let batch = Batch::new(exchange, routing_key, load.body_bytes, connection.frame_max);
-            Ok((connection, batch))
-        };
-        match self.topology {
-            Topology::Fanout => Ok(vec![open((&names.exchange, ""))?]),
-            Topology::Pairs => names.queues.iter().map(|queue| open(("", queue))).collect(),
+            let mut publishes = publishes.clone();
+            for publish in &mut publishes {
+                publish.mandatory = self.mandatory;
+                publish.properties.persistent = self.durability == Durability::Durable;
+            }
+            let mut channels: Vec<u16> = publishes.iter().map(|publish| publish.channel).collect();
+            channels.sort_unstable();
+            channels.dedup();
+            channels.into_iter().skip(1).try_for_each(|channel| connection.open_channel(channel))?;
+            let batch = Batch::new(&publishes, load.body_bytes, connection.frame_max)?;
+            opened.push((connection, batch));
         }
+        Ok(opened)
     }
+}
 
-    fn consuming<'a>(&self, flow: u64, messages: u64, load: Load, received: &'a AtomicU64) -> Consuming<'a> {
-        let first_sequence = match self.topology {
-            Topology::Fanout => 0,
-            Topology::Pairs => flow * FLOW_SEQUENCES,
-        };
+/// What the threads of one run share.
+struct Work<'a> {
+    pipe: &'a Pipe,
+    load: Load,
+    /// Messages of each publisher.
+    each: u64,
+    received: &'a [AtomicU64],
+    stamps: &'a [Stamps],
+}
+
+impl<'a> Work<'a> {
+    fn consuming(&self, flow: usize) -> Consuming<'a> {
+        let Pipe { topology, width, acks, prefetch_count, .. } = *self.pipe;
+        let flow_number = if topology == Topology::Pairs { u64::try_from(flow).unwrap_or(u64::MAX) } else { 0 };
+        let first_sequence = flow_number * FLOW_SEQUENCES;
+        let publishers = if topology == Topology::Funnel { u64::from(width) } else { 1 };
+        let stamps = if topology == Topology::Fanout { self.stamps.first() } else { self.stamps.get(flow) };
+        let is_timed = self.pipe.pace.is_some() && self.pipe.confirm_window.is_none();
         Consuming {
-            messages,
-            body_bytes: load.body_bytes,
-            acks: self.acks,
-            prefetch_count: self.prefetch_count,
-            received,
-            checker: load.verify.then(|| Checker::new(first_sequence, load.body_bytes)),
+            messages: self.each * publishers,
+            body_bytes: self.load.body_bytes,
+            acks,
+            prefetch_count,
+            received: self.received.get(flow).unwrap_or(&NOBODY),
+            checker: self
+                .load
+                .verify
+                .then(|| Checker::new(first_sequence, topology.lanes(width), self.load.body_bytes)),
+            stamps: stamps.filter(|_| is_timed),
         }
     }
 
-    fn publishing<'a>(&self, flow: usize, messages: u64, load: Load, received: &'a [AtomicU64]) -> Publishing<'a> {
-        let received = match self.topology {
-            Topology::Fanout => received,
-            Topology::Pairs => received.get(flow..=flow).unwrap_or_default(),
+    fn publishing(&self, flow: usize) -> Publishing<'a> {
+        let Pipe { topology, width, confirm_window, pace, .. } = *self.pipe;
+        let number = u64::try_from(flow).unwrap_or(u64::MAX);
+        let (received, sequences) = if topology == Topology::Pairs {
+            let received = self.received.get(flow..=flow).unwrap_or_default();
+            (received, Sequences { first: number * FLOW_SEQUENCES, step: 1 })
+        } else if topology == Topology::Funnel {
+            // Their windows of confirms bound the backlog.
+            (Default::default(), Sequences { first: number, step: u64::from(width) })
+        } else {
+            (self.received, Sequences { first: 0, step: 1 })
         };
-        let first_sequence = u64::try_from(flow).unwrap_or(u64::MAX) * FLOW_SEQUENCES;
         Publishing {
-            messages,
-            body_bytes: load.body_bytes,
-            first_sequence: load.verify.then_some(first_sequence),
-            confirm_window: self.confirm_window,
+            messages: self.each,
+            sequences: self.load.verify.then_some(sequences),
+            confirm_window,
+            ahead_max: ahead_max(self.load.body_bytes, topology.copies(width)),
             received,
+            pace,
+            stamps: self.stamps.get(flow).filter(|_| pace.is_some() || confirm_window.is_some()),
         }
     }
 }
+
+/// Where a consumer without a publisher would count.
+static NOBODY: AtomicU64 = AtomicU64::new(0);
 
 fn panicked() -> Error {
     Error::unexpected("a thread of the load generator panicked")
