@@ -23,6 +23,15 @@ conformance *clients:
 bench *arguments:
     cargo bench --bench throughput -- {{arguments}}
 
+# Instructions of single pieces, against the recorded ones; `just micro --record` records.
+micro *arguments:
+    cargo bench --bench micro -- {{arguments}}
+
+# The figures of docs/performance.md, for this leveret and, if its process is named, for a RabbitMQ on port 5672.
+performance rabbitmq_pid="":
+    cargo bench --bench throughput -- --repeat 3 --into docs/performance.md --name leveret
+    [ -z "{{rabbitmq_pid}}" ] || cargo bench --bench throughput -- --repeat 3 --url amqp://127.0.0.1:5672 --pid {{rabbitmq_pid}} --into docs/performance.md --name rabbitmq
+
 # One fuzz target (frames, methods, tables, session) for a while.
 fuzz target seconds="3600":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096

@@ -1,0 +1,127 @@
+//! A broker and its clients without sockets: bytes in, bytes out, in one thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use leveret::auth::{Permissions, User, Users};
+use leveret::broker::Broker;
+use leveret::broker::node::Node;
+use leveret::broker::queue::arguments::QueueKind;
+use leveret::connection::session::{Hosting, Session};
+use leveret::protocol::handshake::{Identity, Offer};
+use leveret::protocol::sasl::Mechanism;
+
+/// Some time, which stands still.
+const NOW_MS: u64 = 1_600_000_000_000;
+
+pub(crate) const FRAME_MAX: u32 = 131_072;
+
+/// One connection with channel 1 open.
+pub(crate) struct Client {
+    session: Session,
+}
+
+impl Client {
+    pub(crate) fn open(hosting: &Arc<Hosting>) -> Self {
+        let session = Session::new(Arc::clone(hosting), SocketAddr::from(([127, 0, 0, 1], 1)), NOW_MS);
+        let mut client = Self { session };
+        let start_ok = [&[0; 4][..], &short(b"PLAIN"), b"\0\0\0\x0c\0guest\0guest", &short(b"en_US")].concat();
+        client.send(b"AMQP\x00\x00\x09\x01");
+        client.send(&method(0, 10, 11, &start_ok));
+        client.send(&method(0, 10, 31, b"\x07\xff\x00\x02\x00\x00\x00\x00"));
+        client.send(&method(0, 10, 40, b"\x01/\x00\x00"));
+        client.send(&method(1, 20, 10, b"\x00"));
+        client.read();
+        client
+    }
+
+    pub(crate) fn declare(&mut self, queue: &str) {
+        self.send(&method(1, 50, 10, &[&[0; 2], &*short(queue.as_bytes()), &[0; 5]].concat()));
+        self.read();
+    }
+
+    pub(crate) fn prefetch(&mut self, count: u16) {
+        self.send(&method(1, 60, 10, &[&[0; 4][..], &count.to_be_bytes(), &[0]].concat()));
+        self.read();
+    }
+
+    pub(crate) fn consume(&mut self, queue: &str, no_ack: bool) {
+        let bits = if no_ack { 2 } else { 0 };
+        let arguments = [&[0; 2], &*short(queue.as_bytes()), &short(b"c"), &[bits, 0, 0, 0, 0]].concat();
+        self.send(&method(1, 60, 20, &arguments));
+    }
+
+    pub(crate) fn confirm_select(&mut self) {
+        self.send(&method(1, 85, 10, &[0]));
+        self.read();
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let used = self.session.receive(bytes, NOW_MS);
+        assert_eq!(used, bytes.len(), "the broker takes everything that is complete");
+    }
+
+    /// Reads everything there is; returns how many bytes.
+    pub(crate) fn read(&mut self) -> usize {
+        let mut read = 0;
+        loop {
+            self.session.deliver(NOW_MS);
+            let Some(output) = self.session.output().filter(|output| !output.is_empty()) else { return read };
+            let count = output.slices().iter().map(|slice| slice.len()).sum();
+            output.advance(count);
+            read += count;
+        }
+    }
+}
+
+pub(crate) fn hosting() -> Arc<Hosting> {
+    let broker = Broker::new(Arc::new(Node::default()));
+    broker.add_vhost("/", QueueKind::Classic);
+    let users = Users::default();
+    users.insert(User::new("guest", "guest", [0; 4]).with_permissions("/", Permissions::all()));
+    let text = String::new;
+    let identity = Identity {
+        product: text(),
+        version: text(),
+        platform: text(),
+        cluster_name: text(),
+        information: text(),
+        copyright: text(),
+        leveret_version: text(),
+    };
+    let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0 };
+    Arc::new(Hosting { broker: Arc::new(broker), users: Arc::new(users), identity, offer })
+}
+
+/// A whole publish to the default exchange, on channel 1.
+pub(crate) fn publish(queue: &str, body_bytes: usize) -> Vec<u8> {
+    let arguments = [&[0; 3], &*short(queue.as_bytes()), &[0]].concat();
+    let body = vec![b'x'; body_bytes];
+    let mut bytes = method(1, 60, 40, &arguments);
+    let header = [&[0, 60, 0, 0][..], &u64::try_from(body_bytes).unwrap_or(0).to_be_bytes(), &[0; 2]].concat();
+    bytes.extend(frame(2, 1, &header));
+    bytes.extend(frame(3, 1, &body));
+    bytes
+}
+
+/// How long an encoded ack is, and where its delivery tag stands.
+pub(crate) const ACK_BYTES: usize = 21;
+pub(crate) const ACK_TAG: std::ops::Range<usize> = 11..19;
+
+/// A `basic.ack` of one delivery.
+pub(crate) fn ack(delivery_tag: u64) -> Vec<u8> {
+    method(1, 60, 80, &[&delivery_tag.to_be_bytes()[..], &[0]].concat())
+}
+
+pub(crate) fn method(channel: u16, class: u16, id: u16, arguments: &[u8]) -> Vec<u8> {
+    frame(1, channel, &[&class.to_be_bytes()[..], &id.to_be_bytes(), arguments].concat())
+}
+
+fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    [&[kind][..], &channel.to_be_bytes(), &size.to_be_bytes(), payload, &[0xce]].concat()
+}
+
+pub(crate) fn short(text: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(text.len()).unwrap_or(u8::MAX)][..], text].concat()
+}
