@@ -9,12 +9,17 @@
 //! +------------+----------+----------+---------------+-----------+---------+------------+------+
 //! ```
 
+mod buffers;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::properties::Properties;
 use crate::store::address::Address;
+use buffers::Buffers;
+
+pub(crate) use buffers::BUFFER_BYTES;
 
 /// Bytes of the fixed header in front of each record.
 const RECORD_HEADER_BYTES: usize = 12;
@@ -22,10 +27,11 @@ const RECORD_HEADER_BYTES: usize = 12;
 /// The largest body that can be queued: RabbitMQ's ceiling for `max_message_size`.
 pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
 
-/// Counts the bytes of all chunks that are alive; the memory alarm watches it.
+/// Counts the bytes of all chunks that are alive, which the memory alarm watches, and keeps the memory of large ones for others.
 #[derive(Debug, Default)]
 pub struct MemoryGauge {
     bytes: AtomicU64,
+    buffers: Buffers,
 }
 
 impl MemoryGauge {
@@ -41,11 +47,16 @@ impl MemoryGauge {
     pub(crate) fn remove(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
+
+    /// Memory for a large chunk, with any contents.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
+        self.buffers.take()
+    }
 }
 
 /// Memory that holds one or more message records; immutable once it is shared.
 pub struct Chunk {
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     /// The position of its first byte in the log, once it is there.
     position: OnceLock<u64>,
     /// What the gauge counts for it.
@@ -59,6 +70,7 @@ const QUEUE_ENTRY_BYTES: usize = 56;
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.gauge.remove(self.charged_bytes);
+        self.gauge.buffers.give_back(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -75,10 +87,15 @@ impl Chunk {
         Arc::new(chunk)
     }
 
-    fn counted(bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Self {
-        let charged_bytes = bytes.len() + records * QUEUE_ENTRY_BYTES;
+    fn counted(mut bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Self {
+        if bytes.capacity() != BUFFER_BYTES {
+            bytes.shrink_to_fit();
+        } else if bytes.len() < BUFFER_BYTES / 4 {
+            let exact = bytes.as_slice().to_vec();
+            gauge.buffers.give_back(std::mem::replace(&mut bytes, exact));
+        }
+        let charged_bytes = bytes.capacity() + records * QUEUE_ENTRY_BYTES;
         gauge.add(charged_bytes);
-        let bytes = bytes.into_boxed_slice();
         Self { bytes, position: OnceLock::new(), charged_bytes, gauge: Arc::clone(gauge) }
     }
 
@@ -170,6 +187,14 @@ impl ChunkWriter {
     /// Bytes written so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Makes room for as much as the chunk before had. Must be called before the first record, and may be left out.
+    pub(crate) fn prepare(&mut self, gauge: &MemoryGauge) {
+        if self.expected_bytes > BUFFER_BYTES / 4 && self.bytes.capacity() == 0 {
+            self.bytes = gauge.buffer();
+            self.bytes.clear();
+        }
     }
 
     /// Makes room for `additional` bytes at once.

@@ -22,7 +22,7 @@ use crate::store::wal::Wal;
 use crate::store::{Log, StoreError};
 
 /// When the log has so many bytes, the older half is moved.
-const WINDOW_BYTES: u64 = 48 * 1024 * 1024;
+const WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 /// Messages that are taken from a queue under one lock.
 const LOCKED_MESSAGES_MAX: usize = 4096;
 /// Messages that are looked at under one lock.

@@ -99,11 +99,13 @@ impl PublishBatch {
     ) {
         let source = match body {
             BodySource::Buffer(pieces, body_bytes) if (body_bytes as usize) < OWN_CHUNK_BYTES_MIN => {
-                if pending.route.stores(record.facts.persistent) {
-                    Source::Stored(record.write(&mut self.stored, pieces, body_bytes))
-                } else {
-                    Source::Unstored(record.write(&mut self.unstored, pieces, body_bytes))
+                let is_stored = pending.route.stores(record.facts.persistent);
+                let writer = if is_stored { &mut self.stored } else { &mut self.unstored };
+                if writer.is_empty() {
+                    writer.prepare(gauge);
                 }
+                let offset = record.write(writer, pieces, body_bytes);
+                if is_stored { Source::Stored(offset) } else { Source::Unstored(offset) }
             }
             large @ (BodySource::Buffer(..) | BodySource::Assembled(_)) => Source::Own(record.message(large, gauge)),
         };

@@ -23,7 +23,7 @@ use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::{Disk, DiskFile};
 use super::record::{Counts, Freed};
-use crate::message::{Chunk, MemoryGauge, Message};
+use crate::message::{BUFFER_BYTES, Chunk, MemoryGauge, Message};
 
 pub use writer::{SegmentWriter, Written};
 
@@ -293,7 +293,8 @@ impl Segments {
         start: u32,
         bytes: u32,
     ) -> Result<Vec<u8>, StoreError> {
-        let mut block = vec![0; bytes as usize];
+        let mut block = if bytes as usize <= BUFFER_BYTES { self.gauge.buffer() } else { Vec::new() };
+        block.resize(bytes as usize, 0);
         let name = self.disk.describe(&path(id));
         let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io("cannot read", name))?;
         block.truncate(count);

@@ -58,7 +58,7 @@ const EAGER_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 /// Above so many bytes that are not durable, publishers wait.
 const BEHIND_BYTES: u64 = 16 * 1024 * 1024;
 /// Above so many bytes that no checkpoint made needless yet, publishers wait, too.
-const WINDOW_BYTES_MAX: u64 = 160 * 1024 * 1024;
+const WINDOW_BYTES_MAX: u64 = 96 * 1024 * 1024;
 /// Payloads from this size on are written from where they are.
 const SHARED_BYTES_MIN: usize = 4 * 1024;
 /// Bytes taken in one round: between two rounds whoever waited is told.
