@@ -114,6 +114,8 @@ impl Consumer {
             }
         }
         if self.room_bytes == 0 {
+            // What it was handed in this pump takes room only once its connection has it.
+            self.hand_over();
             self.room_bytes = self.spec.sink.room_bytes();
             if self.room_bytes == 0 {
                 // Asked again after the request, so that a drain in between is not missed.
@@ -136,6 +138,12 @@ impl Consumer {
             self.unacked += 1;
         }
         self.outgoing.push(delivery);
+    }
+
+    fn hand_over(&mut self) {
+        if !self.outgoing.is_empty() {
+            self.spec.sink.deliver(&mut self.outgoing);
+        }
     }
 }
 
@@ -287,6 +295,8 @@ impl Consumers {
     fn park(&mut self, id: ConsumerId, turn: Turn) {
         if let Some(consumer) = self.by_id.get_mut(&id) {
             consumer.turn = turn;
+            // By its next turn the connection may have less.
+            consumer.room_bytes = 0;
         }
         for ring in &mut self.rings {
             if ring.waiting.front() == Some(&id) {
@@ -316,7 +326,7 @@ impl Consumers {
         for id in self.touched.drain(..) {
             if let Some(consumer) = self.by_id.get_mut(&id) {
                 consumer.room_bytes = 0;
-                consumer.spec.sink.deliver(&mut consumer.outgoing);
+                consumer.hand_over();
             }
         }
     }
