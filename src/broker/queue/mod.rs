@@ -210,10 +210,15 @@ impl Queue {
         self.stats
     }
 
-    /// Takes a message, or refuses it because the queue is full. Deliveries happen in [`Queue::pump`], which must follow.
+    /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.
     pub fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
         self.stats.publish += 1;
-        if self.refuses(new.message.body_bytes() as u64) {
+        let body_bytes = new.message.body_bytes() as u64;
+        if self.refuses(body_bytes) {
+            // What came before in the same batch may be a consumer's already, and take no place.
+            self.pump(now_ms);
+        }
+        if self.refuses(body_bytes) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
                 self.die_unqueued(new.message);
             }
