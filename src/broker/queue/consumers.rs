@@ -187,10 +187,6 @@ impl Consumers {
         self.by_id.values().any(|consumer| consumer.spec.exclusive)
     }
 
-    pub(super) fn get(&self, id: ConsumerId) -> Option<&Consumer> {
-        self.by_id.get(&id)
-    }
-
     /// In the order of registration.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.registered.iter().filter_map(|id| self.by_id.get(id))

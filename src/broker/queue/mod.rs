@@ -128,8 +128,8 @@ pub struct Queue {
     used_at_ms: u64,
     had_consumer: bool,
     deleted: bool,
-    /// When to look for deliveries that were not acknowledged in time; none is late before.
-    timeout_check_ms: Option<u64>,
+    /// When to look for deliveries that were not acknowledged in time; none is late before. `u64::MAX` for never.
+    timeout_check_ms: u64,
     /// Who to tell when a message taken with `basic.get` is late; quorum queues only.
     getters: FxHashMap<ChannelId, Arc<dyn Sink>>,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
@@ -164,7 +164,7 @@ impl Queue {
             used_at_ms: now_ms,
             had_consumer: false,
             deleted: false,
-            timeout_check_ms: None,
+            timeout_check_ms: u64::MAX,
             getters: FxHashMap::default(),
             called_at_ms: None,
             stats: QueueStats::default(),
@@ -333,12 +333,12 @@ impl Queue {
             self.gone(&entry);
             None
         } else {
-            let timeout_ms = taker.timeout_ms.or(self.arguments.consumer_timeout_ms);
-            earliest(&mut self.timeout_check_ms, timeout_ms.map(|timeout_ms| now_ms + timeout_ms));
+            let deadline_ms = deadline_ms(taker.timeout_ms.or(self.arguments.consumer_timeout_ms), now_ms);
+            self.timeout_check_ms = self.timeout_check_ms.min(deadline_ms);
             self.deliveries += 1;
             let Taker { consumer, channel, .. } = taker;
             let delivery = self.deliveries;
-            Some(self.unacked.insert(Unacked { entry, channel, consumer, delivered_at_ms: now_ms, delivery }))
+            Some(self.unacked.insert(Unacked { entry, channel, consumer, deadline_ms, delivery }))
         };
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
     }
@@ -610,23 +610,13 @@ impl Queue {
         Some(self.used_at_ms.saturating_add(expires_ms))
     }
 
-    fn timeout_ms(&self, unacked: &Unacked) -> Option<u64> {
-        let consumer = unacked.consumer.and_then(|id| self.consumers.get(id));
-        consumer.and_then(|consumer| consumer.spec.timeout_ms).or(self.arguments.consumer_timeout_ms)
-    }
-
-    fn deadline_ms(&self, unacked: &Unacked) -> Option<u64> {
-        Some(unacked.delivered_at_ms.saturating_add(self.timeout_ms(unacked)?))
-    }
-
     /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
     fn time_out_unacked(&mut self, now_ms: u64) {
-        if self.timeout_check_ms.is_none_or(|at_ms| at_ms > now_ms) {
+        if self.timeout_check_ms > now_ms {
             return;
         }
-        let is_late = |unacked: &&Unacked| self.deadline_ms(unacked).is_some_and(|at_ms| at_ms <= now_ms);
-        let late: BTreeSet<_> =
-            self.unacked.iter().filter(is_late).map(|unacked| (unacked.channel, unacked.consumer)).collect();
+        let late = self.unacked.iter().filter(|unacked| unacked.deadline_ms <= now_ms);
+        let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
         for (channel, consumer) in late {
             let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
             match consumer {
@@ -643,7 +633,7 @@ impl Queue {
             }
             self.take_back(returned, Return::TimedOut, now_ms);
         }
-        self.timeout_check_ms = self.unacked.iter().filter_map(|unacked| self.deadline_ms(unacked)).min();
+        self.timeout_check_ms = self.unacked.iter().map(|unacked| unacked.deadline_ms).min().unwrap_or(u64::MAX);
     }
 
     /// Copies messages that keep large shared chunks alive, so that these can go.
@@ -685,11 +675,9 @@ impl Queue {
     }
 }
 
-fn earliest(slot: &mut Option<u64>, at_ms: Option<u64>) {
-    *slot = match (*slot, at_ms) {
-        (Some(old), Some(new)) => Some(old.min(new)),
-        (old, new) => old.or(new),
-    };
+/// When a delivery is late; `u64::MAX` for never.
+fn deadline_ms(timeout_ms: Option<u64>, now_ms: u64) -> u64 {
+    timeout_ms.map_or(u64::MAX, |timeout_ms| now_ms.saturating_add(timeout_ms))
 }
 
 /// Who a delivery is for.

@@ -12,7 +12,8 @@ pub(super) struct Unacked {
     pub(super) channel: ChannelId,
     /// The consumer it went to; `None` when it was taken by `basic.get`.
     pub(super) consumer: Option<ConsumerId>,
-    pub(super) delivered_at_ms: u64,
+    /// When it is late, by what held when it was delivered; `u64::MAX` for never.
+    pub(super) deadline_ms: u64,
     /// Its place in the order of all deliveries of the queue.
     pub(super) delivery: u64,
 }
