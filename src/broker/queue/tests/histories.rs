@@ -1,0 +1,441 @@
+//! Random histories of a queue, compared with the naive model step by step. A failure is shrunk by proptest, which prints the
+//! shortest history that fails and the seed.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::harness::{Fresh, Harness, NewConsumer, id_of};
+use super::model::{Death, Model, Observed, Seen};
+use crate::broker::queue::arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
+use crate::broker::queue::{Return, Settlement};
+use crate::broker::sink::{Delivery, Notice, Token};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish(Vec<Fresh>),
+    Consume(NewConsumer),
+    Cancel {
+        which: usize,
+    },
+    CloseChannel {
+        channel: u64,
+    },
+    Get {
+        channel: u64,
+        no_ack: bool,
+    },
+    /// From the `from`-th outstanding delivery on, so many.
+    Settle {
+        from: usize,
+        count: usize,
+        settlement: Settlement,
+    },
+    Requeue {
+        from: usize,
+        count: usize,
+        cause: Return,
+        reversed: bool,
+    },
+    /// Settles something that was settled before.
+    SettleAgain {
+        which: usize,
+    },
+    GiveRoom {
+        which: usize,
+        room_bytes: usize,
+    },
+    Resume {
+        which: usize,
+    },
+    Purge,
+    Touch,
+    Compact,
+    Advance {
+        by_ms: u64,
+    },
+}
+
+fn a_message() -> impl Strategy<Value = Fresh> {
+    let priority = option::weighted(0.5, prop_oneof![0..6_u8, Just(40)]);
+    let expiration_ms = option::weighted(0.3, prop_oneof![Just(0), 1..50_u64, Just(500)]);
+    (0..200_usize, priority, expiration_ms).prop_map(|(body_bytes, priority, expiration_ms)| Fresh {
+        id: 0,
+        body_bytes,
+        priority,
+        expiration_ms,
+    })
+}
+
+fn a_consumer() -> impl Strategy<Value = NewConsumer> {
+    let prefetch_count = prop_oneof![Just(0), Just(1), 2..5_u16];
+    let timeout_ms = option::weighted(0.2, 1..200_u64);
+    let room_bytes = prop_oneof![3 => Just(usize::MAX), 1 => 0..1_000_usize];
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.1));
+    (1..4_u64, flags, -1..2_i64, prefetch_count, timeout_ms, room_bytes).prop_map(
+        |(channel, (no_ack, exclusive), priority, prefetch_count, timeout_ms, room_bytes)| NewConsumer {
+            id: 0,
+            channel,
+            no_ack,
+            exclusive,
+            priority,
+            prefetch_count,
+            timeout_ms,
+            room_bytes,
+        },
+    )
+}
+
+fn a_step() -> impl Strategy<Value = Step> {
+    let settlement = prop_oneof![
+        3 => Just(Settlement::Acked),
+        1 => Just(Settlement::Rejected),
+        1 => Just(Settlement::Nacked),
+    ];
+    let cause = prop_oneof![Just(Return::Rejected), Just(Return::Nacked)];
+    let which = any::<usize>();
+    prop_oneof![
+        8 => vec(a_message(), 1..6).prop_map(Step::Publish),
+        3 => a_consumer().prop_map(Step::Consume),
+        1 => which.prop_map(|which| Step::Cancel { which }),
+        1 => (1..4_u64).prop_map(|channel| Step::CloseChannel { channel }),
+        2 => (1..4_u64, any::<bool>()).prop_map(|(channel, no_ack)| Step::Get { channel, no_ack }),
+        4 => (which, 1..6_usize, settlement).prop_map(|(from, count, settlement)| Step::Settle { from, count, settlement }),
+        3 => (which, 1..12_usize, cause, any::<bool>())
+            .prop_map(|(from, count, cause, reversed)| Step::Requeue { from, count, cause, reversed }),
+        1 => which.prop_map(|which| Step::SettleAgain { which }),
+        2 => (which, prop_oneof![Just(usize::MAX), 1..1_000_usize])
+            .prop_map(|(which, room_bytes)| Step::GiveRoom { which, room_bytes }),
+        1 => which.prop_map(|which| Step::Resume { which }),
+        1 => prop_oneof![2 => Just(Step::Touch), 1 => Just(Step::Compact), 1 => Just(Step::Purge)],
+        3 => prop_oneof![1..60_u64, Just(1_000)].prop_map(|by_ms| Step::Advance { by_ms }),
+    ]
+}
+
+fn any_arguments() -> impl Strategy<Value = QueueArguments> {
+    let limits = (option::weighted(0.3, 0..6_u64), option::weighted(0.2, 0..600_u64));
+    let overflow =
+        prop_oneof![Just(Overflow::DropHead), Just(Overflow::RejectPublish), Just(Overflow::RejectPublishDlx)];
+    let times = (option::weighted(0.3, prop_oneof![Just(0), 1..100_u64]), option::weighted(0.1, 100..500_u64));
+    let retry = (any::<bool>(), any::<bool>(), 1..50_u64).prop_map(|(failed, returned, min_ms)| DelayedRetry {
+        failed,
+        returned,
+        min_ms,
+        max_ms: 60,
+    });
+    let classic = (option::weighted(0.4, 0..5_u8)).prop_map(|max_priority| QueueArguments {
+        kind: QueueKind::Classic,
+        max_priority,
+        ..QueueArguments::default()
+    });
+    let quorum = (option::weighted(0.6, 0..3_u32), option::weighted(0.4, 20..300_u64), option::weighted(0.2, retry))
+        .prop_map(|(delivery_limit, consumer_timeout_ms, delayed_retry)| QueueArguments {
+            kind: QueueKind::Quorum,
+            delivery_limit,
+            consumer_timeout_ms,
+            delayed_retry,
+            ..QueueArguments::default()
+        });
+    let dead_letters = (prop::bool::weighted(0.9), any::<bool>());
+    (prop_oneof![classic, quorum], limits, overflow, times, dead_letters, prop::bool::weighted(0.2)).prop_map(
+        |(by_kind, (max_length, max_length_bytes), overflow, (message_ttl_ms, expires_ms), dead_letters, single)| {
+            let is_classic = by_kind.kind == QueueKind::Classic;
+            QueueArguments {
+                max_length,
+                max_length_bytes,
+                // `QueueArguments::parse` makes it drop-head for quorum queues.
+                overflow: if is_classic || overflow != Overflow::RejectPublishDlx {
+                    overflow
+                } else {
+                    Overflow::DropHead
+                },
+                message_ttl_ms,
+                expires_ms,
+                dead_letter_exchange: dead_letters.0.then(String::new),
+                dead_letter_at_least_once: dead_letters.1 && !is_classic,
+                single_active_consumer: single,
+                ..by_kind
+            }
+        },
+    )
+}
+
+/// A queue and its model, side by side.
+struct Pair {
+    queue: Harness,
+    model: Model,
+    /// The limit that the consumers of all channels share here; 0 for none.
+    channel_limit: u32,
+    is_classic: bool,
+    next_message: u32,
+    next_consumer: u64,
+    settled: Vec<Token>,
+}
+
+impl Pair {
+    fn new(arguments: &QueueArguments, channel_limit: u32, finds_no_grave: bool) -> Self {
+        let mut queue = Harness::new(arguments.clone());
+        queue.finds_no_grave = finds_no_grave;
+        queue.credit.set(channel_limit, 0);
+        Self {
+            model: Model::new(arguments.clone(), channel_limit, finds_no_grave, queue.now_ms),
+            queue,
+            channel_limit,
+            is_classic: arguments.kind == QueueKind::Classic,
+            next_message: 0,
+            next_consumer: 0,
+            settled: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            self.step(step);
+            self.compare();
+            if self.queue.is_expired {
+                break;
+            }
+        }
+        let (ready, consumers) = (self.model.ready_count(), self.model.consumer_ids());
+        assert_eq!(self.queue.delete(), ready);
+        for (id, sink) in self.queue.sinks() {
+            let notices = sink.notices.lock().unwrap();
+            let is_told = notices.iter().any(|notice| matches!(notice, Notice::ConsumerCancelled(_)));
+            assert_eq!(is_told, consumers.contains(&id), "consumer {id}");
+        }
+        assert_eq!((self.queue.ready_count(), self.queue.unacked_count(), self.queue.consumer_count()), (0, 0, 0));
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Publish(messages) => self.publish(messages),
+            Step::Consume(new) => self.consume(new),
+            Step::Cancel { which } => {
+                let Some(id) = pick(&self.model.consumer_ids(), which) else { return };
+                let is_last = self.model.consumer_ids().len() == 1;
+                assert_eq!(self.queue.cancel(id), is_last);
+                self.model.cancel(id);
+                self.pump();
+            }
+            Step::CloseChannel { channel } => self.close_channel(channel),
+            Step::Get { channel, no_ack } => {
+                let got = self.queue.get(channel, no_ack).as_ref().map(seen);
+                self.model.get(channel, got.as_ref());
+            }
+            Step::Settle { from, count, settlement } => {
+                let tokens = self.outstanding(from, count);
+                self.release(&tokens);
+                self.queue.settle(tokens.clone(), settlement);
+                self.model.settle(&tokens, settlement);
+                self.resume_all();
+                self.settled.extend(tokens);
+            }
+            Step::Requeue { from, count, cause, reversed } => {
+                let mut tokens = self.outstanding(from, count);
+                if reversed {
+                    tokens.reverse();
+                }
+                self.release(&tokens);
+                self.queue.requeue(tokens.clone(), cause);
+                self.model.requeue(&tokens, cause);
+                self.resume_all();
+                self.settled.extend(tokens);
+            }
+            Step::SettleAgain { which } => {
+                let Some(token) = pick(&self.settled, which) else { return };
+                self.queue.settle(vec![token], Settlement::Rejected);
+                self.pump();
+            }
+            Step::GiveRoom { which, room_bytes } => self.give_room(which, room_bytes),
+            Step::Resume { which } => {
+                let Some(id) = pick(&self.model.consumer_ids(), which) else { return };
+                self.queue.resume(id);
+                self.pump();
+            }
+            Step::Purge => assert_eq!(self.queue.purge(), self.model.purge()),
+            Step::Touch => {
+                self.queue.touch();
+                self.model.touch();
+            }
+            Step::Compact => self.queue.compact(),
+            Step::Advance { by_ms } => self.advance(by_ms),
+        }
+    }
+
+    fn publish(&mut self, mut messages: Vec<Fresh>) {
+        for message in &mut messages {
+            self.next_message += 1;
+            message.id = self.next_message;
+            if self.channel_limit > 0 {
+                message.expiration_ms = None;
+            }
+        }
+        let refused = self.queue.publish(messages.clone());
+        let mut observed = self.observe();
+        for (place, message) in messages.iter().enumerate() {
+            assert_eq!(self.model.publish(message, &mut observed), !refused.contains(&place), "{message:?}");
+        }
+        self.model.pump(&mut observed);
+        check_all_expected(&observed);
+    }
+
+    fn consume(&mut self, mut new: NewConsumer) {
+        if self.channel_limit > 0 {
+            new.priority = 0;
+        }
+        // Classic queues know no timeout, and quorum queues, which do, no shared limit.
+        if self.is_classic || self.channel_limit > 0 {
+            new.timeout_ms = None;
+        }
+        assert_eq!(self.queue.may_consume(new.exclusive), self.model.may_consume(new.exclusive));
+        if !self.model.may_consume(new.exclusive) {
+            return;
+        }
+        self.next_consumer += 1;
+        new.id = self.next_consumer;
+        self.queue.consume(new);
+        self.model.consume(new);
+        self.pump();
+    }
+
+    /// The connection of a closed channel is not told of its credit; the limit is the channel's own and goes with it.
+    fn close_channel(&mut self, channel: u64) {
+        if self.channel_limit > 0 {
+            return;
+        }
+        self.queue.close_channel(channel);
+        self.model.close_channel(channel);
+        self.pump();
+    }
+
+    fn give_room(&mut self, which: usize, room_bytes: usize) {
+        let Some(id) = pick(&self.model.consumer_ids(), which) else { return };
+        if let Some((_, sink)) = self.queue.sinks().find(|(other, _)| *other == id) {
+            sink.give_room(room_bytes);
+        }
+        self.model.give_room(id, room_bytes);
+        self.queue.resume(id);
+        self.pump();
+    }
+
+    fn advance(&mut self, by_ms: u64) {
+        let end_ms = self.queue.now_ms + by_ms;
+        while let Some(at_ms) = self.queue.next_call_ms().filter(|&at_ms| at_ms <= end_ms) {
+            self.queue.call(at_ms);
+            self.model.now_ms = self.queue.now_ms;
+            let (late, is_expired) = self.model.on_timer();
+            for id in late {
+                let (_, sink) = self.queue.sinks().find(|(other, _)| *other == id).expect("it was added");
+                let notices = sink.notices.lock().unwrap();
+                assert!(matches!(notices[..], [Notice::ConsumerTimedOut(_)]), "consumer {id} was told {notices:?}");
+            }
+            self.pump();
+            assert_eq!(self.queue.is_expired, is_expired);
+            self.compare();
+            if is_expired {
+                return;
+            }
+        }
+        self.queue.advance(end_ms - self.queue.now_ms);
+        self.model.now_ms = self.queue.now_ms;
+    }
+
+    /// Tells the shared limit of messages that are about to be settled, as a channel does.
+    fn release(&self, tokens: &[Token]) {
+        self.queue.credit.release(self.model.consumed_among(tokens));
+    }
+
+    fn resume_all(&mut self) {
+        if self.channel_limit > 0 {
+            for id in self.model.consumer_ids() {
+                self.queue.resume(id);
+            }
+        }
+        self.pump();
+    }
+
+    fn outstanding(&self, from: usize, count: usize) -> Vec<Token> {
+        let tokens = self.model.tokens();
+        let from = if tokens.is_empty() { 0 } else { from % tokens.len() };
+        tokens.into_iter().skip(from).take(count).collect()
+    }
+
+    fn pump(&mut self) {
+        let mut observed = self.observe();
+        self.model.pump(&mut observed);
+        check_all_expected(&observed);
+    }
+
+    fn observe(&self) -> Observed {
+        self.queue.sinks().map(|(id, sink)| (id, sink.take().iter().map(seen).collect())).collect()
+    }
+
+    fn compare(&mut self) {
+        let expected = (self.model.ready_count(), self.model.unacked_count(), self.model.consumer_ids().len());
+        let found = (self.queue.ready_count(), self.queue.unacked_count(), self.queue.consumer_count());
+        assert_eq!(found, expected, "ready, unacked, consumers");
+        let dead: Vec<_> = self.queue.take_dead().iter().map(death).collect();
+        assert_eq!(dead, self.model.take_deaths());
+        if let Some(due_ms) = self.model.next_due_ms() {
+            let call_ms = self.queue.next_call_ms();
+            assert!(call_ms.is_some_and(|at_ms| at_ms <= due_ms), "due at {due_ms}, to be called at {call_ms:?}");
+        }
+        for (id, sink) in self.queue.sinks() {
+            assert!(!self.model.must_be_starved(id) || sink.is_starved(), "nobody will resume consumer {id}");
+        }
+    }
+}
+
+fn check_all_expected(observed: &Observed) {
+    for (id, rest) in observed {
+        assert!(rest.is_empty(), "consumer {id} got {rest:?} out of order, or without being asked");
+    }
+}
+
+fn pick<T: Copy>(from: &[T], which: usize) -> Option<T> {
+    if from.is_empty() { None } else { Some(from[which % from.len()]) }
+}
+
+fn seen(delivery: &Delivery) -> Seen {
+    Seen {
+        id: id_of(&delivery.message),
+        token: delivery.token,
+        redelivered: delivery.redelivered,
+        counts: delivery.counts,
+    }
+}
+
+fn death(letter: &crate::broker::queue::DeadLetter) -> Death {
+    Death { id: id_of(&letter.message), reason: letter.reason, redelivered: letter.redelivered, counts: letter.counts }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_queue_does_what_a_list_would_do(
+        arguments in any_arguments(),
+        finds_no_grave in any::<bool>(),
+        steps in vec(a_step(), 1..60),
+    ) {
+        Pair::new(&arguments, 0, finds_no_grave).run(steps);
+    }
+
+    /// A consumer that lacks the credit which it shares is asked again one transition after the others. Where that shows, in
+    /// priorities and in messages that cannot wait, this history does not go.
+    #[test]
+    fn consumers_that_share_a_limit_never_exceed_it_and_never_starve(
+        arguments in any_arguments(),
+        limit in 1..6_u32,
+        steps in vec(a_step(), 1..60),
+    ) {
+        let arguments = QueueArguments {
+            max_length: None,
+            max_length_bytes: None,
+            message_ttl_ms: None,
+            consumer_timeout_ms: None,
+            ..arguments
+        };
+        Pair::new(&arguments, limit, false).run(steps);
+    }
+}

@@ -1,0 +1,549 @@
+//! The naive queue: a list of messages, sorted anew whenever somebody asks for the order, with no index and no memory of whose
+//! turn it is. It does not say which consumer gets a message; it says whether the one who got it was allowed to.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::harness::{Fresh, NewConsumer};
+use crate::broker::queue::arguments::{Overflow, QueueArguments, QueueKind};
+use crate::broker::queue::{DELIVERY_OVERHEAD_BYTES, DeathReason, Return, Settlement};
+use crate::broker::sink::{DeliveryCounts, Token};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Ready,
+    /// Ready in front of the others: a quorum queue's returned messages, in the order of return.
+    Returned(u64),
+    HeldBack {
+        until_ms: u64,
+    },
+    Unacked(Unacked),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Unacked {
+    token: Token,
+    channel: u64,
+    consumer: Option<u64>,
+    /// When it is late; `u64::MAX` for never.
+    deadline_ms: u64,
+    /// Its place in the order of deliveries.
+    delivery: u64,
+}
+
+#[derive(Clone, Debug)]
+struct ModelMessage {
+    id: u32,
+    seq: u64,
+    level: u8,
+    body_bytes: u64,
+    expires_at_ms: u64,
+    redelivered: bool,
+    counts: DeliveryCounts,
+    place: Place,
+}
+
+impl ModelMessage {
+    fn unacked(&self) -> Option<Unacked> {
+        if let Place::Unacked(unacked) = self.place { Some(unacked) } else { None }
+    }
+
+    fn held_until_ms(&self) -> Option<u64> {
+        if let Place::HeldBack { until_ms } = self.place { Some(until_ms) } else { None }
+    }
+
+    /// The lane in which it is ready. Each lane has a head of its own, which is the only one that can expire.
+    fn lane(&self) -> Option<(u8, Reverse<u8>)> {
+        match self.place {
+            Place::Returned(_) => Some((0, Reverse(0))),
+            Place::Ready => Some((1, Reverse(self.level))),
+            Place::HeldBack { .. } | Place::Unacked(_) => None,
+        }
+    }
+
+    /// Its place in its lane.
+    fn rank(&self) -> u64 {
+        if let Place::Returned(at) = self.place { at } else { self.seq }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct ModelConsumer {
+    new: NewConsumer,
+    room_bytes: usize,
+}
+
+/// A delivery as a client sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) id: u32,
+    pub(super) token: Option<Token>,
+    pub(super) redelivered: bool,
+    pub(super) counts: DeliveryCounts,
+}
+
+/// A death as the dead letter exchange sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Death {
+    pub(super) id: u32,
+    pub(super) reason: DeathReason,
+    pub(super) redelivered: bool,
+    pub(super) counts: DeliveryCounts,
+}
+
+/// What each consumer got since it was asked last.
+pub(super) type Observed = BTreeMap<u64, VecDeque<Seen>>;
+
+#[derive(Debug)]
+pub(super) struct Model {
+    arguments: QueueArguments,
+    pub(super) now_ms: u64,
+    messages: Vec<ModelMessage>,
+    /// In the order of registration.
+    consumers: Vec<ModelConsumer>,
+    active: Option<u64>,
+    channel_limit: u32,
+    next: u64,
+    used_at_ms: u64,
+    /// Deaths that the queue is still to tell of.
+    deaths: Vec<Death>,
+    /// Dead letters that found no queue, and when they are tried again.
+    unburied: Vec<Death>,
+    retry_ms: Option<u64>,
+    finds_no_grave: bool,
+}
+
+impl Model {
+    pub(super) fn new(arguments: QueueArguments, channel_limit: u32, finds_no_grave: bool, now_ms: u64) -> Self {
+        Self {
+            arguments,
+            now_ms,
+            messages: Vec::new(),
+            consumers: Vec::new(),
+            active: None,
+            channel_limit,
+            next: 0,
+            used_at_ms: now_ms,
+            deaths: Vec::new(),
+            unburied: Vec::new(),
+            retry_ms: None,
+            finds_no_grave,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    // --- looking -------------------------------------------------------------------------------------------------------
+
+    /// The ready messages in the order of delivery.
+    fn order(&self) -> Vec<&ModelMessage> {
+        let mut order: Vec<_> = self.messages.iter().filter(|message| message.lane().is_some()).collect();
+        order.sort_by_key(|message| (message.lane(), message.rank()));
+        order
+    }
+
+    fn unacked(&self) -> impl Iterator<Item = Unacked> + '_ {
+        self.messages.iter().filter_map(ModelMessage::unacked)
+    }
+
+    pub(super) fn ready_count(&self) -> usize {
+        self.order().len()
+    }
+
+    fn ready_bytes(&self) -> u64 {
+        self.order().iter().map(|message| message.body_bytes).sum()
+    }
+
+    pub(super) fn unacked_count(&self) -> usize {
+        self.unacked().count()
+    }
+
+    pub(super) fn consumer_ids(&self) -> Vec<u64> {
+        self.consumers.iter().map(|consumer| consumer.new.id).collect()
+    }
+
+    /// The tokens that are outstanding, in the order of delivery.
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        self.tokens_where(|_| true)
+    }
+
+    fn tokens_where(&self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Token> {
+        let mut found: Vec<_> = self.unacked().filter(wanted).collect();
+        found.sort_by_key(|unacked| unacked.delivery);
+        found.into_iter().map(|unacked| unacked.token).collect()
+    }
+
+    /// How many of these went to consumers, so that they took shared credit.
+    pub(super) fn consumed_among(&self, tokens: &[Token]) -> u32 {
+        let is_consumed = |unacked: &Unacked| unacked.consumer.is_some() && tokens.contains(&unacked.token);
+        u32::try_from(self.unacked().filter(is_consumed).count()).expect("few")
+    }
+
+    fn unacked_of(&self, id: u64) -> usize {
+        self.unacked().filter(|unacked| unacked.consumer == Some(id)).count()
+    }
+
+    /// Whether nothing but room is missing.
+    fn has_credit(&self, consumer: &ModelConsumer) -> bool {
+        if self.arguments.single_active_consumer && self.active != Some(consumer.new.id) {
+            return false;
+        }
+        let prefetch = usize::from(consumer.new.prefetch_count);
+        let limit = self.channel_limit as usize;
+        consumer.new.no_ack
+            || (prefetch == 0 || self.unacked_of(consumer.new.id) < prefetch)
+                && (limit == 0 || self.unacked().filter(|unacked| unacked.consumer.is_some()).count() < limit)
+    }
+
+    fn is_eligible(&self, consumer: &ModelConsumer) -> bool {
+        self.has_credit(consumer) && consumer.room_bytes > 0
+    }
+
+    pub(super) fn may_consume(&self, exclusive: bool) -> bool {
+        match self.arguments.kind {
+            QueueKind::Quorum => true,
+            QueueKind::Classic if exclusive => self.consumers.is_empty() && !self.arguments.single_active_consumer,
+            QueueKind::Classic => self.consumers.iter().all(|consumer| !consumer.new.exclusive),
+        }
+    }
+
+    /// Whether a consumer must have asked to be resumed: it would get the head, but for the room.
+    pub(super) fn must_be_starved(&self, id: u64) -> bool {
+        let consumer = self.consumers.iter().find(|consumer| consumer.new.id == id);
+        self.ready_count() > 0 && consumer.is_some_and(|consumer| self.has_credit(consumer) && consumer.room_bytes == 0)
+    }
+
+    // --- transitions ---------------------------------------------------------------------------------------------------
+
+    /// Takes one message of a batch that arrives at one moment; false when it is refused, although whatever could be delivered
+    /// was. [`Model::pump`] must follow the batch.
+    pub(super) fn publish(&mut self, fresh: &Fresh, observed: &mut Observed) -> bool {
+        let refuses = |model: &Self| model.arguments.overflow != Overflow::DropHead && model.is_full(fresh);
+        if refuses(self) {
+            self.pump(observed);
+        }
+        if refuses(self) {
+            if self.arguments.overflow == Overflow::RejectPublishDlx {
+                let counts = DeliveryCounts::default();
+                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, redelivered: false, counts });
+            }
+            return false;
+        }
+        let ttl_ms = [fresh.expiration_ms, self.arguments.message_ttl_ms].into_iter().flatten().min();
+        let seq = self.number();
+        self.messages.push(ModelMessage {
+            id: fresh.id,
+            seq,
+            level: match (self.arguments.kind, self.arguments.max_priority) {
+                (QueueKind::Quorum, _) => fresh.priority.unwrap_or(4).min(31),
+                (QueueKind::Classic, max) => fresh.priority.unwrap_or(0).min(max.unwrap_or(0)),
+            },
+            body_bytes: fresh.body_bytes as u64,
+            expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| self.now_ms + ttl_ms),
+            redelivered: false,
+            counts: DeliveryCounts::default(),
+            place: Place::Ready,
+        });
+        true
+    }
+
+    fn is_full(&self, fresh: &Fresh) -> bool {
+        let (count, bytes) = (self.ready_count() as u64, self.ready_bytes());
+        let max = self.arguments.max_length.unwrap_or(u64::MAX);
+        let max_bytes = self.arguments.max_length_bytes.unwrap_or(u64::MAX);
+        match self.arguments.kind {
+            QueueKind::Classic => count + 1 > max || bytes + fresh.body_bytes as u64 > max_bytes,
+            QueueKind::Quorum => count > 0 && (count >= max || bytes >= max_bytes),
+        }
+    }
+
+    pub(super) fn consume(&mut self, new: NewConsumer) {
+        self.consumers.push(ModelConsumer { new, room_bytes: new.room_bytes });
+        if self.arguments.single_active_consumer && self.active.is_none() {
+            self.active = Some(new.id);
+        }
+        self.promote();
+    }
+
+    pub(super) fn cancel(&mut self, id: u64) {
+        self.consumers.retain(|consumer| consumer.new.id != id);
+        self.used_at_ms = self.now_ms;
+        if self.active == Some(id) {
+            self.active = self.heir();
+        }
+    }
+
+    pub(super) fn close_channel(&mut self, channel: u64) {
+        let of_channel = self.consumers.iter().filter(|consumer| consumer.new.channel == channel);
+        for id in of_channel.map(|consumer| consumer.new.id).collect::<Vec<_>>() {
+            self.cancel(id);
+        }
+        let held = self.tokens_where(|unacked| unacked.channel == channel);
+        self.requeue(&held, Return::Lost);
+    }
+
+    /// The message that `basic.get` must answer, with its place in the order lost.
+    pub(super) fn get(&mut self, channel: u64, seen: Option<&Seen>) {
+        self.used_at_ms = self.now_ms;
+        self.expire(self.now_ms);
+        let head = self.order().first().map(|head| head.id);
+        assert_eq!(seen.map(|seen| seen.id), head, "basic.get");
+        if let Some(seen) = seen {
+            self.deliver(seen, channel, None);
+        }
+    }
+
+    pub(super) fn settle(&mut self, tokens: &[Token], settlement: Settlement) {
+        for token in tokens {
+            let Some(message) = self.take_out(*token) else { continue };
+            match settlement {
+                Settlement::Acked => {}
+                Settlement::Rejected => self.kill(message, DeathReason::Rejected, true),
+                Settlement::Nacked => self.kill(message, DeathReason::Rejected, false),
+            }
+        }
+        self.promote();
+    }
+
+    fn take_out(&mut self, wanted: Token) -> Option<ModelMessage> {
+        let is_it = |message: &ModelMessage| message.unacked().is_some_and(|unacked| unacked.token == wanted);
+        let at = self.messages.iter().position(is_it)?;
+        Some(self.messages.remove(at))
+    }
+
+    pub(super) fn requeue(&mut self, tokens: &[Token], cause: Return) {
+        for token in tokens {
+            let Some(mut message) = self.take_out(*token) else { continue };
+            message.place = Place::Ready;
+            if self.arguments.kind == QueueKind::Quorum {
+                let is_failure = matches!(cause, Return::Rejected | Return::Lost);
+                message.counts.acquired += 1;
+                message.counts.failed += u32::from(is_failure);
+                if self.arguments.delivery_limit.is_some_and(|limit| message.counts.failed > limit) {
+                    self.kill(message, DeathReason::DeliveryLimit, true);
+                    continue;
+                }
+                let retry = self.arguments.delayed_retry;
+                let retry = retry.filter(|retry| if is_failure { retry.failed } else { retry.returned });
+                message.place = match retry {
+                    None => Place::Returned(self.number()),
+                    Some(retry) => {
+                        let delay_ms = (retry.min_ms * u64::from(message.counts.acquired)).min(retry.max_ms);
+                        Place::HeldBack { until_ms: self.now_ms + delay_ms }
+                    }
+                };
+            }
+            self.messages.push(message);
+        }
+        self.promote();
+    }
+
+    pub(super) fn purge(&mut self) -> usize {
+        let before = self.messages.len();
+        self.messages.retain(|message| message.lane().is_none());
+        before - self.messages.len()
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.used_at_ms = self.now_ms;
+    }
+
+    pub(super) fn give_room(&mut self, id: u64, room_bytes: usize) {
+        for consumer in self.consumers.iter_mut().filter(|consumer| consumer.new.id == id) {
+            consumer.room_bytes = room_bytes;
+        }
+    }
+
+    /// What the timer does; the consumers that were late, and whether the queue expired.
+    pub(super) fn on_timer(&mut self) -> (Vec<u64>, bool) {
+        let late = self.unacked().filter(|unacked| unacked.deadline_ms <= self.now_ms);
+        let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
+        let mut told = Vec::new();
+        for (channel, consumer) in late {
+            let tokens = self.tokens_where(|one| (one.channel, one.consumer) == (channel, consumer));
+            if let Some(id) = consumer.filter(|id| self.consumer_ids().contains(id)) {
+                let used_at_ms = self.used_at_ms;
+                self.cancel(id);
+                self.used_at_ms = used_at_ms;
+                told.push(id);
+            }
+            self.requeue(&tokens, Return::TimedOut);
+        }
+        let held = self.messages.iter().filter_map(|message| Some((message.held_until_ms()?, message.seq)));
+        let mut due: Vec<_> = held.filter(|(until_ms, _)| *until_ms <= self.now_ms).collect();
+        due.sort_unstable();
+        for (_, seq) in due {
+            let at = self.number();
+            for message in self.messages.iter_mut().filter(|message| message.seq == seq) {
+                message.place = Place::Returned(at);
+            }
+        }
+        if self.retry_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
+            self.retry_ms = None;
+            for death in std::mem::take(&mut self.unburied) {
+                self.die(death);
+            }
+        }
+        (told, self.expiry_ms().is_some_and(|at_ms| at_ms <= self.now_ms))
+    }
+
+    fn expiry_ms(&self) -> Option<u64> {
+        let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
+        Some(self.used_at_ms + expires_ms)
+    }
+
+    /// The first moment at which something is due; the timer must be called then at the latest.
+    pub(super) fn next_due_ms(&self) -> Option<u64> {
+        let held_back = self.messages.iter().filter_map(ModelMessage::held_until_ms);
+        let heads = self.heads().into_iter().map(|head| head.expires_at_ms);
+        let late = self.unacked().map(|unacked| unacked.deadline_ms);
+        let due = held_back.chain(heads).chain(late).chain(self.expiry_ms()).chain(self.retry_ms).min();
+        due.filter(|&at_ms| at_ms != u64::MAX)
+    }
+
+    /// The first message of every lane.
+    fn heads(&self) -> Vec<&ModelMessage> {
+        let mut heads: Vec<&ModelMessage> = Vec::new();
+        for message in self.order() {
+            if heads.last().is_none_or(|last| last.lane() != message.lane()) {
+                heads.push(message);
+            }
+        }
+        heads
+    }
+
+    // --- delivery ------------------------------------------------------------------------------------------------------
+
+    /// Checks the deliveries that were observed, one by one in the queue's order, and drops what the queue must have dropped.
+    pub(super) fn pump(&mut self, observed: &mut Observed) {
+        while !self.consumers.is_empty() {
+            let Some(head) = self.order().first().map(|head| (*head).clone()) else { break };
+            if head.expires_at_ms < self.now_ms {
+                self.expire(self.now_ms - 1);
+                continue;
+            }
+            let found = observed.iter().find(|(_, seen)| seen.front().is_some_and(|seen| seen.id == head.id));
+            let Some(id) = found.map(|(id, _)| *id) else {
+                let idle = self.consumers.iter().find(|consumer| self.is_eligible(consumer));
+                assert!(idle.is_none(), "message {} is ready, and idle is {idle:?}", head.id);
+                break;
+            };
+            let seen = observed.get_mut(&id).and_then(VecDeque::pop_front).expect("it was just looked at");
+            self.check_turn(id, &head);
+            let consumer = self.consumers.iter_mut().find(|consumer| consumer.new.id == id).expect("checked");
+            if consumer.room_bytes != usize::MAX {
+                let cost = seen_cost(head.body_bytes);
+                consumer.room_bytes = consumer.room_bytes.saturating_sub(cost);
+            }
+            let (channel, no_ack) = (consumer.new.channel, consumer.new.no_ack);
+            assert_eq!(seen.token.is_none(), no_ack, "message {}", head.id);
+            self.deliver(&seen, channel, Some(id));
+        }
+        self.expire(self.now_ms);
+        self.trim();
+    }
+
+    fn check_turn(&self, id: u64, head: &ModelMessage) {
+        let Some(consumer) = self.consumers.iter().find(|consumer| consumer.new.id == id) else {
+            panic!("consumer {id} is gone, and got message {}", head.id);
+        };
+        assert!(self.is_eligible(consumer), "message {} went to {consumer:?}, which has no credit or no room", head.id);
+        let better =
+            self.consumers.iter().find(|other| other.new.priority > consumer.new.priority && self.is_eligible(other));
+        assert!(better.is_none(), "message {} went to {consumer:?} before {better:?}", head.id);
+    }
+
+    fn deliver(&mut self, seen: &Seen, channel: u64, consumer: Option<u64>) {
+        let delivery = self.number();
+        let spec = self.consumers.iter().find(|spec| consumer == Some(spec.new.id));
+        let timeout_ms = spec.and_then(|spec| spec.new.timeout_ms).or(self.arguments.consumer_timeout_ms);
+        let deadline_ms = timeout_ms.map_or(u64::MAX, |timeout_ms| self.now_ms + timeout_ms);
+        let at = self.messages.iter().position(|message| message.id == seen.id).expect("it is in the queue");
+        let message = &mut self.messages[at];
+        let expected = Seen {
+            id: message.id,
+            token: seen.token,
+            redelivered: std::mem::replace(&mut message.redelivered, true),
+            counts: message.counts,
+        };
+        assert_eq!(seen, &expected);
+        match seen.token {
+            None => {
+                self.messages.remove(at);
+            }
+            Some(token) => message.place = Place::Unacked(Unacked { token, channel, consumer, deadline_ms, delivery }),
+        }
+    }
+
+    fn expire(&mut self, limit_ms: u64) {
+        loop {
+            let due = self.heads().into_iter().find(|head| head.expires_at_ms <= limit_ms).map(|head| head.id);
+            let Some(id) = due else { break };
+            let message = self.remove(id);
+            self.kill(message, DeathReason::Expired, false);
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.arguments.overflow != Overflow::DropHead {
+            return;
+        }
+        let max = self.arguments.max_length.unwrap_or(u64::MAX);
+        let max_bytes = self.arguments.max_length_bytes.unwrap_or(u64::MAX);
+        while self.ready_count() as u64 > max || self.ready_bytes() > max_bytes {
+            let head = self.order().first().map(|head| head.id).expect("there is one too many");
+            let message = self.remove(head);
+            self.kill(message, DeathReason::MaxLength, false);
+        }
+    }
+
+    fn remove(&mut self, id: u32) -> ModelMessage {
+        let at = self.messages.iter().position(|message| message.id == id).expect("it is in the queue");
+        self.messages.remove(at)
+    }
+
+    // --- deaths --------------------------------------------------------------------------------------------------------
+
+    fn kill(&mut self, message: ModelMessage, reason: DeathReason, redelivered: bool) {
+        self.die(Death { id: message.id, reason, redelivered, counts: message.counts });
+    }
+
+    fn die(&mut self, death: Death) {
+        if self.arguments.dead_letter_exchange.is_some() {
+            self.deaths.push(death);
+        }
+    }
+
+    /// The deaths since the last look, in their order.
+    pub(super) fn take_deaths(&mut self) -> Vec<Death> {
+        let deaths = std::mem::take(&mut self.deaths);
+        let keeps = self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish;
+        if self.finds_no_grave && keeps && !deaths.is_empty() {
+            self.unburied.extend(deaths.iter().cloned());
+            self.retry_ms.get_or_insert(self.now_ms + 1_000);
+        }
+        deaths
+    }
+
+    fn heir(&self) -> Option<u64> {
+        let best = self.consumers.iter().map(|consumer| consumer.new.priority).max();
+        self.consumers.iter().find(|consumer| Some(consumer.new.priority) == best).map(|consumer| consumer.new.id)
+    }
+
+    /// In a quorum queue a consumer of higher priority takes over as soon as the active one has nothing unacknowledged.
+    fn promote(&mut self) {
+        let Some(active) = self.active.filter(|_| self.arguments.kind == QueueKind::Quorum) else { return };
+        let Some(active) = self.consumers.iter().find(|consumer| consumer.new.id == active) else { return };
+        let best = self.consumers.iter().map(|consumer| consumer.new.priority).max();
+        if self.unacked_of(active.new.id) == 0 && best > Some(active.new.priority) {
+            self.active = self.heir();
+        }
+    }
+}
+
+fn seen_cost(body_bytes: u64) -> usize {
+    usize::try_from(body_bytes).expect("small") + DELIVERY_OVERHEAD_BYTES
+}
