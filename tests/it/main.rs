@@ -22,6 +22,7 @@ mod broker;
 mod client;
 
 mod acking;
+mod architecture;
 mod blocked;
 mod channel;
 mod closing;

@@ -1,0 +1,279 @@
+//! Which room may use which, as ARCHITECTURE.md says, read off the source: a wrong `use` fails here and not in a review.
+//!
+//! Not a compiler: it looks for paths in lines that are no comments. What it cannot see, such as a type that is passed on without
+//! being named, it lets through.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, and the rooms of the crate that it may use beside itself. A new room needs a line.
+const ROOMS: &[(&str, &[&str])] = &[
+    // Leaves: values without behaviour, open to all.
+    ("error", &[]),
+    ("table", &[]),
+    ("properties", &["table"]),
+    ("message", &["properties"]),
+    // Bytes and meaning.
+    ("protocol", &["error", "properties", "table"]),
+    // Meaning and state.
+    ("auth", &["error"]),
+    ("broker", &["error", "message", "properties", "table"]),
+    // The outside world.
+    ("store", &["message", "table"]),
+    ("clock", &[]),
+    ("host", &[]),
+    ("config", &["broker", "message"]),
+    ("connection", &["auth", "broker", "clock", "error", "message", "properties", "protocol", "store", "table"]),
+    ("server", &["auth", "broker", "clock", "config", "connection", "host", "protocol", "store"]),
+];
+
+/// What only some files may name.
+const CONFINED: &[(&str, &[&str])] = &[
+    // `clock.rs` is the only code that asks what time it is. The server waits a moment for its connections when it stops, which
+    // is real whatever the clock of a test says.
+    ("Instant", &["clock.rs"]),
+    ("SystemTime", &["clock.rs"]),
+    ("std::time", &["clock.rs", "server.rs"]),
+    ("tokio::time", &["clock.rs", "server.rs"]),
+    // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
+    (
+        "tokio",
+        &["clock.rs", "server.rs", "main.rs", "connection/driver.rs", "connection/listener.rs", "connection/outbox.rs"],
+    ),
+    ("std::net", &["auth/", "config.rs", "connection/", "server.rs"]),
+    ("std::fs", &["host.rs", "main.rs", "store/disk.rs"]),
+    ("std::process", &["main.rs"]),
+    ("std::env", &["config.rs"]),
+    // One place knows the generated types; beside it only tests, as an oracle.
+    ("amq_protocol", &["protocol/method.rs", "protocol/method/", "protocol/fast/tests.rs"]),
+];
+
+/// The sections of the behaviour reference that tests, code and `conformance/exceptions.toml` cite.
+const SECTIONS: &[&str] = &[
+    "conventions",
+    "1.1",
+    "1.2",
+    "1.3",
+    "1.4",
+    "1.5",
+    "1.6",
+    "1.7",
+    "1.8",
+    "1.9",
+    "1.10",
+    "1.11",
+    "1.12",
+    "2",
+    "3.1",
+    "3.2",
+    "3.3",
+    "3.4",
+    "3.5",
+    "4.1",
+    "4.2",
+    "4.3",
+    "4.4",
+    "4.5",
+    "5.1",
+    "5.2",
+    "5.3",
+    "5.4",
+    "5.5",
+    "5.6",
+    "5.7",
+    "5.8",
+    "5.9",
+    "5.10",
+    "5.11",
+    "6.1",
+    "6.2",
+    "6.3",
+    "6.4",
+    "6.5",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6",
+    "8",
+    "9",
+    "10",
+];
+
+fn root(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+/// The files under `folder` as (path within it, text).
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("the source is there") {
+            let path = entry.expect("the source is there").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name =
+                    path.strip_prefix(folder).expect("it lies in the folder").to_string_lossy().replace('\\', "/");
+                found.push((name, fs::read_to_string(&path).expect("it can be read")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lines that are no comments, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line));
+    numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// `broker/queue/mod.rs` lies in the room `broker`, `table.rs` in `table`.
+fn room_of(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+}
+
+/// How many modules deep a file lies: `table.rs` and `broker/mod.rs` one, `broker/alarm.rs` two.
+fn depth_of(file: &str) -> usize {
+    file.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count()
+}
+
+/// The first names of all paths in the line that begin with `prefix`, also in braces: `crate::{a, b::c}`.
+fn names_after<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
+    let is_name = |character: char| character.is_alphanumeric() || character == '_';
+    let mut names = Vec::new();
+    for (at, _) in line.match_indices(prefix) {
+        if line[..at].chars().next_back().is_some_and(|before| is_name(before) || before == ':') {
+            continue;
+        }
+        let rest = &line[at + prefix.len()..];
+        let items: Vec<&str> = match rest.strip_prefix('{') {
+            Some(list) => list.split(',').map(str::trim).collect(),
+            None => vec![rest],
+        };
+        names.extend(items.iter().filter_map(|item| item.split(|character| !is_name(character)).next()));
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn rooms_use_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources(&root("src")) {
+        let room = room_of(&file);
+        if matches!(room, "lib" | "main") {
+            continue;
+        }
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            wrong.push(format!("src/{file}: the room `{room}` has no line in ROOMS"));
+            continue;
+        };
+        // Enough `super` to leave the room; a module within a file makes it one more, and that never leaves it by accident.
+        let out_of_the_room = "super::".repeat(depth_of(&file));
+        for (number, line) in code(&text) {
+            let mut used = names_after(line, "crate::");
+            used.extend(names_after(line, &out_of_the_room).into_iter().filter(|name| *name != "super"));
+            let known = |name: &&str| ROOMS.iter().any(|(room, _)| room == name);
+            for name in used.into_iter().filter(known).filter(|name| *name != room && !allowed.contains(name)) {
+                wrong.push(format!("src/{file}:{number}: `{room}` must not use `{name}`: {}", line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_outside_world_stays_where_it_is_let_in() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources(&root("src")) {
+        for (number, line) in code(&text) {
+            for (path, files) in CONFINED {
+                let is_named = line.match_indices(path).any(|(at, _)| {
+                    let (before, after) = (line[..at].chars().next_back(), line[at + path.len()..].chars().next());
+                    let continues =
+                        |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
+                    !continues(before) && !continues(after)
+                });
+                if is_named && !files.iter().any(|allowed| file.starts_with(allowed)) {
+                    wrong.push(format!("src/{file}:{number}: `{path}` has no business here: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_program_uses_the_library_by_its_front() {
+    let main = fs::read_to_string(root("src/main.rs")).unwrap();
+    let used: BTreeSet<_> = code(&main).flat_map(|(_, line)| names_after(line, "leveret::")).collect();
+    assert!(used.is_subset(&BTreeSet::from(["Broker", "config", "server"])), "{used:?}");
+}
+
+#[test]
+fn every_file_says_what_lives_in_it() {
+    let silent = sources(&root("src")).into_iter().filter(|(_, text)| !text.starts_with("//!"));
+    // What tests are for, their names say.
+    let silent: Vec<_> = silent.map(|(file, _)| file).filter(|file| !file.ends_with("tests.rs")).collect();
+    assert_eq!(silent, [""; 0]);
+}
+
+/// The sections that a citation names: the first one, and those that are joined to it by "and".
+fn cited(citation: &str) -> Vec<&str> {
+    let mut words = citation.split_whitespace().map(|word| word.trim_matches(|c: char| ",:;`)(".contains(c)));
+    let mut sections: Vec<_> = words.next().into_iter().collect();
+    let is_number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
+    let rest: Vec<_> = words.collect();
+    sections.extend(rest.windows(2).filter(|pair| pair[0] == "and").map(|pair| pair[1]).filter(is_number));
+    sections
+}
+
+/// A section that nobody cites is a gap in the tests; one that does not exist is a slip of the pen.
+#[test]
+fn citations_of_the_behaviour_reference_name_sections_that_exist_and_leave_none_out() {
+    let mut seen = BTreeSet::new();
+    let mut unknown = Vec::new();
+    let mut look = |place: String, citation: &str| {
+        for section in cited(citation) {
+            let section = section.trim_end_matches('.').to_owned();
+            if !SECTIONS.contains(&section.as_str()) {
+                unknown.push(format!("{place} cites section {section}"));
+            }
+            seen.insert(section);
+        }
+    };
+    for (file, text) in sources(&root("tests/it")) {
+        for citation in text.lines().filter_map(|line| line.trim_start().strip_prefix("/// reference: ")) {
+            look(format!("tests/it/{file}"), citation);
+        }
+    }
+    let exceptions = fs::read_to_string(root("conformance/exceptions.toml")).unwrap();
+    for sections in exceptions.lines().filter_map(|line| line.strip_prefix("section = ")) {
+        for section in sections.trim_matches('"').split(',').filter(|section| !section.contains("row")) {
+            look(
+                "conformance/exceptions.toml".to_owned(),
+                section.trim().trim_start_matches("and every column on streams in "),
+            );
+        }
+    }
+    for (file, text) in sources(&root("src")) {
+        for (_, citation) in
+            text.match_indices("(behaviour reference ").map(|(at, found)| (at, &text[at + found.len()..]))
+        {
+            let section = citation.split([')', ',', ';', ' ']).next().unwrap_or_default();
+            // The code may cite a whole chapter.
+            let is_chapter = SECTIONS.iter().any(|known| known.split('.').next() == Some(section));
+            if !is_chapter {
+                look(format!("src/{file}"), section);
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "\n{}", unknown.join("\n"));
+    let uncited: Vec<_> = SECTIONS.iter().filter(|section| !seen.contains(**section)).collect();
+    assert_eq!(uncited, [&""; 0], "sections with neither a test nor an exception");
+}
