@@ -145,7 +145,8 @@ pub fn lookup(name: &str) -> Option<&'static ExchangeType> {
 /// The exchange type of that name, or the refusal that a client gets for another.
 ///
 /// # Errors
-/// 406 `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else.
+/// 406 `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else (behaviour
+/// reference 3.2).
 pub fn require(name: &str) -> Result<&'static ExchangeType, AmqpError> {
     lookup(name).ok_or_else(|| {
         let what = if matches!(name, "" | "system") { "invalid" } else { "unknown" };

@@ -61,7 +61,7 @@ impl Vhost {
     /// 403 for the default exchange and reserved names, 406 for an unknown type, bad arguments or an inequivalent exchange.
     pub fn declare_exchange(&self, declare: &ExchangeDeclare) -> Result<(), AmqpError> {
         let name = without_line_breaks(&declare.exchange);
-        let kind = exchange_type(&declare.kind)?;
+        let kind = exchange::require(&declare.kind)?;
         refuse_default_exchange(&name)?;
         if let Some(known) = self.read(|topology| self.compare(topology, &name, kind, declare)) {
             return known;
@@ -165,14 +165,4 @@ impl Vhost {
             ))),
         }
     }
-}
-
-/// # Errors
-/// 406 when there is no such type. RabbitMQ words it otherwise for words that its runtime happens to know; of these only the
-/// empty one can be told apart from outside (behaviour reference 3.2).
-fn exchange_type(name: &str) -> Result<&'static ExchangeType, AmqpError> {
-    exchange::lookup(name).ok_or_else(|| {
-        let adjective = if matches!(name, "" | "system") { "invalid" } else { "unknown" };
-        AmqpError::precondition_failed(format!("{adjective} exchange type '{name}'"))
-    })
 }
