@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use super::delayed::DelayedMessages;
 use super::queue::QueueHandle;
@@ -19,6 +20,16 @@ enum Due {
     Delayed(Weak<DelayedMessages>),
 }
 
+impl Due {
+    /// Whose deadline it is. The address is nobody else's as long as the weak reference is there.
+    fn owner(&self) -> usize {
+        match self {
+            Self::Queue(queue) => queue.as_ptr().addr(),
+            Self::Delayed(delayed) => delayed.as_ptr().addr(),
+        }
+    }
+}
+
 /// The list of deadlines. A leaf in the lock order: it may be used under a queue's lock.
 #[derive(Default)]
 pub struct Deadlines {
@@ -26,10 +37,38 @@ pub struct Deadlines {
     wake_up: std::sync::OnceLock<WakeUp>,
 }
 
+/// At most one deadline an owner, the earliest that was ordered: owners look for the next one themselves when they are called, so
+/// a later one would only come in vain, and bring another with it each time.
 #[derive(Default)]
 struct List {
     due: BTreeMap<(u64, u64), Due>,
+    by_owner: FxHashMap<usize, (u64, u64)>,
     ordered: u64,
+}
+
+impl List {
+    /// False when the owner is called early enough already.
+    fn insert(&mut self, at_ms: u64, due: Due) -> bool {
+        let owner = due.owner();
+        if let Some(ordered) = self.by_owner.get(&owner) {
+            if ordered.0 <= at_ms {
+                return false;
+            }
+            self.due.remove(ordered);
+        }
+        self.ordered += 1;
+        let key = (at_ms, self.ordered);
+        self.by_owner.insert(owner, key);
+        self.due.insert(key, due);
+        true
+    }
+
+    fn pop(&mut self, now_ms: u64) -> Option<Due> {
+        let first = self.due.first_entry().filter(|first| first.key().0 <= now_ms)?;
+        let due = first.remove();
+        self.by_owner.remove(&due.owner());
+        Some(due)
+    }
 }
 
 impl fmt::Debug for Deadlines {
@@ -56,12 +95,10 @@ impl Deadlines {
 
     fn order(&self, at_ms: u64, due: Due) {
         let mut list = self.list.lock();
-        let is_earlier = list.due.keys().next().is_none_or(|&(next_ms, _)| at_ms < next_ms);
-        list.ordered += 1;
-        let key = (at_ms, list.ordered);
-        list.due.insert(key, due);
+        let is_first = list.due.keys().next().is_none_or(|&(next_ms, _)| at_ms < next_ms);
+        let is_new = list.insert(at_ms, due);
         drop(list);
-        if is_earlier {
+        if is_first && is_new {
             self.wake();
         }
     }
@@ -76,6 +113,10 @@ impl Deadlines {
     /// The next deadline.
     pub fn next_ms(&self) -> Option<u64> {
         self.list.lock().due.keys().next().map(|&(at_ms, _)| at_ms)
+    }
+
+    fn pop(&self, now_ms: u64) -> Option<Due> {
+        self.list.lock().pop(now_ms)
     }
 
     /// Does everything that is due at `now_ms`.
@@ -95,10 +136,55 @@ impl Deadlines {
             }
         }
     }
+}
 
-    fn pop(&self, now_ms: u64) -> Option<Due> {
-        let mut list = self.list.lock();
-        let first = list.due.first_entry().filter(|first| first.key().0 <= now_ms)?;
-        Some(first.remove())
+#[cfg(test)]
+mod tests {
+    use super::super::ids::ConnectionId;
+    use super::super::node::Node;
+    use super::super::queue::NewMessage;
+    use super::super::queue::arguments::QueueKind;
+    use super::super::vhost::{QueueDeclare, Vhost};
+    use super::*;
+    use crate::message::{Facts, MemoryGauge, Message, address};
+    use crate::table::{Table, Value};
+
+    fn count(deadlines: &Deadlines) -> usize {
+        deadlines.list.lock().due.len()
+    }
+
+    #[test]
+    fn an_earlier_order_replaces_a_later_one_of_the_same_owner() {
+        let deadlines = Deadlines::default();
+        let [one, other] = [(); 2].map(|()| Arc::new(DelayedMessages::new(Weak::new())));
+        for at_ms in [100, 50, 70, 50, 20, 200] {
+            deadlines.order_delayed(at_ms, &one);
+        }
+        deadlines.order_delayed(30, &other);
+        assert_eq!((count(&deadlines), deadlines.next_ms()), (2, Some(20)));
+        deadlines.run(29);
+        assert_eq!((count(&deadlines), deadlines.next_ms()), (1, Some(30)));
+        deadlines.order_delayed(200, &one);
+        assert_eq!(count(&deadlines), 2);
+    }
+
+    /// Each message that expired left a call for the queue's own expiry behind, which ordered itself anew for ever.
+    #[test]
+    fn expiring_messages_in_an_expiring_queue_leave_no_deadlines_behind() {
+        let node = Arc::new(Node::default());
+        let vhost = Vhost::new("/", QueueKind::Classic, Arc::clone(&node));
+        let mut arguments = Table::new();
+        arguments.insert("x-expires", Value::I32(1_000_000));
+        let declare =
+            QueueDeclare { queue: "q".to_owned(), durable: false, exclusive: false, auto_delete: false, arguments };
+        let queue = vhost.declare_queue(&declare, ConnectionId(1), 0).unwrap().queue;
+        let gauge = Arc::new(MemoryGauge::default());
+        for now_ms in (0..1_000).step_by(10) {
+            let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
+            queue.publish([NewMessage::published(message, Some(5))], now_ms, |_| {});
+            node.deadlines.run(now_ms + 5);
+        }
+        assert_eq!(queue.peek(|queue| queue.ready_count()), 0);
+        assert_eq!(count(&node.deadlines), 1);
     }
 }
