@@ -218,10 +218,11 @@ impl QueueHandle {
     ) -> Option<(Delivery, usize)> {
         loop {
             let got = self.transition(now_ms, |queue| {
-                if !no_ack {
+                let got = queue.get(channel, no_ack, now_ms);
+                if !no_ack && matches!(got, Got::Delivery(..)) {
                     queue.remember_getter(channel, sink);
                 }
-                queue.get(channel, no_ack, now_ms)
+                got
             });
             match got {
                 Got::Delivery(delivery, ready) => return Some((*delivery, ready)),

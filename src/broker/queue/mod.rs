@@ -111,6 +111,12 @@ pub struct QueueStats {
     pub redeliver: u64,
 }
 
+#[derive(Debug)]
+struct Getter {
+    sink: Arc<dyn Sink>,
+    unacked: usize,
+}
+
 /// A queue's state.
 #[derive(Debug)]
 pub struct Queue {
@@ -130,8 +136,8 @@ pub struct Queue {
     deleted: bool,
     /// When to look for deliveries that were not acknowledged in time; none is late before. `u64::MAX` for never.
     timeout_check_ms: u64,
-    /// Who to tell when a message taken with `basic.get` is late; quorum queues only.
-    getters: FxHashMap<ChannelId, Arc<dyn Sink>>,
+    /// Who to tell when a message taken with `basic.get` is late, and how many such messages the channel holds; quorum queues only.
+    getters: FxHashMap<ChannelId, Getter>,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
     stats: QueueStats,
@@ -427,10 +433,22 @@ impl Queue {
         }
     }
 
-    /// Remembers whom to tell when a message that this channel took with `basic.get` is not acknowledged in time.
+    /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.arguments.kind == QueueKind::Quorum {
-            self.getters.entry(channel).or_insert_with(|| Arc::clone(sink));
+            self.getters.entry(channel).or_insert_with(|| Getter { sink: Arc::clone(sink), unacked: 0 }).unacked += 1;
+        }
+    }
+
+    /// Counts a message that is not unacknowledged any more.
+    fn release(&mut self, channel: ChannelId, consumer: Option<ConsumerId>) {
+        if let Some(consumer) = consumer {
+            self.consumers.settled(consumer);
+        } else if let Some(getter) = self.getters.get_mut(&channel) {
+            getter.unacked -= 1;
+            if getter.unacked == 0 {
+                self.getters.remove(&channel);
+            }
         }
     }
 
@@ -438,9 +456,7 @@ impl Queue {
     pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
         for token in tokens {
             let Some(unacked) = self.unacked.remove(token) else { continue };
-            if let Some(consumer) = unacked.consumer {
-                self.consumers.settled(consumer);
-            }
+            self.release(unacked.channel, unacked.consumer);
             match settlement {
                 Settlement::Acked => {
                     self.stats.ack += 1;
@@ -461,17 +477,14 @@ impl Queue {
 
     /// Puts everything back that this channel did not settle, because it is closed. [`Queue::pump`] must follow.
     pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
-        self.getters.remove(&channel);
         let returned = self.unacked.remove_where(|unacked| unacked.channel == channel);
         self.take_back(returned, Return::Lost, now_ms);
     }
 
     fn take_back(&mut self, returned: Vec<Unacked>, cause: Return, now_ms: u64) {
         let mut entries = Vec::with_capacity(returned.len());
-        for Unacked { mut entry, consumer, .. } in returned {
-            if let Some(consumer) = consumer {
-                self.consumers.settled(consumer);
-            }
+        for Unacked { mut entry, channel, consumer, .. } in returned {
+            self.release(channel, consumer);
             match self.arguments.kind {
                 QueueKind::Classic => entries.push(entry),
                 QueueKind::Quorum => {
@@ -583,6 +596,7 @@ impl Queue {
         self.consumers = Consumers::default();
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
+        self.getters.clear();
         let count = self.purge();
         let unacked = std::mem::take(&mut self.unacked).into_entries();
         let held_back = std::mem::take(&mut self.held_back).into_values();
@@ -626,8 +640,8 @@ impl Queue {
                     }
                 }
                 None => {
-                    if let Some(sink) = self.getters.remove(&channel) {
-                        sink.notify(Notice::GetTimedOut(channel));
+                    if let Some(getter) = self.getters.remove(&channel) {
+                        getter.sink.notify(Notice::GetTimedOut(channel));
                     }
                 }
             }
@@ -662,7 +676,7 @@ impl Queue {
         let times = [
             self.ready.next_expiry_ms(),
             self.queue_expiry_ms(),
-            self.timeout_check_ms,
+            Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
             self.dying.retry_ms(),
             self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
         ];

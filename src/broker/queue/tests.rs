@@ -144,3 +144,18 @@ fn deliveries_of_a_cancelled_consumer_keep_the_timeout_that_it_asked_for() {
         assert_eq!((queue.ready_count(), queue.unacked_count()), (1, 0));
     }
 }
+
+/// The connection of everybody who ever took a message with `basic.get` was kept as long as the queue.
+#[test]
+fn a_quorum_queue_forgets_who_settled_all_that_it_got() {
+    let mut queue = Harness::new(quorum());
+    queue.publish((0..4).map(fresh).collect());
+    let tokens: Vec<_> = (0..4).filter_map(|_| queue.get(CHANNEL, false)?.token).collect();
+    assert!(queue.get(CHANNEL, false).is_none());
+    assert_eq!(Arc::strong_count(&queue.getter), 2);
+    queue.settle(tokens[..2].to_vec(), Settlement::Acked);
+    queue.requeue(tokens[2..3].to_vec(), Return::Rejected);
+    assert_eq!(Arc::strong_count(&queue.getter), 2, "one is outstanding");
+    queue.settle(tokens[3..].to_vec(), Settlement::Acked);
+    assert_eq!(Arc::strong_count(&queue.getter), 1);
+}

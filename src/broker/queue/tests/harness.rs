@@ -170,6 +170,8 @@ pub(super) struct Harness {
     /// The list of deadlines: when the queue's timer is to be called.
     ordered_ms: Vec<u64>,
     sinks: BTreeMap<u64, (u64, Arc<FakeSink>)>,
+    /// The connection of all that is taken with `basic.get`.
+    pub(super) getter: Arc<FakeSink>,
     /// The prefetch that the consumers of a channel share.
     pub(super) credit: Arc<ChannelCredit>,
     /// Dead letters, in the order of death.
@@ -187,6 +189,7 @@ impl Harness {
             now_ms,
             ordered_ms: Vec::new(),
             sinks: BTreeMap::new(),
+            getter: Arc::default(),
             credit: Arc::default(),
             dead: Vec::new(),
             finds_no_grave: false,
@@ -251,11 +254,11 @@ impl Harness {
     }
 
     pub(super) fn get(&mut self, channel: u64, no_ack: bool) -> Option<Delivery> {
-        if !no_ack {
-            let sink: Arc<dyn Sink> = Arc::new(FakeSink::default());
+        let got = self.queue.get(ChannelId(channel), no_ack, self.now_ms);
+        if got.is_some() && !no_ack {
+            let sink = Arc::clone(&self.getter) as Arc<dyn Sink>;
             self.queue.remember_getter(ChannelId(channel), &sink);
         }
-        let got = self.queue.get(ChannelId(channel), no_ack, self.now_ms);
         self.finish();
         got.map(|(delivery, left)| {
             assert_eq!(left, self.ready_count());
