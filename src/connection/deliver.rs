@@ -48,7 +48,9 @@ impl Open {
     pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         self.heed_log();
         loop {
-            if !self.inbox.is_waiting() && self.inbox.notices.is_empty() {
+            // The outbox wakes nobody until it was looked into, so what it holds behind these is looked for, too.
+            let had_waited = self.inbox.is_waiting();
+            if !had_waited && self.inbox.notices.is_empty() {
                 self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);
                 self.inbox.deliveries.reverse();
             }
@@ -56,10 +58,14 @@ impl Open {
             if !self.inbox.is_waiting() && !self.inbox.notices.is_empty() {
                 self.heed_notices(now_ms)?;
             }
-            if self.inbox.is_waiting() || !self.outbox.relieves_starvation() {
+            if self.inbox.is_waiting() {
                 break;
             }
-            self.resume_consumers(now_ms);
+            if self.outbox.relieves_starvation() {
+                self.resume_consumers(now_ms);
+            } else if !had_waited {
+                break;
+            }
         }
         self.node.check_memory();
         Ok(())

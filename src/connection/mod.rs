@@ -19,5 +19,7 @@ mod publish;
 mod routes;
 pub mod session;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod unacked;

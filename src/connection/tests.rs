@@ -1,0 +1,133 @@
+//! Whole connections without sockets, where timing decides over a socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::session::{Hosting, Session};
+use crate::auth::{Permissions, User, Users};
+use crate::broker::Broker;
+use crate::broker::node::Node;
+use crate::broker::queue::arguments::QueueKind;
+use crate::protocol::handshake::{Identity, Offer};
+use crate::protocol::sasl::Mechanism;
+
+fn hosting() -> Arc<Hosting> {
+    let broker = Broker::new(Arc::new(Node::default()));
+    broker.add_vhost("/", QueueKind::Classic);
+    let users = Users::default();
+    users.insert(User::new("guest", "guest", [0; 4]).with_permissions("/", Permissions::all()));
+    let text = String::new;
+    let identity = Identity {
+        product: text(),
+        version: text(),
+        platform: text(),
+        cluster_name: text(),
+        information: text(),
+        copyright: text(),
+        leveret_version: text(),
+    };
+    let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0 };
+    Arc::new(Hosting { broker: Arc::new(broker), users: Arc::new(users), identity, offer })
+}
+
+/// A client and its session, with what is on its way between them.
+struct Client {
+    session: Session,
+    unused: Vec<u8>,
+}
+
+impl Client {
+    /// With channels 1 and 2 open, and everything so far read.
+    fn open(hosting: &Arc<Hosting>) -> Self {
+        let mut session = Session::new(Arc::clone(hosting), SocketAddr::from(([127, 0, 0, 1], 1)), 0);
+        let start_ok = [&long(b"")[..], &short(b"PLAIN"), &long(b"\0guest\0guest"), &short(b"en_US")].concat();
+        let hello = [
+            b"AMQP\x00\x00\x09\x01".to_vec(),
+            method(0, (10, 11), &start_ok),
+            method(0, (10, 31), b"\x07\xff\x00\x02\x00\x00\x00\x00"),
+            method(0, (10, 40), b"\x01/\x00\x00"),
+            method(1, (20, 10), b"\x00"),
+            method(2, (20, 10), b"\x00"),
+        ];
+        let hello = hello.concat();
+        assert_eq!(session.receive(&hello, 0), hello.len());
+        let mut client = Self { session, unused: Vec::new() };
+        client.read();
+        client
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.unused.extend_from_slice(bytes);
+        let used = self.session.receive(&self.unused, 0);
+        self.unused.drain(..used);
+    }
+
+    /// Everything that the session has to say now.
+    fn read(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let output = self.session.output().expect("it is open");
+        while !output.is_empty() {
+            let bytes: Vec<u8> = output.slices().iter().flat_map(|slice| slice.to_vec()).collect();
+            output.advance(bytes.len());
+            all.extend(bytes);
+        }
+        all
+    }
+
+    fn pending_bytes(&mut self) -> usize {
+        self.session.output().map_or(0, |output| output.pending_bytes())
+    }
+}
+
+fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    [&[kind][..], &channel.to_be_bytes(), &length, payload, &[0xce]].concat()
+}
+
+fn method(channel: u16, (class, id): (u16, u16), arguments: &[u8]) -> Vec<u8> {
+    frame(1, channel, &[&class.to_be_bytes()[..], &id.to_be_bytes(), arguments].concat())
+}
+
+fn short(text: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(text.len()).expect("short")][..], text].concat()
+}
+
+fn long(text: &[u8]) -> Vec<u8> {
+    [&u32::try_from(text.len()).expect("short").to_be_bytes()[..], text].concat()
+}
+
+fn declare(channel: u16, queue: &[u8]) -> Vec<u8> {
+    method(channel, (50, 10), &[&[0, 0][..], &short(queue), &[0], &long(b"")].concat())
+}
+
+fn consume(channel: u16, queue: &[u8]) -> Vec<u8> {
+    let no_ack = 2;
+    method(channel, (60, 20), &[&[0, 0][..], &short(queue), &short(queue), &[no_ack], &long(b"")].concat())
+}
+
+fn publish(channel: u16, queue: &[u8], body: &[u8]) -> Vec<u8> {
+    let address = [&[0, 0][..], &short(b""), &short(queue), &[0]].concat();
+    let header = [&[0, 60, 0, 0][..], &(body.len() as u64).to_be_bytes(), &[0, 0]].concat();
+    [method(channel, (60, 40), &address), frame(2, channel, &header), frame(3, channel, body)].concat()
+}
+
+/// Deliveries that wait for a channel which is closed meanwhile are dropped; what came behind them was forgotten, because nobody
+/// woke the connection any more.
+#[test]
+fn deliveries_behind_those_of_a_closed_channel_are_not_forgotten() {
+    let hosting = hosting();
+    let (mut consumer, mut publisher) = (Client::open(&hosting), Client::open(&hosting));
+    consumer.send(&[declare(1, b"one"), declare(2, b"two"), consume(1, b"one"), consume(2, b"two")].concat());
+    consumer.read();
+    publisher.send(&publish(1, b"one", &[7; 7_000]).repeat(100));
+    // Not all of it goes out at once.
+    consumer.session.deliver(0);
+    assert!(consumer.pending_bytes() < 100 * 7_000);
+    let close = [&200_u16.to_be_bytes()[..], &short(b""), &[0; 4]].concat();
+    consumer.send(&method(1, (20, 40), &close));
+    publisher.send(&publish(1, b"two", b"hello"));
+    consumer.read();
+    consumer.session.deliver(0);
+    let rest = consumer.read();
+    assert!(rest.windows(5).any(|bytes| bytes == b"hello"), "{} bytes", rest.len());
+}
