@@ -34,6 +34,9 @@ const CHANNEL_OPEN: MethodId = MethodId::new(20, 10);
 const CHANNEL_CLOSE: MethodId = MethodId::new(20, 40);
 const CHANNEL_CLOSE_OK: MethodId = MethodId::new(20, 41);
 
+/// A client that has not read so much of what we answered is not heard until it does.
+const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// What became of the connection while it read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Received {
@@ -125,9 +128,10 @@ impl Open {
         self.is_blocked
     }
 
-    /// Whether nothing may be read before the log has made something durable.
-    pub(super) fn awaits_log(&self) -> bool {
-        self.durability.holds_reading()
+    /// Whether anything that is read would be looked at: no alarm, no answer that waits for the log, and no client that does not
+    /// read stands in the way.
+    pub(super) fn takes_input(&self) -> bool {
+        !self.is_blocked && !self.durability.holds_reading() && self.output.pending_bytes() < OUTPUT_BYTES_MAX
     }
 
     /// The limits that were agreed.
@@ -156,7 +160,7 @@ impl Open {
 
     /// Takes one thing from the front of the buffer.
     fn next(&mut self, buffer: &[u8], now_ms: u64) -> Result<Next, AmqpError> {
-        if self.is_blocked || self.awaits_log() {
+        if !self.takes_input() {
             return Ok(Next::Used(0));
         }
         if let Some(settlement) = fast::next_settlement(buffer)

@@ -109,9 +109,7 @@ impl Session {
     /// the client wait.
     pub fn wants_read(&self) -> bool {
         match &self.phase {
-            Phase::Open(open) => {
-                !open.is_blocked() && !open.awaits_log() && open.output.pending_bytes() < OUTPUT_BYTES_MAX
-            }
+            Phase::Open(open) => open.takes_input(),
             Phase::Greeting { .. }
             | Phase::Handshake { .. }
             | Phase::Silent { .. }
@@ -406,8 +404,6 @@ impl Session {
 
 /// `connection.open`, which refusals of the virtual host name.
 const CONNECTION_OPEN: MethodId = MethodId::new(10, 40);
-/// A client that has not read so much of what we answered is not read from until it does.
-const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 fn log_in(users: &Users, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
     match credentials {

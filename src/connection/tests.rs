@@ -111,6 +111,31 @@ fn publish(channel: u16, queue: &[u8], body: &[u8]) -> Vec<u8> {
     [method(channel, (60, 40), &address), frame(2, channel, &header), frame(3, channel, body)].concat()
 }
 
+fn get(channel: u16, queue: &[u8]) -> Vec<u8> {
+    method(channel, (60, 70), &[&[0, 0][..], &short(queue), &[1]].concat())
+}
+
+/// A batch of small requests can have large answers: it is not worked off in one go, however much of it was read.
+#[test]
+fn a_client_that_asks_and_does_not_read_is_not_answered_without_end() {
+    const MESSAGES: usize = 4_000;
+    const BODY_BYTES: usize = 7_000;
+    let mut client = Client::open(&hosting());
+    client.send(&declare(1, b"q"));
+    client.send(&publish(1, b"q", &[7; BODY_BYTES]).repeat(MESSAGES));
+    client.read();
+    client.send(&get(1, b"q").repeat(MESSAGES));
+    assert!(client.pending_bytes() < 9 * 1024 * 1024, "{} bytes wait to be read", client.pending_bytes());
+    assert!(!client.session.wants_read());
+    let mut read_bytes = 0;
+    while !client.unused.is_empty() {
+        read_bytes += client.read().len();
+        client.send(b"");
+    }
+    read_bytes += client.read().len();
+    assert!(read_bytes > MESSAGES * BODY_BYTES, "{read_bytes}");
+}
+
 /// Deliveries that wait for a channel which is closed meanwhile are dropped; what came behind them was forgotten, because nobody
 /// woke the connection any more.
 #[test]
