@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::broker::TestBroker;
+use crate::client::method::bind;
 use crate::client::socket::method;
-use crate::client::{consume, publish, queue};
+use crate::client::table::Table;
+use crate::client::{consume, exchange, publish, queue};
 
 /// Every channel that may be open, each of use.
 #[tokio::test]
@@ -64,6 +66,54 @@ async fn a_broker_holds_thousands_of_queues() {
     connection.close().await;
     let other = broker.connect().await.channel(1).await;
     assert!(!other.exists(&names[count - 1]).await);
+}
+
+/// A topic exchange with very many bindings: each key still finds its own few, and the bindings go with their queues.
+#[tokio::test]
+async fn a_topic_exchange_holds_a_hundred_thousand_bindings() {
+    let broker = TestBroker::start().await;
+    let (queues, keys) = if broker.is_rabbitmq() { (10, 50) } else { (100, 1_000) };
+    let connection = broker.connect().await;
+    let ch = connection.channel(1).await;
+    let (source, stem) = (broker.name("x"), broker.name("q"));
+    let names: Vec<_> = (0..queues).map(|n| format!("{stem}.{n}")).collect();
+    ch.declare_exchange(exchange(&source, "topic")).await;
+    let none = Table::default();
+    for (n, name) in names.iter().enumerate() {
+        ch.declare(queue(name).exclusive()).await;
+        // A third each: plain keys, one word open, any number of words open.
+        let key_of = |key: usize| match key % 3 {
+            0 => format!("q{n}.k{key}.end"),
+            1 => format!("q{n}.*.k{key}"),
+            _ => format!("*.k{key}.#"),
+        };
+        let bytes: Vec<u8> =
+            (0..keys).flat_map(|key| method(1, bind(name, &source, &key_of(key), &none, true))).collect();
+        connection.write(bytes).await;
+    }
+    ch.confirm_select().await;
+    for key in [format!("q{}.k3.end", queues - 1), "q0.any.k4".into(), "other.k5.and.more".into(), "q0.k3.other".into()]
+    {
+        ch.publish_confirmed(publish(&source, &key, &key)).await;
+    }
+    let mut found = Vec::new();
+    for name in &names {
+        found.push(ch.drain(name).await);
+    }
+    let last = format!("q{}.k3.end", queues - 1);
+    for (n, found) in found.iter().enumerate() {
+        let expected: &[&str] = match n {
+            0 => &["q0.any.k4", "other.k5.and.more"],
+            n if n == queues - 1 => &[&last, "other.k5.and.more"],
+            _ => &["other.k5.and.more"],
+        };
+        assert_eq!(found, expected, "queue {n}");
+    }
+    for name in &names {
+        ch.delete(name).await;
+    }
+    ch.publish(publish(&source, "other.k5", "unroutable").mandatory()).await;
+    ch.expect_return().await;
 }
 
 /// A consumer that does not read: others are not held up, and what it was sent returns when it goes.
