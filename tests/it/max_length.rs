@@ -3,7 +3,7 @@
 use crate::broker::TestBroker;
 use crate::client::method::QueueDeclare;
 use crate::client::table::S;
-use crate::client::{Channel, Value, publish, queue};
+use crate::client::{Channel, Value, consume, publish, queue};
 
 async fn stage(broker: &TestBroker) -> (Channel, String) {
     let ch = broker.connect().await.channel(1).await;
@@ -130,6 +130,23 @@ async fn reject_publish_refuses_the_newest() {
         queue(&name).exclusive().arg("x-max-length-bytes", Value::I(3)).arg("x-overflow", S("reject-publish"));
     ch.declare(declare).await;
     assert_eq!(publish_all(&ch, &name, &["123", "4"]).await, [true, false]);
+}
+
+/// reference: 6.1, only ready messages count: what a waiting consumer takes does not fill the queue, however fast it comes
+#[tokio::test]
+async fn a_burst_is_not_refused_while_a_consumer_waits_for_it() {
+    let broker = TestBroker::start().await;
+    let connection = broker.connect().await;
+    let (ch, into) = (connection.channel(1).await, connection.channel(2).await);
+    let name = broker.name("q");
+    ch.declare(queue(&name).exclusive().arg("x-max-length", Value::I(2)).arg("x-overflow", S("reject-publish"))).await;
+    into.consume(consume(&name).no_ack()).await;
+    ch.confirm_select().await;
+    connection.write(ch.publish_bytes(&publish("", &name, "m")).repeat(50)).await;
+    ch.expect_acks_up_to(50).await;
+    for _ in 0..50 {
+        into.expect_deliver().await;
+    }
 }
 
 /// reference: 6.1, reject-publish-dlx: classic refuses and dead-letters, quorum drops its head
