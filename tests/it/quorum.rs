@@ -346,6 +346,32 @@ async fn an_acknowledgement_that_takes_too_long_closes_other_channels() {
     plain.expect_close(406, text, (0, 0)).await;
 }
 
+/// reference: 7.2: what a cancelled consumer left keeps the timeout that the consumer asked for, and the channel answers for it
+#[tokio::test]
+async fn a_delivery_of_a_cancelled_consumer_still_times_out() {
+    let broker = TestBroker::with_clock().await;
+    let (ch, name, _) = stage(&broker).await;
+    let patient = broker.name("patient");
+    ch.declare(queue(&name).quorum().arg("x-consumer-timeout", Value::I(60_000))).await;
+    ch.declare(queue(&patient).quorum().arg("x-consumer-timeout", Value::I(1000))).await;
+    let other = broker.connect().await.channel(1).await;
+    for (ch, name, timeout_ms) in [(&ch, &name, 1000), (&other, &patient, 60_000)] {
+        ch.consume(consume(name).tag("t").arg("x-consumer-timeout", Value::I(timeout_ms))).await;
+        ch.publish(publish("", name, "m")).await;
+        ch.expect_deliver().await;
+        ch.cancel("t").await;
+    }
+    broker.pass(Duration::from_millis(1_500)).await;
+    let text = "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: -1 ms. This \
+                timeout value can be configured, see consumers doc guide to learn more";
+    ch.expect_close(406, text, (0, 0)).await;
+    // The queue's shorter timeout is not that of its deliveries.
+    broker.pass(Duration::from_millis(3_000)).await;
+    other.expect_nothing().await;
+    other.ack(1).await;
+    other.expect_nothing().await;
+}
+
 /// reference: 7.2, classic queues never look at it
 #[tokio::test]
 async fn a_classic_queue_waits_for_acks_for_ever() {

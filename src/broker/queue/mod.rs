@@ -136,7 +136,8 @@ pub struct Queue {
     deleted: bool,
     /// When to look for deliveries that were not acknowledged in time; none is late before. `u64::MAX` for never.
     timeout_check_ms: u64,
-    /// Who to tell when a message taken with `basic.get` is late, and how many such messages the channel holds; quorum queues only.
+    /// Who to tell when a message is late that no consumer holds: taken with `basic.get`, or left by a consumer that was
+    /// cancelled; and how many of these the channel has. Quorum queues only.
     getters: FxHashMap<ChannelId, Getter>,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
@@ -436,8 +437,12 @@ impl Queue {
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.arguments.kind == QueueKind::Quorum {
-            self.getters.entry(channel).or_insert_with(|| Getter { sink: Arc::clone(sink), unacked: 0 }).unacked += 1;
+            self.getter(channel, sink).unacked += 1;
         }
+    }
+
+    fn getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) -> &mut Getter {
+        self.getters.entry(channel).or_insert_with(|| Getter { sink: Arc::clone(sink), unacked: 0 })
     }
 
     /// Counts a message that is not unacknowledged any more.
@@ -544,20 +549,34 @@ impl Queue {
     /// Takes a consumer off; its unacknowledged messages stay with its channel. Tells whether it was the last one.
     /// [`Queue::pump`] must follow.
     pub fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
-        let removed = self.consumers.remove(consumer).is_some();
         self.used_at_ms = now_ms;
-        removed && self.consumers.is_empty()
+        let Some(spec) = self.consumers.remove(consumer) else { return false };
+        self.adopt(&spec);
+        self.consumers.is_empty()
     }
 
-    /// Takes off all consumers of a channel. Tells whether they were the last ones. [`Queue::pump`] must follow.
+    /// From now on the channel answers for what a cancelled consumer left unacknowledged, as for what it took with `basic.get`.
+    fn adopt(&mut self, spec: &ConsumerSpec) {
+        if self.arguments.kind != QueueKind::Quorum {
+            return;
+        }
+        let of_consumer = self.unacked.iter_mut().filter(|unacked| unacked.consumer == Some(spec.id));
+        let adopted = of_consumer.map(|unacked| unacked.consumer = None).count();
+        if adopted > 0 {
+            self.getter(spec.channel, &spec.sink).unacked += adopted;
+        }
+    }
+
+    /// Takes off all consumers of a channel that is closed. Tells whether they were the last ones. [`Queue::requeue_all_of`] must
+    /// follow.
     pub fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
         let of_channel = self.consumers.iter().filter(|consumer| consumer.spec.channel == channel);
         let ids: Vec<_> = of_channel.map(|consumer| consumer.spec.id).collect();
-        let had_any = !ids.is_empty();
-        for id in ids {
-            self.cancel(id, now_ms);
+        for id in &ids {
+            self.used_at_ms = now_ms;
+            self.consumers.remove(*id);
         }
-        had_any && self.consumers.is_empty()
+        !ids.is_empty() && self.consumers.is_empty()
     }
 
     /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.

@@ -10,7 +10,7 @@ pub(super) struct Unacked {
     pub(super) entry: Entry,
     /// The channel that must settle it.
     pub(super) channel: ChannelId,
-    /// The consumer it went to; `None` when it was taken by `basic.get`.
+    /// The consumer it went to; `None` when it was taken by `basic.get`, or the consumer of a quorum queue was cancelled.
     pub(super) consumer: Option<ConsumerId>,
     /// When it is late, by what held when it was delivered; `u64::MAX` for never.
     pub(super) deadline_ms: u64,

@@ -24,7 +24,10 @@ enum Place {
 struct Unacked {
     token: Token,
     channel: u64,
+    /// Who answers for it, if not its channel.
     consumer: Option<u64>,
+    /// It went to a consumer, whatever became of that.
+    is_consumed: bool,
     /// When it is late; `u64::MAX` for never.
     deadline_ms: u64,
     /// Its place in the order of deliveries.
@@ -178,7 +181,7 @@ impl Model {
 
     /// How many of these went to consumers, so that they took shared credit.
     pub(super) fn consumed_among(&self, tokens: &[Token]) -> u32 {
-        let is_consumed = |unacked: &Unacked| unacked.consumer.is_some() && tokens.contains(&unacked.token);
+        let is_consumed = |unacked: &Unacked| unacked.is_consumed && tokens.contains(&unacked.token);
         u32::try_from(self.unacked().filter(is_consumed).count()).expect("few")
     }
 
@@ -195,7 +198,7 @@ impl Model {
         let limit = self.channel_limit as usize;
         consumer.new.no_ack
             || (prefetch == 0 || self.unacked_of(consumer.new.id) < prefetch)
-                && (limit == 0 || self.unacked().filter(|unacked| unacked.consumer.is_some()).count() < limit)
+                && (limit == 0 || self.unacked().filter(|unacked| unacked.is_consumed).count() < limit)
     }
 
     fn is_eligible(&self, consumer: &ModelConsumer) -> bool {
@@ -271,6 +274,13 @@ impl Model {
     pub(super) fn cancel(&mut self, id: u64) {
         self.consumers.retain(|consumer| consumer.new.id != id);
         self.used_at_ms = self.now_ms;
+        for message in self.messages.iter_mut().filter(|_| self.arguments.kind == QueueKind::Quorum) {
+            if let Place::Unacked(unacked) = &mut message.place
+                && unacked.consumer == Some(id)
+            {
+                unacked.consumer = None;
+            }
+        }
         if self.active == Some(id) {
             self.active = self.heir();
         }
@@ -474,7 +484,16 @@ impl Model {
             None => {
                 self.messages.remove(at);
             }
-            Some(token) => message.place = Place::Unacked(Unacked { token, channel, consumer, deadline_ms, delivery }),
+            Some(token) => {
+                message.place = Place::Unacked(Unacked {
+                    token,
+                    channel,
+                    consumer,
+                    is_consumed: consumer.is_some(),
+                    deadline_ms,
+                    delivery,
+                })
+            }
         }
     }
 
