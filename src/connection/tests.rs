@@ -100,9 +100,10 @@ fn declare(channel: u16, queue: &[u8]) -> Vec<u8> {
     method(channel, (50, 10), &[&[0, 0][..], &short(queue), &[0], &long(b"")].concat())
 }
 
-fn consume(channel: u16, queue: &[u8]) -> Vec<u8> {
-    let no_ack = 2;
-    method(channel, (60, 20), &[&[0, 0][..], &short(queue), &short(queue), &[no_ack], &long(b"")].concat())
+const NO_ACK: u8 = 2;
+
+fn consume(channel: u16, queue: &[u8], flags: u8) -> Vec<u8> {
+    method(channel, (60, 20), &[&[0, 0][..], &short(queue), &short(queue), &[flags], &long(b"")].concat())
 }
 
 fn publish(channel: u16, queue: &[u8], body: &[u8]) -> Vec<u8> {
@@ -142,7 +143,9 @@ fn a_client_that_asks_and_does_not_read_is_not_answered_without_end() {
 fn deliveries_behind_those_of_a_closed_channel_are_not_forgotten() {
     let hosting = hosting();
     let (mut consumer, mut publisher) = (Client::open(&hosting), Client::open(&hosting));
-    consumer.send(&[declare(1, b"one"), declare(2, b"two"), consume(1, b"one"), consume(2, b"two")].concat());
+    consumer.send(
+        &[declare(1, b"one"), declare(2, b"two"), consume(1, b"one", NO_ACK), consume(2, b"two", NO_ACK)].concat(),
+    );
     consumer.read();
     publisher.send(&publish(1, b"one", &[7; 7_000]).repeat(100));
     // Not all of it goes out at once.
@@ -155,4 +158,24 @@ fn deliveries_behind_those_of_a_closed_channel_are_not_forgotten() {
     consumer.session.deliver(0);
     let rest = consumer.read();
     assert!(rest.windows(5).any(|bytes| bytes == b"hello"), "{} bytes", rest.len());
+}
+
+/// Deliveries that were on their way when the limit was set did not count against it, and each acknowledgement of one let another
+/// message through.
+#[test]
+fn a_limit_for_the_channel_counts_what_is_on_its_way() {
+    let hosting = hosting();
+    let (mut consumer, mut publisher) = (Client::open(&hosting), Client::open(&hosting));
+    consumer.send(&[declare(1, b"q"), consume(1, b"q", 0)].concat());
+    publisher.send(&publish(1, b"q", b"hello").repeat(20));
+    let qos = [&[0; 4][..], &10_u16.to_be_bytes(), &[1]].concat();
+    consumer.send(&method(1, (60, 10), &qos));
+    consumer.session.deliver(0);
+    consumer.read();
+    publisher.send(&publish(1, b"q", b"hello").repeat(20));
+    let ack_all = [&[0; 8][..], &[1]].concat();
+    consumer.send(&method(1, (60, 80), &ack_all));
+    consumer.session.deliver(0);
+    let delivered = consumer.read().windows(5).filter(|bytes| *bytes == b"hello").count();
+    assert_eq!(delivered, 10);
 }

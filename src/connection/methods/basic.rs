@@ -61,6 +61,10 @@ impl Open {
             self.node.deprecated.note(DeprecatedFeature::GlobalQos);
         }
         let is_shared = global && self.node.settings.compatibility == Compatibility::V4_2;
+        if is_shared {
+            // What is on its way has no tag yet, and counts all the same.
+            self.encode_everything();
+        }
         if let Some(channel) = self.channels.get_mut(&number) {
             if is_shared {
                 let used = u32::try_from(channel.unacked.consumed_count()).unwrap_or(u32::MAX);
