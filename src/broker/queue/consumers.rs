@@ -116,11 +116,11 @@ impl Consumer {
         if self.room_bytes == 0 {
             // What it was handed in this pump takes room only once its connection has it.
             self.hand_over();
-            self.room_bytes = self.spec.sink.room_bytes();
+            self.room_bytes = self.ask_for_room();
             if self.room_bytes == 0 {
                 // Asked again after the request, so that a drain in between is not missed.
                 self.spec.sink.starve();
-                self.room_bytes = self.spec.sink.room_bytes();
+                self.room_bytes = self.ask_for_room();
             }
             if self.room_bytes == 0 {
                 return Turn::Stalled;
@@ -131,6 +131,10 @@ impl Consumer {
         }
         self.room_bytes = self.room_bytes.saturating_sub(body_bytes + DELIVERY_OVERHEAD_BYTES);
         Turn::Waiting
+    }
+
+    fn ask_for_room(&self) -> usize {
+        self.spec.sink.room_bytes().min(ROOM_BYTES_AT_ONCE)
     }
 
     fn hand(&mut self, delivery: Delivery) {
@@ -146,6 +150,9 @@ impl Consumer {
         }
     }
 }
+
+/// A consumer asks for so much room at a time: others of its connection are told the same before it has used it.
+const ROOM_BYTES_AT_ONCE: usize = 64 * 1024;
 
 /// What a delivery costs beside its body, as the outbox counts it.
 pub const DELIVERY_OVERHEAD_BYTES: usize = 96;

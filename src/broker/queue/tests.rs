@@ -27,6 +27,22 @@ fn a_long_queue_does_not_overfill_the_connection_of_a_consumer_without_prefetch(
     assert_eq!(queue.ready_count(), 89);
 }
 
+/// Each of them was told of the whole room.
+#[test]
+fn many_consumers_of_one_connection_do_not_overfill_it() {
+    const CONSUMERS: u64 = 50;
+    const ROOM_BYTES: usize = 1024 * 1024;
+    let mut queue = Harness::new(QueueArguments::default());
+    let sink = queue.consume(consumer(0));
+    for id in 1..CONSUMERS {
+        queue.consume_with(consumer(id), &sink);
+    }
+    sink.give_room(ROOM_BYTES);
+    queue.publish((0..10_000).map(|id| fresh(id).sized(1_000)).collect());
+    let bytes = sink.take().len() * (1_000 + DELIVERY_OVERHEAD_BYTES);
+    assert!((ROOM_BYTES..5 * ROOM_BYTES).contains(&bytes), "{bytes}");
+}
+
 #[test]
 fn room_that_a_consumer_could_not_use_for_lack_of_credit_is_asked_for_again() {
     let mut queue = Harness::new(QueueArguments::default());

@@ -169,7 +169,7 @@ pub(super) struct Harness {
     pub(super) now_ms: u64,
     /// The list of deadlines: when the queue's timer is to be called.
     ordered_ms: Vec<u64>,
-    sinks: BTreeMap<u64, (u64, Arc<FakeSink>)>,
+    sinks: BTreeMap<u64, Arc<FakeSink>>,
     /// The connection of all that is taken with `basic.get`.
     pub(super) getter: Arc<FakeSink>,
     /// The prefetch that the consumers of a channel share.
@@ -218,12 +218,18 @@ impl Harness {
     pub(super) fn consume(&mut self, new: NewConsumer) -> Arc<FakeSink> {
         let sink = Arc::new(FakeSink::default());
         sink.give_room(new.room_bytes);
-        self.sinks.insert(new.id, (new.channel, Arc::clone(&sink)));
+        self.consume_with(new, &sink);
+        sink
+    }
+
+    /// Adds a consumer of a connection that is there already.
+    pub(super) fn consume_with(&mut self, new: NewConsumer, sink: &Arc<FakeSink>) {
+        self.sinks.insert(new.id, Arc::clone(sink));
         self.queue.consume(ConsumerSpec {
             id: ConsumerId(new.id),
             channel: ChannelId(new.channel),
             consumer_tag: "tag".into(),
-            sink: Arc::clone(&sink) as Arc<dyn Sink>,
+            sink: Arc::clone(sink) as Arc<dyn Sink>,
             no_ack: new.no_ack,
             exclusive: new.exclusive,
             priority: new.priority,
@@ -233,7 +239,6 @@ impl Harness {
         });
         self.finish();
         self.resume(new.id);
-        sink
     }
 
     pub(super) fn resume(&mut self, consumer: u64) {
@@ -338,7 +343,7 @@ impl Harness {
     }
 
     pub(super) fn sinks(&self) -> impl Iterator<Item = (u64, &Arc<FakeSink>)> {
-        self.sinks.iter().map(|(id, (_, sink))| (*id, sink))
+        self.sinks.iter().map(|(id, sink)| (*id, sink))
     }
 
     /// What died since the last look.
