@@ -466,12 +466,18 @@ async fn bind(addresses: &[Address]) -> Result<(SocketAddr, Vec<TcpListener>), S
                 first.get_or_insert(address);
                 bound.push(listener);
             }
-            Err(error) if is_optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            Err(error) if is_optional && is_absent(&error) => tracing::info!("not listening on {address}: {error}"),
             Err(source) => return Err(failed(source)),
         }
     }
     let first = first.ok_or(StartError::NoAddress)?;
     Ok((first, bound))
+}
+
+/// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
+/// family of addresses; only one that somebody else listens on is there for sure.
+fn is_absent(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::AddrInUse
 }
 
 /// Does what is due at its time, and sleeps in between.
@@ -503,4 +509,20 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 /// In real time, even where a test's clock stands still: a stop must end.
 async fn patience() {
     tokio::time::sleep(std::time::Duration::from_millis(STOP_PATIENCE_MS)).await;
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
+    #[test]
+    fn a_machine_without_ipv6_does_without_its_loopback_address() {
+        const EAFNOSUPPORT: i32 = 97;
+        const EADDRINUSE: i32 = 98;
+        const EADDRNOTAVAIL: i32 = 99;
+        assert!(is_absent(&io::Error::from_raw_os_error(EAFNOSUPPORT)));
+        assert!(is_absent(&io::Error::from_raw_os_error(EADDRNOTAVAIL)));
+        assert!(!is_absent(&io::Error::from_raw_os_error(EADDRINUSE)));
+    }
 }
