@@ -11,17 +11,24 @@ use crate::client::connection::PROTOCOL_HEADER;
 use crate::client::table::{S, args};
 use crate::client::{Connect, Connection, POLL};
 
-/// Each connection was told something wrong and must end in silence, not at once but after the pause.
-async fn all_end_in_silence(broker: &TestBroker, connections: Vec<(&'static str, Connection)>, pause: Duration) {
-    let (least, most) = (pause.mul_f32(0.8), pause.mul_f32(3.0));
+/// A connection that is told something wrong, and since when it was not yet.
+type Case = (&'static str, Instant, Connection);
+
+/// Has the connection told what is wrong. A RabbitMQ that is busy takes a while for that, so each has its own time.
+async fn told(case: &'static str, connection: impl Future<Output = Connection>) -> Case {
     #[expect(clippy::disallowed_methods, reason = "the pause is the behaviour")]
-    let now = Instant::now();
+    let since = Instant::now();
+    (case, since, connection.await)
+}
+
+/// Each connection was told something wrong and must end in silence, not at once but after the pause.
+async fn all_end_in_silence(broker: &TestBroker, connections: Vec<Case>, pause: Duration) {
+    let (least, most) = (pause.mul_f32(0.8), pause.mul_f32(3.0));
     let mut waiting = JoinSet::new();
-    for (case, connection) in connections {
+    for (case, since, connection) in connections {
         waiting.spawn(async move {
             assert_eq!(connection.socket.any_frame().await, None, "{case}: the socket should close in silence");
-            let waited = now.elapsed();
-            (case, waited)
+            (case, since.elapsed())
         });
     }
     if !broker.is_rabbitmq() {
@@ -77,7 +84,7 @@ async fn refused_logins_end_in_silence() {
     ];
     let mut connections = Vec::new();
     for (case, connect) in cases {
-        connections.push((case, connect.start().await));
+        connections.push(told(case, connect.start()).await);
     }
     all_end_in_silence(&broker, connections, Duration::from_secs(3)).await;
 }
@@ -97,7 +104,7 @@ async fn refused_tunings_end_in_silence() {
     ];
     let mut connections = Vec::new();
     for (case, connect) in cases {
-        connections.push((case, connect.tune().await));
+        connections.push(told(case, connect.tune()).await);
     }
     all_end_in_silence(&broker, connections, Duration::from_secs(3)).await;
 }
@@ -108,21 +115,23 @@ async fn a_handshake_out_of_order_or_too_large_ends_in_silence() {
     let broker = TestBroker::with_clock().await;
     let mut large = broker.connect_with();
     large.client_properties = args([("product", S("x".repeat(8200)))]);
-    let large = large.start().await;
-
-    let early = broker.raw().await;
-    early.write(PROTOCOL_HEADER).await;
-    early.expect((10, 10)).await;
-    early.send(Open { virtual_host: "/".into() }).await;
-
-    let untuned = broker.connect_with().start().await;
-    untuned.expect((10, 30)).await;
-    untuned.send(Open { virtual_host: "/".into() }).await;
-
+    let early = async {
+        let early = broker.raw().await;
+        early.write(PROTOCOL_HEADER).await;
+        early.expect((10, 10)).await;
+        early.send(Open { virtual_host: "/".into() }).await;
+        early
+    };
+    let untuned = async {
+        let untuned = broker.connect_with().start().await;
+        untuned.expect((10, 30)).await;
+        untuned.send(Open { virtual_host: "/".into() }).await;
+        untuned
+    };
     let connections = vec![
-        ("a start-ok of more than 8192 bytes", large),
-        ("open before start-ok", early),
-        ("open instead of tune-ok", untuned),
+        told("a start-ok of more than 8192 bytes", large.start()).await,
+        told("open before start-ok", early).await,
+        told("open instead of tune-ok", untuned).await,
     ];
     all_end_in_silence(&broker, connections, Duration::from_secs(3)).await;
 }
@@ -131,16 +140,28 @@ async fn a_handshake_out_of_order_or_too_large_ends_in_silence() {
 #[tokio::test]
 async fn an_unfinished_handshake_is_closed_after_ten_seconds() {
     let broker = TestBroker::with_clock().await;
-    let nothing = broker.raw().await;
-    let half = broker.raw().await;
-    half.write(b"AMQP").await;
-    let started = broker.raw().await;
-    started.write(PROTOCOL_HEADER).await;
-    started.expect((10, 10)).await;
-    let tuned = broker.connect_with().start().await;
-    tuned.expect((10, 30)).await;
-    let connections =
-        vec![("nothing", nothing), ("half a header", half), ("no start-ok", started), ("no tune-ok", tuned)];
+    let half = async {
+        let half = broker.raw().await;
+        half.write(b"AMQP").await;
+        half
+    };
+    let started = async {
+        let started = broker.raw().await;
+        started.write(PROTOCOL_HEADER).await;
+        started.expect((10, 10)).await;
+        started
+    };
+    let tuned = async {
+        let tuned = broker.connect_with().start().await;
+        tuned.expect((10, 30)).await;
+        tuned
+    };
+    let connections = vec![
+        told("nothing", broker.raw()).await,
+        told("half a header", half).await,
+        told("no start-ok", started).await,
+        told("no tune-ok", tuned).await,
+    ];
     all_end_in_silence(&broker, connections, Duration::from_secs(10)).await;
 }
 
