@@ -241,10 +241,11 @@ def add_consumer(s):
         return {queue["name"] for queue in app.control.inspect(timeout=5, limit=1).active_queues()[worker.node]}
 
     app.control.add_consumer(second, reply=True, timeout=5, limit=1)
-    check(queues() == {s.name, second}, "the second queue is not consumed")
+    # The worker answers before it does it.
+    eventually("the second queue is consumed", lambda: queues() == {s.name, second})
     same(result(s.tasks["add"].apply_async((1, 2), queue=second)), 3, "result through the second queue")
     app.control.cancel_consumer(second, reply=True, timeout=5, limit=1)
-    check(queues() == {s.name}, "the second queue is not left")
+    eventually("the second queue is left", lambda: queues() == {s.name})
 
 
 @story("revoke")
