@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT};
 use crate::message::BODY_BYTES_CEILING;
-use crate::server::DISK_FREE_LIMIT_BYTES_DEFAULT;
+
+/// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
+/// written in the second that it takes to notice.
+pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 
 /// A message broker that every RabbitMQ client connects to unchanged.
 #[derive(Debug, Parser)]

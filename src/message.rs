@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::properties::Properties;
-use crate::store::address::Address;
 use buffers::Buffers;
 
 pub(crate) use buffers::BUFFER_BYTES;
@@ -270,10 +269,9 @@ impl Message {
         Self::checked(Arc::clone(chunk), usize::try_from(offset).ok()?)
     }
 
-    /// Where the log has it; nowhere if it was not appended.
-    pub(crate) fn stored_at(&self) -> Address {
-        let position = self.chunk.position.get();
-        position.map_or(Address::NOWHERE, |position| Address::in_log(position + u64::from(self.offset)))
+    /// Its position in the log; `None` if it was not appended.
+    pub(crate) fn log_position(&self) -> Option<u64> {
+        Some(self.chunk.position.get()? + u64::from(self.offset))
     }
 
     /// The memory that it shares with its neighbours.

@@ -18,7 +18,7 @@ use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT, Node, Settin
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::Serve;
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Serve};
 use crate::connection::listener::Listener;
 use crate::connection::session::Hosting;
 use crate::host;
@@ -34,9 +34,6 @@ const DEFAULT_VHOST: &str = "/";
 const STOP_PATIENCE_MS: u64 = 3_000;
 /// Channels that a client may have open, as RabbitMQ offers it.
 const CHANNEL_MAX: u16 = 2047;
-/// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
-/// written in the second that it takes to notice.
-pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 /// The largest frame, as RabbitMQ offers it.
 const FRAME_MAX: u32 = 131_072;
 /// Seconds between heartbeats, as RabbitMQ offers it.

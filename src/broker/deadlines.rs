@@ -140,13 +140,14 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ids::ConnectionId;
+    use super::super::ids::{ConnectionId, QueueId};
     use super::super::node::Node;
     use super::super::queue::NewMessage;
     use super::super::queue::arguments::QueueKind;
     use super::super::vhost::{QueueDeclare, Vhost};
     use super::*;
     use crate::message::{Facts, MemoryGauge, Message, address};
+    use crate::store::NO_TRANSACTION;
     use crate::table::{Table, Value};
 
     fn count(deadlines: &Deadlines) -> usize {
@@ -156,7 +157,8 @@ mod tests {
     #[test]
     fn an_earlier_order_replaces_a_later_one_of_the_same_owner() {
         let deadlines = Deadlines::default();
-        let [one, other] = [(); 2].map(|()| Arc::new(DelayedMessages::new(Weak::new())));
+        let node = Arc::new(Node::default());
+        let [one, other] = [1, 2].map(|id| Arc::new(DelayedMessages::new(QueueId(id), Weak::new(), &node)));
         for at_ms in [100, 50, 70, 50, 20, 200] {
             deadlines.order_delayed(at_ms, &one);
         }
@@ -181,7 +183,7 @@ mod tests {
         let gauge = Arc::new(MemoryGauge::default());
         for now_ms in (0..1_000).step_by(10) {
             let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
-            queue.publish([NewMessage::published(message, Some(5))], now_ms, |_| {});
+            queue.publish([NewMessage::published(message, Some(5))], NO_TRANSACTION, now_ms, |_| {});
             node.deadlines.run(now_ms + 5);
         }
         assert_eq!(queue.peek(|queue| queue.ready_count()), 0);

@@ -100,7 +100,7 @@ impl DelayedMessages {
         let is_first = waiting.by_due.keys().next().is_none_or(|&(first_ms, _)| due_ms < first_ms);
         let seq = waiting.next_seq;
         waiting.next_seq += 1;
-        let address = if is_stored { new.message.stored_at() } else { Address::NOWHERE };
+        let address = if is_stored { Address::of(&new.message) } else { Address::NOWHERE };
         if is_stored {
             let origin = exchange.0;
             waiting.journal.set_transaction(transaction);

@@ -1,5 +1,7 @@
 //! Where the bytes of a stored message are.
 
+use crate::message::Message;
+
 /// The name of a segment file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId(pub u32);
@@ -30,6 +32,11 @@ impl Address {
     /// A position of the log; 0 is none.
     pub const fn in_log(position: u64) -> Self {
         Self(position & !SEGMENT)
+    }
+
+    /// Where the log has a message, if it has it.
+    pub(crate) fn of(message: &Message) -> Self {
+        message.log_position().map_or(Self::NOWHERE, Self::in_log)
     }
 
     /// A record of a segment file.

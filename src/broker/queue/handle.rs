@@ -15,6 +15,7 @@ use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
+use crate::store::address::Address;
 use crate::store::journal::Journal;
 use crate::store::loader::{Loaded, Loads};
 use crate::store::{Flight, LogPosition};
@@ -157,7 +158,7 @@ impl QueueHandle {
     /// Sees to it that the message's bytes are in the log, at a place that does not move before the queue refers to it.
     fn place_in_log(&self, new: &mut NewMessage) {
         let log = &*self.node.log;
-        if new.message.stored_at().is_in_log_before(log.reusable_from()) {
+        if Address::of(&new.message).is_in_log_before(log.reusable_from()) {
             new.message = new.message.compacted();
         }
         log.append_chunk(new.message.chunk());

@@ -250,7 +250,7 @@ impl Queue {
         let is_stored = self.stores(facts.persistent);
         Entry {
             seq,
-            address: if is_stored { new.message.stored_at() } else { Address::NOWHERE },
+            address: if is_stored { Address::of(&new.message) } else { Address::NOWHERE },
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
             priority: self.level_of(facts.priority),
             redelivered: new.redelivered,

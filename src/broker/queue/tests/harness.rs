@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::{
-    ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, NewMessage, Queue, Return, Settlement,
+    ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Return, Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
 use crate::message::{Facts, MemoryGauge, Message, address};
+use crate::store::journal::Journal;
 
 pub(super) const CHANNEL: u64 = 1;
 pub(super) const OTHER_CHANNEL: u64 = 2;
@@ -185,7 +186,7 @@ impl Harness {
     pub(super) fn new(arguments: QueueArguments) -> Self {
         let now_ms = 1_000_000;
         let mut harness = Self {
-            queue: Queue::new(arguments, now_ms),
+            queue: Queue::new(arguments, Journal::default(), now_ms),
             now_ms,
             ordered_ms: Vec::new(),
             sinks: BTreeMap::new(),
@@ -260,15 +261,19 @@ impl Harness {
 
     pub(super) fn get(&mut self, channel: u64, no_ack: bool) -> Option<Delivery> {
         let got = self.queue.get(ChannelId(channel), no_ack, self.now_ms);
-        if got.is_some() && !no_ack {
+        if matches!(got, Got::Delivery(..)) && !no_ack {
             let sink = Arc::clone(&self.getter) as Arc<dyn Sink>;
             self.queue.remember_getter(ChannelId(channel), &sink);
         }
         self.finish();
-        got.map(|(delivery, left)| {
-            assert_eq!(left, self.ready_count());
-            delivery
-        })
+        match got {
+            Got::Delivery(delivery, left) => {
+                assert_eq!(left, self.ready_count());
+                Some(*delivery)
+            }
+            Got::Empty => None,
+            Got::Away(load) => panic!("nothing was moved to a file, and yet {load:?}"),
+        }
     }
 
     pub(super) fn get_all(&mut self, channel: u64) -> Vec<Delivery> {
@@ -367,9 +372,11 @@ impl Harness {
                     break;
                 }
                 for letter in letters {
-                    self.dead.push(letter.clone());
+                    self.dead.push(letter);
                     if self.finds_no_grave {
-                        self.queue.keep_unburied(letter, self.now_ms);
+                        self.queue.keep_unburied(self.now_ms);
+                    } else {
+                        self.queue.buried();
                     }
                 }
             }
