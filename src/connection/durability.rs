@@ -1,7 +1,9 @@
 //! What a connection may not say before the log has made it durable: confirms, which wait while the connection goes on, and
-//! answers such as `tx.commit-ok` or `queue.declare-ok`, before which nothing more is read.
+//! answers such as `tx.commit-ok` or `queue.declare-ok`, before which nothing more is read. Nor is a publisher read while the log
+//! is behind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::channel::{Channel, ChannelPhase};
 use super::open::Open;
@@ -18,19 +20,37 @@ pub(super) struct Durability {
     unconfirmed: Vec<u16>,
     /// The log wakes the connection at this position, for confirms.
     wakes_at: Option<LogPosition>,
-    /// Nothing is read before this position is durable.
-    held: Option<Held>,
+    /// An answer, before which nothing is read.
+    answer: Option<Answer>,
+    /// Nothing is read before the log has caught up.
+    caught_up: Option<Arc<CaughtUp>>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Answer {
     position: LogPosition,
-    reply: Option<(u16, ChannelId, Reply)>,
+    channel: u16,
+    id: ChannelId,
+    reply: Reply,
+}
+
+/// Is told when the log has caught up.
+#[derive(Debug)]
+struct CaughtUp {
+    outbox: Arc<Outbox>,
+    is_told: AtomicBool,
+}
+
+impl Wake for CaughtUp {
+    fn wake(&self) {
+        self.is_told.store(true, Ordering::Release);
+        self.outbox.wake_up();
+    }
 }
 
 impl Durability {
     pub(super) const fn holds_reading(&self) -> bool {
-        self.held.is_some()
+        self.answer.is_some() || self.caught_up.is_some()
     }
 
     /// Confirms of this channel are to be sent when the log has got to this position.
@@ -47,42 +67,36 @@ impl Durability {
 
 impl Open {
     /// Answers once everything up to `position` is durable; nothing is read before.
-    pub(super) fn reply_when_durable(&mut self, number: u16, reply: Reply, position: LogPosition) {
-        let Some(id) = self.channels.get(&number).map(|channel| channel.id) else { return };
+    pub(super) fn reply_when_durable(&mut self, channel: u16, reply: Reply, position: LogPosition) {
+        let Some(id) = self.channels.get(&channel).map(|channel| channel.id) else { return };
         if self.node.log.durable().is_ok_and(|durable| durable >= position) {
-            self.reply(number, &reply);
-        } else {
-            self.wait_for_log(position, Some((number, id, reply)));
+            self.reply(channel, &reply);
+            return;
         }
+        self.durability.answer = Some(Answer { position, channel, id, reply });
+        self.node.log.when_durable(position, Arc::clone(&self.outbox) as Arc<dyn Wake>);
     }
 
-    /// Reads nothing before everything up to `position` is durable.
-    pub(super) fn wait_for_log(&mut self, position: LogPosition, reply: Option<(u16, ChannelId, Reply)>) {
-        let position = match self.durability.held.take() {
-            // Only an overfull log and an answer can come together; the answer is the one that matters.
-            Some(Held { position: earlier, reply: None }) => earlier.max(position),
-            Some(held) => {
-                self.durability.held = Some(held);
-                return;
-            }
-            None => position,
-        };
-        self.durability.held = Some(Held { position, reply });
-        self.node.log.when_durable(position, Arc::clone(&self.outbox) as Arc<dyn Wake>);
+    /// Reads nothing before the log has caught up.
+    pub(super) fn wait_until_log_catches_up(&mut self, position: LogPosition) {
+        let caught_up = CaughtUp { outbox: Arc::clone(&self.outbox), is_told: AtomicBool::new(false) };
+        let caught_up = Arc::new(caught_up);
+        self.durability.caught_up = Some(Arc::clone(&caught_up));
+        self.node.log.want(position);
+        self.node.log.when_caught_up(caught_up);
     }
 
     /// Says what may be said by now.
     pub(super) fn heed_log(&mut self) {
-        if self.durability.held.is_none() && self.durability.wakes_at.is_none() {
+        self.durability.caught_up.take_if(|caught_up| caught_up.is_told.load(Ordering::Acquire));
+        if self.durability.answer.is_none() && self.durability.wakes_at.is_none() {
             return;
         }
         let Ok(durable) = self.node.log.durable() else { return };
-        if let Some(held) = self.durability.held.take_if(|held| held.position <= durable)
-            && let Some((number, id, reply)) = held.reply
-        {
-            let is_open = |channel: &Channel| channel.id == id && channel.phase == ChannelPhase::Open;
-            if self.channels.get(&number).is_some_and(|channel| is_open(channel)) {
-                self.reply(number, &reply);
+        if let Some(answer) = self.durability.answer.take_if(|answer| answer.position <= durable) {
+            let is_open = |channel: &Channel| channel.id == answer.id && channel.phase == ChannelPhase::Open;
+            if self.channels.get(&answer.channel).is_some_and(|channel| is_open(channel)) {
+                self.reply(answer.channel, &answer.reply);
             }
         }
         if self.durability.wakes_at.is_some_and(|position| position <= durable) {

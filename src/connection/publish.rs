@@ -149,8 +149,8 @@ impl Open {
         let published = self.publish_in_runs(&publishes, NO_TRANSACTION, now_ms);
         self.answer(&publishes, &published);
         self.batch.recycle(publishes);
-        if self.node.log.is_behind() {
-            self.wait_for_log(published.position(), None);
+        if published.position() > LogPosition::START && self.node.log.is_behind() {
+            self.wait_until_log_catches_up(published.position());
         }
         self.node.check_memory();
     }

@@ -136,8 +136,11 @@ pub trait Log: Send + Sync + fmt::Debug {
     /// Asks to be woken when everything up to `position` is durable, or when it never will be.
     fn when_durable(&self, position: LogPosition, waiter: Arc<dyn Wake>);
 
-    /// Whether so much waits to be written that whoever adds to it should wait until it is.
+    /// Whether so much waits to be written, or to be moved out of the log, that whoever adds to it should wait until it is.
     fn is_behind(&self) -> bool;
+
+    /// Asks to be woken when [`Log::is_behind`] may not hold any more.
+    fn when_caught_up(&self, waiter: Arc<dyn Wake>);
 
     /// A number for a new transaction, never given twice.
     fn new_transaction(&self) -> u64;
@@ -203,6 +206,10 @@ impl Log for MemoryLog {
 
     fn is_behind(&self) -> bool {
         false
+    }
+
+    fn when_caught_up(&self, waiter: Arc<dyn Wake>) {
+        waiter.wake();
     }
 
     fn new_transaction(&self) -> u64 {

@@ -58,7 +58,7 @@ const EAGER_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 /// Above so many bytes that are not durable, publishers wait.
 const BEHIND_BYTES: u64 = 16 * 1024 * 1024;
 /// Above so many bytes that no checkpoint made needless yet, publishers wait, too.
-const WINDOW_BYTES_MAX: u64 = 96 * 1024 * 1024;
+const WINDOW_BYTES_MAX: u64 = 80 * 1024 * 1024;
 /// Payloads from this size on are written from where they are.
 const SHARED_BYTES_MIN: usize = 4 * 1024;
 /// Bytes taken in one round: between two rounds whoever waited is told.
@@ -108,6 +108,8 @@ struct State {
     flights: Vec<u64>,
     next_flight: u64,
     waiters: Vec<(u64, Arc<dyn Wake>)>,
+    /// Who waits until the log is not behind any more.
+    held_back: Vec<Arc<dyn Wake>>,
     /// The furthest position that somebody waits for.
     wanted: u64,
     /// Until where the files were written.
@@ -244,6 +246,7 @@ impl Wal {
             flights: Vec::new(),
             next_flight: 1,
             waiters: Vec::new(),
+            held_back: Vec::new(),
             wanted: 0,
             written: head,
             is_idle: false,
@@ -393,7 +396,11 @@ impl Wal {
             state.cuts.pop_front();
         }
         self.start.store(state.start, Ordering::Release);
+        let caught_up = self.take_caught_up(&mut state);
         drop(state);
+        for waiter in caught_up {
+            waiter.wake();
+        }
         let files = &mut round.files;
         let needed = files.open.split_off(&(start / FILE_BYTES));
         files.spare.extend(std::mem::replace(&mut files.open, needed).into_keys());
@@ -665,10 +672,14 @@ impl Wal {
                 }
                 !is_due
             });
-            // Whoever waits for everything, or for the end of a flight, shares the condition.
-            self.changed.notify_all();
+            due.append(&mut self.take_caught_up(&mut state));
         }
         due
+    }
+
+    /// Who is to be woken because the log is not behind any more.
+    fn take_caught_up(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<dyn Wake>> {
+        if state.held_back.is_empty() || self.is_behind() { Vec::new() } else { std::mem::take(&mut state.held_back) }
     }
 
     fn push(&self, state: &mut MutexGuard<'_, State>, payload: Payload) -> u64 {
@@ -809,6 +820,16 @@ impl Log for Wal {
             || head.saturating_sub(self.start.load(Ordering::Relaxed)) > WINDOW_BYTES_MAX
     }
 
+    fn when_caught_up(&self, waiter: Arc<dyn Wake>) {
+        let mut state = self.state.lock();
+        if self.is_behind() && self.failure.get().is_none() {
+            state.held_back.push(waiter);
+            return;
+        }
+        drop(state);
+        waiter.wake();
+    }
+
     fn new_transaction(&self) -> u64 {
         self.next_transaction.fetch_add(1, Ordering::Relaxed)
     }
@@ -816,7 +837,10 @@ impl Log for Wal {
     fn fail(&self, error: StoreError) {
         tracing::error!(%error, "the store has failed: nothing more is confirmed");
         self.failure.get_or_init(|| error);
-        let waiters = std::mem::take(&mut self.state.lock().waiters);
+        let mut state = self.state.lock();
+        let waiters = std::mem::take(&mut state.waiters);
+        state.held_back.clear();
+        drop(state);
         self.changed.notify_all();
         self.landed.notify_all();
         self.crowded.notify_all();
