@@ -38,18 +38,7 @@ impl Table {
             pair.map_or_else(String::new, |(one, other)| format!("{} {between} {}", short(one), short(other)))
         };
         let alone = |number: Option<f64>| number.map_or_else(String::new, short);
-        let names = samples.first().map_or(Vec::new(), |sample| sample.extra.iter().map(|(name, _)| *name).collect());
-        let extra: Vec<String> = names
-            .iter()
-            .filter_map(|name| {
-                Some(format!(
-                    "{name} {}",
-                    short(middle(&|sample| {
-                        sample.extra.iter().find(|(extra, _)| extra == name).map(|(_, value)| *value)
-                    })?)
-                ))
-            })
-            .collect();
+        let others = extra(samples);
         let body = if label.body_bytes == 0 { String::new() } else { label.body_bytes.to_string() };
         self.rows.push(format!(
             "| {} | {body} | {rate} | {cpu} | {} | {} | {} | {} | {} |\n",
@@ -58,7 +47,7 @@ impl Table {
             pair(p50.zip(p99), "/"),
             alone(rss),
             alone(written),
-            extra.join(", "),
+            others.join(", "),
         ));
     }
 
@@ -76,6 +65,18 @@ impl Table {
             _ => Ok(()),
         }
     }
+}
+
+/// What only this scenario measures. How memory grew is known from the first run alone: the next ones find it there already.
+fn extra(samples: &[&Sample]) -> Vec<String> {
+    let Some((first, _)) = samples.split_first() else { return Vec::new() };
+    let of = |sample: &Sample, name| sample.extra.iter().find(|(extra, _)| *extra == name).map(|(_, value)| *value);
+    let text = |(name, value): &(&'static str, f64)| {
+        let middle = Spread::of(samples.iter().filter_map(|sample| of(sample, *name))).map_or(*value, |all| all.median);
+        let value = if name.starts_with("rss_") { *value } else { middle };
+        format!("{name} {}", short(value))
+    };
+    first.extra.iter().map(text).collect()
 }
 
 /// `page` with `text` in the place called `name`.
