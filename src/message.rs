@@ -26,7 +26,7 @@ const RECORD_HEADER_BYTES: usize = 12;
 /// The largest body that can be queued: RabbitMQ's ceiling for `max_message_size`.
 pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
 
-/// Counts the bytes of all chunks that are alive, which the memory alarm watches, and keeps the memory of large ones for others.
+/// Counts the bytes of all chunks that are alive and of what queues keep for each message, which the memory alarm watches, and keeps the memory of large ones for others.
 #[derive(Debug, Default)]
 pub struct MemoryGauge {
     bytes: AtomicU64,
@@ -47,6 +47,15 @@ impl MemoryGauge {
         self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Counts what queues keep for messages: so many bytes more, or fewer.
+    pub(crate) fn adjust(&self, bytes: i64) {
+        if bytes >= 0 {
+            self.bytes.fetch_add(bytes.unsigned_abs(), Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(bytes.unsigned_abs(), Ordering::Relaxed);
+        }
+    }
+
     /// Memory for a large chunk, with any contents.
     pub(crate) fn buffer(&self) -> Vec<u8> {
         self.buffers.take()
@@ -63,9 +72,6 @@ pub struct Chunk {
     gauge: Arc<MemoryGauge>,
 }
 
-/// What a queue keeps for each message beside its record; counted with the record, so that small messages count in full.
-const QUEUE_ENTRY_BYTES: usize = 56;
-
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.gauge.remove(self.charged_bytes);
@@ -75,25 +81,25 @@ impl Drop for Chunk {
 
 impl Chunk {
     /// Bytes that were read back from a file, counted by `gauge` while they live.
-    pub(crate) fn read_back(bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
-        Arc::new(Self::counted(bytes, records, gauge))
+    pub(crate) fn read_back(bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
+        Arc::new(Self::counted(bytes, gauge))
     }
 
     /// A chunk of the log that was read back from it.
     pub(crate) fn replayed(bytes: Vec<u8>, position: u64, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
-        let chunk = Self::counted(bytes, 0, gauge);
+        let chunk = Self::counted(bytes, gauge);
         chunk.position.get_or_init(|| position);
         Arc::new(chunk)
     }
 
-    fn counted(mut bytes: Vec<u8>, records: usize, gauge: &Arc<MemoryGauge>) -> Self {
+    fn counted(mut bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Self {
         if bytes.capacity() != BUFFER_BYTES {
             bytes.shrink_to_fit();
         } else if bytes.len() < BUFFER_BYTES / 4 {
             let exact = bytes.as_slice().to_vec();
             gauge.buffers.give_back(std::mem::replace(&mut bytes, exact));
         }
-        let charged_bytes = bytes.capacity() + records * QUEUE_ENTRY_BYTES;
+        let charged_bytes = bytes.capacity();
         gauge.add(charged_bytes);
         Self { bytes, position: OnceLock::new(), charged_bytes, gauge: Arc::clone(gauge) }
     }
@@ -163,7 +169,6 @@ impl Facts {
 #[derive(Debug, Default)]
 pub struct ChunkWriter {
     bytes: Vec<u8>,
-    records: usize,
     /// What the chunk before came to: room for as much is made at once, instead of growing step by step.
     expected_bytes: usize,
 }
@@ -215,10 +220,9 @@ impl ChunkWriter {
     #[expect(clippy::cast_possible_truncation, reason = "an address is at most 512 bytes, properties fit a frame")]
     pub fn begin(&mut self, facts: Facts, address: &[u8], properties: &[u8], body_bytes: u32) -> RecordOffset {
         let offset = RecordOffset(self.bytes.len() as u32);
-        if self.records == 0 {
+        if self.bytes.is_empty() {
             self.bytes.reserve(self.expected_bytes);
         }
-        self.records += 1;
         let [a0, a1] = (address.len() as u16).to_le_bytes();
         let [p0, p1, p2, p3] = (properties.len() as u32).to_le_bytes();
         let [b0, b1, b2, b3] = body_bytes.to_le_bytes();
@@ -239,7 +243,7 @@ impl ChunkWriter {
     pub fn finish(&mut self, gauge: &Arc<MemoryGauge>) -> Arc<Chunk> {
         let bytes = std::mem::take(&mut self.bytes);
         self.expected_bytes = bytes.len();
-        Arc::new(Chunk::counted(bytes, std::mem::take(&mut self.records), gauge))
+        Arc::new(Chunk::counted(bytes, gauge))
     }
 }
 
@@ -353,7 +357,7 @@ impl Message {
     #[must_use]
     pub fn compacted(&self) -> Self {
         let record = slice(self.record(), 0, self.record_bytes());
-        let mut writer = ChunkWriter { bytes: record.to_vec(), records: 1, expected_bytes: 0 };
+        let mut writer = ChunkWriter { bytes: record.to_vec(), expected_bytes: 0 };
         Self::new(writer.finish(&self.chunk.gauge), RecordOffset(0))
     }
 

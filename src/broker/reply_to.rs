@@ -14,6 +14,8 @@ use crate::message::Message;
 pub const PSEUDO_QUEUE: &str = "amq.rabbitmq.reply-to";
 /// What the generated names begin with.
 const PREFIX: &str = "amq.rabbitmq.reply-to.";
+/// Replies that may wait for a requester that does not read, in bytes.
+const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Characters of the generated part.
 const OPAQUE_CHARACTERS: usize = 22;
 
@@ -27,8 +29,13 @@ pub struct ReplyConsumer {
 }
 
 impl ReplyConsumer {
-    /// Hands a reply over; it needs no acknowledgement.
+    /// Hands a reply over; it needs no acknowledgement. A requester that does not read its replies loses those that do not fit
+    /// into [`WAITING_BYTES_MAX`]: there is no queue that could keep them.
     pub fn deliver(&self, message: Message) {
+        if self.sink.waiting_bytes() > WAITING_BYTES_MAX {
+            tracing::warn!("a direct reply is dropped: the requester does not read those that wait already");
+            return;
+        }
         let delivery =
             Delivery { consumer: self.consumer, message, token: None, redelivered: false, counts: Default::default() };
         self.sink.deliver(&mut vec![delivery]);

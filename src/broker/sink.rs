@@ -55,6 +55,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// How many more bytes of messages it wishes to be handed now; 0 when its client does not read fast enough.
     fn room_bytes(&self) -> usize;
 
+    /// Bytes of messages that it was handed and that are not on their way to the client yet.
+    fn waiting_bytes(&self) -> usize;
+
     /// Asks it to pump its queues when it has room again.
     fn starve(&self);
 

@@ -78,6 +78,10 @@ impl Sink for Outbox {
         HIGH_WATER_BYTES.saturating_sub(self.bytes.load(Ordering::SeqCst))
     }
 
+    fn waiting_bytes(&self) -> usize {
+        self.bytes.load(Ordering::SeqCst)
+    }
+
     fn starve(&self) {
         self.is_starved.store(true, Ordering::SeqCst);
     }

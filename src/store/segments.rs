@@ -308,7 +308,7 @@ impl Segments {
         block: Vec<u8>,
         free: &[Freed],
     ) -> Result<(Vec<Stored>, u32), StoreError> {
-        let chunk = Chunk::read_back(block, 0, &self.gauge);
+        let chunk = Chunk::read_back(block, &self.gauge);
         let mut records = Vec::new();
         let mut at = 0u32;
         while let Some(bytes) = first_record_bytes(chunk.bytes().get(at as usize..).unwrap_or_default()) {

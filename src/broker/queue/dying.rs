@@ -120,6 +120,10 @@ impl Dying {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.unburied.len()
+    }
+
     pub(super) fn retry_ms(&self) -> Option<u64> {
         self.retry_ms
     }

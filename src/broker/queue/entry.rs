@@ -145,7 +145,7 @@ impl Entry {
 mod tests {
     use super::*;
 
-    /// What a queued message costs beside its bytes; `message::QUEUE_ENTRY_BYTES` says so, too.
+    /// What a queued message costs beside its bytes.
     #[test]
     fn an_entry_is_56_bytes() {
         assert_eq!(size_of::<Entry>(), 56);

@@ -88,8 +88,13 @@ impl QueueHandle {
         (count, self.record(&mut queue))
     }
 
-    /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order.
+    /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order; and has the memory
+    /// counted that the queue takes.
     fn record(&self, queue: &mut Queue) -> LogPosition {
+        let change = queue.change_of_entry_bytes();
+        if change != 0 {
+            self.node.memory.adjust(change);
+        }
         let journal = queue.journal();
         if journal.is_empty() {
             journal.set_transaction(0);

@@ -150,6 +150,8 @@ pub struct Queue {
     moved: SmallVec<[(u8, u64); 1]>,
     /// To be read back.
     loads: SmallVec<[Load; 2]>,
+    /// What was said last of the memory that entries take.
+    told_entry_bytes: i64,
 }
 
 /// The level of a message without priority in a quorum queue, and the highest one (behaviour reference 7.1).
@@ -179,12 +181,20 @@ impl Queue {
             counts_since: FxHashMap::default(),
             moved: SmallVec::new(),
             loads: SmallVec::new(),
+            told_entry_bytes: 0,
         }
     }
 
     /// What is to be recorded.
     pub fn journal(&mut self) -> &mut Journal {
         &mut self.journal
+    }
+
+    /// How many bytes more, or fewer, the queue keeps for its messages than when this was asked last; their own bytes aside.
+    pub fn change_of_entry_bytes(&mut self) -> i64 {
+        let entries = self.ready.known_len() + self.unacked.len() + self.held_back.len() + self.dying.len();
+        let bytes = i64::try_from(entries * size_of::<Entry>()).unwrap_or(i64::MAX);
+        bytes - std::mem::replace(&mut self.told_entry_bytes, bytes)
     }
 
     /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).

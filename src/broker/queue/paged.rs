@@ -39,6 +39,8 @@ pub(super) struct Paged {
     unread: VecDeque<Unread>,
     /// Parts that were read to their ends, or whose messages are known one by one, while some are not settled.
     read: Vec<Part>,
+    /// Messages that are not read.
+    unread_count: usize,
     /// Something of this level is being read.
     pub(super) is_loading: bool,
 }
@@ -54,10 +56,16 @@ impl Paged {
 
     pub(super) fn push(&mut self, unread: Unread) {
         if unread.count > 0 {
+            self.unread_count += unread.count as usize;
             self.unread.push_back(unread);
         } else {
             self.read.push(unread.part);
         }
+    }
+
+    /// Messages that are not read.
+    pub(super) const fn unread_count(&self) -> usize {
+        self.unread_count
     }
 
     /// Bytes of the bodies that are not read.
@@ -73,6 +81,7 @@ impl Paged {
     /// Takes the first part off, with all that is not read of it.
     pub(super) fn pop(&mut self) -> Option<Unread> {
         let unread = self.unread.pop_front()?;
+        self.unread_count -= unread.count as usize;
         // What was read before may still be unsettled.
         self.read.push(unread.part);
         Some(unread)
@@ -93,8 +102,10 @@ impl Paged {
     pub(super) fn advance(&mut self, loaded: &Loaded, records: &[Stored]) -> (u32, u64) {
         let Some(front) = self.unread.front_mut() else { return Default::default() };
         let body_bytes = |record: &Stored| record.message.body_bytes() as u64;
+        let count = front.count;
         front.cursor = loaded.next;
         front.count = front.count.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX));
+        self.unread_count -= (count - front.count) as usize;
         front.body_bytes = front.body_bytes.saturating_sub(records.iter().map(body_bytes).sum());
         for record in records.iter().filter(|record| record.label.is_stored) {
             front.stored.0 = front.stored.0.saturating_sub(1);
@@ -118,6 +129,7 @@ impl Paged {
     pub(super) fn clear(&mut self) -> Vec<Freed> {
         let freed = self.unread.iter().map(Unread::stretch).collect();
         self.read.extend(self.unread.drain(..).map(|unread| unread.part));
+        self.unread_count = 0;
         freed
     }
 }

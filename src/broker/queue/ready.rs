@@ -172,6 +172,11 @@ impl Ready {
         self.count
     }
 
+    /// How many of them are known one by one, and so take memory.
+    pub(super) fn known_len(&self) -> usize {
+        self.count.saturating_sub(self.levels.iter().map(|level| level.paged.unread_count()).sum())
+    }
+
     /// Bytes of all bodies.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

@@ -140,6 +140,10 @@ impl FakeSink {
 }
 
 impl Sink for FakeSink {
+    fn waiting_bytes(&self) -> usize {
+        0
+    }
+
     fn room_bytes(&self) -> usize {
         self.room_bytes.load(Ordering::Relaxed)
     }
