@@ -1,7 +1,9 @@
-//! The broker of this crate, started in the test's own process.
+//! The broker of this crate, started in the test's own process. With `LEVERET_TEST_STORE=disk` it keeps messages in files.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leveret::clock::Hand;
@@ -13,11 +15,33 @@ use super::Setup;
 pub struct Embedded {
     broker: Broker,
     hand: Option<Arc<Hand>>,
+    _directory: Option<Directory>,
 }
 
-/// Starts a broker in memory on a port of its own.
+/// A data directory, removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("leveret-it-{}-{number}", std::process::id())))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Starts a broker on a port of its own.
 pub async fn start(setup: &Setup) -> Embedded {
-    let mut builder = Broker::builder().in_memory();
+    let directory = std::env::var_os("LEVERET_TEST_STORE").map(|_| Directory::new());
+    let mut builder = match &directory {
+        Some(directory) => Broker::builder().data_dir(&directory.0).disk_free_limit(0),
+        None => Broker::builder().in_memory(),
+    };
     if setup.like_4_3 {
         builder = builder.compatibility(Compatibility::V4_3);
     }
@@ -50,7 +74,8 @@ pub async fn start(setup: &Setup) -> Embedded {
         builder = builder.vhost(name);
     }
     builder = builder.user("guest", "guest").anonymous_login(setup.anonymous_login.unwrap_or(true));
-    Embedded { broker: builder.start().await.expect("an embedded broker starts"), hand }
+    let broker = builder.start().await.expect("an embedded broker starts");
+    Embedded { broker, hand, _directory: directory }
 }
 
 impl Embedded {
