@@ -37,6 +37,8 @@ pub struct Pager {
     disk: Arc<dyn Disk>,
     /// What messages may take in memory.
     budget_bytes: u64,
+    window_bytes: u64,
+    locked_messages_max: usize,
 }
 
 /// What was written of one queue.
@@ -55,13 +57,20 @@ impl Pager {
         disk: Arc<dyn Disk>,
         budget_bytes: u64,
     ) -> Self {
-        Self { broker, wal, segments, disk, budget_bytes }
+        let (window_bytes, locked_messages_max) = (WINDOW_BYTES, LOCKED_MESSAGES_MAX);
+        Self { broker, wal, segments, disk, budget_bytes, window_bytes, locked_messages_max }
+    }
+
+    /// With another window of the log, and other pieces in which messages are taken from queues.
+    #[must_use]
+    pub fn with_sizes(self, window_bytes: u64, locked_messages_max: usize) -> Self {
+        Self { window_bytes, locked_messages_max, ..self }
     }
 
     /// Does what is to be done, until the log stops or fails. When the disk is full, what could not be written stays where it is, and
     /// is tried again when there is more.
     pub fn run(&self, pause: impl Fn()) {
-        while self.wal.wait_until_crowded(WINDOW_BYTES) {
+        while self.wal.wait_until_crowded(self.window_bytes) {
             match self.relieve() {
                 Ok(()) => {}
                 Err(error) if error.is_full() => {
@@ -79,8 +88,8 @@ impl Pager {
     /// When the file system fails; if it is full, nothing is changed and the same can be tried again.
     pub fn relieve(&self) -> Result<(), StoreError> {
         let head = self.wal.head();
-        let limit = if head - self.wal.start() > WINDOW_BYTES {
-            self.wal.cut_before(head - WINDOW_BYTES / 2)
+        let limit = if head - self.wal.start() > self.window_bytes {
+            self.wal.cut_before(head - self.window_bytes / 2)
         } else {
             self.wal.start()
         };
@@ -104,9 +113,8 @@ impl Pager {
         self.wal.sync_everything()?;
         let limit = self.wal.head();
         self.move_before(limit, &BTreeSet::new())?;
-        self.wal.sync_everything()?;
-        let head = self.wal.head();
-        self.checkpoint(head, true)
+        // What came meanwhile is read from the log.
+        self.checkpoint(limit, true)
     }
 
     /// The queues whose messages are to leave the memory, because all together take too much of it: the largest first.
@@ -142,6 +150,16 @@ impl Pager {
     /// Moves what is in the log before `limit`, and all fresh messages of some queues.
     fn move_before(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<(), StoreError> {
         self.wal.retire(limit);
+        let mut has_moved = self.move_once(limit, crowded)?;
+        // A message that was delivered between the two looks at its queue was seen by neither.
+        while has_moved {
+            has_moved = self.move_once(limit, &BTreeSet::new())?;
+        }
+        Ok(())
+    }
+
+    /// Moves what is found; whether there was anything.
+    fn move_once(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<bool, StoreError> {
         let mut writer = SegmentWriter::new(&self.segments);
         let written = self.write(&mut writer, limit, crowded);
         let (queues, delayed) = match written {
@@ -151,6 +169,7 @@ impl Pager {
                 return Err(error);
             }
         };
+        let has_moved = !queues.is_empty() || !delayed.is_empty();
         for QueueMoved { queue, fresh, scattered } in queues {
             let freed = queue.peek(|state| state.moved(&fresh, &scattered));
             self.segments.free(&freed);
@@ -159,7 +178,7 @@ impl Pager {
             self.segments.free(&vhost.delayed().moved(&parts));
         }
         writer.finish();
-        Ok(())
+        Ok(has_moved)
     }
 
     #[expect(clippy::type_complexity, reason = "what was written, of queues and of delayed messages")]
@@ -173,7 +192,7 @@ impl Pager {
         let mut delayed = Vec::new();
         for queue in self.queues() {
             let limit_of_fresh = if crowded.contains(&queue.id.0) { u64::MAX } else { limit };
-            let moved = write_queue(writer, queue, limit, limit_of_fresh)?;
+            let moved = self.write_queue(writer, queue, limit, limit_of_fresh)?;
             if !moved.fresh.is_empty() || !moved.scattered.is_empty() {
                 queues.push(moved);
             }
@@ -186,6 +205,33 @@ impl Pager {
         }
         writer.flush(true)?;
         Ok((queues, delayed))
+    }
+
+    fn write_queue(
+        &self,
+        writer: &mut SegmentWriter<'_>,
+        queue: Arc<QueueHandle>,
+        limit: u64,
+        limit_of_fresh: u64,
+    ) -> Result<QueueMoved, StoreError> {
+        let id = queue.id.0;
+        let (scattered, levels) = queue.peek(|state| (state.scattered_leaving(id, limit), state.levels()));
+        let scattered = write_all(writer, scattered)?;
+        let mut fresh = Vec::new();
+        for level in levels {
+            let Some(last) = last_fresh(&queue, level, limit_of_fresh) else { continue };
+            let mut parts = Parts::default();
+            let mut from = 0;
+            loop {
+                let leaving = queue.peek(|state| state.fresh_leaving(id, level, from, last, self.locked_messages_max));
+                let Some(end) = leaving.last() else { break };
+                from = end.label.seq + 1;
+                parts.write(writer, &leaving)?;
+            }
+            writer.end_part();
+            fresh.append(&mut parts.0);
+        }
+        Ok(QueueMoved { queue, fresh, scattered })
     }
 
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
@@ -212,7 +258,7 @@ impl Pager {
         }
         Checkpoint {
             start,
-            epoch: self.wal.epoch(),
+            epoch: self.wal.epoch_at(start),
             is_clean,
             next_id: self.broker.node().ids.peek(),
             last_segment: self.segments.last_id(),
@@ -221,32 +267,6 @@ impl Pager {
             free: self.segments.free_stretches(),
         }
     }
-}
-
-fn write_queue(
-    writer: &mut SegmentWriter<'_>,
-    queue: Arc<QueueHandle>,
-    limit: u64,
-    limit_of_fresh: u64,
-) -> Result<QueueMoved, StoreError> {
-    let id = queue.id.0;
-    let (scattered, levels) = queue.peek(|state| (state.scattered_leaving(id, limit), state.levels()));
-    let scattered = write_all(writer, scattered)?;
-    let mut fresh = Vec::new();
-    for level in levels {
-        let Some(last) = last_fresh(&queue, level, limit_of_fresh) else { continue };
-        let mut parts = Parts::default();
-        let mut from = 0;
-        loop {
-            let leaving = queue.peek(|state| state.fresh_leaving(id, level, from, last, LOCKED_MESSAGES_MAX));
-            let Some(end) = leaving.last() else { break };
-            from = end.label.seq + 1;
-            parts.write(writer, &leaving)?;
-        }
-        writer.end_part();
-        fresh.append(&mut parts.0);
-    }
-    Ok(QueueMoved { queue, fresh, scattered })
 }
 
 /// The last fresh message of a level that is to leave: all before it go along, so that the order stays.

@@ -18,7 +18,7 @@ use crate::store::disk::{Disk, RealDisk};
 use crate::store::loader::Loader;
 use crate::store::recovery::{Opening, Recovered, RecoveredQueue, Report, recover};
 use crate::store::wal::Wal;
-use crate::store::{Log, StoreError};
+use crate::store::{Log, Sizes, StoreError};
 
 /// Threads that read messages back.
 const READERS: usize = 2;
@@ -53,7 +53,7 @@ pub(super) struct Storage {
 /// When it cannot be used, or is damaged and not to be salvaged.
 pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool) -> Result<Opened, StartError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(path)?);
-    let recovered = recover(&disk, gauge, Opening { salvage })?;
+    let recovered = recover(&disk, gauge, Opening { salvage, sizes: Sizes::default() })?;
     let Recovered { definitions, queues, next_id, resume, segments, report } = recovered;
     tell(path, &report);
     let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));

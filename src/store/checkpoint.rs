@@ -85,7 +85,7 @@ pub struct QueueState {
 pub struct Checkpoint {
     /// From where the log is to be read.
     pub start: u64,
-    /// The run that wrote it.
+    /// No group of the log from there on is of an earlier run.
     pub epoch: u32,
     /// The broker stopped cleanly: the log has nothing to tell.
     pub is_clean: bool,

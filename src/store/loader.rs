@@ -34,7 +34,7 @@ pub struct Loaded {
     pub next: u32,
 }
 
-/// Bytes read at a time.
+/// Bytes usually read at a time.
 pub const BLOCK_BYTES: u32 = 256 * 1024;
 
 /// Who asked.
@@ -84,7 +84,8 @@ impl Loader {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(&self, load: Load) -> Result<Loaded, StoreError> {
-        let (records, next) = self.segments.read(load.segment, load.start, load.end, BLOCK_BYTES)?;
+        let (records, next) =
+            self.segments.read(load.segment, load.start, load.end, self.segments.sizes().block_bytes)?;
         Ok(Loaded { load, records, next })
     }
 

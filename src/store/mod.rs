@@ -35,6 +35,28 @@ impl LogPosition {
     pub const START: Self = Self(0);
 }
 
+/// How large files become, and how much is read at a time. Tests make them small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes of a file of the log.
+    pub log_file_bytes: u64,
+    /// A segment file is closed when it has so many bytes: what a single message that is never settled can keep from being
+    /// freed.
+    pub segment_file_bytes: u32,
+    /// Bytes read at a time from segment files.
+    pub block_bytes: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            log_file_bytes: 16 * 1024 * 1024,
+            segment_file_bytes: 32 * 1024 * 1024,
+            block_bytes: loader::BLOCK_BYTES,
+        }
+    }
+}
+
 /// What is recorded outside of a transaction.
 pub const NO_TRANSACTION: u64 = 0;
 

@@ -12,13 +12,13 @@ mod replay;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::StoreError;
 use super::address::{Place, SegmentId};
 use super::checkpoint::{Checkpoint, QueueState};
 use super::disk::Disk;
 use super::record::{Enqueued, Freed};
 use super::segments::{self, Segments};
 use super::wal::{self, Resume};
+use super::{Sizes, StoreError};
 use crate::message::{MemoryGauge, Message};
 use reader::LogReader;
 use replay::Replay;
@@ -28,6 +28,8 @@ use replay::Replay;
 pub struct Opening {
     /// Go on without what cannot be read.
     pub salvage: bool,
+    /// How large files become.
+    pub sizes: Sizes,
 }
 
 /// A queue as it was left.
@@ -86,19 +88,33 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
         None => begin(disk)?,
     };
     report.is_new = checkpoint == fresh();
-    let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage);
+    let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, &checkpoint, opening, &mut report)?;
-    let mut reader = LogReader::new(disk.as_ref(), checkpoint.start, checkpoint.epoch)?;
+    let mut reader = LogReader::new(disk.as_ref(), &checkpoint, opening.sizes.log_file_bytes)?;
     while let Some(group) = reader.next_group(opening.salvage, &mut report)? {
         replay.group(group, gauge, &segments)?;
     }
+    sync(disk, &reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
-    remove_strays(disk, &replay)?;
+    segments.skip_ids(replay.last_named());
+    remove_strays(disk, &replay, checkpoint.last_segment, &segments)?;
     let (start, head) = (checkpoint.start, reader.position());
-    let resume = Resume { start, head, epoch: reader.epoch() + 1, spare: reader.files_outside(start, head) };
+    let (spare, file_bytes) = (reader.files_outside(start, head), opening.sizes.log_file_bytes);
+    let (epoch, start_epoch) = (reader.epoch() + 1, checkpoint.epoch);
+    let resume = Resume { start, head, epoch, start_epoch, spare, file_bytes };
     let (definitions, queues) = replay.finish(checkpoint.definitions, report.is_clean);
-    segments.skip_ids(checkpoint.last_segment);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })
+}
+
+/// Makes durable what was read: a process that was killed may have written it without syncing it, and from now on it counts as
+/// durable.
+fn sync(disk: &Arc<dyn Disk>, reader: &LogReader<'_>, start: u64) -> Result<(), StoreError> {
+    reader.sync(start)?;
+    for directory in ["", wal::DIRECTORY] {
+        let failed = StoreError::io("cannot sync the directory", disk.describe(directory));
+        disk.sync_directory(directory).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn fresh() -> Checkpoint {
@@ -159,7 +175,7 @@ fn restore_segments(
         queue.parts.retain(|part| !lost.contains(&part.segment));
         queue.singles.retain(|single| !matches!(single.address.place(), Place::Segment(id, _) if lost.contains(&id)));
     }
-    let replay = Replay::new(queues);
+    let replay = Replay::new(queues, checkpoint);
     let free: Vec<Freed> = checkpoint.free.iter().copied().filter(|freed| replay.knows(freed)).collect();
     segments.free(&free);
     Ok(replay)
@@ -181,13 +197,21 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
     files
 }
 
-/// Removes segment files that nothing refers to: transient messages, and evacuations that were not finished.
-fn remove_strays(disk: &Arc<dyn Disk>, replay: &Replay) -> Result<(), StoreError> {
+/// Removes segment files that nothing refers to: transient messages, and evacuations that were not finished. Those that were
+/// made after the checkpoint must stay until the next one, because the log may tell of what was settled in them.
+fn remove_strays(
+    disk: &Arc<dyn Disk>,
+    replay: &Replay,
+    last_segment: u32,
+    segments: &Segments,
+) -> Result<(), StoreError> {
     let directory = segments::DIRECTORY;
     let names = disk.list(directory).map_err(StoreError::io("cannot list", disk.describe(directory)))?;
     for name in names {
         let id = name.strip_suffix(".seg").and_then(|number| number.parse().ok()).map(SegmentId);
-        if id.is_none_or(|id| !replay.refers_to(id)) {
+        if let Some(id) = id.filter(|id| id.0 > last_segment) {
+            segments.doom(id);
+        } else if id.is_none_or(|id| !replay.refers_to(id)) {
             let path = format!("{directory}/{name}");
             disk.remove(&path).map_err(StoreError::io("cannot remove", disk.describe(&path)))?;
         }

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::StoreError;
 use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::{Disk, DiskFile};
 use super::record::{Counts, Freed};
+use super::{Sizes, StoreError};
 use crate::message::{BUFFER_BYTES, Chunk, MemoryGauge, Message};
 
 pub use writer::{SegmentWriter, Written};
@@ -93,12 +93,15 @@ pub struct Segments {
     gauge: Arc<MemoryGauge>,
     /// Go on without what cannot be read.
     salvage: bool,
+    sizes: Sizes,
     all: Mutex<All>,
 }
 
 #[derive(Debug, Default)]
 struct All {
     by_id: HashMap<SegmentId, Segment>,
+    /// Files that are to be removed once no checkpoint and no log needs them.
+    doomed: Vec<SegmentId>,
     last_id: u32,
 }
 
@@ -121,7 +124,18 @@ pub fn path(id: SegmentId) -> String {
 impl Segments {
     /// No files yet. With `salvage`, messages that cannot be read are reported and left out instead of being an error.
     pub fn new(disk: Arc<dyn Disk>, gauge: Arc<MemoryGauge>, salvage: bool) -> Self {
-        Self { disk, gauge, salvage, all: Mutex::default() }
+        Self { disk, gauge, salvage, sizes: Sizes::default(), all: Mutex::default() }
+    }
+
+    /// With other sizes than the usual ones.
+    #[must_use]
+    pub fn with_sizes(self, sizes: Sizes) -> Self {
+        Self { sizes, ..self }
+    }
+
+    /// The sizes.
+    pub const fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     /// Takes over a file that a checkpoint names; `bytes` are those of the records that somebody still refers to.
@@ -211,7 +225,15 @@ impl Segments {
         self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).collect()
     }
 
-    /// Takes out the files of which everything is free; they can be removed once no checkpoint names them.
+    /// Has a file removed after the next checkpoint. Its number is not given again.
+    pub(super) fn doom(&self, id: SegmentId) {
+        let mut all = self.all.lock();
+        all.last_id = all.last_id.max(id.0);
+        all.doomed.push(id);
+    }
+
+    /// Takes out the files of which everything is free. These, and those that were taken out before and could not be removed,
+    /// can be removed once a checkpoint is there that does not name them.
     pub fn take_empty(&self) -> Vec<SegmentId> {
         let mut all = self.all.lock();
         let is_empty = |segment: &Segment| !segment.is_open && segment.free_bytes >= segment.bytes;
@@ -219,7 +241,8 @@ impl Segments {
         for id in &empty {
             all.by_id.remove(id);
         }
-        empty
+        all.doomed.extend(empty);
+        all.doomed.clone()
     }
 
     /// Removes files that no checkpoint names any more.
@@ -230,8 +253,28 @@ impl Segments {
         for id in ids {
             let name = self.disk.describe(&path(*id));
             self.disk.remove(&path(*id)).map_err(StoreError::io("cannot remove", name))?;
+            self.all.lock().doomed.retain(|doomed| doomed != id);
         }
         Ok(())
+    }
+
+    /// What the records in a stretch of a file say, which need not be known. None if it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub(super) fn labels(&self, stretch: &Freed) -> Result<Vec<Label>, StoreError> {
+        let Freed { segment: id, start, end, .. } = *stretch;
+        let name = || self.disk.describe(&path(id));
+        let file = match self.disk.open(&path(id), false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("cannot open", name())(error)),
+        };
+        let size = file.size().map_err(StoreError::io("cannot read", name()))?;
+        let end = end.min(u32::try_from(size).unwrap_or(u32::MAX));
+        let block = self.read_block(&file, id, start, end.saturating_sub(start))?;
+        let (records, _) = self.parse(id, start, block, &[])?;
+        Ok(records.into_iter().map(|record| record.label).collect())
     }
 
     /// How much there is.
@@ -337,37 +380,28 @@ impl Segments {
 }
 
 impl Segment {
+    /// Stretches that touch become one. What is left of a part that was read from a checkpoint may have holes that are free
+    /// already, and these may be one with what lies before it: each byte is counted once.
     fn free(&mut self, range: Freed) {
-        let before = self.free.range(..=range.start).next_back().map(|(_, before)| *before);
-        if before.is_some_and(|before| before.end >= range.end) {
-            return;
-        }
         let mut merged = range;
-        // Stretches within this one are counted in it.
-        let within: Vec<u32> = self.free.range(range.start..range.end).map(|(start, _)| *start).collect();
-        for start in within {
-            if let Some(inner) = self.free.remove(&start) {
-                self.free_bytes -= u64::from(inner.end - inner.start);
+        while let Some((&start, &old)) =
+            self.free.range(..=merged.end).next_back().filter(|(_, old)| old.end >= merged.start)
+        {
+            if start <= range.start && old.end >= range.end {
+                return;
             }
+            self.free.remove(&start);
+            self.free_bytes -= u64::from(old.end - old.start);
+            merged = Freed {
+                start: merged.start.min(start),
+                end: merged.end.max(old.end),
+                stored: merged.stored.saturating_add(old.stored),
+                body_bytes: merged.body_bytes.saturating_add(old.body_bytes),
+                ..merged
+            };
         }
-        self.free_bytes += u64::from(range.end - range.start);
-        if let Some(before) = before.filter(|before| before.end == range.start) {
-            self.free.remove(&before.start);
-            merged = join(before, merged);
-        }
-        if let Some(after) = self.free.remove(&range.end) {
-            merged = join(merged, after);
-        }
+        self.free_bytes += u64::from(merged.end - merged.start);
         self.free.insert(merged.start, merged);
-    }
-}
-
-fn join(first: Freed, second: Freed) -> Freed {
-    Freed {
-        end: second.end,
-        stored: first.stored.saturating_add(second.stored),
-        body_bytes: first.body_bytes.saturating_add(second.body_bytes),
-        ..first
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A group is what one call appends: it is in the log whole or not at all, which its checksum tells. Groups run on across
-//! the ends of files; a position is found in the file of number `position / FILE_BYTES`. `start` moves when a checkpoint makes what
+//! the ends of files; a position is found in the file of number `position / file_bytes`. `start` moves when a checkpoint makes what
 //! is before it needless; files that lie before it get a new number instead of being made anew, because writing to blocks that
 //! a file has already costs half as much as making it grow.
 //!
@@ -28,12 +28,10 @@ use super::disk::{Disk, DiskFile};
 use super::{Log, LogFailed, LogPosition, StoreError, Wake};
 use crate::message::Chunk;
 
-/// Bytes of a file.
-pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Files that are kept to be used again.
 const SPARE_FILES_MAX: usize = 6;
-/// How far apart the places are at which the log can be cut off.
-const CUT_BYTES: u64 = 1024 * 1024;
+/// So many places there are in a file at which the log can be cut off.
+const CUTS_PER_FILE: u64 = 16;
 /// The directory of the log.
 pub(super) const DIRECTORY: &str = "wal";
 
@@ -133,6 +131,10 @@ struct Round {
     /// Files written to since the last sync.
     unsynced: Vec<u64>,
     files: Files,
+    /// The group is durable that says that a new run began.
+    is_opened: bool,
+    /// A write or a sync failed: what is on the disk is unknown, and asking again would tell nothing.
+    is_broken: bool,
 }
 
 /// The files of the log, by number.
@@ -183,14 +185,21 @@ pub struct Resume {
     pub head: u64,
     /// The number of this run; groups of earlier ones beyond `head` are dead.
     pub epoch: u32,
+    /// No group from `start` on is of an earlier run.
+    pub start_epoch: u32,
     /// Numbers of files whose contents are needless.
     pub spare: Vec<u64>,
+    /// Bytes of a file.
+    pub file_bytes: u64,
 }
 
 /// The log.
 pub struct Wal {
     disk: Arc<dyn Disk>,
     epoch: u32,
+    /// Until where the log is of earlier runs, and the first of them.
+    resumed: (u64, u32),
+    file_bytes: u64,
     state: Mutex<State>,
     changed: Condvar,
     /// A flight ended; apart from `changed`, so that the thread that writes is not woken by it.
@@ -235,11 +244,16 @@ pub(super) fn file_number(name: &str) -> Option<u64> {
 
 impl Wal {
     /// A log that goes on where it was left.
+    ///
+    /// Its first group says nothing but that a new run began, and is durable before anything else is written: what a run left
+    /// behind its end can never be taken for a part of a later one, because no two of them have the same number.
     pub fn new(disk: Arc<dyn Disk>, resume: Resume) -> Self {
-        let Resume { start, head, epoch, spare } = resume;
+        let Resume { start, head, epoch, start_epoch, spare, file_bytes } = resume;
+        let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
+        let opened = opening.end();
         let state = State {
-            groups: VecDeque::new(),
-            head,
+            groups: VecDeque::from([opening]),
+            head: opened,
             start,
             cuts: VecDeque::from([start]),
             pending_bytes: 0,
@@ -258,12 +272,14 @@ impl Wal {
         Self {
             disk,
             epoch,
+            resumed: (head, start_epoch),
+            file_bytes,
             state: Mutex::new(state),
             changed: Condvar::new(),
             landed: Condvar::new(),
             round: Mutex::new(round),
             durable: AtomicU64::new(head),
-            head: AtomicU64::new(head),
+            head: AtomicU64::new(opened),
             start: AtomicU64::new(start),
             reusable_from: AtomicU64::new(start),
             syncs: AtomicU64::new(0),
@@ -337,9 +353,10 @@ impl Wal {
         self.crowded.notify_all();
     }
 
-    /// The number of this run.
-    pub const fn epoch(&self) -> u32 {
-        self.epoch
+    /// The run that wrote what is at this position, or one before it.
+    pub const fn epoch_at(&self, position: u64) -> u32 {
+        let (head, start_epoch) = self.resumed;
+        if position < head { start_epoch } else { self.epoch }
     }
 
     /// Where the next group will be.
@@ -402,7 +419,7 @@ impl Wal {
             waiter.wake();
         }
         let files = &mut round.files;
-        let needed = files.open.split_off(&(start / FILE_BYTES));
+        let needed = files.open.split_off(&(start / self.file_bytes));
         files.spare.extend(std::mem::replace(&mut files.open, needed).into_keys());
         while files.spare.len() > SPARE_FILES_MAX
             && let Some(number) = files.spare.pop()
@@ -502,12 +519,18 @@ impl Wal {
     /// When the file system fails other than by being full; nothing may be written any more then.
     pub fn commit(&self, sync: bool) -> Result<Committed, StoreError> {
         let mut round = self.round.lock();
+        if round.is_broken {
+            let error = std::io::Error::other("an earlier write or sync failed");
+            return Err(StoreError::io("cannot write to", self.disk.describe(DIRECTORY))(error));
+        }
+        let sync = sync || !round.is_opened;
         if round.groups.is_empty() {
             self.take_groups(&mut round);
             self.encode(&mut round);
         }
         if let Err(error) = self.write(&mut round) {
             if !error.is_full() {
+                round.is_broken = true;
                 return Err(error);
             }
             self.set_low(true);
@@ -517,7 +540,11 @@ impl Wal {
         round.groups.clear();
         round.pieces.clear();
         if sync {
+            // Broken until it has succeeded: even where a disk is full, what was to be synced may be lost now.
+            round.is_broken = true;
             self.sync(&mut round)?;
+            round.is_broken = false;
+            round.is_opened = true;
         }
         let due = self.note_progress(end, sync);
         drop(round);
@@ -537,7 +564,8 @@ impl Wal {
         round.end = state.written;
         while let Some(group) = state.groups.front() {
             let end = group.end();
-            if end - round.position > ROUND_BYTES && !round.groups.is_empty() {
+            let is_enough = end - round.position > ROUND_BYTES || !round.is_opened;
+            if is_enough && !round.groups.is_empty() {
                 break;
             }
             round.end = end;
@@ -587,12 +615,12 @@ impl Wal {
         for piece in pieces.iter() {
             let mut bytes = bytes_of(piece);
             while !bytes.is_empty() {
-                let room = usize::try_from(FILE_BYTES - at % FILE_BYTES).unwrap_or(usize::MAX);
+                let room = usize::try_from(self.file_bytes - at % self.file_bytes).unwrap_or(usize::MAX);
                 let (now, later) = bytes.split_at(room.min(bytes.len()));
                 slices.push(IoSlice::new(now));
                 at += now.len() as u64;
                 bytes = later;
-                if at % FILE_BYTES == 0 || slices.len() >= SLICES_MAX {
+                if at % self.file_bytes == 0 || slices.len() >= SLICES_MAX {
                     self.write_slices(files, unsynced, &mut slices, from)?;
                     slices.clear();
                     from = at;
@@ -613,13 +641,13 @@ impl Wal {
         if slices.is_empty() {
             return Ok(());
         }
-        let number = position / FILE_BYTES;
+        let number = position / self.file_bytes;
         let file = match files.open.get(&number) {
             Some(file) => Arc::clone(file),
             None => self.open_file(files, number)?,
         };
         let failed = StoreError::io("cannot write", self.disk.describe(&file_path(number)));
-        file.write_at(slices, position % FILE_BYTES).map_err(failed)?;
+        file.write_at(slices, position % self.file_bytes).map_err(failed)?;
         if !unsynced.contains(&number) {
             unsynced.push(number);
         }
@@ -633,15 +661,16 @@ impl Wal {
         let file = match self.disk.open(&path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if let Some(spare) = files.spare.pop() {
+                if let Some(&spare) = files.spare.last() {
                     self.disk.rename(&file_path(spare), &path).map_err(failed("cannot rename to"))?;
+                    files.spare.pop();
                 }
-                let file = self.disk.open(&path, true).map_err(failed("cannot create"))?;
-                self.disk.sync_directory(DIRECTORY).map_err(failed("cannot sync the directory of"))?;
-                file
+                self.disk.open(&path, true).map_err(failed("cannot create"))?
             }
             Err(error) => return Err(failed("cannot open")(error)),
         };
+        // A file that is there may be new all the same: made by a process that was killed, or when this failed the last time.
+        self.disk.sync_directory(DIRECTORY).map_err(failed("cannot sync the directory of"))?;
         files.spare.retain(|spare| *spare != number);
         files.open.insert(number, Arc::clone(&file));
         Ok(file)
@@ -686,7 +715,7 @@ impl Wal {
         let position = state.head;
         state.pending_bytes += payload.bytes().len();
         state.head += group_bytes(payload.bytes().len());
-        if state.cuts.back().is_none_or(|cut| position - cut >= CUT_BYTES) {
+        if state.cuts.back().is_none_or(|cut| position - cut >= self.file_bytes / CUTS_PER_FILE) {
             state.cuts.push_back(position);
         }
         state.groups.push_back(Group { position, payload });

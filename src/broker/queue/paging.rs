@@ -7,6 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Queue;
+use super::arguments::QueueKind;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
 use crate::message::Message;
@@ -126,9 +127,13 @@ impl Queue {
         entries.filter_map(|entry| leaving(entry, queue)).collect()
     }
 
-    /// The messages that are not fresh and in the log before `limit`, in the order of levels and places.
+    /// The messages that are not fresh and in the log before `limit`, in the order of levels and places. With those that stayed
+    /// in the log when later ones of their level left it: the checkpoint knows only one place that divides them.
     pub fn scattered_leaving(&self, queue: u64, limit: u64) -> Vec<Leaving> {
-        let is_leaving = |entry: &&Entry| entry.address.is_in_log_before(limit);
+        let is_leaving = |entry: &&Entry| {
+            let address = entry.address;
+            address.is_in_log_before(limit) || address.is_in_log() && entry.seq < self.moved_below(entry.priority)
+        };
         let mut all: Vec<_> = self.scattered().filter(is_leaving).filter_map(|entry| leaving(entry, queue)).collect();
         all.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
         all
@@ -151,12 +156,17 @@ impl Queue {
         for part in scattered {
             self.ready.level(part.level).paged.push_read(part.part());
         }
-        let Self { ready, unacked, held_back, dying, .. } = self;
+        let counts_deliveries = self.arguments.kind == QueueKind::Quorum;
+        let Self { ready, unacked, held_back, dying, counts_since, .. } = self;
         let unacked = unacked.iter_mut().map(|unacked| &mut unacked.entry);
         for entry in ready.requeued_mut().chain(unacked).chain(held_back.values_mut()) {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
+                // It may have come back since its record was written.
+                if counts_deliveries && entry.is_stored {
+                    counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
+                }
             }
         }
         // These are about to be published: they stay in memory.
@@ -165,7 +175,9 @@ impl Queue {
                 relocate(entry, part, &record);
             }
         }
-        self.note_moved();
+        for part in fresh.iter().chain(scattered) {
+            self.note_moved(part);
+        }
         let mut freed: Vec<_> = wanted.into_values().map(|(part, record)| part.freed(&record)).collect();
         freed.sort_by_key(|freed| (freed.segment, freed.start));
         freed
@@ -201,23 +213,16 @@ impl Queue {
         level.paged.push(unread);
     }
 
-    /// Notes until where the messages of each level are not in the log any more.
-    fn note_moved(&mut self) {
-        let next_seq = self.next_seq;
-        let mut marks: FxHashMap<u8, u64> = FxHashMap::default();
-        for level in self.ready.levels() {
-            marks.insert(level.priority, level.fresh.front().map_or(next_seq, |entry| entry.seq));
-        }
-        let in_log = self.scattered().filter(|entry| entry.is_stored && entry.address.is_in_log());
-        for entry in in_log {
-            let mark = marks.entry(entry.priority).or_insert(next_seq);
-            *mark = entry.seq.min(*mark);
-        }
-        for (level, mark) in marks {
-            match self.moved.iter_mut().find(|(other, _)| *other == level) {
-                Some((_, old)) => *old = mark.max(*old),
-                None => self.moved.push((level, mark)),
-            }
+    /// Until where the messages of a level are not in the log any more, or about to leave it.
+    fn moved_below(&self, level: u8) -> u64 {
+        self.moved.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
+    }
+
+    fn note_moved(&mut self, part: &MovedPart) {
+        let Some(below) = part.records.last().map(|last| last.seq + 1) else { return };
+        match self.moved.iter_mut().find(|(level, _)| *level == part.level) {
+            Some((_, old)) => *old = below.max(*old),
+            None => self.moved.push((part.level, below)),
         }
     }
 

@@ -258,7 +258,9 @@ impl Ready {
     /// When the first of the heads expires, at the earliest.
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
         let heads = self.levels.iter().filter_map(Level::next_expiry_ms);
-        let returned = self.returned.front().map(|entry| entry.expires_at_ms);
+        // What is being read is looked at when it is there.
+        let is_waiting = |entry: &&Entry| !entry.is_away() || !self.is_loading_returned;
+        let returned = self.returned.front().filter(is_waiting).map(|entry| entry.expires_at_ms);
         heads.chain(returned).min().filter(|&at| at != u64::MAX)
     }
 
@@ -291,6 +293,12 @@ impl Ready {
         let is_due = |level: &&mut Level| {
             matches!(level.head(), Some(Head::Away(_))) && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
         };
+        if !self.is_loading_returned
+            && self.returned.front().is_some_and(|entry| entry.is_away() && entry.expires_at_ms < limit_ms)
+        {
+            self.is_loading_returned = true;
+            return neighbours(&self.returned, 0);
+        }
         let level = self.levels.iter_mut().find(is_due)?;
         let load = level.next_load()?;
         level.paged.is_loading = true;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::Report;
 use crate::store::StoreError;
+use crate::store::checkpoint::Checkpoint;
 use crate::store::codec::Reader;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::wal::{
-    DIRECTORY, FILE_BYTES, GROUP_HEADER_BYTES, GROUP_MAGIC, checksum, file_number, file_path, group_bytes,
-};
+use crate::store::wal::{DIRECTORY, GROUP_HEADER_BYTES, GROUP_MAGIC, checksum, file_number, file_path, group_bytes};
 
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 1024 * 1024;
@@ -36,6 +35,7 @@ struct Header {
 #[derive(Debug)]
 pub(super) struct LogReader<'a> {
     disk: &'a dyn Disk,
+    file_bytes: u64,
     /// The numbers of the files that there are.
     numbers: Vec<u64>,
     /// Behind the last byte that a file can hold.
@@ -50,21 +50,51 @@ pub(super) struct LogReader<'a> {
 impl<'a> LogReader<'a> {
     /// # Errors
     /// When the files cannot be listed.
-    pub(super) fn new(disk: &'a dyn Disk, start: u64, epoch: u32) -> Result<Self, StoreError> {
+    pub(super) fn new(disk: &'a dyn Disk, checkpoint: &Checkpoint, file_bytes: u64) -> Result<Self, StoreError> {
+        let (start, epoch) = (checkpoint.start, checkpoint.epoch);
         let names = disk.list(DIRECTORY).map_err(StoreError::io("cannot list", disk.describe(DIRECTORY)))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| file_number(name)).collect();
         numbers.sort_unstable();
         // Files beyond a gap are left from before.
-        let first = start / FILE_BYTES;
+        let first = start / file_bytes;
         let count = (first..).take_while(|number| numbers.binary_search(number).is_ok()).count();
-        let end = (first + count as u64) * FILE_BYTES;
-        Ok(Self { disk, numbers, end, position: start, epoch, block: Vec::new(), block_position: 0, open: None })
+        let end = (first + count as u64) * file_bytes;
+        Ok(Self {
+            disk,
+            file_bytes,
+            numbers,
+            end,
+            position: start,
+            epoch,
+            block: Vec::new(),
+            block_position: 0,
+            open: None,
+        })
     }
 
     /// The numbers of the files that hold nothing of the log between two positions.
     pub(super) fn files_outside(&self, start: u64, head: u64) -> Vec<u64> {
-        let inside = start / FILE_BYTES..=head / FILE_BYTES;
+        let inside = start / self.file_bytes..=head / self.file_bytes;
         self.numbers.iter().copied().filter(|number| !inside.contains(number)).collect()
+    }
+
+    /// Makes the files durable that hold what was read from `start` on.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn sync(&self, start: u64) -> Result<(), StoreError> {
+        for number in (start / self.file_bytes..self.position.div_ceil(self.file_bytes)).filter(|at| self.has_file(*at))
+        {
+            let path = file_path(number);
+            let failed = |action| StoreError::io(action, self.disk.describe(&path));
+            let file = self.disk.open(&path, false).map_err(failed("cannot open"))?;
+            file.sync().map_err(failed("cannot sync"))?;
+        }
+        Ok(())
+    }
+
+    fn has_file(&self, number: u64) -> bool {
+        self.numbers.binary_search(&number).is_ok()
     }
 
     /// Behind the last group that was read.
@@ -90,8 +120,8 @@ impl<'a> LogReader<'a> {
             // The disk wrote a later one and not this one; neither was ever said to be durable.
             return Ok(None);
         }
-        let file = self.disk.describe(&file_path(self.position / FILE_BYTES));
-        let offset = self.position % FILE_BYTES;
+        let file = self.disk.describe(&file_path(self.position / self.file_bytes));
+        let offset = self.position % self.file_bytes;
         let what = format!("{} bytes of the log cannot be read, although they were durable", next - self.position);
         if !salvage {
             return Err(StoreError::Corrupt { file, offset, what });
@@ -147,7 +177,7 @@ impl<'a> LogReader<'a> {
         while at + (GROUP_HEADER_BYTES as u64) <= end {
             let Some(skip) = self.magic_at_or_behind(at)? else {
                 // Nothing but zeros, or no file: on to the next one.
-                at = (at / FILE_BYTES + 1) * FILE_BYTES;
+                at = (at / self.file_bytes + 1) * self.file_bytes;
                 continue;
             };
             at = skip;
@@ -165,7 +195,7 @@ impl<'a> LogReader<'a> {
 
     /// The next place in the same file where a group could begin.
     fn magic_at_or_behind(&mut self, position: u64) -> Result<Option<u64>, StoreError> {
-        let file_end = (position / FILE_BYTES + 1) * FILE_BYTES;
+        let file_end = (position / self.file_bytes + 1) * self.file_bytes;
         let mut at = position;
         while at < file_end {
             let length = usize::try_from((file_end - at).min(BLOCK_BYTES as u64)).unwrap_or(BLOCK_BYTES);
@@ -205,12 +235,12 @@ impl<'a> LogReader<'a> {
         let mut at = position;
         let mut rest = block;
         while !rest.is_empty() {
-            let room = usize::try_from(FILE_BYTES - at % FILE_BYTES).unwrap_or(usize::MAX);
+            let room = usize::try_from(self.file_bytes - at % self.file_bytes).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(room.min(rest.len()));
-            let index = at / FILE_BYTES;
+            let index = at / self.file_bytes;
             let Some(file) = self.file(index)? else { return Ok(at != position) };
             let name = self.disk.describe(&file_path(index));
-            file.read_at(now, at % FILE_BYTES).map_err(StoreError::io("cannot read", name))?;
+            file.read_at(now, at % self.file_bytes).map_err(StoreError::io("cannot read", name))?;
             at += now.len() as u64;
             rest = later;
         }

@@ -1,5 +1,8 @@
 //! Applies what the log says to what the checkpoint says. Everything that a checkpoint may have seen already changes nothing
 //! when it is applied again, because a checkpoint is taken while the log goes on.
+//!
+//! Messages may have been moved to segment files, and settled there, without a checkpoint that tells of the move: the log knows
+//! them by their places in these files then, which say which messages they are.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -9,7 +12,7 @@ use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
 use crate::store::address::{Place, SegmentId};
-use crate::store::checkpoint::QueueState;
+use crate::store::checkpoint::{Checkpoint, QueueState};
 use crate::store::record::{Enqueued, Freed, Record, records};
 use crate::store::segments::Segments;
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
@@ -41,11 +44,18 @@ pub(super) struct Replay {
     chunks: BTreeMap<u64, Arc<Chunk>>,
     transactions: HashMap<u64, Vec<Held>>,
     definitions: Vec<Vec<u8>>,
+    /// What lies before in the log is settled, or in segment files.
+    start: u64,
+    /// Files of later numbers were made after the checkpoint.
+    last_segment: u32,
+    /// The largest number of a file that the log tells of.
+    last_named: u32,
 }
 
 impl Replay {
-    pub(super) fn new(states: Vec<QueueState>) -> Self {
-        let mut replay = Self::default();
+    pub(super) fn new(states: Vec<QueueState>, checkpoint: &Checkpoint) -> Self {
+        let (start, last_segment) = (checkpoint.start, checkpoint.last_segment);
+        let mut replay = Self { start, last_segment, last_named: last_segment, ..Self::default() };
         for state in states {
             for part in &state.parts {
                 replay.known.entry(part.segment).or_default().insert(part.start, part.end);
@@ -63,6 +73,11 @@ impl Replay {
     /// Whether something refers to this file.
     pub(super) fn refers_to(&self, id: SegmentId) -> bool {
         self.known.contains_key(&id)
+    }
+
+    /// The largest number of a segment file that the checkpoint or the log tells of.
+    pub(super) const fn last_named(&self) -> u32 {
+        self.last_named
     }
 
     /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
@@ -91,8 +106,8 @@ impl Replay {
             }
             KIND_RECORDS => {
                 for record in records(&group.payload) {
-                    let applied = record.map(|record| self.record(record, segments));
-                    applied.flatten().ok_or_else(|| senseless(group.position))?;
+                    let record = record.ok_or_else(|| senseless(group.position))?;
+                    self.record(record, segments)?.ok_or_else(|| senseless(group.position))?;
                 }
                 Ok(())
             }
@@ -100,11 +115,16 @@ impl Replay {
         }
     }
 
-    fn record(&mut self, record: Record<'_>, segments: &Segments) -> Option<()> {
+    /// `None` when a record makes no sense.
+    ///
+    /// # Errors
+    /// When a segment file cannot be read.
+    fn record(&mut self, record: Record<'_>, segments: &Segments) -> Result<Option<()>, StoreError> {
+        let mut makes_sense = Some(());
         match record {
-            Record::Enqueued { queue, transaction: 0, messages } => self.enqueued(queue, messages)?,
+            Record::Enqueued { queue, transaction: 0, messages } => makes_sense = self.enqueued(queue, messages),
             Record::Settled { queue, transaction: 0, ranges } => self.settled(queue, &ranges),
-            Record::Freed { transaction: 0, freed } => self.freed(&freed, segments),
+            Record::Freed { transaction: 0, freed } => self.freed(&freed, segments)?,
             Record::Enqueued { queue, transaction, messages } => {
                 self.hold(transaction, Held::Enqueued(queue, messages));
             }
@@ -121,15 +141,19 @@ impl Replay {
             Record::Committed { transaction } => {
                 for held in self.transactions.remove(&transaction).unwrap_or_default() {
                     match held {
-                        Held::Enqueued(queue, messages) => self.enqueued(queue, messages)?,
+                        Held::Enqueued(queue, messages) => {
+                            if self.enqueued(queue, messages).is_none() {
+                                makes_sense = None;
+                            }
+                        }
                         Held::Settled(queue, ranges) => self.settled(queue, &ranges),
-                        Held::Freed(freed) => self.freed(&freed, segments),
+                        Held::Freed(freed) => self.freed(&freed, segments)?,
                     }
                 }
             }
             Record::Definition(bytes) => self.definitions.push(bytes.to_vec()),
         }
-        Some(())
+        Ok(makes_sense)
     }
 
     fn hold(&mut self, transaction: u64, held: Held) {
@@ -151,6 +175,10 @@ impl Replay {
                 continue;
             }
             let Place::Log(position) = enqueued.address.place() else { return None };
+            if position < self.start {
+                // Its body was written just before the place where the log was cut off.
+                continue;
+            }
             let in_last = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
             let message = match in_last {
                 Some(message) => message,
@@ -174,9 +202,18 @@ impl Replay {
         }
     }
 
-    fn freed(&self, freed: &[Freed], segments: &Segments) {
-        let known: Vec<Freed> = freed.iter().copied().filter(|freed| self.knows(freed)).collect();
-        segments.free(&known);
+    fn freed(&mut self, freed: &[Freed], segments: &Segments) -> Result<(), StoreError> {
+        for freed in freed {
+            self.last_named = self.last_named.max(freed.segment.0);
+            if freed.segment.0 > self.last_segment {
+                for label in segments.labels(freed)? {
+                    self.settled(label.queue, &[(label.seq, label.seq)]);
+                }
+            } else if self.knows(freed) {
+                segments.free(&[*freed]);
+            }
+        }
+        Ok(())
     }
 
     /// The definitions in their order, and the queues. After a crash, what may have been delivered is marked so.

@@ -118,3 +118,17 @@ fn a_flipped_bit_is_found_and_named() {
     assert!(error.contains(&path(id)) && error.contains("queue number 7"), "{error}");
     assert!(error.contains(&format!("offset {}", written[1].offset)), "{error}");
 }
+
+#[test]
+fn a_stretch_that_overlaps_a_freed_one_counts_the_rest() {
+    let directory = Directory::new("overlap");
+    let segments = directory.open();
+    let written = write(&segments, &[b"one", b"two", b"six", b"ten"]);
+    let (segment, start, end) = bounds(&written);
+    segments.free(&[freed(&written[0]), freed(&written[1])]);
+    segments.free(&[Freed { segment, start: written[1].offset, end: written[3].offset, stored: 1, body_bytes: 3 }]);
+    let usage = segments.usage();
+    assert_eq!(usage.free_bytes, u64::from(written[3].offset - start));
+    assert_eq!(segments.free_stretches()[0].stored, 3);
+    assert!(segments.take_empty().is_empty(), "the last message up to {end} is still there");
+}

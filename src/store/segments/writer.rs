@@ -7,8 +7,6 @@ use super::{DIRECTORY, FILE_HEADER_BYTES, Label, MAGIC, SegmentId, Segments, Sto
 use crate::message::Message;
 use crate::store::disk::DiskFile;
 
-/// A file is closed when it has so many bytes: what a single message that is never settled can keep from being freed.
-const FILE_BYTES_MAX: u32 = 32 * 1024 * 1024;
 /// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 1024 * 1024;
 /// Unused bytes between the parts of two queues, so that what is free of one never becomes one stretch with the other's.
@@ -60,7 +58,7 @@ impl<'a> SegmentWriter<'a> {
     /// # Errors
     /// The file system's.
     pub fn push(&mut self, label: &Label, message: &Message) -> Result<Written, StoreError> {
-        if self.open.as_ref().is_some_and(|open| open.len() >= u64::from(FILE_BYTES_MAX)) {
+        if self.open.as_ref().is_some_and(|open| open.len() >= u64::from(self.segments.sizes.segment_file_bytes)) {
             self.close()?;
         }
         if self.open.is_none() {
