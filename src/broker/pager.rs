@@ -89,7 +89,7 @@ impl Pager {
     pub fn relieve(&self) -> Result<(), StoreError> {
         let head = self.wal.head();
         let limit = if head - self.wal.start() > self.window_bytes {
-            self.wal.cut_before(head - self.window_bytes / 2)
+            self.wal.cut_near(head - self.window_bytes / 2)
         } else {
             self.wal.start()
         };

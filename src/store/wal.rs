@@ -369,11 +369,13 @@ impl Wal {
         self.start.load(Ordering::Acquire)
     }
 
-    /// The last place before `position`, or at it, at which the log can be cut off.
-    pub fn cut_before(&self, position: u64) -> u64 {
+    /// The last place before `position`, or at it, at which the log can be cut off; if that would leave everything, the
+    /// first one behind it: whoever wants a shorter log gets one.
+    pub fn cut_near(&self, position: u64) -> u64 {
         let state = self.state.lock();
-        let cuts = state.cuts.iter().take_while(|cut| **cut <= position);
-        cuts.last().copied().unwrap_or(state.start).max(state.start)
+        let mut cuts = state.cuts.iter().copied().skip_while(|cut| *cut <= state.start);
+        let Some(first) = cuts.next() else { return state.head };
+        cuts.take_while(|cut| *cut <= position).last().unwrap_or(first)
     }
 
     /// How often files were synced.

@@ -20,6 +20,7 @@
 
 mod broker;
 mod client;
+mod process;
 
 mod acking;
 mod architecture;
@@ -55,6 +56,7 @@ mod queue_arguments;
 mod queue_bind;
 mod queue_declare;
 mod quorum;
+mod recovery;
 mod reply_to;
 mod routing;
 mod sasl;

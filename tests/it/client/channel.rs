@@ -105,13 +105,14 @@ impl Channel {
                 method => Event::Method(method),
             };
         };
-        let header = self.connection.socket.frame(self.id).await.expect("a content header follows");
+        // A broker that is killed may have said half of it.
+        let Some(header) = self.connection.socket.frame(self.id).await else { return Event::Closed };
         assert_eq!(header.kind, HEADER, "a content header is due");
         assert_eq!(&header.payload[..4], [0, 60, 0, 0], "class basic and weight 0");
         let size = u64::from_be_bytes(header.payload[4..12].try_into().unwrap()) as usize;
         let mut body = Vec::with_capacity(size);
         while body.len() < size {
-            let piece = self.connection.socket.frame(self.id).await.expect("a body follows");
+            let Some(piece) = self.connection.socket.frame(self.id).await else { return Event::Closed };
             assert_eq!(piece.kind, BODY, "a body is due");
             body.extend_from_slice(&piece.payload);
         }

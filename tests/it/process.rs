@@ -1,0 +1,145 @@
+//! The broker as a process of its own: started with flags, killed, and asked what it logged.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+const LEVERET: &str = env!("CARGO_BIN_EXE_leveret");
+
+/// A running program; killed when dropped.
+pub struct Program {
+    child: Child,
+    ports_file: PathBuf,
+    log: Arc<Mutex<String>>,
+    log_reader: Option<JoinHandle<()>>,
+}
+
+impl Program {
+    /// Starts it on a free port and waits until it says that it is ready.
+    pub fn start(name: &str, arguments: &[&str]) -> Self {
+        let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", std::process::id()));
+        let mut command = Command::new(LEVERET);
+        command.args(arguments).args(["--amqp-listen", "127.0.0.1:0", "--ports-file"]).arg(&ports_file);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Read all the time, so that a long log never makes the broker wait.
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, written) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&log));
+        let log_reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = written.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut program = Self { child, ports_file, log, log_reader: Some(log_reader) };
+        let mut line = String::new();
+        BufReader::new(program.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line != "Server startup complete; 0 plugins started.\n" {
+            panic!("it did not start: {line:?}; {:?}", program.end());
+        }
+        program
+    }
+
+    /// Starts it with a data directory.
+    pub fn start_in(directory: &Directory, arguments: &[&str]) -> Self {
+        Self::start(&directory.name, &[&["--data-dir", directory.text()], arguments].concat())
+    }
+
+    /// The port that the file tells, which is there once the line is.
+    pub fn address(&self) -> SocketAddr {
+        let text = std::fs::read_to_string(&self.ports_file).unwrap();
+        let ports: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let port = ports["amqp"].as_u64().unwrap().try_into().unwrap();
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// `kill -9`, and waits until it is dead; what it had logged.
+    pub fn kill(&mut self) -> String {
+        self.child.kill().unwrap();
+        self.end().1
+    }
+
+    /// Stops it as an operator does; what it had logged.
+    pub fn stop(&mut self) -> String {
+        self.signal("TERM");
+        let (code, log) = self.end();
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+
+    /// Waits for the end; exit code and log.
+    pub fn end(&mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        self.log_reader.take().unwrap().join().unwrap();
+        (code, self.log())
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        std::fs::remove_file(&self.ports_file).ok();
+    }
+}
+
+/// Runs it to its end, which comes by itself.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(LEVERET).args(arguments).output().unwrap()
+}
+
+/// It does not start: a clear sentence on stderr, and a failure.
+pub fn check_refused(arguments: &[&str], sentence: &str) {
+    let output = run(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    assert!(output.stdout.is_empty(), "{:?}", output.stdout);
+    assert!(stderr.contains(sentence), "{arguments:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+/// A data directory, empty at first. It goes with the test, unless that fails: then it is there to be looked at.
+#[derive(Debug)]
+pub struct Directory {
+    name: String,
+    path: PathBuf,
+}
+
+impl Directory {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("leveret-data-{}-{name}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        Self { name: name.to_owned(), path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn text(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the data directory is left in {}", self.path.display());
+        } else {
+            std::fs::remove_dir_all(&self.path).ok();
+        }
+    }
+}
