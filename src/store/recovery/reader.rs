@@ -198,7 +198,10 @@ impl<'a> LogReader<'a> {
         let file_end = (position / self.file_bytes + 1) * self.file_bytes;
         let mut at = position;
         while at < file_end {
-            let length = usize::try_from((file_end - at).min(BLOCK_BYTES as u64)).unwrap_or(BLOCK_BYTES);
+            // What was read already, as far as it goes: a recycled file is full of places where groups begin.
+            let read = (self.block_position + self.block.len() as u64).saturating_sub(at) / 8 * 8;
+            let piece = if at >= self.block_position && read > 0 { read } else { BLOCK_BYTES as u64 };
+            let length = usize::try_from((file_end - at).min(piece)).unwrap_or(BLOCK_BYTES);
             let Some(bytes) = self.bytes(at, length)? else { return Ok(None) };
             let magic = GROUP_MAGIC.to_le_bytes();
             if let Some(index) = bytes.chunks(8).position(|word| word.starts_with(&magic)) {
