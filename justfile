@@ -8,6 +8,10 @@ run *arguments:
 test *filter:
     cargo test {{filter}}
 
+# Kill -9 the broker so many times while it works, and look for what was lost.
+kill times="100":
+    LEVERET_KILLS={{times}} cargo test --test it kill:: -- --nocapture
+
 # Formatting, lints and documentation, as CI wants them.
 check:
     cargo fmt --all -- --check

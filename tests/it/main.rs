@@ -42,6 +42,7 @@ mod framing;
 mod handshake;
 mod headers;
 mod heartbeat;
+mod kill;
 mod lapin_failures;
 mod lapin_stories;
 mod max_length;

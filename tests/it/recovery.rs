@@ -98,3 +98,24 @@ async fn expect_segments(directory: &Directory) {
     )
     .await;
 }
+/// A checkpoint of the second run may need what the first one wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_two_runs_wrote_is_read_whole() {
+    let directory = Directory::new("two-runs");
+    let mut program = Program::start_in(&directory, &[]);
+    publish_all(&channel(&program).await, 0..10).await;
+    program.kill();
+    let mut program = Program::start_in(&directory, &[]);
+    publish_all(&channel(&program).await, 10..20).await;
+    let ch = channel(&program).await;
+    // More than is kept in memory, and nothing that the log has to tell: it stays as long as it is.
+    for number in 0..8_000 {
+        ch.publish(publish("", "q", body(number))).await;
+    }
+    expect_segments(&directory).await;
+    publish_all(&channel(&program).await, 20..30).await;
+    program.kill();
+    let mut program = Program::start_in(&directory, &[]);
+    assert_eq!(take_all(&channel(&program).await).await, (0..30).collect::<Vec<_>>());
+    program.stop();
+}
