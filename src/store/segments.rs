@@ -315,13 +315,16 @@ impl Segments {
             return Ok((records, next));
         }
         let what = "a message reaches beyond its queue's part of the file".to_owned();
-        self.damaged(StoreError::Corrupt { file: name(), offset: u64::from(start), what })?;
+        self.leave_out(StoreError::Corrupt { file: name(), offset: u64::from(start), what })?;
+        self.free(&[Freed { segment: id, start, end, stored: 0, body_bytes: 0 }]);
         Ok((records, end))
     }
 
+    /// Goes on without what is damaged.
+    ///
     /// # Errors
-    /// The damage, unless it is to be salvaged.
-    fn damaged(&self, error: StoreError) -> Result<(), StoreError> {
+    /// The damage, unless the rest is to be salvaged.
+    pub(super) fn leave_out(&self, error: StoreError) -> Result<(), StoreError> {
         if !self.salvage {
             return Err(error);
         }
@@ -361,11 +364,13 @@ impl Segments {
             let message = Message::checked(Arc::clone(&chunk), (at + RECORD_HEADER_BYTES) as usize);
             let (Some(label), Some(message)) = (label, message) else {
                 let what = format!("the checksum of a message of queue number {} is wrong", queue_of(record));
-                self.damaged(StoreError::Corrupt {
+                self.leave_out(StoreError::Corrupt {
                     file: self.disk.describe(&path(id)),
                     offset: u64::from(offset),
                     what,
                 })?;
+                // It is gone for good: the next start must find nothing wrong.
+                self.free(&[Freed { segment: id, start: offset, end: offset + bytes, stored: 1, body_bytes: 0 }]);
                 at += bytes;
                 continue;
             };

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::client::properties::properties;
 use crate::client::{Channel, Connect, eventually, publish, queue};
-use crate::process::{Directory, Program};
+use crate::process::{Directory, Program, check_refused, run};
 
 /// Bytes of a message, but for its number.
 const BODY_BYTES: usize = 16 * 1024;
@@ -117,5 +117,145 @@ async fn a_log_that_two_runs_wrote_is_read_whole() {
     program.kill();
     let mut program = Program::start_in(&directory, &[]);
     assert_eq!(take_all(&channel(&program).await).await, (0..30).collect::<Vec<_>>());
+    program.stop();
+}
+
+#[test]
+fn a_second_process_is_refused_in_one_sentence() {
+    let directory = Directory::new("second");
+    let _first = Program::start_in(&directory, &[]);
+    check_one_sentence(
+        directory.path(),
+        &format!(
+            "the data directory {} is in use by another process; stop that one, or choose another with --data-dir",
+            directory.text()
+        ),
+    );
+}
+
+/// The tests may run as root, who may write everywhere but here.
+#[test]
+fn a_directory_that_cannot_be_used_is_refused_in_one_sentence() {
+    let directory = Directory::new("file");
+    fs::write(directory.path(), "a file").unwrap();
+    let below = directory.path().join("below");
+    for (path, why) in [
+        (directory.path(), "File exists (os error 17)"),
+        (&below, "Not a directory (os error 20)"),
+        (Path::new("/proc/leveret"), "No such file or directory (os error 2)"),
+    ] {
+        let advice = "make it writable, or choose another with --data-dir";
+        check_one_sentence(path, &format!("cannot use the data directory {}: {why}; {advice}", path.display()));
+    }
+    fs::remove_file(directory.path()).unwrap();
+}
+
+/// It does not start, and says this and nothing else but what it did.
+fn check_one_sentence(directory: &Path, sentence: &str) {
+    let arguments = ["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.to_str().unwrap()];
+    let output = run(&arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{stderr}");
+    let said: Vec<_> = stderr.lines().filter(|line| !line.contains(" INFO ")).collect();
+    assert_eq!(said, [format!("leveret: {sentence}")]);
+}
+
+/// A directory with ten messages, left by a killed broker or by one that stopped.
+async fn directory_with_ten(name: &str, is_killed: bool) -> Directory {
+    let directory = Directory::new(name);
+    let mut program = Program::start_in(&directory, &[]);
+    let ch = channel(&program).await;
+    for number in 0..10 {
+        ch.confirm_select().await;
+        ch.publish_confirmed(publish("", "q", body(number)).with(properties().delivery_mode(2))).await;
+    }
+    if is_killed {
+        program.kill()
+    } else {
+        program.stop()
+    };
+    directory
+}
+
+/// Flips a bit behind the first place where a file has these bytes.
+fn flip_behind(file: &Path, needle: &[u8]) {
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the bytes are there");
+    bytes[at + needle.len()] ^= 0x40;
+    fs::write(file, bytes).unwrap();
+}
+
+/// Starts to salvage; the numbers of the messages that are there, and the log.
+async fn salvage(directory: &Directory) -> (Vec<u64>, String) {
+    let mut program = Program::start_in(directory, &["--salvage"]);
+    let numbers = take_all(&channel(&program).await).await;
+    let log = program.stop();
+    // What was skipped is not there any more: the next start finds nothing wrong.
+    let mut program = Program::start_in(directory, &[]);
+    assert_eq!(take_all(&channel(&program).await).await, [0; 0]);
+    program.stop();
+    (numbers, log)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_the_log_is_refused_and_can_be_salvaged() {
+    let directory = directory_with_ten("flipped-log", true).await;
+    let file = directory.path().join("wal/0000000000.log");
+    flip_behind(&file, b"00000004");
+    let place = format!("{} is damaged at offset ", file.display());
+    check_refused(&["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()], &place);
+    let (numbers, log) = salvage(&directory).await;
+    assert_eq!(numbers, [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    assert!(log.contains("bytes of the log cannot be read, although they were durable"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_the_checkpoint_is_refused_and_can_be_salvaged() {
+    let directory = directory_with_ten("flipped-checkpoint", false).await;
+    let file = directory.path().join("checkpoint");
+    flip_behind(&file, b"x-queue-type");
+    let sentence = format!("{} is damaged at offset 0: its checksum is wrong", file.display());
+    check_refused(&["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()], &sentence);
+    let (_, log) = salvage(&directory).await;
+    assert!(log.contains("its definitions and backlog are lost"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_a_segment_file_stops_the_broker_and_can_be_salvaged() {
+    let directory = directory_with_ten("flipped-segment", false).await;
+    let file = directory.path().join("segments/00000001.seg");
+    flip_behind(&file, b"00000004");
+    let mut program = Program::start_in(&directory, &[]);
+    let ch = channel(&program).await;
+    ch.send(amq_protocol::protocol::basic::Get { queue: "q".into(), no_ack: true }).await;
+    let (code, log) = program.end();
+    let sentence = format!("{} is damaged at offset ", file.display());
+    assert!(code == Some(1) && log.contains(&sentence), "{code:?}: {log}");
+    let (numbers, log) = salvage(&directory).await;
+    assert_eq!(numbers, [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    assert!(log.contains("left out while salvaging") && log.contains(&sentence), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_another_version_are_refused() {
+    let directory = directory_with_ten("version", false).await;
+    for file in ["checkpoint", "segments/00000001.seg"] {
+        let path = directory.path().join(file);
+        let whole = fs::read(&path).unwrap();
+        let mut newer = whole.clone();
+        newer[4..8].copy_from_slice(&7_u32.to_le_bytes());
+        fs::write(&path, newer).unwrap();
+        let sentence = format!(
+            "leveret: {} has the format version 7, and this leveret knows only 1; use the leveret that wrote it",
+            path.display()
+        );
+        for salvage in [&["--salvage"][..], &[]] {
+            let arguments = ["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()];
+            check_refused(&[&arguments, salvage].concat(), &sentence);
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    let mut program = Program::start_in(&directory, &[]);
+    assert_eq!(take_all(&channel(&program).await).await.len(), 10);
     program.stop();
 }

@@ -97,7 +97,7 @@ impl Replay {
         let senseless = |position: u64| StoreError::Corrupt {
             file: "the log".to_owned(),
             offset: position,
-            what: "a whole group makes no sense".to_owned(),
+            what: "a whole group makes no sense, or tells of messages that are not there".to_owned(),
         };
         match group.kind {
             KIND_CHUNK => {
@@ -106,8 +106,14 @@ impl Replay {
             }
             KIND_RECORDS => {
                 for record in records(&group.payload) {
-                    let record = record.ok_or_else(|| senseless(group.position))?;
-                    self.record(record, segments)?.ok_or_else(|| senseless(group.position))?;
+                    let makes_sense = match record {
+                        Some(record) => self.record(record, segments)?,
+                        None => None,
+                    };
+                    if makes_sense.is_none() {
+                        // As it is bound to happen behind something that was left out.
+                        segments.leave_out(senseless(group.position))?;
+                    }
                 }
                 Ok(())
             }
@@ -165,9 +171,10 @@ impl Replay {
         self.queues.entry(queue).or_insert_with(new)
     }
 
-    /// `None` when a body is not where it must be.
+    /// `None` when a body is not where it must be; the others are taken over all the same.
     fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) -> Option<()> {
         let mut chunk: Option<Arc<Chunk>> = None;
+        let mut makes_sense = Some(());
         for enqueued in messages {
             let target = self.queue(queue);
             target.state.next_seq = target.state.next_seq.max(enqueued.seq.saturating_add(1));
@@ -179,19 +186,17 @@ impl Replay {
                 // Its body was written just before the place where the log was cut off.
                 continue;
             }
-            let in_last = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
-            let message = match in_last {
-                Some(message) => message,
-                None => {
-                    let (_, found) = self.chunks.range(..=position).next_back()?;
-                    let message = Message::in_log(found, position)?;
-                    chunk = Some(Arc::clone(found));
-                    message
-                }
-            };
-            self.queue(queue).add(enqueued, message);
+            let mut message = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
+            if message.is_none() {
+                chunk = self.chunks.range(..=position).next_back().map(|(_, found)| Arc::clone(found));
+                message = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
+            }
+            match message {
+                Some(message) => self.queue(queue).add(enqueued, message),
+                None => makes_sense = None,
+            }
         }
-        Some(())
+        makes_sense
     }
 
     fn settled(&mut self, queue: u64, ranges: &[(u64, u64)]) {
