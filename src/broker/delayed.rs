@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 
 use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
-use super::queue::{Leaving, Moved, MovedPart, NewMessage};
+use super::queue::{CompactedRecord, Leaving, Moved, MovedPart, NewMessage};
 use super::vhost::Vhost;
 use crate::message::Message;
 use crate::properties::parse_expiration;
-use crate::store::address::{Address, Place};
+use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{QueueState, Single};
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
@@ -220,6 +220,26 @@ impl DelayedMessages {
                     }
                     None => freed.push(part.freed(record)),
                 }
+            }
+        }
+        freed
+    }
+
+    /// The messages that lie in these files, and what they take there.
+    pub(in crate::broker) fn singles_in(&self, segments: &[SegmentId]) -> Vec<(Address, u32)> {
+        let waiting = self.waiting.lock();
+        let is_there = |held: &&Held| matches!(held.address.place(), Place::Segment(id, _) if segments.contains(&id));
+        waiting.by_due.values().filter(is_there).map(|held| (held.address, held.bytes)).collect()
+    }
+
+    /// Takes over the new places of messages whose files were rewritten. What is not wanted any more is to be freed.
+    pub(in crate::broker) fn compacted(&self, records: &[(Address, CompactedRecord)]) -> Vec<Freed> {
+        let mut waiting = self.waiting.lock();
+        let mut freed = Vec::new();
+        for (old, record) in records {
+            match waiting.by_due.get_mut(&(record.expires_at_ms, record.seq)) {
+                Some(held) if held.address == *old => held.address = record.address(),
+                _ => freed.push(record.freed()),
             }
         }
         freed

@@ -9,12 +9,16 @@
 //! hearing of the same again changes nothing. It waits until everything that it has seen is durable in the log, so that it never
 //! tells of one half of a transaction.
 
+mod compaction;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Broker;
 use super::queue::{Leaving, Moved, MovedPart, QueueHandle};
 use super::vhost::Vhost;
+use crate::store::address::SegmentId;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::disk::Disk;
 use crate::store::segments::{SegmentWriter, Segments};
@@ -39,6 +43,8 @@ pub struct Pager {
     budget_bytes: u64,
     window_bytes: u64,
     locked_messages_max: usize,
+    /// The last segment file that the last checkpoint can know.
+    checkpointed: AtomicU32,
 }
 
 /// What was written of one queue.
@@ -58,7 +64,8 @@ impl Pager {
         budget_bytes: u64,
     ) -> Self {
         let (window_bytes, locked_messages_max) = (WINDOW_BYTES, LOCKED_MESSAGES_MAX);
-        Self { broker, wal, segments, disk, budget_bytes, window_bytes, locked_messages_max }
+        let checkpointed = AtomicU32::new(0);
+        Self { broker, wal, segments, disk, budget_bytes, window_bytes, locked_messages_max, checkpointed }
     }
 
     /// With another window of the log, and other pieces in which messages are taken from queues.
@@ -102,6 +109,7 @@ impl Pager {
     fn relieve_up_to(&self, limit: u64) -> Result<(), StoreError> {
         let crowded = self.queues_to_empty();
         self.move_before(limit, &crowded)?;
+        self.compact()?;
         self.checkpoint(limit, false)
     }
 
@@ -241,8 +249,13 @@ impl Pager {
         self.wal.wait_for_flights();
         self.wal.sync_everything()?;
         checkpoint.write(self.disk.as_ref())?;
+        self.checkpointed.store(checkpoint.last_segment, Ordering::Relaxed);
         self.wal.release(start)?;
         self.segments.remove(&empty)
+    }
+
+    fn checkpointed_segment(&self) -> SegmentId {
+        SegmentId(self.checkpointed.load(Ordering::Relaxed))
     }
 
     fn capture(&self, start: u64, is_clean: bool) -> Checkpoint {

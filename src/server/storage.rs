@@ -104,6 +104,8 @@ impl Opened {
                 wal.nudge();
             }
         };
+        let excess = press.clone();
+        loader.segments().on_excess(Box::new(excess));
         broker.node().pressure.on_exceeded(MEMORY_BUDGET_BYTES, Box::new(press));
         let segments = Arc::clone(loader.segments());
         let pager = Pager::new(Arc::clone(broker), Arc::clone(&wal), segments, disk, MEMORY_BUDGET_BYTES);

@@ -7,14 +7,15 @@
 //!
 //! ```text
 //! file   = "LVSG" version u32 id u32 zero u32, then records
-//! record = crc32 u32, message bytes u32, queue u64, seq u64, expires u64, counts u32 u32, origin u64, level u8, flags u8, zero u16 u32,
-//!          message, padded to 8 bytes                                  (docs/format.md)
+//! record = crc32 u32, message bytes u32, queue u64, seq u64, expires u64, counts u32 u32, origin u64, moved from u64, level u8,
+//!          flags u8, zero u16 u32, message, padded to 8 bytes                                  (docs/format.md)
 //! ```
 
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -35,7 +36,7 @@ const VERSION: u32 = 1;
 /// Bytes in front of the first record of a file.
 pub const FILE_HEADER_BYTES: u32 = 16;
 /// Bytes in front of each message.
-pub const RECORD_HEADER_BYTES: u32 = 56;
+pub const RECORD_HEADER_BYTES: u32 = 64;
 
 const REDELIVERED: u8 = 1;
 const STORED: u8 = 2;
@@ -59,6 +60,8 @@ pub struct Label {
     pub redelivered: bool,
     /// It survives a restart.
     pub is_stored: bool,
+    /// Where it was before its file was rewritten.
+    pub moved_from: Address,
 }
 
 /// A record that was read back.
@@ -87,7 +90,6 @@ struct Segment {
 }
 
 /// All segment files.
-#[derive(Debug)]
 pub struct Segments {
     disk: Arc<dyn Disk>,
     gauge: Arc<MemoryGauge>,
@@ -95,6 +97,13 @@ pub struct Segments {
     salvage: bool,
     sizes: Sizes,
     all: Mutex<All>,
+    on_excess: OnceLock<OnExcess>,
+}
+
+impl fmt::Debug for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segments").field("usage", &self.usage()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +112,8 @@ struct All {
     /// Files that are to be removed once no checkpoint and no log needs them.
     doomed: Vec<SegmentId>,
     last_id: u32,
+    /// Freed since it was looked at how much is free.
+    free_bytes: u64,
 }
 
 /// How much the segment files hold.
@@ -116,6 +127,23 @@ pub struct Usage {
     pub free_bytes: u64,
 }
 
+impl Usage {
+    /// Bytes that are free beyond what may be: as much as is wanted, and a file or two.
+    pub const fn excess(&self) -> u64 {
+        let wanted = self.bytes.saturating_sub(self.free_bytes);
+        self.free_bytes.saturating_sub(wanted.saturating_add(EXCESS_BYTES))
+    }
+}
+
+/// So many bytes are freed between two looks at how much is free.
+const FREED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bytes that may be free however little is wanted.
+const EXCESS_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Tells that too much of the files is free.
+pub type OnExcess = Box<dyn Fn() + Send + Sync>;
+
 /// The path of a segment file.
 pub fn path(id: SegmentId) -> String {
     format!("{DIRECTORY}/{:08}.seg", id.0)
@@ -124,7 +152,8 @@ pub fn path(id: SegmentId) -> String {
 impl Segments {
     /// No files yet. With `salvage`, messages that cannot be read are reported and left out instead of being an error.
     pub fn new(disk: Arc<dyn Disk>, gauge: Arc<MemoryGauge>, salvage: bool) -> Self {
-        Self { disk, gauge, salvage, sizes: Sizes::default(), all: Mutex::default() }
+        let (sizes, all) = (Sizes::default(), Mutex::default());
+        Self { disk, gauge, salvage, sizes, all, on_excess: OnceLock::new() }
     }
 
     /// With other sizes than the usual ones.
@@ -199,9 +228,20 @@ impl Segments {
     pub fn free(&self, freed: &[Freed]) {
         let mut all = self.all.lock();
         for range in freed {
-            if let Some(segment) = all.by_id.get_mut(&range.segment) {
+            let All { by_id, free_bytes, .. } = &mut *all;
+            if let Some(segment) = by_id.get_mut(&range.segment) {
+                let before = segment.free_bytes;
                 segment.free(*range);
+                *free_bytes += segment.free_bytes.saturating_sub(before);
             }
+        }
+        let is_due = all.free_bytes > FREED_BYTES_MAX;
+        if is_due {
+            all.free_bytes = 0;
+        }
+        drop(all);
+        if is_due && let Some(tell) = self.on_excess.get().filter(|_| self.usage().excess() > 0) {
+            tell();
         }
     }
 
@@ -258,11 +298,11 @@ impl Segments {
         Ok(())
     }
 
-    /// What the records in a stretch of a file say, which need not be known. None if it is gone.
+    /// The records in a stretch of a file that need not be known. None if it is gone.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged.
-    pub(super) fn labels(&self, stretch: &Freed) -> Result<Vec<Label>, StoreError> {
+    pub(super) fn labels(&self, stretch: &Freed) -> Result<Vec<Stored>, StoreError> {
         let Freed { segment: id, start, end, .. } = *stretch;
         let name = || self.disk.describe(&path(id));
         let file = match self.disk.open(&path(id), false) {
@@ -274,7 +314,37 @@ impl Segments {
         let end = end.min(u32::try_from(size).unwrap_or(u32::MAX));
         let block = self.read_block(&file, id, start, end.saturating_sub(start))?;
         let (records, _) = self.parse(id, start, block, &[])?;
-        Ok(records.into_iter().map(|record| record.label).collect())
+        Ok(records)
+    }
+
+    /// The files to be rewritten, up to the one of number `last`: the sparsest ones, while more is free than is wanted.
+    pub fn sparse(&self, last: SegmentId) -> Vec<SegmentId> {
+        let usage = self.usage();
+        let mut excess = usage.excess();
+        let mut closed: Vec<_> = {
+            let all = self.all.lock();
+            let is_sparse = |segment: &Segment| !segment.is_open && segment.free_bytes * 2 >= segment.bytes;
+            let sparse = all.by_id.iter().filter(|(id, segment)| **id <= last && is_sparse(segment));
+            sparse
+                .map(|(id, segment)| (segment.bytes - segment.free_bytes.min(segment.bytes), *id, segment.bytes))
+                .collect()
+        };
+        // The cheapest first; each gives back what is free of it.
+        closed.sort_unstable();
+        let mut chosen = Vec::new();
+        for (wanted_bytes, id, bytes) in closed {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(bytes - wanted_bytes);
+            chosen.push(id);
+        }
+        chosen
+    }
+
+    /// Sets who is told when too much of the files is free. Only the first call counts.
+    pub fn on_excess(&self, tell: OnExcess) {
+        self.on_excess.get_or_init(|| tell);
     }
 
     /// How much there is.
@@ -296,9 +366,8 @@ impl Segments {
     pub fn read(&self, id: SegmentId, start: u32, end: u32, bytes: u32) -> Result<(Vec<Stored>, u32), StoreError> {
         let file = self.all.lock().by_id.get(&id).map(|segment| Arc::clone(&segment.file));
         let name = || self.disk.describe(&path(id));
-        let Some(file) = file else {
-            return Err(StoreError::Corrupt { file: name(), offset: 0, what: "the file is gone".to_owned() });
-        };
+        // It was rewritten, or its last message settled, since somebody wanted to read it.
+        let Some(file) = file else { return Ok((Vec::new(), end)) };
         let free = self.free_within(id, start, end);
         // What is free at the beginning need not be read.
         let start = free.first().filter(|freed| freed.start <= start).map_or(start, |freed| freed.end);
@@ -440,7 +509,8 @@ fn read_label(record: &[u8]) -> Option<Label> {
     reader.u32()?;
     let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
     let counts = (reader.u32()?, reader.u32()?);
-    let (origin, level, flags) = (reader.u64()?, reader.u8()?, reader.u8()?);
+    let (origin, moved_from) = (reader.u64()?, Address::from_bits(reader.u64()?));
+    let (level, flags) = (reader.u8()?, reader.u8()?);
     Some(Label {
         queue,
         seq,
@@ -450,6 +520,7 @@ fn read_label(record: &[u8]) -> Option<Label> {
         level,
         redelivered: flags & REDELIVERED != 0,
         is_stored: flags & STORED != 0,
+        moved_from,
     })
 }
 
@@ -466,6 +537,7 @@ fn write_record(out: &mut Vec<u8>, label: &Label, message: &[u8]) -> Option<u32>
     out.extend_from_slice(&label.counts.0.to_le_bytes());
     out.extend_from_slice(&label.counts.1.to_le_bytes());
     out.extend_from_slice(&label.origin.to_le_bytes());
+    out.extend_from_slice(&label.moved_from.to_bits().to_le_bytes());
     let flags = (u8::from(label.redelivered) * REDELIVERED) | (u8::from(label.is_stored) * STORED);
     out.extend_from_slice(&[label.level, flags, 0, 0, 0, 0, 0, 0]);
     out.extend_from_slice(message);

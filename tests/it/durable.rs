@@ -6,6 +6,7 @@ use std::time::Duration;
 use leveret::Clock;
 use leveret::clock::Hand;
 
+use crate::client::eventually;
 use crate::client::properties::properties;
 use crate::client::table::S;
 use crate::client::{Channel, Connect, Properties, Value, args, consume, exchange, publish, queue};
@@ -266,6 +267,44 @@ async fn a_long_queue_is_read_back_in_its_order() {
     let ch = durable.channel().await;
     for number in MESSAGES / 2..MESSAGES {
         assert_eq!(number_of(ch.get_no_ack("q").await.unwrap().text()), Some(number));
+    }
+    assert_eq!(ch.get("q").await, None);
+}
+
+/// A few messages that are never acknowledged must not keep the space of all that were queued with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_which_most_is_free_are_rewritten() {
+    const MESSAGES: u64 = 3_000;
+    const KEPT_ONE_IN: u64 = 100;
+    let mut durable = Durable::start("sparse").await;
+    let ch = durable.channel().await;
+    ch.declare(queue("q").durable()).await;
+    ch.confirm_select().await;
+    let padding = ".".repeat(32 * 1024);
+    for number in 0..MESSAGES {
+        ch.publish(publish("", "q", format!("{number:08}{padding}")).with(persistent())).await;
+    }
+    ch.expect_acks_up_to(MESSAGES).await;
+    ch.consume(consume("q")).await;
+    for number in 0..MESSAGES {
+        let delivery = ch.expect_deliver().await;
+        if number % KEPT_ONE_IN != 0 {
+            ch.ack(delivery.delivery_tag).await;
+        }
+    }
+    let segments = durable.directory.join("segments");
+    eventually("the files have become small", async || {
+        let sizes = std::fs::read_dir(&segments).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+        let bytes: u64 = sizes.sum();
+        if bytes < 48 * 1024 * 1024 { Ok(()) } else { Err(bytes) }
+    })
+    .await;
+    durable.restart().await;
+    let ch = durable.channel().await;
+    ch.expect_ready("q", u32::try_from(MESSAGES / KEPT_ONE_IN).unwrap()).await;
+    for number in (0..MESSAGES).step_by(KEPT_ONE_IN as usize) {
+        let kept = ch.get("q").await.unwrap();
+        assert_eq!((kept.text().get(..8), kept.redelivered), (Some(format!("{number:08}").as_str()), true));
     }
     assert_eq!(ch.get("q").await, None);
 }

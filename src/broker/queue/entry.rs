@@ -108,6 +108,7 @@ impl Entry {
             level: self.priority,
             redelivered: self.redelivered,
             is_stored: self.is_stored,
+            moved_from: Address::NOWHERE,
         }
     }
 

@@ -18,6 +18,7 @@
 //! within a priority, messages are delivered in the order of `seq`.
 
 pub mod arguments;
+mod compaction;
 mod consumers;
 mod dying;
 mod entry;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
 pub use dying::{DeadLetter, DeathReason};
 pub use entry::NewMessage;

@@ -125,6 +125,33 @@ impl Paged {
         self.read.iter().copied().chain(self.unread.iter().map(|unread| unread.part))
     }
 
+    /// All parts.
+    pub(super) fn all(&self) -> impl Iterator<Item = Part> + '_ {
+        self.read.iter().copied().chain(self.unread.iter().map(|unread| unread.part))
+    }
+
+    /// What is not read of a part; `None` for one that is read, or not known.
+    pub(super) fn unread_of(&self, part: &Part) -> Option<&Unread> {
+        self.unread.iter().find(|unread| unread.part == *part)
+    }
+
+    /// Puts rewritten parts in the place of an old one. What was counted and is not there after all: messages, and bytes of
+    /// bodies.
+    pub(super) fn replace(&mut self, old: &Part, unread: Vec<Unread>, read: Vec<Part>) -> (u32, u64) {
+        self.read.retain(|part| part != old);
+        self.read.extend(read);
+        let Some(at) = self.unread.iter().position(|other| other.part == *old) else { return Default::default() };
+        let Some(gone) = self.unread.remove(at) else { return Default::default() };
+        self.unread_count -= gone.count as usize;
+        let mut missing = (gone.count, gone.body_bytes);
+        for (place, unread) in unread.into_iter().enumerate() {
+            self.unread_count += unread.count as usize;
+            missing = (missing.0.saturating_sub(unread.count), missing.1.saturating_sub(unread.body_bytes));
+            self.unread.insert(at + place, unread);
+        }
+        missing
+    }
+
     /// Forgets everything; what is to be freed.
     pub(super) fn clear(&mut self) -> Vec<Freed> {
         let freed = self.unread.iter().map(Unread::stretch).collect();

@@ -56,7 +56,7 @@ pub struct MovedPart {
 }
 
 impl MovedPart {
-    fn part(&self) -> Part {
+    pub(super) fn part(&self) -> Part {
         let mut part = Part { level: self.level, segment: self.segment, expires_min_ms: u64::MAX, ..Part::default() };
         if let Some(first) = self.records.first() {
             (part.start, part.first_seq) = (first.offset, first.seq);

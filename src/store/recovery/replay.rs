@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::address::{Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
 use crate::store::record::{Enqueued, Freed, Record, records};
-use crate::store::segments::Segments;
+use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
 
 /// What is known of a queue so far.
@@ -211,14 +211,28 @@ impl Replay {
         for freed in freed {
             self.last_named = self.last_named.max(freed.segment.0);
             if freed.segment.0 > self.last_segment {
-                for label in segments.labels(freed)? {
-                    self.settled(label.queue, &[(label.seq, label.seq)]);
+                for record in segments.labels(freed)? {
+                    self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
+                    self.freed_before(&record, segments);
                 }
             } else if self.knows(freed) {
                 segments.free(&[*freed]);
             }
         }
         Ok(())
+    }
+
+    /// A message that was settled in a file that was rewritten into one that no checkpoint names yet: frees it where the last
+    /// checkpoint has it.
+    fn freed_before(&self, record: &Stored, segments: &Segments) {
+        let Place::Segment(segment, start) = record.label.moved_from.place() else { return };
+        let is_stored = record.label.is_stored;
+        let body_bytes = if is_stored { record.message.body_bytes() as u64 } else { 0 };
+        let (end, stored) = (start.saturating_add(record.bytes), u32::from(is_stored));
+        let freed = Freed { segment, start, end, stored, body_bytes };
+        if self.knows(&freed) {
+            segments.free(&[freed]);
+        }
     }
 
     /// The definitions in their order, and the queues. After a crash, what may have been delivered is marked so.

@@ -1,0 +1,113 @@
+//! Rewrites segment files of which most is free, so that the disk holds at most twice what is wanted.
+//!
+//! It is a move like any other: what is left is written to new files, queues are told, and a checkpoint makes it good. A record
+//! that was moved so says where it lay before: an acknowledgement that the log tells of before that checkpoint frees both.
+
+use std::sync::Arc;
+
+use super::Pager;
+use crate::broker::queue::{Compacted, CompactedRecord, QueueHandle};
+use crate::broker::vhost::Vhost;
+use crate::store::StoreError;
+use crate::store::address::{Address, Place, SegmentId};
+use crate::store::checkpoint::Part;
+use crate::store::record::Freed;
+use crate::store::segments::{Label, SegmentWriter};
+
+/// Messages that are known one by one: where each lay, and where it is now.
+type Singles = Vec<(Address, CompactedRecord)>;
+
+/// What was rewritten.
+#[derive(Default)]
+struct Rewritten {
+    queues: Vec<(Arc<QueueHandle>, Vec<Compacted>)>,
+    delayed: Vec<(Arc<Vhost>, Singles)>,
+    /// Everything of the old files that queues referred to.
+    old: Vec<Freed>,
+}
+
+impl Pager {
+    /// Rewrites the sparsest files, if more is free than is wanted. Files that no checkpoint names yet stay.
+    ///
+    /// # Errors
+    /// When the file system fails; if it is full, nothing is changed.
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        let sparse = self.segments.sparse(self.checkpointed_segment());
+        if sparse.is_empty() {
+            return Ok(());
+        }
+        let mut writer = SegmentWriter::new(&self.segments);
+        let rewritten = match self.rewrite(&mut writer, &sparse) {
+            Ok(rewritten) => rewritten,
+            Err(error) => {
+                writer.abandon();
+                return Err(error);
+            }
+        };
+        for (queue, parts) in rewritten.queues {
+            let freed = queue.peek(|state| state.compacted(&parts));
+            self.segments.free(&freed);
+        }
+        for (vhost, records) in rewritten.delayed {
+            self.segments.free(&vhost.delayed().compacted(&records));
+        }
+        writer.finish();
+        self.segments.free(&rewritten.old);
+        Ok(())
+    }
+
+    fn rewrite(&self, writer: &mut SegmentWriter<'_>, sparse: &[SegmentId]) -> Result<Rewritten, StoreError> {
+        let mut rewritten = Rewritten::default();
+        for queue in self.queues() {
+            let mut parts = Vec::new();
+            for part in queue.peek(|state| state.parts_in(sparse)) {
+                rewritten.old.push(whole(&part));
+                parts.push(self.rewrite_part(writer, part)?);
+                writer.end_part();
+            }
+            if !parts.is_empty() {
+                rewritten.queues.push((queue, parts));
+            }
+        }
+        for vhost in self.vhosts() {
+            let mut records = Vec::new();
+            for (address, bytes) in vhost.delayed().singles_in(sparse) {
+                let Place::Segment(segment, start) = address.place() else { continue };
+                let part = Part { segment, start, end: start.saturating_add(bytes), ..Part::default() };
+                rewritten.old.push(whole(&part));
+                let compacted = self.rewrite_part(writer, part)?;
+                records.extend(compacted.records.into_iter().map(|record| (address, record)));
+            }
+            writer.end_part();
+            if !records.is_empty() {
+                rewritten.delayed.push((vhost, records));
+            }
+        }
+        writer.flush(true)?;
+        Ok(rewritten)
+    }
+
+    fn rewrite_part(&self, writer: &mut SegmentWriter<'_>, part: Part) -> Result<Compacted, StoreError> {
+        let mut records = Vec::new();
+        let mut at = part.start;
+        while at < part.end {
+            let block_bytes = self.segments.sizes().block_bytes;
+            let (stored, next) = self.segments.read(part.segment, at, part.end, block_bytes)?;
+            for record in stored {
+                let Place::Segment(_, old_offset) = record.address.place() else { continue };
+                let label = Label { moved_from: record.address, ..record.label };
+                let written = writer.push(&label, &record.message)?;
+                let body_bytes = u32::try_from(record.message.body_bytes()).unwrap_or(u32::MAX);
+                let Label { seq, expires_at_ms, is_stored, .. } = label;
+                records.push(CompactedRecord { old_offset, written, seq, body_bytes, expires_at_ms, is_stored });
+            }
+            at = next;
+        }
+        Ok(Compacted { part, records })
+    }
+}
+
+fn whole(part: &Part) -> Freed {
+    let Part { segment, start, end, stored, body_bytes, .. } = *part;
+    Freed { segment, start, end, stored, body_bytes }
+}
