@@ -244,7 +244,7 @@ impl Pager {
 
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
     fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
-        let empty = self.segments.take_empty();
+        let empty = self.segments.take_empty(start);
         let checkpoint = self.capture(start, is_clean);
         self.wal.wait_for_flights();
         self.wal.sync_everything()?;

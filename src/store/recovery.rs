@@ -92,12 +92,22 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     let mut replay = restore_segments(&segments, &checkpoint, opening, &mut report)?;
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, opening.sizes.log_file_bytes)?;
     while let Some(group) = reader.next_group(opening.salvage, &mut report)? {
-        replay.group(group, gauge, &segments)?;
+        let place = group.position;
+        if !replay.group(group, gauge, &segments)? {
+            let error = reader.senseless(place);
+            if !opening.salvage {
+                return Err(error);
+            }
+            report.skipped.push(format!("{error}: messages in it are lost"));
+        }
     }
     sync(disk, &reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
-    segments.skip_ids(replay.last_named());
-    remove_strays(disk, &replay, checkpoint.last_segment, &segments)?;
+    segments.skip_ids(checkpoint.last_segment);
+    for id in replay.strange().iter().filter(|id| !replay.refers_to(**id)) {
+        segments.doom(*id, reader.position());
+    }
+    remove_strays(disk, &replay)?;
     let (start, head) = (checkpoint.start, reader.position());
     let (spare, file_bytes) = (reader.files_outside(start, head), opening.sizes.log_file_bytes);
     let (epoch, start_epoch) = (reader.epoch() + 1, checkpoint.epoch);
@@ -197,21 +207,14 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
     files
 }
 
-/// Removes segment files that nothing refers to: transient messages, and evacuations that were not finished. Those that were
-/// made after the checkpoint must stay until the next one, because the log may tell of what was settled in them.
-fn remove_strays(
-    disk: &Arc<dyn Disk>,
-    replay: &Replay,
-    last_segment: u32,
-    segments: &Segments,
-) -> Result<(), StoreError> {
+/// Removes segment files that nothing refers to: transient messages, and evacuations that were not finished. Those of which the
+/// log tells what was settled in them must stay as long as it does.
+fn remove_strays(disk: &Arc<dyn Disk>, replay: &Replay) -> Result<(), StoreError> {
     let directory = segments::DIRECTORY;
     let names = disk.list(directory).map_err(StoreError::io("cannot list", disk.describe(directory)))?;
     for name in names {
         let id = name.strip_suffix(".seg").and_then(|number| number.parse().ok()).map(SegmentId);
-        if let Some(id) = id.filter(|id| id.0 > last_segment) {
-            segments.doom(id);
-        } else if id.is_none_or(|id| !replay.refers_to(id)) {
+        if id.is_none_or(|id| !replay.refers_to(id) && !replay.strange().contains(&id)) {
             let path = format!("{directory}/{name}");
             disk.remove(&path).map_err(StoreError::io("cannot remove", disk.describe(&path)))?;
         }

@@ -109,8 +109,8 @@ impl fmt::Debug for Segments {
 #[derive(Debug, Default)]
 struct All {
     by_id: HashMap<SegmentId, Segment>,
-    /// Files that are to be removed once no checkpoint and no log needs them.
-    doomed: Vec<SegmentId>,
+    /// Files that are to be removed once no checkpoint names them and the log begins there or later.
+    doomed: Vec<(SegmentId, u64)>,
     last_id: u32,
     /// Freed since it was looked at how much is free.
     free_bytes: u64,
@@ -265,24 +265,24 @@ impl Segments {
         self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).collect()
     }
 
-    /// Has a file removed after the next checkpoint. Its number is not given again.
-    pub(super) fn doom(&self, id: SegmentId) {
+    /// Has a file removed once the log begins at this position. Its number is not given again.
+    pub(super) fn doom(&self, id: SegmentId, log_start: u64) {
         let mut all = self.all.lock();
         all.last_id = all.last_id.max(id.0);
-        all.doomed.push(id);
+        all.doomed.push((id, log_start));
     }
 
     /// Takes out the files of which everything is free. These, and those that were taken out before and could not be removed,
-    /// can be removed once a checkpoint is there that does not name them.
-    pub fn take_empty(&self) -> Vec<SegmentId> {
+    /// can be removed once there is a checkpoint with this start that does not name them.
+    pub fn take_empty(&self, log_start: u64) -> Vec<SegmentId> {
         let mut all = self.all.lock();
         let is_empty = |segment: &Segment| !segment.is_open && segment.free_bytes >= segment.bytes;
         let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| is_empty(segment)).map(|(id, _)| *id).collect();
         for id in &empty {
             all.by_id.remove(id);
         }
-        all.doomed.extend(empty);
-        all.doomed.clone()
+        all.doomed.extend(empty.into_iter().map(|id| (id, 0)));
+        all.doomed.iter().filter(|(_, needed_until)| *needed_until <= log_start).map(|(id, _)| *id).collect()
     }
 
     /// Removes files that no checkpoint names any more.
@@ -293,7 +293,7 @@ impl Segments {
         for id in ids {
             let name = self.disk.describe(&path(*id));
             self.disk.remove(&path(*id)).map_err(StoreError::io("cannot remove", name))?;
-            self.all.lock().doomed.retain(|doomed| doomed != id);
+            self.all.lock().doomed.retain(|(doomed, _)| doomed != id);
         }
         Ok(())
     }
@@ -379,11 +379,12 @@ impl Segments {
         if let Some(first) = first_record_bytes(&block).filter(|first| *first > wanted && *first <= end - start) {
             block = self.read_block(&file, id, start, first)?;
         }
+        let queue = queue_of(&block);
         let (records, next) = self.parse(id, start, block, &free)?;
         if next > start {
             return Ok((records, next));
         }
-        let what = "a message reaches beyond its queue's part of the file".to_owned();
+        let what = format!("a message of queue number {queue} reaches beyond its queue's part of the file");
         self.leave_out(StoreError::Corrupt { file: name(), offset: u64::from(start), what })?;
         self.free(&[Freed { segment: id, start, end, stored: 0, body_bytes: 0 }]);
         Ok((records, end))

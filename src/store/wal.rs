@@ -143,6 +143,8 @@ struct Files {
     open: BTreeMap<u64, Arc<dyn DiskFile>>,
     /// Numbers of files whose contents are needless.
     spare: Vec<u64>,
+    /// The number of the first one that is needed.
+    first: u64,
 }
 
 enum Piece {
@@ -268,7 +270,8 @@ impl Wal {
             crowded_bytes: u64::MAX,
             is_nudged: false,
         };
-        let round = Round { files: Files { spare, ..Files::default() }, ..Round::default() };
+        let files = Files { spare, first: start / file_bytes, ..Files::default() };
+        let round = Round { files, ..Round::default() };
         Self {
             disk,
             epoch,
@@ -421,8 +424,11 @@ impl Wal {
             waiter.wake();
         }
         let files = &mut round.files;
-        let needed = files.open.split_off(&(start / self.file_bytes));
-        files.spare.extend(std::mem::replace(&mut files.open, needed).into_keys());
+        let first = start / self.file_bytes;
+        // Those of an earlier run, too, which this one never opened.
+        files.spare.extend(files.first..first);
+        files.first = files.first.max(first);
+        files.open = files.open.split_off(&first);
         while files.spare.len() > SPARE_FILES_MAX
             && let Some(number) = files.spare.pop()
         {
@@ -663,9 +669,15 @@ impl Wal {
         let file = match self.disk.open(&path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if let Some(&spare) = files.spare.last() {
-                    self.disk.rename(&file_path(spare), &path).map_err(failed("cannot rename to"))?;
+                while let Some(&spare) = files.spare.last() {
+                    let renamed = match self.disk.rename(&file_path(spare), &path) {
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+                        result => result.map(|()| true).map_err(failed("cannot rename to"))?,
+                    };
                     files.spare.pop();
+                    if renamed {
+                        break;
+                    }
                 }
                 self.disk.open(&path, true).map_err(failed("cannot create"))?
             }

@@ -136,6 +136,21 @@ impl Dying {
         self.waiting.iter_mut().chain(self.unburied.iter_mut().map(|(entry, _)| entry))
     }
 
+    /// Takes out those that are not handed out.
+    pub(super) fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let mut removed = Vec::new();
+        let mut at = self.handed;
+        while let Some(entry) = self.waiting.get(at) {
+            if is_wanted(entry) {
+                removed.extend(self.waiting.remove(at));
+                self.deaths.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+        removed
+    }
+
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
         self.waiting.into_iter().chain(self.unburied.into_iter().map(|(entry, _)| entry))
     }

@@ -13,7 +13,7 @@ use super::paged::Unread;
 use crate::message::Message;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Part, QueueState};
-use crate::store::loader::Loaded;
+use crate::store::loader::{Load, Loaded};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
@@ -288,6 +288,11 @@ impl Queue {
             self.take_block(loaded);
             return;
         }
+        let Load { segment, start, .. } = load;
+        let is_read = |entry: &Entry| match entry.address.place() {
+            Place::Segment(of, offset) => entry.is_away() && of == segment && (start..loaded.next).contains(&offset),
+            Place::Log(_) | Place::Nowhere => false,
+        };
         let mut messages: FxHashMap<Address, Message> =
             loaded.records.into_iter().map(|record| (record.address, record.message)).collect();
         for entry in self.ready.requeued_mut().chain(self.dying.iter_mut()) {
@@ -299,6 +304,11 @@ impl Queue {
             {
                 entry.body = Body::Held(message);
             }
+        }
+        // What could not be read while salvaging was reported already.
+        let lost = self.ready.remove_requeued(is_read).into_iter().chain(self.dying.remove(is_read));
+        for entry in lost.collect::<Vec<_>>() {
+            self.gone(&entry);
         }
     }
 

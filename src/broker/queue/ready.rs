@@ -146,6 +146,12 @@ fn stretch(extent: &Extent, level: u8) -> Option<Load> {
     }
 }
 
+fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+    let (wanted, kept): (Vec<_>, Vec<_>) = std::mem::take(from).into_iter().partition(is_wanted);
+    *from = kept.into();
+    taken.extend(wanted);
+}
+
 /// A deque that was long keeps its memory when it is drained; give it back once, when it has become empty.
 fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
     const KEPT_CAPACITY: usize = 1024;
@@ -351,6 +357,25 @@ impl Ready {
     /// The entries that are known one by one and not fresh.
     pub(super) fn requeued(&self) -> impl Iterator<Item = &Entry> {
         self.returned.iter().chain(self.levels.iter().flat_map(|level| level.requeued.iter()))
+    }
+
+    /// Takes out entries that are known one by one and not fresh.
+    pub(super) fn remove_requeued(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let mut removed = Vec::new();
+        if !self.requeued().any(&is_wanted) {
+            return removed;
+        }
+        take_if(&mut self.returned, &is_wanted, &mut removed);
+        for level in &mut self.levels {
+            let before = removed.len();
+            take_if(&mut level.requeued, &is_wanted, &mut removed);
+            let of_level = removed.get(before..).unwrap_or_default();
+            level.requeued_bytes -= of_level.iter().map(Entry::body_bytes).sum::<u64>();
+        }
+        for entry in &removed {
+            self.subtract(entry);
+        }
+        removed
     }
 
     pub(super) fn levels(&self) -> &[Level] {

@@ -136,6 +136,15 @@ impl<'a> LogReader<'a> {
         Ok(found.map(|(group, epoch, _)| self.take(group, epoch, report)))
     }
 
+    /// What is there is whole, and makes no sense.
+    pub(super) fn senseless(&self, position: u64) -> StoreError {
+        StoreError::Corrupt {
+            file: self.disk.describe(&file_path(position / self.file_bytes)),
+            offset: position % self.file_bytes,
+            what: "a whole group makes no sense".to_owned(),
+        }
+    }
+
     fn take(&mut self, group: Group, epoch: u32, report: &mut Report) -> Group {
         let bytes = group_bytes(group.payload.len());
         self.position += bytes;
@@ -198,10 +207,10 @@ impl<'a> LogReader<'a> {
         let file_end = (position / self.file_bytes + 1) * self.file_bytes;
         let mut at = position;
         while at < file_end {
-            // What was read already, as far as it goes: a recycled file is full of places where groups begin.
-            let read = (self.block_position + self.block.len() as u64).saturating_sub(at) / 8 * 8;
-            let piece = if at >= self.block_position && read > 0 { read } else { BLOCK_BYTES as u64 };
-            let length = usize::try_from((file_end - at).min(piece)).unwrap_or(BLOCK_BYTES);
+            // What is at hand first: groups are looked for one by one.
+            let at_hand = (self.block_position + self.block.len() as u64).saturating_sub(at);
+            let most = if at >= self.block_position && at_hand > 0 { at_hand } else { BLOCK_BYTES as u64 };
+            let length = usize::try_from((file_end - at).min(most)).unwrap_or(BLOCK_BYTES);
             let Some(bytes) = self.bytes(at, length)? else { return Ok(None) };
             let magic = GROUP_MAGIC.to_le_bytes();
             if let Some(index) = bytes.chunks(8).position(|word| word.starts_with(&magic)) {

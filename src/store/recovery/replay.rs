@@ -13,7 +13,7 @@ use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
 use crate::store::address::{Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
-use crate::store::record::{Enqueued, Freed, Record, records};
+use crate::store::record::{Counts, Enqueued, Freed, Record, records};
 use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
 
@@ -23,8 +23,10 @@ struct Queue {
     state: QueueState,
     /// Ascending places; `None` for what is settled.
     young: VecDeque<(u64, Option<(Enqueued, Message)>)>,
-    /// Settled before the transaction that added them was committed.
-    settled_early: HashSet<u64>,
+    /// Settled, perhaps before the transaction that added them was committed: first and last.
+    settled_early: BTreeMap<u64, u64>,
+    /// [`QueueState::counts`].
+    counts: HashMap<u64, Counts>,
 }
 
 /// A record of a transaction that is not committed yet.
@@ -46,17 +48,16 @@ pub(super) struct Replay {
     definitions: Vec<Vec<u8>>,
     /// What lies before in the log is settled, or in segment files.
     start: u64,
-    /// Files of later numbers were made after the checkpoint.
-    last_segment: u32,
-    /// The largest number of a file that the log tells of.
-    last_named: u32,
+    /// Segment files that the log tells of, and the checkpoint does not.
+    strange: HashSet<SegmentId>,
+    /// Something in the group that was applied last made no sense.
+    is_senseless: bool,
 }
 
 impl Replay {
     pub(super) fn new(states: Vec<QueueState>, checkpoint: &Checkpoint) -> Self {
-        let (start, last_segment) = (checkpoint.start, checkpoint.last_segment);
-        let mut replay = Self { start, last_segment, last_named: last_segment, ..Self::default() };
-        for state in states {
+        let mut replay = Self { start: checkpoint.start, ..Self::default() };
+        for mut state in states {
             for part in &state.parts {
                 replay.known.entry(part.segment).or_default().insert(part.start, part.end);
             }
@@ -65,7 +66,8 @@ impl Replay {
                     replay.known.entry(id).or_default().insert(start, start.saturating_add(single.bytes));
                 }
             }
-            replay.queues.insert(state.queue, Queue { state, ..Queue::default() });
+            let counts = std::mem::take(&mut state.counts).into_iter().collect();
+            replay.queues.insert(state.queue, Queue { state, counts, ..Queue::default() });
         }
         replay
     }
@@ -75,9 +77,9 @@ impl Replay {
         self.known.contains_key(&id)
     }
 
-    /// The largest number of a segment file that the checkpoint or the log tells of.
-    pub(super) const fn last_named(&self) -> u32 {
-        self.last_named
+    /// The segment files that the log tells of, and the checkpoint does not.
+    pub(super) const fn strange(&self) -> &HashSet<SegmentId> {
+        &self.strange
     }
 
     /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
@@ -86,49 +88,40 @@ impl Replay {
         parts.range(..=freed.start).next_back().is_some_and(|(_, end)| freed.end <= *end)
     }
 
+    /// Applies a group, and tells whether all of it made sense; what did not is left out: it was written by something else, or
+    /// refers to what cannot be read.
+    ///
     /// # Errors
-    /// When a whole group makes no sense: it was written by something else, or wrongly.
+    /// When a segment file cannot be read.
     pub(super) fn group(
         &mut self,
         group: Group,
         gauge: &Arc<MemoryGauge>,
         segments: &Segments,
-    ) -> Result<(), StoreError> {
-        let senseless = |position: u64| StoreError::Corrupt {
-            file: "the log".to_owned(),
-            offset: position,
-            what: "a whole group makes no sense, or tells of messages that are not there".to_owned(),
-        };
+    ) -> Result<bool, StoreError> {
+        self.is_senseless = false;
         match group.kind {
             KIND_CHUNK => {
                 self.chunks.insert(group.position, Chunk::replayed(group.payload, group.position, gauge));
-                Ok(())
             }
             KIND_RECORDS => {
                 for record in records(&group.payload) {
-                    let makes_sense = match record {
+                    match record {
                         Some(record) => self.record(record, segments)?,
-                        None => None,
-                    };
-                    if makes_sense.is_none() {
-                        // As it is bound to happen behind something that was left out.
-                        segments.leave_out(senseless(group.position))?;
+                        None => self.is_senseless = true,
                     }
                 }
-                Ok(())
             }
-            _ => Err(senseless(group.position)),
+            _ => self.is_senseless = true,
         }
+        Ok(!self.is_senseless)
     }
 
-    /// `None` when a record makes no sense.
-    ///
     /// # Errors
     /// When a segment file cannot be read.
-    fn record(&mut self, record: Record<'_>, segments: &Segments) -> Result<Option<()>, StoreError> {
-        let mut makes_sense = Some(());
+    fn record(&mut self, record: Record<'_>, segments: &Segments) -> Result<(), StoreError> {
         match record {
-            Record::Enqueued { queue, transaction: 0, messages } => makes_sense = self.enqueued(queue, messages),
+            Record::Enqueued { queue, transaction: 0, messages } => self.enqueued(queue, messages),
             Record::Settled { queue, transaction: 0, ranges } => self.settled(queue, &ranges),
             Record::Freed { transaction: 0, freed } => self.freed(&freed, segments)?,
             Record::Enqueued { queue, transaction, messages } => {
@@ -147,11 +140,7 @@ impl Replay {
             Record::Committed { transaction } => {
                 for held in self.transactions.remove(&transaction).unwrap_or_default() {
                     match held {
-                        Held::Enqueued(queue, messages) => {
-                            if self.enqueued(queue, messages).is_none() {
-                                makes_sense = None;
-                            }
-                        }
+                        Held::Enqueued(queue, messages) => self.enqueued(queue, messages),
                         Held::Settled(queue, ranges) => self.settled(queue, &ranges),
                         Held::Freed(freed) => self.freed(&freed, segments)?,
                     }
@@ -159,7 +148,7 @@ impl Replay {
             }
             Record::Definition(bytes) => self.definitions.push(bytes.to_vec()),
         }
-        Ok(makes_sense)
+        Ok(())
     }
 
     fn hold(&mut self, transaction: u64, held: Held) {
@@ -171,32 +160,37 @@ impl Replay {
         self.queues.entry(queue).or_insert_with(new)
     }
 
-    /// `None` when a body is not where it must be; the others are taken over all the same.
-    fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) -> Option<()> {
+    fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) {
         let mut chunk: Option<Arc<Chunk>> = None;
-        let mut makes_sense = Some(());
         for enqueued in messages {
             let target = self.queue(queue);
             target.state.next_seq = target.state.next_seq.max(enqueued.seq.saturating_add(1));
-            if target.has_moved(&enqueued) || target.settled_early.remove(&enqueued.seq) {
+            if target.has_moved(&enqueued) || target.was_settled_early(enqueued.seq) {
                 continue;
             }
-            let Place::Log(position) = enqueued.address.place() else { return None };
+            let place = enqueued.address.place();
+            let Place::Log(position) = place else {
+                self.is_senseless = true;
+                continue;
+            };
             if position < self.start {
                 // Its body was written just before the place where the log was cut off.
                 continue;
             }
-            let mut message = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
-            if message.is_none() {
-                chunk = self.chunks.range(..=position).next_back().map(|(_, found)| Arc::clone(found));
-                message = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
-            }
-            match message {
+            let in_last = chunk.as_ref().and_then(|chunk| Message::in_log(chunk, position));
+            match in_last.or_else(|| self.find(position, &mut chunk)) {
                 Some(message) => self.queue(queue).add(enqueued, message),
-                None => makes_sense = None,
+                None => self.is_senseless = true,
             }
         }
-        makes_sense
+    }
+
+    /// The message at this position, and the chunk that it is in.
+    fn find(&self, position: u64, chunk: &mut Option<Arc<Chunk>>) -> Option<Message> {
+        let (_, found) = self.chunks.range(..=position).next_back()?;
+        let message = Message::in_log(found, position)?;
+        *chunk = Some(Arc::clone(found));
+        Some(message)
     }
 
     fn settled(&mut self, queue: u64, ranges: &[(u64, u64)]) {
@@ -209,14 +203,14 @@ impl Replay {
 
     fn freed(&mut self, freed: &[Freed], segments: &Segments) -> Result<(), StoreError> {
         for freed in freed {
-            self.last_named = self.last_named.max(freed.segment.0);
-            if freed.segment.0 > self.last_segment {
-                for record in segments.labels(freed)? {
-                    self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
-                    self.freed_before(&record, segments);
-                }
-            } else if self.knows(freed) {
+            if self.knows(freed) {
                 segments.free(&[*freed]);
+                continue;
+            }
+            self.strange.insert(freed.segment);
+            for record in segments.labels(freed)? {
+                self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
+                self.freed_before(&record, segments);
             }
         }
         Ok(())
@@ -269,33 +263,33 @@ impl Queue {
         }
     }
 
+    fn was_settled_early(&self, seq: u64) -> bool {
+        self.settled_early.range(..=seq).next_back().is_some_and(|(_, last)| seq <= *last)
+    }
+
     fn settle(&mut self, first: u64, last: u64, may_be_early: bool) {
         let mut at = self.young.partition_point(|(seq, _)| *seq < first);
         let mut found = 0;
-        while let Some((seq, slot)) = self.young.get_mut(at).filter(|(seq, _)| *seq <= last) {
+        while let Some((_, slot)) = self.young.get_mut(at).filter(|(seq, _)| *seq <= last) {
             *slot = None;
-            if may_be_early {
-                self.settled_early.remove(seq);
-            }
             found += 1;
             at += 1;
         }
-        if may_be_early && found < last - first + 1 {
-            let missing = (first..=last).filter(|seq| self.young.binary_search_by_key(seq, |(seq, _)| *seq).is_err());
-            self.settled_early.extend(missing);
+        if may_be_early && found <= last - first {
+            let early = self.settled_early.entry(first).or_insert(last);
+            *early = last.max(*early);
         }
         while self.young.front().is_some_and(|(_, slot)| slot.is_none()) {
             self.young.pop_front();
         }
     }
 
-    fn counted(&mut self, seq: u64, counts: (u32, u32)) {
+    fn counted(&mut self, seq: u64, counts: Counts) {
         let at = self.young.partition_point(|(other, _)| *other < seq);
         match self.young.get_mut(at) {
             Some((other, Some((enqueued, _)))) if *other == seq => enqueued.counts = counts,
             _ => {
-                self.state.counts.retain(|(other, _)| *other != seq);
-                self.state.counts.push((seq, counts));
+                self.counts.insert(seq, counts);
             }
         }
     }
@@ -307,6 +301,7 @@ impl Queue {
             let mark = marks.iter().find(|(level, _)| *level == enqueued.level);
             enqueued.redelivered |= mark.is_some_and(|(_, below)| enqueued.seq < *below);
         }
-        RecoveredQueue { state: self.state, young }
+        let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };
+        RecoveredQueue { state, young }
     }
 }

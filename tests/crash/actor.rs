@@ -1,0 +1,549 @@
+//! The clients of a history: one random step after the other, noted in the ledger.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use leveret::broker::Broker;
+use leveret::broker::ids::{ChannelId, ConsumerId};
+use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Settlement};
+use leveret::broker::router::RoutingKeys;
+use leveret::broker::sink::{Delivery, Sink, Token};
+use leveret::broker::vhost::{Publisher, Vhost};
+use leveret::message::{ChunkWriter, Facts, Message, address};
+use leveret::properties::PropertiesEditor;
+use leveret::store::loader::Loader;
+use leveret::store::record::Record;
+use leveret::store::wal::Wal;
+use leveret::store::{Flight, Log};
+use leveret::table::Value;
+
+use crate::ledger::{Entry, Ledger, Span};
+use crate::probe::{body, identify};
+use crate::queues::{Kind, NOBODY, QUEUES, kind};
+use crate::random::Random;
+use crate::world::{Basket, World};
+
+const GETTER: ChannelId = ChannelId(1);
+
+/// A delivery that is not settled.
+struct Held {
+    queue: &'static str,
+    handle: Arc<QueueHandle>,
+    token: Token,
+    channel: ChannelId,
+    id: u64,
+}
+
+struct Consumer {
+    queue: &'static str,
+    handle: Arc<QueueHandle>,
+    channel: ChannelId,
+}
+
+/// The clients.
+pub struct Actor {
+    pub broker: Arc<Broker>,
+    vhost: Arc<Vhost>,
+    pub wal: Arc<Wal>,
+    loader: Arc<Loader>,
+    basket: Arc<Basket>,
+    pub ledger: Ledger,
+    pub random: Random,
+    pub now_ms: u64,
+    held: Vec<Held>,
+    consumers: HashMap<ConsumerId, Consumer>,
+    next_id: u64,
+    next_channel: u64,
+    /// The channel that is being closed.
+    closing: Option<ChannelId>,
+    /// What the log reported last as durable.
+    pub durable: u64,
+    pub trace: Vec<String>,
+}
+
+impl Actor {
+    pub fn new(world: &World, random: Random, now_ms: u64) -> Self {
+        Self {
+            broker: Arc::clone(&world.broker),
+            vhost: Arc::clone(&world.vhost),
+            wal: Arc::clone(&world.wal),
+            loader: Arc::clone(&world.loader),
+            basket: Arc::default(),
+            ledger: Ledger::default(),
+            random,
+            now_ms,
+            held: Vec::new(),
+            consumers: HashMap::new(),
+            next_id: 1,
+            next_channel: 10,
+            closing: None,
+            durable: 0,
+            trace: Vec::new(),
+        }
+    }
+
+    /// The clients are there again after a restart; what they held is not theirs any more.
+    pub fn reconnect(&mut self, world: &World) {
+        self.broker = Arc::clone(&world.broker);
+        self.vhost = Arc::clone(&world.vhost);
+        self.wal = Arc::clone(&world.wal);
+        self.loader = Arc::clone(&world.loader);
+        self.basket = Arc::default();
+        self.held.clear();
+        self.consumers.clear();
+        self.durable = 0;
+        self.broker.run_deadlines(self.now_ms);
+    }
+
+    fn note(&mut self, text: String) {
+        self.trace.push(format!("{} {text}", self.wal.head()));
+    }
+
+    fn queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
+        self.vhost.read(|topology| topology.queue(name).cloned())
+    }
+
+    /// One step.
+    pub fn step(&mut self) {
+        match self.random.below(100) {
+            0..30 => self.publish_some(),
+            30..34 => self.publish("pair", "", NOTHING),
+            34..38 => self.publish_delayed(),
+            38..52 => self.get(),
+            52..64 => self.settle(),
+            64..68 => self.return_some(),
+            68..69 => self.purge(),
+            69..71 => self.delete(),
+            71..76 => self.transaction(),
+            76..81 => self.advance(),
+            81..85 => self.consume(),
+            85..87 => self.close_channel(),
+            87..94 => self.load(),
+            _ => self.commit(),
+        }
+    }
+
+    fn load(&mut self) {
+        self.note("load".to_owned());
+        let before = self.wal.head();
+        if let Err(error) = self.loader.step(self.now_ms) {
+            self.wal.fail(error);
+        }
+        self.collect(before);
+    }
+
+    pub fn commit(&mut self) {
+        let sync = !self.random.one_in(3);
+        self.note(format!("commit {sync}"));
+        if let Err(error) = self.wal.commit(sync) {
+            self.wal.fail(error);
+        }
+        if let Ok(durable) = self.wal.durable() {
+            self.durable = durable.0;
+        }
+    }
+
+    fn advance(&mut self) {
+        let before = self.wal.head();
+        self.now_ms += 1 + self.random.below(40) as u64;
+        self.note(format!("now {}", self.now_ms));
+        self.broker.run_deadlines(self.now_ms);
+        self.collect(before);
+    }
+
+    fn publish_some(&mut self) {
+        if self.random.one_in(4) {
+            return self.publish_batch();
+        }
+        let to = self.random.pick(&QUEUES).name;
+        self.publish("", to, NOTHING);
+    }
+
+    /// Several messages that share their memory, and so their place in the log.
+    fn publish_batch(&mut self) {
+        let mut writer = ChunkWriter::default();
+        let mut made = Vec::new();
+        for _ in 0..2 + self.random.below(6) {
+            let to = self.random.pick(&QUEUES);
+            let (facts, properties) = self.facts(to, NOTHING);
+            let id = self.fresh_id();
+            let length = self.length();
+            let offset = writer.push(facts, &address("", to.name.as_bytes()), &properties, &body(id, length));
+            made.push((to.name, id, offset, facts));
+        }
+        let chunk = writer.finish(&self.broker.node().memory);
+        for (to, id, offset, facts) in made {
+            let message = Message::new(Arc::clone(&chunk), offset);
+            let before = self.wal.head();
+            self.note(format!("publish {id} to {to} (batch)"));
+            self.enter(message, id, facts, &[to], 0);
+            self.collect(before);
+        }
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn length(&mut self) -> usize {
+        let most = *self.random.pick(&[10, 100, 100, 2000]);
+        self.random.below(most)
+    }
+
+    fn facts(&mut self, to: &Kind, delay_ms: Option<u64>) -> (Facts, Vec<u8>) {
+        let priority = to.max_priority.map(|_| self.random.below(4) as u8);
+        let facts = Facts { persistent: !self.random.one_in(5), priority, ..Facts::default() };
+        let mut editor = PropertiesEditor::new();
+        if let Some(delay_ms) = delay_ms {
+            editor.set_header("x-delay", &Value::I64(delay_ms as i64));
+        }
+        (facts, editor.build())
+    }
+
+    fn publish_delayed(&mut self) {
+        let to = *self.random.pick(&["plain", "prio", "ttl"]);
+        let delay_ms = 1 + self.random.below(150) as u64;
+        self.publish("later", to, Some(delay_ms));
+    }
+
+    fn publish(&mut self, exchange: &str, key: &str, delay_ms: Option<u64>) {
+        let to = kind(if key.is_empty() { "plain" } else { key });
+        let (facts, properties) = self.facts(to, delay_ms);
+        let (id, length) = (self.fresh_id(), self.length());
+        let memory = Arc::clone(&self.broker.node().memory);
+        let address = address(exchange, key.as_bytes());
+        let message = Message::standalone(&memory, facts, &address, &properties, &body(id, length));
+        let before = self.wal.head();
+        self.note(format!("publish {id} to {exchange:?} {key:?}, {} bytes, {facts:?}", length + 8));
+        match delay_ms {
+            None if exchange.is_empty() => self.enter(message, id, facts, &[to.name], 0),
+            None => self.enter(message, id, facts, &["plain", "twin"], 0),
+            Some(delay_ms) => self.hold(message, id, facts, to.name, delay_ms),
+        }
+        self.collect(before);
+    }
+
+    fn hold(&mut self, message: Message, id: u64, facts: Facts, to: &'static str, delay_ms: u64) {
+        let keys = RoutingKeys::single(to.as_bytes());
+        let route = self.vhost.route("later", &keys, message.properties(), Publisher::Client).unwrap();
+        let new = NewMessage::published(message, None);
+        let position = self.vhost.hold(&route.holds, &new, 0, self.now_ms);
+        let due_ms = Some(self.now_ms + delay_ms);
+        self.add(id, to, facts, Span::exact(position.0), None, due_ms);
+    }
+
+    /// Publishes to queues by their names.
+    fn enter(&mut self, message: Message, id: u64, facts: Facts, to: &[&'static str], transaction: u64) {
+        for name in to {
+            let own_ms = self.random.one_in(3).then(|| 1 + self.random.below(120) as u64);
+            let Some(queue) = self.queue(name) else { continue };
+            // Before the queue sees it: it may be delivered at once.
+            let of_queue = kind(name).ttl_ms;
+            let ttl_ms = own_ms.into_iter().chain(of_queue).min();
+            let expires_ms = ttl_ms.map(|ttl_ms| self.now_ms + ttl_ms);
+            let at = self.add(id, name, facts, Span { from: u64::MAX, to: u64::MAX }, expires_ms, None);
+            let new = NewMessage::published(message.clone(), own_ms);
+            let position = queue.publish([new], transaction, self.now_ms, |_| panic!("{name} refuses"));
+            self.ledger.entries[at].published = Span::exact(position.0);
+        }
+    }
+
+    fn add(
+        &mut self,
+        id: u64,
+        home: &'static str,
+        facts: Facts,
+        published: Span,
+        expires_ms: Option<u64>,
+        due_ms: Option<u64>,
+    ) -> usize {
+        let of = kind(home);
+        self.ledger.arrivals += 1;
+        self.ledger.entries.push(Entry {
+            id,
+            home,
+            level: facts.priority.filter(|_| of.max_priority.is_some()).unwrap_or(0),
+            is_stored: of.is_durable && (facts.persistent || of.is_quorum),
+            is_persistent: facts.persistent,
+            published,
+            arrival: self.ledger.arrivals,
+            settled: None,
+            delivered: None,
+            expires_ms,
+            due_ms,
+            counts: vec![(Span::ALWAYS, (0, 0))],
+            deaths: Vec::new(),
+            is_held: false,
+        });
+        self.ledger.entries.len() - 1
+    }
+
+    fn get(&mut self) {
+        let name = self.random.pick(&QUEUES).name;
+        let no_ack = self.random.one_in(3);
+        let Some(queue) = self.queue(name) else { return };
+        let before = self.wal.head();
+        let sink = Arc::clone(&self.basket) as Arc<dyn Sink>;
+        self.note(format!("get from {name}, no_ack {no_ack}"));
+        if let Some((delivery, _)) = queue.get(GETTER, &sink, no_ack, self.now_ms) {
+            self.delivered(&delivery, name, &queue, GETTER, before);
+        }
+        self.collect(before);
+    }
+
+    /// Notes what consumers were given since then.
+    fn collect(&mut self, before: u64) {
+        let deliveries = std::mem::take(&mut *self.basket.0.lock().unwrap());
+        for delivery in deliveries {
+            let consumer = &self.consumers[&delivery.consumer];
+            let (queue, handle, channel) = (consumer.queue, Arc::clone(&consumer.handle), consumer.channel);
+            self.delivered(&delivery, queue, &handle, channel, before);
+        }
+    }
+
+    fn delivered(
+        &mut self,
+        delivery: &Delivery,
+        queue: &'static str,
+        handle: &Arc<QueueHandle>,
+        channel: ChannelId,
+        before: u64,
+    ) {
+        let span = Span { from: before, to: self.wal.head() };
+        let id = identify(&delivery.message);
+        self.note(format!("delivered {id} from {queue}, redelivered {}", delivery.redelivered));
+        let entry = self.ledger.find(id, queue).unwrap_or_else(|| panic!("{id} of {queue} was never published"));
+        assert!(!entry.is_gone() && !entry.is_held, "{delivery:?} of {queue} is delivered twice: {entry:?}");
+        let chain = kind(entry.home).chain();
+        let deaths = chain.iter().position(|name| *name == queue).unwrap();
+        entry.deaths.push((span, deaths));
+        if deaths == 0 {
+            let counts = entry.counts.last().unwrap().1;
+            assert_eq!((delivery.counts.acquired, delivery.counts.failed), counts, "{entry:?}");
+            assert!(delivery.redelivered || entry.delivered.is_none(), "{entry:?} is not redelivered");
+            entry.delivered.get_or_insert(span);
+        }
+        match delivery.token {
+            // It was given to a consumer that was taken off in the same moment, and is back already.
+            Some(_) if self.closing == Some(channel) => self.count(id, queue, Return::Lost, before),
+            Some(token) => {
+                entry.is_held = true;
+                self.held.push(Held { queue, handle: Arc::clone(handle), token, channel, id });
+            }
+            None => entry.settled = Some(span),
+        }
+    }
+
+    fn take_held(&mut self) -> Option<Held> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let at = self.random.below(self.held.len());
+        Some(self.held.swap_remove(at))
+    }
+
+    /// Acknowledges or rejects one.
+    fn settle(&mut self) {
+        let Some(Held { queue, handle, token, id, .. }) = self.take_held() else { return };
+        let settlement = *self.random.pick(&[
+            Settlement::Acked,
+            Settlement::Acked,
+            Settlement::Acked,
+            Settlement::Rejected,
+            Settlement::Nacked,
+        ]);
+        let before = self.wal.head();
+        self.note(format!("settle {id} of {queue}: {settlement:?}"));
+        self.ledger.find(id, queue).unwrap().is_held = false;
+        handle.settle([token], settlement, 0, self.now_ms);
+        let span = Span { from: before, to: self.wal.head() };
+        let entry = self.ledger.find(id, queue).unwrap();
+        if settlement == Settlement::Acked || kind(queue).next.is_none() {
+            entry.settled = Some(span);
+        }
+        self.collect(before);
+    }
+
+    fn return_some(&mut self) {
+        let cause = *self.random.pick(&[Return::Rejected, Return::Nacked]);
+        let Some(Held { queue, handle, token, id, .. }) = self.take_held() else { return };
+        let before = self.wal.head();
+        self.note(format!("return {id} to {queue}: {cause:?}"));
+        self.ledger.find(id, queue).unwrap().is_held = false;
+        self.count(id, queue, cause, before);
+        handle.requeue([token], cause, self.now_ms);
+        self.close_counts(before);
+        self.collect(before);
+    }
+
+    fn count(&mut self, id: u64, queue: &str, cause: Return, before: u64) {
+        let entry = self.ledger.find(id, queue).unwrap();
+        if kind(queue).is_quorum {
+            let (acquired, failed) = entry.counts.last().unwrap().1;
+            let is_failure = matches!(cause, Return::Rejected | Return::Lost);
+            let counts = (acquired + 1, failed + u32::from(is_failure));
+            entry.counts.push((Span { from: before, to: u64::MAX }, counts));
+        }
+    }
+
+    fn close_counts(&mut self, before: u64) {
+        let to = self.wal.head();
+        for entry in &mut self.ledger.entries {
+            if let Some((span, _)) =
+                entry.counts.last_mut().filter(|(span, _)| span.from == before && span.to == u64::MAX)
+            {
+                span.to = to;
+            }
+        }
+    }
+
+    fn consume(&mut self) {
+        let name = self.random.pick(&QUEUES).name;
+        let Some(handle) = self.queue(name).filter(|_| self.consumers.len() < 4) else { return };
+        self.next_channel += 1;
+        let (id, channel) = (ConsumerId(self.broker.node().ids.fresh()), ChannelId(self.next_channel));
+        let spec = ConsumerSpec {
+            id,
+            channel,
+            consumer_tag: "tag".into(),
+            sink: Arc::clone(&self.basket) as Arc<dyn Sink>,
+            no_ack: self.random.one_in(4),
+            exclusive: false,
+            priority: 0,
+            prefetch_count: 1 + self.random.below(5) as u16,
+            channel_credit: Arc::default(),
+            timeout_ms: None,
+        };
+        let before = self.wal.head();
+        self.note(format!("consume from {name}, no_ack {}", spec.no_ack));
+        self.consumers.insert(id, Consumer { queue: name, handle: Arc::clone(&handle), channel });
+        handle.consume(spec, self.now_ms).unwrap();
+        handle.resume(id, self.now_ms);
+        self.collect(before);
+    }
+
+    fn close_channel(&mut self) {
+        let channel = match self.consumers.values().map(|consumer| consumer.channel).min() {
+            Some(channel) if !self.random.one_in(3) => channel,
+            _ => GETTER,
+        };
+        self.close(channel);
+    }
+
+    fn close(&mut self, channel: ChannelId) {
+        let before = self.wal.head();
+        self.note(format!("close {channel:?}"));
+        let (lost, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.channel == channel);
+        self.held = kept;
+        for Held { queue, id, .. } in lost {
+            self.ledger.find(id, queue).unwrap().is_held = false;
+            self.count(id, queue, Return::Lost, before);
+        }
+        for name in QUEUES.map(|kind| kind.name) {
+            if let Some(queue) = self.queue(name) {
+                queue.channel_closed(channel, self.now_ms);
+            }
+        }
+        self.closing = Some(channel);
+        self.collect(before);
+        self.closing = None;
+        self.close_counts(before);
+        self.consumers.retain(|_, consumer| consumer.channel != channel);
+    }
+
+    /// All channels are closed.
+    pub fn disconnect(&mut self) {
+        let mut channels: Vec<_> = self.consumers.values().map(|consumer| consumer.channel).collect();
+        channels.push(GETTER);
+        for channel in channels {
+            self.close(channel);
+        }
+    }
+
+    fn pick_disposable(&mut self) -> &'static str {
+        loop {
+            let kind = self.random.pick(&QUEUES);
+            if kind.is_disposable {
+                return crate::queues::kind(kind.name).name;
+            }
+        }
+    }
+
+    fn purge(&mut self) {
+        let name = self.pick_disposable();
+        let before = self.wal.head();
+        self.note(format!("purge {name}"));
+        self.vhost.purge_queue(name, NOBODY).unwrap();
+        let span = Span { from: before, to: self.wal.head() };
+        self.end_all(name, false, span);
+    }
+
+    /// Deletes a queue and declares it anew.
+    fn delete(&mut self) {
+        let name = self.pick_disposable();
+        let before = self.wal.head();
+        self.note(format!("delete {name}"));
+        self.consumers.retain(|_, consumer| consumer.queue != name);
+        self.held.retain(|held| held.queue != name);
+        self.vhost.delete_queue(name, false, false, NOBODY).unwrap();
+        let span = Span { from: before, to: self.wal.head() };
+        self.end_all(name, true, span);
+        kind(name).declare(&self.vhost, self.now_ms);
+    }
+
+    fn end_all(&mut self, home: &str, with_held: bool, span: Span) {
+        let now_ms = self.now_ms;
+        let has_arrived = |entry: &&mut Entry| entry.due_ms.is_none_or(|due_ms| due_ms <= now_ms);
+        for entry in self.ledger.entries.iter_mut().filter(|entry| entry.home == home).filter(has_arrived) {
+            if !entry.is_gone() && (with_held || !entry.is_held) {
+                entry.settled = Some(span);
+                entry.is_held = false;
+            }
+        }
+    }
+
+    /// Publishes and acknowledges several, all or none.
+    fn transaction(&mut self) {
+        let before = self.wal.head();
+        let log = Arc::clone(&self.broker.node().log);
+        let flight = Flight::begin(&*log);
+        let transaction = log.new_transaction();
+        self.note(format!("transaction {transaction}"));
+        let first = self.ledger.entries.len();
+        for _ in 0..self.random.below(4) {
+            let to = self.random.pick(&QUEUES);
+            let (facts, properties) = self.facts(to, NOTHING);
+            let (id, length) = (self.fresh_id(), self.length());
+            let memory = Arc::clone(&self.broker.node().memory);
+            let message =
+                Message::standalone(&memory, facts, &address("", to.name.as_bytes()), &properties, &body(id, length));
+            self.note(format!("  publish {id} to {}", to.name));
+            self.enter(message, id, facts, &[kind(to.name).name], transaction);
+        }
+        let published = first..self.ledger.entries.len();
+        let mut settled = Vec::new();
+        for _ in 0..self.random.below(3) {
+            let Some(Held { queue, handle, token, id, .. }) = self.take_held() else { break };
+            self.note(format!("  ack {id} of {queue}"));
+            handle.settle([token], Settlement::Acked, transaction, self.now_ms);
+            settled.push((id, queue));
+        }
+        let mut commit = Vec::new();
+        Record::Committed { transaction }.encode(&mut commit);
+        let span = Span::exact(log.append(&commit).0);
+        drop(flight);
+        for entry in &mut self.ledger.entries[published] {
+            entry.published = span;
+        }
+        for (id, queue) in settled {
+            let entry = self.ledger.find(id, queue).unwrap();
+            entry.is_held = false;
+            entry.settled = Some(span);
+        }
+        self.collect(before);
+    }
+}
+
+const NOTHING: Option<u64> = None;

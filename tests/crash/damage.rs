@@ -1,0 +1,155 @@
+//! Flipped bits: found, named, refused at the start; and left out when they are to be salvaged.
+
+use std::sync::Arc;
+
+use leveret::store::Log;
+
+use crate::disk::SimDisk;
+use crate::history::{History, for_seeds};
+use crate::probe::{Found, drain};
+use crate::random::Random;
+use crate::world::World;
+
+/// What can be known of a message wherever it is.
+fn essence(found: &[Found]) -> Vec<(u64, &'static str)> {
+    let mut all: Vec<_> = found.iter().map(|one| (one.id, one.queue)).collect();
+    all.sort_unstable();
+    all
+}
+
+/// A place in a file whose bytes somebody relies on.
+fn place(history: &mut History, kind: &str) -> Option<(String, usize)> {
+    let world = &history.world;
+    let files: Vec<_> = world.disk.files().into_iter().filter(|(path, _)| path.contains(kind)).collect();
+    if kind != "wal" {
+        let (path, length) = history.random.pick(&files[..]).clone();
+        return Some((path, history.random.below(length)));
+    }
+    // Whether the last groups were durable is known to later ones only.
+    let (start, end) = (world.wal.start(), history.actor.lock().unwrap().durable);
+    let position = start + history.random.next() % (end - start).max(1);
+    let file_bytes = history.scale.sizes.log_file_bytes;
+    let path = format!("wal/{:010}.log", position / file_bytes);
+    let offset = (position % file_bytes) as usize;
+    files.iter().any(|(file, length)| *file == path && offset < *length).then_some((path, offset))
+}
+
+fn prepare(history: &mut History) {
+    history.run(120);
+    history.relieve();
+    history.run(40);
+    for _ in 0..2 {
+        let mut actor = history.actor.lock().unwrap();
+        while history.world.wal.durable().unwrap().0 < history.world.wal.head() {
+            actor.commit();
+        }
+        // Something that knows what was durable.
+        let durable = actor.durable;
+        history.world.wal.append(&[]);
+        actor.commit();
+        actor.durable = durable;
+    }
+}
+
+fn check(history: &mut History, kind: &str) {
+    let now_ms = history.actor.lock().unwrap().now_ms;
+    let open = |history: &History, disk: &Arc<SimDisk>, salvage| World::open(disk, &history.scale, now_ms, salvage);
+    let whole = essence(&drain(&open(history, &history.world.disk.copy(), false).unwrap(), now_ms));
+    for _ in 0..6 {
+        let Some((path, offset)) = place(history, kind) else { continue };
+        let damaged = history.world.disk.copy();
+        damaged.flip(&path, offset, history.random.below(8));
+        let is_found = match open(history, &damaged.copy(), false) {
+            Err(error) => {
+                let text = error.to_string();
+                // What begins in one file of the log may end in the next one.
+                assert!(text.contains(&path) || kind == "wal" && text.contains("wal/"), "{text} does not name {path}");
+                assert!(text.contains("offset") || text.contains("format version"), "{text}");
+                true
+            }
+            Ok(world) => {
+                let found = essence(&drain(&world, now_ms));
+                match world.wal.failure() {
+                    Some(error) => {
+                        let text = error.to_string();
+                        assert!(text.contains(&path) && text.contains("queue number"), "{text}");
+                        true
+                    }
+                    None => {
+                        assert_eq!(found, whole, "{path} at {offset} is damaged, and nobody noticed");
+                        false
+                    }
+                }
+            }
+        };
+        if is_found {
+            check_salvaged(history, &damaged, &whole, &path, now_ms);
+        }
+    }
+}
+
+fn check_salvaged(history: &History, damaged: &Arc<SimDisk>, whole: &[(u64, &str)], path: &str, now_ms: u64) {
+    let world = match World::open(damaged, &history.scale, now_ms, true) {
+        Ok(world) => world,
+        // Another version is never guessed at.
+        Err(error) => return assert!(error.to_string().contains("format version"), "{error}"),
+    };
+    let found = essence(&drain(&world, now_ms));
+    assert!(world.wal.failure().is_none(), "{:?}", world.wal.failure());
+    if path.starts_with("wal") {
+        assert!(!world.report.skipped.is_empty());
+    }
+    if !path.starts_with("checkpoint") {
+        let kept = whole.iter().filter(|one| found.iter().any(|(id, _)| *id == one.0)).count();
+        assert!(kept + 40 >= whole.len(), "{path}: only {kept} of {} are left", whole.len());
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_the_log_is_noticed() {
+    for_seeds(40, |history| {
+        prepare(history);
+        check(history, "wal");
+    });
+}
+
+#[test]
+fn a_flipped_bit_of_a_segment_file_is_noticed() {
+    for_seeds(40, |history| {
+        prepare(history);
+        if history.world.loader.segments().usage().files > 0 {
+            check(history, "segments");
+        }
+    });
+}
+
+#[test]
+fn a_flipped_bit_of_a_checkpoint_is_noticed() {
+    for_seeds(20, |history| {
+        prepare(history);
+        check(history, "checkpoint");
+    });
+}
+
+/// Any number of flipped bits, anywhere: whatever is found is whole, and nothing hangs.
+#[test]
+fn much_damage_is_survived() {
+    for_seeds(40, |history| {
+        prepare(history);
+        let now_ms = history.actor.lock().unwrap().now_ms;
+        let mut random = Random::new(history.random.next());
+        let damaged = history.world.disk.copy();
+        for _ in 0..random.below(40) {
+            let files = damaged.files();
+            let (path, length) = random.pick(&files[..]).clone();
+            if length > 0 {
+                damaged.flip(&path, random.below(length), random.below(8));
+            }
+        }
+        for salvage in [false, true] {
+            if let Ok(world) = World::open(&damaged.copy(), &history.scale, now_ms, salvage) {
+                drain(&world, now_ms);
+            }
+        }
+    });
+}

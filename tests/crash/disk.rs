@@ -1,0 +1,372 @@
+//! A disk in memory that knows what was written and what was synced.
+//!
+//! Losing power keeps what was synced - contents by `sync`, names by `sync_directory` - and of the rest what chance wants: each
+//! sector of a file is as old or as new as the writes to it allow, and each change of a name happened or not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use leveret::store::disk::{Disk, DiskFile};
+
+use crate::random::Random;
+
+const SECTOR: usize = 512;
+
+#[derive(Clone, Default)]
+struct Inode {
+    now: Vec<u8>,
+    synced: Vec<u8>,
+    /// Writes since the last sync: offset and bytes.
+    unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Made(String, usize),
+    Removed(String),
+    Renamed(String, String, usize),
+}
+
+impl Change {
+    fn directory(&self) -> &str {
+        let (Self::Made(path, _) | Self::Removed(path) | Self::Renamed(_, path, _)) = self;
+        path.rsplit_once('/').map_or("", |(directory, _)| directory)
+    }
+
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Made(path, inode) => {
+                names.insert(path.clone(), *inode);
+            }
+            Self::Removed(path) => {
+                names.remove(path);
+            }
+            Self::Renamed(from, to, inode) => {
+                names.remove(from);
+                names.insert(to.clone(), *inode);
+            }
+        }
+    }
+}
+
+/// What goes wrong at which of the calls that change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The power is gone from this call on.
+    Power { at: u64 },
+    /// This call fails, and no other.
+    Broken { at: u64 },
+    /// There is no space for `calls` calls; writes are done in part.
+    Full { at: u64, calls: u64 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Allocating,
+    Other,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    inodes: Vec<Inode>,
+    names: BTreeMap<String, usize>,
+    synced_names: BTreeMap<String, usize>,
+    changes: Vec<Change>,
+    calls: u64,
+    fault: Option<Fault>,
+    is_off: bool,
+}
+
+type Hook = Box<dyn FnMut(&str) + Send>;
+
+/// The disk.
+#[derive(Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    /// Called in the middle of what the pager does, before it changes a file.
+    hook: Arc<Mutex<Option<Hook>>>,
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimDisk")
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the power is gone")
+}
+
+impl State {
+    /// Counts a call; whether it may happen, and if not, whether a part of it does.
+    fn call(&mut self, kind: Kind) -> Result<(), (io::Error, bool)> {
+        if self.is_off {
+            return Err((gone(), false));
+        }
+        self.calls += 1;
+        match self.fault {
+            Some(Fault::Power { at }) if self.calls >= at => {
+                self.is_off = true;
+                Err((gone(), true))
+            }
+            Some(Fault::Broken { at }) if self.calls == at => Err((io::Error::other("the device is broken"), true)),
+            Some(Fault::Full { at, calls }) if kind == Kind::Allocating && (at..at + calls).contains(&self.calls) => {
+                Err((io::ErrorKind::StorageFull.into(), true))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.changes.push(change);
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
+    if bytes.len() < offset + data.len() {
+        bytes.resize(offset + data.len(), 0);
+    }
+    bytes[offset..offset + data.len()].copy_from_slice(data);
+}
+
+/// What a file is after the power was gone.
+fn survive(inode: &Inode, mode: usize, random: &mut Random) -> Vec<u8> {
+    let mut bytes = inode.synced.clone();
+    let end = inode.unsynced.iter().map(|(offset, data)| offset + data.len()).max().unwrap_or(0);
+    let start = inode.unsynced.iter().map(|(offset, _)| *offset).min().unwrap_or(0) / SECTOR * SECTOR;
+    for sector in (start..end).step_by(SECTOR) {
+        let touching: Vec<_> =
+            inode.unsynced.iter().filter(|(at, data)| *at < sector + SECTOR && at + data.len() > sector).collect();
+        let kept = match mode {
+            0 => 0,
+            1 => touching.len(),
+            _ => random.below(touching.len() + 1),
+        };
+        for (at, data) in touching.into_iter().take(kept) {
+            let (from, to) = ((*at).max(sector), (at + data.len()).min(sector + SECTOR));
+            write(&mut bytes, from, &data[from - at..to - at]);
+        }
+    }
+    bytes
+}
+
+impl SimDisk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    /// Whether something went wrong that is not to be tried again.
+    pub fn has_failed(&self) -> bool {
+        let state = self.lock();
+        state.is_off || matches!(state.fault, Some(Fault::Broken { at }) if state.calls >= at)
+    }
+
+    pub fn is_off(&self) -> bool {
+        self.lock().is_off
+    }
+
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        self.lock().fault = fault;
+    }
+
+    /// Sets what happens in the middle of things; only for calls that change a segment file or a checkpoint.
+    pub fn set_hook(&self, hook: Option<Hook>) {
+        *self.hook.lock().unwrap() = hook;
+    }
+
+    fn run_hook(&self, path: &str) {
+        if path.starts_with("wal") {
+            return;
+        }
+        let taken = self.hook.lock().unwrap().take();
+        if let Some(mut hook) = taken {
+            hook(path);
+            *self.hook.lock().unwrap() = Some(hook);
+        }
+    }
+
+    /// The same files, as a process finds them that takes over without a loss of power.
+    pub fn copy(&self) -> Arc<Self> {
+        let mut state = self.lock().clone();
+        (state.fault, state.is_off, state.calls) = (None, false, 0);
+        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
+    }
+
+    /// What is left when the power is gone.
+    pub fn power_loss(&self, random: &mut Random) -> Arc<Self> {
+        let state = self.lock();
+        let mut names = state.synced_names.clone();
+        let mode = random.below(4);
+        for change in &state.changes {
+            if mode == 1 || mode > 1 && random.one_in(2) {
+                change.apply(&mut names);
+            }
+        }
+        let mut inodes = Vec::new();
+        for number in names.values_mut() {
+            let bytes = survive(&state.inodes[*number], mode, random);
+            *number = inodes.len();
+            inodes.push(Inode { now: bytes.clone(), synced: bytes, unsynced: Vec::new() });
+        }
+        let state = State { inodes, synced_names: names.clone(), names, ..State::default() };
+        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
+    }
+
+    /// The files and their lengths.
+    pub fn files(&self) -> Vec<(String, usize)> {
+        let state = self.lock();
+        state.names.iter().map(|(path, inode)| (path.clone(), state.inodes[*inode].now.len())).collect()
+    }
+
+    /// Damages a file.
+    pub fn flip(&self, path: &str, offset: usize, bit: usize) {
+        let mut state = self.lock();
+        let inode = state.names[path];
+        state.inodes[inode].now[offset] ^= 1 << bit;
+    }
+}
+
+impl Disk for SimDisk {
+    fn create_directory(&self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
+        if create {
+            self.run_hook(path);
+        }
+        let mut state = self.lock();
+        if state.is_off {
+            return Err(gone());
+        }
+        let inode = match state.names.get(path) {
+            Some(inode) => *inode,
+            None if create => {
+                state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+                state.inodes.push(Inode::default());
+                let inode = state.inodes.len() - 1;
+                state.change(Change::Made(path.to_owned(), inode));
+                inode
+            }
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        let (state, hook) = (Arc::clone(&self.state), Arc::clone(&self.hook));
+        Ok(Arc::new(SimFile { disk: Self { state, hook }, path: path.to_owned(), inode }))
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let state = self.lock();
+        let prefix = format!("{directory}/");
+        Ok(state.names.keys().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.run_hook(path);
+        let mut state = self.lock();
+        if state.names.contains_key(path) {
+            state.call(Kind::Other).map_err(|(error, _)| error)?;
+            state.change(Change::Removed(path.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.run_hook(to);
+        let mut state = self.lock();
+        state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+        let inode = *state.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        state.change(Change::Renamed(from.to_owned(), to.to_owned(), inode));
+        Ok(())
+    }
+
+    fn sync_directory(&self, path: &str) -> io::Result<()> {
+        self.run_hook(path);
+        let mut state = self.lock();
+        state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+        let changes = std::mem::take(&mut state.changes);
+        for change in changes {
+            if change.directory() == path {
+                change.apply(&mut state.synced_names);
+            } else {
+                state.changes.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+
+    fn describe(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    disk: SimDisk,
+    path: String,
+    inode: usize,
+}
+
+impl DiskFile for SimFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.lock();
+        if state.is_off {
+            return Err(gone());
+        }
+        let bytes = &state.inodes[self.inode].now;
+        let start = bytes.len().min(offset as usize);
+        let end = bytes.len().min(start + buffer.len());
+        buffer[..end - start].copy_from_slice(&bytes[start..end]);
+        Ok(end - start)
+    }
+
+    fn write_at(&self, slices: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.disk.run_hook(&self.path);
+        let mut data: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut state = self.disk.lock();
+        let result = state.call(Kind::Allocating);
+        match &result {
+            Err((_, false)) => data.clear(),
+            // A part of it, so that nobody relies on all or nothing.
+            Err((_, true)) => data.truncate(data.len() * (offset as usize % 3) / 3),
+            Ok(()) => {}
+        }
+        if !data.is_empty() {
+            let inode = &mut state.inodes[self.inode];
+            write(&mut inode.now, offset as usize, &data);
+            inode.unsynced.push((offset as usize, data));
+        }
+        result.map_err(|(error, _)| error)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.run_hook(&self.path);
+        let mut state = self.disk.lock();
+        let result = state.call(Kind::Other).map_err(|(error, _)| error);
+        let is_off = state.is_off;
+        let inode = &mut state.inodes[self.inode];
+        if result.is_ok() {
+            for (offset, data) in std::mem::take(&mut inode.unsynced) {
+                write(&mut inode.synced, offset, &data);
+            }
+        } else if !is_off {
+            // What a failed sync leaves behind is lost, although it can be read as long as there is power.
+            inode.unsynced.clear();
+        }
+        result
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().inodes[self.inode].now.len() as u64)
+    }
+}

@@ -1,0 +1,186 @@
+//! What must be in the queues, by the promises that the broker made.
+//!
+//! Everything that happens to a message is known by the positions of the log between which it was recorded. From where
+//! the log ended that was found after a crash follows whether it happened, did not happen, or may have.
+
+use std::collections::BTreeMap;
+
+use crate::probe::Found;
+use crate::queues::kind;
+
+/// Where something was recorded: not before `from`, whole at `to`.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub from: u64,
+    pub to: u64,
+}
+
+impl Span {
+    pub const ALWAYS: Self = Self { from: 0, to: 0 };
+
+    /// Recorded as one, up to this position.
+    pub const fn exact(position: u64) -> Self {
+        Self { from: position.saturating_sub(1), to: position }
+    }
+
+    /// Whether it happened, when the log ends here; `None` if it may have.
+    const fn at(self, head: u64) -> Option<bool> {
+        if self.to <= head {
+            Some(true)
+        } else if self.from >= head {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
+/// A message in the queue that it was routed to, or where its deaths took it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub id: u64,
+    pub home: &'static str,
+    pub level: u8,
+    /// It survives a restart.
+    pub is_stored: bool,
+    /// It survives one in each queue.
+    pub is_persistent: bool,
+    pub published: Span,
+    pub arrival: u64,
+    pub settled: Option<Span>,
+    pub delivered: Option<Span>,
+    pub expires_ms: Option<u64>,
+    /// It was held back until then.
+    pub due_ms: Option<u64>,
+    /// What a quorum queue counted, and since when.
+    pub counts: Vec<(Span, (u32, u32))>,
+    /// It died so often, at least, since then.
+    pub deaths: Vec<(Span, usize)>,
+    /// It is delivered and not settled.
+    pub is_held: bool,
+}
+
+impl Entry {
+    pub const fn is_gone(&self) -> bool {
+        self.settled.is_some()
+    }
+}
+
+/// All messages that may be there.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    pub entries: Vec<Entry>,
+    pub arrivals: u64,
+}
+
+/// When the broker is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Where its log ends.
+    pub head: u64,
+    pub now_ms: u64,
+    /// It was started anew.
+    pub is_restarted: bool,
+}
+
+impl Ledger {
+    pub fn find(&mut self, id: u64, queue: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.id == id && kind(entry.home).chain().contains(&queue))
+    }
+
+    /// Checks what was found in all queues, and goes on with exactly that.
+    pub fn check(&mut self, found: &[Found], look: Look) {
+        let mut by_key: BTreeMap<(u64, &str), &Found> = BTreeMap::new();
+        for one in found {
+            let id = one.id;
+            let home = self.find(id, one.queue).unwrap_or_else(|| panic!("{one:?} was never published")).home;
+            let twice = by_key.insert((id, home), one);
+            assert!(twice.is_none(), "{one:?} is there twice, also as {twice:?}: {:?}", self.find(id, one.queue));
+        }
+        for entry in &self.entries {
+            check_entry(entry, by_key.get(&(entry.id, entry.home)).copied(), look);
+        }
+        self.check_order(found, look);
+        self.entries.retain_mut(|entry| {
+            // What is too much is dropped sooner or later: it need not be gone everywhere.
+            let is_limited = kind(entry.home).max_length.is_some();
+            let Some(found) = by_key.get(&(entry.id, entry.home)) else {
+                let is_kept = is_limited && could_be_there(entry, look);
+                (entry.is_held, entry.settled, entry.published) = (false, None, Span::ALWAYS);
+                entry.delivered = entry.delivered.filter(|delivered| delivered.at(look.head) == Some(true));
+                return is_kept;
+            };
+            entry.published = Span::ALWAYS;
+            entry.settled = None;
+            entry.is_held = false;
+            entry.delivered = found.redelivered.then_some(Span::ALWAYS);
+            entry.counts = vec![(Span::ALWAYS, found.counts)];
+            entry.deaths.clear();
+            if !is_limited {
+                entry.deaths.push((Span::ALWAYS, deaths(entry, found)));
+            }
+            true
+        });
+    }
+
+    fn check_order(&mut self, found: &[Found], look: Look) {
+        let mut last: BTreeMap<(&str, u8), u64> = BTreeMap::new();
+        for one in found.iter().filter(|one| look.is_restarted || !kind(one.queue).is_quorum) {
+            let Some(entry) = self.find(one.id, one.queue) else { continue };
+            if entry.home != one.queue || entry.due_ms.is_some() {
+                continue;
+            }
+            let before = last.insert((one.queue, entry.level), entry.arrival);
+            assert!(before.is_none_or(|before| before < entry.arrival), "{one:?} is out of order: {found:#?}");
+        }
+    }
+}
+
+fn deaths(entry: &Entry, found: &Found) -> usize {
+    kind(entry.home).chain().iter().position(|name| *name == found.queue).unwrap()
+}
+
+fn could_be_there(entry: &Entry, look: Look) -> bool {
+    let is_published = entry.published.at(look.head) != Some(false) && (entry.is_stored || !look.is_restarted);
+    is_published && entry.settled.is_none_or(|settled| settled.at(look.head) != Some(true))
+}
+
+fn check_entry(entry: &Entry, found: Option<&Found>, look: Look) {
+    let published = if look.is_restarted && !entry.is_stored { Some(false) } else { entry.published.at(look.head) };
+    let settled = entry.settled.map_or(Some(false), |settled| settled.at(look.head));
+    let home = kind(entry.home);
+    let is_expired = entry.expires_ms.is_some_and(|at_ms| at_ms <= look.now_ms);
+    let Some(found) = found else {
+        // A quorum queue keeps what its dead letter queue does not.
+        let may_have_ended = home.next.is_some() && look.is_restarted && !entry.is_persistent;
+        let may_vanish = home.next.is_none() && (home.max_length.is_some() || is_expired) || may_have_ended;
+        let is_needed = published == Some(true) && settled == Some(false) && !may_vanish;
+        assert!(!is_needed, "{entry:?} is lost, {look:?}");
+        return;
+    };
+    assert!(published != Some(false), "{found:?} was not published: {entry:?}, {look:?}");
+    assert!(settled != Some(true), "{found:?} was settled: {entry:?}, {look:?}");
+    let deaths = deaths(entry, found);
+    let certain = entry.deaths.iter().filter(|(span, _)| span.at(look.head) == Some(true));
+    let deaths_min = certain.map(|(_, deaths)| *deaths).max().unwrap_or(0);
+    assert!(deaths >= deaths_min, "{found:?} rose from the dead: {entry:?}");
+    assert_eq!(found.deaths.len(), deaths, "{found:?} has other deaths than it had: {entry:?}");
+    let of_chain: Vec<_> = home.chain()[..deaths].iter().rev().map(ToString::to_string).collect();
+    assert_eq!(found.deaths, of_chain, "{found:?}");
+    if deaths == 0 {
+        assert!(!is_expired, "{found:?} is expired: {entry:?}, {look:?}");
+        let was_delivered = entry.delivered.is_some_and(|delivered| delivered.at(look.head) == Some(true));
+        // The mark is in the log with the delivery. If power was lost before either was synced, nobody can know.
+        assert!(found.redelivered || !was_delivered, "{found:?} is not redelivered: {entry:?}, {look:?}");
+        if home.is_quorum {
+            check_counts(entry, found, look);
+        }
+    }
+}
+
+fn check_counts(entry: &Entry, found: &Found, look: Look) {
+    let last_certain = entry.counts.iter().rposition(|(span, _)| span.at(look.head) == Some(true)).unwrap_or(0);
+    let possible = entry.counts[last_certain..].iter().filter(|(span, _)| span.at(look.head) != Some(false));
+    let possible: Vec<_> = possible.map(|(_, counts)| *counts).collect();
+    assert!(possible.contains(&found.counts), "{found:?} was counted otherwise: {possible:?}, {entry:?}, {look:?}");
+}
