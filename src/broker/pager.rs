@@ -77,11 +77,15 @@ impl Pager {
     /// Does what is to be done, until the log stops or fails. When the disk is full, what could not be written stays where it is, and
     /// is tried again when there is more.
     pub fn run(&self, pause: impl Fn()) {
+        let mut was_full = false;
         while self.wal.wait_until_crowded(self.window_bytes) {
             match self.relieve() {
-                Ok(()) => {}
+                Ok(()) => was_full = false,
                 Err(error) if error.is_full() => {
-                    tracing::warn!(%error, "the disk is full: messages stay in the log until there is space");
+                    if !was_full {
+                        tracing::warn!(%error, "the disk is full: messages stay in the log until there is space");
+                    }
+                    was_full = true;
                     pause();
                 }
                 Err(error) => return self.wal.fail(error),
@@ -95,7 +99,10 @@ impl Pager {
     /// When the file system fails; if it is full, nothing is changed and the same can be tried again.
     pub fn relieve(&self) -> Result<(), StoreError> {
         let head = self.wal.head();
-        let limit = if head - self.wal.start() > self.window_bytes {
+        let limit = if self.wal.is_low() {
+            self.wal.make_space()?;
+            head
+        } else if head - self.wal.start() > self.window_bytes {
             self.wal.cut_near(head - self.window_bytes / 2)
         } else {
             self.wal.start()

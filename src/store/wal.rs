@@ -318,7 +318,15 @@ impl Wal {
             && let Some(watch) = self.space_watch.get()
         {
             (watch.tell)(is_low);
+            if is_low {
+                self.nudge();
+            }
         }
+    }
+
+    /// Whether the disk has too little space.
+    pub fn is_low(&self) -> bool {
+        self.is_low.load(Ordering::Relaxed)
     }
 
     /// Waits, at most so long, unless the log stops.
@@ -335,15 +343,23 @@ impl Wal {
     }
 
     /// Waits until more than this many bytes are between [`Wal::start`] and [`Wal::head`], until [`Wal::nudge`], or until the log
-    /// stops or fails; then false.
+    /// stops or fails; then false. While the disk has too little space, any byte is enough, twice a second: what is
+    /// acknowledged makes room only once the log is cut off behind it.
     pub fn wait_until_crowded(&self, bytes: u64) -> bool {
         let mut state = self.state.lock();
         while state.head - state.start <= bytes && !state.is_nudged {
             if state.is_stopping || self.failure.get().is_some() {
                 return false;
             }
-            state.crowded_bytes = bytes;
-            self.crowded.wait(&mut state);
+            let is_low = self.is_low();
+            state.crowded_bytes = if is_low { 0 } else { bytes };
+            if is_low && state.head > state.start {
+                if self.crowded.wait_for(&mut state, SPACE_CHECK_PAUSE).timed_out() {
+                    break;
+                }
+            } else {
+                self.crowded.wait(&mut state);
+            }
         }
         state.is_nudged = false;
         state.crowded_bytes = u64::MAX;
@@ -429,7 +445,19 @@ impl Wal {
         files.spare.extend(files.first..first);
         files.first = files.first.max(first);
         files.open = files.open.split_off(&first);
-        while files.spare.len() > SPARE_FILES_MAX
+        self.remove_spare_files(files, if self.is_low() { 0 } else { SPARE_FILES_MAX })
+    }
+
+    /// Removes the files that are kept to be used again, because there is too little space.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn make_space(&self) -> Result<(), StoreError> {
+        self.remove_spare_files(&mut self.round.lock().files, 0)
+    }
+
+    fn remove_spare_files(&self, files: &mut Files, kept: usize) -> Result<(), StoreError> {
+        while files.spare.len() > kept
             && let Some(number) = files.spare.pop()
         {
             let path = file_path(number);

@@ -39,6 +39,7 @@ mod exchange_declare;
 mod expiry;
 mod field_tables;
 mod framing;
+mod full_disk;
 mod handshake;
 mod headers;
 mod heartbeat;
