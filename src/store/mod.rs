@@ -45,6 +45,8 @@ pub struct Sizes {
     pub segment_file_bytes: u32,
     /// Bytes read at a time from segment files.
     pub block_bytes: u32,
+    /// Bytes of segment files that may be free however little of them is wanted.
+    pub excess_bytes: u64,
 }
 
 impl Default for Sizes {
@@ -53,6 +55,7 @@ impl Default for Sizes {
             log_file_bytes: 16 * 1024 * 1024,
             segment_file_bytes: 32 * 1024 * 1024,
             block_bytes: loader::BLOCK_BYTES,
+            excess_bytes: 32 * 1024 * 1024,
         }
     }
 }

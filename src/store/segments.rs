@@ -128,18 +128,15 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Bytes that are free beyond what may be: as much as is wanted, and a file or two.
-    pub const fn excess(&self) -> u64 {
+    /// Bytes that are free beyond what may be: as much as is wanted, and so many more.
+    pub const fn excess(&self, excess_bytes: u64) -> u64 {
         let wanted = self.bytes.saturating_sub(self.free_bytes);
-        self.free_bytes.saturating_sub(wanted.saturating_add(EXCESS_BYTES))
+        self.free_bytes.saturating_sub(wanted.saturating_add(excess_bytes))
     }
 }
 
 /// So many bytes are freed between two looks at how much is free.
 const FREED_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Bytes that may be free however little is wanted.
-const EXCESS_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Tells that too much of the files is free.
 pub type OnExcess = Box<dyn Fn() + Send + Sync>;
@@ -240,7 +237,10 @@ impl Segments {
             all.free_bytes = 0;
         }
         drop(all);
-        if is_due && let Some(tell) = self.on_excess.get().filter(|_| self.usage().excess() > 0) {
+        if is_due
+            && let Some(tell) = self.on_excess.get()
+            && self.usage().excess(self.sizes.excess_bytes) > 0
+        {
             tell();
         }
     }
@@ -319,8 +319,7 @@ impl Segments {
 
     /// The files to be rewritten, up to the one of number `last`: the sparsest ones, while more is free than is wanted.
     pub fn sparse(&self, last: SegmentId) -> Vec<SegmentId> {
-        let usage = self.usage();
-        let mut excess = usage.excess();
+        let mut excess = self.usage().excess(self.sizes.excess_bytes);
         let mut closed: Vec<_> = {
             let all = self.all.lock();
             let is_sparse = |segment: &Segment| !segment.is_open && segment.free_bytes * 2 >= segment.bytes;

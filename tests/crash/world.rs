@@ -36,6 +36,7 @@ impl Scale {
                 log_file_bytes,
                 segment_file_bytes: *random.pick(&[1024, 4096, 16_384]),
                 block_bytes: *random.pick(&[256, 1024, 8192]),
+                excess_bytes: *random.pick(&[0, 2048, u64::MAX]),
             },
             window_bytes: *random.pick(&[4096, 16_384, 65_536]),
             locked_messages_max: *random.pick(&[1, 3, 1000]),
