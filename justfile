@@ -36,6 +36,6 @@ performance rabbitmq_pid="":
     cargo bench --bench throughput -- --repeat 3 --into docs/performance.md --name leveret
     [ -z "{{rabbitmq_pid}}" ] || cargo bench --bench throughput -- --repeat 3 --url amqp://127.0.0.1:5672 --pid {{rabbitmq_pid}} --into docs/performance.md --name rabbitmq
 
-# One fuzz target (frames, methods, tables, session) for a while.
+# One fuzz target (frames, methods, tables, session, store) for a while.
 fuzz target seconds="3600":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096

@@ -30,7 +30,7 @@ impl Broker {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let definitions = read(definitions)?;
-        self.node.ids.skip_to(definitions.last_id() + 1);
+        self.node.ids.skip_to(definitions.last_id().saturating_add(1));
         for definition in definitions.vhosts.values() {
             let vhost = Vhost::bare(definition, Arc::clone(&self.node));
             self.vhosts.insert(Arc::clone(&vhost.name), vhost);
@@ -83,7 +83,10 @@ impl Broker {
         let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
         let free_within = |part: &Part| {
             let free = segments.free_within(part.segment, part.start, part.end);
-            (free.iter().map(|freed| freed.stored).sum(), free.iter().map(|freed| freed.body_bytes).sum())
+            let add = |(stored, body_bytes): (u32, u64), freed: &Freed| {
+                (stored.saturating_add(freed.stored), body_bytes.saturating_add(freed.body_bytes))
+            };
+            free.iter().fold((0, 0), add)
         };
         let freed = queue.peek(|state| state.restore(recovered, free_within));
         segments.free(&freed);

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
@@ -84,9 +86,9 @@ impl BindingKey {
 #[derive(Debug)]
 pub struct Topology {
     vhost: Arc<str>,
-    exchanges: HashMap<ExchangeId, Exchange>,
+    exchanges: FxHashMap<ExchangeId, Exchange>,
     exchange_ids: HashMap<Arc<str>, ExchangeId>,
-    queues: HashMap<QueueId, Arc<QueueHandle>>,
+    queues: FxHashMap<QueueId, Arc<QueueHandle>>,
     queue_ids: HashMap<Arc<str>, QueueId>,
     incoming: HashMap<Destination, HashSet<(ExchangeId, BindingKey)>>,
     /// What changed of the things that survive a restart, since [`Topology::take_changes`].
@@ -105,9 +107,9 @@ impl Topology {
     pub fn new(vhost: Arc<str>) -> Self {
         Self {
             vhost,
-            exchanges: HashMap::new(),
+            exchanges: FxHashMap::default(),
             exchange_ids: HashMap::new(),
-            queues: HashMap::new(),
+            queues: FxHashMap::default(),
             queue_ids: HashMap::new(),
             incoming: HashMap::new(),
             changes: Vec::new(),

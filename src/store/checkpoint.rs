@@ -12,7 +12,7 @@ use super::StoreError;
 use super::address::{Address, SegmentId};
 use super::codec::{Reader, put_sized, put_varint};
 use super::disk::Disk;
-use super::record::{Counts, Freed, read_one_freed};
+use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
 
 const PATH: &str = "checkpoint";
 const PATH_NEW: &str = "checkpoint.new";
@@ -188,7 +188,7 @@ impl Checkpoint {
             queues: all(&mut reader, read_queue)?,
             free: all(&mut reader, read_one_freed)?,
         };
-        reader.is_empty().then_some(checkpoint)
+        (reader.is_empty() && checkpoint.start <= SEQ_MAX).then_some(checkpoint)
     }
 }
 
@@ -231,7 +231,7 @@ fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
     let mark = |reader: &mut Reader<'_>| Some((reader.u8()?, reader.varint()?));
     Some(QueueState {
         queue: reader.varint()?,
-        next_seq: reader.varint()?,
+        next_seq: reader.varint().filter(|seq| *seq <= SEQ_MAX)?,
         delivered: all(reader, mark)?,
         moved: all(reader, mark)?,
         parts: all(reader, read_part)?,
@@ -259,7 +259,7 @@ fn put_part(out: &mut Vec<u8>, part: &Part) {
 }
 
 fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
-    Some(Part {
+    let part = Part {
         level: reader.u8()?,
         segment: SegmentId(reader.varint_u32()?),
         start: reader.varint_u32()?,
@@ -269,7 +269,8 @@ fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
         body_bytes: reader.varint()?,
         expires_min_ms: reader.varint()?.wrapping_sub(1),
         expires_max_ms: reader.varint()?.wrapping_sub(1),
-    })
+    };
+    (part.start <= part.end && part.first_seq <= SEQ_MAX).then_some(part)
 }
 
 fn put_single(out: &mut Vec<u8>, single: &Single) {
@@ -284,7 +285,7 @@ fn read_single(reader: &mut Reader<'_>) -> Option<Single> {
     let address = Address::from_bits(reader.u64()?);
     Some(Single {
         address,
-        seq: reader.varint()?,
+        seq: reader.varint().filter(|seq| *seq <= SEQ_MAX)?,
         bytes: reader.varint_u32()?,
         body_bytes: reader.varint_u32()?,
         due_ms: reader.varint()?,

@@ -5,6 +5,9 @@
 use super::address::{Address, SegmentId};
 use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
 
+/// No place in the order of a queue, and no position of the log, is beyond: what says so is damaged.
+pub(crate) const SEQ_MAX: u64 = u64::MAX >> 2;
+
 /// Deliveries that a quorum queue counted: all of them, and those that failed.
 pub type Counts = (u32, u32);
 
@@ -182,6 +185,9 @@ fn read_enqueued(reader: &mut Reader<'_>, count: u64) -> Option<Vec<Enqueued>> {
         let address = last_address.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
         let gap = if flags & HAS_GAP != 0 { reader.varint()? } else { 0 };
         let seq = next_seq.wrapping_add(gap);
+        if seq > SEQ_MAX {
+            return None;
+        }
         let expires_at_ms = if flags & HAS_EXPIRY != 0 { reader.varint()? } else { u64::MAX };
         let counts =
             if flags & HAS_COUNTS != 0 { (reader.varint_u32()?, reader.varint_u32()?) } else { Counts::default() };

@@ -110,7 +110,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     remove_strays(disk, &replay)?;
     let (start, head) = (checkpoint.start, reader.position());
     let (spare, file_bytes) = (reader.files_outside(start, head), opening.sizes.log_file_bytes);
-    let (epoch, start_epoch) = (reader.epoch() + 1, checkpoint.epoch);
+    let (epoch, start_epoch) = (reader.epoch().saturating_add(1), checkpoint.epoch);
     let resume = Resume { start, head, epoch, start_epoch, spare, file_bytes };
     let (definitions, queues) = replay.finish(checkpoint.definitions, report.is_clean);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })

@@ -13,7 +13,7 @@
 
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::{Disk, DiskFile};
-use super::record::{Counts, Freed};
+use super::record::{Counts, Freed, SEQ_MAX};
 use super::{Sizes, StoreError};
 use crate::message::{BUFFER_BYTES, Chunk, MemoryGauge, Message};
 
@@ -108,7 +108,7 @@ impl fmt::Debug for Segments {
 
 #[derive(Debug, Default)]
 struct All {
-    by_id: HashMap<SegmentId, Segment>,
+    by_id: BTreeMap<SegmentId, Segment>,
     /// Files that are to be removed once no checkpoint names them and the log begins there or later.
     doomed: Vec<(SegmentId, u64)>,
     last_id: u32,
@@ -200,7 +200,7 @@ impl Segments {
 
     fn next_id(&self) -> SegmentId {
         let mut all = self.all.lock();
-        all.last_id += 1;
+        all.last_id = all.last_id.saturating_add(1);
         SegmentId(all.last_id)
     }
 
@@ -310,8 +310,6 @@ impl Segments {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StoreError::io("cannot open", name())(error)),
         };
-        let size = file.size().map_err(StoreError::io("cannot read", name()))?;
-        let end = end.min(u32::try_from(size).unwrap_or(u32::MAX));
         let block = self.read_block(&file, id, start, end.saturating_sub(start))?;
         let (records, _) = self.parse(id, start, block, &[])?;
         Ok(records)
@@ -408,9 +406,13 @@ impl Segments {
         start: u32,
         bytes: u32,
     ) -> Result<Vec<u8>, StoreError> {
-        let mut block = if bytes as usize <= BUFFER_BYTES { self.gauge.buffer() } else { Vec::new() };
-        block.resize(bytes as usize, 0);
         let name = self.disk.describe(&path(id));
+        // No more than there is, whatever a damaged length says.
+        let size = file.size().map_err(StoreError::io("cannot read", name.clone()))?;
+        let bytes = u64::from(bytes).min(size.saturating_sub(u64::from(start)));
+        let bytes = usize::try_from(bytes).unwrap_or(0);
+        let mut block = if bytes <= BUFFER_BYTES { self.gauge.buffer() } else { Vec::new() };
+        block.resize(bytes, 0);
         let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io("cannot read", name))?;
         block.truncate(count);
         Ok(block)
@@ -507,7 +509,7 @@ fn read_label(record: &[u8]) -> Option<Label> {
         return None;
     }
     reader.u32()?;
-    let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
+    let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64().filter(|seq| *seq <= SEQ_MAX)?, reader.u64()?);
     let counts = (reader.u32()?, reader.u32()?);
     let (origin, moved_from) = (reader.u64()?, Address::from_bits(reader.u64()?));
     let (level, flags) = (reader.u8()?, reader.u8()?);

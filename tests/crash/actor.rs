@@ -1,6 +1,6 @@
 //! The clients of a history: one random step after the other, noted in the ledger.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leveret::broker::Broker;
@@ -51,7 +51,7 @@ pub struct Actor {
     pub random: Random,
     pub now_ms: u64,
     held: Vec<Held>,
-    consumers: HashMap<ConsumerId, Consumer>,
+    consumers: BTreeMap<ConsumerId, Consumer>,
     next_id: u64,
     next_channel: u64,
     /// The channel that is being closed.
@@ -73,7 +73,7 @@ impl Actor {
             random,
             now_ms,
             held: Vec::new(),
-            consumers: HashMap::new(),
+            consumers: BTreeMap::new(),
             next_id: 1,
             next_channel: 10,
             closing: None,
@@ -275,6 +275,7 @@ impl Actor {
             counts: vec![(Span::ALWAYS, (0, 0))],
             deaths: Vec::new(),
             is_held: false,
+            is_uncertain: false,
         });
         self.ledger.entries.len() - 1
     }

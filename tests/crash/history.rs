@@ -176,7 +176,7 @@ pub fn for_seeds(usual: u64, check: impl Fn(&mut History)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("LEVERET_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("LEVERET_SEEDS").unwrap_or(usual),
+        None => number("LEVERET_FIRST").unwrap_or(0)..number("LEVERET_SEEDS").unwrap_or(usual),
     };
     let is_single = seeds.end - seeds.start == 1;
     for seed in seeds {

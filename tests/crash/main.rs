@@ -1,7 +1,8 @@
 //! The store against a disk that loses power, fails, and fills up: random histories of the real broker on a fake disk, one
 //! thread, a clock that is moved by hand, and a ledger that knows what must be there afterwards.
 //!
-//! `LEVERET_SEEDS=100000` runs more histories than usual, `LEVERET_SEED=n` repeats the one that a failure named.
+//! `LEVERET_SEEDS=100000` runs more histories than usual, with `LEVERET_FIRST=n` not from the first one on; `LEVERET_SEED=n`
+//! repeats the one that a failure named, and says what happened in it.
 #![allow(
     missing_docs,
     unreachable_pub,
