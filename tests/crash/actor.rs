@@ -19,7 +19,7 @@ use leveret::table::Value;
 
 use crate::ledger::{Entry, Ledger, Span};
 use crate::probe::{body, identify};
-use crate::queues::{Kind, NOBODY, QUEUES, kind};
+use crate::queues::{DELIVERY_LIMIT, Kind, NOBODY, QUEUES, kind};
 use crate::random::Random;
 use crate::world::{Basket, World};
 
@@ -118,8 +118,18 @@ impl Actor {
             76..81 => self.advance(),
             81..85 => self.consume(),
             85..87 => self.close_channel(),
-            87..94 => self.load(),
+            87..93 => self.load(),
+            93 => self.compact(),
             _ => self.commit(),
+        }
+    }
+
+    /// Messages are copied out of chunks that are mostly free.
+    fn compact(&mut self) {
+        let name = self.random.pick(&QUEUES).name;
+        self.note(format!("compact {name}"));
+        if let Some(queue) = self.queue(name) {
+            queue.peek(|state| state.compact());
         }
     }
 
@@ -275,6 +285,7 @@ impl Actor {
             counts: vec![(Span::ALWAYS, (0, 0))],
             deaths: Vec::new(),
             is_held: false,
+            is_kept_dead: false,
             is_uncertain: false,
         });
         self.ledger.entries.len() - 1
@@ -360,9 +371,10 @@ impl Actor {
         handle.settle([token], settlement, 0, self.now_ms);
         let span = Span { from: before, to: self.wal.head() };
         let entry = self.ledger.find(id, queue).unwrap();
-        if settlement == Settlement::Acked || kind(queue).next.is_none() {
+        if settlement == Settlement::Acked || kind(queue).next.is_none() && !kind(queue).keeps_dead {
             entry.settled = Some(span);
         }
+        entry.is_kept_dead = settlement != Settlement::Acked;
         self.collect(before);
     }
 
@@ -385,6 +397,7 @@ impl Actor {
             let is_failure = matches!(cause, Return::Rejected | Return::Lost);
             let counts = (acquired + 1, failed + u32::from(is_failure));
             entry.counts.push((Span { from: before, to: u64::MAX }, counts));
+            entry.is_kept_dead |= counts.1 > DELIVERY_LIMIT;
         }
     }
 

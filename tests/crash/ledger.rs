@@ -58,6 +58,8 @@ pub struct Entry {
     pub deaths: Vec<(Span, usize)>,
     /// It is delivered and not settled.
     pub is_held: bool,
+    /// It died in a queue that keeps its dead letters where nobody sees them.
+    pub is_kept_dead: bool,
     /// It was not there after a start, although it could have been.
     pub is_uncertain: bool,
 }
@@ -106,7 +108,8 @@ impl Ledger {
         self.entries.retain_mut(|entry| {
             // What is too much is dropped sooner or later, and what expires in this very moment is still delivered or not:
             // it need not be gone everywhere.
-            let is_limited = kind(entry.home).max_length.is_some() || entry.expires_ms == Some(look.now_ms);
+            let home = kind(entry.home);
+            let is_limited = home.max_length.is_some() || home.keeps_dead || entry.expires_ms == Some(look.now_ms);
             let Some(found) = by_key.get(&(entry.id, entry.home)) else {
                 let is_kept = is_limited && could_be_there(entry, look);
                 (entry.is_held, entry.settled, entry.published) = (false, None, Span::ALWAYS);
@@ -117,6 +120,7 @@ impl Ledger {
             entry.published = Span::ALWAYS;
             entry.settled = None;
             entry.is_held = false;
+            entry.is_kept_dead = false;
             entry.delivered = found.redelivered.then_some(Span::ALWAYS);
             entry.counts = vec![(Span::ALWAYS, found.counts)];
             entry.deaths.clear();
@@ -158,7 +162,8 @@ fn check_entry(entry: &Entry, found: Option<&Found>, look: Look) {
         // A quorum queue keeps what its dead letter queue does not.
         let may_have_ended = home.next.is_some() && look.is_restarted && !entry.is_persistent;
         let may_vanish = home.next.is_none() && (home.max_length.is_some() || is_expired) || may_have_ended;
-        let may_vanish = may_vanish || entry.is_uncertain;
+        let is_hidden = home.keeps_dead && (is_expired || entry.is_kept_dead && !look.is_restarted);
+        let may_vanish = (may_vanish && !home.keeps_dead) || is_hidden || entry.is_uncertain;
         let is_needed = published == Some(true) && settled == Some(false) && !may_vanish;
         assert!(!is_needed, "{entry:?} is lost, {look:?}");
         return;

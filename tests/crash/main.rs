@@ -23,6 +23,7 @@ mod disk;
 mod faults;
 mod history;
 mod ledger;
+mod log;
 mod probe;
 mod queues;
 mod random;

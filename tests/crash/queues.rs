@@ -19,6 +19,10 @@ pub struct Kind {
     pub is_durable: bool,
     /// Purged and deleted now and then: no dead letters come from here or go there.
     pub is_disposable: bool,
+    /// Returned messages are held back for a while.
+    pub is_slow: bool,
+    /// Its dead letters find no queue and are kept, because they are to be delivered at least once.
+    pub keeps_dead: bool,
 }
 
 const PLAIN: Kind = Kind {
@@ -30,14 +34,20 @@ const PLAIN: Kind = Kind {
     is_quorum: false,
     is_durable: true,
     is_disposable: true,
+    is_slow: false,
+    keeps_dead: false,
 };
 
+const QUORUM: Kind = Kind { is_quorum: true, is_disposable: false, ..PLAIN };
+
 /// Each queue after those whose dead letters it gets.
-pub const QUEUES: [Kind; 11] = [
+pub const QUEUES: [Kind; 13] = [
     Kind { name: "cellar", next: Some("ttl"), is_disposable: false, ..PLAIN },
     Kind { name: "ttl", next: Some("dead"), ttl_ms: Some(60), is_disposable: false, ..PLAIN },
     Kind { name: "short", next: Some("dead"), max_length: Some(5), is_disposable: false, ..PLAIN },
-    Kind { name: "quorum", next: Some("dead"), ttl_ms: Some(300), is_quorum: true, is_disposable: false, ..PLAIN },
+    Kind { name: "quorum", next: Some("dead"), ttl_ms: Some(300), ..QUORUM },
+    Kind { name: "slow", next: Some("dead"), is_slow: true, ..QUORUM },
+    Kind { name: "limbo", keeps_dead: true, ..QUORUM },
     Kind { name: "dead", is_disposable: false, ..PLAIN },
     PLAIN,
     Kind { name: "twin", ..PLAIN },
@@ -47,6 +57,7 @@ pub const QUEUES: [Kind; 11] = [
     Kind { name: "temp", is_durable: false, ..PLAIN },
 ];
 
+pub const DELIVERY_LIMIT: u32 = 2;
 pub const NOBODY: ConnectionId = ConnectionId(0);
 
 pub fn kind(name: &str) -> &'static Kind {
@@ -78,7 +89,17 @@ impl Kind {
         }
         if self.is_quorum {
             arguments.insert("x-queue-type", Value::LongString("quorum".into()));
-            arguments.insert("x-delivery-limit", Value::I32(2));
+            arguments.insert("x-delivery-limit", Value::I32(DELIVERY_LIMIT as i32));
+        }
+        if self.is_slow {
+            arguments.insert("x-delayed-retry-type", Value::LongString("all".into()));
+            arguments.insert("x-delayed-retry-min", Value::I32(20));
+            arguments.insert("x-delayed-retry-max", Value::I32(100));
+        }
+        if self.keeps_dead {
+            arguments.insert("x-dead-letter-exchange", Value::LongString("nowhere".into()));
+            arguments.insert("x-dead-letter-strategy", Value::LongString("at-least-once".into()));
+            arguments.insert("x-overflow", Value::LongString("reject-publish".into()));
         }
         let queue = self.name.to_owned();
         let declare = QueueDeclare { queue, durable: self.is_durable, exclusive: false, auto_delete: false, arguments };
@@ -98,7 +119,12 @@ const BINDINGS: [(&str, &str); 5] =
 /// Declares what is missing.
 pub fn declare_all(vhost: &Arc<Vhost>, now_ms: u64) {
     let delayed: Table = [("x-delayed-type", "direct")].into_iter().collect();
-    for (name, kind, arguments) in [("pair", "fanout", Table::new()), ("later", "x-delayed-message", delayed)] {
+    let exchanges = [
+        ("pair", "fanout", Table::new()),
+        ("nowhere", "fanout", Table::new()),
+        ("later", "x-delayed-message", delayed),
+    ];
+    for (name, kind, arguments) in exchanges {
         let (exchange, kind) = (name.to_owned(), kind.to_owned());
         let declare = ExchangeDeclare { exchange, kind, durable: true, auto_delete: false, internal: false, arguments };
         vhost.declare_exchange(&declare).unwrap();

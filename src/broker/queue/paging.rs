@@ -158,21 +158,25 @@ impl Queue {
         }
         let counts_deliveries = self.arguments.kind == QueueKind::Quorum;
         let Self { ready, unacked, held_back, dying, counts_since, .. } = self;
+        // It may have come back since its record was written.
+        let mut note_counts = |entry: &Entry| {
+            if counts_deliveries && entry.is_stored {
+                counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
+            }
+        };
         let unacked = unacked.iter_mut().map(|unacked| &mut unacked.entry);
         for entry in ready.requeued_mut().chain(unacked).chain(held_back.values_mut()) {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
-                // It may have come back since its record was written.
-                if counts_deliveries && entry.is_stored {
-                    counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
-                }
+                note_counts(entry);
             }
         }
         // These are about to be published: they stay in memory.
         for entry in dying.iter_mut() {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
+                note_counts(entry);
             }
         }
         for part in fresh.iter().chain(scattered) {

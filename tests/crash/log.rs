@@ -1,0 +1,105 @@
+//! The log by itself, where a history would have to be very lucky.
+
+use std::sync::Arc;
+
+use leveret::store::disk::Disk;
+use leveret::store::recovery::{Opening, Recovered, recover};
+use leveret::store::wal::{Committed, Wal};
+use leveret::store::{Log, Sizes};
+
+use crate::disk::{Fault, SimDisk};
+use crate::random::Random;
+
+const SIZES: Sizes = Sizes { log_file_bytes: 4096, segment_file_bytes: 4096, block_bytes: 512 };
+
+fn open(disk: &Arc<SimDisk>) -> (Wal, Recovered) {
+    let as_disk = Arc::clone(disk) as Arc<dyn Disk>;
+    let recovered = recover(&as_disk, &Arc::default(), Opening { salvage: false, sizes: SIZES }).unwrap();
+    (Wal::new(as_disk, recovered.resume.clone()), recovered)
+}
+
+/// A record that nobody minds.
+fn append(wal: &Wal, transaction: u8) -> u64 {
+    wal.append(&[6, transaction]).0
+}
+
+#[test]
+fn what_a_killed_process_wrote_is_synced_before_it_counts() {
+    let disk = Arc::new(SimDisk::default());
+    let (wal, _) = open(&disk);
+    wal.sync_everything().unwrap();
+    let written = append(&wal, 1);
+    assert_eq!(wal.commit(false).unwrap(), Committed::Done);
+    let disk = disk.copy();
+    let (_, recovered) = open(&disk);
+    assert_eq!(recovered.resume.head, written);
+    for seed in 0..20 {
+        let (_, recovered) = open(&disk.power_loss(&mut Random::new(seed)));
+        assert_eq!(recovered.resume.head, written);
+    }
+}
+
+#[test]
+fn two_runs_never_have_the_same_number() {
+    let mut disk = Arc::new(SimDisk::default());
+    let mut last = 0;
+    for seed in 0..20 {
+        let (wal, recovered) = open(&disk);
+        assert!(recovered.resume.epoch > last);
+        // Whatever of this survives, what comes next is of another run.
+        for transaction in 0..50 {
+            append(&wal, transaction);
+        }
+        wal.commit(false).unwrap();
+        last = recovered.resume.epoch;
+        wal.commit(false).unwrap();
+        disk = disk.power_loss(&mut Random::new(seed));
+    }
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_durable_any_more() {
+    for fault in [|at| Fault::Broken { at }, |at| Fault::Full { at, calls: 1 }] {
+        let disk = Arc::new(SimDisk::default());
+        let (wal, _) = open(&disk);
+        wal.sync_everything().unwrap();
+        let durable = wal.durable().unwrap();
+        append(&wal, 1);
+        assert_eq!(wal.commit(false).unwrap(), Committed::Done);
+        disk.set_fault(Some(fault(disk.calls() + 1)));
+        // A sync of a file does not need space here; where it does, what is lost is lost all the same.
+        if wal.commit(true).is_err() {
+            assert!(wal.commit(true).is_err(), "another thread may ask before the failure is known");
+            assert_eq!(wal.durable().unwrap(), durable);
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_making_failed_half_way_is_named_durably() {
+    let disk = Arc::new(SimDisk::default());
+    let (wal, _) = open(&disk);
+    // The file is made, and its directory is not synced.
+    disk.set_fault(Some(Fault::Full { at: disk.calls() + 2, calls: 1 }));
+    assert_eq!(wal.commit(true).unwrap(), Committed::Full);
+    append(&wal, 1);
+    wal.sync_everything().unwrap();
+    let head = wal.head();
+    for seed in 0..20 {
+        assert_eq!(open(&disk.power_loss(&mut Random::new(seed))).1.resume.head, head);
+    }
+}
+
+#[test]
+fn files_of_an_earlier_run_are_used_again() {
+    let disk = Arc::new(SimDisk::default());
+    let (wal, _) = open(&disk);
+    while wal.head() < 10 * SIZES.log_file_bytes {
+        append(&wal, 1);
+    }
+    wal.sync_everything().unwrap();
+    let (wal, _) = open(&disk);
+    wal.sync_everything().unwrap();
+    wal.release(wal.head()).unwrap();
+    assert!(disk.files().iter().filter(|(path, _)| path.starts_with("wal")).count() <= 8, "{:?}", disk.files());
+}
