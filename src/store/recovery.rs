@@ -83,11 +83,12 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
         disk.create_directory(directory).map_err(failed)?;
     }
     let mut report = Report::default();
-    let checkpoint = match read_checkpoint(disk, opening, &mut report)? {
+    let found = read_checkpoint(disk, opening, &mut report)?;
+    report.is_new = found.is_none() && report.skipped.is_empty();
+    let checkpoint = match found {
         Some(checkpoint) => checkpoint,
         None => begin(disk)?,
     };
-    report.is_new = checkpoint == fresh();
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, &checkpoint, opening, &mut report)?;
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, opening.sizes.log_file_bytes)?;

@@ -52,9 +52,14 @@ async fn the_log_says_how_the_last_run_ended() {
     let directory = Directory::new("ends");
     let text = directory.text();
     let mut program = Program::start_in(&directory, &[]);
-    publish_all(&channel(&program).await, 0..3).await;
-    let log = program.stop();
+    publish_all(&channel(&program).await, 0..2).await;
+    let log = program.kill();
     assert!(log.contains(&format!("made the data directory {text}")), "{log}");
+
+    let mut program = Program::start_in(&directory, &[]);
+    publish_all(&channel(&program).await, 2..3).await;
+    let log = program.stop();
+    assert!(log.contains(&format!("recovered the data directory {text} after a crash: read ")), "{log}");
 
     let mut program = Program::start_in(&directory, &[]);
     publish_all(&channel(&program).await, 3..5).await;
