@@ -122,10 +122,12 @@ impl DelayedMessages {
         let mut records = Vec::new();
         let freed = waiting.journal.take(&mut records);
         waiting.journal.set_transaction(0);
+        let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
+        // Only then, so that no checkpoint sees what the log does not tell of.
         if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
             loader.segments().free(&freed);
         }
-        if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) }
+        position
     }
 
     /// Routes what is due, and orders the next call.
