@@ -24,7 +24,7 @@ use leveret::store::wal::Wal;
 use leveret::store::{Log, Sizes};
 use libfuzzer_sys::fuzz_target;
 
-const SIZES: Sizes = Sizes { log_file_bytes: 4096, segment_file_bytes: 4096, block_bytes: 512 };
+const SIZES: Sizes = Sizes { log_file_bytes: 4096, segment_file_bytes: 4096, block_bytes: 512, excess_bytes: 4096 };
 const NOW_MS: u64 = 1_600_000_000_000;
 
 fuzz_target!(|input: &[u8]| {

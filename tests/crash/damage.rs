@@ -107,7 +107,7 @@ fn check_salvaged(history: &History, damaged: &Arc<SimDisk>, whole: &[(u64, &str
 
 #[test]
 fn a_flipped_bit_of_the_log_is_noticed() {
-    for_seeds(40, |history| {
+    for_seeds(25, |history| {
         prepare(history);
         check(history, "wal");
     });
@@ -115,7 +115,7 @@ fn a_flipped_bit_of_the_log_is_noticed() {
 
 #[test]
 fn a_flipped_bit_of_a_segment_file_is_noticed() {
-    for_seeds(40, |history| {
+    for_seeds(25, |history| {
         prepare(history);
         if history.world.loader.segments().usage().files > 0 {
             check(history, "segments");
@@ -134,7 +134,7 @@ fn a_flipped_bit_of_a_checkpoint_is_noticed() {
 /// Any number of flipped bits, anywhere: whatever is found is whole, and nothing hangs.
 #[test]
 fn much_damage_is_survived() {
-    for_seeds(40, |history| {
+    for_seeds(25, |history| {
         prepare(history);
         let now_ms = history.actor.lock().unwrap().now_ms;
         let mut random = Random::new(history.random.next());

@@ -26,7 +26,7 @@ fn power_may_go_at_every_call_of_a_history() {
 
 #[test]
 fn a_start_gives_the_live_state() {
-    for_seeds(60, |history| {
+    for_seeds(40, |history| {
         let steps = 50 + history.random.below(250);
         history.run(steps);
         history.check_live();
@@ -35,7 +35,7 @@ fn a_start_gives_the_live_state() {
 
 #[test]
 fn a_device_that_fails_ends_the_store_and_loses_nothing() {
-    for_seeds(150, |history| {
+    for_seeds(80, |history| {
         let at = history.world.disk.calls() + 1 + history.random.below(100) as u64;
         history.world.disk.set_fault(Some(Fault::Broken { at }));
         history.run(200);
@@ -53,7 +53,7 @@ fn a_device_that_fails_ends_the_store_and_loses_nothing() {
 
 #[test]
 fn a_full_disk_loses_nothing_and_goes_on_when_there_is_space() {
-    for_seeds(150, |history| {
+    for_seeds(80, |history| {
         for _ in 0..3 {
             let at = history.world.disk.calls() + 1 + history.random.below(60) as u64;
             let calls = 1 + history.random.below(30) as u64;
@@ -72,7 +72,7 @@ fn a_full_disk_loses_nothing_and_goes_on_when_there_is_space() {
 
 #[test]
 fn files_go_when_nothing_needs_them() {
-    for_seeds(60, |history| {
+    for_seeds(40, |history| {
         for _ in 0..4 {
             history.run(120);
             history.calm();

@@ -204,7 +204,7 @@ pub fn for_seeds(usual: u64, check: impl Fn(&mut History)) {
 
 #[test]
 fn nothing_is_lost_and_nothing_returns() {
-    for_seeds(300, |history| {
+    for_seeds(200, |history| {
         for _ in 0..1 + history.random.below(6) {
             if history.random.one_in(2) {
                 let at = history.world.disk.calls() + 1 + history.random.below(120) as u64;

@@ -10,7 +10,7 @@ use leveret::store::{Log, Sizes};
 use crate::disk::{Fault, SimDisk};
 use crate::random::Random;
 
-const SIZES: Sizes = Sizes { log_file_bytes: 4096, segment_file_bytes: 4096, block_bytes: 512, excess_bytes: 0 };
+const SIZES: Sizes = Sizes { log_file_bytes: 4096, segment_file_bytes: 4096, block_bytes: 512, excess_bytes: 4096 };
 
 fn open(disk: &Arc<SimDisk>) -> (Wal, Recovered) {
     let as_disk = Arc::clone(disk) as Arc<dyn Disk>;
