@@ -207,8 +207,8 @@ impl<'a> LogReader<'a> {
         let file_end = (position / self.file_bytes + 1) * self.file_bytes;
         let mut at = position;
         while at < file_end {
-            // What is at hand first: groups are looked for one by one.
-            let at_hand = (self.block_position + self.block.len() as u64).saturating_sub(at);
+            // What is at hand first: groups are looked for one by one. They begin on multiples of eight, a block may not end there.
+            let at_hand = (self.block_position + self.block.len() as u64).saturating_sub(at) / 8 * 8;
             let most = if at >= self.block_position && at_hand > 0 { at_hand } else { BLOCK_BYTES as u64 };
             let length = usize::try_from((file_end - at).min(most)).unwrap_or(BLOCK_BYTES);
             let Some(bytes) = self.bytes(at, length)? else { return Ok(None) };
