@@ -29,7 +29,7 @@ const WINDOW: u64 = 200;
 /// `basic.get` is asked so often at a time.
 const GETS: usize = 64;
 /// A log of more than this moves what is old to segment files.
-const LOG_WINDOW_BYTES: u64 = 48 * 1024 * 1024;
+const LOG_WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_confirmed_survives_kill_9_exactly_once_and_in_order() {

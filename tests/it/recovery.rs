@@ -82,15 +82,15 @@ async fn the_log_says_how_the_last_run_ended() {
 async fn a_long_log_is_made_short_after_a_restart() {
     let directory = Directory::new("long-log");
     let mut program = Program::start_in(&directory, &[]);
-    // Just below the 48 MiB at which half of it goes.
-    publish_all(&channel(&program).await, 0..2_800).await;
+    // Just below the 32 MiB at which half of it goes.
+    publish_all(&channel(&program).await, 0..1_950).await;
     program.kill();
     let mut program = Program::start_in(&directory, &[]);
-    publish_all(&channel(&program).await, 2_800..3_300).await;
+    publish_all(&channel(&program).await, 1_950..2_300).await;
     expect_segments(&directory).await;
     program.kill();
     let mut program = Program::start_in(&directory, &[]);
-    assert_eq!(take_all(&channel(&program).await).await, (0..3_300).collect::<Vec<_>>());
+    assert_eq!(take_all(&channel(&program).await).await, (0..2_300).collect::<Vec<_>>());
     program.stop();
 }
 
