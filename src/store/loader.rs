@@ -111,9 +111,13 @@ impl Loader {
         Ok(true)
     }
 
-    /// Makes [`Loader::run`] return.
+    /// Makes [`Loader::run`] return. Who waits to be read for is forgotten: it holds what holds this.
     pub fn stop(&self) {
-        self.state.lock().is_stopping = true;
+        let mut state = self.state.lock();
+        state.is_stopping = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(waiting);
         self.changed.notify_all();
     }
 
