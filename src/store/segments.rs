@@ -136,7 +136,7 @@ impl Usage {
 }
 
 /// So many bytes are freed between two looks at how much is free.
-const FREED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const FREED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Tells that too much of the files is free.
 pub type OnExcess = Box<dyn Fn() + Send + Sync>;
