@@ -133,6 +133,10 @@ impl Sink for Nobody {
 
     fn starve(&self) {}
 
+    fn waiting_bytes(&self) -> usize {
+        0
+    }
+
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         deliveries.clear();
     }
