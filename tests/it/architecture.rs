@@ -34,7 +34,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     // store for its disk, which is real whatever the clock of a test says.
     ("Instant", &["clock.rs"]),
     ("SystemTime", &["clock.rs"]),
-    ("std::time", &["clock.rs", "server.rs", "server/storage.rs", "store/wal.rs"]),
+    ("std::time", &["clock.rs", "server.rs", "server/storage.rs", "store/wal/"]),
     ("tokio::time", &["clock.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (

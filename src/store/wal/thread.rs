@@ -1,0 +1,126 @@
+//! When the thread of the log, and whoever keeps it short, have something to do. There is no timer while there is nothing.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::round::Committed;
+use super::space::SPACE_CHECK_PAUSE;
+use super::{EAGER_BYTES, Wal};
+use crate::store::Log;
+
+/// What nobody waits for is written after so long, so that a killed process loses little.
+const LAZY_WRITE: Duration = Duration::from_millis(5);
+/// What nobody waits for is synced after so long.
+const LAZY_SYNC: Duration = Duration::from_millis(200);
+/// After a full disk, how long until the same is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(200);
+/// So many bytes are synced at once, even if nobody waits.
+const EAGER_SYNC_BYTES: u64 = 8 * 1024 * 1024;
+
+impl Wal {
+    /// Makes [`Wal::run`] return once everything is durable.
+    pub fn stop(&self) {
+        let mut state = self.state.lock();
+        state.is_stopping = true;
+        state.wanted = state.head;
+        drop(state);
+        self.changed.notify_all();
+        self.crowded.notify_all();
+    }
+
+    /// Writes and syncs until [`Wal::stop`]. A failure is kept in [`Wal::failure`].
+    pub fn run(&self) {
+        while let Some(sync) = self.wait_for_work() {
+            loop {
+                match self.commit(sync) {
+                    Ok(Committed::Done) => break,
+                    Ok(Committed::Full) if self.wait_for_space() => {}
+                    Ok(Committed::Full) => return,
+                    Err(error) => return self.fail(error),
+                }
+            }
+        }
+    }
+
+    /// Waits for space; false when the log is to stop, because there is no more time to wait then.
+    fn wait_for_space(&self) -> bool {
+        let mut state = self.state.lock();
+        if !state.is_stopping {
+            self.changed.wait_for(&mut state, FULL_PAUSE);
+        }
+        !state.is_stopping
+    }
+
+    /// Waits until there is something to do: whether it is to be synced. `None` when everything is done for good.
+    fn wait_for_work(&self) -> Option<bool> {
+        let mut state = self.state.lock();
+        loop {
+            let durable = self.durable.load(Ordering::Acquire);
+            let can_write = !state.groups.is_empty();
+            let unsynced = state.written > durable;
+            let is_wanted = state.wanted > durable;
+            if self.failure.get().is_some() || state.is_stopping && state.groups.is_empty() && !unsynced {
+                return None;
+            }
+            if is_wanted && (can_write || unsynced) {
+                return Some(true);
+            }
+            if can_write && state.pending_bytes >= EAGER_BYTES {
+                return Some(state.written - durable >= EAGER_SYNC_BYTES);
+            }
+            let is_low = self.is_low.load(Ordering::Relaxed);
+            let timer = match (can_write, unsynced) {
+                (true, _) => Some(LAZY_WRITE),
+                (false, true) => Some(LAZY_SYNC),
+                (false, false) => is_low.then_some(SPACE_CHECK_PAUSE),
+            };
+            match timer {
+                None => {
+                    state.is_idle = true;
+                    self.changed.wait(&mut state);
+                    state.is_idle = false;
+                }
+                Some(timer) if self.changed.wait_for(&mut state, timer).timed_out() => return Some(!can_write),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Waits until more than this many bytes are between [`Wal::start`] and [`Wal::head`], until [`Wal::nudge`], or until the log
+    /// stops or fails; then false. While the disk has too little space, any byte is enough, twice a second: what is
+    /// acknowledged makes room only once the log is cut off behind it.
+    pub fn wait_until_crowded(&self, bytes: u64) -> bool {
+        let mut state = self.state.lock();
+        while state.head - state.start <= bytes && !state.is_nudged {
+            if state.is_stopping || self.failure.get().is_some() {
+                return false;
+            }
+            let is_low = self.is_low();
+            state.crowded_bytes = if is_low { 0 } else { bytes };
+            if is_low && state.head > state.start {
+                if self.crowded.wait_for(&mut state, SPACE_CHECK_PAUSE).timed_out() {
+                    break;
+                }
+            } else {
+                self.crowded.wait(&mut state);
+            }
+        }
+        state.is_nudged = false;
+        state.crowded_bytes = u64::MAX;
+        !state.is_stopping && self.failure.get().is_none()
+    }
+
+    /// Ends [`Wal::wait_until_crowded`].
+    pub fn nudge(&self) {
+        self.state.lock().is_nudged = true;
+        self.crowded.notify_all();
+    }
+
+    /// Waits, at most so long, unless the log stops.
+    pub fn pause(&self, at_most: Duration) {
+        let mut state = self.state.lock();
+        if !state.is_stopping {
+            self.crowded.wait_for(&mut state, at_most);
+        }
+    }
+}
