@@ -20,18 +20,21 @@
 pub mod arguments;
 mod compaction;
 mod consumers;
+mod delivery;
 mod dying;
 mod entry;
 mod handle;
 mod paged;
 mod paging;
 mod ready;
+mod settling;
+mod timers;
 mod unacked;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -39,54 +42,25 @@ use smallvec::SmallVec;
 
 pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use delivery::Got;
 pub use dying::{DeadLetter, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
 pub use paging::{Leaving, Moved, MovedPart};
+pub use settling::{Return, Settlement};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::{Delivery, DeliveryCounts, Notice, Sink, Token};
+use crate::broker::sink::{DeliveryCounts, Notice, Sink};
 use crate::store::address::Address;
 use crate::store::journal::Journal;
 use crate::store::loader::Load;
 use crate::store::record::Counts;
-use arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
+use arguments::{Overflow, QueueArguments, QueueKind};
 use consumers::Consumers;
 use dying::Dying;
 use entry::{Body, Entry};
-use ready::{Head, Ready};
-use unacked::{Unacked, UnackedTable};
-
-/// How a message came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
-    /// `basic.reject` with requeue: the consumer failed on it.
-    Rejected,
-    /// `basic.nack` with requeue, or `basic.recover`: returned, not failed.
-    Nacked,
-    /// Its channel or connection went away.
-    Lost,
-    /// It was not acknowledged in time.
-    TimedOut,
-}
-
-impl Return {
-    /// Whether it counts against the delivery limit (behaviour reference 5.6).
-    const fn is_failure(self) -> bool {
-        matches!(self, Self::Rejected | Self::Lost)
-    }
-}
-
-/// How a delivered message is settled for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// Acknowledged.
-    Acked,
-    /// Refused by `basic.reject`.
-    Rejected,
-    /// Refused by `basic.nack`.
-    Nacked,
-}
+use ready::Ready;
+use unacked::UnackedTable;
 
 /// What a transition leaves to be done once the queue is unlocked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -302,78 +276,6 @@ impl Queue {
         }
     }
 
-    /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
-    /// consumers or credit ends with it.
-    pub fn pump(&mut self, now_ms: u64) {
-        self.deliver_ready(now_ms);
-        self.expire(now_ms);
-        self.trim();
-    }
-
-    fn deliver_ready(&mut self, now_ms: u64) {
-        if self.consumers.is_empty() {
-            return;
-        }
-        while let Some(head) = self.ready.head() {
-            let Head::Held(head) = head else { break };
-            // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
-            if head.expires_at_ms < now_ms {
-                self.expire_before(now_ms);
-                continue;
-            }
-            let Some(consumer) = self.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)) else {
-                break;
-            };
-            let Some(entry) = self.ready.pop() else { break };
-            let (id, channel) = (consumer.spec.id, consumer.spec.channel);
-            let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
-            let taker = Taker { consumer: Some(id), channel, no_ack: consumer.spec.no_ack, timeout_ms };
-            if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
-                self.consumers.hand(id, delivery);
-            }
-        }
-        self.consumers.flush();
-        if self.consumers.is_waiting() {
-            let load = self.ready.load_head();
-            self.loads.extend(load);
-        }
-    }
-
-    /// Makes a delivery of an entry that was taken out; it is unacked from now on, or gone.
-    fn hand_out(&mut self, mut entry: Entry, taker: Taker, now_ms: u64) -> Option<Delivery> {
-        let message = entry.message()?.clone();
-        let redelivered = std::mem::replace(&mut entry.redelivered, true);
-        let counts = entry.counts;
-        if entry.is_stored {
-            self.journal.delivered(entry.priority, entry.seq);
-        }
-        self.count_delivery(&taker, redelivered);
-        let token = if taker.no_ack {
-            self.gone(&entry);
-            None
-        } else {
-            let deadline_ms = deadline_ms(taker.timeout_ms.or(self.arguments.consumer_timeout_ms), now_ms);
-            self.timeout_check_ms = self.timeout_check_ms.min(deadline_ms);
-            self.deliveries += 1;
-            let Taker { consumer, channel, .. } = taker;
-            let delivery = self.deliveries;
-            Some(self.unacked.insert(Unacked { entry, channel, consumer, deadline_ms, delivery }))
-        };
-        Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
-    }
-
-    fn count_delivery(&mut self, taker: &Taker, redelivered: bool) {
-        let stats = &mut self.stats;
-        let count = match (taker.consumer, taker.no_ack) {
-            (Some(_), false) => &mut stats.deliver,
-            (Some(_), true) => &mut stats.deliver_no_ack,
-            (None, false) => &mut stats.get,
-            (None, true) => &mut stats.get_no_ack,
-        };
-        *count += 1;
-        stats.redeliver += u64::from(redelivered && taker.consumer.is_some());
-    }
-
     /// A message has left the queue for good: the store need not keep it.
     fn gone(&mut self, entry: &Entry) {
         match entry.extent() {
@@ -386,66 +288,6 @@ impl Queue {
         }
     }
 
-    /// Drops what is due at `now_ms`, from the heads.
-    fn expire(&mut self, now_ms: u64) {
-        self.expire_before(now_ms.saturating_add(1));
-    }
-
-    fn expire_before(&mut self, limit_ms: u64) {
-        let is_dropped = self.arguments.dead_letter_exchange.is_none();
-        let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
-        loop {
-            while let Some(entry) = self.ready.pop_due(is_due) {
-                self.bury(entry, DeathReason::Expired, false);
-            }
-            // Nobody wants to see what is dropped: it need not be read.
-            let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
-            let Some(part) = part else { break };
-            self.journal.freed_stretch(part.stretch());
-        }
-        let load = self.ready.load_due(limit_ms);
-        self.loads.extend(load);
-    }
-
-    /// Drops from the head until the queue is within its limits.
-    fn trim(&mut self) {
-        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
-        if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
-            return;
-        }
-        let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
-        while self.ready.len() as u64 > max || self.ready.bytes() > max_bytes {
-            if !matches!(self.ready.head(), Some(Head::Held(_))) {
-                // What is to be dropped must be read first; until then the queue is a little too long.
-                let load = self.ready.load_head();
-                self.loads.extend(load);
-                break;
-            }
-            let Some(entry) = self.ready.pop() else { break };
-            self.bury(entry, DeathReason::MaxLength, false);
-        }
-    }
-
-    /// Takes the head for `basic.get`; with the number of messages still ready.
-    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
-        self.used_at_ms = now_ms;
-        self.expire(now_ms);
-        if matches!(self.ready.head(), Some(Head::Away(_)))
-            && let Some(load) = self.ready.head_load()
-        {
-            return Got::Away(load);
-        }
-        let taker = Taker { consumer: None, channel, no_ack, timeout_ms: None };
-        let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
-        match delivery {
-            Some(delivery) => Got::Delivery(Box::new(delivery), self.ready.len()),
-            None => {
-                self.stats.get_empty += 1;
-                Got::Empty
-            }
-        }
-    }
-
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.arguments.kind == QueueKind::Quorum {
@@ -455,91 +297,6 @@ impl Queue {
 
     fn getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) -> &mut Getter {
         self.getters.entry(channel).or_insert_with(|| Getter { sink: Arc::clone(sink), unacked: 0 })
-    }
-
-    /// Counts a message that is not unacknowledged any more.
-    fn release(&mut self, channel: ChannelId, consumer: Option<ConsumerId>) {
-        if let Some(consumer) = consumer {
-            self.consumers.settled(consumer);
-        } else if let Some(getter) = self.getters.get_mut(&channel) {
-            getter.unacked -= 1;
-            if getter.unacked == 0 {
-                self.getters.remove(&channel);
-            }
-        }
-    }
-
-    /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
-    pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
-        for token in tokens {
-            let Some(unacked) = self.unacked.remove(token) else { continue };
-            self.release(unacked.channel, unacked.consumer);
-            match settlement {
-                Settlement::Acked => {
-                    self.stats.ack += 1;
-                    self.gone(&unacked.entry);
-                }
-                Settlement::Rejected => self.bury(unacked.entry, DeathReason::Rejected, true),
-                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected, false),
-            }
-        }
-        self.promote();
-    }
-
-    /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
-    pub fn requeue(&mut self, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
-        let returned: Vec<_> = tokens.into_iter().filter_map(|token| self.unacked.remove(token)).collect();
-        self.take_back(returned, cause, now_ms);
-    }
-
-    /// Puts everything back that this channel did not settle, because it is closed. [`Queue::pump`] must follow.
-    pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
-        let returned = self.unacked.remove_where(|unacked| unacked.channel == channel);
-        self.take_back(returned, Return::Lost, now_ms);
-    }
-
-    fn take_back(&mut self, returned: Vec<Unacked>, cause: Return, now_ms: u64) {
-        let mut entries = Vec::with_capacity(returned.len());
-        for Unacked { mut entry, channel, consumer, .. } in returned {
-            self.release(channel, consumer);
-            match self.arguments.kind {
-                QueueKind::Classic => entries.push(entry),
-                QueueKind::Quorum => {
-                    entry.counts.acquired += 1;
-                    entry.counts.failed += u32::from(cause.is_failure());
-                    self.note_counts(&entry);
-                    self.take_back_quorum(entry, cause, now_ms);
-                }
-            }
-        }
-        self.ready.requeue(entries);
-        self.promote();
-    }
-
-    fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
-        if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
-            self.bury(entry, DeathReason::DeliveryLimit, true);
-            return;
-        }
-        let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };
-        match self.arguments.delayed_retry.filter(held_back) {
-            Some(retry) => {
-                let delay_ms = retry.min_ms.saturating_mul(u64::from(entry.counts.acquired)).min(retry.max_ms);
-                self.held_back.insert((now_ms.saturating_add(delay_ms), entry.seq), entry);
-            }
-            None => self.ready.push_returned(entry),
-        }
-    }
-
-    /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
-    fn note_counts(&mut self, entry: &Entry) {
-        let counts = (entry.counts.acquired, entry.counts.failed);
-        if entry.is_stored {
-            self.journal.counted(entry.seq, counts);
-            if !entry.address.is_in_log() {
-                self.counts_since.insert(entry.seq, counts);
-            }
-        }
     }
 
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
@@ -638,49 +395,6 @@ impl Queue {
         count
     }
 
-    /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
-    pub fn on_timer(&mut self, now_ms: u64) -> bool {
-        self.called_at_ms = None;
-        self.time_out_unacked(now_ms);
-        while let Some(due) = self.held_back.first_entry().filter(|due| due.key().0 <= now_ms) {
-            self.ready.push_returned(due.remove());
-        }
-        self.dying.retry(now_ms);
-        self.pump(now_ms);
-        self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
-    }
-
-    fn queue_expiry_ms(&self) -> Option<u64> {
-        let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
-        Some(self.used_at_ms.saturating_add(expires_ms))
-    }
-
-    /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
-    fn time_out_unacked(&mut self, now_ms: u64) {
-        if self.timeout_check_ms > now_ms {
-            return;
-        }
-        let late = self.unacked.iter().filter(|unacked| unacked.deadline_ms <= now_ms);
-        let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
-        for (channel, consumer) in late {
-            let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
-            match consumer {
-                Some(id) => {
-                    if let Some(spec) = self.consumers.remove(id) {
-                        spec.sink.notify(Notice::ConsumerTimedOut(id));
-                    }
-                }
-                None => {
-                    if let Some(getter) = self.getters.remove(&channel) {
-                        getter.sink.notify(Notice::GetTimedOut(channel));
-                    }
-                }
-            }
-            self.take_back(returned, Return::TimedOut, now_ms);
-        }
-        self.timeout_check_ms = self.unacked.iter().map(|unacked| unacked.deadline_ms).min().unwrap_or(u64::MAX);
-    }
-
     /// Copies messages that keep large shared chunks alive, so that these can go.
     pub fn compact(&mut self) {
         let held_back = self.held_back.values_mut();
@@ -701,49 +415,6 @@ impl Queue {
         self.loads.extend(load);
         Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }
-
-    /// The time to be called at, unless an earlier call is ordered already.
-    fn order_call(&mut self) -> Option<u64> {
-        let times = [
-            self.ready.next_expiry_ms(),
-            self.queue_expiry_ms(),
-            Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
-            self.dying.retry_ms(),
-            self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
-        ];
-        let next = times.into_iter().flatten().min();
-        let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
-        if next.is_some() {
-            self.called_at_ms = next;
-        }
-        next
-    }
-}
-
-/// When a delivery is late; `u64::MAX` for never.
-fn deadline_ms(timeout_ms: Option<u64>, now_ms: u64) -> u64 {
-    timeout_ms.map_or(u64::MAX, |timeout_ms| now_ms.saturating_add(timeout_ms))
-}
-
-/// Who a delivery is for.
-struct Taker {
-    /// `None` for `basic.get`.
-    consumer: Option<ConsumerId>,
-    channel: ChannelId,
-    no_ack: bool,
-    /// The consumer's own `x-consumer-timeout`.
-    timeout_ms: Option<u64>,
-}
-
-/// The answer to `basic.get`.
-#[derive(Debug)]
-pub enum Got {
-    /// A message, and the number of messages still ready.
-    Delivery(Box<Delivery>, usize),
-    /// The head is in a segment file: it is to be read, and the question to be asked again.
-    Away(Load),
-    /// There is none.
-    Empty,
 }
 
 /// The queue is full and refuses new messages.

@@ -6,6 +6,7 @@ mod histories;
 mod model;
 
 use super::*;
+use crate::broker::sink::Token;
 use harness::{CHANNEL, Harness, OTHER_CHANNEL, consumer, fresh};
 
 fn quorum() -> QueueArguments {

@@ -1,6 +1,6 @@
 use super::super::disk::RealDisk;
 use super::*;
-use crate::message::{Facts, address};
+use crate::message::{Facts, Message, address};
 
 struct Directory(std::path::PathBuf);
 

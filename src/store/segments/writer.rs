@@ -3,7 +3,8 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use super::{DIRECTORY, FILE_HEADER_BYTES, Label, MAGIC, SegmentId, Segments, StoreError, VERSION, path, write_record};
+use super::record::write_record;
+use super::{DIRECTORY, FILE_HEADER_BYTES, Label, MAGIC, SegmentId, Segments, StoreError, VERSION, path};
 use crate::message::Message;
 use crate::store::disk::DiskFile;
 

@@ -1,0 +1,129 @@
+//! From ready to a consumer, or to a client that asks.
+
+use super::Queue;
+use super::entry::Entry;
+use super::ready::Head;
+use super::unacked::Unacked;
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::sink::Delivery;
+use crate::store::loader::Load;
+
+/// Who a delivery is for.
+struct Taker {
+    /// `None` for `basic.get`.
+    consumer: Option<ConsumerId>,
+    channel: ChannelId,
+    no_ack: bool,
+    /// The consumer's own `x-consumer-timeout`.
+    timeout_ms: Option<u64>,
+}
+
+/// The answer to `basic.get`.
+#[derive(Debug)]
+pub enum Got {
+    /// A message, and the number of messages still ready.
+    Delivery(Box<Delivery>, usize),
+    /// The head is in a segment file: it is to be read, and the question to be asked again.
+    Away(Load),
+    /// There is none.
+    Empty,
+}
+
+/// When a delivery is late; `u64::MAX` for never.
+fn deadline_ms(timeout_ms: Option<u64>, now_ms: u64) -> u64 {
+    timeout_ms.map_or(u64::MAX, |timeout_ms| now_ms.saturating_add(timeout_ms))
+}
+
+impl Queue {
+    /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
+    /// consumers or credit ends with it.
+    pub fn pump(&mut self, now_ms: u64) {
+        self.deliver_ready(now_ms);
+        self.expire(now_ms);
+        self.trim();
+    }
+
+    fn deliver_ready(&mut self, now_ms: u64) {
+        if self.consumers.is_empty() {
+            return;
+        }
+        while let Some(head) = self.ready.head() {
+            let Head::Held(head) = head else { break };
+            // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
+            if head.expires_at_ms < now_ms {
+                self.expire_before(now_ms);
+                continue;
+            }
+            let Some(consumer) = self.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)) else {
+                break;
+            };
+            let Some(entry) = self.ready.pop() else { break };
+            let (id, channel) = (consumer.spec.id, consumer.spec.channel);
+            let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
+            let taker = Taker { consumer: Some(id), channel, no_ack: consumer.spec.no_ack, timeout_ms };
+            if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
+                self.consumers.hand(id, delivery);
+            }
+        }
+        self.consumers.flush();
+        if self.consumers.is_waiting() {
+            let load = self.ready.load_head();
+            self.loads.extend(load);
+        }
+    }
+
+    /// Makes a delivery of an entry that was taken out; it is unacked from now on, or gone.
+    fn hand_out(&mut self, mut entry: Entry, taker: Taker, now_ms: u64) -> Option<Delivery> {
+        let message = entry.message()?.clone();
+        let redelivered = std::mem::replace(&mut entry.redelivered, true);
+        let counts = entry.counts;
+        if entry.is_stored {
+            self.journal.delivered(entry.priority, entry.seq);
+        }
+        self.count_delivery(&taker, redelivered);
+        let token = if taker.no_ack {
+            self.gone(&entry);
+            None
+        } else {
+            let deadline_ms = deadline_ms(taker.timeout_ms.or(self.arguments.consumer_timeout_ms), now_ms);
+            self.timeout_check_ms = self.timeout_check_ms.min(deadline_ms);
+            self.deliveries += 1;
+            let Taker { consumer, channel, .. } = taker;
+            let delivery = self.deliveries;
+            Some(self.unacked.insert(Unacked { entry, channel, consumer, deadline_ms, delivery }))
+        };
+        Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
+    }
+
+    fn count_delivery(&mut self, taker: &Taker, redelivered: bool) {
+        let stats = &mut self.stats;
+        let count = match (taker.consumer, taker.no_ack) {
+            (Some(_), false) => &mut stats.deliver,
+            (Some(_), true) => &mut stats.deliver_no_ack,
+            (None, false) => &mut stats.get,
+            (None, true) => &mut stats.get_no_ack,
+        };
+        *count += 1;
+        stats.redeliver += u64::from(redelivered && taker.consumer.is_some());
+    }
+
+    /// Takes the head for `basic.get`; with the number of messages still ready.
+    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
+        self.used_at_ms = now_ms;
+        self.expire(now_ms);
+        if matches!(self.ready.head(), Some(Head::Away(_)))
+            && let Some(load) = self.ready.head_load()
+        {
+            return Got::Away(load);
+        }
+        let taker = Taker { consumer: None, channel, no_ack, timeout_ms: None };
+        let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
+        match delivery {
+            Some(delivery) => Got::Delivery(Box::new(delivery), self.ready.len()),
+            None => {
+                self.stats.get_empty += 1;
+                Got::Empty
+            }
+        }
+    }
+}

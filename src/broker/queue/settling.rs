@@ -1,0 +1,127 @@
+//! How unacknowledged messages end: settled for good, or taken back.
+
+use super::Queue;
+use super::arguments::{DelayedRetry, QueueKind};
+use super::dying::DeathReason;
+use super::entry::Entry;
+use super::unacked::Unacked;
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::sink::Token;
+
+/// How a message came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// `basic.reject` with requeue: the consumer failed on it.
+    Rejected,
+    /// `basic.nack` with requeue, or `basic.recover`: returned, not failed.
+    Nacked,
+    /// Its channel or connection went away.
+    Lost,
+    /// It was not acknowledged in time.
+    TimedOut,
+}
+
+impl Return {
+    /// Whether it counts against the delivery limit (behaviour reference 5.6).
+    const fn is_failure(self) -> bool {
+        matches!(self, Self::Rejected | Self::Lost)
+    }
+}
+
+/// How a delivered message is settled for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Acknowledged.
+    Acked,
+    /// Refused by `basic.reject`.
+    Rejected,
+    /// Refused by `basic.nack`.
+    Nacked,
+}
+
+impl Queue {
+    /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
+    pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
+        for token in tokens {
+            let Some(unacked) = self.unacked.remove(token) else { continue };
+            self.release(unacked.channel, unacked.consumer);
+            match settlement {
+                Settlement::Acked => {
+                    self.stats.ack += 1;
+                    self.gone(&unacked.entry);
+                }
+                Settlement::Rejected => self.bury(unacked.entry, DeathReason::Rejected, true),
+                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected, false),
+            }
+        }
+        self.promote();
+    }
+
+    /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
+    pub fn requeue(&mut self, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
+        let returned: Vec<_> = tokens.into_iter().filter_map(|token| self.unacked.remove(token)).collect();
+        self.take_back(returned, cause, now_ms);
+    }
+
+    /// Puts everything back that this channel did not settle, because it is closed. [`Queue::pump`] must follow.
+    pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
+        let returned = self.unacked.remove_where(|unacked| unacked.channel == channel);
+        self.take_back(returned, Return::Lost, now_ms);
+    }
+
+    pub(super) fn take_back(&mut self, returned: Vec<Unacked>, cause: Return, now_ms: u64) {
+        let mut entries = Vec::with_capacity(returned.len());
+        for Unacked { mut entry, channel, consumer, .. } in returned {
+            self.release(channel, consumer);
+            match self.arguments.kind {
+                QueueKind::Classic => entries.push(entry),
+                QueueKind::Quorum => {
+                    entry.counts.acquired += 1;
+                    entry.counts.failed += u32::from(cause.is_failure());
+                    self.note_counts(&entry);
+                    self.take_back_quorum(entry, cause, now_ms);
+                }
+            }
+        }
+        self.ready.requeue(entries);
+        self.promote();
+    }
+
+    pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
+        if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
+            self.bury(entry, DeathReason::DeliveryLimit, true);
+            return;
+        }
+        let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };
+        match self.arguments.delayed_retry.filter(held_back) {
+            Some(retry) => {
+                let delay_ms = retry.min_ms.saturating_mul(u64::from(entry.counts.acquired)).min(retry.max_ms);
+                self.held_back.insert((now_ms.saturating_add(delay_ms), entry.seq), entry);
+            }
+            None => self.ready.push_returned(entry),
+        }
+    }
+
+    /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
+    pub(super) fn note_counts(&mut self, entry: &Entry) {
+        let counts = (entry.counts.acquired, entry.counts.failed);
+        if entry.is_stored {
+            self.journal.counted(entry.seq, counts);
+            if !entry.address.is_in_log() {
+                self.counts_since.insert(entry.seq, counts);
+            }
+        }
+    }
+
+    /// Counts a message that is not unacknowledged any more.
+    pub(super) fn release(&mut self, channel: ChannelId, consumer: Option<ConsumerId>) {
+        if let Some(consumer) = consumer {
+            self.consumers.settled(consumer);
+        } else if let Some(getter) = self.getters.get_mut(&channel) {
+            getter.unacked -= 1;
+            if getter.unacked == 0 {
+                self.getters.remove(&channel);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a queue does because time has passed, or because it is too long.
+
+use std::collections::BTreeSet;
+
+use super::Queue;
+use super::arguments::Overflow;
+use super::dying::DeathReason;
+use super::entry::Entry;
+use super::ready::Head;
+use super::settling::Return;
+use crate::broker::sink::Notice;
+
+impl Queue {
+    /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
+    pub fn on_timer(&mut self, now_ms: u64) -> bool {
+        self.called_at_ms = None;
+        self.time_out_unacked(now_ms);
+        while let Some(due) = self.held_back.first_entry().filter(|due| due.key().0 <= now_ms) {
+            self.ready.push_returned(due.remove());
+        }
+        self.dying.retry(now_ms);
+        self.pump(now_ms);
+        self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    pub(super) fn queue_expiry_ms(&self) -> Option<u64> {
+        let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
+        Some(self.used_at_ms.saturating_add(expires_ms))
+    }
+
+    /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
+    fn time_out_unacked(&mut self, now_ms: u64) {
+        if self.timeout_check_ms > now_ms {
+            return;
+        }
+        let late = self.unacked.iter().filter(|unacked| unacked.deadline_ms <= now_ms);
+        let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
+        for (channel, consumer) in late {
+            let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
+            match consumer {
+                Some(id) => {
+                    if let Some(spec) = self.consumers.remove(id) {
+                        spec.sink.notify(Notice::ConsumerTimedOut(id));
+                    }
+                }
+                None => {
+                    if let Some(getter) = self.getters.remove(&channel) {
+                        getter.sink.notify(Notice::GetTimedOut(channel));
+                    }
+                }
+            }
+            self.take_back(returned, Return::TimedOut, now_ms);
+        }
+        self.timeout_check_ms = self.unacked.iter().map(|unacked| unacked.deadline_ms).min().unwrap_or(u64::MAX);
+    }
+
+    /// The time to be called at, unless an earlier call is ordered already.
+    pub(super) fn order_call(&mut self) -> Option<u64> {
+        let times = [
+            self.ready.next_expiry_ms(),
+            self.queue_expiry_ms(),
+            Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
+            self.dying.retry_ms(),
+            self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
+        ];
+        let next = times.into_iter().flatten().min();
+        let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
+        if next.is_some() {
+            self.called_at_ms = next;
+        }
+        next
+    }
+
+    /// Drops what is due at `now_ms`, from the heads.
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        self.expire_before(now_ms.saturating_add(1));
+    }
+
+    pub(super) fn expire_before(&mut self, limit_ms: u64) {
+        let is_dropped = self.arguments.dead_letter_exchange.is_none();
+        let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
+        loop {
+            while let Some(entry) = self.ready.pop_due(is_due) {
+                self.bury(entry, DeathReason::Expired, false);
+            }
+            // Nobody wants to see what is dropped: it need not be read.
+            let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
+            let Some(part) = part else { break };
+            self.journal.freed_stretch(part.stretch());
+        }
+        let load = self.ready.load_due(limit_ms);
+        self.loads.extend(load);
+    }
+
+    /// Drops from the head until the queue is within its limits.
+    pub(super) fn trim(&mut self) {
+        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
+        if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
+            return;
+        }
+        let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
+        while self.ready.len() as u64 > max || self.ready.bytes() > max_bytes {
+            if !matches!(self.ready.head(), Some(Head::Held(_))) {
+                // What is to be dropped must be read first; until then the queue is a little too long.
+                let load = self.ready.load_head();
+                self.loads.extend(load);
+                break;
+            }
+            let Some(entry) = self.ready.pop() else { break };
+            self.bury(entry, DeathReason::MaxLength, false);
+        }
+    }
+}

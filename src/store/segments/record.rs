@@ -1,0 +1,119 @@
+//! The record of a message in a segment file (docs/format.md).
+
+use crate::message::Message;
+use crate::store::address::Address;
+use crate::store::codec::Reader;
+use crate::store::record::{Counts, SEQ_MAX};
+
+/// Bytes in front of each message.
+pub const RECORD_HEADER_BYTES: u32 = 64;
+
+const REDELIVERED: u8 = 1;
+
+const STORED: u8 = 2;
+
+/// What a record says of its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    /// The queue, so that a damaged file can be blamed on the right one.
+    pub queue: u64,
+    /// Its place in the order of the queue.
+    pub seq: u64,
+    /// When it expires; `u64::MAX` for never.
+    pub expires_at_ms: u64,
+    /// Deliveries so far.
+    pub counts: Counts,
+    /// The exchange that holds it back, for delayed messages; else 0.
+    pub origin: u64,
+    /// Its priority level.
+    pub level: u8,
+    /// It may have been delivered before.
+    pub redelivered: bool,
+    /// It survives a restart.
+    pub is_stored: bool,
+    /// Where it was before its file was rewritten.
+    pub moved_from: Address,
+}
+
+/// A record that was read back.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What it says of the message.
+    pub label: Label,
+    /// Where it is.
+    pub address: Address,
+    /// Bytes of the record.
+    pub bytes: u32,
+    /// The message.
+    pub message: Message,
+}
+
+/// Bytes of the record of a message.
+pub fn record_bytes_of(message: &Message) -> u32 {
+    u32::try_from(message.encoded().len()).ok().and_then(record_bytes).unwrap_or(u32::MAX)
+}
+
+/// Bytes of a record whose message has this length.
+pub(super) fn record_bytes(message_bytes: u32) -> Option<u32> {
+    RECORD_HEADER_BYTES.checked_add(message_bytes)?.checked_next_multiple_of(8)
+}
+
+pub(super) fn first_record_bytes(bytes: &[u8]) -> Option<u32> {
+    let mut reader = Reader::new(bytes);
+    reader.u32()?;
+    record_bytes(reader.u32()?)
+}
+
+pub(super) fn queue_of(record: &[u8]) -> u64 {
+    record.get(8..).map(Reader::new).and_then(|mut reader| reader.u64()).unwrap_or_default()
+}
+
+/// Reads what stands in front of a message; `None` when the checksum is wrong.
+pub(super) fn read_label(record: &[u8]) -> Option<Label> {
+    let mut reader = Reader::new(record);
+    let crc = reader.u32()?;
+    if crc32fast::hash(record.get(4..)?) != crc {
+        return None;
+    }
+    reader.u32()?;
+    let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64().filter(|seq| *seq <= SEQ_MAX)?, reader.u64()?);
+    let counts = (reader.u32()?, reader.u32()?);
+    let (origin, moved_from) = (reader.u64()?, Address::from_bits(reader.u64()?));
+    let (level, flags) = (reader.u8()?, reader.u8()?);
+    Some(Label {
+        queue,
+        seq,
+        expires_at_ms,
+        counts,
+        origin,
+        level,
+        redelivered: flags & REDELIVERED != 0,
+        is_stored: flags & STORED != 0,
+        moved_from,
+    })
+}
+
+/// Appends a whole record to the buffer; its length.
+pub(super) fn write_record(out: &mut Vec<u8>, label: &Label, message: &[u8]) -> Option<u32> {
+    let message_bytes = u32::try_from(message.len()).ok()?;
+    let bytes = record_bytes(message_bytes)?;
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&message_bytes.to_le_bytes());
+    for word in [label.queue, label.seq, label.expires_at_ms] {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&label.counts.0.to_le_bytes());
+    out.extend_from_slice(&label.counts.1.to_le_bytes());
+    out.extend_from_slice(&label.origin.to_le_bytes());
+    out.extend_from_slice(&label.moved_from.to_bits().to_le_bytes());
+    let flags = (u8::from(label.redelivered) * REDELIVERED) | (u8::from(label.is_stored) * STORED);
+    out.extend_from_slice(&[label.level, flags, 0, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(message);
+    out.resize(start + bytes as usize, 0);
+    let crc = crc32fast::hash(out.get(start + 4..).unwrap_or_default());
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&crc.to_le_bytes());
+    }
+    Some(bytes)
+}

@@ -1,0 +1,45 @@
+//! One segment file, and what is free of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::store::disk::DiskFile;
+use crate::store::record::Freed;
+
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) file: Arc<dyn DiskFile>,
+    /// Bytes of all records.
+    pub(super) bytes: u64,
+    pub(super) free_bytes: u64,
+    /// Start, and what [`Freed`] says beside it.
+    pub(super) free: BTreeMap<u32, Freed>,
+    /// It is being written, and must not go.
+    pub(super) is_open: bool,
+}
+
+impl Segment {
+    /// Stretches that touch become one. What is left of a part that was read from a checkpoint may have holes that are free
+    /// already, and these may be one with what lies before it: each byte is counted once.
+    pub(super) fn free(&mut self, range: Freed) {
+        let mut merged = range;
+        while let Some((&start, &old)) =
+            self.free.range(..=merged.end).next_back().filter(|(_, old)| old.end >= merged.start)
+        {
+            if start <= range.start && old.end >= range.end {
+                return;
+            }
+            self.free.remove(&start);
+            self.free_bytes -= u64::from(old.end - old.start);
+            merged = Freed {
+                start: merged.start.min(start),
+                end: merged.end.max(old.end),
+                stored: merged.stored.saturating_add(old.stored),
+                body_bytes: merged.body_bytes.saturating_add(old.body_bytes),
+                ..merged
+            };
+        }
+        self.free_bytes += u64::from(merged.end - merged.start);
+        self.free.insert(merged.start, merged);
+    }
+}
