@@ -30,7 +30,7 @@ pub struct ReplyConsumer {
 
 impl ReplyConsumer {
     /// Hands a reply over; it needs no acknowledgement. A requester that does not read its replies loses those that do not fit
-    /// into [`WAITING_BYTES_MAX`]: there is no queue that could keep them.
+    /// into `WAITING_BYTES_MAX`: there is no queue that could keep them.
     pub fn deliver(&self, message: Message) {
         if self.sink.waiting_bytes() > WAITING_BYTES_MAX {
             tracing::warn!("a direct reply is dropped: the requester does not read those that wait already");
