@@ -120,3 +120,55 @@ impl Alarm {
         self.blocked.lock().remove(&connection);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::sink::Delivery;
+
+    /// Counts how often it is told that the alarm is over.
+    #[derive(Debug, Default)]
+    struct Blocked(AtomicU8);
+
+    impl Sink for Blocked {
+        fn room_bytes(&self) -> usize {
+            0
+        }
+        fn waiting_bytes(&self) -> usize {
+            0
+        }
+        fn starve(&self) {}
+        fn deliver(&self, _: &mut Vec<Delivery>) {}
+        fn notify(&self, notice: Notice) {
+            assert!(matches!(notice, Notice::AlarmChanged));
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// reference: 1.11, a second alarm: both are named, and publishers wait until both are cleared
+    #[test]
+    fn all_alarms_must_be_cleared() {
+        for memory_first in [true, false] {
+            let alarm = Alarm::new(1_000);
+            let connection = Arc::new(Blocked::default());
+            assert!(!alarm.wait(ConnectionId(1), Arc::clone(&connection) as Arc<dyn Sink>), "nothing to wait for");
+            alarm.set_disk(true);
+            assert_eq!(alarm.reason(), "low on disk");
+            assert!(alarm.check(1_001), "the memory alarm is raised now");
+            assert!(!alarm.check(1_001), "and not again");
+            assert_eq!(alarm.reason(), "low on disk & memory");
+            assert!(alarm.wait(ConnectionId(2), Arc::clone(&connection) as Arc<dyn Sink>));
+
+            let clear = |memory: bool| match memory {
+                true => drop(alarm.check(800)),
+                false => alarm.set_disk(false),
+            };
+            clear(memory_first);
+            assert_eq!(alarm.reason(), if memory_first { "low on disk" } else { "low on memory" });
+            assert_eq!(connection.0.load(Ordering::Relaxed), 0, "one alarm is left");
+            clear(!memory_first);
+            assert!(!alarm.is_raised());
+            assert_eq!(connection.0.load(Ordering::Relaxed), 1);
+        }
+    }
+}

@@ -80,7 +80,7 @@ async fn a_client_without_the_capability_is_blocked_in_silence() {
     assert!(frame.channel == 1 && frame.is_method((60, 80)), "the confirm and nothing else: {frame:?}");
 }
 
-/// reference: 1.11, low on disk, and a second alarm: released when all are cleared. An in-memory broker has no disk.
+/// reference: 1.11, low on disk, and a second alarm: released when all are cleared. Only RabbitMQ can be told here that its disk is low.
 #[tokio::test]
 async fn all_alarms_must_be_cleared() {
     let Some(broker) = TestBroker::with_alarm().await else { return };

@@ -136,6 +136,7 @@ fn check_all(numbers: &[u64], publisher: &Publisher) {
     assert!((publisher.confirmed..=publisher.next).contains(&(numbers.len() as u64)), "{}", publisher.confirmed);
 }
 
+/// reference: 1.11, low on disk: trigger, frame and release
 #[tokio::test(flavor = "multi_thread")]
 async fn publishers_wait_before_the_disk_is_full_and_go_on_when_it_is_drained() {
     let disk = SmallDisk::mount("low-disk");

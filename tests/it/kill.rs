@@ -31,6 +31,7 @@ const GETS: usize = 64;
 /// A log of more than this moves what is old to segment files.
 const LOG_WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 
+/// reference: 5.8, when acked: persistent and in a durable queue, so it is on disk
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_confirmed_survives_kill_9_exactly_once_and_in_order() {
     let kills = std::env::var("LEVERET_KILLS").map_or(5, |kills| kills.parse().expect("LEVERET_KILLS is a number"));
