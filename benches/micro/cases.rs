@@ -7,15 +7,21 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use leveret::broker::exchange::{Binding, Destination, Publish, lookup};
 use leveret::broker::ids::QueueId;
+use leveret::message::{ChunkWriter, Facts};
 use leveret::properties::{Properties, PropertiesEditor};
 use leveret::protocol::fast::{self, Content, Deliver};
 use leveret::protocol::{frame, method};
+use leveret::store::record::Record;
+use leveret::store::wal::{Resume, Wal};
+use leveret::store::{Log, Sizes};
 use leveret::table::{Table, Value};
 
 use super::client::{ACK_BYTES, ACK_TAG, Client, FRAME_MAX, ack, hosting, method as encoded_method, publish, short};
+use super::disk::Forgetful;
 
 /// One thing that the broker does over and over.
 pub(crate) struct Case {
@@ -39,6 +45,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "queue-confirm-256", operations: 20_000, run: confirmed },
     Case { name: "queue-fill-drain-256", operations: 20_000, run: filled_and_drained },
     Case { name: "queue-one-at-a-time", operations: 5_000, run: one_at_a_time },
+    Case { name: "log-append-256", operations: 20_000, run: logged },
 ];
 
 /// What one read of the driver brings, about.
@@ -201,5 +208,27 @@ fn one_at_a_time(count: u32) {
     for _ in 0..count {
         publisher.send(&message);
         assert!(consumer.read() > message.len());
+    }
+}
+
+/// A batch of bodies, the record of their settlement, and a sync of both, as often as it takes.
+fn logged(count: u32) {
+    let file_bytes = Sizes::default().log_file_bytes;
+    let resume = Resume { start: 0, head: 0, epoch: 1, start_epoch: 1, spare: Vec::new(), file_bytes };
+    let log = Wal::new(Arc::new(Forgetful), resume);
+    let address = leveret::message::address("", b"queue");
+    let (gauge, mut chunk, mut records) = (Arc::default(), ChunkWriter::default(), Vec::new());
+    for batch in 0..u64::from(count / BATCH) {
+        for _ in 0..BATCH {
+            chunk.push(Facts::default(), &address, &[0; 2], &[b'x'; 256]);
+        }
+        log.append_chunk(&chunk.finish(&gauge));
+        records.clear();
+        let first = batch * u64::from(BATCH);
+        let ranges = vec![(first, first + u64::from(BATCH) - 1)];
+        Record::Settled { queue: 1, transaction: 0, ranges }.encode(&mut records);
+        let position = log.append(&records);
+        log.sync_everything().expect("nothing fails");
+        assert_eq!(log.durable().expect("nothing failed"), position);
     }
 }

@@ -6,6 +6,7 @@
 
 mod cases;
 mod client;
+mod disk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
