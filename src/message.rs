@@ -26,7 +26,8 @@ const RECORD_HEADER_BYTES: usize = 12;
 /// The largest body that can be queued: RabbitMQ's ceiling for `max_message_size`.
 pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
 
-/// Counts the bytes of all chunks that are alive and of what queues keep for each message, which the memory alarm watches, and keeps the memory of large ones for others.
+/// Counts the bytes of all chunks that are alive and of what queues keep for each message, which the memory alarm watches, and
+/// keeps the memory of large ones for others.
 #[derive(Debug, Default)]
 pub struct MemoryGauge {
     bytes: AtomicU64,
