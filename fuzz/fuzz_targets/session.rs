@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use leveret::auth::{Permissions, User, Users};
 use leveret::broker::Broker;
-use leveret::broker::alarm::MemoryAlarm;
+use leveret::broker::alarm::Alarm;
 use leveret::broker::node::{Compatibility, Node, Settings};
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
@@ -235,7 +235,7 @@ fn broker() -> Arc<Broker> {
     let node = Node {
         settings: Settings { compatibility: Compatibility::V4_2, message_bytes_max: 4096 },
         random: Random::seeded(7),
-        alarm: MemoryAlarm::new(WATERMARK_BYTES),
+        alarm: Alarm::new(WATERMARK_BYTES),
         ..Node::default()
     };
     let broker = Broker::new(Arc::new(node));
