@@ -9,6 +9,7 @@ const DURABLE: u8 = 2;
 const EXCLUSIVE: u8 = 4;
 const AUTO_DELETE: u8 = 4;
 const NO_ACK: u8 = 2;
+const NO_WAIT: u8 = 8;
 
 /// What a queue outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,21 @@ impl Connection {
             .octet(if no_ack { NO_ACK } else { 0 })
             .empty_table();
         self.call(&consume, wire::BASIC_CONSUME_OK).map(drop)
+    }
+
+    /// Consumes from all these queues without waiting for replies, among which deliveries of the first would come.
+    pub(crate) fn consume_all(&mut self, queues: &[String], no_ack: bool) -> Result<()> {
+        let mut consumes = Vec::new();
+        for (number, queue) in queues.iter().enumerate() {
+            let consume = Method::new(CHANNEL, wire::BASIC_CONSUME)
+                .short(0)
+                .short_string(queue)
+                .short_string(&number.to_string())
+                .octet(if no_ack { NO_ACK | NO_WAIT } else { NO_WAIT })
+                .empty_table();
+            consume.encode(&mut consumes);
+        }
+        self.write(&consumes)
     }
 
     /// Asks for publisher confirms.

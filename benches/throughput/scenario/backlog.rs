@@ -1,4 +1,4 @@
-//! Fills a queue that nobody consumes, asks how much memory that takes, and drains it.
+//! Fills queues that nobody consumes, asks how much memory that takes, and drains them.
 
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -25,27 +25,29 @@ const REST: Duration = Duration::from_secs(3);
 /// Of a durable backlog: more than fit between two writes of the broker to its disk.
 const CONFIRM_WINDOW: u64 = 1000;
 
-pub(super) fn run(target: &Target, load: Load, durability: Durability) -> Result<Vec<Sample>> {
-    let queue = unique_name("q");
+pub(super) fn run(target: &Target, load: Load, durability: Durability, queues: u16) -> Result<Vec<Sample>> {
+    let queues: Vec<String> = (0..queues).map(|_| unique_name("q")).collect();
     let mut connection = Connection::open(&target.url)?;
-    connection.declare_queue(&queue, durability, &Table::default())?;
-    let mut samples = vec![fill(target, load, &queue, durability, &mut connection)?];
+    for queue in &queues {
+        connection.declare_queue(queue, durability, &Table::default())?;
+    }
+    let mut samples = vec![fill(target, load, &queues, durability, &mut connection)?];
     if durability == Durability::Durable && !load.is_short {
         let meter = Meter::start(target).recording();
         thread::sleep(REST);
         samples.push(meter.stop(load.messages).of_phase("rest"));
     }
-    samples.push(drain(target, load, &queue, durability, &mut connection)?);
-    connection.delete_queue(&queue)?;
+    samples.push(drain(target, load, &queues, durability, &mut connection)?);
+    queues.iter().try_for_each(|queue| connection.delete_queue(queue))?;
     connection.close()?;
     Ok(samples)
 }
 
-/// Publishes all messages, with confirms where they are durable, and waits until the queue counts them.
+/// Publishes all messages to the queues in turn, with confirms where they are durable, and waits until the queues count them.
 pub(super) fn fill(
     target: &Target,
     load: Load,
-    queue: &str,
+    queues: &[String],
     durability: Durability,
     connection: &mut Connection,
 ) -> Result<Sample> {
@@ -55,8 +57,9 @@ pub(super) fn fill(
         publisher.confirm_select()?;
     }
     let properties = Properties { persistent: is_durable, ..Properties::default() };
-    let publish = Publish { properties, ..Publish::to_queue(queue) };
-    let mut batch = Batch::new(&[publish], load.body_bytes, publisher.frame_max)?;
+    let to_queue = |queue: &String| Publish { properties: properties.clone(), ..Publish::to_queue(queue) };
+    let publishes: Vec<Publish> = queues.iter().map(to_queue).collect();
+    let mut batch = Batch::new(&publishes, load.body_bytes, publisher.frame_max)?;
     let stamps = Stamps::new(load.messages);
     let publishing = Publishing {
         messages: load.messages,
@@ -70,7 +73,7 @@ pub(super) fn fill(
     let before = target.process.map(ProcessTree::memory);
     let meter = Meter::start(target).recording();
     let times = publishing.run(&mut publisher, &mut batch)?;
-    wait_for_count(connection, queue, |count| count >= load.messages)?;
+    wait_for_count(connection, queues, |count| count >= load.messages)?;
     let mut sample = meter.stop(load.messages);
     sample.latency = Latency::of(times);
     if let Some((before, after)) = before.zip(sample.memory) {
@@ -81,16 +84,23 @@ pub(super) fn fill(
     Ok(sample)
 }
 
-/// Waits until the number of messages in a queue is as wanted.
-pub(super) fn wait_for_count(connection: &mut Connection, queue: &str, is_wanted: impl Fn(u64) -> bool) -> Result<()> {
+/// Waits until the number of messages in the queues is as wanted.
+pub(super) fn wait_for_count(
+    connection: &mut Connection,
+    queues: &[String],
+    is_wanted: impl Fn(u64) -> bool,
+) -> Result<()> {
     let deadline = now() + SETTLE_MAX;
     loop {
-        let count = connection.message_count(queue)?;
+        let mut count = 0;
+        for queue in queues {
+            count += connection.message_count(queue)?;
+        }
         if is_wanted(count) {
             return Ok(());
         }
         if now() > deadline {
-            return Err(Error::verification(format!("the queue has {count} messages, and stays so")));
+            return Err(Error::verification(format!("there are {count} messages, and it stays so")));
         }
         thread::sleep(Duration::from_millis(1));
     }
@@ -100,7 +110,7 @@ pub(super) fn wait_for_count(connection: &mut Connection, queue: &str, is_wanted
 pub(super) fn drain(
     target: &Target,
     load: Load,
-    queue: &str,
+    queues: &[String],
     durability: Durability,
     connection: &mut Connection,
 ) -> Result<Sample> {
@@ -109,20 +119,21 @@ pub(super) fn drain(
         Durability::Transient => Acks::None,
         Durability::Durable => Acks::Every(100),
     };
+    let lanes = u64::try_from(queues.len()).unwrap_or(u64::MAX);
     let consuming = Consuming {
         messages: load.messages,
         body_bytes: load.body_bytes,
         acks,
         prefetch_count: 1000,
         received: &received,
-        checker: load.verify.then(|| Checker::new(0, 1, load.body_bytes)),
+        checker: load.verify.then(|| Checker::new(0, lanes, load.body_bytes)),
         stamps: None,
     };
     if acks != Acks::None {
         connection.qos(consuming.prefetch_count)?;
     }
     let meter = Meter::start(target).recording();
-    connection.basic_consume(queue, "c", acks == Acks::None)?;
+    connection.consume_all(queues, acks == Acks::None)?;
     consuming.run(connection)?;
     Ok(meter.stop(load.messages).of_phase("drain"))
 }

@@ -23,13 +23,13 @@ pub(super) fn run(target: &Target, load: Load) -> Result<Vec<Sample>> {
     let mut connection = Connection::open(&target.url)?;
     connection.declare_queue(&queue, Durability::Transient, &Table::default().int("x-message-ttl", ttl_ms))?;
     let begin = now();
-    let filled = fill(target, load, &queue, Durability::Transient, &mut connection)?;
+    let filled = fill(target, load, std::slice::from_ref(&queue), Durability::Transient, &mut connection)?;
     let Some(left) = ttl.checked_sub(begin.elapsed()) else {
         return Err(Error::unexpected(format!("filling the queue took longer than the TTL of {} s", ttl.as_secs())));
     };
     let meter = Meter::start(target);
     std::thread::sleep(left.saturating_sub(Duration::from_millis(100)));
-    wait_for_count(&mut connection, &queue, |count| count == 0)?;
+    wait_for_count(&mut connection, std::slice::from_ref(&queue), |count| count == 0)?;
     let mut expired = meter.stop(load.messages).of_phase("expire");
     // How long the broker is behind: the last message was due one TTL after it was published.
     let late = (begin.elapsed().as_secs_f64() - filled.seconds - ttl.as_secs_f64()).max(0.0);

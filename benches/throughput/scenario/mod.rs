@@ -41,7 +41,7 @@ pub(crate) struct Scenario {
 enum Kind {
     Pipe(Pipe),
     Returned,
-    Backlog(Durability),
+    Backlog { durability: Durability, queues: u16 },
     Expiry,
     Latency,
     Rpc,
@@ -89,14 +89,16 @@ impl Scenario {
 
     /// Whether many messages flow, which `--messages` counts and `--verify` checks.
     pub(crate) fn is_flow(&self) -> bool {
-        matches!(self.kind, Kind::Pipe(_) | Kind::Returned | Kind::Backlog(_) | Kind::Expiry)
+        matches!(self.kind, Kind::Pipe(_) | Kind::Returned | Kind::Backlog { .. } | Kind::Expiry)
     }
 
     /// What a leveret that is started for it keeps.
     pub(crate) fn storage(&self) -> Storage {
         let durability = match self.kind {
             Kind::Pipe(pipe) => pipe.durability,
-            Kind::Backlog(durability) | Kind::ChurnQueues(durability) | Kind::ChurnBindings(durability) => durability,
+            Kind::Backlog { durability, .. } | Kind::ChurnQueues(durability) | Kind::ChurnBindings(durability) => {
+                durability
+            }
             Kind::Confirm | Kind::StartWithQueues | Kind::RestartAfterKill => Durability::Durable,
             Kind::Returned | Kind::Expiry | Kind::Latency | Kind::Rpc => Durability::Transient,
             Kind::Idle | Kind::ChurnConnections | Kind::Start => Durability::Transient,
@@ -119,7 +121,7 @@ impl Scenario {
                 | Kind::StartWithQueues
                 | Kind::RestartAfterKill
                 | Kind::Expiry
-                | Kind::Backlog(Durability::Durable)
+                | Kind::Backlog { durability: Durability::Durable, .. }
         );
         if is_fixed || is_paced || (options.messages.is_some() && self.is_flow()) {
             return Ok(load);
@@ -153,7 +155,7 @@ impl Scenario {
         let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX).max(1);
         match (&self.kind, options.messages) {
             (Kind::Idle, _) => options.connections,
-            (Kind::Backlog(Durability::Durable) | Kind::RestartAfterKill, _) => options.backlog,
+            (Kind::Backlog { durability: Durability::Durable, .. } | Kind::RestartAfterKill, _) => options.backlog,
             (_, Some(messages)) if self.is_flow() => messages,
             _ if body_bytes > SMALL_BYTES && self.body_sizes.len() > 1 => {
                 (self.messages / LARGE_SHARE).min(BYTES_MAX / bytes)
@@ -168,7 +170,7 @@ impl Scenario {
             Kind::Pipe(pipe) if load.is_short => Ok(vec![pipe.run(target, load)?]),
             Kind::Pipe(pipe) => Ok(vec![pipe.measure(target, load)?]),
             Kind::Returned => Ok(vec![returned::run(target, load)?]),
-            Kind::Backlog(durability) => backlog::run(target, load, *durability),
+            Kind::Backlog { durability, queues } => backlog::run(target, load, *durability, *queues),
             Kind::Expiry => expiry::run(target, load),
             Kind::Latency => Ok(vec![latency::to_consumer(target, load)?]),
             Kind::Rpc => Ok(vec![latency::rpc(target, load)?]),

@@ -24,7 +24,7 @@ pub(crate) fn run(target: &Target, load: Load, depth: u64) -> Result<Sample> {
         publisher.write(batch.part(0, count))?;
         standing += count;
     }
-    super::backlog::wait_for_count(&mut consumer, &queue, |count| count >= depth)?;
+    super::backlog::wait_for_count(&mut consumer, std::slice::from_ref(&queue), |count| count >= depth)?;
     consumer.qos(u16::try_from(TURN).unwrap_or(u16::MAX))?;
 
     let turns = load.messages / TURN;

@@ -1,6 +1,6 @@
 //! What a process costs before it has done anything, and how soon it is there again. For a leveret that is started here.
 
-use std::fs;
+use std::{fs, slice};
 
 use super::backlog::{drain, fill, wait_for_count};
 use super::{Load, unique_name};
@@ -62,7 +62,7 @@ pub(super) fn after_kill(target: &Target, load: Load) -> Result<Sample> {
     connection.declare_queue(&queue, Durability::Durable, &Table::default())?;
     // Numbered always: whether a start was fast does not matter if it lost something.
     let load = Load { verify: true, ..load };
-    fill(&before, load, &queue, Durability::Durable, &mut connection)?;
+    fill(&before, load, slice::from_ref(&queue), Durability::Durable, &mut connection)?;
     drop(connection);
 
     let begin = now();
@@ -70,14 +70,14 @@ pub(super) fn after_kill(target: &Target, load: Load) -> Result<Sample> {
     let listening = second.took;
     let after = Target::of(&second)?;
     let mut connection = Connection::open(&after.url)?;
-    wait_for_count(&mut connection, &queue, |count| count >= load.messages)?;
+    wait_for_count(&mut connection, slice::from_ref(&queue), |count| count >= load.messages)?;
     let counted = begin.elapsed();
     let mut sample = Meter::start(&after).stop(load.messages);
     sample.seconds = listening.as_secs_f64();
     (sample.broker, sample.memory) = (Some(second.process()?.usage()), Some(second.process()?.memory()));
     sample.extra.push(("listening_ms", listening.as_secs_f64() * 1e3));
     sample.extra.push(("counted_ms", counted.as_secs_f64() * 1e3));
-    drain(&after, load, &queue, Durability::Durable, &mut connection)?;
+    drain(&after, load, slice::from_ref(&queue), Durability::Durable, &mut connection)?;
     if connection.message_count(&queue)? != 0 {
         return Err(Error::verification("more messages than were published"));
     }
