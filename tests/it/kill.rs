@@ -283,8 +283,7 @@ impl Worker {
         found.len() as u64
     }
 
-    /// A dead letter stays its queue's until it is published, for which its body may have to be read first: what was rejected
-    /// last may be back. But all die in their order, so nothing is back that was rejected before `last_buried`.
+    /// Messages die in their order, so nothing is back in its first queue that was rejected before `last_buried`.
     fn check_one(&self, number: u64, known: &Known, found: Option<(usize, bool)>, last_buried: u64) {
         let is_proven = |at: Option<u64>| at.is_some_and(|at| at < self.confirmed);
         let name = self.name();
@@ -295,6 +294,7 @@ impl Worker {
                 assert!(!is_proven(known.settled), "returned, {}", story());
                 let is_dead = known.rejected.is_some_and(|at| at < last_buried);
                 assert!(place == 1 || !is_dead, "returned to its first queue, buried up to {last_buried}, {}", story());
+                assert!(place == 1 || !is_proven(known.rejected), "returned to its first queue, {}", story());
                 assert!(
                     redelivered || !is_proven(known.delivered) || known.rejected.is_some(),
                     "not marked as redelivered, {}",
