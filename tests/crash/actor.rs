@@ -373,6 +373,10 @@ impl Actor {
         let entry = self.ledger.find(id, queue).unwrap();
         if settlement == Settlement::Acked || kind(queue).next.is_none() && !kind(queue).keeps_dead {
             entry.settled = Some(span);
+        } else if kind(queue).next.is_some() && !kind(queue).is_quorum {
+            // It is buried at once, wherever it was.
+            let deaths = kind(entry.home).chain().iter().position(|name| *name == queue).unwrap();
+            entry.deaths.push((span, deaths + 1));
         }
         entry.is_kept_dead = settlement != Settlement::Acked;
         self.collect(before);

@@ -55,6 +55,19 @@ pub struct DeadLetter {
     pub counts: DeliveryCounts,
 }
 
+/// What is to be done next about the dead letters of a queue.
+#[derive(Clone, Debug)]
+pub enum Burial {
+    /// They are to be published.
+    Letters(Vec<DeadLetter>),
+    /// The first must be read back, for [`Queue::loaded`], which ends the burial until then.
+    Away(Load),
+    /// There are none, or the first is being read: the burial that [`Aftermath`] asked for is over.
+    ///
+    /// [`Aftermath`]: super::Aftermath
+    Over,
+}
+
 /// How a dead message is to be published.
 #[derive(Clone, Copy, Debug)]
 struct Death {
@@ -91,19 +104,10 @@ impl Dying {
 
     /// Whether somebody must bury now; the question is answered with yes once.
     pub(super) fn wants_burier(&mut self) -> bool {
-        let is_wanted = !self.has_burier && self.waiting.front().is_some_and(|entry| !entry.is_away());
+        let can_go_on = |entry: &Entry| !entry.is_away() || !self.is_loading;
+        let is_wanted = !self.has_burier && self.waiting.front().is_some_and(can_go_on);
         self.has_burier |= is_wanted;
         is_wanted
-    }
-
-    /// What is to be read so that the burial can go on; noted as being read.
-    pub(super) fn load(&mut self) -> Option<Load> {
-        let is_wanted = !self.is_loading && !self.has_burier && self.waiting.front().is_some_and(Entry::is_away);
-        if !is_wanted {
-            return None;
-        }
-        self.is_loading = true;
-        neighbours(&self.waiting, 0)
     }
 
     pub(super) fn loaded(&mut self) {
@@ -180,12 +184,10 @@ impl Queue {
         self.bury(entry, DeathReason::MaxLength, false);
     }
 
-    /// The next dead letters to publish, in the order of death; an empty answer ends the burial that [`Aftermath`] asked for. Each
-    /// is to be told of with [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
-    ///
-    /// [`Aftermath`]: super::Aftermath
-    pub fn next_dead_letters(&mut self) -> Vec<DeadLetter> {
-        let Dying { waiting, deaths, handed, has_burier, .. } = &mut self.dying;
+    /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
+    /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
+    pub fn next_burial(&mut self) -> Burial {
+        let Dying { waiting, deaths, handed, has_burier, is_loading, .. } = &mut self.dying;
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
@@ -197,7 +199,16 @@ impl Queue {
             .collect();
         *handed = letters.len();
         *has_burier = !letters.is_empty();
-        letters
+        if *has_burier {
+            return Burial::Letters(letters);
+        }
+        match neighbours(waiting, 0).filter(|_| !*is_loading) {
+            Some(load) => {
+                *is_loading = true;
+                Burial::Away(load)
+            }
+            None => Burial::Over,
+        }
     }
 
     /// The first of the dead letters that were handed out is published, or dropped on purpose.

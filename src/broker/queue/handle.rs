@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
-use super::{ConsumerSpec, DeadLetter, Got, NewMessage, Queue, Return, Settlement};
+use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Return, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
@@ -17,7 +17,7 @@ use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
 use crate::store::address::Address;
 use crate::store::journal::Journal;
-use crate::store::loader::{Loaded, Loads};
+use crate::store::loader::{Load, Loaded, Loads};
 use crate::store::{Flight, LogPosition};
 use crate::table::Table;
 
@@ -126,7 +126,7 @@ impl QueueHandle {
     ) -> LogPosition {
         let mut unburied = Vec::new();
         let position = self.publish_deferred(messages, transaction, now_ms, refused, &mut unburied);
-        bury(unburied, now_ms);
+        bury(unburied, WhenAway::Order, now_ms);
         position
     }
 
@@ -177,7 +177,8 @@ impl QueueHandle {
         });
     }
 
-    /// Settles messages for good.
+    /// Settles messages for good. Dead letters that this makes are recorded, with the end of what they were, before this returns,
+    /// unless somebody else is burying: what the same client is told later is true only with them.
     pub fn settle(
         self: &Arc<Self>,
         tokens: impl IntoIterator<Item = Token>,
@@ -185,19 +186,24 @@ impl QueueHandle {
         transaction: u64,
         now_ms: u64,
     ) {
-        self.transition(now_ms, |queue| {
+        self.answered(now_ms, |queue| {
             queue.journal().set_transaction(transaction);
             queue.settle(tokens, settlement);
-            queue.pump(now_ms);
         });
     }
 
-    /// Puts messages back.
+    /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
     pub fn requeue(self: &Arc<Self>, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
-        self.transition(now_ms, |queue| {
-            queue.requeue(tokens, cause, now_ms);
+        self.answered(now_ms, |queue| queue.requeue(tokens, cause, now_ms));
+    }
+
+    fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
+        let mut unburied = Vec::new();
+        self.transition_deferred(&mut unburied, |queue| {
+            answer(queue);
             queue.pump(now_ms);
         });
+        bury(unburied, WhenAway::Read, now_ms);
     }
 
     /// Takes off the consumers of a channel that is gone, and puts back what it did not settle: at once, so that nobody is handed
@@ -235,8 +241,7 @@ impl QueueHandle {
                 Got::Empty => return None,
                 // The client waits for the answer to this and nothing else, so the block is read here and now.
                 Got::Away(load) => {
-                    let loaded = self.node.loader.as_ref()?.read(load);
-                    let loaded = loaded.map_err(|error| self.node.log.fail(error)).ok()?;
+                    let loaded = self.read(load)?;
                     self.transition(now_ms, |queue| queue.loaded(loaded));
                 }
             }
@@ -319,7 +324,7 @@ impl QueueHandle {
     fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
         let mut unburied = Vec::new();
         let (result, _) = self.transition_deferred(&mut unburied, change);
-        bury(unburied, now_ms);
+        bury(unburied, WhenAway::Order, now_ms);
         result
     }
 
@@ -339,16 +344,26 @@ impl QueueHandle {
         if let Some(at_ms) = aftermath.call_at_ms {
             self.node.deadlines.order_queue(at_ms, self);
         }
-        if let Some(loader) = &self.node.loader {
-            for load in aftermath.loads {
-                loader.order(load, Arc::clone(self) as Arc<dyn Loads>);
-            }
+        for load in aftermath.loads {
+            self.order(load);
         }
         (result, position)
     }
 
-    fn next_dead_letters(&self) -> impl Iterator<Item = DeadLetter> + use<> {
-        self.state.lock().next_dead_letters().into_iter()
+    /// Reads here and now; `None` when the store has failed.
+    fn read(&self, load: Load) -> Option<Loaded> {
+        let loaded = self.node.loader.as_ref()?.read(load);
+        loaded.map_err(|error| self.node.log.fail(error)).ok()
+    }
+
+    fn order(self: &Arc<Self>, load: Load) {
+        if let Some(loader) = &self.node.loader {
+            loader.order(load, Arc::clone(self) as Arc<dyn Loads>);
+        }
+    }
+
+    fn next_burial(&self) -> Burial {
+        self.state.lock().next_burial()
     }
 }
 
@@ -370,18 +385,38 @@ impl fmt::Display for QueueHandle {
     }
 }
 
+/// What to do about a dead letter that is in a segment file only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhenAway {
+    /// Read it here and now, because a client waits for what it did.
+    Read,
+    /// Have it read, and buried then.
+    Order,
+}
+
 /// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
 /// work list, because queues can dead-letter into each other in chains of any length.
-fn bury(mut unburied: Vec<Arc<QueueHandle>>, now_ms: u64) {
+fn bury(mut unburied: Vec<Arc<QueueHandle>>, when_away: WhenAway, now_ms: u64) {
     while let Some(queue) = unburied.pop() {
         let Some(vhost) = queue.vhost.upgrade() else { continue };
         loop {
-            let mut letters = queue.next_dead_letters().peekable();
-            if letters.peek().is_none() {
-                break;
-            }
-            for letter in letters {
-                vhost.bury(&queue, &letter, now_ms, &mut unburied);
+            match queue.next_burial() {
+                Burial::Letters(letters) => {
+                    for letter in letters {
+                        vhost.bury(&queue, &letter, now_ms, &mut unburied);
+                    }
+                }
+                Burial::Away(load) if when_away == WhenAway::Order => queue.order(load),
+                Burial::Away(load) => {
+                    let Some(loaded) = queue.read(load) else { return };
+                    queue.transition_deferred(&mut unburied, |state| {
+                        state.loaded(loaded);
+                        state.pump(now_ms);
+                    });
+                    // Whether this one goes on burying was decided anew.
+                    break;
+                }
+                Burial::Over => break,
             }
         }
     }

@@ -43,7 +43,7 @@ use smallvec::SmallVec;
 pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
 pub use delivery::Got;
-pub use dying::{DeadLetter, DeathReason};
+pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
 pub use paging::{Leaving, Moved, MovedPart};
@@ -411,8 +411,6 @@ impl Queue {
     /// What is left to be done once the queue is unlocked.
     pub fn aftermath(&mut self) -> Aftermath {
         let bury_dead_letters = self.dying.wants_burier();
-        let load = self.dying.load();
-        self.loads.extend(load);
         Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }
 }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::{
-    ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Return, Settlement,
+    Burial, ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Return,
+    Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
 use crate::message::{Facts, MemoryGauge, Message, address};
@@ -370,11 +371,7 @@ impl Harness {
         let aftermath = self.queue.aftermath();
         self.ordered_ms.extend(aftermath.call_at_ms);
         if aftermath.bury_dead_letters {
-            loop {
-                let letters = self.queue.next_dead_letters();
-                if letters.is_empty() {
-                    break;
-                }
+            while let Burial::Letters(letters) = self.queue.next_burial() {
                 for letter in letters {
                     self.dead.push(letter);
                     if self.finds_no_grave {
