@@ -104,6 +104,13 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// What waits to be read for a queue holds the queue, which holds all this.
+    fn drop(&mut self) {
+        self.loader.stop();
+    }
+}
+
 /// Whether the disk was full.
 pub fn is_full(error: &StoreError) -> bool {
     matches!(error, StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
