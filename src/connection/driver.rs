@@ -19,6 +19,10 @@ const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// other connections, waiting.
 const WRITES_PER_TURN: usize = 16;
 
+/// Turns in a row without reading, before the runtime is made to look what else is ready: it does not while there is always something
+/// to deliver, and does not learn then that acknowledgements have come.
+const TURNS_WITHOUT_READ_MAX: usize = 8;
+
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -58,6 +62,7 @@ impl Driver {
     }
 
     async fn serve(&mut self) -> io::Result<()> {
+        let mut turns_without_read = 0;
         loop {
             let now_ms = self.clock.now_ms();
             self.session.deliver(now_ms);
@@ -69,10 +74,18 @@ impl Driver {
             if self.is_interrupted && self.session.wants_read() {
                 continue;
             }
+            turns_without_read += 1;
+            if turns_without_read >= TURNS_WITHOUT_READ_MAX {
+                turns_without_read = 0;
+                tokio::task::yield_now().await;
+            }
             match self.wait().await {
                 Woken::Ready(ready) => {
-                    if ready?.is_readable() && self.session.wants_read() && !self.read()? {
-                        return Ok(());
+                    if ready?.is_readable() {
+                        turns_without_read = 0;
+                        if self.session.wants_read() && !self.read()? {
+                            return Ok(());
+                        }
                     }
                 }
                 Woken::Filled => {}
