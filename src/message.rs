@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use crate::properties::Properties;
 use buffers::Buffers;
 
-pub(crate) use buffers::BUFFER_BYTES;
+pub(crate) use buffers::{BUFFER_BYTES, SMALL_BUFFER_BYTES};
 
 /// Bytes of the fixed header in front of each record.
 const RECORD_HEADER_BYTES: usize = 12;
@@ -31,6 +31,8 @@ pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct MemoryGauge {
     bytes: AtomicU64,
+    /// Those of chunks that were read back from segment files.
+    read_back_bytes: AtomicU64,
     buffers: Buffers,
 }
 
@@ -38,6 +40,11 @@ impl MemoryGauge {
     /// Bytes held by messages now.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes held now by messages that were read back from segment files.
+    pub(crate) fn read_back_bytes(&self) -> u64 {
+        self.read_back_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn add(&self, bytes: usize) {
@@ -59,7 +66,12 @@ impl MemoryGauge {
 
     /// Memory for a large chunk, with any contents.
     pub(crate) fn buffer(&self) -> Vec<u8> {
-        self.buffers.take()
+        self.buffers.large.take()
+    }
+
+    /// Memory for a block that is read back while memory is scarce.
+    pub(crate) fn small_buffer(&self) -> Vec<u8> {
+        self.buffers.small.take()
     }
 }
 
@@ -70,12 +82,16 @@ pub struct Chunk {
     position: OnceLock<u64>,
     /// What the gauge counts for it.
     charged_bytes: usize,
+    is_read_back: bool,
     gauge: Arc<MemoryGauge>,
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.gauge.remove(self.charged_bytes);
+        if self.is_read_back {
+            self.gauge.read_back_bytes.fetch_sub(self.charged_bytes as u64, Ordering::Relaxed);
+        }
         self.gauge.buffers.give_back(std::mem::take(&mut self.bytes));
     }
 }
@@ -83,7 +99,10 @@ impl Drop for Chunk {
 impl Chunk {
     /// Bytes that were read back from a file, counted by `gauge` while they live.
     pub(crate) fn read_back(bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Arc<Self> {
-        Arc::new(Self::counted(bytes, gauge))
+        let mut chunk = Self::counted(bytes, gauge);
+        chunk.is_read_back = true;
+        gauge.read_back_bytes.fetch_add(chunk.charged_bytes as u64, Ordering::Relaxed);
+        Arc::new(chunk)
     }
 
     /// A chunk of the log that was read back from it.
@@ -94,15 +113,15 @@ impl Chunk {
     }
 
     fn counted(mut bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Self {
-        if bytes.capacity() != BUFFER_BYTES {
+        if bytes.capacity() != BUFFER_BYTES && bytes.capacity() != SMALL_BUFFER_BYTES {
             bytes.shrink_to_fit();
-        } else if bytes.len() < BUFFER_BYTES / 4 {
+        } else if bytes.len() < bytes.capacity() / 4 {
             let exact = bytes.as_slice().to_vec();
             gauge.buffers.give_back(std::mem::replace(&mut bytes, exact));
         }
         let charged_bytes = bytes.capacity();
         gauge.add(charged_bytes);
-        Self { bytes, position: OnceLock::new(), charged_bytes, gauge: Arc::clone(gauge) }
+        Self { bytes, position: OnceLock::new(), charged_bytes, is_read_back: false, gauge: Arc::clone(gauge) }
     }
 
     /// All of it.

@@ -13,13 +13,13 @@ mod compaction;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::Broker;
 use super::queue::{Leaving, Moved, MovedPart, QueueHandle};
 use super::vhost::Vhost;
 use crate::store::address::SegmentId;
-use crate::store::checkpoint::Checkpoint;
+use crate::store::checkpoint::{Checkpoint, Draft, Part};
 use crate::store::disk::Disk;
 use crate::store::segments::{SegmentWriter, Segments};
 use crate::store::wal::Wal;
@@ -45,6 +45,8 @@ pub struct Pager {
     locked_messages_max: usize,
     /// The last segment file that the last checkpoint can know.
     checkpointed: AtomicU32,
+    /// Bytes that the queues took in the last checkpoint.
+    checkpoint_bytes: AtomicUsize,
 }
 
 /// What was written of one queue.
@@ -64,8 +66,18 @@ impl Pager {
         budget_bytes: u64,
     ) -> Self {
         let (window_bytes, locked_messages_max) = (WINDOW_BYTES, LOCKED_MESSAGES_MAX);
-        let checkpointed = AtomicU32::new(0);
-        Self { broker, wal, segments, disk, budget_bytes, window_bytes, locked_messages_max, checkpointed }
+        let (checkpointed, checkpoint_bytes) = (AtomicU32::new(0), AtomicUsize::new(0));
+        Self {
+            broker,
+            wal,
+            segments,
+            disk,
+            budget_bytes,
+            window_bytes,
+            locked_messages_max,
+            checkpointed,
+            checkpoint_bytes,
+        }
     }
 
     /// With another window of the log, and other pieces in which messages are taken from queues.
@@ -103,7 +115,7 @@ impl Pager {
             self.wal.make_space()?;
             head
         } else if head - self.wal.start() > self.window_bytes {
-            self.wal.cut_near(head - self.window_bytes / 2)
+            self.limit_of_window(head)
         } else {
             self.wal.start()
         };
@@ -111,6 +123,13 @@ impl Pager {
         let used_bytes = self.broker.node().memory.bytes();
         self.broker.node().pressure.relieved(self.budget_bytes.max(used_bytes + self.budget_bytes / 8));
         result
+    }
+
+    /// Until where the log is to be emptied. If most of it is in queues still, they grow, and what comes last leaves at the next round
+    /// anyway: all of it together makes parts twice as long. If not, the younger half will be consumed before it has to move.
+    fn limit_of_window(&self, head: u64) -> u64 {
+        let is_backlog = self.broker.node().memory.bytes() >= (head - self.wal.start()) / 4 * 3;
+        if is_backlog { head } else { self.wal.cut_near(head - self.window_bytes / 2) }
     }
 
     fn relieve_up_to(&self, limit: u64) -> Result<(), StoreError> {
@@ -213,7 +232,7 @@ impl Pager {
             }
         }
         for vhost in self.vhosts() {
-            let parts = write_all(writer, vhost.delayed().leaving(limit))?;
+            let parts = write_all(writer, &[vhost.delayed().leaving(limit)])?;
             if !parts.is_empty() {
                 delayed.push((vhost, parts));
             }
@@ -231,20 +250,25 @@ impl Pager {
     ) -> Result<QueueMoved, StoreError> {
         let id = queue.id.0;
         let (scattered, levels) = queue.peek(|state| (state.scattered_leaving(id, limit), state.levels()));
-        let scattered = write_all(writer, scattered)?;
+        let scattered = write_all(writer, &scattered)?;
         let mut fresh = Vec::new();
         for level in levels {
             let Some(last) = last_fresh(&queue, level, limit_of_fresh) else { continue };
             let mut parts = Parts::default();
-            let mut from = 0;
+            let (mut from, mut next) = (0, None);
             loop {
                 let leaving = queue.peek(|state| state.fresh_leaving(id, level, from, last, self.locked_messages_max));
-                let Some(end) = leaving.last() else { break };
+                let Some(end) = leaving.messages.last() else { break };
                 from = end.label.seq + 1;
-                parts.write(writer, &leaving)?;
+                if leaving.messages.first().map(|first| first.label.seq) != next {
+                    // What was delivered meanwhile will be written later, and belongs in between.
+                    parts.end(writer);
+                }
+                next = leaving.next;
+                parts.write(writer, &leaving.messages)?;
             }
-            writer.end_part();
-            fresh.append(&mut parts.0);
+            parts.end(writer);
+            fresh.append(&mut parts.all);
         }
         Ok(QueueMoved { queue, fresh, scattered })
     }
@@ -252,11 +276,11 @@ impl Pager {
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
     fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
         let empty = self.segments.take_empty(start);
-        let checkpoint = self.capture(start, is_clean);
+        let (draft, rest) = self.capture(start, is_clean);
         self.wal.wait_for_flights();
         self.wal.sync_everything()?;
-        checkpoint.write(self.disk.as_ref())?;
-        self.checkpointed.store(checkpoint.last_segment, Ordering::Relaxed);
+        draft.write(&rest, self.disk.as_ref())?;
+        self.checkpointed.store(rest.last_segment, Ordering::Relaxed);
         self.wal.release(start)?;
         self.segments.remove(&empty)
     }
@@ -265,27 +289,34 @@ impl Pager {
         SegmentId(self.checkpointed.load(Ordering::Relaxed))
     }
 
-    fn capture(&self, start: u64, is_clean: bool) -> Checkpoint {
+    /// What a checkpoint is to say: the queues, and the rest.
+    fn capture(&self, start: u64, is_clean: bool) -> (Draft, Checkpoint) {
         let mut definitions = Vec::new();
-        let mut queues = Vec::new();
-        let is_free = |part: &crate::store::checkpoint::Part| self.segments.is_free(part.segment, part.start, part.end);
+        // A little more than the last time, for a backlog that grows.
+        let last_bytes = self.checkpoint_bytes.load(Ordering::Relaxed);
+        let mut draft = Draft::with_capacity(last_bytes + last_bytes / 16);
+        let is_free = |part: &Part| self.segments.is_free(part.segment, part.start, part.end);
         for vhost in self.vhosts() {
             definitions.extend(vhost.definitions().iter().map(|definition| definition.encode()));
-            queues.push(vhost.delayed().state());
+            draft.push(&vhost.delayed().state());
         }
         for queue in self.queues() {
-            queues.extend(queue.peek(|state| state.state(queue.id.0, is_free)));
+            if let Some(state) = queue.peek(|state| state.state(queue.id.0, is_free)) {
+                draft.push(&state);
+            }
         }
-        Checkpoint {
+        let rest = Checkpoint {
             start,
             epoch: self.wal.epoch_at(start),
             is_clean,
             next_id: self.broker.node().ids.peek(),
             last_segment: self.segments.last_id(),
             definitions,
-            queues,
-            free: self.segments.free_stretches(),
-        }
+            ..Checkpoint::default()
+        };
+        self.segments.each_free(|freed| draft.push_free(freed));
+        self.checkpoint_bytes.store(draft.queue_bytes(), Ordering::Relaxed);
+        (draft, rest)
     }
 }
 
@@ -303,18 +334,23 @@ fn last_fresh(queue: &QueueHandle, level: u8, limit: u64) -> Option<u64> {
     }
 }
 
-fn write_all(writer: &mut SegmentWriter<'_>, leaving: Vec<Leaving>) -> Result<Vec<MovedPart>, StoreError> {
+/// Writes each piece as a part of its own.
+fn write_all(writer: &mut SegmentWriter<'_>, pieces: &[Vec<Leaving>]) -> Result<Vec<MovedPart>, StoreError> {
     let mut parts = Parts::default();
-    for of_level in leaving.chunk_by(|one, next| one.label.level == next.label.level) {
-        parts.write(writer, of_level)?;
-        writer.end_part();
+    for piece in pieces {
+        parts.write(writer, piece)?;
+        parts.end(writer);
     }
-    Ok(parts.0)
+    Ok(parts.all)
 }
 
 /// Parts in the order in which they are written: a new one for each level and file.
 #[derive(Default)]
-struct Parts(Vec<MovedPart>);
+struct Parts {
+    all: Vec<MovedPart>,
+    /// The last one can become longer.
+    is_open: bool,
+}
 
 impl Parts {
     fn write(&mut self, writer: &mut SegmentWriter<'_>, leaving: &[Leaving]) -> Result<(), StoreError> {
@@ -328,13 +364,21 @@ impl Parts {
                 expires_at_ms: label.expires_at_ms,
                 is_stored: label.is_stored,
             };
-            match self.0.last_mut() {
-                Some(part) if part.segment == written.segment && part.level == label.level => part.records.push(record),
-                _ => {
-                    self.0.push(MovedPart { level: label.level, segment: written.segment, records: vec![record] });
+            match self.all.last_mut().filter(|part| self.is_open && part.segment == written.segment) {
+                Some(part) => part.records.push(record),
+                None => {
+                    let (level, segment) = (label.level, written.segment);
+                    self.all.push(MovedPart { level, segment, records: vec![record] });
+                    self.is_open = true;
                 }
             }
         }
         Ok(())
+    }
+
+    fn end(&mut self, writer: &mut SegmentWriter<'_>) {
+        if std::mem::take(&mut self.is_open) {
+            writer.end_part();
+        }
     }
 }

@@ -6,13 +6,16 @@
 //! "LVCP" version u32 length u64 crc32 u32 zero u32, then `length` bytes of integers in groups of seven bits (docs/format.md)
 //! ```
 
-use std::io::IoSlice;
+mod draft;
 
 use super::StoreError;
 use super::address::{Address, SegmentId};
-use super::codec::{Reader, put_sized, put_varint};
+use super::codec::Reader;
 use super::disk::Disk;
 use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
+
+pub use draft::Draft;
+pub(crate) use draft::put_part;
 
 const PATH: &str = "checkpoint";
 const PATH_NEW: &str = "checkpoint.new";
@@ -102,28 +105,6 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Puts this checkpoint in the place of the last one, durably.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn write(&self, disk: &dyn Disk) -> Result<(), StoreError> {
-        let payload = self.encode();
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(MAGIC);
-        header.extend_from_slice(&VERSION.to_le_bytes());
-        header.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-        header.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-        header.resize(HEADER_BYTES, 0);
-        let failed = |action| StoreError::io(action, disk.describe(PATH_NEW));
-        disk.remove(PATH_NEW).map_err(failed("cannot remove"))?;
-        let file = disk.open(PATH_NEW, true).map_err(failed("cannot create"))?;
-        let slices = &mut [IoSlice::new(&header), IoSlice::new(&payload)];
-        file.write_at(slices, 0).map_err(failed("cannot write"))?;
-        file.sync().map_err(failed("cannot sync"))?;
-        disk.rename(PATH_NEW, PATH).map_err(failed("cannot rename"))?;
-        disk.sync_directory("").map_err(failed("cannot sync the directory of"))
-    }
-
     /// The last checkpoint; `None` in a directory that was never used.
     ///
     /// # Errors
@@ -156,26 +137,6 @@ impl Checkpoint {
         Self::decode(payload).map(Some).ok_or_else(|| corrupt("its contents make no sense"))
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let numbers =
-            [self.start, u64::from(self.epoch), u64::from(self.is_clean), self.next_id, u64::from(self.last_segment)];
-        for number in numbers {
-            put_varint(&mut out, number);
-        }
-        put_all(&mut out, &self.definitions, |out, definition| put_sized(out, definition));
-        put_all(&mut out, &self.queues, put_queue);
-        put_all(&mut out, &self.free, |out, freed| {
-            let length = u64::from(freed.end - freed.start);
-            let numbers =
-                [u64::from(freed.segment.0), u64::from(freed.start), length, u64::from(freed.stored), freed.body_bytes];
-            for number in numbers {
-                put_varint(out, number);
-            }
-        });
-        out
-    }
-
     fn decode(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
         let checkpoint = Self {
@@ -192,13 +153,6 @@ impl Checkpoint {
     }
 }
 
-fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
-    put_varint(out, all.len() as u64);
-    for one in all {
-        put(out, one);
-    }
-}
-
 fn all<'a, T>(reader: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
     let count = usize::try_from(reader.varint()?).ok()?;
     // Damaged counts must not reserve memory: each element has a byte at least.
@@ -207,24 +161,6 @@ fn all<'a, T>(reader: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Option<
         all.push(read(reader)?);
     }
     Some(all)
-}
-
-fn put_queue(out: &mut Vec<u8>, queue: &QueueState) {
-    put_varint(out, queue.queue);
-    put_varint(out, queue.next_seq);
-    let put_mark = |out: &mut Vec<u8>, &(level, mark): &(u8, u64)| {
-        out.push(level);
-        put_varint(out, mark);
-    };
-    put_all(out, &queue.delivered, put_mark);
-    put_all(out, &queue.moved, put_mark);
-    put_all(out, &queue.parts, put_part);
-    put_all(out, &queue.singles, put_single);
-    put_all(out, &queue.counts, |out, &(seq, counts)| {
-        put_varint(out, seq);
-        put_varint(out, u64::from(counts.0));
-        put_varint(out, u64::from(counts.1));
-    });
 }
 
 fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
@@ -240,25 +176,8 @@ fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
     })
 }
 
-fn put_part(out: &mut Vec<u8>, part: &Part) {
-    out.push(part.level);
-    let numbers = [
-        u64::from(part.segment.0),
-        u64::from(part.start),
-        u64::from(part.end),
-        part.first_seq,
-        u64::from(part.stored),
-        part.body_bytes,
-        // Never is the usual time, and wraps to a short number.
-        part.expires_min_ms.wrapping_add(1),
-        part.expires_max_ms.wrapping_add(1),
-    ];
-    for number in numbers {
-        put_varint(out, number);
-    }
-}
-
-fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
+/// Reads a part.
+pub(crate) fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
     let part = Part {
         level: reader.u8()?,
         segment: SegmentId(reader.varint_u32()?),
@@ -271,14 +190,6 @@ fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
         expires_max_ms: reader.varint()?.wrapping_sub(1),
     };
     (part.start <= part.end && part.first_seq <= SEQ_MAX).then_some(part)
-}
-
-fn put_single(out: &mut Vec<u8>, single: &Single) {
-    out.extend_from_slice(&single.address.to_bits().to_le_bytes());
-    let numbers = [single.seq, u64::from(single.bytes), u64::from(single.body_bytes), single.due_ms, single.origin];
-    for number in numbers {
-        put_varint(out, number);
-    }
 }
 
 fn read_single(reader: &mut Reader<'_>) -> Option<Single> {
@@ -323,15 +234,19 @@ mod tests {
         }
     }
 
+    fn encoded(checkpoint: &Checkpoint) -> Vec<u8> {
+        Draft::default().payload(checkpoint).concat()
+    }
+
     #[test]
     fn a_checkpoint_comes_back() {
         let checkpoint = checkpoint();
-        assert_eq!(Checkpoint::decode(&checkpoint.encode()), Some(checkpoint));
+        assert_eq!(Checkpoint::decode(&encoded(&checkpoint)), Some(checkpoint));
     }
 
     #[test]
     fn a_cut_one_is_refused() {
-        let bytes = checkpoint().encode();
+        let bytes = encoded(&checkpoint());
         for length in 0..bytes.len() {
             assert_eq!(Checkpoint::decode(&bytes[..length]), None, "cut at {length}");
         }

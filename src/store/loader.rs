@@ -32,10 +32,25 @@ pub struct Loaded {
     pub records: Vec<Stored>,
     /// Behind the last record that was read.
     pub next: u32,
+    /// With fewer bytes of bodies at hand, the queue should ask for more.
+    pub ahead_bytes: u64,
 }
 
 /// Bytes usually read at a time.
 pub const BLOCK_BYTES: u32 = 256 * 1024;
+/// Bytes read at a time, at least, when much was read already.
+const BLOCK_BYTES_MIN: u32 = 16 * 1024;
+/// What is read back may take so much memory before blocks become small: a thousand queues are read at the same time, and each has
+/// a block.
+const PLENTY_BYTES: u64 = 16 * 1024 * 1024;
+/// A block is this part of what is left of [`PLENTY_BYTES`].
+const BLOCKS_LEFT: u64 = 64;
+
+/// How much is read at a time while what was read takes so much memory.
+fn block_bytes(usual_bytes: u32, read_back_bytes: u64) -> u32 {
+    let share = u32::try_from(PLENTY_BYTES.saturating_sub(read_back_bytes) / BLOCKS_LEFT).unwrap_or(u32::MAX);
+    share.max(BLOCK_BYTES_MIN).min(usual_bytes)
+}
 
 /// Who asked.
 pub trait Loads: Send + Sync + fmt::Debug {
@@ -84,9 +99,9 @@ impl Loader {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(&self, load: Load) -> Result<Loaded, StoreError> {
-        let (records, next) =
-            self.segments.read(load.segment, load.start, load.end, self.segments.sizes().block_bytes)?;
-        Ok(Loaded { load, records, next })
+        let bytes = block_bytes(self.segments.sizes().block_bytes, self.segments.read_back_bytes());
+        let (records, next) = self.segments.read(load.segment, load.start, load.end, bytes)?;
+        Ok(Loaded { load, records, next, ahead_bytes: u64::from(bytes) / 2 })
     }
 
     /// Reads what is waited for, until [`Loader::stop`] or a failure, which it hands back.
@@ -132,5 +147,19 @@ impl Loader {
             }
             self.changed.wait(&mut state);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_become_small_when_memory_is_scarce() {
+        let mib = 1024 * 1024;
+        let sizes = [0, 8, 15, 16, 500].map(|read| block_bytes(BLOCK_BYTES, read * mib) / 1024);
+        assert_eq!(sizes, [256, 128, 16, 16, 16]);
+        assert_eq!(block_bytes(512, 0), 512, "never more than usual");
+        assert_eq!(block_bytes(512, u64::MAX), 512);
     }
 }

@@ -264,11 +264,15 @@ pub(crate) fn encode_freed(transaction: u64, freed: &[Freed], out: &mut Vec<u8>)
     put_varint(out, transaction);
     put_varint(out, freed.len() as u64);
     for range in freed {
-        put_varint(out, u64::from(range.segment.0));
-        put_varint(out, u64::from(range.start));
-        put_varint(out, u64::from(range.end - range.start));
-        put_varint(out, u64::from(range.stored));
-        put_varint(out, range.body_bytes);
+        put_freed(out, *range);
+    }
+}
+
+/// Appends a stretch, as [`read_one_freed`] reads it.
+pub(crate) fn put_freed(out: &mut Vec<u8>, freed: Freed) {
+    let Freed { segment, start, end, stored, body_bytes } = freed;
+    for number in [u64::from(segment.0), u64::from(start), u64::from(end - start), u64::from(stored), body_bytes] {
+        put_varint(out, number);
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::address::{Place, SegmentId};
-use super::checkpoint::{Checkpoint, QueueState};
+use super::checkpoint::{Checkpoint, Draft, QueueState};
 use super::disk::Disk;
 use super::record::{Enqueued, Freed};
 use super::segments::{self, Segments};
@@ -85,12 +85,13 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     let mut report = Report::default();
     let found = read_checkpoint(disk, opening, &mut report)?;
     report.is_new = found.is_none() && report.skipped.is_empty();
-    let checkpoint = match found {
+    let mut checkpoint = match found {
         Some(checkpoint) => checkpoint,
         None => begin(disk)?,
     };
+    let queues = std::mem::take(&mut checkpoint.queues);
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage).with_sizes(opening.sizes);
-    let mut replay = restore_segments(&segments, &checkpoint, opening, &mut report)?;
+    let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, opening.sizes.log_file_bytes)?;
     while let Some(group) = reader.next_group(opening.salvage, &mut report)? {
         let place = group.position;
@@ -159,18 +160,18 @@ fn has_files(disk: &Arc<dyn Disk>) -> Result<bool, StoreError> {
 /// A directory that is new: its first checkpoint says so.
 fn begin(disk: &Arc<dyn Disk>) -> Result<Checkpoint, StoreError> {
     let checkpoint = fresh();
-    checkpoint.write(disk.as_ref())?;
+    Draft::default().write(&checkpoint, disk.as_ref())?;
     Ok(checkpoint)
 }
 
 /// Opens the files that the checkpoint names, and notes what is free in them.
 fn restore_segments(
     segments: &Segments,
+    mut queues: Vec<QueueState>,
     checkpoint: &Checkpoint,
     opening: Opening,
     report: &mut Report,
 ) -> Result<Replay, StoreError> {
-    let mut queues = checkpoint.queues.clone();
     let mut lost = Vec::new();
     for (id, bytes) in referenced(&queues) {
         match segments.restore(id, bytes) {
@@ -186,7 +187,7 @@ fn restore_segments(
         queue.parts.retain(|part| !lost.contains(&part.segment));
         queue.singles.retain(|single| !matches!(single.address.place(), Place::Segment(id, _) if lost.contains(&id)));
     }
-    let replay = Replay::new(queues, checkpoint);
+    let replay = Replay::new(queues, checkpoint.start);
     let free: Vec<Freed> = checkpoint.free.iter().copied().filter(|freed| replay.knows(freed)).collect();
     segments.free(&free);
     Ok(replay)

@@ -65,6 +65,8 @@ struct All {
     last_id: u32,
     /// Freed since it was looked at how much is free.
     free_bytes: u64,
+    /// Freed since the last checkpoint.
+    freed_since_bytes: u64,
 }
 
 /// How much the segment files hold.
@@ -85,6 +87,10 @@ impl Usage {
         self.free_bytes.saturating_sub(wanted.saturating_add(excess_bytes))
     }
 }
+
+/// A checkpoint is asked for when so much was freed since the last, however much is wanted: until then, files of which everything is
+/// free stay, each file keeps a list of what was freed, and each queue one of what it had there.
+const FREED_SINCE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// So many bytes are freed between two looks at how much is free.
 const FREED_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -113,6 +119,11 @@ impl Segments {
     /// The sizes.
     pub const fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    /// Bytes that messages take in memory which were read back.
+    pub fn read_back_bytes(&self) -> u64 {
+        self.gauge.read_back_bytes()
     }
 
     /// Takes over a file that a checkpoint names; `bytes` are those of the records that somebody still refers to.
@@ -185,12 +196,13 @@ impl Segments {
         }
         let is_due = all.free_bytes > FREED_BYTES_MAX;
         if is_due {
-            all.free_bytes = 0;
+            all.freed_since_bytes += std::mem::take(&mut all.free_bytes);
         }
+        let is_much = all.freed_since_bytes > FREED_SINCE_BYTES_MAX;
         drop(all);
         if is_due
             && let Some(tell) = self.on_excess.get()
-            && self.usage().excess(self.sizes.excess_bytes) > 0
+            && (is_much || self.usage().excess(self.sizes.excess_bytes) > 0)
         {
             tell();
         }
@@ -211,9 +223,9 @@ impl Segments {
         segment.free.range(..=start).next_back().is_some_and(|(_, freed)| freed.end >= end)
     }
 
-    /// The free stretches of all files.
-    pub fn free_stretches(&self) -> Vec<Freed> {
-        self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).collect()
+    /// Looks at the free stretches of all files.
+    pub fn each_free(&self, look: impl FnMut(Freed)) {
+        self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).for_each(look);
     }
 
     /// Has a file removed once the log begins at this position. Its number is not given again.
@@ -227,8 +239,8 @@ impl Segments {
     /// can be removed once there is a checkpoint with this start that does not name them.
     pub fn take_empty(&self, log_start: u64) -> Vec<SegmentId> {
         let mut all = self.all.lock();
-        let is_empty = |segment: &Segment| !segment.is_open && segment.free_bytes >= segment.bytes;
-        let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| is_empty(segment)).map(|(id, _)| *id).collect();
+        all.freed_since_bytes = 0;
+        let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| segment.is_empty()).map(|(id, _)| *id).collect();
         for id in &empty {
             all.by_id.remove(id);
         }

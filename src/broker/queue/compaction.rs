@@ -119,7 +119,7 @@ impl Queue {
                 }
             }
         }
-        let missing = level.paged.replace(&old, unread, read);
+        let missing = level.paged.replace(&old, &unread, read);
         self.ready.forget_missing(missing);
     }
 }

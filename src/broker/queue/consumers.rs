@@ -148,11 +148,17 @@ impl Consumer {
         if !self.outgoing.is_empty() {
             self.spec.sink.deliver(&mut self.outgoing);
         }
+        if self.outgoing.capacity() > KEPT_DELIVERIES {
+            self.outgoing = Vec::new();
+        }
     }
 }
 
 /// A consumer asks for so much room at a time: others of its connection are told the same before it has used it.
 const ROOM_BYTES_AT_ONCE: usize = 64 * 1024;
+
+/// Ten thousand consumers keep room for so many deliveries each.
+const KEPT_DELIVERIES: usize = 64;
 
 /// What a delivery costs beside its body, as the outbox counts it.
 pub const DELIVERY_OVERHEAD_BYTES: usize = 96;

@@ -46,7 +46,7 @@ pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
-pub use paging::{Leaving, Moved, MovedPart};
+pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
 pub use settling::{Return, Settlement};
 
 use crate::broker::ids::{ChannelId, ConsumerId};

@@ -2,7 +2,9 @@
 //!
 //! A part costs the same however many messages it has, which is what keeps a backlog off the memory.
 
-use std::collections::VecDeque;
+mod packed;
+
+use packed::Packed;
 
 use crate::store::checkpoint::Part;
 use crate::store::loader::{Load, Loaded};
@@ -10,7 +12,7 @@ use crate::store::record::Freed;
 use crate::store::segments::Stored;
 
 /// A part that is not read to its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unread {
     pub(super) part: Part,
     /// Where the first message that was not read begins.
@@ -26,6 +28,12 @@ pub(super) struct Unread {
 }
 
 impl Unread {
+    /// Nothing of it is read, and all of it survives a restart.
+    pub(super) const fn whole(part: Part, is_restored: bool) -> Self {
+        let Part { start: cursor, stored: count, body_bytes, .. } = part;
+        Self { part, cursor, count, body_bytes, stored: (count, body_bytes), is_restored }
+    }
+
     /// What is not read, to be freed.
     pub(super) const fn stretch(&self) -> Freed {
         let (stored, body_bytes) = self.stored;
@@ -36,30 +44,39 @@ impl Unread {
 /// The parts of a level, in the order of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Paged {
-    unread: VecDeque<Unread>,
+    /// The part that is read now; there is one if there are any.
+    front: Option<Unread>,
+    behind: Packed,
     /// Parts that were read to their ends, or whose messages are known one by one, while some are not settled.
     read: Vec<Part>,
     /// Messages that are not read.
     unread_count: usize,
+    /// Bytes of their bodies.
+    unread_bytes: u64,
     /// Something of this level is being read.
     pub(super) is_loading: bool,
 }
 
 impl Paged {
-    pub(super) fn is_empty(&self) -> bool {
-        self.unread.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.front.is_none()
     }
 
-    pub(super) fn front(&self) -> Option<&Unread> {
-        self.unread.front()
+    pub(super) const fn front(&self) -> Option<&Unread> {
+        self.front.as_ref()
     }
 
     pub(super) fn push(&mut self, unread: Unread) {
-        if unread.count > 0 {
-            self.unread_count += unread.count as usize;
-            self.unread.push_back(unread);
-        } else {
+        if unread.count == 0 {
             self.read.push(unread.part);
+            return;
+        }
+        self.unread_count += unread.count as usize;
+        self.unread_bytes += unread.body_bytes;
+        if self.front.is_none() {
+            self.front = Some(unread);
+        } else {
+            self.behind.push(&unread);
         }
     }
 
@@ -69,8 +86,17 @@ impl Paged {
     }
 
     /// Bytes of the bodies that are not read.
-    pub(super) fn unread_bytes(&self) -> u64 {
-        self.unread.iter().map(|unread| unread.body_bytes).sum()
+    pub(super) const fn unread_bytes(&self) -> u64 {
+        self.unread_bytes
+    }
+
+    fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
+        self.front.into_iter().chain(self.behind.iter())
+    }
+
+    fn subtract(&mut self, count: u32, body_bytes: u64) {
+        self.unread_count = self.unread_count.saturating_sub(count as usize);
+        self.unread_bytes = self.unread_bytes.saturating_sub(body_bytes);
     }
 
     /// Notes a part whose messages are known one by one.
@@ -80,8 +106,9 @@ impl Paged {
 
     /// Takes the first part off, with all that is not read of it.
     pub(super) fn pop(&mut self) -> Option<Unread> {
-        let unread = self.unread.pop_front()?;
-        self.unread_count -= unread.count as usize;
+        let unread = self.front.take()?;
+        self.front = self.behind.pop();
+        self.subtract(unread.count, unread.body_bytes);
         // What was read before may still be unsettled.
         self.read.push(unread.part);
         Some(unread)
@@ -89,8 +116,8 @@ impl Paged {
 
     /// The next block to read.
     pub(super) fn next_load(&self, level: u8) -> Option<Load> {
-        let Unread { part, cursor, .. } = self.unread.front()?;
-        Some(Load { level, segment: part.segment, start: *cursor, end: part.end })
+        let Unread { part, cursor, .. } = self.front?;
+        Some(Load { level, segment: part.segment, start: cursor, end: part.end })
     }
 
     /// Whether this is what the front of the level waits for; else the level changed while it was read.
@@ -100,63 +127,69 @@ impl Paged {
 
     /// Moves on behind a block that was read. What was counted and is not there after all: messages, and bytes of bodies.
     pub(super) fn advance(&mut self, loaded: &Loaded, records: &[Stored]) -> (u32, u64) {
-        let Some(front) = self.unread.front_mut() else { return Default::default() };
+        let Some(front) = self.front.as_mut() else { return Default::default() };
         let body_bytes = |record: &Stored| record.message.body_bytes() as u64;
-        let count = front.count;
+        let (count, bytes) = (front.count, front.body_bytes);
         front.cursor = loaded.next;
         front.count = front.count.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX));
-        self.unread_count -= (count - front.count) as usize;
         front.body_bytes = front.body_bytes.saturating_sub(records.iter().map(body_bytes).sum());
         for record in records.iter().filter(|record| record.label.is_stored) {
             front.stored.0 = front.stored.0.saturating_sub(1);
             front.stored.1 = front.stored.1.saturating_sub(body_bytes(record));
         }
-        if front.cursor < front.part.end && front.count > 0 {
+        let left = *front;
+        self.subtract(count - left.count, bytes - left.body_bytes);
+        if left.cursor < left.part.end && left.count > 0 {
             return Default::default();
         }
-        let missing = (front.count, front.body_bytes);
         self.pop();
-        missing
+        (left.count, left.body_bytes)
     }
 
     /// All parts that have unsettled messages, for a checkpoint; `is_free` tells which have none.
     pub(super) fn parts(&mut self, is_free: impl Fn(&Part) -> bool) -> impl Iterator<Item = Part> + '_ {
         self.read.retain(|part| !is_free(part));
-        self.read.iter().copied().chain(self.unread.iter().map(|unread| unread.part))
+        self.read.shrink_to_fit();
+        self.all()
     }
 
     /// All parts.
     pub(super) fn all(&self) -> impl Iterator<Item = Part> + '_ {
-        self.read.iter().copied().chain(self.unread.iter().map(|unread| unread.part))
+        self.read.iter().copied().chain(self.unread().map(|unread| unread.part))
     }
 
     /// What is not read of a part; `None` for one that is read, or not known.
-    pub(super) fn unread_of(&self, part: &Part) -> Option<&Unread> {
-        self.unread.iter().find(|unread| unread.part == *part)
+    pub(super) fn unread_of(&self, part: &Part) -> Option<Unread> {
+        self.unread().find(|unread| unread.part == *part)
     }
 
     /// Puts rewritten parts in the place of an old one. What was counted and is not there after all: messages, and bytes of
     /// bodies.
-    pub(super) fn replace(&mut self, old: &Part, unread: Vec<Unread>, read: Vec<Part>) -> (u32, u64) {
+    pub(super) fn replace(&mut self, old: &Part, fresh: &[Unread], read: Vec<Part>) -> (u32, u64) {
         self.read.retain(|part| part != old);
         self.read.extend(read);
-        let Some(at) = self.unread.iter().position(|other| other.part == *old) else { return Default::default() };
-        let Some(gone) = self.unread.remove(at) else { return Default::default() };
-        self.unread_count -= gone.count as usize;
-        let mut missing = (gone.count, gone.body_bytes);
-        for (place, unread) in unread.into_iter().enumerate() {
-            self.unread_count += unread.count as usize;
-            missing = (missing.0.saturating_sub(unread.count), missing.1.saturating_sub(unread.body_bytes));
-            self.unread.insert(at + place, unread);
+        let all: Vec<_> = self.unread().collect();
+        (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
+        let mut missing = (0, 0);
+        for unread in all {
+            if unread.part != *old {
+                self.push(unread);
+                continue;
+            }
+            missing = (unread.count, unread.body_bytes);
+            for unread in fresh {
+                missing = (missing.0.saturating_sub(unread.count), missing.1.saturating_sub(unread.body_bytes));
+                self.push(*unread);
+            }
         }
         missing
     }
 
     /// Forgets everything; what is to be freed.
     pub(super) fn clear(&mut self) -> Vec<Freed> {
-        let freed = self.unread.iter().map(Unread::stretch).collect();
-        self.read.extend(self.unread.drain(..).map(|unread| unread.part));
-        self.unread_count = 0;
-        freed
+        let unread: Vec<_> = self.unread().collect();
+        (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
+        self.read.extend(unread.iter().map(|unread| unread.part));
+        unread.iter().map(Unread::stretch).collect()
     }
 }

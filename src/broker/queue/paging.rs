@@ -5,6 +5,7 @@
 //! queue meanwhile is freed at once. A fresh message can only leave from the front, so what is left of a part is its end.
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::Queue;
 use super::arguments::QueueKind;
@@ -25,6 +26,15 @@ pub struct Leaving {
     pub label: Label,
     /// The message.
     pub message: Message,
+}
+
+/// A piece of the fresh messages that are to be written.
+#[derive(Clone, Debug, Default)]
+pub struct FreshLeaving {
+    /// The messages, in the order of the queue.
+    pub messages: Vec<Leaving>,
+    /// The one behind them. If another comes first in the next piece, messages in between were delivered meanwhile.
+    pub next: Option<u64>,
 }
 
 /// A message that was written.
@@ -120,25 +130,35 @@ impl Queue {
     }
 
     /// `max` fresh messages of a level from one place to another, both included.
-    pub fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> Vec<Leaving> {
-        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else { return Vec::new() };
+    pub fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
+        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else {
+            return FreshLeaving::default();
+        };
         let start = level.fresh.partition_point(|entry| entry.seq < from);
-        let entries = level.fresh.iter().skip(start).take_while(|entry| entry.seq <= last).take(max);
-        entries.filter_map(|entry| leaving(entry, queue)).collect()
+        let mut entries = level.fresh.iter().skip(start).take_while(|entry| entry.seq <= last);
+        let messages = entries.by_ref().take(max).filter_map(|entry| leaving(entry, queue)).collect();
+        FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }
 
-    /// The messages that are not fresh and in the log before `limit`, in the order of levels and places. With those that stayed
-    /// in the log when later ones of their level left it: the checkpoint knows only one place that divides them.
-    pub fn scattered_leaving(&self, queue: u64, limit: u64) -> Vec<Leaving> {
-        let is_leaving = |entry: &&Entry| {
-            let address = entry.address;
-            address.is_in_log_before(limit) || address.is_in_log() && entry.seq < self.moved_below(entry.priority)
-        };
+    /// The messages that are not fresh and in the log before `limit`, with all that precede one of them, or a later one that left the
+    /// log before: the checkpoint knows only one place that divides them. In the order of levels and places, and in pieces: a
+    /// part must not reach over messages that were moved before it, or a start would put them in the wrong order.
+    pub fn scattered_leaving(&self, queue: u64, limit: u64) -> Vec<Vec<Leaving>> {
+        let mut below = self.moved.clone();
+        for entry in self.scattered().filter(|entry| entry.address.is_in_log_before(limit)) {
+            raise(&mut below, entry.priority, entry.seq + 1);
+        }
+        let is_leaving = |entry: &&Entry| entry.address.is_in_log() && entry.seq < mark(&below, entry.priority);
         let mut all: Vec<_> = self.scattered().filter(is_leaving).filter_map(|entry| leaving(entry, queue)).collect();
         all.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
-        all
+        let may_follow = |one: &Leaving, next: &Leaving| {
+            let (one, next) = (&one.label, &next.label);
+            one.level == next.level && (one.seq >= mark(&self.moved, one.level) || one.seq + 1 == next.seq)
+        };
+        all.chunk_by(may_follow).map(<[Leaving]>::to_vec).collect()
     }
 
+    /// What is known one by one and not fresh.
     fn scattered(&self) -> impl Iterator<Item = &Entry> {
         let unacked = self.unacked.iter().map(|unacked| &unacked.entry);
         self.ready.requeued().chain(unacked).chain(self.held_back.values()).chain(self.dying.iter())
@@ -217,16 +237,9 @@ impl Queue {
         level.paged.push(unread);
     }
 
-    /// Until where the messages of a level are not in the log any more, or about to leave it.
-    fn moved_below(&self, level: u8) -> u64 {
-        self.moved.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
-    }
-
     fn note_moved(&mut self, part: &MovedPart) {
-        let Some(below) = part.records.last().map(|last| last.seq + 1) else { return };
-        match self.moved.iter_mut().find(|(level, _)| *level == part.level) {
-            Some((_, old)) => *old = below.max(*old),
-            None => self.moved.push((part.level, below)),
+        if let Some(last) = part.records.last() {
+            raise(&mut self.moved, part.level, last.seq + 1);
         }
     }
 
@@ -263,14 +276,8 @@ impl Queue {
         for part in state.parts {
             let (gone, gone_bytes) = free_within(&part);
             let (stored, body_bytes) = (part.stored.saturating_sub(gone), part.body_bytes.saturating_sub(gone_bytes));
-            let unread = Unread {
-                part,
-                cursor: part.start,
-                count: stored,
-                body_bytes,
-                stored: (stored, body_bytes),
-                is_restored: true,
-            };
+            let unread =
+                Unread { count: stored, body_bytes, stored: (stored, body_bytes), ..Unread::whole(part, true) };
             if stored > 0 {
                 self.ready.push_unread(unread);
             } else {
@@ -286,7 +293,8 @@ impl Queue {
     /// Takes over what was read back. [`Queue::pump`] must follow.
     pub fn loaded(&mut self, loaded: Loaded) {
         self.dying.loaded();
-        let Loaded { load, .. } = loaded;
+        let Loaded { load, ahead_bytes, .. } = loaded;
+        self.ready.set_ahead(ahead_bytes);
         let is_part = self.ready.loaded_level(&load).is_some_and(|level| level.paged.expects(&load));
         if is_part && !self.deleted {
             self.take_block(loaded);
@@ -328,10 +336,10 @@ impl Queue {
         }
         let records = std::mem::take(&mut loaded.records);
         let missing = level.paged.advance(&loaded, &records);
-        let mark = marks.iter().find(|(other, _)| *other == level.priority).map_or(0, |(_, below)| *below);
+        let delivered_below = mark(&marks, level.priority);
         for record in records {
             let mut entry = Entry::read_back(record);
-            entry.redelivered |= entry.seq < mark;
+            entry.redelivered |= entry.seq < delivered_below;
             if let Some(&(acquired, failed)) = self.counts_since.get(&entry.seq) {
                 (entry.counts.acquired, entry.counts.failed) = (acquired, failed);
             }
@@ -343,6 +351,18 @@ impl Queue {
 
 fn leaving(entry: &Entry, queue: u64) -> Option<Leaving> {
     Some(Leaving { label: entry.label(queue), message: entry.message()?.clone() })
+}
+
+/// Moves the mark of a level on, if this is beyond it.
+fn raise(marks: &mut SmallVec<[(u8, u64); 1]>, level: u8, below: u64) {
+    match marks.iter_mut().find(|(other, _)| *other == level) {
+        Some((_, mark)) => *mark = below.max(*mark),
+        None => marks.push((level, below)),
+    }
+}
+
+fn mark(marks: &[(u8, u64)], level: u8) -> u64 {
+    marks.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
 }
 
 fn relocate(entry: &mut Entry, part: &MovedPart, record: &Moved) {

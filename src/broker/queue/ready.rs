@@ -24,9 +24,6 @@ use crate::store::record::Freed;
 /// Up to so many requeued messages are placed one by one; more are sorted in at once.
 const PLACED_SINGLY_MAX: usize = 8;
 
-/// Below so many bytes of bodies in memory, the next block is read ahead.
-const READ_AHEAD_BYTES: u64 = BLOCK_BYTES as u64 / 2;
-
 /// What is at the head of a level, or of all.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Head<'a> {
@@ -83,7 +80,7 @@ impl Level {
     }
 
     fn pop(&mut self) -> Option<Entry> {
-        if let Some(entry) = self.requeued.pop_front() {
+        if let Some(entry) = pop_shrinking(&mut self.requeued) {
             self.requeued_bytes -= entry.body_bytes();
             return Some(entry);
         }
@@ -110,13 +107,13 @@ impl Level {
     }
 
     /// What to read so that there is a head in memory, or soon.
-    fn next_load(&self) -> Option<Load> {
+    fn next_load(&self, ahead_bytes: u64) -> Option<Load> {
         if self.paged.is_loading {
             return None;
         }
         match self.requeued.front() {
             Some(head) if head.is_away() => neighbours(&self.requeued, self.priority),
-            Some(_) if self.requeued_bytes >= READ_AHEAD_BYTES => None,
+            Some(_) if self.requeued_bytes >= ahead_bytes => None,
             Some(_) | None => self.paged.next_load(self.priority),
         }
     }
@@ -154,7 +151,7 @@ fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken
 
 /// A deque that was long keeps its memory when it is drained; give it back once, when it has become empty.
 fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
-    const KEPT_CAPACITY: usize = 1024;
+    const KEPT_CAPACITY: usize = 128;
     let entry = deque.pop_front();
     if deque.is_empty() && deque.capacity() > KEPT_CAPACITY {
         *deque = VecDeque::new();
@@ -171,6 +168,8 @@ pub(super) struct Ready {
     levels: SmallVec<[Level; 1]>,
     count: usize,
     bytes: u64,
+    /// With fewer bytes of bodies at hand, the next block is read ahead; known since one was read.
+    ahead_bytes: u64,
 }
 
 impl Ready {
@@ -280,7 +279,7 @@ impl Ready {
             return neighbours(&self.returned, 0);
         }
         let level = self.levels.iter_mut().find(|level| level.head().is_some())?;
-        let load = level.next_load()?;
+        let load = level.next_load(self.ahead_bytes)?;
         level.paged.is_loading = true;
         Some(load)
     }
@@ -306,9 +305,14 @@ impl Ready {
             return neighbours(&self.returned, 0);
         }
         let level = self.levels.iter_mut().find(is_due)?;
-        let load = level.next_load()?;
+        let load = level.next_load(self.ahead_bytes)?;
         level.paged.is_loading = true;
         Some(load)
+    }
+
+    /// How much is to be at hand from now on.
+    pub(super) fn set_ahead(&mut self, bytes: u64) {
+        self.ahead_bytes = bytes;
     }
 
     /// The level that asked for this, which is not being read any more.

@@ -100,7 +100,8 @@ impl UnackedTable {
     /// A table that was large gives its memory back once it is empty. The generations go on beyond all that were used, so that
     /// old tokens still find nothing.
     fn give_back_memory(&mut self) {
-        const KEPT_SLOTS: usize = 1024;
+        // A thousand queues keep this.
+        const KEPT_SLOTS: usize = 64;
         if self.count > 0 || self.slots.len() <= KEPT_SLOTS {
             return;
         }

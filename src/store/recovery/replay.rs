@@ -12,7 +12,7 @@ use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
 use crate::store::address::{Place, SegmentId};
-use crate::store::checkpoint::{Checkpoint, QueueState};
+use crate::store::checkpoint::QueueState;
 use crate::store::record::{Counts, Enqueued, Freed, Record, records};
 use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
@@ -55,8 +55,8 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(states: Vec<QueueState>, checkpoint: &Checkpoint) -> Self {
-        let mut replay = Self { start: checkpoint.start, ..Self::default() };
+    pub(super) fn new(states: Vec<QueueState>, start: u64) -> Self {
+        let mut replay = Self { start, ..Self::default() };
         for mut state in states {
             for part in &state.parts {
                 replay.known.entry(part.segment).or_default().insert(part.start, part.end);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::record::{RECORD_HEADER_BYTES, Stored, first_record_bytes, queue_of, read_label};
 use super::{Segments, path};
-use crate::message::{BUFFER_BYTES, Chunk, Message};
+use crate::message::{BUFFER_BYTES, Chunk, Message, SMALL_BUFFER_BYTES};
 use crate::store::StoreError;
 use crate::store::address::{Address, SegmentId};
 use crate::store::disk::DiskFile;
@@ -84,7 +84,13 @@ impl Segments {
         let size = file.size().map_err(StoreError::io("cannot read", name.clone()))?;
         let bytes = u64::from(bytes).min(size.saturating_sub(u64::from(start)));
         let bytes = usize::try_from(bytes).unwrap_or(0);
-        let mut block = if bytes <= BUFFER_BYTES { self.gauge.buffer() } else { Vec::new() };
+        let mut block = if bytes <= SMALL_BUFFER_BYTES {
+            self.gauge.small_buffer()
+        } else if bytes <= BUFFER_BYTES {
+            self.gauge.buffer()
+        } else {
+            Vec::new()
+        };
         block.resize(bytes, 0);
         let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io("cannot read", name))?;
         block.truncate(count);

@@ -19,6 +19,11 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// Whether everything in it is free, and nothing more comes.
+    pub(super) const fn is_empty(&self) -> bool {
+        !self.is_open && self.free_bytes >= self.bytes
+    }
+
     /// Stretches that touch become one. What is left of a part that was read from a checkpoint may have holes that are free
     /// already, and these may be one with what lies before it: each byte is counted once.
     pub(super) fn free(&mut self, range: Freed) {
