@@ -21,7 +21,7 @@ const WRITES_PER_TURN: usize = 16;
 
 /// Turns in a row without reading, before the runtime is made to look what else is ready: it does not while there is always something
 /// to deliver, and does not learn then that acknowledgements have come.
-const TURNS_WITHOUT_READ_MAX: usize = 8;
+const TURNS_WITHOUT_READ_MAX: usize = 4;
 
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

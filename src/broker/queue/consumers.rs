@@ -157,8 +157,8 @@ impl Consumer {
 /// A consumer asks for so much room at a time: others of its connection are told the same before it has used it.
 const ROOM_BYTES_AT_ONCE: usize = 64 * 1024;
 
-/// Ten thousand consumers keep room for so many deliveries each.
-const KEPT_DELIVERIES: usize = 64;
+/// A thousand consumers keep room for so many deliveries each.
+const KEPT_DELIVERIES: usize = 256;
 
 /// What a delivery costs beside its body, as the outbox counts it.
 pub const DELIVERY_OVERHEAD_BYTES: usize = 96;

@@ -24,6 +24,12 @@ use crate::store::record::Freed;
 /// Up to so many requeued messages are placed one by one; more are sorted in at once.
 const PLACED_SINGLY_MAX: usize = 8;
 
+/// Room for so many fresh messages is kept when the last one is taken.
+const KEPT_FRESH: usize = 1024;
+
+/// The same of messages that came back or were read back: a thousand queues that are drained have no more.
+const KEPT_READ_BACK: usize = 128;
+
 /// What is at the head of a level, or of all.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Head<'a> {
@@ -80,11 +86,11 @@ impl Level {
     }
 
     fn pop(&mut self) -> Option<Entry> {
-        if let Some(entry) = pop_shrinking(&mut self.requeued) {
+        if let Some(entry) = pop_shrinking(&mut self.requeued, KEPT_READ_BACK) {
             self.requeued_bytes -= entry.body_bytes();
             return Some(entry);
         }
-        if self.paged.is_empty() { pop_shrinking(&mut self.fresh) } else { None }
+        if self.paged.is_empty() { pop_shrinking(&mut self.fresh, KEPT_FRESH) } else { None }
     }
 
     fn requeue(&mut self, entries: Vec<Entry>) {
@@ -150,10 +156,9 @@ fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken
 }
 
 /// A deque that was long keeps its memory when it is drained; give it back once, when it has become empty.
-fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
-    const KEPT_CAPACITY: usize = 128;
+fn pop_shrinking(deque: &mut VecDeque<Entry>, kept: usize) -> Option<Entry> {
     let entry = deque.pop_front();
-    if deque.is_empty() && deque.capacity() > KEPT_CAPACITY {
+    if deque.is_empty() && deque.capacity() > kept {
         *deque = VecDeque::new();
     }
     entry

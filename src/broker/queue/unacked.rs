@@ -101,7 +101,7 @@ impl UnackedTable {
     /// old tokens still find nothing.
     fn give_back_memory(&mut self) {
         // A thousand queues keep this.
-        const KEPT_SLOTS: usize = 64;
+        const KEPT_SLOTS: usize = 256;
         if self.count > 0 || self.slots.len() <= KEPT_SLOTS {
             return;
         }
