@@ -65,7 +65,7 @@ struct All {
     last_id: u32,
     /// Freed since it was looked at how much is free.
     free_bytes: u64,
-    /// Freed since the last checkpoint.
+    /// Freed since the last checkpoint, or since one was asked for.
     freed_since_bytes: u64,
 }
 
@@ -199,6 +199,10 @@ impl Segments {
             all.freed_since_bytes += std::mem::take(&mut all.free_bytes);
         }
         let is_much = all.freed_since_bytes > FREED_SINCE_BYTES_MAX;
+        if is_much {
+            // Told once: what is freed until the checkpoint is made does not ask for another.
+            all.freed_since_bytes = 0;
+        }
         drop(all);
         if is_due
             && let Some(tell) = self.on_excess.get()
