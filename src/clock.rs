@@ -3,7 +3,9 @@
 //! One timeline for everything: milliseconds since the Unix epoch, taken from the wall clock once at the start and from the
 //! monotonic clock thereafter, so that it never goes back. Tests move it by hand.
 
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -75,6 +77,42 @@ impl Clock {
     }
 }
 
+/// A deadline that is moved far more often than it is reached: to move it later costs nothing.
+#[derive(Debug, Default)]
+pub struct Deadline {
+    sleep: Option<Sleep>,
+}
+
+struct Sleep {
+    until_ms: u64,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("until_ms", &self.until_ms).finish_non_exhaustive()
+    }
+}
+
+impl Deadline {
+    /// Moves the deadline. One that was earlier is reached at its own time: whoever waits must look what time it is.
+    pub fn set(&mut self, clock: &Clock, at_ms: Option<u64>) {
+        let Some(until_ms) = at_ms else { return };
+        if self.sleep.as_ref().is_none_or(|earlier| until_ms < earlier.until_ms) {
+            self.sleep = Some(Sleep { until_ms, over: Box::pin(clock.sleep_until(until_ms)) });
+        }
+    }
+
+    /// Waits until the deadline, for ever without one. Cancel safe.
+    pub async fn reached(&mut self) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.over.as_mut().await,
+            None => std::future::pending().await,
+        }
+        self.sleep = None;
+    }
+}
+
 impl Hand {
     /// Moves the clock forward, and wakes whoever slept until then.
     pub fn advance(&self, by: Duration) {
@@ -98,4 +136,43 @@ impl Hand {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn is_reached(deadline: &mut Deadline) -> bool {
+        pin!(deadline.reached()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn a_deadline_that_moved_later_is_reached_at_its_first_time_and_again_at_the_last() {
+        let (clock, hand) = Clock::manual();
+        let mut deadline = Deadline::default();
+        deadline.set(&clock, Some(clock.now_ms() + 10));
+        let last_ms = clock.now_ms() + 30;
+        deadline.set(&clock, Some(last_ms));
+        assert!(!is_reached(&mut deadline));
+        hand.advance(Duration::from_millis(10));
+        assert!(is_reached(&mut deadline));
+        deadline.set(&clock, Some(last_ms));
+        assert!(!is_reached(&mut deadline));
+        hand.advance(Duration::from_millis(20));
+        assert!(is_reached(&mut deadline));
+        assert!(!is_reached(&mut deadline), "without another one there is nothing to reach");
+    }
+
+    #[test]
+    fn a_deadline_that_moved_earlier_is_reached_earlier() {
+        let (clock, hand) = Clock::manual();
+        let mut deadline = Deadline::default();
+        deadline.set(&clock, Some(clock.now_ms() + 30));
+        deadline.set(&clock, Some(clock.now_ms() + 10));
+        hand.advance(Duration::from_millis(10));
+        assert!(is_reached(&mut deadline));
+    }
 }

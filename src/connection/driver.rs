@@ -1,7 +1,6 @@
 //! Gives a [`Session`] its socket: reads in batches, writes what collects, keeps its timers.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::output::Output;
 use super::session::Session;
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 
 /// Bytes read at a time. The buffer belongs to the worker thread, so that an idle connection owns none.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -33,6 +32,8 @@ pub struct Driver {
     session: Session,
     stream: TcpStream,
     clock: Clock,
+    /// One for the life of the connection: what the session waits for moves with every message.
+    deadline: Deadline,
     /// What was read and not used up: the beginning of a frame, or everything since the connection was blocked.
     unused: Vec<u8>,
     /// There is more than `unused` to be looked at, without reading: the session stopped in the middle.
@@ -49,7 +50,7 @@ enum Woken {
 impl Driver {
     /// A connection that was just accepted.
     pub fn new(session: Session, stream: TcpStream, clock: Clock) -> Self {
-        Self { session, stream, clock, unused: Vec::new(), is_interrupted: false }
+        Self { session, stream, clock, deadline: Deadline::default(), unused: Vec::new(), is_interrupted: false }
     }
 
     /// Runs the connection until it is over; then nothing of it is left on the broker.
@@ -96,13 +97,12 @@ impl Driver {
 
     async fn wait(&mut self) -> Woken {
         let interest = self.interest();
-        let deadline_ms = self.session.next_deadline_ms();
+        self.deadline.set(&self.clock, self.session.next_deadline_ms());
         let outbox = Arc::clone(self.session.outbox());
-        let clock = &self.clock;
         tokio::select! {
             ready = ready(&self.stream, interest) => Woken::Ready(ready),
             () = outbox.filled() => Woken::Filled,
-            () = until(clock, deadline_ms) => Woken::Timer,
+            () = self.deadline.reached() => Woken::Timer,
         }
     }
 
@@ -123,7 +123,7 @@ impl Driver {
             let start = self.unused.len();
             let (kept, free) = buffer.split_at_mut(start);
             kept.copy_from_slice(&self.unused);
-            let count = match self.stream.try_read(free) {
+            let count = match try_read(&self.stream, free) {
                 Ok(0) => return Ok(false),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
@@ -176,6 +176,17 @@ impl Driver {
     }
 }
 
+/// Reads once. A read that leaves room in the buffer has emptied the socket. The runtime, which hears of what arrives (edges, both
+/// of epoll and of kqueue), is told so here; else it would have to learn it from one more read, which finds nothing.
+fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    let read = stream.try_io(Interest::READABLE, || {
+        count = rustix::io::read(stream, &mut *buffer)?;
+        if 0 < count && count < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    });
+    if count > 0 { Ok(count) } else { read }
+}
+
 fn try_write(stream: &TcpStream, output: &Output) -> io::Result<usize> {
     match output.single_slice() {
         Some(slice) => stream.try_write(slice),
@@ -187,15 +198,5 @@ async fn ready(stream: &TcpStream, interest: Option<Interest>) -> io::Result<tok
     match interest {
         Some(interest) => stream.ready(interest).await,
         None => std::future::pending().await,
-    }
-}
-
-fn until(clock: &Clock, deadline_ms: Option<u64>) -> impl Future<Output = ()> + Send {
-    let sleep = deadline_ms.map(|deadline_ms| clock.sleep_until(deadline_ms));
-    async move {
-        match sleep {
-            Some(sleep) => sleep.await,
-            None => std::future::pending().await,
-        }
     }
 }
