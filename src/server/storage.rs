@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::StartError;
+use super::bell::Bell;
 use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::pager::Pager;
@@ -96,6 +97,8 @@ impl Opened {
         wal.on_failed(Box::new(move || {
             tell_failed.send_replace(true);
         }));
+        let bell = Bell::hang().map_err(StoreError::io("cannot make", "a pipe".to_owned()))?;
+        wal.on_due(Box::new(move |due| bell.ring_for(due)));
         let node = Arc::downgrade(broker.node());
         wal.on_low_space(disk_free_limit_bytes, Box::new(move |is_low| set_alarm(&node, is_low)));
         let nudged = Arc::downgrade(&wal);

@@ -77,6 +77,9 @@ struct State {
 /// Tells that the log has failed.
 pub type OnFailed = Box<dyn Fn() + Send + Sync>;
 
+/// Wakes those whose time has come, in place of the log's own thread.
+pub type OnDue = Box<dyn Fn(Vec<Arc<dyn Wake>>) + Send + Sync>;
+
 /// Where the log was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
@@ -119,6 +122,7 @@ pub struct Wal {
     failure: OnceLock<StoreError>,
     space_watch: OnceLock<SpaceWatch>,
     on_failed: OnceLock<OnFailed>,
+    on_due: OnceLock<OnDue>,
     /// The window has become large, or memory scarce.
     crowded: Condvar,
 }
@@ -182,6 +186,7 @@ impl Wal {
             failure: OnceLock::new(),
             space_watch: OnceLock::new(),
             on_failed: OnceLock::new(),
+            on_due: OnceLock::new(),
             crowded: Condvar::new(),
         }
     }
@@ -189,6 +194,19 @@ impl Wal {
     /// Sets who is told of a failure. Only the first call counts.
     pub fn on_failed(&self, tell: OnFailed) {
         self.on_failed.get_or_init(|| tell);
+    }
+
+    /// Sets who wakes those that wait. Only the first call counts; without one they are woken on the thread of the log.
+    pub fn on_due(&self, wake: OnDue) {
+        self.on_due.get_or_init(|| wake);
+    }
+
+    fn wake(&self, due: Vec<Arc<dyn Wake>>) {
+        match self.on_due.get() {
+            _ if due.is_empty() => {}
+            Some(wake) => wake(due),
+            None => due.iter().for_each(|waiter| waiter.wake()),
+        }
     }
 
     /// The run that wrote what is at this position, or one before it.
@@ -255,9 +273,7 @@ impl Wal {
         self.start.store(state.start, Ordering::Release);
         let caught_up = self.take_caught_up(&mut state);
         drop(state);
-        for waiter in caught_up {
-            waiter.wake();
-        }
+        self.wake(caught_up);
         let files = &mut round.files;
         let first = start / self.file_bytes;
         // Those of an earlier run, too, which this one never opened.

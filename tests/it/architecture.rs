@@ -42,6 +42,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "server.rs",
+            "server/bell.rs",
             "server/storage.rs",
             "main.rs",
             "connection/driver.rs",

@@ -114,9 +114,7 @@ impl Wal {
         }
         let due = self.note_progress(end, sync);
         drop(round);
-        for waiter in due {
-            waiter.wake();
-        }
+        self.wake(due);
         let checked_at = self.space_checked_at.load(Ordering::Relaxed);
         if self.is_low.load(Ordering::Relaxed) || end.saturating_sub(checked_at) > SPACE_CHECK_BYTES {
             self.check_space();
