@@ -9,6 +9,7 @@ mod confirms;
 mod consumer;
 mod curves;
 mod error;
+mod floor;
 mod latency;
 mod launch;
 mod markdown;

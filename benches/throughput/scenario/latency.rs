@@ -1,12 +1,11 @@
-//! One message in flight, in one thread: to a consumer, there and back, to its confirm.
-
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+//! One message in flight, in one thread: to a consumer, there and back, to its confirm; and what the machine takes for the
+//! same without a broker.
 
 use super::{Load, unique_name};
 use crate::amqp::wire::{self, Properties, Publish, Table};
 use crate::amqp::{Connection, Durability};
 use crate::error::{Error, Result};
+use crate::floor::{Disk, Echo};
 use crate::latency::Latency;
 use crate::meter::{Meter, Sample, now};
 use crate::publisher::Batch;
@@ -15,11 +14,19 @@ use crate::target::Target;
 /// What direct reply-to calls the queue that is none.
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
-/// What a log writes for a small message, for comparison: a block.
-const BLOCK_BYTES: usize = 4096;
+/// What an echo is called.
+const ECHO: [&str; 2] = ["echo_p50_us", "echo_p99_us"];
 
-/// How many confirms, and how many syncs, are timed in a row.
+/// How many confirms, and how many syncs, are timed in a row: in turn, so that a slow spell of the disk meets both; in rows, so that
+/// neither wakes a cold processor each time.
 const TURN: u64 = 50;
+
+/// Something that takes turns with the messages of a scenario.
+struct Floor<'a> {
+    /// Of the median and of the 99th percentile.
+    names: [&'static str; 2],
+    round: &'a mut dyn FnMut() -> Result<()>,
+}
 
 /// From the publisher's write to the consumer's read of the whole body.
 pub(super) fn to_consumer(target: &Target, load: Load) -> Result<Sample> {
@@ -29,7 +36,10 @@ pub(super) fn to_consumer(target: &Target, load: Load) -> Result<Sample> {
     consumer.basic_consume(&queue, "c", true)?;
     let mut publisher = Connection::open(&target.url)?;
     let mut batch = Batch::new(&[Publish::to_queue(&*queue)], load.body_bytes, publisher.frame_max)?;
-    let sample = timed(target, load.messages, |_| {
+    let mut echo = Echo::new(load.body_bytes)?;
+    let floor = Floor { names: ECHO, round: &mut || echo.round() };
+    // Afterwards: another busy thread in between makes the scheduler place all of them differently.
+    let sample = in_turn(target, load.messages, load.messages, [floor], |_| {
         publisher.write(batch.part(0, 1))?;
         wait_for_body(&mut consumer, load.body_bytes)
     })?;
@@ -58,7 +68,9 @@ pub(super) fn rpc(target: &Target, load: Load) -> Result<Sample> {
     server.write(reply.part(0, 1))?;
     wait_for_body(&mut client, load.body_bytes)?;
 
-    let sample = timed(target, load.messages, |_| {
+    let mut echo = Echo::new(load.body_bytes)?;
+    let floor = Floor { names: ECHO, round: &mut || echo.round() };
+    let sample = in_turn(target, load.messages, load.messages, [floor], |_| {
         client.write(request.part(0, 1))?;
         wait_for_body(&mut server, load.body_bytes)?;
         server.write(reply.part(0, 1))?;
@@ -70,7 +82,7 @@ pub(super) fn rpc(target: &Target, load: Load) -> Result<Sample> {
     Ok(sample)
 }
 
-/// A persistent message to a durable queue, and its confirm; in between, syncs of a file on the same disk.
+/// A persistent message to a durable queue, and its confirm.
 pub(super) fn confirm(target: &Target, load: Load) -> Result<Sample> {
     let queue = unique_name("q");
     let mut connection = Connection::open(&target.url)?;
@@ -79,42 +91,48 @@ pub(super) fn confirm(target: &Target, load: Load) -> Result<Sample> {
     let properties = Properties { persistent: true, ..Properties::default() };
     let publish = Publish { properties, ..Publish::to_queue(&*queue) };
     let mut batch = Batch::new(&[publish], load.body_bytes, connection.frame_max)?;
-
     let mut disk = Disk::new(target)?;
-    let (mut confirmed, mut synced) = (Vec::new(), Vec::new());
-    let meter = Meter::start(target);
-    for tag in 1..=load.messages {
-        confirmed.push(nanos_of(|| {
-            connection.write(batch.part(0, 1))?;
-            wait_for_confirm(&mut connection, tag)
-        })?);
-        // In turn, so that a slow spell of the disk meets both; in blocks, so that neither wakes a cold processor each time.
-        if tag % TURN == 0 {
-            (0..TURN).try_for_each(|_| nanos_of(|| disk.write_and_sync()).map(|nanos| synced.push(nanos)))?;
-        }
-    }
-    let mut sample = meter.stop(load.messages);
-    sample.seconds = confirmed.iter().sum::<u64>() as f64 / 1e9;
-    sample.latency = Latency::of(confirmed);
-    if let Some((confirm, sync)) = sample.latency.zip(Latency::of(synced)) {
-        sample.extra.push(("fdatasync_p50_us", sync.p50_us));
-        sample.extra.push(("fdatasync_p99_us", sync.p99_us));
-        sample.extra.push(("confirm/fdatasync_p50", confirm.p50_us / sync.p50_us));
-    }
+    let mut echo = Echo::synced(load.body_bytes, Disk::new(target)?)?;
+    let floors = [
+        Floor { names: ["fdatasync_p50_us", "fdatasync_p99_us"], round: &mut || Ok(disk.write_and_sync()?) },
+        Floor { names: ["synced_echo_p50_us", "synced_echo_p99_us"], round: &mut || echo.round() },
+    ];
+    let sample = in_turn(target, load.messages, TURN, floors, |tag| {
+        connection.write(batch.part(0, 1))?;
+        wait_for_confirm(&mut connection, tag)
+    })?;
     connection.delete_queue(&queue)?;
     connection.close()?;
     Ok(sample)
 }
 
-/// Calls `round` with 1, 2, ... and takes the time of each.
-fn timed(target: &Target, rounds: u64, mut round: impl FnMut(u64) -> Result<()>) -> Result<Sample> {
-    let mut times = Vec::new();
+/// Calls `message` with 1, 2, ... and takes the time of each; after each `turn` of them every floor has as many.
+fn in_turn<const FLOORS: usize>(
+    target: &Target,
+    messages: u64,
+    turn: u64,
+    mut floors: [Floor<'_>; FLOORS],
+    mut message: impl FnMut(u64) -> Result<()>,
+) -> Result<Sample> {
+    let mut nanos = Vec::new();
+    let mut floor_nanos = [const { Vec::new() }; FLOORS];
     let meter = Meter::start(target);
-    for number in 1..=rounds {
-        times.push(nanos_of(|| round(number))?);
+    for number in 1..=messages {
+        nanos.push(nanos_of(|| message(number))?);
+        if number % turn == 0 {
+            for (floor, nanos) in floors.iter_mut().zip(&mut floor_nanos) {
+                (0..turn).try_for_each(|_| nanos_of(&mut *floor.round).map(|round| nanos.push(round)))?;
+            }
+        }
     }
-    let mut sample = meter.stop(rounds);
-    sample.latency = Latency::of(times);
+    let mut sample = meter.stop(messages);
+    sample.seconds = nanos.iter().sum::<u64>() as f64 / 1e9;
+    sample.latency = Latency::of(nanos);
+    for (Floor { names: [p50, p99], .. }, nanos) in floors.iter().zip(floor_nanos) {
+        if let Some(latency) = Latency::of(nanos) {
+            sample.extra.extend([(*p50, latency.p50_us), (*p99, latency.p99_us)]);
+        }
+    }
     Ok(sample)
 }
 
@@ -161,40 +179,5 @@ fn wait_for_confirm(connection: &mut Connection, tag: u64) -> Result<()> {
         Ok(())
     } else {
         Err(Error::verification(format!("{confirmed} confirmed where {tag} was due")))
-    }
-}
-
-/// A file that is written and synced as a log would be.
-struct Disk {
-    file: File,
-    path: std::path::PathBuf,
-}
-
-/// A log writes into space that it has reserved, else every sync would also write the file's length.
-const RESERVED_BLOCKS: usize = 4096;
-
-impl Disk {
-    fn new(target: &Target) -> Result<Self> {
-        let path = target.disk().join(unique_name("sync"));
-        let mut file = File::create(&path)?;
-        (0..RESERVED_BLOCKS).try_for_each(|_| file.write_all(&[0; BLOCK_BYTES]))?;
-        file.sync_all()?;
-        file.seek(SeekFrom::Start(0))?;
-        Ok(Self { file, path })
-    }
-
-    fn write_and_sync(&mut self) -> Result<()> {
-        if self.file.stream_position()? >= u64::try_from(RESERVED_BLOCKS * BLOCK_BYTES).unwrap_or(u64::MAX) {
-            self.file.seek(SeekFrom::Start(0))?;
-        }
-        self.file.write_all(&[1; BLOCK_BYTES])?;
-        Ok(self.file.sync_data()?)
-    }
-}
-
-impl Drop for Disk {
-    /// Nobody is left to be told.
-    fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.path));
     }
 }

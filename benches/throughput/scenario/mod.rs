@@ -188,7 +188,7 @@ impl Scenario {
 
 /// A name that no other run uses at the same broker: RabbitMQ holds a connection's queues for a while after the close. All
 /// of one kind are equally long.
-fn unique_name(what: &str) -> String {
+pub(crate) fn unique_name(what: &str) -> String {
     static NAMES: AtomicU32 = AtomicU32::new(0);
     format!("bench-{}-{what}-{:07}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
 }
