@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::scenario::unique_name;
@@ -56,6 +57,7 @@ impl Drop for Disk {
 pub(crate) struct Echo {
     stream: TcpStream,
     message: Vec<u8>,
+    thread: JoinHandle<io::Result<Duration>>,
 }
 
 impl Echo {
@@ -82,15 +84,15 @@ impl Echo {
         let (mut behind, _) = listener.accept()?;
         stream.set_nodelay(true)?;
         behind.set_nodelay(true)?;
-        thread::spawn(move || -> io::Result<()> {
+        let thread = thread::spawn(move || {
             let mut message = vec![0; message_bytes];
-            loop {
-                behind.read_exact(&mut message)?;
+            while behind.read_exact(&mut message).is_ok() {
                 work()?;
                 behind.write_all(&message)?;
             }
+            cpu_of_this_thread()
         });
-        Ok(Self { stream, message: vec![0; message_bytes] })
+        Ok(Self { stream, message: vec![0; message_bytes], thread })
     }
 
     /// A message there and back.
@@ -98,4 +100,18 @@ impl Echo {
         self.stream.write_all(&self.message)?;
         Ok(self.stream.read_exact(&mut self.message)?)
     }
+    /// The CPU time of the thread that answered, with that of the kernel for it.
+    pub(crate) fn end(self) -> Result<Duration> {
+        drop(self.stream);
+        match self.thread.join() {
+            Ok(cpu) => Ok(cpu?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+fn cpu_of_this_thread() -> io::Result<Duration> {
+    let statistics = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = statistics.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| io::Error::other("/proc/thread-self/schedstat is not as expected"))
 }

@@ -39,10 +39,12 @@ pub(super) fn to_consumer(target: &Target, load: Load) -> Result<Sample> {
     let mut echo = Echo::new(load.body_bytes)?;
     let floor = Floor { names: ECHO, round: &mut || echo.round() };
     // Afterwards: another busy thread in between makes the scheduler place all of them differently.
-    let sample = in_turn(target, load.messages, load.messages, [floor], |_| {
+    let mut sample = in_turn(target, load.messages, load.messages, [floor], |_| {
         publisher.write(batch.part(0, 1))?;
         wait_for_body(&mut consumer, load.body_bytes)
     })?;
+    let cpu_us = sample.us_per_message(echo.end()?);
+    sample.extra.push(("echo_cpu_us", cpu_us));
     publisher.close()?;
     consumer.delete_queue(&queue)?;
     consumer.close()?;
