@@ -80,6 +80,9 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// The file system's.
     fn size(&self) -> io::Result<u64>;
+
+    /// Asks the system not to keep in its cache what was synced. Nothing but speed depends on it.
+    fn uncache(&self) {}
 }
 
 /// A directory of the real file system, locked against other processes while this is alive.
@@ -220,5 +223,10 @@ impl DiskFile for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn uncache(&self) {
+        rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed).ok();
     }
 }

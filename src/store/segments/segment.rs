@@ -16,9 +16,21 @@ pub(super) struct Segment {
     pub(super) free: BTreeMap<u32, Freed>,
     /// It is being written, and must not go.
     pub(super) is_open: bool,
+    /// The system was not asked to forget it.
+    pub(super) is_cached: bool,
 }
 
 impl Segment {
+    /// One without records.
+    pub(super) const fn new(file: Arc<dyn DiskFile>) -> Self {
+        Self { file, bytes: 0, free_bytes: 0, free: BTreeMap::new(), is_open: true, is_cached: true }
+    }
+
+    /// One that an earlier run wrote. What of it is still in the system's cache is not ours to say.
+    pub(super) const fn restored(file: Arc<dyn DiskFile>, bytes: u64) -> Self {
+        Self { file, bytes, free_bytes: 0, free: BTreeMap::new(), is_open: false, is_cached: false }
+    }
+
     /// Whether everything in it is free, and nothing more comes.
     pub(super) const fn is_empty(&self) -> bool {
         !self.is_open && self.free_bytes >= self.bytes

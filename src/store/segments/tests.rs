@@ -138,3 +138,21 @@ fn a_stretch_that_overlaps_a_freed_one_counts_the_rest() {
     assert_eq!(free_stretches(&segments)[0].stored, 3);
     assert!(segments.take_empty(0).is_empty(), "the last message up to {end} is still there");
 }
+
+#[test]
+fn what_is_read_late_is_not_left_to_the_cache_of_the_system() {
+    let directory = Directory::new("cache");
+    let segments = directory.open();
+    let is_cached = |written: &[Written]| {
+        segments.all.lock().by_id.get(&bounds(written).0).is_some_and(|segment| segment.is_cached)
+    };
+    let first = write(&segments, &[b"one"]);
+    assert!(is_cached(&first));
+    let first_bytes = u64::from(bounds(&first).2);
+    segments.written(bounds(&first).0, CACHED_BYTES_MAX - first_bytes);
+    let late = write(&segments, &[b"two".as_slice(); 8]);
+    assert!(is_cached(&first) && !is_cached(&late));
+    assert_eq!(segments.read(bounds(&late).0, bounds(&late).1, bounds(&late).2, 4096).unwrap().0.len(), 8);
+    segments.all.lock().by_id.remove(&bounds(&first).0);
+    assert!(is_cached(&write(&segments, &[b"three"])), "the next that are read");
+}

@@ -94,6 +94,7 @@ impl<'a> SegmentWriter<'a> {
             for (id, file) in &self.files {
                 let name = self.segments.disk.describe(&path(*id));
                 file.sync().map_err(StoreError::io("cannot sync", name))?;
+                self.segments.uncache_if_many(*id);
             }
             let name = self.segments.disk.describe(DIRECTORY);
             self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io("cannot sync", name))?;
