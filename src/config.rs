@@ -126,6 +126,8 @@ pub enum LogFormat {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn serve(arguments: &[&str]) -> Serve {
@@ -149,5 +151,16 @@ mod tests {
     #[test]
     fn a_data_directory_excludes_memory() {
         assert!(CommandLine::try_parse_from(["leveret", "--in-memory", "--data-dir", "x"]).is_err());
+    }
+
+    #[test]
+    fn the_readme_lists_every_flag() {
+        let readme = include_str!("../README.md");
+        let mut command = CommandLine::command();
+        command.build();
+        let serve = command.find_subcommand("serve").unwrap();
+        let flags = serve.get_arguments().filter_map(|argument| argument.get_long());
+        let missing: Vec<_> = flags.filter(|flag| *flag != "help" && !readme.contains(&format!("--{flag}"))).collect();
+        assert_eq!(missing, [""; 0], "flags that README.md does not name");
     }
 }
