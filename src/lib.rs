@@ -24,6 +24,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 mod host;
+mod impossible;
 pub mod server;
 pub mod store;
 

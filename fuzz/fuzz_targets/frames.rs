@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use leveret::error::{AmqpError, Scope};
 use leveret::protocol::assembler::{Assembled, Assembler, BodySink, Publish};
-use leveret::protocol::command::Command;
+use leveret::protocol::command::{BasicMethod, Command};
 use leveret::protocol::fast::{self, Settlement, SettlementKind};
 use leveret::protocol::frame::{self, Frame};
 use libfuzzer_sys::fuzz_target;
@@ -90,9 +90,9 @@ fn take_fast(buffer: &[u8], fast: bool, channels: &HashMap<u16, Assembler<Conten
 fn command(settlement: Settlement) -> Command {
     let delivery_tag = settlement.delivery_tag;
     match settlement.kind {
-        SettlementKind::Ack { multiple } => Command::BasicAck { delivery_tag, multiple },
-        SettlementKind::Nack { multiple, requeue } => Command::BasicNack { delivery_tag, multiple, requeue },
-        SettlementKind::Reject { requeue } => Command::BasicReject { delivery_tag, requeue },
+        SettlementKind::Ack { multiple } => Command::Basic(BasicMethod::Ack { delivery_tag, multiple }),
+        SettlementKind::Nack { multiple, requeue } => Command::Basic(BasicMethod::Nack { delivery_tag, multiple, requeue }),
+        SettlementKind::Reject { requeue } => Command::Basic(BasicMethod::Reject { delivery_tag, requeue }),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
 use crate::broker::sink::Notice;
 use crate::error::{AmqpError, MethodId};
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
 use crate::protocol::handshake::{
     self, Client, Handshake, Identity, Offer, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning,
@@ -316,12 +316,12 @@ impl Session {
             return used;
         }
         match method::decode(frame.payload) {
-            Ok(Command::ConnectionClose { .. }) => {
+            Ok(Command::Connection(ConnectionMethod::Close { .. })) => {
                 if let Some(output) = self.output() {
                     method::encode(&Reply::ConnectionCloseOk, 0, output.buffer());
                 }
             }
-            Ok(Command::ConnectionCloseOk) if matches!(self.phase, Phase::Closing { .. }) => {
+            Ok(Command::Connection(ConnectionMethod::CloseOk)) if matches!(self.phase, Phase::Closing { .. }) => {
                 let output = self.output().map(std::mem::take).unwrap_or_default();
                 self.phase = Phase::Closed { output };
             }

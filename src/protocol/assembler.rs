@@ -11,7 +11,7 @@
 //! content header is there. It must be one of the channel's own, because contents of other channels may come in between.
 
 use crate::error::{AmqpError, MethodId};
-use crate::protocol::command::Command;
+use crate::protocol::command::{BasicMethod, Command};
 use crate::protocol::content::{self, BASIC_PUBLISH, ContentHeader};
 use crate::protocol::frame::{Frame, FrameKind};
 use crate::protocol::method;
@@ -120,7 +120,7 @@ impl<B: BodySink> Assembler<B> {
     }
 
     fn method(&mut self, command: Command) -> Option<Assembled<B>> {
-        if let Command::BasicPublish { exchange, routing_key, mandatory, immediate } = command {
+        if let Command::Basic(BasicMethod::Publish { exchange, routing_key, mandatory, immediate }) = command {
             *self = Self::HeaderDue(Publish { exchange, routing_key, mandatory, immediate });
             return None;
         }
@@ -180,6 +180,7 @@ fn message_too_large(body_bytes: u64, max_message_size: u64) -> AmqpError {
 mod tests {
     use super::*;
     use crate::error::{ReplyCode, Scope};
+    use crate::protocol::command::TxMethod;
 
     impl BodySink for Vec<u8> {
         fn extend_body(&mut self, piece: &[u8]) {
@@ -232,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_method_without_content_is_complete_at_once() {
-        assert_eq!(feed(&[TX_SELECT]), Ok(Some(Assembled::Method(Command::TxSelect))));
+        assert_eq!(feed(&[TX_SELECT]), Ok(Some(Assembled::Method(Command::Tx(TxMethod::Select)))));
     }
 
     #[test]

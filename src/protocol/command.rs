@@ -6,52 +6,60 @@
 use crate::error::MethodId;
 use crate::table::Table;
 
-/// A method from a client, with its content's place taken by the channel's assembler.
+/// A method from a client. There is one enum for each class, so that a method that its class does not handle fails to compile.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants are the classes of the specification")]
+pub enum Command {
+    Connection(ConnectionMethod),
+    Channel(ChannelMethod),
+    Access(AccessMethod),
+    Exchange(ExchangeMethod),
+    Queue(QueueMethod),
+    Basic(BasicMethod),
+    Confirm(ConfirmMethod),
+    Tx(TxMethod),
+    /// A method of the specification that only servers send, or that is not implemented: 503.
+    Unimplemented(MethodId),
+}
+
+/// Class `connection`: methods on channel 0 (behaviour reference 1).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
-pub enum Command {
-    ConnectionStartOk {
-        client_properties: Table,
-        mechanism: String,
-        response: Vec<u8>,
-        locale: String,
-    },
-    ConnectionSecureOk {
-        response: Vec<u8>,
-    },
-    ConnectionTuneOk {
-        channel_max: u16,
-        frame_max: u32,
-        heartbeat: u16,
-    },
-    ConnectionOpen {
-        virtual_host: String,
-    },
-    ConnectionClose {
-        reply_code: u16,
-        reply_text: String,
-    },
-    ConnectionCloseOk,
-    ConnectionUpdateSecret {
-        new_secret: Vec<u8>,
-        reason: String,
-    },
-    ConnectionBlocked,
-    ConnectionUnblocked,
-    ChannelOpen,
-    ChannelFlow {
-        active: bool,
-    },
-    ChannelFlowOk {
-        active: bool,
-    },
-    ChannelClose {
-        reply_code: u16,
-        reply_text: String,
-    },
-    ChannelCloseOk,
-    AccessRequest,
-    ExchangeDeclare {
+pub enum ConnectionMethod {
+    StartOk { client_properties: Table, mechanism: String, response: Vec<u8>, locale: String },
+    SecureOk { response: Vec<u8> },
+    TuneOk { channel_max: u16, frame_max: u32, heartbeat: u16 },
+    Open { virtual_host: String },
+    Close { reply_code: u16, reply_text: String },
+    CloseOk,
+    UpdateSecret { new_secret: Vec<u8>, reason: String },
+    Blocked,
+    Unblocked,
+}
+
+/// Class `channel` (behaviour reference 2).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum ChannelMethod {
+    Open,
+    Flow { active: bool },
+    FlowOk { active: bool },
+    Close { reply_code: u16, reply_text: String },
+    CloseOk,
+}
+
+/// Class `access`, which AMQP 0-9-1 has dropped and old clients still use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum AccessMethod {
+    Request,
+}
+
+/// Class `exchange` (behaviour reference 3).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum ExchangeMethod {
+    Declare {
         exchange: String,
         kind: String,
         passive: bool,
@@ -61,26 +69,32 @@ pub enum Command {
         no_wait: bool,
         arguments: Table,
     },
-    ExchangeDelete {
+    Delete {
         exchange: String,
         if_unused: bool,
         no_wait: bool,
     },
-    ExchangeBind {
+    Bind {
         destination: String,
         source: String,
         routing_key: Vec<u8>,
         no_wait: bool,
         arguments: Table,
     },
-    ExchangeUnbind {
+    Unbind {
         destination: String,
         source: String,
         routing_key: Vec<u8>,
         no_wait: bool,
         arguments: Table,
     },
-    QueueDeclare {
+}
+
+/// Class `queue` (behaviour reference 4).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum QueueMethod {
+    Declare {
         queue: String,
         passive: bool,
         durable: bool,
@@ -89,35 +103,42 @@ pub enum Command {
         no_wait: bool,
         arguments: Table,
     },
-    QueueBind {
+    Bind {
         queue: String,
         exchange: String,
         routing_key: Vec<u8>,
         no_wait: bool,
         arguments: Table,
     },
-    QueueUnbind {
+    Unbind {
         queue: String,
         exchange: String,
         routing_key: Vec<u8>,
         arguments: Table,
     },
-    QueuePurge {
+    Purge {
         queue: String,
         no_wait: bool,
     },
-    QueueDelete {
+    Delete {
         queue: String,
         if_unused: bool,
         if_empty: bool,
         no_wait: bool,
     },
-    BasicQos {
+}
+
+/// Class `basic` (behaviour reference 5).
+/// `Publish` stands without its content, which the channel's assembler adds.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum BasicMethod {
+    Qos {
         prefetch_size: u32,
         prefetch_count: u16,
         global: bool,
     },
-    BasicConsume {
+    Consume {
         queue: String,
         consumer_tag: String,
         no_local: bool,
@@ -126,50 +147,58 @@ pub enum Command {
         no_wait: bool,
         arguments: Table,
     },
-    BasicCancel {
+    Cancel {
         consumer_tag: String,
         no_wait: bool,
     },
-    BasicCancelOk {
+    CancelOk {
         consumer_tag: String,
     },
-    BasicPublish {
+    Publish {
         exchange: String,
         routing_key: Vec<u8>,
         mandatory: bool,
         immediate: bool,
     },
-    BasicGet {
+    Get {
         queue: String,
         no_ack: bool,
     },
-    BasicAck {
+    Ack {
         delivery_tag: u64,
         multiple: bool,
     },
-    BasicReject {
+    Reject {
         delivery_tag: u64,
         requeue: bool,
     },
-    BasicNack {
+    Nack {
         delivery_tag: u64,
         multiple: bool,
         requeue: bool,
     },
-    BasicRecover {
+    Recover {
         requeue: bool,
     },
-    BasicRecoverAsync {
+    RecoverAsync {
         requeue: bool,
     },
-    ConfirmSelect {
-        no_wait: bool,
-    },
-    TxSelect,
-    TxCommit,
-    TxRollback,
-    /// A method of the specification that only servers send, or that is not implemented: 503.
-    Unimplemented(MethodId),
+}
+
+/// Class `confirm`, an extension of RabbitMQ (behaviour reference 5.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum ConfirmMethod {
+    Select { no_wait: bool },
+}
+
+/// Class `tx` (behaviour reference 5.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields carry the specification's own names and meanings")]
+pub enum TxMethod {
+    Select,
+    Commit,
+    Rollback,
 }
 
 /// A method from the broker. Content methods are encoded together with their content by `fast.rs`.

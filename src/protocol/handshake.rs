@@ -11,7 +11,7 @@
 //! three seconds, which slows down who guesses passwords. From then on errors are sent. Both as RabbitMQ does it.
 
 use crate::error::{AmqpError, MethodId};
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, Frame, FrameKind};
 use crate::protocol::method;
 use crate::protocol::sasl::{self, Credentials, Mechanism};
@@ -196,13 +196,15 @@ impl Handshake {
 
     fn command(self, command: Command, payload: &[u8], offer: &Offer) -> Step {
         match (self, command) {
-            (Self::StartOkDue, Command::ConnectionStartOk { client_properties, mechanism, response, .. }) => {
-                start_ok(client_properties, &mechanism, &response, offer)
-            }
-            (Self::TuneOkDue(client), Command::ConnectionTuneOk { channel_max, frame_max, heartbeat }) => {
-                tune_ok(client, Tuning { channel_max, frame_max, heartbeat }, offer)
-            }
-            (Self::OpenDue(client, tuning), Command::ConnectionOpen { virtual_host }) => {
+            (
+                Self::StartOkDue,
+                Command::Connection(ConnectionMethod::StartOk { client_properties, mechanism, response, .. }),
+            ) => start_ok(client_properties, &mechanism, &response, offer),
+            (
+                Self::TuneOkDue(client),
+                Command::Connection(ConnectionMethod::TuneOk { channel_max, frame_max, heartbeat }),
+            ) => tune_ok(client, Tuning { channel_max, frame_max, heartbeat }, offer),
+            (Self::OpenDue(client, tuning), Command::Connection(ConnectionMethod::Open { virtual_host })) => {
                 Step::Open { client, tuning, virtual_host }
             }
             (state, _) => {

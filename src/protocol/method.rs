@@ -12,7 +12,7 @@ use amq_protocol::frame::WriteContext;
 use amq_protocol::protocol::{AMQPClass, gen_class, parse_class};
 
 use crate::error::{AmqpError, MethodId};
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{BasicMethod, Command, Reply};
 use crate::protocol::content::BASIC_PUBLISH;
 use crate::protocol::frame::{self, FRAME_END};
 use crate::protocol::octets;
@@ -44,14 +44,14 @@ pub fn decode(payload: &[u8]) -> Result<Command, AmqpError> {
     }
     let Some(layout) = TableLayout::of(id) else {
         return Ok(match parse(id, payload, arguments)? {
-            Some(class) => command::from_class(class, command::Rest { table: Table::default(), arguments }),
+            Some(class) => command::from_class(class, command::Rest { id, table: Table::default(), arguments }),
             None => Command::Unimplemented(id),
         });
     };
     let (before, table, after) = layout.cut(arguments).ok_or_else(|| cannot_decode(id, arguments))?;
     let without_table = [ids, before, &[0; LENGTH_BYTES], after].concat();
     let Some(class) = parse(id, &without_table, arguments)? else { return Ok(Command::Unimplemented(id)) };
-    Ok(command::from_class(class, command::Rest { table: decode_table(id, table)?, arguments }))
+    Ok(command::from_class(class, command::Rest { id, table: decode_table(id, table)?, arguments }))
 }
 
 /// The class and method id of a method frame's payload.
@@ -137,12 +137,12 @@ fn basic_publish(arguments: &[u8]) -> Option<Command> {
     let (exchange, rest) = short_string(rest)?;
     let (routing_key, rest) = short_string(rest)?;
     let [bits] = rest else { return None };
-    Some(Command::BasicPublish {
+    Some(Command::Basic(BasicMethod::Publish {
         exchange: String::from_utf8_lossy(exchange).into_owned(),
         routing_key: routing_key.to_owned(),
         mandatory: bits & 1 != 0,
         immediate: bits & 2 != 0,
-    })
+    }))
 }
 
 /// A short string, and what is behind it.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::assembler::{Assembled, Assembler, Publish};
-use super::command::Command;
+use super::command::{BasicMethod, Command};
 use super::fast::{self, SettlementKind};
 use super::frame::{self, FRAME_END};
 use super::method::samples;
@@ -75,9 +75,11 @@ impl Reader {
         {
             let delivery_tag = settlement.delivery_tag;
             let command = match settlement.kind {
-                SettlementKind::Ack { multiple } => Command::BasicAck { delivery_tag, multiple },
-                SettlementKind::Nack { multiple, requeue } => Command::BasicNack { delivery_tag, multiple, requeue },
-                SettlementKind::Reject { requeue } => Command::BasicReject { delivery_tag, requeue },
+                SettlementKind::Ack { multiple } => Command::Basic(BasicMethod::Ack { delivery_tag, multiple }),
+                SettlementKind::Nack { multiple, requeue } => {
+                    Command::Basic(BasicMethod::Nack { delivery_tag, multiple, requeue })
+                }
+                SettlementKind::Reject { requeue } => Command::Basic(BasicMethod::Reject { delivery_tag, requeue }),
             };
             self.events.push(Event::Method { channel: settlement.channel, command });
             return settlement.consumed;

@@ -11,37 +11,39 @@ use crate::connection::open::Open;
 use crate::connection::output::ContentPart;
 use crate::connection::transaction::Fate;
 use crate::error::AmqpError;
-use crate::protocol::command::{Command, Reply};
+use crate::impossible::impossible;
+use crate::protocol::command::{BasicMethod, Reply};
 use crate::protocol::fast::{self, SettlementKind};
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
-pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+pub(super) fn dispatch(open: &mut Open, channel: u16, method: BasicMethod, now_ms: u64) -> Result<(), AmqpError> {
     let settle = |open: &mut Open, tag, kind| open.settle(channel, tag, kind, now_ms);
-    match command {
-        Command::BasicQos { prefetch_size, prefetch_count, global } => {
+    match method {
+        BasicMethod::Qos { prefetch_size, prefetch_count, global } => {
             open.basic_qos(channel, prefetch_size, prefetch_count, global, now_ms)
         }
-        Command::BasicConsume { queue, consumer_tag, no_ack, exclusive, no_wait, arguments, .. } => {
+        BasicMethod::Consume { queue, consumer_tag, no_ack, exclusive, no_wait, arguments, .. } => {
             let consume = Consume { queue, consumer_tag, no_ack, exclusive, no_wait, arguments };
             open.basic_consume(channel, consume, now_ms)
         }
-        Command::BasicCancel { consumer_tag, no_wait } => open.basic_cancel(channel, &consumer_tag, no_wait, now_ms),
-        Command::BasicGet { queue, no_ack } => open.basic_get(channel, queue, no_ack, now_ms),
-        Command::BasicAck { delivery_tag, multiple } => settle(open, delivery_tag, SettlementKind::Ack { multiple }),
-        Command::BasicReject { delivery_tag, requeue } => {
-            settle(open, delivery_tag, SettlementKind::Reject { requeue })
-        }
-        Command::BasicNack { delivery_tag, multiple, requeue } => {
+        BasicMethod::Cancel { consumer_tag, no_wait } => open.basic_cancel(channel, &consumer_tag, no_wait, now_ms),
+        BasicMethod::Get { queue, no_ack } => open.basic_get(channel, queue, no_ack, now_ms),
+        BasicMethod::Ack { delivery_tag, multiple } => settle(open, delivery_tag, SettlementKind::Ack { multiple }),
+        BasicMethod::Reject { delivery_tag, requeue } => settle(open, delivery_tag, SettlementKind::Reject { requeue }),
+        BasicMethod::Nack { delivery_tag, multiple, requeue } => {
             settle(open, delivery_tag, SettlementKind::Nack { multiple, requeue })
         }
-        Command::BasicRecover { requeue } => {
+        BasicMethod::Recover { requeue } => {
             open.basic_recover(channel, requeue, now_ms)?;
             open.reply(channel, &Reply::BasicRecoverOk);
             Ok(())
         }
-        Command::BasicRecoverAsync { requeue } => open.basic_recover(channel, requeue, now_ms),
-        // An answer to a cancellation of ours means nothing; publishes come with their contents by another way.
-        _ => Ok(()),
+        BasicMethod::RecoverAsync { requeue } => open.basic_recover(channel, requeue, now_ms),
+        // The answer to a cancellation by the broker: nothing waits for it.
+        BasicMethod::CancelOk { .. } => Ok(()),
+        BasicMethod::Publish { .. } => {
+            impossible!("a basic.publish came without its content");
+            Ok(())
+        }
     }
 }
 

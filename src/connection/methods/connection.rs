@@ -2,23 +2,40 @@
 
 use crate::connection::open::Open;
 use crate::error::AmqpError;
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{Command, ConnectionMethod, Reply};
 
 impl Open {
     /// Carries out a method on channel 0; whether the client closed the connection.
     ///
     /// # Errors
     /// 504 for a method that is not due.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not due")]
     pub(in crate::connection) fn connection_method(&mut self, command: Command) -> Result<bool, AmqpError> {
         match command {
-            Command::ConnectionClose { .. } => Ok(true),
-            Command::ConnectionUpdateSecret { .. } => {
+            Command::Connection(ConnectionMethod::Close { .. }) => Ok(true),
+            Command::Connection(ConnectionMethod::UpdateSecret { .. }) => {
                 // The internal users have no secret that expires, so whatever it is, it is fine.
                 self.reply(0, &Reply::ConnectionUpdateSecretOk);
                 Ok(false)
             }
-            _ => Err(AmqpError::channel_error("unexpected method in connection state running")),
+            Command::Connection(
+                ConnectionMethod::StartOk { .. }
+                | ConnectionMethod::SecureOk { .. }
+                | ConnectionMethod::TuneOk { .. }
+                | ConnectionMethod::Open { .. }
+                | ConnectionMethod::CloseOk
+                | ConnectionMethod::Blocked
+                | ConnectionMethod::Unblocked,
+            )
+            | Command::Channel(_)
+            | Command::Access(_)
+            | Command::Exchange(_)
+            | Command::Queue(_)
+            | Command::Basic(_)
+            | Command::Confirm(_)
+            | Command::Tx(_)
+            | Command::Unimplemented(_) => {
+                Err(AmqpError::channel_error("unexpected method in connection state running"))
+            }
         }
     }
 }

@@ -4,36 +4,34 @@ use crate::auth::{Access, Resource};
 use crate::broker::vhost::ExchangeDeclare;
 use crate::connection::open::Open;
 use crate::error::AmqpError;
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{ExchangeMethod, Reply};
 use crate::table::Table;
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
-pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
-    let (reply, no_wait) = match command {
-        Command::ExchangeDeclare { exchange, passive: true, no_wait, .. } => {
+pub(super) fn dispatch(open: &mut Open, channel: u16, method: ExchangeMethod, now_ms: u64) -> Result<(), AmqpError> {
+    let (reply, no_wait) = match method {
+        ExchangeMethod::Declare { exchange, passive: true, no_wait, .. } => {
             open.check_exchange(&exchange)?;
             (Reply::ExchangeDeclareOk, no_wait)
         }
-        Command::ExchangeDeclare { exchange, kind, durable, auto_delete, internal, no_wait, arguments, .. } => {
+        ExchangeMethod::Declare { exchange, kind, durable, auto_delete, internal, no_wait, arguments, .. } => {
             open.declare_exchange(&ExchangeDeclare { exchange, kind, durable, auto_delete, internal, arguments })?;
             (Reply::ExchangeDeclareOk, no_wait)
         }
-        Command::ExchangeDelete { exchange, if_unused, no_wait } => {
+        ExchangeMethod::Delete { exchange, if_unused, no_wait } => {
             open.may(Access::Configure, Resource::Exchange(&exchange))?;
             open.vhost.delete_exchange(&exchange, if_unused)?;
             (Reply::ExchangeDeleteOk, no_wait)
         }
-        Command::ExchangeBind { destination, source, routing_key, no_wait, arguments } => {
+        ExchangeMethod::Bind { destination, source, routing_key, no_wait, arguments } => {
             open.may_bind_exchange(&destination, &source)?;
             open.vhost.bind_exchange(&destination, &source, &routing_key, arguments, now_ms)?;
             (Reply::ExchangeBindOk, no_wait)
         }
-        Command::ExchangeUnbind { destination, source, routing_key, no_wait, arguments } => {
+        ExchangeMethod::Unbind { destination, source, routing_key, no_wait, arguments } => {
             open.may_bind_exchange(&destination, &source)?;
             open.vhost.unbind_exchange(&destination, &source, &routing_key, arguments)?;
             (Reply::ExchangeUnbindOk, no_wait)
         }
-        _ => return Ok(()),
     };
     let position = open.vhost.changed_at();
     if !no_wait {

@@ -11,7 +11,7 @@ mod tx;
 
 use super::open::Open;
 use crate::error::AmqpError;
-use crate::protocol::command::Command;
+use crate::protocol::command::{AccessMethod, ChannelMethod, Command, ConfirmMethod, TxMethod};
 
 /// Carries out a method on an open channel. Publishes and settlements that came before it have taken effect.
 ///
@@ -19,45 +19,19 @@ use crate::protocol::command::Command;
 /// What the channel or the connection is to be closed with.
 pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
     match command {
-        Command::ChannelOpen => Err(AmqpError::channel_error("second 'channel.open' seen")),
-        Command::ChannelFlow { active } => open.channel_flow(channel, active),
-        Command::ChannelClose { .. } => open.channel_close(channel, now_ms),
-        Command::AccessRequest => open.access_request(channel),
-        Command::ExchangeDeclare { .. }
-        | Command::ExchangeDelete { .. }
-        | Command::ExchangeBind { .. }
-        | Command::ExchangeUnbind { .. } => exchange::dispatch(open, channel, command, now_ms),
-        Command::QueueDeclare { .. }
-        | Command::QueueBind { .. }
-        | Command::QueueUnbind { .. }
-        | Command::QueuePurge { .. }
-        | Command::QueueDelete { .. } => queue::dispatch(open, channel, command, now_ms),
-        Command::BasicQos { .. }
-        | Command::BasicConsume { .. }
-        | Command::BasicCancel { .. }
-        | Command::BasicCancelOk { .. }
-        | Command::BasicPublish { .. }
-        | Command::BasicGet { .. }
-        | Command::BasicAck { .. }
-        | Command::BasicReject { .. }
-        | Command::BasicNack { .. }
-        | Command::BasicRecover { .. }
-        | Command::BasicRecoverAsync { .. } => basic::dispatch(open, channel, command, now_ms),
-        Command::ConfirmSelect { no_wait } => open.confirm_select(channel, no_wait),
-        Command::TxSelect => open.tx_select(channel),
-        Command::TxCommit => open.tx_commit(channel, now_ms),
-        Command::TxRollback => open.tx_rollback(channel),
-        Command::ChannelFlowOk { .. }
-        | Command::ChannelCloseOk
-        | Command::ConnectionStartOk { .. }
-        | Command::ConnectionSecureOk { .. }
-        | Command::ConnectionTuneOk { .. }
-        | Command::ConnectionOpen { .. }
-        | Command::ConnectionClose { .. }
-        | Command::ConnectionCloseOk
-        | Command::ConnectionUpdateSecret { .. }
-        | Command::ConnectionBlocked
-        | Command::ConnectionUnblocked
+        Command::Channel(ChannelMethod::Open) => Err(AmqpError::channel_error("second 'channel.open' seen")),
+        Command::Channel(ChannelMethod::Flow { active }) => open.channel_flow(channel, active),
+        Command::Channel(ChannelMethod::Close { .. }) => open.channel_close(channel, now_ms),
+        Command::Access(AccessMethod::Request) => open.access_request(channel),
+        Command::Exchange(method) => exchange::dispatch(open, channel, method, now_ms),
+        Command::Queue(method) => queue::dispatch(open, channel, method, now_ms),
+        Command::Basic(method) => basic::dispatch(open, channel, method, now_ms),
+        Command::Confirm(ConfirmMethod::Select { no_wait }) => open.confirm_select(channel, no_wait),
+        Command::Tx(TxMethod::Select) => open.tx_select(channel),
+        Command::Tx(TxMethod::Commit) => open.tx_commit(channel, now_ms),
+        Command::Tx(TxMethod::Rollback) => open.tx_rollback(channel),
+        Command::Channel(ChannelMethod::FlowOk { .. } | ChannelMethod::CloseOk)
+        | Command::Connection(_)
         | Command::Unimplemented(_) => Err(AmqpError::command_invalid("unimplemented method")),
     }
 }

@@ -7,43 +7,41 @@ use crate::broker::reply_to::{self, PSEUDO_QUEUE};
 use crate::broker::vhost::{QueueDeclare, without_line_breaks};
 use crate::connection::open::Open;
 use crate::error::AmqpError;
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{QueueMethod, Reply};
 use crate::store::LogPosition;
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the dispatcher above gives only the methods of this class")]
-pub(super) fn dispatch(open: &mut Open, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_ms: u64) -> Result<(), AmqpError> {
     let mut purged_at = LogPosition::START;
-    let (reply, no_wait) = match command {
-        Command::QueueDeclare { queue, passive, durable, exclusive, auto_delete, no_wait, arguments } => {
+    let (reply, no_wait) = match method {
+        QueueMethod::Declare { queue, passive, durable, exclusive, auto_delete, no_wait, arguments } => {
             let declare = QueueDeclare { queue, durable, exclusive, auto_delete, arguments };
             (open.queue_declare(channel, declare, passive, now_ms)?, no_wait)
         }
-        Command::QueueBind { queue, exchange, routing_key, no_wait, arguments } => {
+        QueueMethod::Bind { queue, exchange, routing_key, no_wait, arguments } => {
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
             open.may_bind_queue(&queue, &exchange)?;
             open.vhost.bind_queue(&queue, &exchange, &routing_key, arguments, open.id, now_ms)?;
             (Reply::QueueBindOk, no_wait)
         }
-        Command::QueueUnbind { queue, exchange, routing_key, arguments } => {
+        QueueMethod::Unbind { queue, exchange, routing_key, arguments } => {
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
             open.may_bind_queue(&queue, &exchange)?;
             open.vhost.unbind_queue(&queue, &exchange, &routing_key, arguments, open.id)?;
             (Reply::QueueUnbindOk, false)
         }
-        Command::QueuePurge { queue, no_wait } => {
+        QueueMethod::Purge { queue, no_wait } => {
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Read, Resource::Queue(&queue))?;
             let (message_count, position) = open.vhost.purge_queue(&queue, open.id)?;
             purged_at = position;
             (Reply::QueuePurgeOk { message_count }, no_wait)
         }
-        Command::QueueDelete { queue, if_unused, if_empty, no_wait } => {
+        QueueMethod::Delete { queue, if_unused, if_empty, no_wait } => {
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Configure, Resource::Queue(&queue))?;
             let message_count = open.vhost.delete_queue(&queue, if_unused, if_empty, open.id)?;
             (Reply::QueueDeleteOk { message_count }, no_wait)
         }
-        _ => return Ok(()),
     };
     let position = open.vhost.changed_at().max(purged_at);
     if !no_wait {

@@ -1,89 +1,91 @@
 //! `amq-protocol`'s parsed methods as [`Command`]s.
 //!
-//! Methods that only servers send are [`Command::Unimplemented`]; they are listed rather than caught by a wildcard, so that
-//! a method that the crate learns must be placed here.
+//! Methods that only servers send are [`Command::Unimplemented`]. They are listed rather than caught by a wildcard, so that a
+//! method that the crate learns must be placed here.
 
 use amq_protocol::protocol::{AMQPClass, access, basic, channel, confirm, connection, exchange, queue, tx};
 use amq_protocol::types::ShortString;
 
 use crate::error::MethodId;
-use crate::protocol::command::Command;
+use crate::protocol::command::{
+    AccessMethod, BasicMethod, ChannelMethod, Command, ConfirmMethod, ConnectionMethod, ExchangeMethod, QueueMethod,
+    TxMethod,
+};
 use crate::table::Table;
 
-/// What a method's arguments hold that `amq-protocol` does not tell: the field table, which was cut out of them, and the
-/// octets themselves.
+/// What `amq-protocol` does not tell of a method: its ids, the field table, which was cut out of the arguments, and the octets of
+/// the arguments themselves.
 pub(super) struct Rest<'a> {
+    pub(super) id: MethodId,
     pub(super) table: Table,
     pub(super) arguments: &'a [u8],
 }
 
 /// The command that a parsed method is.
 pub(super) fn from_class(class: AMQPClass, rest: Rest<'_>) -> Command {
-    match class {
-        AMQPClass::Basic(method) => from_basic(method, rest),
-        AMQPClass::Connection(method) => from_connection(method, rest.table),
-        AMQPClass::Channel(method) => from_channel(method),
-        AMQPClass::Access(method) => from_access(&method),
-        AMQPClass::Exchange(method) => from_exchange(method, rest.table),
-        AMQPClass::Queue(method) => from_queue(method, rest.table),
-        AMQPClass::Tx(method) => from_tx(&method),
-        AMQPClass::Confirm(method) => from_confirm(&method),
-    }
+    let id = rest.id;
+    let command = match class {
+        AMQPClass::Basic(method) => from_basic(method, rest).map(Command::Basic),
+        AMQPClass::Connection(method) => from_connection(method, rest.table).map(Command::Connection),
+        AMQPClass::Channel(method) => from_channel(method).map(Command::Channel),
+        AMQPClass::Access(method) => from_access(&method).map(Command::Access),
+        AMQPClass::Exchange(method) => from_exchange(method, rest.table).map(Command::Exchange),
+        AMQPClass::Queue(method) => from_queue(method, rest.table).map(Command::Queue),
+        AMQPClass::Tx(method) => from_tx(&method).map(Command::Tx),
+        AMQPClass::Confirm(method) => from_confirm(&method).map(Command::Confirm),
+    };
+    command.unwrap_or(Command::Unimplemented(id))
 }
 
-fn from_connection(method: connection::AMQPMethod, client_properties: Table) -> Command {
+fn from_connection(method: connection::AMQPMethod, client_properties: Table) -> Option<ConnectionMethod> {
     use connection::AMQPMethod as M;
-    match method {
-        M::StartOk(m) => Command::ConnectionStartOk {
+    Some(match method {
+        M::StartOk(m) => ConnectionMethod::StartOk {
             client_properties,
             mechanism: m.mechanism.into(),
             response: m.response.as_bytes().to_owned(),
             locale: m.locale.into(),
         },
-        M::SecureOk(m) => Command::ConnectionSecureOk { response: m.response.as_bytes().to_owned() },
+        M::SecureOk(m) => ConnectionMethod::SecureOk { response: m.response.as_bytes().to_owned() },
         M::TuneOk(m) => {
-            Command::ConnectionTuneOk { channel_max: m.channel_max, frame_max: m.frame_max, heartbeat: m.heartbeat }
+            ConnectionMethod::TuneOk { channel_max: m.channel_max, frame_max: m.frame_max, heartbeat: m.heartbeat }
         }
-        M::Open(m) => Command::ConnectionOpen { virtual_host: m.virtual_host.into() },
-        M::Close(m) => Command::ConnectionClose { reply_code: m.reply_code, reply_text: m.reply_text.into() },
-        M::CloseOk(_) => Command::ConnectionCloseOk,
-        M::Blocked(_) => Command::ConnectionBlocked,
-        M::Unblocked(_) => Command::ConnectionUnblocked,
+        M::Open(m) => ConnectionMethod::Open { virtual_host: m.virtual_host.into() },
+        M::Close(m) => ConnectionMethod::Close { reply_code: m.reply_code, reply_text: m.reply_text.into() },
+        M::CloseOk(_) => ConnectionMethod::CloseOk,
+        M::Blocked(_) => ConnectionMethod::Blocked,
+        M::Unblocked(_) => ConnectionMethod::Unblocked,
         M::UpdateSecret(m) => {
-            Command::ConnectionUpdateSecret { new_secret: m.new_secret.as_bytes().to_owned(), reason: m.reason.into() }
+            ConnectionMethod::UpdateSecret { new_secret: m.new_secret.as_bytes().to_owned(), reason: m.reason.into() }
         }
-        M::Start(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::Secure(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::Tune(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::OpenOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::UpdateSecretOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+        M::Start(_) | M::Secure(_) | M::Tune(_) | M::OpenOk(_) | M::UpdateSecretOk(_) => return None,
+    })
 }
 
-fn from_channel(method: channel::AMQPMethod) -> Command {
+fn from_channel(method: channel::AMQPMethod) -> Option<ChannelMethod> {
     use channel::AMQPMethod as M;
-    match method {
-        M::Open(_) => Command::ChannelOpen,
-        M::Flow(m) => Command::ChannelFlow { active: m.active },
-        M::FlowOk(m) => Command::ChannelFlowOk { active: m.active },
-        M::Close(m) => Command::ChannelClose { reply_code: m.reply_code, reply_text: m.reply_text.into() },
-        M::CloseOk(_) => Command::ChannelCloseOk,
-        M::OpenOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+    Some(match method {
+        M::Open(_) => ChannelMethod::Open,
+        M::Flow(m) => ChannelMethod::Flow { active: m.active },
+        M::FlowOk(m) => ChannelMethod::FlowOk { active: m.active },
+        M::Close(m) => ChannelMethod::Close { reply_code: m.reply_code, reply_text: m.reply_text.into() },
+        M::CloseOk(_) => ChannelMethod::CloseOk,
+        M::OpenOk(_) => return None,
+    })
 }
 
-fn from_access(method: &access::AMQPMethod) -> Command {
+fn from_access(method: &access::AMQPMethod) -> Option<AccessMethod> {
     use access::AMQPMethod as M;
-    match method {
-        M::Request(_) => Command::AccessRequest,
-        M::RequestOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+    Some(match method {
+        M::Request(_) => AccessMethod::Request,
+        M::RequestOk(_) => return None,
+    })
 }
 
-fn from_exchange(method: exchange::AMQPMethod, arguments: Table) -> Command {
+fn from_exchange(method: exchange::AMQPMethod, arguments: Table) -> Option<ExchangeMethod> {
     use exchange::AMQPMethod as M;
-    match method {
-        M::Declare(m) => Command::ExchangeDeclare {
+    Some(match method {
+        M::Declare(m) => ExchangeMethod::Declare {
             exchange: m.exchange.into(),
             kind: m.kind.into(),
             passive: m.passive,
@@ -94,33 +96,30 @@ fn from_exchange(method: exchange::AMQPMethod, arguments: Table) -> Command {
             arguments,
         },
         M::Delete(m) => {
-            Command::ExchangeDelete { exchange: m.exchange.into(), if_unused: m.if_unused, no_wait: m.nowait }
+            ExchangeMethod::Delete { exchange: m.exchange.into(), if_unused: m.if_unused, no_wait: m.nowait }
         }
-        M::Bind(m) => Command::ExchangeBind {
+        M::Bind(m) => ExchangeMethod::Bind {
             destination: m.destination.into(),
             source: m.source.into(),
             routing_key: bytes(m.routing_key),
             no_wait: m.nowait,
             arguments,
         },
-        M::Unbind(m) => Command::ExchangeUnbind {
+        M::Unbind(m) => ExchangeMethod::Unbind {
             destination: m.destination.into(),
             source: m.source.into(),
             routing_key: bytes(m.routing_key),
             no_wait: m.nowait,
             arguments,
         },
-        M::DeclareOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::DeleteOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::BindOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::UnbindOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+        M::DeclareOk(_) | M::DeleteOk(_) | M::BindOk(_) | M::UnbindOk(_) => return None,
+    })
 }
 
-fn from_queue(method: queue::AMQPMethod, arguments: Table) -> Command {
+fn from_queue(method: queue::AMQPMethod, arguments: Table) -> Option<QueueMethod> {
     use queue::AMQPMethod as M;
-    match method {
-        M::Declare(m) => Command::QueueDeclare {
+    Some(match method {
+        M::Declare(m) => QueueMethod::Declare {
             queue: m.queue.into(),
             passive: m.passive,
             durable: m.durable,
@@ -129,44 +128,40 @@ fn from_queue(method: queue::AMQPMethod, arguments: Table) -> Command {
             no_wait: m.nowait,
             arguments,
         },
-        M::Bind(m) => Command::QueueBind {
+        M::Bind(m) => QueueMethod::Bind {
             queue: m.queue.into(),
             exchange: m.exchange.into(),
             routing_key: bytes(m.routing_key),
             no_wait: m.nowait,
             arguments,
         },
-        M::Unbind(m) => Command::QueueUnbind {
+        M::Unbind(m) => QueueMethod::Unbind {
             queue: m.queue.into(),
             exchange: m.exchange.into(),
             routing_key: bytes(m.routing_key),
             arguments,
         },
-        M::Purge(m) => Command::QueuePurge { queue: m.queue.into(), no_wait: m.nowait },
-        M::Delete(m) => Command::QueueDelete {
+        M::Purge(m) => QueueMethod::Purge { queue: m.queue.into(), no_wait: m.nowait },
+        M::Delete(m) => QueueMethod::Delete {
             queue: m.queue.into(),
             if_unused: m.if_unused,
             if_empty: m.if_empty,
             no_wait: m.nowait,
         },
-        M::DeclareOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::BindOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::UnbindOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::PurgeOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::DeleteOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+        M::DeclareOk(_) | M::BindOk(_) | M::UnbindOk(_) | M::PurgeOk(_) | M::DeleteOk(_) => return None,
+    })
 }
 
-fn from_basic(method: basic::AMQPMethod, rest: Rest<'_>) -> Command {
+fn from_basic(method: basic::AMQPMethod, rest: Rest<'_>) -> Option<BasicMethod> {
     use basic::AMQPMethod as M;
-    match method {
-        M::Qos(m) => Command::BasicQos {
+    Some(match method {
+        M::Qos(m) => BasicMethod::Qos {
             // amq-protocol counts the size among the reserved fields; it is the first one.
             prefetch_size: rest.arguments.first_chunk().map_or(0, |size| u32::from_be_bytes(*size)),
             prefetch_count: m.prefetch_count,
             global: m.global,
         },
-        M::Consume(m) => Command::BasicConsume {
+        M::Consume(m) => BasicMethod::Consume {
             queue: m.queue.into(),
             consumer_tag: m.consumer_tag.into(),
             no_local: m.no_local,
@@ -175,52 +170,46 @@ fn from_basic(method: basic::AMQPMethod, rest: Rest<'_>) -> Command {
             no_wait: m.nowait,
             arguments: rest.table,
         },
-        M::Cancel(m) => Command::BasicCancel { consumer_tag: m.consumer_tag.into(), no_wait: m.nowait },
-        M::CancelOk(m) => Command::BasicCancelOk { consumer_tag: m.consumer_tag.into() },
-        M::Publish(m) => Command::BasicPublish {
+        M::Cancel(m) => BasicMethod::Cancel { consumer_tag: m.consumer_tag.into(), no_wait: m.nowait },
+        M::CancelOk(m) => BasicMethod::CancelOk { consumer_tag: m.consumer_tag.into() },
+        M::Publish(m) => BasicMethod::Publish {
             exchange: m.exchange.into(),
             routing_key: bytes(m.routing_key),
             mandatory: m.mandatory,
             immediate: m.immediate,
         },
-        M::Get(m) => Command::BasicGet { queue: m.queue.into(), no_ack: m.no_ack },
-        M::Ack(m) => Command::BasicAck { delivery_tag: m.delivery_tag, multiple: m.multiple },
-        M::Reject(m) => Command::BasicReject { delivery_tag: m.delivery_tag, requeue: m.requeue },
-        M::Nack(m) => Command::BasicNack { delivery_tag: m.delivery_tag, multiple: m.multiple, requeue: m.requeue },
-        M::Recover(m) => Command::BasicRecover { requeue: m.requeue },
-        M::RecoverAsync(m) => Command::BasicRecoverAsync { requeue: m.requeue },
-        M::QosOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::ConsumeOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::Return(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::Deliver(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::GetOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::GetEmpty(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::RecoverOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+        M::Get(m) => BasicMethod::Get { queue: m.queue.into(), no_ack: m.no_ack },
+        M::Ack(m) => BasicMethod::Ack { delivery_tag: m.delivery_tag, multiple: m.multiple },
+        M::Reject(m) => BasicMethod::Reject { delivery_tag: m.delivery_tag, requeue: m.requeue },
+        M::Nack(m) => BasicMethod::Nack { delivery_tag: m.delivery_tag, multiple: m.multiple, requeue: m.requeue },
+        M::Recover(m) => BasicMethod::Recover { requeue: m.requeue },
+        M::RecoverAsync(m) => BasicMethod::RecoverAsync { requeue: m.requeue },
+        M::QosOk(_)
+        | M::ConsumeOk(_)
+        | M::Return(_)
+        | M::Deliver(_)
+        | M::GetOk(_)
+        | M::GetEmpty(_)
+        | M::RecoverOk(_) => return None,
+    })
 }
 
-fn from_tx(method: &tx::AMQPMethod) -> Command {
+fn from_tx(method: &tx::AMQPMethod) -> Option<TxMethod> {
     use tx::AMQPMethod as M;
-    match method {
-        M::Select(_) => Command::TxSelect,
-        M::Commit(_) => Command::TxCommit,
-        M::Rollback(_) => Command::TxRollback,
-        M::SelectOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::CommitOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-        M::RollbackOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
+    Some(match method {
+        M::Select(_) => TxMethod::Select,
+        M::Commit(_) => TxMethod::Commit,
+        M::Rollback(_) => TxMethod::Rollback,
+        M::SelectOk(_) | M::CommitOk(_) | M::RollbackOk(_) => return None,
+    })
 }
 
-fn from_confirm(method: &confirm::AMQPMethod) -> Command {
+fn from_confirm(method: &confirm::AMQPMethod) -> Option<ConfirmMethod> {
     use confirm::AMQPMethod as M;
-    match method {
-        M::Select(m) => Command::ConfirmSelect { no_wait: m.nowait },
-        M::SelectOk(m) => unimplemented(m.get_amqp_class_id(), m.get_amqp_method_id()),
-    }
-}
-
-fn unimplemented(class_id: u16, method_id: u16) -> Command {
-    Command::Unimplemented(MethodId::new(class_id, method_id))
+    Some(match method {
+        M::Select(m) => ConfirmMethod::Select { no_wait: m.nowait },
+        M::SelectOk(_) => return None,
+    })
 }
 
 fn bytes(text: ShortString) -> Vec<u8> {

@@ -5,7 +5,10 @@ use amq_protocol::protocol::{AMQPClass, access, basic, channel, confirm, connect
 use amq_protocol::types::{AMQPValue, FieldTable};
 
 use crate::error::MethodId;
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::{
+    AccessMethod, BasicMethod, ChannelMethod, Command, ConfirmMethod, ConnectionMethod, ExchangeMethod, QueueMethod,
+    Reply, TxMethod,
+};
 use crate::table::{Table, Value};
 
 /// The payload of a method frame.
@@ -37,11 +40,11 @@ pub(in crate::protocol) fn methods() -> Vec<(AMQPClass, Command)> {
     methods.extend([
         (
             AMQPClass::Confirm(confirm::AMQPMethod::Select(confirm::Select { nowait: true })),
-            Command::ConfirmSelect { no_wait: true },
+            Command::Confirm(ConfirmMethod::Select { no_wait: true }),
         ),
-        (AMQPClass::Tx(tx::AMQPMethod::Select(tx::Select {})), Command::TxSelect),
-        (AMQPClass::Tx(tx::AMQPMethod::Commit(tx::Commit {})), Command::TxCommit),
-        (AMQPClass::Tx(tx::AMQPMethod::Rollback(tx::Rollback {})), Command::TxRollback),
+        (AMQPClass::Tx(tx::AMQPMethod::Select(tx::Select {})), Command::Tx(TxMethod::Select)),
+        (AMQPClass::Tx(tx::AMQPMethod::Commit(tx::Commit {})), Command::Tx(TxMethod::Commit)),
+        (AMQPClass::Tx(tx::AMQPMethod::Rollback(tx::Rollback {})), Command::Tx(TxMethod::Rollback)),
     ]);
     methods
 }
@@ -56,32 +59,35 @@ fn connection_methods() -> Vec<(AMQPClass, Command)> {
                 response: "\0guest\0guest".into(),
                 locale: "en_US".into(),
             }),
-            Command::ConnectionStartOk {
+            Command::Connection(ConnectionMethod::StartOk {
                 client_properties: a_table(),
                 mechanism: "PLAIN".into(),
                 response: b"\0guest\0guest".to_vec(),
                 locale: "en_US".into(),
-            },
+            }),
         ),
         (
             M::SecureOk(connection::SecureOk { response: "r".into() }),
-            Command::ConnectionSecureOk { response: b"r".to_vec() },
+            Command::Connection(ConnectionMethod::SecureOk { response: b"r".to_vec() }),
         ),
         (
             M::TuneOk(connection::TuneOk { channel_max: 1, frame_max: 2, heartbeat: 3 }),
-            Command::ConnectionTuneOk { channel_max: 1, frame_max: 2, heartbeat: 3 },
+            Command::Connection(ConnectionMethod::TuneOk { channel_max: 1, frame_max: 2, heartbeat: 3 }),
         ),
-        (M::Open(connection::Open { virtual_host: "/".into() }), Command::ConnectionOpen { virtual_host: "/".into() }),
+        (
+            M::Open(connection::Open { virtual_host: "/".into() }),
+            Command::Connection(ConnectionMethod::Open { virtual_host: "/".into() }),
+        ),
         (
             M::Close(connection::Close { reply_code: 200, reply_text: "bye".into(), class_id: 0, method_id: 0 }),
-            Command::ConnectionClose { reply_code: 200, reply_text: "bye".into() },
+            Command::Connection(ConnectionMethod::Close { reply_code: 200, reply_text: "bye".into() }),
         ),
-        (M::CloseOk(connection::CloseOk {}), Command::ConnectionCloseOk),
-        (M::Blocked(connection::Blocked { reason: "r".into() }), Command::ConnectionBlocked),
-        (M::Unblocked(connection::Unblocked {}), Command::ConnectionUnblocked),
+        (M::CloseOk(connection::CloseOk {}), Command::Connection(ConnectionMethod::CloseOk)),
+        (M::Blocked(connection::Blocked { reason: "r".into() }), Command::Connection(ConnectionMethod::Blocked)),
+        (M::Unblocked(connection::Unblocked {}), Command::Connection(ConnectionMethod::Unblocked)),
         (
             M::UpdateSecret(connection::UpdateSecret { new_secret: "s".into(), reason: "r".into() }),
-            Command::ConnectionUpdateSecret { new_secret: b"s".to_vec(), reason: "r".into() },
+            Command::Connection(ConnectionMethod::UpdateSecret { new_secret: b"s".to_vec(), reason: "r".into() }),
         ),
     ]
     .map(|(method, command)| (AMQPClass::Connection(method), command))
@@ -91,20 +97,20 @@ fn connection_methods() -> Vec<(AMQPClass, Command)> {
 fn channel_methods() -> Vec<(AMQPClass, Command)> {
     use channel::AMQPMethod as M;
     let mut methods = [
-        (M::Open(channel::Open {}), Command::ChannelOpen),
-        (M::Flow(channel::Flow { active: true }), Command::ChannelFlow { active: true }),
-        (M::FlowOk(channel::FlowOk { active: true }), Command::ChannelFlowOk { active: true }),
+        (M::Open(channel::Open {}), Command::Channel(ChannelMethod::Open)),
+        (M::Flow(channel::Flow { active: true }), Command::Channel(ChannelMethod::Flow { active: true })),
+        (M::FlowOk(channel::FlowOk { active: true }), Command::Channel(ChannelMethod::FlowOk { active: true })),
         (
             M::Close(channel::Close { reply_code: 200, reply_text: "bye".into(), class_id: 0, method_id: 0 }),
-            Command::ChannelClose { reply_code: 200, reply_text: "bye".into() },
+            Command::Channel(ChannelMethod::Close { reply_code: 200, reply_text: "bye".into() }),
         ),
-        (M::CloseOk(channel::CloseOk {}), Command::ChannelCloseOk),
+        (M::CloseOk(channel::CloseOk {}), Command::Channel(ChannelMethod::CloseOk)),
     ]
     .map(|(method, command)| (AMQPClass::Channel(method), command))
     .to_vec();
     methods.push((
         AMQPClass::Access(access::AMQPMethod::Request(access::Request { realm: "/data".into(), ..Default::default() })),
-        Command::AccessRequest,
+        Command::Access(AccessMethod::Request),
     ));
     methods
 }
@@ -122,7 +128,7 @@ fn exchange_methods() -> Vec<(AMQPClass, Command)> {
                 arguments: a_field_table(),
                 ..Default::default()
             }),
-            Command::ExchangeDeclare {
+            Command::Exchange(ExchangeMethod::Declare {
                 exchange: "x".into(),
                 kind: "topic".into(),
                 passive: false,
@@ -131,11 +137,11 @@ fn exchange_methods() -> Vec<(AMQPClass, Command)> {
                 internal: true,
                 no_wait: false,
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Delete(exchange::Delete { exchange: "x".into(), if_unused: true, nowait: false }),
-            Command::ExchangeDelete { exchange: "x".into(), if_unused: true, no_wait: false },
+            Command::Exchange(ExchangeMethod::Delete { exchange: "x".into(), if_unused: true, no_wait: false }),
         ),
         (
             M::Bind(exchange::Bind {
@@ -145,13 +151,13 @@ fn exchange_methods() -> Vec<(AMQPClass, Command)> {
                 nowait: true,
                 arguments: a_field_table(),
             }),
-            Command::ExchangeBind {
+            Command::Exchange(ExchangeMethod::Bind {
                 destination: "d".into(),
                 source: "s".into(),
                 routing_key: b"k".to_vec(),
                 no_wait: true,
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Unbind(exchange::Unbind {
@@ -161,13 +167,13 @@ fn exchange_methods() -> Vec<(AMQPClass, Command)> {
                 nowait: false,
                 arguments: a_field_table(),
             }),
-            Command::ExchangeUnbind {
+            Command::Exchange(ExchangeMethod::Unbind {
                 destination: "d".into(),
                 source: "s".into(),
                 routing_key: b"k".to_vec(),
                 no_wait: false,
                 arguments: a_table(),
-            },
+            }),
         ),
     ]
     .map(|(method, command)| (AMQPClass::Exchange(method), command))
@@ -186,7 +192,7 @@ fn queue_methods() -> Vec<(AMQPClass, Command)> {
                 arguments: a_field_table(),
                 ..Default::default()
             }),
-            Command::QueueDeclare {
+            Command::Queue(QueueMethod::Declare {
                 queue: "q".into(),
                 passive: false,
                 durable: false,
@@ -194,7 +200,7 @@ fn queue_methods() -> Vec<(AMQPClass, Command)> {
                 auto_delete: false,
                 no_wait: true,
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Bind(queue::Bind {
@@ -204,13 +210,13 @@ fn queue_methods() -> Vec<(AMQPClass, Command)> {
                 nowait: false,
                 arguments: a_field_table(),
             }),
-            Command::QueueBind {
+            Command::Queue(QueueMethod::Bind {
                 queue: "q".into(),
                 exchange: "x".into(),
                 routing_key: b"k".to_vec(),
                 no_wait: false,
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Unbind(queue::Unbind {
@@ -219,20 +225,20 @@ fn queue_methods() -> Vec<(AMQPClass, Command)> {
                 routing_key: "k".into(),
                 arguments: a_field_table(),
             }),
-            Command::QueueUnbind {
+            Command::Queue(QueueMethod::Unbind {
                 queue: "q".into(),
                 exchange: "x".into(),
                 routing_key: b"k".to_vec(),
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Purge(queue::Purge { queue: "q".into(), nowait: true }),
-            Command::QueuePurge { queue: "q".into(), no_wait: true },
+            Command::Queue(QueueMethod::Purge { queue: "q".into(), no_wait: true }),
         ),
         (
             M::Delete(queue::Delete { queue: "q".into(), if_unused: false, if_empty: true, nowait: false }),
-            Command::QueueDelete { queue: "q".into(), if_unused: false, if_empty: true, no_wait: false },
+            Command::Queue(QueueMethod::Delete { queue: "q".into(), if_unused: false, if_empty: true, no_wait: false }),
         ),
     ]
     .map(|(method, command)| (AMQPClass::Queue(method), command))
@@ -245,7 +251,7 @@ fn basic_methods() -> Vec<(AMQPClass, Command)> {
     [
         (
             M::Qos(basic::Qos { prefetch_count: 7, global: true }),
-            Command::BasicQos { prefetch_size: 0, prefetch_count: 7, global: true },
+            Command::Basic(BasicMethod::Qos { prefetch_size: 0, prefetch_count: 7, global: true }),
         ),
         (
             M::Consume(basic::Consume {
@@ -255,7 +261,7 @@ fn basic_methods() -> Vec<(AMQPClass, Command)> {
                 arguments: a_field_table(),
                 ..Default::default()
             }),
-            Command::BasicConsume {
+            Command::Basic(BasicMethod::Consume {
                 queue: "q".into(),
                 consumer_tag: "c".into(),
                 no_local: false,
@@ -263,15 +269,15 @@ fn basic_methods() -> Vec<(AMQPClass, Command)> {
                 exclusive: false,
                 no_wait: false,
                 arguments: a_table(),
-            },
+            }),
         ),
         (
             M::Cancel(basic::Cancel { consumer_tag: "c".into(), nowait: true }),
-            Command::BasicCancel { consumer_tag: "c".into(), no_wait: true },
+            Command::Basic(BasicMethod::Cancel { consumer_tag: "c".into(), no_wait: true }),
         ),
         (
             M::CancelOk(basic::CancelOk { consumer_tag: "c".into() }),
-            Command::BasicCancelOk { consumer_tag: "c".into() },
+            Command::Basic(BasicMethod::CancelOk { consumer_tag: "c".into() }),
         ),
         (
             M::Publish(basic::Publish {
@@ -280,25 +286,34 @@ fn basic_methods() -> Vec<(AMQPClass, Command)> {
                 mandatory: true,
                 immediate: false,
             }),
-            Command::BasicPublish {
+            Command::Basic(BasicMethod::Publish {
                 exchange: "x".into(),
                 routing_key: b"k".to_vec(),
                 mandatory: true,
                 immediate: false,
-            },
+            }),
         ),
-        (M::Get(basic::Get { queue: "q".into(), no_ack: true }), Command::BasicGet { queue: "q".into(), no_ack: true }),
-        (M::Ack(basic::Ack { delivery_tag: 9, multiple: true }), Command::BasicAck { delivery_tag: 9, multiple: true }),
+        (
+            M::Get(basic::Get { queue: "q".into(), no_ack: true }),
+            Command::Basic(BasicMethod::Get { queue: "q".into(), no_ack: true }),
+        ),
+        (
+            M::Ack(basic::Ack { delivery_tag: 9, multiple: true }),
+            Command::Basic(BasicMethod::Ack { delivery_tag: 9, multiple: true }),
+        ),
         (
             M::Reject(basic::Reject { delivery_tag: 9, requeue: true }),
-            Command::BasicReject { delivery_tag: 9, requeue: true },
+            Command::Basic(BasicMethod::Reject { delivery_tag: 9, requeue: true }),
         ),
         (
             M::Nack(basic::Nack { delivery_tag: 9, multiple: false, requeue: true }),
-            Command::BasicNack { delivery_tag: 9, multiple: false, requeue: true },
+            Command::Basic(BasicMethod::Nack { delivery_tag: 9, multiple: false, requeue: true }),
         ),
-        (M::Recover(basic::Recover { requeue: true }), Command::BasicRecover { requeue: true }),
-        (M::RecoverAsync(basic::RecoverAsync { requeue: true }), Command::BasicRecoverAsync { requeue: true }),
+        (M::Recover(basic::Recover { requeue: true }), Command::Basic(BasicMethod::Recover { requeue: true })),
+        (
+            M::RecoverAsync(basic::RecoverAsync { requeue: true }),
+            Command::Basic(BasicMethod::RecoverAsync { requeue: true }),
+        ),
     ]
     .map(|(method, command)| (AMQPClass::Basic(method), command))
     .to_vec()

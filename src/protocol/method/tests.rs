@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::samples::{a_field_table, methods, payload, replies};
 use super::*;
 use crate::error::ReplyCode;
+use crate::protocol::command::{ChannelMethod, QueueMethod};
 use crate::table::Value;
 
 #[track_caller]
@@ -103,13 +104,13 @@ fn a_text_too_long_for_a_short_string_is_cut_between_characters() {
 
 #[test]
 fn the_prefetch_size_is_read() {
-    let command = Command::BasicQos { prefetch_size: 100, prefetch_count: 1, global: false };
+    let command = Command::Basic(BasicMethod::Qos { prefetch_size: 100, prefetch_count: 1, global: false });
     assert_eq!(decode(b"\0\x3c\0\x0a\0\0\0\x64\0\x01\0"), Ok(command));
 }
 
 #[test]
 fn undefined_bits_are_read_over() {
-    assert_eq!(decode(b"\0\x14\0\x14\xff"), Ok(Command::ChannelFlow { active: true }));
+    assert_eq!(decode(b"\0\x14\0\x14\xff"), Ok(Command::Channel(ChannelMethod::Flow { active: true })));
 }
 
 #[test]
@@ -122,11 +123,13 @@ fn a_short_string_must_be_utf8() {
 
 #[test]
 fn a_publish_need_not_be_utf8() {
-    let publish = |exchange: &str, routing_key: &[u8]| Command::BasicPublish {
-        exchange: exchange.into(),
-        routing_key: routing_key.to_vec(),
-        mandatory: false,
-        immediate: false,
+    let publish = |exchange: &str, routing_key: &[u8]| {
+        Command::Basic(BasicMethod::Publish {
+            exchange: exchange.into(),
+            routing_key: routing_key.to_vec(),
+            mandatory: false,
+            immediate: false,
+        })
     };
     assert_eq!(decode(b"\0\x3c\0\x28\0\0\0\x01\xff\0"), Ok(publish("", b"\xff")));
     assert_eq!(decode(b"\0\x3c\0\x28\0\0\x01\xff\0\0"), Ok(publish("\u{fffd}", b"")));
@@ -144,7 +147,8 @@ fn a_malformed_table_is_a_syntax_error() {
 
 #[test]
 fn the_name_of_an_argument_need_not_be_utf8() {
-    let Ok(Command::QueueDeclare { arguments, .. }) = decode(b"\0\x32\0\x0a\0\0\0\0\0\0\0\x03\x01\xffV") else {
+    let Ok(Command::Queue(QueueMethod::Declare { arguments, .. })) = decode(b"\0\x32\0\x0a\0\0\0\0\0\0\0\x03\x01\xffV")
+    else {
         panic!("not a queue.declare");
     };
     assert_eq!(arguments.get(b"\xff"), Some(&Value::Void));
@@ -210,7 +214,7 @@ proptest! {
         })));
         payload.truncate(payload.len() - LENGTH_BYTES);
         table.encode(&mut payload);
-        prop_assert_eq!(decode(&payload), Ok(Command::QueueDeclare {
+        prop_assert_eq!(decode(&payload), Ok(Command::Queue(QueueMethod::Declare {
             queue: name,
             passive: bits[0],
             durable: bits[1],
@@ -218,6 +222,6 @@ proptest! {
             auto_delete: bits[3],
             no_wait: bits[4],
             arguments: table,
-        }));
+        })));
     }
 }
