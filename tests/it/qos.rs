@@ -113,6 +113,7 @@ async fn a_global_prefetch_is_per_consumer_to_the_letter_of_4_3() {
     ch.expect_nothing().await;
 }
 
+/// reference: 12, channel-wide prefetch
 /// reference: 5.2, global=true where the feature is permitted, as in the default profile: one limit for the channel
 #[tokio::test]
 async fn a_global_prefetch_is_shared_by_the_channels_consumers() {
