@@ -1,44 +1,29 @@
 //! The composition root: starts a broker with its listeners, and stops them in reverse order. Also how a broker is embedded.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 mod bell;
+mod builder;
 mod storage;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::auth::{GUEST, Permissions, User, Users};
+use crate::auth::GUEST;
 use crate::broker;
-use crate::broker::alarm::Alarm;
-use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
-use crate::broker::queue::arguments::QueueKind;
-use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Serve};
-use crate::connection::listener::Listener;
-use crate::connection::session::Hosting;
-use crate::host;
-use crate::protocol::handshake::{Identity, Offer};
-use crate::protocol::sasl::Mechanism;
+use crate::config::Serve;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
 use storage::Storage;
 
-/// The virtual host that every broker has.
-const DEFAULT_VHOST: &str = "/";
+pub use builder::Builder;
+
 /// How long connections get to say goodbye when the broker stops.
 const STOP_PATIENCE_MS: u64 = 3_000;
-/// Channels that a client may have open, as RabbitMQ offers it.
-const CHANNEL_MAX: u16 = 2047;
-/// The largest frame, as RabbitMQ offers it.
-const FRAME_MAX: u32 = 131_072;
-/// Seconds between heartbeats, as RabbitMQ offers it.
-const HEARTBEAT: u16 = 60;
 
 /// A running broker. Dropping it stops it.
 ///
@@ -74,28 +59,7 @@ impl Broker {
     /// # Errors
     /// As for [`Builder::start`]; and for what this version does not have.
     pub async fn from_command_line(serve: &Serve) -> Result<Self, StartError> {
-        if serve.http_listen.is_some() {
-            return Err(StartError::NoHttp);
-        }
-        let watermark = serve.memory_high_watermark.unwrap_or_else(host::memory_high_watermark_bytes);
-        let builder = match (serve.in_memory, &serve.data_dir) {
-            (true, _) => Self::builder().in_memory(),
-            (false, Some(directory)) => Self::builder().data_dir(directory),
-            (false, None) => Self::builder().data_dir(host::data_directory().ok_or(StartError::NoDataDirectory)?),
-        };
-        let mut builder = builder
-            .salvage(serve.salvage)
-            .disk_free_limit(serve.disk_free_limit)
-            .compatibility(serve.compatibility.into())
-            .memory_high_watermark(watermark)
-            .max_message_size(serve.max_message_size)
-            .anonymous_login(serve.anonymous_login)
-            .guest_from_anywhere(serve.guest_from_anywhere);
-        builder.addresses = match serve.amqp_listen.as_slice() {
-            [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
-            given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
-        };
-        builder.start().await
+        Builder::for_command_line(serve)?.start().await
     }
 
     /// Where it listens for AMQP.
@@ -182,302 +146,6 @@ pub enum StartError {
     NoHttp,
 }
 
-/// An address to listen on.
-#[derive(Clone, Copy, Debug)]
-struct Address {
-    address: SocketAddr,
-    /// Machines without it do without it.
-    is_optional: bool,
-}
-
-/// RabbitMQ's port.
-const AMQP_PORT: u16 = 5672;
-const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, AMQP_PORT));
-/// Clients that are told `localhost` may try this first.
-const IPV6_LOOPBACK: Address =
-    Address { address: SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, AMQP_PORT, 0, 0)), is_optional: true };
-
-/// What a broker is to be started with.
-#[derive(Debug)]
-pub struct Builder {
-    addresses: Vec<Address>,
-    in_memory: bool,
-    data_dir: Option<PathBuf>,
-    salvage: bool,
-    disk_free_limit_bytes: u64,
-    clock: Clock,
-    random: Random,
-    settings: Settings,
-    memory_high_watermark_bytes: u64,
-    version: Option<String>,
-    users: Users,
-    vhosts: Vec<(String, QueueKind)>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            addresses: vec![Address { address: SocketAddr::from(([127, 0, 0, 1], 0)), is_optional: false }],
-            in_memory: false,
-            data_dir: None,
-            salvage: false,
-            disk_free_limit_bytes: DISK_FREE_LIMIT_BYTES_DEFAULT,
-            clock: Clock::system(),
-            random: Random::default(),
-            settings: Settings { message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT, ..Settings::default() },
-            memory_high_watermark_bytes: u64::MAX,
-            version: None,
-            users: Users::default(),
-            vhosts: vec![(DEFAULT_VHOST.to_owned(), QueueKind::Classic)],
-        }
-    }
-}
-
-impl Builder {
-    /// Keeps everything in memory: nothing survives a stop.
-    #[must_use]
-    pub fn in_memory(mut self) -> Self {
-        self.in_memory = true;
-        self
-    }
-
-    /// Keeps durable things in this directory, which no other process may use meanwhile.
-    #[must_use]
-    pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.data_dir = Some(directory.into());
-        self
-    }
-
-    /// Goes on without what cannot be read of a damaged data directory, and reports it.
-    #[must_use]
-    pub fn salvage(mut self, salvage: bool) -> Self {
-        self.salvage = salvage;
-        self
-    }
-
-    /// Below so many bytes of free disk space publishers wait.
-    #[must_use]
-    pub fn disk_free_limit(mut self, bytes: u64) -> Self {
-        self.disk_free_limit_bytes = bytes;
-        self
-    }
-
-    /// Listens for AMQP here instead of on a free port of the loopback interface.
-    #[must_use]
-    pub fn amqp_listen(mut self, address: SocketAddr) -> Self {
-        self.addresses = vec![Address { address, is_optional: false }];
-        self
-    }
-
-    /// Takes time from here.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Makes generated names and random choices repeatable.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.random = Random::seeded(seed);
-        self
-    }
-
-    /// Which RabbitMQ to be like.
-    #[must_use]
-    pub fn compatibility(mut self, compatibility: Compatibility) -> Self {
-        self.settings.compatibility = compatibility;
-        self
-    }
-
-    /// The RabbitMQ version that clients are told; by default that of the compatibility profile.
-    #[must_use]
-    pub fn version(mut self, version: &str) -> Self {
-        self.version = Some(version.to_owned());
-        self
-    }
-
-    /// Above so many bytes of messages publishers wait.
-    #[must_use]
-    pub fn memory_high_watermark(mut self, bytes: u64) -> Self {
-        self.memory_high_watermark_bytes = bytes;
-        self
-    }
-
-    /// The largest message body that is accepted, in bytes.
-    #[must_use]
-    pub fn max_message_size(mut self, bytes: u64) -> Self {
-        self.settings.message_bytes_max = bytes;
-        self
-    }
-
-    /// Adds a user that may do everything in every virtual host added so far, `/` at least. Without any, there is `guest`.
-    #[must_use]
-    pub fn user(self, name: &str, password: &str) -> Self {
-        let mut user = User::new(name, password, self.salt());
-        for (vhost, _) in &self.vhosts {
-            user = user.with_permissions(vhost, Permissions::all());
-        }
-        self.users.insert(user);
-        self
-    }
-
-    /// Adds a user that may do what these regular expressions allow, in one virtual host.
-    ///
-    /// # Errors
-    /// When an expression is malformed.
-    pub fn user_with_permissions(
-        self,
-        name: &str,
-        password: &str,
-        vhost: &str,
-        [configure, write, read]: [&str; 3],
-    ) -> Result<Self, regex::Error> {
-        let permissions = Permissions::new(configure, write, read)?;
-        self.users.insert(User::new(name, password, self.salt()).with_permissions(vhost, permissions));
-        Ok(self)
-    }
-
-    /// Adds a user that may also set any `user_id` on its messages.
-    #[must_use]
-    pub fn impersonator(self, name: &str, password: &str) -> Self {
-        let user = User::new(name, password, self.salt()).with_permissions(DEFAULT_VHOST, Permissions::all());
-        self.users.insert(user.impersonating());
-        self
-    }
-
-    /// Adds a virtual host.
-    #[must_use]
-    pub fn vhost(mut self, name: &str) -> Self {
-        self.vhosts.push((name.to_owned(), QueueKind::Classic));
-        self
-    }
-
-    /// Adds a virtual host whose durable queues are quorum queues unless they say otherwise.
-    #[must_use]
-    pub fn quorum_vhost(mut self, name: &str) -> Self {
-        self.vhosts.push((name.to_owned(), QueueKind::Quorum));
-        self
-    }
-
-    /// Lets anybody in without credentials, as `guest`.
-    #[must_use]
-    pub fn anonymous_login(mut self, is_allowed: bool) -> Self {
-        self.users.anonymous = is_allowed.then(|| GUEST.to_owned());
-        self
-    }
-
-    /// Lets `guest` log in from other machines, too.
-    #[must_use]
-    pub fn guest_from_anywhere(mut self, is_allowed: bool) -> Self {
-        self.users.guest_from_anywhere = is_allowed;
-        self
-    }
-
-    /// Starts the broker; it accepts connections when this returns.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on, or it was not said where to keep messages.
-    pub async fn start(mut self) -> Result<Broker, StartError> {
-        let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
-        let (address, bound) = bind(&self.addresses).await?;
-        if self.users.is_empty() {
-            self = self.user(GUEST, GUEST);
-        }
-        let identity = self.identity();
-        let offer = self.offer();
-        let mut node = Node {
-            settings: self.settings,
-            random: self.random,
-            alarm: Alarm::new(self.memory_high_watermark_bytes),
-            ..Node::default()
-        };
-        let opened = match &data_dir {
-            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage)?),
-            None => None,
-        };
-        if let Some(opened) = &opened {
-            node.ids.skip_to(opened.next_id);
-            node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
-            node.loader = Some(Arc::clone(&opened.loader));
-        }
-        let broker = Arc::new(broker::Broker::new(Arc::new(node)));
-        let storage = match opened {
-            Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
-            None => None,
-        };
-        for (name, default_queue_kind) in &self.vhosts {
-            broker.add_vhost(name, *default_queue_kind);
-        }
-        let timer = tokio::spawn(run_deadlines(Arc::clone(&broker), self.clock.clone()));
-        let hosting = Hosting { broker: Arc::clone(&broker), users: Arc::new(self.users), identity, offer };
-        let (stop, stopped) = watch::channel(false);
-        let hosting = Arc::new(hosting);
-        let start = |bound| {
-            let listener = Listener::new(bound, Arc::clone(&hosting), self.clock.clone());
-            tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
-        };
-        let listeners = bound.into_iter().map(start).collect();
-        Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir })
-    }
-
-    fn salt(&self) -> [u8; 4] {
-        let [a, b, c, d, ..] = self.random.next().to_be_bytes();
-        [a, b, c, d]
-    }
-
-    fn identity(&self) -> Identity {
-        let version = match self.settings.compatibility {
-            Compatibility::V4_2 => "4.2.5",
-            Compatibility::V4_3 => "4.3.6",
-        };
-        Identity {
-            product: "RabbitMQ".to_owned(),
-            version: self.version.clone().unwrap_or_else(|| version.to_owned()),
-            platform: "Rust".to_owned(),
-            cluster_name: "rabbit@localhost".to_owned(),
-            information: "Leveret, licensed under MIT or Apache-2.0".to_owned(),
-            copyright: "Copyright (c) 2026 The Leveret developers".to_owned(),
-            leveret_version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-    }
-
-    fn offer(&self) -> Offer {
-        let mut mechanisms = vec![Mechanism::Plain, Mechanism::AmqPlain];
-        if self.users.anonymous.is_some() {
-            mechanisms.push(Mechanism::Anonymous);
-        }
-        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: HEARTBEAT }
-    }
-}
-
-/// Binds all addresses, and tells which one the first of them came to be.
-async fn bind(addresses: &[Address]) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
-    let mut bound = Vec::new();
-    let mut first = None;
-    for &Address { address, is_optional } in addresses {
-        let failed = |source| StartError::Listen { address, source };
-        match TcpListener::bind(address).await {
-            Ok(listener) => {
-                let address = listener.local_addr().map_err(failed)?;
-                tracing::info!("started TCP listener on {address}");
-                first.get_or_insert(address);
-                bound.push(listener);
-            }
-            Err(error) if is_optional && is_absent(&error) => tracing::info!("not listening on {address}: {error}"),
-            Err(source) => return Err(failed(source)),
-        }
-    }
-    let first = first.ok_or(StartError::NoAddress)?;
-    Ok((first, bound))
-}
-
-/// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
-/// family of addresses; only one that somebody else listens on is there for sure.
-fn is_absent(error: &io::Error) -> bool {
-    error.kind() != io::ErrorKind::AddrInUse
-}
-
 /// Does what is due at its time, and sleeps in between.
 async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
     let earlier = Arc::new(Notify::new());
@@ -507,20 +175,4 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 /// In real time, even where a test's clock stands still: a stop must end.
 async fn patience() {
     tokio::time::sleep(std::time::Duration::from_millis(STOP_PATIENCE_MS)).await;
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
-    #[test]
-    fn a_machine_without_ipv6_does_without_its_loopback_address() {
-        const EAFNOSUPPORT: i32 = 97;
-        const EADDRINUSE: i32 = 98;
-        const EADDRNOTAVAIL: i32 = 99;
-        assert!(is_absent(&io::Error::from_raw_os_error(EAFNOSUPPORT)));
-        assert!(is_absent(&io::Error::from_raw_os_error(EADDRNOTAVAIL)));
-        assert!(!is_absent(&io::Error::from_raw_os_error(EADDRINUSE)));
-    }
 }
