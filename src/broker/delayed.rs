@@ -17,7 +17,7 @@ use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{QueueState, Single};
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
-use crate::store::record::{Enqueued, Freed, Record};
+use crate::store::record::{Counts, Enqueued, Freed, Record};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
 use crate::store::{Flight, LogPosition};
@@ -104,7 +104,9 @@ impl DelayedMessages {
         if is_stored {
             let origin = exchange.0;
             waiting.journal.set_transaction(transaction);
-            waiting.journal.enqueued(&Enqueued { seq, address, expires_at_ms: due_ms, origin, ..Enqueued::default() });
+            let counts = (0, new.failed);
+            let enqueued = Enqueued { seq, address, expires_at_ms: due_ms, counts, origin, ..Enqueued::default() };
+            waiting.journal.enqueued(&enqueued);
         }
         let body_bytes = u32::try_from(new.message.body_bytes()).unwrap_or(u32::MAX);
         waiting
@@ -178,7 +180,7 @@ impl DelayedMessages {
         let Place::Segment(segment, start) = address.place() else { return None };
         let load = Load { level: 0, segment, start, end: start.saturating_add(bytes) };
         let loaded = self.node.loader.as_ref()?.read(load).map_err(|error| self.node.log.fail(error)).ok()?;
-        loaded.records.into_iter().next().map(|record| published(record.message))
+        loaded.records.into_iter().next().map(|record| published(record.message, record.label.counts))
     }
 
     /// Forgets the messages of an exchange that was deleted.
@@ -200,9 +202,10 @@ impl DelayedMessages {
         let in_log = waiting.by_due.iter().filter(|(_, held)| held.address.is_in_log_before(limit));
         let leaving = in_log.filter_map(|(&(due_ms, seq), held)| {
             let (queue, origin) = (self.id.0, held.exchange.0);
-            let label =
-                Label { queue, seq, expires_at_ms: due_ms, origin, is_stored: held.is_stored, ..Label::default() };
-            Some(Leaving { label, message: held.new.as_ref()?.message.clone() })
+            let NewMessage { message, failed, .. } = held.new.clone()?;
+            let (counts, is_stored) = ((0, failed), held.is_stored);
+            let label = Label { queue, seq, expires_at_ms: due_ms, counts, origin, is_stored, ..Label::default() };
+            Some(Leaving { label, message })
         });
         let mut all: Vec<_> = leaving.collect();
         all.sort_by_key(|leaving| leaving.label.seq);
@@ -278,9 +281,9 @@ impl DelayedMessages {
             by_due.insert((due_ms, seq), Held { exchange, new: None, address, bytes, body_bytes, is_stored: true });
         }
         for (enqueued, message) in recovered.young {
-            let Enqueued { seq, address, expires_at_ms, origin, .. } = enqueued;
+            let Enqueued { seq, address, expires_at_ms, counts, origin, .. } = enqueued;
             let body_bytes = u32::try_from(message.body_bytes()).unwrap_or(u32::MAX);
-            let (exchange, new) = (ExchangeId(origin), Some(published(message)));
+            let (exchange, new) = (ExchangeId(origin), Some(published(message, counts)));
             by_due.insert((expires_at_ms, seq), Held { exchange, new, address, bytes: 0, body_bytes, is_stored: true });
         }
         by_due.retain(|(_, seq), held| {
@@ -305,7 +308,7 @@ fn gone(journal: &mut Journal, seq: u64, held: &Held) {
 }
 
 /// A message that comes back; its expiration was checked when it came.
-fn published(message: Message) -> NewMessage {
+fn published(message: Message, (_, failed): Counts) -> NewMessage {
     let expiration_ms = message.properties().expiration().and_then(|text| parse_expiration(text).ok());
-    NewMessage::published(message, expiration_ms)
+    NewMessage { message, expiration_ms, failed }
 }

@@ -26,12 +26,13 @@ pub struct Delivery {
     pub counts: DeliveryCounts,
 }
 
-/// What a quorum queue tells of earlier deliveries (behaviour reference 5.6); both zero for classic queues.
+/// Earlier deliveries (behaviour reference 5.6). A classic queue counts the failed ones only, and tells nobody but the queue to which
+/// it dead-letters the message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryCounts {
-    /// Earlier deliveries: `x-acquired-count`.
+    /// Earlier deliveries by this queue: `x-acquired-count`.
     pub acquired: u32,
-    /// Earlier failed deliveries: `x-delivery-count`.
+    /// Earlier failed deliveries, by this queue and by those in which the message died before: `x-delivery-count`.
     pub failed: u32,
 }
 

@@ -96,7 +96,7 @@ impl Journal {
         self.freed.push(freed);
     }
 
-    /// A message came back to its quorum queue.
+    /// A message came back, or was rejected.
     pub fn counted(&mut self, seq: u64, counts: Counts) {
         if self.is_kept {
             self.counted.push((seq, counts));

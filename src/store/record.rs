@@ -8,7 +8,7 @@ use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
 /// No place in the order of a queue, and no position of the log, is beyond: what says so is damaged.
 pub(crate) const SEQ_MAX: u64 = u64::MAX >> 2;
 
-/// Deliveries that a quorum queue counted: all of them, and those that failed.
+/// Deliveries that were counted: all by this quorum queue, and those that failed, here or in queues in which the message died before.
 pub type Counts = (u32, u32);
 
 /// A message that was added to a queue.
@@ -73,7 +73,7 @@ pub enum Record<'a> {
         /// Where they were.
         freed: Vec<Freed>,
     },
-    /// A message came back to its quorum queue.
+    /// A message came back, or was rejected.
     Counted {
         /// The queue.
         queue: u64,

@@ -17,7 +17,7 @@ use leveret::store::wal::Wal;
 use leveret::store::{Flight, Log};
 use leveret::table::Value;
 
-use crate::ledger::{Entry, Ledger, Span};
+use crate::ledger::{Entry, Ledger, Span, told};
 use crate::probe::{body, identify};
 use crate::queues::{DELIVERY_LIMIT, Kind, NOBODY, QUEUES, kind};
 use crate::random::Random;
@@ -331,7 +331,7 @@ impl Actor {
         let deaths = chain.iter().position(|name| *name == queue).unwrap();
         entry.deaths.push((span, deaths));
         if deaths == 0 {
-            let counts = entry.counts.last().unwrap().1;
+            let counts = told(entry.counts.last().unwrap().1);
             assert_eq!((delivery.counts.acquired, delivery.counts.failed), counts, "{entry:?}");
             assert!(delivery.redelivered || entry.delivered.is_none(), "{entry:?} is not redelivered");
             entry.delivered.get_or_insert(span);
@@ -379,6 +379,10 @@ impl Actor {
             entry.deaths.push((span, deaths + 1));
         }
         entry.is_kept_dead = settlement != Settlement::Acked;
+        if settlement == Settlement::Rejected && kind(queue).is_quorum {
+            let (acquired, failed) = entry.counts.last().unwrap().1;
+            entry.counts.push((span, (acquired, failed + 1)));
+        }
         self.collect(before);
     }
 

@@ -52,7 +52,7 @@ pub struct Entry {
     pub expires_ms: Option<u64>,
     /// It was held back until then.
     pub due_ms: Option<u64>,
-    /// What a quorum queue counted, and since when.
+    /// What a quorum queue counted, its own deliveries and all that failed, and since when.
     pub counts: Vec<(Span, (u32, u32))>,
     /// It died so often, at least, since then.
     pub deaths: Vec<(Span, usize)>,
@@ -122,7 +122,9 @@ impl Ledger {
             entry.is_held = false;
             entry.is_kept_dead = false;
             entry.delivered = found.redelivered.then_some(Span::ALWAYS);
-            entry.counts = vec![(Span::ALWAYS, found.counts)];
+            let counted = entry.counts.iter().map(|(_, counts)| *counts);
+            let counts = counted.rev().find(|counts| told(*counts) == found.counts).unwrap_or(found.counts);
+            entry.counts = vec![(Span::ALWAYS, counts)];
             entry.deaths.clear();
             if !is_limited {
                 entry.deaths.push((Span::ALWAYS, deaths(entry, found)));
@@ -188,9 +190,14 @@ fn check_entry(entry: &Entry, found: Option<&Found>, look: Look) {
     }
 }
 
+/// What a client hears of these counts: before the queue's own first delivery, failed ones elsewhere count as deliveries.
+pub const fn told((acquired, failed): (u32, u32)) -> (u32, u32) {
+    (if acquired == 0 { failed } else { acquired }, failed)
+}
+
 fn check_counts(entry: &Entry, found: &Found, look: Look) {
     let last_certain = entry.counts.iter().rposition(|(span, _)| span.at(look.head) == Some(true)).unwrap_or(0);
     let possible = entry.counts[last_certain..].iter().filter(|(span, _)| span.at(look.head) != Some(false));
-    let possible: Vec<_> = possible.map(|(_, counts)| *counts).collect();
+    let possible: Vec<_> = possible.map(|(_, counts)| told(*counts)).collect();
     assert!(possible.contains(&found.counts), "{found:?} was counted otherwise: {possible:?}, {entry:?}, {look:?}");
 }

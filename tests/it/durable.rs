@@ -204,6 +204,35 @@ async fn delayed_messages_survive_and_come_when_they_are_due() {
     assert_eq!(ch.get("q").await, None);
 }
 
+/// (behaviour reference 6.3 and 12): counted in a classic queue, held back by a delayed exchange, told by a quorum queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_deliveries_survive_on_their_way_through_queues_and_exchanges() {
+    let mut durable = Durable::start("failed").await;
+    let ch = durable.channel().await;
+    ch.declare(queue("q").quorum()).await;
+    ch.declare_exchange(exchange("x", "x-delayed-message").durable().arg("x-delayed-type", S("direct"))).await;
+    ch.bind("q", "x", "work").await;
+    ch.declare(queue("work").durable().arg("x-dead-letter-exchange", S("x"))).await;
+    let message = persistent().headers(args([("x-delay", Value::I(1000))]));
+    ch.confirm_select().await;
+    ch.publish(publish("", "work", "m").with(message)).await;
+    ch.expect_acks_up_to(1).await;
+    let delivery = ch.get("work").await.unwrap();
+    ch.reject(delivery.delivery_tag, true).await;
+    ch.sync().await;
+    durable.restart().await;
+    let ch = durable.channel().await;
+    let delivery = ch.get("work").await.unwrap();
+    ch.reject(delivery.delivery_tag, false).await;
+    ch.sync().await;
+    durable.restart().await;
+    durable.hand.advance(Duration::from_secs(2));
+    let ch = durable.channel().await;
+    let delivery = ch.get_eventually("q").await;
+    assert!(delivery.redelivered);
+    assert_eq!(delivery.headers().get("x-delivery-count"), Some(&Value::l(2)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn priorities_survive() {
     let mut durable = Durable::start("priorities").await;

@@ -37,6 +37,7 @@ mod durable;
 mod exchange_bind;
 mod exchange_declare;
 mod expiry;
+mod failed_deliveries;
 mod field_tables;
 mod framing;
 mod full_disk;

@@ -1,11 +1,12 @@
 //! From ready to a consumer, or to a client that asks.
 
 use super::Queue;
+use super::arguments::QueueKind;
 use super::entry::Entry;
 use super::ready::Head;
 use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::Delivery;
+use crate::broker::sink::{Delivery, DeliveryCounts};
 use crate::store::loader::Load;
 
 /// Who a delivery is for.
@@ -76,7 +77,8 @@ impl Queue {
     fn hand_out(&mut self, mut entry: Entry, taker: Taker, now_ms: u64) -> Option<Delivery> {
         let message = entry.message()?.clone();
         let redelivered = std::mem::replace(&mut entry.redelivered, true);
-        let counts = entry.counts;
+        // Only what came back, or died before, has any.
+        let counts = if redelivered { self.told_counts(&entry) } else { DeliveryCounts::default() };
         if entry.is_stored {
             self.journal.delivered(entry.priority, entry.seq);
         }
@@ -93,6 +95,17 @@ impl Queue {
             Some(self.unacked.insert(Unacked { entry, channel, consumer, deadline_ms, delivery }))
         };
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
+    }
+
+    /// What a client is told of earlier deliveries: while this queue has none of its own, failed ones elsewhere are shown as both
+    /// (behaviour reference 6.3).
+    fn told_counts(&self, entry: &Entry) -> DeliveryCounts {
+        let DeliveryCounts { acquired, failed } = entry.counts;
+        match self.arguments.kind {
+            QueueKind::Classic => DeliveryCounts::default(),
+            QueueKind::Quorum if acquired == 0 => DeliveryCounts { acquired: failed, failed },
+            QueueKind::Quorum => entry.counts,
+        }
     }
 
     fn count_delivery(&mut self, taker: &Taker, redelivered: bool) {

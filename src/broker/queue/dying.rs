@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Queue;
 use super::arguments::Overflow;
-use super::entry::{Body, Entry};
+use super::entry::{Body, Entry, NewMessage};
 use super::ready::neighbours;
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
@@ -49,10 +49,8 @@ pub struct DeadLetter {
     pub message: Message,
     /// Why it died.
     pub reason: DeathReason,
-    /// How it is delivered by the next queue.
-    pub redelivered: bool,
-    /// What a quorum queue counted.
-    pub counts: DeliveryCounts,
+    /// Deliveries that failed, here and in the queues in which it died before.
+    pub failed: u32,
 }
 
 /// What is to be done next about the dead letters of a queue.
@@ -68,36 +66,29 @@ pub enum Burial {
     Over,
 }
 
-/// How a dead message is to be published.
-#[derive(Clone, Copy, Debug)]
-struct Death {
-    reason: DeathReason,
-    redelivered: bool,
-}
-
 /// The dead letters of a queue, in the order of death.
 #[derive(Debug, Default)]
 pub(super) struct Dying {
     waiting: VecDeque<Entry>,
-    /// The deaths of `waiting`, one each.
-    deaths: VecDeque<Death>,
+    /// What those in `waiting` died of, one each.
+    deaths: VecDeque<DeathReason>,
     /// Handed to the one who buries, and not buried yet: so many at the front of `waiting`.
     handed: usize,
     /// Somebody buries them now; a second one would break the order of deaths.
     has_burier: bool,
     is_loading: bool,
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
-    unburied: VecDeque<(Entry, Death)>,
+    unburied: VecDeque<(Entry, DeathReason)>,
     retry_ms: Option<u64>,
 }
 
 impl Dying {
-    fn push(&mut self, entry: Entry, death: Death) {
+    fn push(&mut self, entry: Entry, reason: DeathReason) {
         self.waiting.push_back(entry);
-        self.deaths.push_back(death);
+        self.deaths.push_back(reason);
     }
 
-    fn pop(&mut self) -> Option<(Entry, Death)> {
+    fn pop(&mut self) -> Option<(Entry, DeathReason)> {
         self.handed = self.handed.saturating_sub(1);
         Some((self.waiting.pop_front()?, self.deaths.pop_front()?))
     }
@@ -118,8 +109,8 @@ impl Dying {
     pub(super) fn retry(&mut self, now_ms: u64) {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
-            for (entry, death) in std::mem::take(&mut self.unburied) {
-                self.push(entry, death);
+            for (entry, reason) in std::mem::take(&mut self.unburied) {
+                self.push(entry, reason);
             }
         }
     }
@@ -161,27 +152,27 @@ impl Dying {
 }
 
 impl Queue {
-    pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason, redelivered: bool) {
+    pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
         if self.arguments.dead_letter_exchange.is_some() {
-            self.dying.push(entry, Death { reason, redelivered });
+            self.dying.push(entry, reason);
         } else {
             self.gone(&entry);
         }
     }
 
     /// A message dies that the queue never took.
-    pub(super) fn die_unqueued(&mut self, message: Message) {
+    pub(super) fn die_unqueued(&mut self, new: NewMessage) {
         let entry = Entry {
-            body: Body::Held(message),
+            body: Body::Held(new.message),
             address: Address::NOWHERE,
             seq: u64::MAX,
             expires_at_ms: u64::MAX,
-            counts: DeliveryCounts::default(),
+            counts: DeliveryCounts { acquired: 0, failed: new.failed },
             priority: 0,
             redelivered: false,
             is_stored: false,
         };
-        self.bury(entry, DeathReason::MaxLength, false);
+        self.bury(entry, DeathReason::MaxLength);
     }
 
     /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
@@ -191,10 +182,9 @@ impl Queue {
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
-            .map_while(|(entry, death)| {
+            .map_while(|(entry, reason)| {
                 let message = entry.message()?.clone();
-                let Death { reason, redelivered } = *death;
-                Some(DeadLetter { message, reason, redelivered, counts: entry.counts })
+                Some(DeadLetter { message, reason: *reason, failed: entry.counts.failed })
             })
             .collect();
         *handed = letters.len();

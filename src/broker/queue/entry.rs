@@ -14,16 +14,15 @@ pub struct NewMessage {
     pub message: Message,
     /// Its `expiration` property.
     pub expiration_ms: Option<u64>,
-    /// Delivered as redelivered from the start: what a dead-lettered message brings along (behaviour reference 6.2).
-    pub redelivered: bool,
-    /// Deliveries by the quorum queue in which it died before.
-    pub counts: DeliveryCounts,
+    /// Deliveries that failed in the queues in which it died before (behaviour reference 6.3): with any, it is delivered as
+    /// redelivered from the start.
+    pub failed: u32,
 }
 
 impl NewMessage {
     /// A message that comes from a publisher.
     pub fn published(message: Message, expiration_ms: Option<u64>) -> Self {
-        Self { message, expiration_ms, redelivered: false, counts: DeliveryCounts::default() }
+        Self { message, expiration_ms, failed: 0 }
     }
 }
 

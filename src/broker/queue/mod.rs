@@ -120,7 +120,7 @@ pub struct Queue {
     stats: QueueStats,
     /// What is to be recorded of the transition that is under way.
     journal: Journal,
-    /// Deliveries of messages in segment files that came back since they were written there, by place; quorum queues only.
+    /// Deliveries of messages in segment files that came back since they were written there, by place.
     counts_since: FxHashMap<u64, Counts>,
     /// Until where the messages of each level are not in the log any more.
     moved: SmallVec<[(u8, u64); 1]>,
@@ -169,7 +169,8 @@ impl Queue {
     /// How many bytes more, or fewer, the queue keeps for its messages than when this was asked last; their own bytes aside.
     pub fn change_of_entry_bytes(&mut self) -> i64 {
         let entries = self.ready.known_len() + self.unacked.len() + self.held_back.len() + self.dying.len();
-        let bytes = i64::try_from(entries * size_of::<Entry>()).unwrap_or(i64::MAX);
+        let counts = self.counts_since.len() * size_of::<(u64, Counts)>();
+        let bytes = i64::try_from(entries * size_of::<Entry>() + counts).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.told_entry_bytes, bytes)
     }
 
@@ -213,7 +214,7 @@ impl Queue {
         }
         if self.refuses(body_bytes) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                self.die_unqueued(new.message);
+                self.die_unqueued(new);
             }
             return Err(Full);
         }
@@ -239,11 +240,8 @@ impl Queue {
             address: if is_stored { Address::of(&new.message) } else { Address::NOWHERE },
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
             priority: self.level_of(facts.priority),
-            redelivered: new.redelivered,
-            counts: match self.arguments.kind {
-                QueueKind::Classic => DeliveryCounts::default(),
-                QueueKind::Quorum => new.counts,
-            },
+            redelivered: new.failed > 0,
+            counts: DeliveryCounts { acquired: 0, failed: new.failed },
             body: Body::Held(new.message),
             is_stored,
         }

@@ -8,9 +8,9 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::Queue;
-use super::arguments::QueueKind;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
+use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Part, QueueState};
@@ -176,11 +176,10 @@ impl Queue {
         for part in scattered {
             self.ready.level(part.level).paged.push_read(part.part());
         }
-        let counts_deliveries = self.arguments.kind == QueueKind::Quorum;
         let Self { ready, unacked, held_back, dying, counts_since, .. } = self;
         // It may have come back since its record was written.
         let mut note_counts = |entry: &Entry| {
-            if counts_deliveries && entry.is_stored {
+            if entry.is_stored && entry.counts != DeliveryCounts::default() {
                 counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
             }
         };

@@ -22,7 +22,8 @@ pub enum Return {
 }
 
 impl Return {
-    /// Whether it counts against the delivery limit (behaviour reference 5.6).
+    /// Whether it counts as failed: against the delivery limit, and in the queues that a dead letter goes to (behaviour reference
+    /// 5.6 and 6.3).
     const fn is_failure(self) -> bool {
         matches!(self, Self::Rejected | Self::Lost)
     }
@@ -50,11 +51,21 @@ impl Queue {
                     self.stats.ack += 1;
                     self.gone(&unacked.entry);
                 }
-                Settlement::Rejected => self.bury(unacked.entry, DeathReason::Rejected, true),
-                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected, false),
+                Settlement::Rejected => self.reject(unacked.entry),
+                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected),
             }
         }
         self.promote();
+    }
+
+    /// A rejected delivery has failed, also if it is the last one.
+    fn reject(&mut self, mut entry: Entry) {
+        if self.arguments.dead_letter_exchange.is_some() {
+            entry.counts.failed = entry.counts.failed.saturating_add(1);
+            // A crash may come before the dead letter is published.
+            self.note_counts(&entry);
+        }
+        self.bury(entry, DeathReason::Rejected);
     }
 
     /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
@@ -74,10 +85,17 @@ impl Queue {
         for Unacked { mut entry, channel, consumer, .. } in returned {
             self.release(channel, consumer);
             match self.arguments.kind {
-                QueueKind::Classic => entries.push(entry),
+                QueueKind::Classic => {
+                    // Nobody but the next queue asks for the number.
+                    if cause.is_failure() && self.arguments.dead_letter_exchange.is_some() {
+                        entry.counts.failed = entry.counts.failed.saturating_add(1);
+                        self.note_counts(&entry);
+                    }
+                    entries.push(entry);
+                }
                 QueueKind::Quorum => {
-                    entry.counts.acquired += 1;
-                    entry.counts.failed += u32::from(cause.is_failure());
+                    entry.counts.acquired = entry.counts.acquired.saturating_add(1);
+                    entry.counts.failed = entry.counts.failed.saturating_add(u32::from(cause.is_failure()));
                     self.note_counts(&entry);
                     self.take_back_quorum(entry, cause, now_ms);
                 }
@@ -89,7 +107,7 @@ impl Queue {
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
         if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
-            self.bury(entry, DeathReason::DeliveryLimit, true);
+            self.bury(entry, DeathReason::DeliveryLimit);
             return;
         }
         let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };

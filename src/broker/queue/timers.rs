@@ -81,7 +81,7 @@ impl Queue {
         let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
         loop {
             while let Some(entry) = self.ready.pop_due(is_due) {
-                self.bury(entry, DeathReason::Expired, false);
+                self.bury(entry, DeathReason::Expired);
             }
             // Nobody wants to see what is dropped: it need not be read.
             let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
@@ -107,7 +107,7 @@ impl Queue {
                 break;
             }
             let Some(entry) = self.ready.pop() else { break };
-            self.bury(entry, DeathReason::MaxLength, false);
+            self.bury(entry, DeathReason::MaxLength);
         }
     }
 }

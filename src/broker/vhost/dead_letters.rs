@@ -31,7 +31,7 @@ impl Vhost {
         };
         let targets: Vec<_> =
             route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
-        let new = NewMessage { message, expiration_ms: None, redelivered: letter.redelivered, counts: letter.counts };
+        let new = NewMessage { message, expiration_ms: None, failed: letter.failed };
         let _flight = Flight::begin(log);
         self.hold(&route.holds, &new, transaction, now_ms);
         if let Some(reply) = &route.reply {

@@ -25,10 +25,12 @@ pub(super) struct Fresh {
     pub(super) body_bytes: usize,
     pub(super) priority: Option<u8>,
     pub(super) expiration_ms: Option<u64>,
+    /// Deliveries that failed in other queues before.
+    pub(super) failed: u32,
 }
 
 pub(super) fn fresh(id: u32) -> Fresh {
-    Fresh { id, body_bytes: 0, priority: None, expiration_ms: None }
+    Fresh { id, body_bytes: 0, priority: None, expiration_ms: None, failed: 0 }
 }
 
 impl Fresh {
@@ -45,7 +47,7 @@ impl Fresh {
         let address = address("", &self.id.to_be_bytes());
         let body = vec![0; self.body_bytes];
         let message = Message::standalone(&Arc::new(MemoryGauge::default()), facts, &address, &[0, 0], &body);
-        NewMessage::published(message, self.expiration_ms)
+        NewMessage { message, expiration_ms: self.expiration_ms, failed: self.failed }
     }
 }
 

@@ -59,7 +59,9 @@ enum Step {
 fn a_message() -> impl Strategy<Value = Fresh> {
     let priority = option::weighted(0.5, prop_oneof![0..6_u8, Just(40)]);
     let expiration_ms = option::weighted(0.3, prop_oneof![Just(0), 1..50_u64, Just(500)]);
-    (0..200_usize, priority, expiration_ms).prop_map(|(body_bytes, priority, expiration_ms)| Fresh {
+    let failed = prop_oneof![3 => Just(0), 1 => 1..4_u32];
+    (0..200_usize, priority, expiration_ms, failed).prop_map(|(body_bytes, priority, expiration_ms, failed)| Fresh {
+        failed,
         id: 0,
         body_bytes,
         priority,
@@ -406,7 +408,7 @@ fn seen(delivery: &Delivery) -> Seen {
 }
 
 fn death(letter: &crate::broker::queue::DeadLetter) -> Death {
-    Death { id: id_of(&letter.message), reason: letter.reason, redelivered: letter.redelivered, counts: letter.counts }
+    Death { id: id_of(&letter.message), reason: letter.reason, failed: letter.failed }
 }
 
 proptest! {

@@ -90,8 +90,7 @@ pub(super) struct Seen {
 pub(super) struct Death {
     pub(super) id: u32,
     pub(super) reason: DeathReason,
-    pub(super) redelivered: bool,
-    pub(super) counts: DeliveryCounts,
+    pub(super) failed: u32,
 }
 
 /// What each consumer got since it was asked last.
@@ -230,8 +229,7 @@ impl Model {
         }
         if refuses(self) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                let counts = DeliveryCounts::default();
-                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, redelivered: false, counts });
+                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, failed: fresh.failed });
             }
             return false;
         }
@@ -246,8 +244,8 @@ impl Model {
             },
             body_bytes: fresh.body_bytes as u64,
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| self.now_ms + ttl_ms),
-            redelivered: false,
-            counts: DeliveryCounts::default(),
+            redelivered: fresh.failed > 0,
+            counts: DeliveryCounts { acquired: 0, failed: fresh.failed },
             place: Place::Ready,
         });
         true
@@ -308,11 +306,14 @@ impl Model {
 
     pub(super) fn settle(&mut self, tokens: &[Token], settlement: Settlement) {
         for token in tokens {
-            let Some(message) = self.take_out(*token) else { continue };
+            let Some(mut message) = self.take_out(*token) else { continue };
             match settlement {
                 Settlement::Acked => {}
-                Settlement::Rejected => self.kill(message, DeathReason::Rejected, true),
-                Settlement::Nacked => self.kill(message, DeathReason::Rejected, false),
+                Settlement::Rejected => {
+                    message.counts.failed += 1;
+                    self.kill(message, DeathReason::Rejected);
+                }
+                Settlement::Nacked => self.kill(message, DeathReason::Rejected),
             }
         }
         self.promote();
@@ -328,12 +329,12 @@ impl Model {
         for token in tokens {
             let Some(mut message) = self.take_out(*token) else { continue };
             message.place = Place::Ready;
+            let is_failure = matches!(cause, Return::Rejected | Return::Lost);
+            message.counts.acquired += 1;
+            message.counts.failed += u32::from(is_failure);
             if self.arguments.kind == QueueKind::Quorum {
-                let is_failure = matches!(cause, Return::Rejected | Return::Lost);
-                message.counts.acquired += 1;
-                message.counts.failed += u32::from(is_failure);
                 if self.arguments.delivery_limit.is_some_and(|limit| message.counts.failed > limit) {
-                    self.kill(message, DeathReason::DeliveryLimit, true);
+                    self.kill(message, DeathReason::DeliveryLimit);
                     continue;
                 }
                 let retry = self.arguments.delayed_retry;
@@ -473,11 +474,17 @@ impl Model {
         let deadline_ms = timeout_ms.map_or(u64::MAX, |timeout_ms| self.now_ms + timeout_ms);
         let at = self.messages.iter().position(|message| message.id == seen.id).expect("it is in the queue");
         let message = &mut self.messages[at];
+        let DeliveryCounts { acquired, failed } = message.counts;
+        let counts = match self.arguments.kind {
+            QueueKind::Classic => DeliveryCounts::default(),
+            // Failures elsewhere are shown as deliveries until there are deliveries here.
+            QueueKind::Quorum => DeliveryCounts { acquired: if acquired == 0 { failed } else { acquired }, failed },
+        };
         let expected = Seen {
             id: message.id,
             token: seen.token,
             redelivered: std::mem::replace(&mut message.redelivered, true),
-            counts: message.counts,
+            counts,
         };
         assert_eq!(seen, &expected);
         match seen.token {
@@ -502,7 +509,7 @@ impl Model {
             let due = self.heads().into_iter().find(|head| head.expires_at_ms <= limit_ms).map(|head| head.id);
             let Some(id) = due else { break };
             let message = self.remove(id);
-            self.kill(message, DeathReason::Expired, false);
+            self.kill(message, DeathReason::Expired);
         }
     }
 
@@ -515,7 +522,7 @@ impl Model {
         while self.ready_count() as u64 > max || self.ready_bytes() > max_bytes {
             let head = self.order().first().map(|head| head.id).expect("there is one too many");
             let message = self.remove(head);
-            self.kill(message, DeathReason::MaxLength, false);
+            self.kill(message, DeathReason::MaxLength);
         }
     }
 
@@ -526,8 +533,8 @@ impl Model {
 
     // --- deaths --------------------------------------------------------------------------------------------------------
 
-    fn kill(&mut self, message: ModelMessage, reason: DeathReason, redelivered: bool) {
-        self.die(Death { id: message.id, reason, redelivered, counts: message.counts });
+    fn kill(&mut self, message: ModelMessage, reason: DeathReason) {
+        self.die(Death { id: message.id, reason, failed: message.counts.failed });
     }
 
     fn die(&mut self, death: Death) {
