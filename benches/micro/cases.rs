@@ -97,11 +97,8 @@ fn route_by_topic(count: u32) {
     for number in 0..BINDINGS {
         let last = ["temperature", "*", "#"].into_iter().cycle().nth(usize::try_from(number % 3).unwrap_or(0));
         let key = format!("device.{number:05}.{}", last.unwrap_or("#"));
-        routing.bind(&Binding {
-            destination: Destination::Queue(QueueId(u64::from(number))),
-            routing_key: key.as_bytes().into(),
-            arguments: Table::new(),
-        });
+        let destination = Destination::Queue(QueueId(u64::from(number)));
+        routing.bind(&Binding::new(destination, key.as_bytes(), Table::new()).into());
     }
     let mut keys: Vec<_> =
         (0..BINDINGS).map(|number| format!("device.{:05}.temperature", number * 7919 % BINDINGS)).collect();
@@ -127,7 +124,7 @@ fn route_by_headers(count: u32) {
         let mut arguments = headers(number);
         arguments.insert("x-match", Value::LongString(b"all".as_slice().into()));
         let destination = Destination::Queue(QueueId(u64::try_from(number).unwrap_or(0)));
-        routing.bind(&Binding { destination, routing_key: Box::default(), arguments });
+        routing.bind(&Binding::new(destination, b"", arguments).into());
     }
     let properties = PropertiesEditor::new().set_headers(&headers(7)).build();
     let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };

@@ -56,7 +56,14 @@ pub struct BindingDefinition {
     /// Where it leads from.
     pub source: ExchangeId,
     /// The rest.
-    pub binding: Binding,
+    pub binding: Arc<Binding>,
+}
+
+impl BindingDefinition {
+    /// A binding from this exchange.
+    pub fn new(source: ExchangeId, binding: &Arc<Binding>) -> Self {
+        Self { source, binding: Arc::clone(binding) }
+    }
 }
 
 /// One change.
@@ -214,7 +221,7 @@ fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition) {
         }
     }
     put_sized(out, &bound.binding.routing_key);
-    put_table(out, &bound.binding.arguments);
+    put_sized(out, bound.binding.arguments().as_bytes());
 }
 
 fn read_binding(reader: &mut Reader<'_>) -> Option<BindingDefinition> {
@@ -224,8 +231,8 @@ fn read_binding(reader: &mut Reader<'_>) -> Option<BindingDefinition> {
         TO_EXCHANGE => Destination::Exchange(ExchangeId(reader.varint()?)),
         _ => return None,
     };
-    let (routing_key, arguments) = (reader.sized()?.into(), table(reader)?);
-    Some(BindingDefinition { source, binding: Binding { destination, routing_key, arguments } })
+    let (routing_key, arguments) = (reader.sized()?, table(reader)?);
+    Some(BindingDefinition { source, binding: Binding::new(destination, routing_key, arguments).into() })
 }
 
 /// What a row of changes comes to.
@@ -289,12 +296,10 @@ impl Definitions {
     }
 }
 
-/// Equal bindings have equal bytes: the order of arguments does not matter (behaviour reference 4.3).
+/// Equal bindings have equal bytes.
 fn identity(bound: &BindingDefinition) -> Vec<u8> {
-    let mut sorted = bound.clone();
-    sorted.binding.arguments.sort();
     let mut bytes = Vec::new();
-    put_binding(&mut bytes, BOUND, &sorted);
+    put_binding(&mut bytes, BOUND, bound);
     bytes
 }
 
@@ -324,7 +329,7 @@ mod tests {
     fn bound(source: u64, queue: u64, key: &str) -> BindingDefinition {
         let arguments = [("b", 1), ("a", 2)].into_iter().collect();
         let destination = Destination::Queue(QueueId(queue));
-        let binding = Binding { destination, routing_key: key.as_bytes().into(), arguments };
+        let binding = Binding::new(destination, key.as_bytes(), arguments).into();
         BindingDefinition { source: ExchangeId(source), binding }
     }
 

@@ -45,7 +45,7 @@ impl Broker {
         for bound in definitions.bindings() {
             let Some(exchange) = definitions.exchanges.get(&bound.source.0) else { continue };
             if let Some(vhost) = self.vhost(&exchange.vhost) {
-                vhost.restore(|topology| topology.bind(bound.source, &bound.binding));
+                vhost.restore(|topology| topology.bind(bound.source, Arc::clone(&bound.binding)));
             }
         }
         for vhost in definitions.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {

@@ -1,10 +1,12 @@
 //! The exchanges, queues and bindings of one virtual host: registries that stay consistent with each other.
 //!
 //! Pure, and without opinions about who may do what: `vhost.rs` checks, then changes this under its lock.
-//! Invariants: a binding's source and destination exist; each binding is in its source's index, in `bindings` of the source and
-//! in `incoming` of its destination, or in none of them.
+//! Invariants: each binding is in its source's index, in `bindings` of the source and in `incoming`, or in none of them; its
+//! source and destination exist, but for what a [`Removal`] has not come to yet. The binding itself is stored once.
 
-use std::collections::{HashMap, HashSet};
+mod removal;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -14,6 +16,8 @@ use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
 use crate::table::Table;
+
+pub use removal::Removal;
 
 /// What an exchange was declared as.
 #[derive(Clone, Debug)]
@@ -43,7 +47,7 @@ pub struct Exchange {
     pub spec: ExchangeSpec,
     /// Its routing index.
     pub routing: Box<dyn Routing>,
-    bindings: HashSet<BindingKey>,
+    bindings: HashMap<Arc<Binding>, BindingNumber>,
 }
 
 impl Exchange {
@@ -53,33 +57,14 @@ impl Exchange {
     }
 }
 
-/// A binding's identity within its source: destination, binding key and arguments (behaviour reference 4.3).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct BindingKey {
-    destination: Destination,
-    routing_key: Box<[u8]>,
-    /// Encoded in the order of names, so that equal tables have equal bytes.
-    arguments: Box<[u8]>,
-}
+/// Bindings of a virtual host are numbered in the order in which they were made.
+type BindingNumber = u64;
 
-impl BindingKey {
-    fn of(binding: &Binding) -> Self {
-        let mut sorted = binding.arguments.clone();
-        sorted.sort();
-        let mut arguments = Vec::new();
-        sorted.encode(&mut arguments);
-        Self {
-            destination: binding.destination,
-            routing_key: binding.routing_key.clone(),
-            arguments: arguments.into_boxed_slice(),
-        }
-    }
-
-    fn to_binding(&self) -> Binding {
-        let content = self.arguments.get(4..).unwrap_or_default();
-        let arguments = Table::decode(content).unwrap_or_default();
-        Binding { destination: self.destination, routing_key: self.routing_key.clone(), arguments }
-    }
+/// A binding as its destination knows it.
+#[derive(Debug)]
+struct Incoming {
+    source: ExchangeId,
+    binding: Arc<Binding>,
 }
 
 /// The registries.
@@ -90,16 +75,11 @@ pub struct Topology {
     exchange_ids: HashMap<Arc<str>, ExchangeId>,
     queues: FxHashMap<QueueId, Arc<QueueHandle>>,
     queue_ids: HashMap<Arc<str>, QueueId>,
-    incoming: HashMap<Destination, HashSet<(ExchangeId, BindingKey)>>,
+    /// All bindings, those to one destination side by side: a destination with one binding costs no table of its own.
+    incoming: BTreeMap<(Destination, BindingNumber), Incoming>,
+    next_binding: BindingNumber,
     /// What changed of the things that survive a restart, since [`Topology::take_changes`].
     changes: Vec<Definition>,
-}
-
-/// What was deleted along with something else.
-#[derive(Debug, Default)]
-pub struct Cascade {
-    /// Auto-delete exchanges that lost their last binding.
-    pub exchanges: Vec<ExchangeId>,
 }
 
 impl Topology {
@@ -111,7 +91,8 @@ impl Topology {
             exchange_ids: HashMap::new(),
             queues: FxHashMap::default(),
             queue_ids: HashMap::new(),
-            incoming: HashMap::new(),
+            incoming: BTreeMap::new(),
+            next_binding: 0,
             changes: Vec::new(),
         }
     }
@@ -126,8 +107,8 @@ impl Topology {
         let exchanges = self.exchanges.values().filter_map(|exchange| self.exchange_definition(exchange));
         let queues = self.queues.values().filter_map(|queue| self.queue_definition(queue));
         let bindings = self.exchanges.values().flat_map(|exchange| {
-            let keys = exchange.bindings.iter().filter(|key| self.is_durable(exchange, key.destination));
-            keys.map(|key| Definition::Bound(BindingDefinition { source: exchange.id, binding: key.to_binding() }))
+            let bindings = exchange.bindings.keys().filter(|binding| self.is_durable(exchange, binding.destination));
+            bindings.map(|binding| Definition::Bound(BindingDefinition::new(exchange.id, binding)))
         });
         exchanges.chain(queues).chain(bindings).collect()
     }
@@ -191,13 +172,13 @@ impl Topology {
 
     /// Whether this very binding exists.
     pub fn has_binding(&self, source: &str, binding: &Binding) -> bool {
-        self.exchange(source).is_some_and(|exchange| exchange.bindings.contains(&BindingKey::of(binding)))
+        self.exchange(source).is_some_and(|exchange| exchange.bindings.contains_key(binding))
     }
 
     /// Adds an exchange; its name must be free.
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
-        let exchange = Exchange { id, spec, routing, bindings: HashSet::new() };
+        let exchange = Exchange { id, spec, routing, bindings: HashMap::new() };
         self.changes.extend(self.exchange_definition(&exchange));
         self.exchanges.insert(id, exchange);
     }
@@ -210,94 +191,19 @@ impl Topology {
     }
 
     /// Adds a binding; false when the same one is there already.
-    pub fn bind(&mut self, source: ExchangeId, binding: &Binding) -> bool {
+    pub fn bind(&mut self, source: ExchangeId, binding: Arc<Binding>) -> bool {
+        let number = self.next_binding;
         let Some(exchange) = self.exchanges.get_mut(&source) else { return false };
-        let key = BindingKey::of(binding);
-        if !exchange.bindings.insert(key.clone()) {
+        if exchange.bindings.contains_key(&binding) {
             return false;
         }
-        exchange.routing.bind(binding);
-        self.incoming.entry(binding.destination).or_default().insert((source, key));
+        self.next_binding += 1;
+        exchange.bindings.insert(Arc::clone(&binding), number);
+        exchange.routing.bind(&binding);
         if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
-            self.changes.push(Definition::Bound(BindingDefinition { source, binding: binding.clone() }));
+            self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));
         }
+        self.incoming.insert((binding.destination, number), Incoming { source, binding });
         true
-    }
-
-    /// Removes a binding, and its source if that was auto-delete and this was its last one.
-    pub fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Cascade {
-        let mut cascade = Cascade::default();
-        if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
-            self.changes.push(Definition::Unbound(BindingDefinition { source, binding: binding.clone() }));
-        }
-        self.remove_binding(source, &BindingKey::of(binding), &mut cascade);
-        self.run(&mut cascade);
-        cascade
-    }
-
-    /// Removes an exchange with all bindings from it and to it.
-    pub fn remove_exchange(&mut self, id: ExchangeId) -> Cascade {
-        let mut cascade = Cascade { exchanges: vec![id] };
-        self.run(&mut cascade);
-        cascade
-    }
-
-    /// Removes a queue with all bindings to it.
-    pub fn remove_queue(&mut self, id: QueueId) -> Cascade {
-        let mut cascade = Cascade::default();
-        if let Some(queue) = self.queues.remove(&id) {
-            self.queue_ids.remove(&queue.spec.name);
-            if queue.spec.durable {
-                self.changes.push(Definition::QueueDeleted(id));
-            }
-        }
-        self.remove_incoming(Destination::Queue(id), &mut cascade);
-        self.run(&mut cascade);
-        cascade
-    }
-
-    /// Removes the exchanges of the cascade, which may add more to it.
-    fn run(&mut self, cascade: &mut Cascade) {
-        let mut done = 0;
-        while let Some(&id) = cascade.exchanges.get(done) {
-            done += 1;
-            let Some(exchange) = self.exchanges.remove(&id) else { continue };
-            self.exchange_ids.remove(&exchange.spec.name);
-            if exchange.spec.durable {
-                self.changes.push(Definition::ExchangeDeleted(id));
-            }
-            for key in exchange.bindings {
-                self.forget_incoming(id, key);
-            }
-            self.remove_incoming(Destination::Exchange(id), cascade);
-        }
-    }
-
-    fn remove_incoming(&mut self, destination: Destination, cascade: &mut Cascade) {
-        for (source, key) in self.incoming.remove(&destination).unwrap_or_default() {
-            self.remove_binding(source, &key, cascade);
-        }
-    }
-
-    fn remove_binding(&mut self, source: ExchangeId, key: &BindingKey, cascade: &mut Cascade) {
-        let Some(exchange) = self.exchanges.get_mut(&source) else { return };
-        if !exchange.bindings.remove(key) {
-            return;
-        }
-        exchange.routing.unbind(&key.to_binding());
-        if exchange.spec.auto_delete && exchange.bindings.is_empty() {
-            cascade.exchanges.push(source);
-        }
-        self.forget_incoming(source, key.clone());
-    }
-
-    fn forget_incoming(&mut self, source: ExchangeId, key: BindingKey) {
-        let destination = key.destination;
-        if let Some(incoming) = self.incoming.get_mut(&destination) {
-            incoming.remove(&(source, key));
-            if incoming.is_empty() {
-                self.incoming.remove(&destination);
-            }
-        }
     }
 }

@@ -98,12 +98,14 @@ pub fn equivalent(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// [`equivalent`] with a value in place. Only a nested table or array is copied for it.
-pub fn equivalent_in_place(a: &Value, b: ValueRef<'_>) -> bool {
+/// [`equivalent`] for two values in place. Both must be as [`Table::encode`] or [`super::canonical`] leave them: nested tables and
+/// arrays are compared by their bytes.
+pub fn equivalent_in_place(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     match (a, b) {
-        (Value::Table(_), ValueRef::Table(_)) | (Value::Array(_), ValueRef::Array(_)) => *a == b.to_owned(),
-        (Value::Table(_) | Value::Array(_), _) | (_, ValueRef::Table(_) | ValueRef::Array(_)) => false,
-        _ => a.shallow().equivalent_scalar(b),
+        (ValueRef::Table(a), ValueRef::Table(b)) => a == b,
+        (ValueRef::Array(a), ValueRef::Array(b)) => a == b,
+        (ValueRef::Table(_) | ValueRef::Array(_), _) | (_, ValueRef::Table(_) | ValueRef::Array(_)) => false,
+        _ => a.equivalent_scalar(b),
     }
 }
 

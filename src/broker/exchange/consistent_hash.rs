@@ -6,6 +6,8 @@
 //! destination comes or goes moves only what it gains or loses. It costs one logarithm per destination and message; channels
 //! remember the answer per routing key.
 
+use std::sync::Arc;
+
 use super::{Binding, Destination, DestinationKind, ExchangeId, ExchangeType, Publish, QueueId, Routing, hash};
 use crate::error::AmqpError;
 use crate::properties::{Properties, Property};
@@ -47,7 +49,7 @@ impl Routing for ConsistentHash {
         weight(&binding.routing_key).map(|_| ())
     }
 
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         let Ok(weight) = weight(&binding.routing_key) else { return };
         match self.place(binding.destination) {
             Ok(at) => {

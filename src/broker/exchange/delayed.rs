@@ -2,6 +2,8 @@
 //!
 //! This file knows how long; the virtual host holds the message and calls [`Routing::route`] when its time has come.
 
+use std::sync::Arc;
+
 use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, require};
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -29,7 +31,7 @@ impl Routing for Delayed {
         self.inner.check(binding, kind)
     }
 
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         self.inner.bind(binding);
     }
 

@@ -1,6 +1,7 @@
 //! `direct`: the routing key equals the binding key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::destinations::Destinations;
 use super::{Binding, Destination, ExchangeType, Publish, Routing};
@@ -20,7 +21,7 @@ struct Direct {
 }
 
 impl Routing for Direct {
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         self.keys.entry(binding.routing_key.clone()).or_default().add(binding.destination);
     }
 

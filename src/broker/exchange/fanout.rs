@@ -1,5 +1,7 @@
 //! `fanout`: every binding matches every message.
 
+use std::sync::Arc;
+
 use super::destinations::Destinations;
 use super::{Binding, Destination, ExchangeType, Publish, Routing};
 
@@ -16,7 +18,7 @@ struct Fanout {
 }
 
 impl Routing for Fanout {
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         self.bound.add(binding.destination);
     }
 

@@ -1,10 +1,13 @@
 //! `headers`: a binding's arguments are compared with the message's headers; the routing key is ignored.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing};
 use crate::error::AmqpError;
-use crate::table::{Table, Term, Value, ValueRef, equivalent_in_place};
+use crate::table::{TableRef, Term, ValueRef, equivalent_in_place};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "headers",
@@ -19,17 +22,12 @@ enum Match {
     Any,
 }
 
-/// What one binding asks of a message.
-#[derive(Clone, Debug, PartialEq)]
-struct Criteria {
-    wanted: Match,
-    fields: Box<[(Box<[u8]>, Value)]>,
-}
-
 /// The bindings in no order. Each is looked at for each message: no index serves conditions on arbitrary headers.
+///
+/// Clients choose the bindings, so the map keeps std's keyed hash.
 #[derive(Debug, Default)]
 struct Headers {
-    bindings: Vec<(Destination, Criteria)>,
+    bindings: HashMap<Arc<Binding>, Mode>,
 }
 
 /// A message's headers, read once for all bindings, in the order of their names.
@@ -37,22 +35,17 @@ type Fields<'a> = SmallVec<[(&'a [u8], ValueRef<'a>); 16]>;
 
 impl Routing for Headers {
     fn check(&self, binding: &Binding, _: DestinationKind) -> Result<(), AmqpError> {
-        Mode::of(&binding.arguments).map(|_| ())
+        Mode::of(binding.arguments()).map(|_| ())
     }
 
-    fn bind(&mut self, binding: &Binding) {
-        if let Ok(criteria) = Criteria::of(&binding.arguments) {
-            self.bindings.push((binding.destination, criteria));
+    fn bind(&mut self, binding: &Arc<Binding>) {
+        if let Ok(mode) = Mode::of(binding.arguments()) {
+            self.bindings.insert(Arc::clone(binding), mode);
         }
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        let Ok(criteria) = Criteria::of(&binding.arguments) else { return };
-        // Bindings that ask the same are interchangeable, so whichever comes first may go.
-        let is_it = |(destination, present): &(_, _)| *destination == binding.destination && *present == criteria;
-        if let Some(at) = self.bindings.iter().position(is_it) {
-            self.bindings.swap_remove(at);
-        }
+        self.bindings.remove(binding);
     }
 
     fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
@@ -60,9 +53,9 @@ impl Routing for Headers {
         let mut fields: Fields<'_> = headers.iter().collect();
         // They are in order already, unless a program that embeds the broker built them.
         fields.sort_by_key(|(name, _)| *name);
-        for (destination, criteria) in &self.bindings {
-            if criteria.match_fields(&fields) {
-                destinations.push(*destination);
+        for (binding, mode) in &self.bindings {
+            if mode.matches(binding.arguments(), &fields) {
+                destinations.push(binding.destination);
             }
         }
     }
@@ -81,13 +74,13 @@ struct Mode {
 }
 
 impl Mode {
-    fn of(arguments: &Table) -> Result<Self, AmqpError> {
+    fn of(arguments: TableRef<'_>) -> Result<Self, AmqpError> {
         let Some(value) = arguments.get("x-match") else { return Ok(Self { wanted: Match::All, with_x: false }) };
         let Some(text) = value.as_bytes() else {
             return Err(AmqpError::precondition_failed(format!(
                 "Invalid x-match field type {} (value {}); expected longstr",
                 value.type_name(),
-                Term(value)
+                Term(&value.to_owned())
             )));
         };
         match text {
@@ -97,36 +90,29 @@ impl Mode {
             b"any-with-x" => Ok(Self { wanted: Match::Any, with_x: true }),
             _ => Err(AmqpError::precondition_failed(format!(
                 "Invalid x-match field value {}; expected all, any, all-with-x, or any-with-x",
-                Term(value)
+                Term(&value.to_owned())
             ))),
         }
     }
-}
-
-impl Criteria {
-    fn of(arguments: &Table) -> Result<Self, AmqpError> {
-        let mode = Mode::of(arguments)?;
-        let is_criterion = |name: &[u8]| name != b"x-match" && (mode.with_x || !name.starts_with(b"x-"));
-        let fields = arguments.iter().filter(|(name, _)| is_criterion(name));
-        Ok(Self { wanted: mode.wanted, fields: fields.map(|(name, value)| (name.into(), value.clone())).collect() })
-    }
 
     /// With no criteria, `all` is true and `any` is false, as for every quantifier over nothing.
-    fn match_fields(&self, headers: &Fields<'_>) -> bool {
-        let fulfilled = |(name, value): &(Box<[u8]>, Value)| {
-            let first = headers.partition_point(|(present, _)| *present < &**name);
-            headers.get(first).is_some_and(|(present, header)| *present == &**name && accepts(value, *header))
+    fn matches(self, arguments: TableRef<'_>, headers: &Fields<'_>) -> bool {
+        let is_criterion = |name: &[u8]| name != b"x-match" && (self.with_x || !name.starts_with(b"x-"));
+        let mut criteria = arguments.iter().filter(|(name, _)| is_criterion(name));
+        let fulfilled = |(name, value): (&[u8], ValueRef<'_>)| {
+            let first = headers.partition_point(|(present, _)| *present < name);
+            headers.get(first).is_some_and(|(present, header)| *present == name && accepts(value, *header))
         };
         match self.wanted {
-            Match::All => self.fields.iter().all(fulfilled),
-            Match::Any => self.fields.iter().any(fulfilled),
+            Match::All => criteria.all(fulfilled),
+            Match::Any => criteria.any(fulfilled),
         }
     }
 }
 
 /// Whether a header has the value that a binding asks for. Void asks for no more than that the header is there.
-fn accepts(wanted: &Value, header: ValueRef<'_>) -> bool {
-    if *wanted == Value::Void {
+fn accepts(wanted: ValueRef<'_>, header: ValueRef<'_>) -> bool {
+    if matches!(wanted, ValueRef::Void) {
         return true;
     }
     // Elsewhere a timestamp is a number; here RabbitMQ means it to equal timestamps only.

@@ -18,12 +18,13 @@ mod testing;
 mod topic;
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::ids::{ExchangeId, QueueId};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::table::Table;
+use crate::table::{Table, TableRef};
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,14 +47,32 @@ pub enum DestinationKind {
 }
 
 /// A binding as an exchange type sees it. Its identity is all three fields (behaviour reference 4.3).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Binding {
     /// Where it leads.
     pub destination: Destination,
     /// The binding key.
     pub routing_key: Box<[u8]>,
-    /// The binding's arguments.
-    pub arguments: Table,
+    /// Encoded in the order of names, so that equal tables have equal bytes; without the length.
+    arguments: Box<[u8]>,
+}
+
+impl Binding {
+    /// A binding; the order of its arguments does not matter.
+    pub fn new(destination: Destination, routing_key: &[u8], mut arguments: Table) -> Self {
+        let mut encoded = Vec::new();
+        if !arguments.is_empty() {
+            arguments.sort();
+            arguments.encode(&mut encoded);
+        }
+        let arguments = encoded.get(4..).unwrap_or_default().into();
+        Self { destination, routing_key: routing_key.into(), arguments }
+    }
+
+    /// The binding's arguments, in the order of their names.
+    pub fn arguments(&self) -> TableRef<'_> {
+        TableRef::new(&self.arguments)
+    }
 }
 
 /// What an exchange type may look at to route one message by one key.
@@ -79,7 +98,7 @@ pub trait Routing: Send + Sync + fmt::Debug {
     }
 
     /// Adds a binding that [`Routing::check`] accepted. The virtual host never adds the same binding twice.
-    fn bind(&mut self, binding: &Binding);
+    fn bind(&mut self, binding: &Arc<Binding>);
 
     /// Removes a binding that was added before.
     fn unbind(&mut self, binding: &Binding);

@@ -1,5 +1,7 @@
 //! `x-modulus-hash`: one of the destinations, by the hash of the routing key. Any change of bindings moves most keys.
 
+use std::sync::Arc;
+
 use super::{Binding, Destination, ExchangeType, Publish, Routing, hash};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
@@ -16,7 +18,7 @@ struct ModulusHash {
 }
 
 impl Routing for ModulusHash {
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         match self.place(binding.destination) {
             Ok(at) => {
                 if let Some((_, count)) = self.bound.get_mut(at) {

@@ -1,5 +1,7 @@
 //! `x-random` and `x-local-random`: each message goes to one bound destination, each equally likely.
 
+use std::sync::Arc;
+
 use super::destinations::Destinations;
 use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, hash};
 use crate::error::AmqpError;
@@ -39,7 +41,7 @@ impl Routing for Random {
         }
     }
 
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         self.bound.add(binding.destination);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -35,7 +36,7 @@ struct RecentHistory {
 }
 
 impl Routing for RecentHistory {
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         self.bound.add(binding.destination);
     }
 

@@ -30,7 +30,7 @@ impl Exchange {
     pub(super) fn bind_with(&mut self, queue: u64, key: &str, arguments: Table) -> Result<(), AmqpError> {
         let binding = binding(queue, key, arguments);
         self.routing.check(&binding, DestinationKind::ClassicQueue)?;
-        self.routing.bind(&binding);
+        self.routing.bind(&binding.into());
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Exchange {
 }
 
 pub(super) fn binding(queue: u64, key: &str, arguments: Table) -> Binding {
-    Binding { destination: Destination::Queue(QueueId(queue)), routing_key: key.as_bytes().into(), arguments }
+    Binding::new(Destination::Queue(QueueId(queue)), key.as_bytes(), arguments)
 }
 
 /// The next of a fixed sequence of random numbers (splitmix64).

@@ -12,6 +12,8 @@ mod matcher;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::destinations::Destinations;
@@ -109,7 +111,7 @@ impl Routing for Topic {
         )))
     }
 
-    fn bind(&mut self, binding: &Binding) {
+    fn bind(&mut self, binding: &Arc<Binding>) {
         let mut at = ROOT;
         for word in words(&binding.routing_key) {
             at = self.child_or_new(at, word);

@@ -5,7 +5,7 @@ use crate::broker::exchange::{Binding, Destination, DestinationKind};
 use crate::broker::ids::ConnectionId;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{NewMessage, QueueHandle};
-use crate::broker::topology::Topology;
+use crate::broker::topology::{Removal, Topology};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::store::NO_TRANSACTION;
@@ -35,12 +35,12 @@ impl Vhost {
             QueueKind::Classic => DestinationKind::ClassicQueue,
             QueueKind::Quorum => DestinationKind::QuorumQueue,
         };
-        let binding = Binding { destination: Destination::Queue(queue.id), routing_key: routing_key.into(), arguments };
+        let binding = Binding::new(Destination::Queue(queue.id), routing_key, arguments);
         let history = self.change(|topology| {
             if topology.queue_by_id(queue.id).is_none() {
                 return Err(queue.not_found());
             }
-            self.add_binding(topology, exchange, &binding, kind)
+            self.add_binding(topology, exchange, binding, kind)
         })?;
         replay(&queue, history, now_ms);
         Ok(())
@@ -60,7 +60,7 @@ impl Vhost {
     ) -> Result<(), AmqpError> {
         refuse_default_exchange(exchange)?;
         let Some(id) = self.read(|topology| topology.queue(queue).map(|queue| queue.id)) else { return Ok(()) };
-        let binding = Binding { destination: Destination::Queue(id), routing_key: routing_key.into(), arguments };
+        let binding = Binding::new(Destination::Queue(id), routing_key, arguments);
         if self.read(|topology| topology.has_binding(exchange, &binding)) {
             self.queue(queue, connection)?;
         }
@@ -86,8 +86,8 @@ impl Vhost {
             self.exchange_id(topology, source)?;
             let id = self.exchange_id(topology, destination)?;
             let destination = Destination::Exchange(id);
-            let binding = Binding { destination, routing_key: routing_key.into(), arguments };
-            let history = self.add_binding(topology, source, &binding, DestinationKind::Exchange)?;
+            let binding = Binding::new(destination, routing_key, arguments);
+            let history = self.add_binding(topology, source, binding, DestinationKind::Exchange)?;
             Ok((id, history))
         })?;
         for message in history {
@@ -111,7 +111,7 @@ impl Vhost {
         refuse_default_exchange(destination)?;
         if let Some(id) = self.read(|topology| topology.exchange(destination).map(|exchange| exchange.id)) {
             let destination = Destination::Exchange(id);
-            self.remove_binding(source, &Binding { destination, routing_key: routing_key.into(), arguments });
+            self.remove_binding(source, &Binding::new(destination, routing_key, arguments));
         }
         Ok(())
     }
@@ -121,24 +121,21 @@ impl Vhost {
         &self,
         topology: &mut Topology,
         source: &str,
-        binding: &Binding,
+        binding: Binding,
         kind: DestinationKind,
     ) -> Result<Vec<Message>, AmqpError> {
         let exchange = topology.exchange(source).ok_or_else(|| self.no_exchange(source))?;
-        exchange.routing.check(binding, kind)?;
+        exchange.routing.check(&binding, kind)?;
         let id = exchange.id;
         let history = exchange.routing.history();
-        Ok(if topology.bind(id, binding) { history } else { Vec::new() })
+        Ok(if topology.bind(id, binding.into()) { history } else { Vec::new() })
     }
 
     fn remove_binding(&self, source: &str, binding: &Binding) {
-        let cascade = self.change(|topology| {
-            let id = topology.exchange(source)?.id;
-            Some(topology.unbind(id, binding))
+        self.remove(|topology| match topology.exchange(source).map(|exchange| exchange.id) {
+            Some(id) => topology.unbind(id, binding),
+            None => Removal::default(),
         });
-        if let Some(cascade) = cascade {
-            self.forget_exchanges(&cascade);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Vhost, refuse_default_exchange, without_line_breaks};
 use crate::broker::exchange::{self, ExchangeType};
 use crate::broker::ids::ExchangeId;
-use crate::broker::topology::{Exchange, ExchangeSpec, Topology};
+use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};
 
@@ -109,18 +109,17 @@ impl Vhost {
             let text = format!("deletion of system {} not allowed", self.exchange_text(name));
             return Err(AmqpError::access_refused(text));
         }
-        let cascade = self.change(|topology| {
-            let Some(exchange) = topology.exchange(name) else { return Ok(None) };
+        let mut result = Ok(());
+        self.remove(|topology| {
+            let Some(exchange) = topology.exchange(name) else { return Removal::default() };
             if if_unused && exchange.binding_count() > 0 {
-                return Err(AmqpError::precondition_failed(format!("{} in use", self.exchange_text(name))));
+                result = Err(AmqpError::precondition_failed(format!("{} in use", self.exchange_text(name))));
+                return Removal::default();
             }
             let id = exchange.id;
-            Ok(Some(topology.remove_exchange(id)))
-        })?;
-        if let Some(cascade) = cascade {
-            self.forget_exchanges(&cascade);
-        }
-        Ok(())
+            topology.remove_exchange(id)
+        });
+        result
     }
 
     fn compare(

@@ -20,7 +20,7 @@ use super::delayed::DelayedMessages;
 use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
 use super::queue::arguments::QueueKind;
-use super::topology::{Cascade, Topology};
+use super::topology::{Removal, Topology};
 use crate::error::AmqpError;
 use crate::store::LogPosition;
 use crate::store::record::Record;
@@ -138,8 +138,17 @@ impl Vhost {
         LogPosition(self.changed_at.load(Ordering::Acquire))
     }
 
-    fn forget_exchanges(&self, cascade: &Cascade) {
-        for id in &cascade.exchanges {
+    /// Removes something from the topology with everything that goes along. The lock is released again and again meanwhile.
+    fn remove(&self, begin: impl FnOnce(&mut Topology) -> Removal) {
+        let mut removal = self.change(|topology| {
+            let mut removal = begin(topology);
+            topology.proceed(&mut removal);
+            removal
+        });
+        while !removal.is_done() {
+            self.change(|topology| topology.proceed(&mut removal));
+        }
+        for id in &removal.exchanges {
             self.delayed.forget(*id);
         }
     }

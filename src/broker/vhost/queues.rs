@@ -148,8 +148,7 @@ impl Vhost {
     pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
         // The state first: whoever finds the queue from now on sees that it is gone.
         queue.peek(|queue| queue.delete());
-        let cascade = self.change(|topology| topology.remove_queue(queue.id));
-        self.forget_exchanges(&cascade);
+        self.remove(|topology| topology.remove_queue(queue.id));
         self.node.check_memory();
     }
 

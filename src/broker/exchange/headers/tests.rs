@@ -1,5 +1,5 @@
 use super::super::testing::{Exchange, NOWHERE};
-use super::*;
+use crate::table::{Table, Value};
 
 /// Whether a binding with `arguments` matches a message with `headers`.
 fn matches(arguments: &[(&str, Value)], headers: &[(&str, Value)]) -> bool {

@@ -115,7 +115,7 @@ fn unbinding_leaves_nothing_behind() {
         .map(|n| super::super::testing::binding(n, &format!("a.{}.*.{n}.#", n % 100), Default::default()))
         .collect();
     for binding in &bindings {
-        topic.bind(binding);
+        topic.bind(&Arc::new(binding.clone()));
     }
     for binding in &bindings {
         topic.unbind(binding);
@@ -124,7 +124,7 @@ fn unbinding_leaves_nothing_behind() {
     assert_eq!(topic.free.len(), topic.nodes.len() - 1);
     let nodes = topic.nodes.len();
     for binding in &bindings {
-        topic.bind(binding);
+        topic.bind(&Arc::new(binding.clone()));
     }
     assert_eq!(topic.nodes.len(), nodes, "freed nodes are used again");
 }
