@@ -15,12 +15,16 @@ use crate::message::Message;
 use crate::properties::parse_expiration;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{QueueState, Single};
+use crate::store::failure::Remedy;
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
 use crate::store::record::{Counts, Enqueued, Freed, Record};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
-use crate::store::{Flight, LogPosition};
+use crate::store::{Flight, LogPosition, StoreError};
+
+/// What could not be read back is tried again after so long.
+const READ_AGAIN_MS: u64 = 500;
 
 /// The delayed messages of a virtual host, in the order in which they are due; equal times keep the order of publishing.
 #[derive(Debug)]
@@ -136,7 +140,11 @@ impl DelayedMessages {
     pub(in crate::broker) fn deliver_due(self: &Arc<Self>, now_ms: u64) {
         let Some(vhost) = self.vhost.upgrade() else { return };
         while let Some(key) = self.first_due(now_ms) {
-            self.deliver(&vhost, key, now_ms);
+            if !self.deliver(&vhost, key, now_ms) {
+                // In their order, or not yet.
+                self.node.deadlines.order_delayed(now_ms.saturating_add(READ_AGAIN_MS), self);
+                return;
+            }
         }
         self.order_next();
     }
@@ -152,13 +160,24 @@ impl DelayedMessages {
         self.waiting.lock().by_due.keys().next().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
     }
 
-    /// Publishes one message and forgets it, in one transaction.
-    fn deliver(&self, vhost: &Vhost, key: (u64, u64), now_ms: u64) {
-        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return };
+    /// Publishes one message and forgets it, in one transaction; false when it cannot be read back now.
+    fn deliver(&self, vhost: &Vhost, key: (u64, u64), now_ms: u64) -> bool {
+        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return true };
+        let new = match held.new.map_or_else(|| self.read(held.address, held.bytes), |new| Ok(Some(new))) {
+            Ok(new) => new,
+            Err(error) if error.remedy() == Remedy::Wait => {
+                tracing::warn!(vhost = %vhost.name, %error, "a delayed message is read back later");
+                return false;
+            }
+            Err(error) => {
+                self.node.log.fail(error);
+                return false;
+            }
+        };
         let log = &*self.node.log;
         let _flight = Flight::begin(log);
         let transaction = log.new_transaction();
-        match held.new.or_else(|| self.read(held.address, held.bytes)) {
+        match new {
             Some(new) => vhost.publish_delayed(held.exchange, &new, transaction, now_ms),
             None => tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost"),
         }
@@ -174,13 +193,19 @@ impl DelayedMessages {
             Record::Committed { transaction }.encode(&mut commit);
             log.append(&commit);
         }
+        true
     }
 
-    fn read(&self, address: Address, bytes: u32) -> Option<NewMessage> {
-        let Place::Segment(segment, start) = address.place() else { return None };
+    /// The message at this place; `None` if it is not there any more.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn read(&self, address: Address, bytes: u32) -> Result<Option<NewMessage>, StoreError> {
+        let Place::Segment(segment, start) = address.place() else { return Ok(None) };
+        let Some(loader) = &self.node.loader else { return Ok(None) };
         let load = Load { level: 0, segment, start, end: start.saturating_add(bytes) };
-        let loaded = self.node.loader.as_ref()?.read(load).map_err(|error| self.node.log.fail(error)).ok()?;
-        loaded.records.into_iter().next().map(|record| published(record.message, record.label.counts))
+        let loaded = loader.read(load)?;
+        Ok(loaded.records.into_iter().next().map(|record| published(record.message, record.label.counts)))
     }
 
     /// Forgets the messages of an exchange that was deleted.

@@ -21,6 +21,7 @@ use super::vhost::Vhost;
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::{Checkpoint, Draft, Part};
 use crate::store::disk::Disk;
+use crate::store::failure::Remedy;
 use crate::store::segments::{SegmentWriter, Segments};
 use crate::store::wal::Wal;
 use crate::store::{Log, StoreError};
@@ -86,21 +87,21 @@ impl Pager {
         Self { window_bytes, locked_messages_max, ..self }
     }
 
-    /// Does what is to be done, until the log stops or fails. When the disk is full, what could not be written stays where it is, and
-    /// is tried again when there is more.
+    /// Does what is to be done, until the log stops or fails. What could not be written because something is scarce, stays where
+    /// it is, and is tried again.
     pub fn run(&self, pause: impl Fn()) {
-        let mut was_full = false;
+        let mut has_waited = false;
         while self.wal.wait_until_crowded(self.window_bytes) {
-            match self.relieve() {
-                Ok(()) => was_full = false,
-                Err(error) if error.is_full() => {
-                    if !was_full {
-                        tracing::warn!(%error, "the disk is full: messages stay in the log until there is space");
+            match self.relieve().map_err(|error| (error.remedy(), error)) {
+                Ok(()) => has_waited = false,
+                Err((Remedy::Stop, error)) => return self.wal.fail(error),
+                Err((Remedy::Wait | Remedy::Refuse, error)) => {
+                    if !has_waited {
+                        tracing::warn!(%error, "messages stay in the log until they can be moved");
                     }
-                    was_full = true;
+                    has_waited = true;
                     pause();
                 }
-                Err(error) => return self.wal.fail(error),
             }
         }
     }
@@ -108,7 +109,7 @@ impl Pager {
     /// One round: makes the log short and the memory free, as far as they are too much.
     ///
     /// # Errors
-    /// When the file system fails; if it is full, nothing is changed and the same can be tried again.
+    /// When the file system fails; unless the store must stop, nothing is changed and the same can be tried again.
     pub fn relieve(&self) -> Result<(), StoreError> {
         let head = self.wal.head();
         let limit = if self.wal.is_low() {

@@ -16,6 +16,7 @@ use crate::broker::pager::Pager;
 use crate::clock::Clock;
 use crate::message::MemoryGauge;
 use crate::store::disk::{Disk, RealDisk};
+use crate::store::failure::Call;
 use crate::store::loader::Loader;
 use crate::store::recovery::{Opening, Recovered, RecoveredQueue, Report, recover};
 use crate::store::wal::Wal;
@@ -23,8 +24,8 @@ use crate::store::{Log, Sizes, StoreError};
 
 /// Threads that read messages back.
 const READERS: usize = 2;
-/// After a full disk, how long until messages are tried to be moved again.
-const FULL_PAUSE: Duration = Duration::from_millis(500);
+/// When something is scarce, how long until messages are moved or read again.
+const SCARCE_PAUSE: Duration = Duration::from_millis(500);
 /// What messages may take in memory before those that wait longest are in files only.
 const MEMORY_BUDGET_BYTES: u64 = 96 * 1024 * 1024;
 
@@ -97,7 +98,7 @@ impl Opened {
         wal.on_failed(Box::new(move || {
             tell_failed.send_replace(true);
         }));
-        let bell = Bell::hang().map_err(StoreError::io("cannot make", "a pipe".to_owned()))?;
+        let bell = Bell::hang().map_err(StoreError::io(Call::Start, "a pipe".to_owned()))?;
         wal.on_due(Box::new(move |due| bell.ring_for(due)));
         let node = Arc::downgrade(broker.node());
         wal.on_low_space(disk_free_limit_bytes, Box::new(move |is_low| set_alarm(&node, is_low)));
@@ -129,11 +130,11 @@ impl Storage {
         let wal = Arc::clone(&self.wal);
         self.spawn("leveret-log", move || wal.run())?;
         let (pager, wal) = (Arc::clone(&self.pager), Arc::clone(&self.wal));
-        self.spawn("leveret-pager", move || pager.run(|| wal.pause(FULL_PAUSE)))?;
+        self.spawn("leveret-pager", move || pager.run(|| wal.pause(SCARCE_PAUSE)))?;
         for _ in 0..READERS {
             let (loader, wal, clock) = (Arc::clone(&self.loader), Arc::clone(&self.wal), clock.clone());
             self.spawn("leveret-reader", move || {
-                if let Err(error) = loader.run(|| clock.now_ms()) {
+                if let Err(error) = loader.run(|| clock.now_ms(), || wal.pause(SCARCE_PAUSE)) {
                     wal.fail(error);
                 }
             })?;
@@ -143,7 +144,7 @@ impl Storage {
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-        self.threads.push(thread.map_err(StoreError::io("cannot start the thread", name.to_owned()))?);
+        self.threads.push(thread.map_err(StoreError::io(Call::Start, name.to_owned()))?);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use super::StoreError;
 use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::Disk;
+use super::failure::Call;
 use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
 
 pub use draft::Draft;
@@ -114,11 +115,11 @@ impl Checkpoint {
         let file = match disk.open(PATH, false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StoreError::io("cannot open", name())(error)),
+            Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
         };
-        let length = file.size().map_err(StoreError::io("cannot read", name()))?;
+        let length = file.size().map_err(StoreError::io(Call::Read, name()))?;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        let count = file.read_at(&mut bytes, 0).map_err(StoreError::io("cannot read", name()))?;
+        let count = file.read_at(&mut bytes, 0).map_err(StoreError::io(Call::Read, name()))?;
         bytes.truncate(count);
         let corrupt = |what: &str| StoreError::Corrupt { file: name(), offset: 0, what: what.to_owned() };
         let mut reader = Reader::new(&bytes);

@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::StoreError;
 use super::address::SegmentId;
+use super::failure::Remedy;
 use super::segments::{Segments, Stored};
 
 /// A stretch of a segment file that a queue wants to have in memory.
@@ -104,25 +105,40 @@ impl Loader {
         Ok(Loaded { load, records, next, ahead_bytes: u64::from(bytes) / 2 })
     }
 
-    /// Reads what is waited for, until [`Loader::stop`] or a failure, which it hands back.
+    /// Reads what is waited for, until [`Loader::stop`] or a failure, which it hands back. When something is scarce, `pause` is
+    /// called before the same is read again.
     ///
     /// # Errors
-    /// When a file cannot be read.
-    pub fn run(&self, now_ms: impl Fn() -> u64) -> Result<(), StoreError> {
-        while let Some((load, by)) = self.next() {
-            by.loaded(self.read(load)?, now_ms());
+    /// When a file cannot be read, now and later.
+    pub fn run(&self, now_ms: impl Fn() -> u64, pause: impl Fn()) -> Result<(), StoreError> {
+        while let Some(next) = self.next() {
+            if !self.serve(next, now_ms())? {
+                pause();
+            }
         }
         Ok(())
     }
 
-    /// Reads one thing that is waited for; false when nothing is.
+    /// Reads one thing that is waited for; false when nothing is, or it cannot be read now.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, now and later.
     pub fn step(&self, now_ms: u64) -> Result<bool, StoreError> {
         let next = self.state.lock().waiting.pop_front();
-        let Some((load, by)) = next else { return Ok(false) };
-        by.loaded(self.read(load)?, now_ms);
+        next.map_or(Ok(false), |next| self.serve(next, now_ms))
+    }
+
+    /// Whether it could be read; if not, it goes on waiting.
+    fn serve(&self, (load, by): (Load, Arc<dyn Loads>), now_ms: u64) -> Result<bool, StoreError> {
+        match self.read(load) {
+            Ok(loaded) => by.loaded(loaded, now_ms),
+            Err(error) if error.remedy() == Remedy::Wait => {
+                tracing::warn!(%error, "messages are read back later");
+                self.state.lock().waiting.push_front((load, by));
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(true)
     }
 

@@ -6,6 +6,7 @@
 //! - [`wal`] is the log on disk: a ring of files, written and synced by a thread of its own for all queues together.
 //! - [`segments`] are the files of what outlives the ring's window. Reading them back is [`loader`]'s.
 //! - [`checkpoint`] says from where the log is to be read, and [`recovery`] reads it.
+//! - [`failure`] is the table of what follows when a system call fails.
 //!
 //! Nothing here knows what a queue is: a queue is a number, and what it keeps are addresses.
 
@@ -13,6 +14,7 @@ pub mod address;
 pub mod checkpoint;
 pub(crate) mod codec;
 pub mod disk;
+pub mod failure;
 pub mod journal;
 pub mod loader;
 pub mod record;
@@ -25,6 +27,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::message::Chunk;
+use failure::{Call, Cause, Remedy};
 
 /// A place in the log, in the order of appending. Opaque to everybody but the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,10 +75,10 @@ pub struct LogFailed;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system failed.
-    #[error("{action} {file}: {source}")]
+    #[error("{call} {file}: {source}")]
     Io {
-        /// What was tried, as in `cannot write`.
-        action: &'static str,
+        /// What was tried.
+        call: Call,
         /// The file.
         file: String,
         /// Why.
@@ -107,19 +110,22 @@ pub enum StoreError {
 
 impl StoreError {
     /// Wraps a failure of the file system.
-    pub(crate) fn io(action: &'static str, file: String) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, file, source }
+    pub(crate) fn io(call: Call, file: String) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { call, file, source }
     }
 
-    /// Whether the disk is full: the one failure after which the same can be tried again.
+    /// What is done about it.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Io { call, source, .. } => Remedy::of(*call, Cause::of(source)),
+            Self::Corrupt { .. } | Self::UnknownVersion { .. } => Remedy::Stop,
+        }
+    }
+
+    /// Whether there is no space.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_full(source))
+        matches!(self, Self::Io { source, .. } if Cause::of(source) == Cause::NoSpace)
     }
-}
-
-/// Whether this failure says that there is no space.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Somebody who waits for the log.

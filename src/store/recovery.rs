@@ -15,6 +15,7 @@ use std::sync::Arc;
 use super::address::{Place, SegmentId};
 use super::checkpoint::{Checkpoint, Draft, QueueState};
 use super::disk::Disk;
+use super::failure::Call;
 use super::record::{Enqueued, Freed};
 use super::segments::{self, Segments};
 use super::wal::{self, Resume};
@@ -79,7 +80,7 @@ pub struct Recovered {
 /// When it cannot be read, or is damaged and not to be salvaged.
 pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening) -> Result<Recovered, StoreError> {
     for directory in [wal::DIRECTORY, segments::DIRECTORY] {
-        let failed = StoreError::io("cannot create", disk.describe(directory));
+        let failed = StoreError::io(Call::MakeDirectory, disk.describe(directory));
         disk.create_directory(directory).map_err(failed)?;
     }
     let mut report = Report::default();
@@ -123,7 +124,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
 fn sync(disk: &Arc<dyn Disk>, reader: &LogReader<'_>, start: u64) -> Result<(), StoreError> {
     reader.sync(start)?;
     for directory in ["", wal::DIRECTORY] {
-        let failed = StoreError::io("cannot sync the directory", disk.describe(directory));
+        let failed = StoreError::io(Call::SyncDirectory, disk.describe(directory));
         disk.sync_directory(directory).map_err(failed)?;
     }
     Ok(())
@@ -153,7 +154,7 @@ fn read_checkpoint(
 }
 
 fn has_files(disk: &Arc<dyn Disk>) -> Result<bool, StoreError> {
-    let list = |directory| disk.list(directory).map_err(StoreError::io("cannot list", disk.describe(directory)));
+    let list = |directory| disk.list(directory).map_err(StoreError::io(Call::List, disk.describe(directory)));
     Ok(!list(wal::DIRECTORY)?.is_empty() || !list(segments::DIRECTORY)?.is_empty())
 }
 
@@ -213,12 +214,12 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
 /// log tells what was settled in them must stay as long as it does.
 fn remove_strays(disk: &Arc<dyn Disk>, replay: &Replay) -> Result<(), StoreError> {
     let directory = segments::DIRECTORY;
-    let names = disk.list(directory).map_err(StoreError::io("cannot list", disk.describe(directory)))?;
+    let names = disk.list(directory).map_err(StoreError::io(Call::List, disk.describe(directory)))?;
     for name in names {
         let id = name.strip_suffix(".seg").and_then(|number| number.parse().ok()).map(SegmentId);
         if id.is_none_or(|id| !replay.refers_to(id) && !replay.strange().contains(&id)) {
             let path = format!("{directory}/{name}");
-            disk.remove(&path).map_err(StoreError::io("cannot remove", disk.describe(&path)))?;
+            disk.remove(&path).map_err(StoreError::io(Call::Remove, disk.describe(&path)))?;
         }
     }
     Ok(())

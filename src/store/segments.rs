@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use super::address::SegmentId;
 use super::codec::Reader;
 use super::disk::{Disk, DiskFile};
+use super::failure::{Call, Remedy};
 use super::record::Freed;
 use super::{Sizes, StoreError};
 use crate::message::MemoryGauge;
@@ -138,9 +139,9 @@ impl Segments {
     /// When it is missing, or not a segment file of this version.
     pub fn restore(&self, id: SegmentId, bytes: u64) -> Result<(), StoreError> {
         let name = || self.disk.describe(&path(id));
-        let file = self.disk.open(&path(id), false).map_err(StoreError::io("cannot open", name()))?;
+        let file = self.disk.open(&path(id), false).map_err(StoreError::io(Call::Open, name()))?;
         let mut header = [0; FILE_HEADER_BYTES as usize];
-        let count = file.read_at(&mut header, 0).map_err(StoreError::io("cannot read", name()))?;
+        let count = file.read_at(&mut header, 0).map_err(StoreError::io(Call::Read, name()))?;
         let mut reader = Reader::new(header.get(..count).unwrap_or_default());
         let (magic, version, found) = (reader.array::<4>(), reader.u32(), reader.u32());
         if magic != Some(*MAGIC) || found != Some(id.0) {
@@ -272,14 +273,22 @@ impl Segments {
         all.doomed.iter().filter(|(_, needed_until)| *needed_until <= log_start).map(|(id, _)| *id).collect()
     }
 
-    /// Removes files that no checkpoint names any more.
+    /// Removes files that no checkpoint names any more. One that cannot be removed is tried again with the next checkpoint.
     ///
     /// # Errors
-    /// The file system's.
+    /// The file system's, if it is worth waiting for.
     pub fn remove(&self, ids: &[SegmentId]) -> Result<(), StoreError> {
         for id in ids {
             let name = self.disk.describe(&path(*id));
-            self.disk.remove(&path(*id)).map_err(StoreError::io("cannot remove", name))?;
+            let removed = self.disk.remove(&path(*id)).map_err(StoreError::io(Call::Remove, name));
+            match removed.map_err(|error| (error.remedy(), error)) {
+                Ok(()) => {}
+                Err((Remedy::Refuse, error)) => {
+                    tracing::warn!(%error, "a file stays that is not needed any more");
+                    continue;
+                }
+                Err((_, error)) => return Err(error),
+            }
             self.all.lock().doomed.retain(|(doomed, _)| doomed != id);
         }
         Ok(())

@@ -34,7 +34,6 @@ use round::{Files, Round, SPARE_FILES_MAX};
 use space::SpaceWatch;
 
 pub(super) use group::{GROUP_HEADER_BYTES, GROUP_MAGIC, KIND_CHUNK, KIND_RECORDS, checksum, group_bytes};
-pub use round::Committed;
 pub(super) use round::{file_number, file_path};
 pub use space::OnLowSpace;
 
@@ -286,14 +285,11 @@ impl Wal {
     /// Makes everything durable that was appended so far.
     ///
     /// # Errors
-    /// When it cannot be: because the disk is full, for now, or for good.
+    /// As for [`Wal::commit`].
     pub fn sync_everything(&self) -> Result<(), StoreError> {
         let position = self.head();
         while self.durable.load(Ordering::Acquire) < position {
-            if self.commit(true)? == Committed::Full {
-                let full = std::io::ErrorKind::StorageFull.into();
-                return Err(StoreError::io("cannot write", self.disk.describe(DIRECTORY))(full));
-            }
+            self.commit(true)?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use leveret::broker::sink::{Delivery, Sink, Token};
 use leveret::broker::vhost::{Publisher, Vhost};
 use leveret::message::{ChunkWriter, Facts, Message, address};
 use leveret::properties::PropertiesEditor;
+use leveret::store::failure::Remedy;
 use leveret::store::loader::Loader;
 use leveret::store::record::Record;
 use leveret::store::wal::Wal;
@@ -145,7 +146,9 @@ impl Actor {
     pub fn commit(&mut self) {
         let sync = !self.random.one_in(3);
         self.note(format!("commit {sync}"));
-        if let Err(error) = self.wal.commit(sync) {
+        if let Err(error) = self.wal.commit(sync)
+            && error.remedy() != Remedy::Wait
+        {
             self.wal.fail(error);
         }
         if let Ok(durable) = self.wal.durable() {

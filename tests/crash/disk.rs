@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use leveret::store::disk::{Disk, DiskFile};
+use leveret::store::failure::Call;
 
 use crate::random::Random;
 
@@ -60,12 +61,8 @@ pub enum Fault {
     Broken { at: u64 },
     /// There is no space for `calls` calls; writes are done in part.
     Full { at: u64, calls: u64 },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Allocating,
-    Other,
+    /// The `at`th call of this kind, and `calls` in all, fail with this error; others do not.
+    Failing { call: Call, at: u64, calls: u64, errno: i32 },
 }
 
 #[derive(Clone, Default)]
@@ -75,6 +72,10 @@ struct State {
     synced_names: BTreeMap<String, usize>,
     changes: Vec<Change>,
     calls: u64,
+    /// Those of each kind.
+    calls_of: BTreeMap<Call, u64>,
+    /// Calls that failed.
+    failed: u64,
     fault: Option<Fault>,
     is_off: bool,
 }
@@ -100,19 +101,36 @@ fn gone() -> io::Error {
 }
 
 impl State {
-    /// Counts a call; whether it may happen, and if not, whether a part of it does.
-    fn call(&mut self, kind: Kind) -> Result<(), (io::Error, bool)> {
+    /// Counts a call that changes nothing; whether it may happen.
+    fn look(&mut self, call: Call) -> io::Result<()> {
         if self.is_off {
-            return Err((gone(), false));
+            return Err(gone());
         }
+        let count = self.calls_of.entry(call).or_default();
+        *count += 1;
+        match self.fault {
+            Some(Fault::Failing { call: other, at, calls, errno })
+                if other == call && (at..at + calls).contains(count) =>
+            {
+                self.failed += 1;
+                Err(io::Error::from_raw_os_error(errno))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a call that changes something; whether it may happen, and if not, whether a part of it does.
+    fn call(&mut self, call: Call) -> Result<(), (io::Error, bool)> {
+        self.look(call).map_err(|error| (error, false))?;
         self.calls += 1;
+        let needs_space = matches!(call, Call::Create | Call::Rename | Call::SyncDirectory | Call::Write);
         match self.fault {
             Some(Fault::Power { at }) if self.calls >= at => {
                 self.is_off = true;
                 Err((gone(), true))
             }
             Some(Fault::Broken { at }) if self.calls == at => Err((io::Error::other("the device is broken"), true)),
-            Some(Fault::Full { at, calls }) if kind == Kind::Allocating && (at..at + calls).contains(&self.calls) => {
+            Some(Fault::Full { at, calls }) if needs_space && (at..at + calls).contains(&self.calls) => {
                 Err((io::ErrorKind::StorageFull.into(), true))
             }
             _ => Ok(()),
@@ -162,10 +180,20 @@ impl SimDisk {
         self.lock().calls
     }
 
+    pub fn calls_of(&self, call: Call) -> u64 {
+        self.lock().calls_of.get(&call).copied().unwrap_or(0)
+    }
+
+    /// How many calls failed as [`Fault::Failing`] says.
+    pub fn failed(&self) -> u64 {
+        self.lock().failed
+    }
+
     /// Whether something went wrong that is not to be tried again.
     pub fn has_failed(&self) -> bool {
         let state = self.lock();
-        state.is_off || matches!(state.fault, Some(Fault::Broken { at }) if state.calls >= at)
+        let is_broken = matches!(state.fault, Some(Fault::Broken { at }) if state.calls >= at);
+        state.is_off || is_broken || state.failed > 0
     }
 
     pub fn is_off(&self) -> bool {
@@ -195,7 +223,8 @@ impl SimDisk {
     /// The same files, as a process finds them that takes over without a loss of power.
     pub fn copy(&self) -> Arc<Self> {
         let mut state = self.lock().clone();
-        (state.fault, state.is_off, state.calls) = (None, false, 0);
+        (state.fault, state.is_off, state.calls, state.failed) = (None, false, 0, 0);
+        state.calls_of.clear();
         Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
     }
 
@@ -243,13 +272,13 @@ impl Disk for SimDisk {
             self.run_hook(path);
         }
         let mut state = self.lock();
-        if state.is_off {
-            return Err(gone());
-        }
-        let inode = match state.names.get(path) {
-            Some(inode) => *inode,
+        let inode = match state.names.get(path).copied() {
+            Some(inode) => {
+                state.look(Call::Open)?;
+                inode
+            }
             None if create => {
-                state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+                state.call(Call::Create).map_err(|(error, _)| error)?;
                 state.inodes.push(Inode::default());
                 let inode = state.inodes.len() - 1;
                 state.change(Change::Made(path.to_owned(), inode));
@@ -262,7 +291,8 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.look(Call::List)?;
         let prefix = format!("{directory}/");
         Ok(state.names.keys().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect())
     }
@@ -271,7 +301,7 @@ impl Disk for SimDisk {
         self.run_hook(path);
         let mut state = self.lock();
         if state.names.contains_key(path) {
-            state.call(Kind::Other).map_err(|(error, _)| error)?;
+            state.call(Call::Remove).map_err(|(error, _)| error)?;
             state.change(Change::Removed(path.to_owned()));
         }
         Ok(())
@@ -280,7 +310,7 @@ impl Disk for SimDisk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.run_hook(to);
         let mut state = self.lock();
-        state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+        state.call(Call::Rename).map_err(|(error, _)| error)?;
         let inode = *state.names.get(from).ok_or(io::ErrorKind::NotFound)?;
         state.change(Change::Renamed(from.to_owned(), to.to_owned(), inode));
         Ok(())
@@ -289,7 +319,7 @@ impl Disk for SimDisk {
     fn sync_directory(&self, path: &str) -> io::Result<()> {
         self.run_hook(path);
         let mut state = self.lock();
-        state.call(Kind::Allocating).map_err(|(error, _)| error)?;
+        state.call(Call::SyncDirectory).map_err(|(error, _)| error)?;
         let changes = std::mem::take(&mut state.changes);
         for change in changes {
             if change.directory() == path {
@@ -302,6 +332,7 @@ impl Disk for SimDisk {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
+        self.lock().look(Call::FreeBytes)?;
         Ok(u64::MAX)
     }
 
@@ -319,10 +350,8 @@ struct SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.lock();
-        if state.is_off {
-            return Err(gone());
-        }
+        let mut state = self.disk.lock();
+        state.look(Call::Read)?;
         let bytes = &state.inodes[self.inode].now;
         let start = bytes.len().min(offset as usize);
         let end = bytes.len().min(start + buffer.len());
@@ -334,7 +363,7 @@ impl DiskFile for SimFile {
         self.disk.run_hook(&self.path);
         let mut data: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let mut state = self.disk.lock();
-        let result = state.call(Kind::Allocating);
+        let result = state.call(Call::Write);
         match &result {
             Err((_, false)) => data.clear(),
             // A part of it, so that nobody relies on all or nothing.
@@ -352,7 +381,8 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         self.disk.run_hook(&self.path);
         let mut state = self.disk.lock();
-        let result = state.call(Kind::Other).map_err(|(error, _)| error);
+        let call = if self.path.starts_with("wal") { Call::SyncLog } else { Call::SyncNew };
+        let result = state.call(call).map_err(|(error, _)| error);
         let is_off = state.is_off;
         let inode = &mut state.inodes[self.inode];
         if result.is_ok() {

@@ -1,7 +1,7 @@
 //! Devices that fail or fill up at any call, and power that goes at every call in turn.
 
 use leveret::store::Log;
-use leveret::store::wal::Committed;
+use leveret::store::failure::{Call, Cause, Remedy};
 
 use crate::disk::Fault;
 use crate::history::{Crash, History, for_seeds};
@@ -90,7 +90,7 @@ fn files_go_when_nothing_needs_them() {
         check_files(history);
         let left: Vec<_> = history.world.disk.files().into_iter().filter(|(path, _)| path.ends_with(".seg")).collect();
         assert_eq!(left, []);
-        while history.world.wal.commit(true).unwrap() != Committed::Done {}
+        history.world.wal.commit(true).unwrap();
     });
 }
 
@@ -114,4 +114,75 @@ fn check_files(history: &History) {
     assert!(window <= history.scale.window_bytes + cut_bytes + 4096, "the log has {window} bytes");
     let of_window = (window / history.scale.sizes.log_file_bytes) as usize + 2;
     assert!(count(".log") <= of_window + 7, "{of_window} {files:?}");
+}
+
+/// An error of each kind that the table tells apart.
+const fn errno(cause: Cause) -> i32 {
+    match cause {
+        Cause::NoSpace => 28,
+        Cause::NoDescriptor => 24,
+        Cause::NoMemory => 12,
+        Cause::Busy => 16,
+        Cause::Broken => 5,
+    }
+}
+
+/// Whether the running store makes this call; the others are made at the start only, and refuse it.
+const fn is_made_while_running(call: Call) -> bool {
+    match call {
+        Call::MakeDirectory | Call::List | Call::Start => false,
+        Call::Open
+        | Call::Create
+        | Call::Remove
+        | Call::Rename
+        | Call::SyncDirectory
+        | Call::FreeBytes
+        | Call::Read
+        | Call::Write
+        | Call::SyncLog
+        | Call::SyncNew => true,
+    }
+}
+
+/// Each call fails with each error, now and then; what follows is what the table says, and nothing is lost.
+#[test]
+fn each_failing_call_has_the_remedy_of_the_table() {
+    for call in Call::ALL.into_iter().filter(|call| is_made_while_running(*call)) {
+        for cause in Cause::ALL {
+            let remedy = Remedy::of(call, cause);
+            let hits = std::cell::Cell::new(0);
+            for_seeds(6, |history| {
+                hits.set(hits.get() + u64::from(fail(history, call, cause)));
+                history.crash(Crash::PowerLoss);
+                history.run(30);
+                history.relieve();
+                history.check_live();
+            });
+            assert!(hits.get() > 0, "{call:?} never failed with {cause:?}: {remedy:?}");
+        }
+    }
+}
+
+/// Has a few calls fail; whether they did.
+fn fail(history: &mut History, call: Call, cause: Cause) -> bool {
+    let world = &history.world;
+    world.wal.on_low_space(1 << 20, Box::new(|_| ()));
+    let at = world.disk.calls_of(call) + 1 + history.random.below(4) as u64;
+    let calls = 1 + history.random.below(12) as u64;
+    world.disk.set_fault(Some(Fault::Failing { call, at, calls, errno: errno(cause) }));
+    history.run(150);
+    (0..8).for_each(|_| history.world.wal.check_space());
+    let failure = history.world.wal.failure().map(ToString::to_string);
+    let has_failed = history.world.disk.failed() > 0;
+    match Remedy::of(call, cause) {
+        Remedy::Wait | Remedy::Refuse => assert_eq!(failure, None, "{call:?} {cause:?}"),
+        Remedy::Stop => assert_eq!(failure.is_some(), has_failed, "{call:?} {cause:?}: {failure:?}"),
+    }
+    history.world.disk.set_fault(None);
+    if failure.is_none() {
+        history.run(30);
+        history.relieve();
+        history.check_live();
+    }
+    has_failed
 }

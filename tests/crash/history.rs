@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use leveret::store::Log;
+use leveret::store::failure::Remedy;
 
 use crate::actor::Actor;
 use crate::disk::{Fault, SimDisk};
@@ -11,7 +12,7 @@ use crate::ledger::Look;
 use crate::probe::{drain, load_all};
 use crate::queues::kind;
 use crate::random::Random;
-use crate::world::{Scale, World, is_full};
+use crate::world::{Scale, World};
 
 /// A history, and where it is.
 pub struct History {
@@ -93,7 +94,7 @@ impl History {
             Ok(()) => actor.trace.push("relieved".to_owned()),
             Err(error) => {
                 actor.trace.push(format!("relief failed: {error}"));
-                if !is_full(&error) {
+                if error.remedy() == Remedy::Stop {
                     self.world.wal.fail(error);
                 }
             }

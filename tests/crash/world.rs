@@ -110,8 +110,3 @@ impl Drop for World {
         self.loader.stop();
     }
 }
-
-/// Whether the disk was full.
-pub fn is_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
-}

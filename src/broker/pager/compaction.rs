@@ -30,7 +30,7 @@ impl Pager {
     /// Rewrites the sparsest files, if more is free than is wanted. Files that no checkpoint names yet stay.
     ///
     /// # Errors
-    /// When the file system fails; if it is full, nothing is changed.
+    /// When the file system fails; nothing is changed then.
     pub(super) fn compact(&self) -> Result<(), StoreError> {
         let sparse = self.segments.sparse(self.checkpointed_segment());
         if sparse.is_empty() {

@@ -16,6 +16,7 @@ use crate::broker::sink::{Delivery, Sink, Token};
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
 use crate::store::address::Address;
+use crate::store::failure::Remedy;
 use crate::store::journal::Journal;
 use crate::store::loader::{Load, Loaded, Loads};
 use crate::store::{Flight, LogPosition};
@@ -239,7 +240,8 @@ impl QueueHandle {
             match got {
                 Got::Delivery(delivery, ready) => return Some((*delivery, ready)),
                 Got::Empty => return None,
-                // The client waits for the answer to this and nothing else, so the block is read here and now.
+                // The client waits for the answer to this and nothing else, so the block is read here and now. If it cannot
+                // be, the client finds nothing, and may ask again.
                 Got::Away(load) => {
                     let loaded = self.read(load)?;
                     self.transition(now_ms, |queue| queue.loaded(loaded));
@@ -350,10 +352,20 @@ impl QueueHandle {
         (result, position)
     }
 
-    /// Reads here and now; `None` when the store has failed.
-    fn read(&self, load: Load) -> Option<Loaded> {
-        let loaded = self.node.loader.as_ref()?.read(load);
-        loaded.map_err(|error| self.node.log.fail(error)).ok()
+    /// Reads here and now; `None` when the store has failed, or when it cannot be read yet: then it is ordered.
+    fn read(self: &Arc<Self>, load: Load) -> Option<Loaded> {
+        match self.node.loader.as_ref()?.read(load) {
+            Ok(loaded) => Some(loaded),
+            Err(error) if error.remedy() == Remedy::Wait => {
+                tracing::warn!(queue = %self.spec.name, %error, "a message is read back later");
+                self.order(load);
+                None
+            }
+            Err(error) => {
+                self.node.log.fail(error);
+                None
+            }
+        }
     }
 
     fn order(self: &Arc<Self>, load: Load) {

@@ -6,6 +6,7 @@ use super::{Checkpoint, HEADER_BYTES, MAGIC, PATH, PATH_NEW, Part, QueueState, S
 use crate::store::StoreError;
 use crate::store::codec::{put_sized, put_varint};
 use crate::store::disk::Disk;
+use crate::store::failure::Call;
 use crate::store::record::{Freed, put_freed};
 
 /// A checkpoint that is being made, queue by queue: encoded at once, because all of them together can be a million parts.
@@ -56,14 +57,14 @@ impl Draft {
         header.extend_from_slice(&crc.finalize().to_le_bytes());
         header.resize(HEADER_BYTES, 0);
         let failed = |action| StoreError::io(action, disk.describe(PATH_NEW));
-        disk.remove(PATH_NEW).map_err(failed("cannot remove"))?;
-        let file = disk.open(PATH_NEW, true).map_err(failed("cannot create"))?;
+        disk.remove(PATH_NEW).map_err(failed(Call::Remove))?;
+        let file = disk.open(PATH_NEW, true).map_err(failed(Call::Create))?;
         let [front, queues, count, free] = &payload;
         let slices = &mut [&header, front, queues, count, free].map(|piece| IoSlice::new(piece));
-        file.write_at(slices, 0).map_err(failed("cannot write"))?;
-        file.sync().map_err(failed("cannot sync"))?;
-        disk.rename(PATH_NEW, PATH).map_err(failed("cannot rename"))?;
-        disk.sync_directory("").map_err(failed("cannot sync the directory of"))
+        file.write_at(slices, 0).map_err(failed(Call::Write))?;
+        file.sync().map_err(failed(Call::SyncNew))?;
+        disk.rename(PATH_NEW, PATH).map_err(failed(Call::Rename))?;
+        disk.sync_directory("").map_err(failed(Call::SyncDirectory))
     }
 
     /// What the file says behind its header, in pieces.

@@ -7,6 +7,7 @@ use crate::store::StoreError;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::codec::Reader;
 use crate::store::disk::{Disk, DiskFile};
+use crate::store::failure::Call;
 use crate::store::wal::{DIRECTORY, GROUP_HEADER_BYTES, GROUP_MAGIC, checksum, file_number, file_path, group_bytes};
 
 /// Bytes read at a time.
@@ -52,7 +53,7 @@ impl<'a> LogReader<'a> {
     /// When the files cannot be listed.
     pub(super) fn new(disk: &'a dyn Disk, checkpoint: &Checkpoint, file_bytes: u64) -> Result<Self, StoreError> {
         let (start, epoch) = (checkpoint.start, checkpoint.epoch);
-        let names = disk.list(DIRECTORY).map_err(StoreError::io("cannot list", disk.describe(DIRECTORY)))?;
+        let names = disk.list(DIRECTORY).map_err(StoreError::io(Call::List, disk.describe(DIRECTORY)))?;
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| file_number(name)).collect();
         numbers.sort_unstable();
         // Files beyond a gap are left from before.
@@ -87,8 +88,8 @@ impl<'a> LogReader<'a> {
         {
             let path = file_path(number);
             let failed = |action| StoreError::io(action, self.disk.describe(&path));
-            let file = self.disk.open(&path, false).map_err(failed("cannot open"))?;
-            file.sync().map_err(failed("cannot sync"))?;
+            let file = self.disk.open(&path, false).map_err(failed(Call::Open))?;
+            file.sync().map_err(failed(Call::SyncLog))?;
         }
         Ok(())
     }
@@ -252,7 +253,7 @@ impl<'a> LogReader<'a> {
             let index = at / self.file_bytes;
             let Some(file) = self.file(index)? else { return Ok(at != position) };
             let name = self.disk.describe(&file_path(index));
-            file.read_at(now, at % self.file_bytes).map_err(StoreError::io("cannot read", name))?;
+            file.read_at(now, at % self.file_bytes).map_err(StoreError::io(Call::Read, name))?;
             at += now.len() as u64;
             rest = later;
         }
@@ -269,7 +270,7 @@ impl<'a> LogReader<'a> {
         let file = match self.disk.open(&path, false) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(StoreError::io("cannot open", self.disk.describe(&path))(error)),
+            Err(error) => return Err(StoreError::io(Call::Open, self.disk.describe(&path))(error)),
         };
         self.open = Some((index, file.clone()));
         Ok(file)

@@ -8,6 +8,7 @@ use crate::message::{BUFFER_BYTES, Chunk, Message, SMALL_BUFFER_BYTES};
 use crate::store::StoreError;
 use crate::store::address::{Address, SegmentId};
 use crate::store::disk::DiskFile;
+use crate::store::failure::Call;
 use crate::store::record::Freed;
 
 impl Segments {
@@ -21,7 +22,7 @@ impl Segments {
         let file = match self.disk.open(&path(id), false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StoreError::io("cannot open", name())(error)),
+            Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
         };
         let block = self.read_block(&file, id, start, end.saturating_sub(start))?;
         let (records, _) = self.parse(id, start, block, &[])?;
@@ -81,7 +82,7 @@ impl Segments {
     ) -> Result<Vec<u8>, StoreError> {
         let name = self.disk.describe(&path(id));
         // No more than there is, whatever a damaged length says.
-        let size = file.size().map_err(StoreError::io("cannot read", name.clone()))?;
+        let size = file.size().map_err(StoreError::io(Call::Read, name.clone()))?;
         let bytes = u64::from(bytes).min(size.saturating_sub(u64::from(start)));
         let bytes = usize::try_from(bytes).unwrap_or(0);
         let mut block = if bytes <= SMALL_BUFFER_BYTES {
@@ -92,7 +93,7 @@ impl Segments {
             Vec::new()
         };
         block.resize(bytes, 0);
-        let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io("cannot read", name))?;
+        let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io(Call::Read, name))?;
         block.truncate(count);
         Ok(block)
     }

@@ -7,6 +7,7 @@ use super::record::write_record;
 use super::{DIRECTORY, FILE_HEADER_BYTES, Label, MAGIC, SegmentId, Segments, StoreError, VERSION, path};
 use crate::message::Message;
 use crate::store::disk::DiskFile;
+use crate::store::failure::Call;
 
 /// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -93,11 +94,11 @@ impl<'a> SegmentWriter<'a> {
         if sync && !self.files.is_empty() {
             for (id, file) in &self.files {
                 let name = self.segments.disk.describe(&path(*id));
-                file.sync().map_err(StoreError::io("cannot sync", name))?;
+                file.sync().map_err(StoreError::io(Call::SyncNew, name))?;
                 self.segments.uncache_if_many(*id);
             }
             let name = self.segments.disk.describe(DIRECTORY);
-            self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io("cannot sync", name))?;
+            self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io(Call::SyncDirectory, name))?;
         }
         Ok(())
     }
@@ -125,7 +126,7 @@ impl<'a> SegmentWriter<'a> {
     fn create(&self) -> Result<Open, StoreError> {
         let id = self.segments.next_id();
         let name = self.segments.disk.describe(&path(id));
-        let file = self.segments.disk.open(&path(id), true).map_err(StoreError::io("cannot create", name))?;
+        let file = self.segments.disk.open(&path(id), true).map_err(StoreError::io(Call::Create, name))?;
         self.segments.add(id, Arc::clone(&file));
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
         buffer.extend_from_slice(MAGIC);
@@ -146,7 +147,7 @@ impl<'a> SegmentWriter<'a> {
 fn flush(segments: &Segments, open: &mut Open) -> Result<(), StoreError> {
     let name = segments.disk.describe(&path(open.id));
     let slices = &mut [IoSlice::new(&open.buffer)];
-    open.file.write_at(slices, open.written).map_err(StoreError::io("cannot write", name))?;
+    open.file.write_at(slices, open.written).map_err(StoreError::io(Call::Write, name))?;
     open.written += open.buffer.len() as u64;
     open.buffer.clear();
     Ok(())
@@ -154,5 +155,5 @@ fn flush(segments: &Segments, open: &mut Open) -> Result<(), StoreError> {
 
 /// A record of four gigabytes: bodies are limited to an eighth of that.
 fn too_large(segments: &Segments) -> StoreError {
-    StoreError::io("cannot write to", segments.disk.describe(DIRECTORY))(io::ErrorKind::FileTooLarge.into())
+    StoreError::io(Call::Write, segments.disk.describe(DIRECTORY))(io::ErrorKind::FileTooLarge.into())
 }

@@ -9,6 +9,7 @@ use super::group::{Group, GroupHeader, KIND_CHUNK, KIND_RECORDS, Payload};
 use super::space::SPACE_CHECK_BYTES;
 use super::{DIRECTORY, Wal};
 use crate::store::disk::DiskFile;
+use crate::store::failure::{Call, Remedy};
 use crate::store::{StoreError, Wake};
 
 /// Files that are kept to be used again.
@@ -59,15 +60,6 @@ enum Piece {
     Shared { group: usize },
 }
 
-/// How a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// Everything that could be written was.
-    Done,
-    /// There is no space: the same is to be tried again.
-    Full,
-}
-
 /// The path of the file of a number.
 pub(in crate::store) fn file_path(number: u64) -> String {
     format!("{DIRECTORY}/{number:010}.log")
@@ -82,12 +74,13 @@ impl Wal {
     /// One round: writes what waits, and syncs if that is asked for.
     ///
     /// # Errors
-    /// When the file system fails other than by being full; nothing may be written any more then.
-    pub fn commit(&self, sync: bool) -> Result<Committed, StoreError> {
+    /// When the file system fails: either the same is to be tried again, or nothing may be written any more
+    /// ([`StoreError::remedy`]).
+    pub fn commit(&self, sync: bool) -> Result<(), StoreError> {
         let mut round = self.round.lock();
         if round.is_broken {
             let error = std::io::Error::other("an earlier write or sync failed");
-            return Err(StoreError::io("cannot write to", self.disk.describe(DIRECTORY))(error));
+            return Err(StoreError::io(Call::Write, self.disk.describe(DIRECTORY))(error));
         }
         let sync = sync || !round.is_opened;
         if round.groups.is_empty() {
@@ -95,12 +88,11 @@ impl Wal {
             self.encode(&mut round);
         }
         if let Err(error) = self.write(&mut round) {
-            if !error.is_full() {
-                round.is_broken = true;
-                return Err(error);
+            round.is_broken = error.remedy() != Remedy::Wait;
+            if error.is_full() {
+                self.set_low(true);
             }
-            self.set_low(true);
-            return Ok(Committed::Full);
+            return Err(error);
         }
         let end = round.end;
         round.groups.clear();
@@ -119,7 +111,7 @@ impl Wal {
         if self.is_low.load(Ordering::Relaxed) || end.saturating_sub(checked_at) > SPACE_CHECK_BYTES {
             self.check_space();
         }
-        Ok(Committed::Done)
+        Ok(())
     }
 
     fn take_groups(&self, round: &mut Round) {
@@ -210,7 +202,7 @@ impl Wal {
             Some(file) => Arc::clone(file),
             None => self.open_file(files, number)?,
         };
-        let failed = StoreError::io("cannot write", self.disk.describe(&file_path(number)));
+        let failed = StoreError::io(Call::Write, self.disk.describe(&file_path(number)));
         file.write_at(slices, position % self.file_bytes).map_err(failed)?;
         if !unsynced.contains(&number) {
             unsynced.push(number);
@@ -228,19 +220,19 @@ impl Wal {
                 while let Some(&spare) = files.spare.last() {
                     let renamed = match self.disk.rename(&file_path(spare), &path) {
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-                        result => result.map(|()| true).map_err(failed("cannot rename to"))?,
+                        result => result.map(|()| true).map_err(failed(Call::Rename))?,
                     };
                     files.spare.pop();
                     if renamed {
                         break;
                     }
                 }
-                self.disk.open(&path, true).map_err(failed("cannot create"))?
+                self.disk.open(&path, true).map_err(failed(Call::Create))?
             }
-            Err(error) => return Err(failed("cannot open")(error)),
+            Err(error) => return Err(failed(Call::Open)(error)),
         };
         // A file that is there may be new all the same: made by a process that was killed, or when this failed the last time.
-        self.disk.sync_directory(DIRECTORY).map_err(failed("cannot sync the directory of"))?;
+        self.disk.sync_directory(DIRECTORY).map_err(failed(Call::SyncDirectory))?;
         files.spare.retain(|spare| *spare != number);
         files.open.insert(number, Arc::clone(&file));
         Ok(file)
@@ -250,7 +242,7 @@ impl Wal {
         let Round { unsynced, files, .. } = round;
         for number in unsynced.drain(..) {
             if let Some(file) = files.open.get(&number) {
-                file.sync().map_err(StoreError::io("cannot sync", self.disk.describe(&file_path(number))))?;
+                file.sync().map_err(StoreError::io(Call::SyncLog, self.disk.describe(&file_path(number))))?;
                 self.syncs.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -281,7 +273,16 @@ impl Wal {
             && let Some(number) = files.spare.pop()
         {
             let path = file_path(number);
-            self.disk.remove(&path).map_err(StoreError::io("cannot remove", self.disk.describe(&path)))?;
+            let removed = self.disk.remove(&path).map_err(StoreError::io(Call::Remove, self.disk.describe(&path)));
+            match removed.map_err(|error| (error.remedy(), error)) {
+                Ok(()) => {}
+                // The next start finds it.
+                Err((Remedy::Refuse, error)) => tracing::warn!(%error, "a file stays that is not needed any more"),
+                Err((_, error)) => {
+                    files.spare.push(number);
+                    return Err(error);
+                }
+            }
         }
         Ok(())
     }

@@ -3,17 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::round::Committed;
 use super::space::SPACE_CHECK_PAUSE;
 use super::{EAGER_BYTES, Wal};
-use crate::store::Log;
+use crate::store::failure::Remedy;
+use crate::store::{Log, StoreError};
 
 /// What nobody waits for is written after so long, so that a killed process loses little.
 const LAZY_WRITE: Duration = Duration::from_millis(5);
 /// What nobody waits for is synced after so long.
 const LAZY_SYNC: Duration = Duration::from_millis(200);
-/// After a full disk, how long until the same is tried again.
-const FULL_PAUSE: Duration = Duration::from_millis(200);
+/// When something is scarce, how long until the same is tried again.
+const SCARCE_PAUSE: Duration = Duration::from_millis(200);
 /// So many bytes are synced at once, even if nobody waits.
 const EAGER_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -31,22 +31,30 @@ impl Wal {
     /// Writes and syncs until [`Wal::stop`]. A failure is kept in [`Wal::failure`].
     pub fn run(&self) {
         while let Some(sync) = self.wait_for_work() {
-            loop {
-                match self.commit(sync) {
-                    Ok(Committed::Done) => break,
-                    Ok(Committed::Full) if self.wait_for_space() => {}
-                    Ok(Committed::Full) => return,
-                    Err(error) => return self.fail(error),
+            let mut has_waited = false;
+            while let Err(error) = self.commit(sync) {
+                if error.remedy() != Remedy::Wait {
+                    return self.fail(error);
                 }
+                if !self.wait_for_better_times(&error, has_waited) {
+                    return;
+                }
+                has_waited = true;
+            }
+            if has_waited {
+                tracing::info!("the log is written again");
             }
         }
     }
 
-    /// Waits for space; false when the log is to stop, because there is no more time to wait then.
-    fn wait_for_space(&self) -> bool {
+    /// Waits until what is scarce may be there again; false when the log is to stop, because there is no more time to wait then.
+    fn wait_for_better_times(&self, error: &StoreError, has_waited: bool) -> bool {
+        if !has_waited {
+            tracing::warn!(%error, "the log waits until it can be written: nothing that it keeps is confirmed until then");
+        }
         let mut state = self.state.lock();
         if !state.is_stopping {
-            self.changed.wait_for(&mut state, FULL_PAUSE);
+            self.changed.wait_for(&mut state, SCARCE_PAUSE);
         }
         !state.is_stopping
     }
