@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use crate::table::{self, TableError, TableRef};
 
 pub use editor::PropertiesEditor;
-pub use expiration::{EXPIRATION_MS_MAX, parse_expiration};
+pub use expiration::{EXPIRATION_MS_MAX, InvalidExpiration, parse_expiration};
 
 /// The fourteen properties, each with its bit in the property flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

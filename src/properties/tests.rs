@@ -188,7 +188,8 @@ fn expirations_are_read_as_rabbitmq_reads_them() {
         ("99999999999999999999999", Err("{value_too_large,99999999999999999999999}")),
     ];
     for (text, expected) in rows {
-        assert_eq!(parse_expiration(text.as_bytes()), expected.map_err(str::to_owned), "{text:?}");
+        let parsed = parse_expiration(text.as_bytes()).map_err(|reason| reason.to_string());
+        assert_eq!(parsed, expected.map_err(str::to_owned), "{text:?}");
     }
 }
 

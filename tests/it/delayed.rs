@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::broker::TestBroker;
 use crate::client::table::S;
-use crate::client::{Channel, Value, exchange, publish, queue};
+use crate::client::{Channel, Value, consume, exchange, publish, queue};
 
 /// A broker with a manual clock, a delayed exchange of this type, and a queue bound by `k`; none on RabbitMQ.
 async fn stage(kind: &str) -> Option<(TestBroker, Channel, String, String)> {
@@ -143,4 +143,51 @@ async fn the_delayed_type_must_be_a_type() {
     }
     let declare = exchange(&name, "x-delayed-message").arg("x-delayed-type", S("bogus"));
     ch.refused(declare, 406, "PRECONDITION_FAILED - unknown exchange type 'bogus'").await;
+}
+
+/// A delay that is too long is a mistake, and a message that comes at once instead would hide it.
+#[tokio::test]
+async fn a_delay_out_of_range_is_refused_as_an_expiration_is() {
+    let Some((broker, owner, x, name)) = stage("direct").await else { return };
+    let rows = [
+        (Value::l(1 << 53), "9007199254740992", "9007199254740992"),
+        (Value::l(i64::MAX), "9223372036854775807", "9223372036854775807"),
+        (Value::l(315_360_000_001), "315360000001", "315360000001"),
+        (S("99999999999999999999999"), "99999999999999999999999", "99999999999999999999999"),
+        (S("+0315360000001"), "+0315360000001", "315360000001"),
+        (Value::d(1e300), "1.0e300", "1.0e300"),
+        (Value::d(f64::INFINITY), "inf", "inf"),
+    ];
+    for (delay, value, reason) in rows {
+        let ch = broker.connect().await.channel(1).await;
+        ch.publish(publish(&x, "k", "late").header("x-delay", delay)).await;
+        let text = format!("PRECONDITION_FAILED - invalid x-delay '{value}': {{value_too_large,{reason}}}");
+        ch.expect_close(406, &text, (60, 40)).await;
+        owner.expect_ready(&name, 0).await;
+    }
+    // Ten years, as long as any message may live.
+    owner.publish(publish(&x, "k", "late").header("x-delay", S("315360000000"))).await;
+    owner.expect_nothing().await;
+    owner.expect_ready(&name, 0).await;
+}
+
+/// Nobody is there to be refused: a dead letter, or a message that came through another exchange.
+#[tokio::test]
+async fn a_delay_out_of_range_that_cannot_be_refused_is_never_over() {
+    let Some((broker, ch, x, name)) = stage("direct").await else { return };
+    let front = broker.name("front");
+    ch.declare_exchange(exchange(&front, "fanout").durable()).await;
+    ch.bind_exchange(&x, &front, "").await;
+    ch.publish(publish(&front, "k", "late").header("x-delay", Value::l(i64::MAX))).await;
+    let work = broker.name("work");
+    let declare = queue(&work).exclusive().arg("x-dead-letter-exchange", S(&x));
+    ch.declare(declare.arg("x-dead-letter-routing-key", S("k"))).await;
+    ch.publish(publish("", &work, "dead").header("x-delay", S("99999999999999999999"))).await;
+    ch.consume(consume(&work)).await;
+    let delivery = ch.expect_deliver().await;
+    ch.reject(delivery.delivery_tag, false).await;
+    ch.expect_nothing().await;
+    broker.pass(Duration::from_secs(86_400 * 365)).await;
+    ch.expect_nothing().await;
+    ch.expect_ready(&name, 0).await;
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, require};
 use crate::error::AmqpError;
 use crate::message::Message;
-use crate::properties::EXPIRATION_MS_MAX;
+use crate::properties::{EXPIRATION_MS_MAX, InvalidExpiration, Properties, parse_expiration};
 use crate::table::{Table, ValueRef};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
@@ -48,8 +48,18 @@ impl Routing for Delayed {
         false
     }
 
+    fn check_publish(&self, properties: Properties<'_>) -> Result<(), AmqpError> {
+        let Some(value) = properties.headers().and_then(|headers| headers.get("x-delay")) else { return Ok(()) };
+        delay_ms(value).map(|_| ()).map_err(|TooLong(delay)| {
+            let value = value.to_owned();
+            AmqpError::precondition_failed(format!("invalid x-delay '{value}': {{value_too_large,{delay}}}"))
+        })
+    }
+
+    /// What could not be refused, because no client published it here, is held as long as anything is: not at all would be the
+    /// opposite of what was asked for.
     fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
-        delay_ms(publish.properties.headers()?.get("x-delay")?)
+        delay_ms(publish.properties.headers()?.get("x-delay")?).unwrap_or(Some(DELAY_MS_MAX))
     }
 
     fn remembers(&self) -> bool {
@@ -76,18 +86,38 @@ fn inner(arguments: &Table) -> Result<Box<dyn Routing>, AmqpError> {
     (require(name)?.create)(arguments)
 }
 
+/// More than [`DELAY_MS_MAX`]: the number as error texts show it.
+#[derive(Debug, PartialEq)]
+struct TooLong(String);
+
 /// What the plugin takes for a delay: an integer, a float cut to one, or a string of decimal digits. Negative means none:
 /// the plugin turns the sign of the header once a message was delayed, so that another delayed exchange lets it pass.
-fn delay_ms(value: ValueRef<'_>) -> Option<u64> {
-    let ms =
-        value.as_integer().or_else(|| value.as_float().and_then(whole)).or_else(|| value.as_str()?.parse().ok())?;
-    u64::try_from(ms).ok().filter(|ms| (1..=DELAY_MS_MAX).contains(ms))
+fn delay_ms(value: ValueRef<'_>) -> Result<Option<u64>, TooLong> {
+    let ms = if let Some(integer) = value.as_integer() {
+        u64::try_from(integer).unwrap_or(0)
+    } else if let Some(float) = value.as_float() {
+        whole(float)
+    } else if let Some(text) = value.as_bytes() {
+        match parse_expiration(text) {
+            Ok(ms) => ms,
+            Err(InvalidExpiration::TooLarge(digits)) => return Err(TooLong(digits)),
+            Err(_) => 0,
+        }
+    } else {
+        0
+    };
+    if ms > DELAY_MS_MAX {
+        return Err(TooLong(value.to_owned().to_string()));
+    }
+    Ok(Some(ms).filter(|ms| *ms > 0))
 }
 
-/// The whole part of a float; `None` for one that is no number.
-fn whole(value: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and what is too large is no delay either")]
-    value.is_finite().then_some(value as i64)
+/// The whole part of a float, 0 for one that is negative or no number.
+fn whole(value: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    {
+        value as u64
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +169,8 @@ mod tests {
             (Value::I32(5_000), Some(5_000)),
             (Value::U8(200), Some(200)),
             (Value::I64(5_000_000_000), Some(5_000_000_000)),
-            (Value::I64(i64::MAX), None),
+            (Value::I64(DELAY_MS_MAX.cast_signed()), Some(DELAY_MS_MAX)),
+            (Value::I64(i64::MIN), None),
             (Value::I32(0), None),
             (Value::I32(-5_000), None),
             (Value::F64(1_500.9), Some(1_500)),
@@ -156,5 +187,26 @@ mod tests {
         }
         let publish = Publish { routing_key: b"", properties: Properties::NONE, random: 0 };
         assert_eq!(exchange.routing.delay_ms(&publish), None);
+        assert_eq!(exchange.routing.check_publish(Properties::NONE), Ok(()));
+    }
+
+    #[test]
+    fn what_is_longer_than_ten_years_is_refused_and_otherwise_held() {
+        let exchange = declare(&[("x-delayed-type", "direct".into())]).unwrap();
+        let rows = [
+            (Value::I64(1 << 53), "9007199254740992"),
+            (Value::I64(i64::MAX), "9223372036854775807"),
+            (Value::F64(1e18), "1.0e18"),
+            (Value::F64(f64::INFINITY), "inf"),
+            ("99999999999999999999".into(), "99999999999999999999"),
+        ];
+        for (value, text) in rows {
+            let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
+            let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };
+            let refused = exchange.routing.check_publish(publish.properties).unwrap_err();
+            let text = format!("PRECONDITION_FAILED - invalid x-delay '{text}': {{value_too_large,{text}}}");
+            assert_eq!(refused.reply_text(), text);
+            assert_eq!(exchange.routing.delay_ms(&publish), Some(DELAY_MS_MAX), "{value:?}");
+        }
     }
 }

@@ -109,6 +109,15 @@ pub trait Routing: Send + Sync + fmt::Debug {
     /// Whether the routing key alone decides, so that channels may remember the answer while no binding changes.
     fn routes_by_key_alone(&self) -> bool;
 
+    /// Whether a client may publish a message with these properties here.
+    ///
+    /// # Errors
+    /// 406 when this exchange type cannot do what they ask for. Only `x-delayed-message` refuses any.
+    fn check_publish(&self, properties: Properties<'_>) -> Result<(), AmqpError> {
+        let _ = properties;
+        Ok(())
+    }
+
     /// How long to hold the message back before it is routed, in milliseconds. Only `x-delayed-message` does.
     fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
         let _ = publish;

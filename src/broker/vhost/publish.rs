@@ -26,7 +26,7 @@ impl Vhost {
     /// Where a message that is published to this exchange goes.
     ///
     /// # Errors
-    /// 404 when the exchange is missing, 403 when it is internal and a client publishes.
+    /// 404 when the exchange is missing; to clients 403 when it is internal, 406 when its type refuses the message.
     pub fn route(
         &self,
         exchange: &str,
@@ -44,6 +44,9 @@ impl Vhost {
             if found.spec.internal && publisher == Publisher::Client {
                 let text = format!("cannot publish to internal {}", self.exchange_text(exchange));
                 return Err(AmqpError::access_refused(text));
+            }
+            if publisher == Publisher::Client {
+                found.routing.check_publish(properties)?;
             }
             Ok(Walk::new(topology, keys, properties, self.node.random.next()).from(found))
         })
