@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT};
+use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
+use crate::broker::profile::Compatibility;
 use crate::message::BODY_BYTES_CEILING;
 
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is

@@ -28,6 +28,6 @@ mod impossible;
 pub mod server;
 pub mod store;
 
-pub use broker::node::Compatibility;
+pub use broker::profile::Compatibility;
 pub use clock::Clock;
 pub use server::{Broker, Builder, StartError};

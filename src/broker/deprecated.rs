@@ -2,8 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::profile::{Permission, Profile};
+use crate::error::AmqpError;
+
 macro_rules! deprecated_features {
-    ($($(#[$doc:meta])* $variant:ident, $name:literal, $advice:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $row:ident, $advice:literal;)*) => {
         /// A feature that RabbitMQ deprecates.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum DeprecatedFeature {
@@ -17,7 +20,14 @@ macro_rules! deprecated_features {
             /// RabbitMQ's name for it.
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name,)*
+                    $(Self::$variant => stringify!($row),)*
+                }
+            }
+
+            /// Whether clients may use it in this profile.
+            pub const fn permission(self, profile: &Profile) -> Permission {
+                match self {
+                    $(Self::$variant => profile.$row,)*
                 }
             }
 
@@ -33,11 +43,11 @@ macro_rules! deprecated_features {
 
 deprecated_features! {
     /// `basic.qos` with `global`.
-    GlobalQos, "global_qos", "4.3 treats a channel-wide prefetch as one for each consumer; set it with global=false";
+    GlobalQos, global_qos, "4.3 treats a channel-wide prefetch as one for each consumer; set it with global=false";
     /// Queues that are neither durable nor exclusive.
-    TransientNonexclQueues, "transient_nonexcl_queues", "declare the queue durable, or exclusive";
+    TransientNonexclQueues, transient_nonexcl_queues, "declare the queue durable, or exclusive";
     /// `x-queue-master-locator`.
-    QueueMasterLocator, "queue_master_locator", "4.3 refuses x-queue-master-locator; leave it out or use x-queue-leader-locator";
+    QueueMasterLocator, queue_master_locator, "4.3 refuses x-queue-master-locator; leave it out or use x-queue-leader-locator";
 }
 
 /// How often each deprecated feature was used.
@@ -54,6 +64,23 @@ impl DeprecatedUse {
                 "a client uses a feature that RabbitMQ deprecates: {}",
                 feature.advice()
             );
+        }
+    }
+
+    /// Counts a use, unless the profile denies it.
+    ///
+    /// # Errors
+    /// RabbitMQ's 541 (behaviour reference 4.2).
+    pub fn require(&self, feature: DeprecatedFeature, profile: &Profile) -> Result<(), AmqpError> {
+        self.note(feature);
+        match feature.permission(profile) {
+            Permission::Permitted => Ok(()),
+            Permission::Denied => Err(AmqpError::internal_error(format!(
+                "Feature `{}` is deprecated.\nBy default, this feature is not permitted anymore.\nThe feature will be removed \
+                 from a future major RabbitMQ version, regardless of the configuration; actual version to be determined.\nTo \
+                 continue using this feature when it is not permitted, choose another profile.",
+                feature.name()
+            ))),
         }
     }
 

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod node;
 pub mod pager;
 pub mod pressure;
+pub mod profile;
 pub mod queue;
 pub mod random;
 pub mod reply_to;

@@ -7,21 +7,12 @@ use super::deadlines::Deadlines;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
 use super::pressure::Pressure;
+use super::profile::{Compatibility, Profile};
 use super::random::Random;
 use super::reply_to::ReplyConsumers;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
 use crate::store::{Log, MemoryLog};
-
-/// How strictly clients are held to what RabbitMQ deprecates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Compatibility {
-    /// Accept what 4.3 deprecates, as 4.2 does, and warn.
-    #[default]
-    V4_2,
-    /// Behave as 4.3 does, to the letter.
-    V4_3,
-}
 
 /// The limits and choices that the broker's logic knows of.
 #[derive(Clone, Debug)]
@@ -30,6 +21,13 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// The largest message body that is accepted.
     pub message_bytes_max: u64,
+}
+
+impl Settings {
+    /// What the chosen version does and others do not.
+    pub const fn profile(&self) -> &'static Profile {
+        self.compatibility.profile()
+    }
 }
 
 /// RabbitMQ's default of `max_message_size`: 16 MiB.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Broker;
 use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition};
 use super::ids::ExchangeId;
-use super::queue::arguments::{QueueArguments, QueueKind};
+use super::profile::Profile;
+use super::queue::arguments::QueueArguments;
 use super::queue::{Exclusivity, QueueHandle, QueueSpec};
 use super::vhost::Vhost;
-use crate::error::AmqpError;
 use crate::store::StoreError;
 use crate::store::address::Place;
 use crate::store::checkpoint::{Part, Single};
@@ -72,13 +72,7 @@ impl Broker {
 
     fn restore_queue(&self, definition: &QueueDefinition, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
         let Some(vhost) = self.vhost(&definition.vhost) else { return };
-        let spec = match spec(definition) {
-            Ok(spec) => spec,
-            Err(error) => {
-                tracing::error!(queue = definition.name, %error, "a queue cannot be restored");
-                return;
-            }
-        };
+        let spec = spec(definition, self.node.settings.profile());
         let (id, weak) = (definition.id, Arc::downgrade(&vhost));
         let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
         let free_within = |part: &Part| {
@@ -108,17 +102,17 @@ fn read(bytes: &[Vec<u8>]) -> Result<Definitions, StoreError> {
     Ok(definitions)
 }
 
-fn spec(definition: &QueueDefinition) -> Result<QueueSpec, AmqpError> {
+fn spec(definition: &QueueDefinition, profile: &Profile) -> QueueSpec {
     let QueueDefinition { name, auto_delete, arguments, .. } = definition;
-    Ok(QueueSpec {
+    QueueSpec {
         name: name.as_str().into(),
         durable: true,
         auto_delete: *auto_delete,
         exclusivity: Exclusivity::Shared,
         raw_arguments: arguments.clone(),
         // The type is among the arguments of every queue.
-        arguments: QueueArguments::parse(arguments, QueueKind::Classic, name)?,
-    })
+        arguments: QueueArguments::restored(arguments, profile),
+    }
 }
 
 fn is_free(single: &Single, segments: &Segments) -> bool {

@@ -12,7 +12,8 @@ use super::{Broker, StartError, patience, run_deadlines, storage, until_stopped}
 use crate::auth::{GUEST, Permissions, User, Users};
 use crate::broker;
 use crate::broker::alarm::Alarm;
-use crate::broker::node::{Compatibility, MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
+use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
+use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
@@ -306,10 +307,7 @@ impl Builder {
     }
 
     fn identity(&self) -> Identity {
-        let version = match self.settings.compatibility {
-            Compatibility::V4_2 => "4.2.5",
-            Compatibility::V4_3 => "4.3.6",
-        };
+        let version = self.settings.profile().version;
         Identity {
             product: "RabbitMQ".to_owned(),
             version: self.version.clone().unwrap_or_else(|| version.to_owned()),

@@ -87,13 +87,24 @@ fn write_array(f: &mut fmt::Formatter<'_>, elements: &[Value], depth: usize) -> 
     f.write_char(']')
 }
 
-/// Rust leaves out the `.0` before an exponent; Erlang does not.
+/// From here on Erlang prints a float in scientific notation, because its last decimal digits mean nothing: 2^53.
+const INTEGERS_END: f64 = 9_007_199_254_740_992.0;
+
+/// Erlang's way: the shortest digits that read back as the same value, in the shorter of decimal and scientific notation, and
+/// in decimal if they are equally long.
 fn write_float(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
-    let text = format!("{value:?}");
-    match text.split_once('e') {
-        Some((mantissa, exponent)) if !mantissa.contains('.') => write!(f, "{mantissa}.0e{exponent}"),
-        _ => f.write_str(&text),
+    let scientific = format!("{value:e}");
+    let scientific = match scientific.split_once('e') {
+        // Rust leaves out the `.0` before an exponent.
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0e{exponent}"),
+        _ => scientific,
+    };
+    if value.abs() >= INTEGERS_END {
+        return f.write_str(&scientific);
     }
+    let decimal = format!("{value}");
+    let decimal = if value.is_finite() && !decimal.contains('.') { format!("{decimal}.0") } else { decimal };
+    f.write_str(if decimal.len() <= scientific.len() { &decimal } else { &scientific })
 }
 
 /// Bytes as Erlang prints a binary: `<<"text">>`, `<<"t€xt"/utf8>>`, or `<<1,2,3>>` when not all are printable.

@@ -58,6 +58,7 @@ mod qos;
 mod queue_arguments;
 mod queue_bind;
 mod queue_declare;
+mod queue_redeclare;
 mod quorum;
 mod recovery;
 mod reply_to;

@@ -138,7 +138,7 @@ async fn x_queue_type_names_a_type_or_the_default() {
 /// reference: 4.2, x-overflow, x-single-active-consumer, x-queue-version, x-queue-leader-locator
 #[tokio::test]
 async fn arguments_with_a_set_of_values() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let overflows = [S("drop-head"), S("reject-publish"), S("reject-publish-dlx")];
     for kind in [Classic, Quorum] {
@@ -158,6 +158,7 @@ async fn arguments_with_a_set_of_values() {
     let cases = [
         (Value::I(1), r#""unsupported queue version '1'""#),
         (Value::I(3), r#""unsupported queue version '3'""#),
+        (Value::I(-1), "{value_negative,-1}"),
         (S("2"), r#""expected integer, got longstr""#),
     ];
     refused(&broker, &ch, Classic, "x-queue-version", &cases).await;
@@ -191,7 +192,7 @@ async fn dead_letter_arguments() {
 /// reference: 4.2, arguments that are not validated at all
 #[tokio::test]
 async fn some_arguments_are_accepted_whatever_they_hold() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let anything = [S("lazy"), S("bogus"), Value::I(5)];
     accepted(&broker, &ch, Classic, "x-queue-mode", &anything).await;
@@ -214,10 +215,12 @@ async fn some_arguments_are_accepted_whatever_they_hold() {
 /// reference: 4.2, an argument that exists, but not for this type of queue
 #[tokio::test]
 async fn arguments_of_another_type_of_queue_are_refused() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let cases = [
         (Quorum, "x-max-priority", Value::I(5)),
+        (Quorum, "x-max-priority", S("bad")),
+        (Quorum, "x-queue-master-locator", S("client-local")),
         (Quorum, "x-queue-mode", S("lazy")),
         (Quorum, "x-queue-version", Value::I(2)),
         (Quorum, "x-initial-cluster-size", Value::I(1)),
@@ -227,6 +230,8 @@ async fn arguments_of_another_type_of_queue_are_refused() {
         (Classic, "x-dead-letter-strategy", S("at-least-once")),
         (Classic, "x-delivery-limit", Value::I(5)),
         (Classic, "x-quorum-initial-group-size", Value::I(1)),
+        (Classic, "x-quorum-initial-group-size", Value::I(0)),
+        (Classic, "x-dead-letter-strategy", S("bogus")),
         (Classic, "x-initial-cluster-size", Value::I(1)),
         (Classic, "x-max-in-memory-length", Value::I(1)),
         (Classic, "x-max-in-memory-bytes", Value::I(1)),
@@ -251,21 +256,56 @@ async fn arguments_of_another_type_of_queue_are_refused() {
     }
 }
 
-/// reference: 4.2, x-queue-master-locator is deprecated and denied by 4.3
+/// reference: 4.2, x-queue-master-locator is deprecated and denied by 4.3, whatever it holds
 #[tokio::test]
 async fn the_master_locator_is_denied_to_the_letter() {
-    let broker = Setup::default().like_4_3().start().await;
-    let connection = broker.connect().await;
-    let ch = connection.channel(1).await;
+    let broker = TestBroker::to_the_letter().await;
+    for value in [S("client-local"), Value::I(5)] {
+        let connection = broker.connect().await;
+        let ch = connection.channel(1).await;
+        let name = broker.name("q");
+        ch.send(queue(&name).exclusive().arg("x-queue-master-locator", value)).await;
+        let text = "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.\nBy default, this feature is not permitted \
+                    anymore.\nThe feature will be removed from a future major RabbitMQ version, regardless of the \
+                    configuration; actual version to be determined.\nTo con...";
+        connection.expect_close(541, text, (50, 10)).await;
+    }
+    // What is refused for another reason is refused for that, and what is there already is only compared.
+    let ch = channel(&broker).await;
     let name = broker.name("q");
-    ch.send(queue(&name).exclusive().arg("x-queue-master-locator", S("client-local"))).await;
-    let start = "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.\nBy default, this feature is not \
-                 permitted anymore.\n";
-    use amq_protocol::protocol::{AMQPClass, connection::AMQPMethod};
-    let AMQPClass::Connection(AMQPMethod::Close(close)) = connection.expect((10, 50)).await else { unreachable!() };
-    assert_eq!((close.reply_code, close.class_id, close.method_id), (541, 50, 10));
-    assert!(close.reply_text.as_str().starts_with(start), "{}", close.reply_text);
-    assert!(close.reply_text.as_str().len() <= 255);
+    let declare = || queue(&name).exclusive().arg("x-queue-master-locator", S("client-local"));
+    let text =
+        format!(r#"PRECONDITION_FAILED - invalid arg 'x-expires' for {}: "expected integer, got longstr""#, q(&name));
+    ch.refused(declare().arg("x-expires", S("bad")), 406, &text).await;
+    ch.declare(queue(&name).exclusive()).await;
+    let text = cut(&format!(
+        "PRECONDITION_FAILED - inequivalent arg 'x-queue-master-locator' for {}: received the value 'client-local' of type \
+         'longstr' but current is none",
+        q(&name)
+    ));
+    ch.refused(declare(), 406, &text).await;
+}
+
+/// reference: 4.2, of several arguments that the type does not know the first is reported, once the known ones are right
+#[tokio::test]
+async fn foreign_arguments_are_reported_after_bad_values_and_in_the_order_of_the_request() {
+    let broker = TestBroker::start().await;
+    let ch = channel(&broker).await;
+    let name = broker.name("q");
+    let foreign = |argument: &str| {
+        cut(&format!(
+            "PRECONDITION_FAILED - invalid arg '{argument}' for {} of queue type rabbit_quorum_queue",
+            q(&name)
+        ))
+    };
+    let both = |first: &str, second: &str| queue(&name).quorum().arg(first, S("bad")).arg(second, S("bad"));
+    ch.refused(both("x-max-priority", "x-max-age"), 406, &foreign("x-max-priority")).await;
+    ch.refused(both("x-max-age", "x-max-priority"), 406, &foreign("x-max-age")).await;
+    let text = format!(
+        "PRECONDITION_FAILED - invalid arg 'x-single-active-consumer' for {}: {{unacceptable_type,longstr}}",
+        q(&name)
+    );
+    ch.refused(both("x-max-priority", "x-single-active-consumer"), 406, &text).await;
 }
 
 /// reference: 4.2, restrictions of quorum queues

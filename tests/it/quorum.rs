@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amq_protocol::protocol::basic::{Get, Recover};
 
-use crate::broker::{TestBroker, cut, q};
+use crate::broker::{Setup, TestBroker, cut, q};
 use crate::client::method::QueueDeclare;
 use crate::client::table::S;
 use crate::client::{Channel, Delivery, Table, Value, args, consume, publish, queue};
@@ -375,7 +375,7 @@ async fn a_delivery_of_a_cancelled_consumer_still_times_out() {
 /// reference: 7.2, classic queues never look at it
 #[tokio::test]
 async fn a_classic_queue_waits_for_acks_for_ever() {
-    let broker = TestBroker::with_clock().await;
+    let broker = Setup::default().like_4_3().manual_clock().start().await;
     if broker.is_rabbitmq() {
         return; // It would have to be watched for more than the 30 minutes of the default.
     }

@@ -1,8 +1,10 @@
-//! The arguments of `queue.declare`: one line each in [`QUEUE_ARGUMENTS`], with the rule for its value, the queue types that
-//! know it, and whether a redeclaration compares it (behaviour reference 4.1 and 4.2).
+//! The arguments of a queue, checked and typed (behaviour reference 4.1 and 4.2). Which there are says [`known`].
+
+pub mod known;
 
 use std::fmt::Display;
 
+use crate::broker::profile::{Profile, Timed};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};
 
@@ -94,93 +96,34 @@ pub struct QueueArguments {
 
 /// Ten years (behaviour reference 4.2).
 pub const TTL_MS_MAX: i64 = 315_360_000_000;
-/// The limit of a quorum queue that does not set one (behaviour reference 6.5).
-const DEFAULT_DELIVERY_LIMIT: u32 = 20;
-
-/// How long a delivery of a quorum queue may stay unacknowledged (behaviour reference 7.2).
+/// How long a delivery may stay unacknowledged (behaviour reference 7.2).
 const DEFAULT_CONSUMER_TIMEOUT_MS: u64 = 30 * 60 * 1000;
-
-type Check = fn(&Value, &Table) -> Result<(), String>;
-
-/// One argument of `queue.declare`.
-#[derive(Debug)]
-pub struct QueueArgument {
-    /// Its name.
-    pub name: &'static str,
-    /// The queue types that know it.
-    pub kinds: &'static [QueueKind],
-    /// Whether a redeclaration with another value is refused.
-    pub compared: bool,
-    check: Check,
-}
-
-const BOTH: &[QueueKind] = &[QueueKind::Classic, QueueKind::Quorum];
-const CLASSIC: &[QueueKind] = &[QueueKind::Classic];
-const QUORUM: &[QueueKind] = &[QueueKind::Quorum];
-const NEITHER: &[QueueKind] = &[];
-
-const fn compared(name: &'static str, kinds: &'static [QueueKind], check: Check) -> QueueArgument {
-    QueueArgument { name, kinds, compared: true, check }
-}
-
-const fn free(name: &'static str, kinds: &'static [QueueKind], check: Check) -> QueueArgument {
-    QueueArgument { name, kinds, compared: false, check }
-}
-
-/// All arguments that mean something, in the order in which RabbitMQ checks and compares them. Others are stored and ignored.
-pub const QUEUE_ARGUMENTS: &[QueueArgument] = &[
-    compared("x-expires", BOTH, positive_ttl),
-    compared("x-message-ttl", BOTH, ttl),
-    compared("x-dead-letter-exchange", BOTH, any),
-    compared("x-dead-letter-routing-key", BOTH, dead_letter_routing_key),
-    free("x-dead-letter-strategy", QUORUM, dead_letter_strategy),
-    compared("x-max-length", BOTH, non_negative),
-    compared("x-max-length-bytes", BOTH, non_negative),
-    free("x-max-in-memory-length", QUORUM, non_negative),
-    free("x-max-in-memory-bytes", QUORUM, non_negative),
-    compared("x-max-priority", CLASSIC, max_priority),
-    compared("x-overflow", BOTH, overflow),
-    compared("x-queue-mode", CLASSIC, any),
-    compared("x-queue-version", CLASSIC, queue_version),
-    compared("x-single-active-consumer", BOTH, boolean),
-    compared("x-queue-type", BOTH, any),
-    free("x-quorum-initial-group-size", QUORUM, positive),
-    free("x-max-age", NEITHER, any),
-    free("x-stream-max-segment-size-bytes", NEITHER, non_negative),
-    free("x-stream-filter-size-bytes", NEITHER, any),
-    free("x-initial-cluster-size", NEITHER, positive),
-    compared("x-queue-leader-locator", BOTH, leader_locator),
-    free("x-queue-master-locator", CLASSIC, any),
-    free("x-delivery-limit", QUORUM, any),
-    free("x-consumer-timeout", QUORUM, non_negative),
-    free("x-consumer-disconnected-timeout", QUORUM, non_negative),
-    free("x-delayed-retry-type", QUORUM, any),
-    free("x-delayed-retry-min", QUORUM, any),
-    free("x-delayed-retry-max", QUORUM, any),
-];
 
 impl QueueArguments {
     /// Checks the arguments of a new queue. `queue` is how error texts name it: `queue 'q' in vhost '/'`.
     ///
     /// # Errors
     /// 406 with RabbitMQ's text for the first argument that is refused.
-    pub fn parse(arguments: &Table, default_kind: QueueKind, queue: &dyn Display) -> Result<Self, AmqpError> {
-        let dead_letter_exchange = dead_letter_exchange(arguments, queue)?;
-        let kind = queue_kind(arguments, default_kind, queue)?;
-        for known in QUEUE_ARGUMENTS {
-            let Some(value) = arguments.get(known.name) else { continue };
-            (known.check)(value, arguments).map_err(|reason| invalid_argument(known.name, queue, &reason))?;
-        }
-        for known in QUEUE_ARGUMENTS {
-            if !known.kinds.contains(&kind) && arguments.get(known.name).is_some() {
-                let text = format!("invalid arg '{}' for {queue} of queue type {}", known.name, kind.module());
-                return Err(AmqpError::precondition_failed(text));
-            }
-        }
-        Ok(Self::from_checked(arguments, kind, dead_letter_exchange))
+    pub fn parse(
+        arguments: &Table,
+        default_kind: QueueKind,
+        queue: &dyn Display,
+        profile: &Profile,
+    ) -> Result<Self, AmqpError> {
+        check_dead_letter_exchange(arguments, queue)?;
+        let kind =
+            queue_kind(arguments, default_kind).map_err(|reason| invalid_argument(known::TYPE, queue, &reason))?;
+        known::check(arguments, kind, queue, profile)?;
+        Ok(Self::of(arguments, kind, profile))
     }
 
-    fn from_checked(arguments: &Table, kind: QueueKind, dead_letter_exchange: Option<String>) -> Self {
+    /// The arguments of a queue that is there already. Nothing is refused: it may have been declared under another profile.
+    pub fn restored(arguments: &Table, profile: &Profile) -> Self {
+        Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), profile)
+    }
+
+    fn of(arguments: &Table, kind: QueueKind, profile: &Profile) -> Self {
+        let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
         Self {
             kind,
             message_ttl_ms: integer(arguments, "x-message-ttl"),
@@ -192,18 +135,19 @@ impl QueueArguments {
                 Some("reject-publish-dlx") if kind == QueueKind::Classic => Overflow::RejectPublishDlx,
                 _ => Overflow::DropHead,
             },
-            dead_letter_exchange,
+            dead_letter_exchange: string(arguments, "x-dead-letter-exchange").map(str::to_owned),
             dead_letter_routing_key: bytes(arguments, "x-dead-letter-routing-key").map(<[u8]>::to_vec),
             dead_letter_at_least_once: string(arguments, "x-dead-letter-strategy") == Some("at-least-once"),
             max_priority: integer(arguments, "x-max-priority").and_then(|level| u8::try_from(level).ok()),
             single_active_consumer: arguments.get("x-single-active-consumer").and_then(Value::as_bool) == Some(true),
             delivery_limit: match kind {
                 QueueKind::Classic => None,
-                QueueKind::Quorum => delivery_limit(arguments),
+                QueueKind::Quorum => delivery_limit(arguments, profile),
             },
-            consumer_timeout_ms: match kind {
-                QueueKind::Classic => None,
-                QueueKind::Quorum => integer(arguments, "x-consumer-timeout").or(Some(DEFAULT_CONSUMER_TIMEOUT_MS)),
+            consumer_timeout_ms: if is_timed {
+                integer(arguments, "x-consumer-timeout").or(Some(DEFAULT_CONSUMER_TIMEOUT_MS))
+            } else {
+                None
             },
             delayed_retry: delayed_retry(arguments),
         }
@@ -211,11 +155,11 @@ impl QueueArguments {
 }
 
 /// `x-delivery-limit` is not validated by RabbitMQ: what is no integer means the default, a negative one means none.
-fn delivery_limit(arguments: &Table) -> Option<u32> {
+fn delivery_limit(arguments: &Table, profile: &Profile) -> Option<u32> {
     match arguments.get("x-delivery-limit").and_then(Value::as_integer) {
         Some(limit) if limit < 0 => None,
         Some(limit) => Some(u32::try_from(limit).unwrap_or(u32::MAX)),
-        None => Some(DEFAULT_DELIVERY_LIMIT),
+        None => profile.default_delivery_limit,
     }
 }
 
@@ -232,32 +176,28 @@ fn delayed_retry(arguments: &Table) -> Option<DelayedRetry> {
 }
 
 /// Checked before all others, with a text of its own (behaviour reference 4.2).
-fn dead_letter_exchange(arguments: &Table, queue: &dyn Display) -> Result<Option<String>, AmqpError> {
+fn check_dead_letter_exchange(arguments: &Table, queue: &dyn Display) -> Result<(), AmqpError> {
     match arguments.get("x-dead-letter-exchange") {
-        None => Ok(None),
-        Some(value) => match value.as_str() {
-            Some(name) => Ok(Some(name.to_owned())),
-            None => Err(AmqpError::precondition_failed(format!(
-                "invalid type '{}' for arg 'x-dead-letter-exchange' in {queue}",
-                value.type_name()
-            ))),
-        },
+        Some(value) if value.as_str().is_none() => Err(AmqpError::precondition_failed(format!(
+            "invalid type '{}' for arg 'x-dead-letter-exchange' in {queue}",
+            value.type_name()
+        ))),
+        _ => Ok(()),
     }
 }
 
-fn queue_kind(arguments: &Table, default_kind: QueueKind, queue: &dyn Display) -> Result<QueueKind, AmqpError> {
-    let Some(value) = arguments.get("x-queue-type") else { return Ok(default_kind) };
-    let refuse = |reason: String| Err(invalid_argument("x-queue-type", queue, &reason));
+fn queue_kind(arguments: &Table, default_kind: QueueKind) -> Result<QueueKind, String> {
+    let Some(value) = arguments.get(known::TYPE) else { return Ok(default_kind) };
     match value.as_str() {
         Some("classic") => Ok(QueueKind::Classic),
         Some("quorum") => Ok(QueueKind::Quorum),
         Some("" | "undefined") => Ok(default_kind),
-        Some("stream") => refuse(
+        Some("stream") => Err(
             "\"queues of type 'stream' are not available in this version of Leveret; declare it as 'classic' or 'quorum'\""
                 .to_owned(),
         ),
-        Some(other) => refuse(format!("\"unsupported queue type '{other}'\"")),
-        None => refuse(unacceptable_type(value)),
+        Some(other) => Err(format!("\"unsupported queue type '{other}'\"")),
+        None => Err(known::unacceptable_type(value)),
     }
 }
 
@@ -279,94 +219,4 @@ fn bytes<'a>(arguments: &'a Table, name: &str) -> Option<&'a [u8]> {
         Some(Value::LongString(bytes)) => Some(bytes),
         _ => None,
     }
-}
-
-fn unacceptable_type(value: &Value) -> String {
-    format!("{{unacceptable_type,{}}}", value.type_name())
-}
-
-/// Any integer type, or RabbitMQ's words for what it is instead.
-pub(crate) fn check_integer(value: &Value) -> Result<i64, String> {
-    value.as_integer().ok_or_else(|| format!("\"expected integer, got {}\"", value.type_name()))
-}
-
-fn any(_: &Value, _: &Table) -> Result<(), String> {
-    Ok(())
-}
-
-fn non_negative(value: &Value, _: &Table) -> Result<(), String> {
-    match check_integer(value)? {
-        negative if negative < 0 => Err(format!("{{value_negative,{negative}}}")),
-        _ => Ok(()),
-    }
-}
-
-fn positive(value: &Value, arguments: &Table) -> Result<(), String> {
-    non_negative(value, arguments)?;
-    match check_integer(value)? {
-        0 => Err("{value_zero,0}".to_owned()),
-        _ => Ok(()),
-    }
-}
-
-fn ttl(value: &Value, arguments: &Table) -> Result<(), String> {
-    non_negative(value, arguments)?;
-    match check_integer(value)? {
-        large if large > TTL_MS_MAX => Err(format!("{{value_too_large,{large}}}")),
-        _ => Ok(()),
-    }
-}
-
-fn positive_ttl(value: &Value, arguments: &Table) -> Result<(), String> {
-    ttl(value, arguments)?;
-    positive(value, arguments)
-}
-
-fn max_priority(value: &Value, arguments: &Table) -> Result<(), String> {
-    non_negative(value, arguments)?;
-    match check_integer(value)? {
-        large if large > i64::from(u8::MAX) => Err(format!("{{max_value_exceeded,{large}}}")),
-        _ => Ok(()),
-    }
-}
-
-fn one_of(value: &Value, allowed: &[&str], otherwise: &str) -> Result<(), String> {
-    match value.as_str() {
-        Some(name) if allowed.contains(&name) => Ok(()),
-        Some(_) => Err(otherwise.to_owned()),
-        None => Err(unacceptable_type(value)),
-    }
-}
-
-fn dead_letter_routing_key(value: &Value, arguments: &Table) -> Result<(), String> {
-    if value.as_str().is_none() {
-        return Err(unacceptable_type(value));
-    }
-    match arguments.get("x-dead-letter-exchange") {
-        Some(_) => Ok(()),
-        None => Err("routing_key_but_no_dlx_defined".to_owned()),
-    }
-}
-
-fn dead_letter_strategy(value: &Value, _: &Table) -> Result<(), String> {
-    one_of(value, &["at-most-once", "at-least-once"], "invalid_dlx_strategy")
-}
-
-fn overflow(value: &Value, _: &Table) -> Result<(), String> {
-    one_of(value, &["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow")
-}
-
-fn leader_locator(value: &Value, _: &Table) -> Result<(), String> {
-    one_of(value, &["client-local", "balanced", "random", "least-leaders", "min-masters"], "invalid_queue_locator_arg")
-}
-
-fn queue_version(value: &Value, _: &Table) -> Result<(), String> {
-    match check_integer(value)? {
-        2 => Ok(()),
-        other => Err(format!("\"unsupported queue version '{other}'\"")),
-    }
-}
-
-fn boolean(value: &Value, _: &Table) -> Result<(), String> {
-    value.as_bool().map(|_| ()).ok_or_else(|| unacceptable_type(value))
 }

@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::{Vhost, without_line_breaks};
+use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::ids::{ConnectionId, QueueId};
-use crate::broker::queue::arguments::{QUEUE_ARGUMENTS, QueueArguments, QueueKind};
+use crate::broker::queue::arguments::{QueueArguments, QueueKind, known};
 use crate::broker::queue::{Exclusivity, QueueHandle, QueueSpec};
 use crate::error::AmqpError;
 use crate::store::LogPosition;
@@ -171,12 +172,13 @@ impl Vhost {
     ) -> Result<QueueSpec, AmqpError> {
         let text = self.queue_text(name);
         let default_kind = self.default_kind(declare);
-        let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text)?;
+        let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text, self.node.settings.profile())?;
         if arguments.kind == QueueKind::Quorum {
             check_quorum(declare, is_server_named, &text)?;
         }
+        self.check_deprecated(declare)?;
         let mut raw_arguments = declare.arguments.clone();
-        raw_arguments.insert("x-queue-type", Value::LongString(arguments.kind.name().into()));
+        raw_arguments.insert(known::TYPE, Value::LongString(arguments.kind.name().into()));
         Ok(QueueSpec {
             name: name.into(),
             durable: declare.durable && !declare.exclusive,
@@ -185,6 +187,19 @@ impl Vhost {
             raw_arguments,
             arguments,
         })
+    }
+
+    /// # Errors
+    /// 541 for what the profile denies.
+    fn check_deprecated(&self, declare: &QueueDeclare) -> Result<(), AmqpError> {
+        let require = |feature| self.node.deprecated.require(feature, self.node.settings.profile());
+        if !declare.durable && !declare.exclusive {
+            require(DeprecatedFeature::TransientNonexclQueues)?;
+        }
+        if declare.arguments.get("x-queue-master-locator").is_some() {
+            require(DeprecatedFeature::QueueMasterLocator)?;
+        }
+        Ok(())
     }
 
     /// The virtual host's default applies only to queues that could be of any type (behaviour reference 4.2).
@@ -212,9 +227,9 @@ impl Vhost {
         equivalent(queue, "durable", durable, queue.spec.durable)?;
         equivalent(queue, "auto_delete", declare.auto_delete, queue.spec.auto_delete)?;
         let default_kind = Value::LongString(self.default_kind(declare).name().into());
-        for argument in QUEUE_ARGUMENTS.iter().filter(|argument| argument.compared) {
+        for argument in known::compared(queue.spec.arguments.kind) {
             let mut new = declare.arguments.get(argument.name);
-            if argument.name == "x-queue-type" && new.and_then(Value::as_str).is_none_or(means_default) {
+            if argument.name == known::TYPE && new.is_none_or(means_default) {
                 new = Some(&default_kind);
             }
             equivalent_argument(queue, argument.name, new, queue.spec.raw_arguments.get(argument.name))?;
@@ -223,8 +238,8 @@ impl Vhost {
     }
 }
 
-fn means_default(kind: &str) -> bool {
-    matches!(kind, "" | "undefined")
+fn means_default(kind: &Value) -> bool {
+    matches!(kind.as_str(), Some("" | "undefined"))
 }
 
 fn found(queue: &Arc<QueueHandle>, now_ms: u64) -> QueueDeclared {
@@ -315,9 +330,14 @@ pub(super) fn equivalent_argument(
     let difference = match (new, old) {
         (None, None) => return Ok(()),
         (Some(new), Some(old)) if table::equivalent(new, old) => return Ok(()),
-        (Some(new), Some(old)) => format!("received '{new}' but current is '{old}'"),
+        (Some(new), Some(old)) => format!("received {} but current is {}", quoted(new), quoted(old)),
         (Some(new), None) => format!("received the value '{new}' of type '{}' but current is none", new.type_name()),
         (None, Some(old)) => format!("received none but current is the value '{old}' of type '{}'", old.type_name()),
     };
     Err(AmqpError::precondition_failed(format!("inequivalent arg '{name}' for {subject}: {difference}")))
+}
+
+/// A value in the text about two that differ, where a void one reads `none`.
+fn quoted(value: &Value) -> String {
+    if matches!(value, Value::Void) { "none".to_owned() } else { format!("'{value}'") }
 }

@@ -3,7 +3,7 @@
 use super::consume::Consume;
 use crate::auth::{Access, Resource};
 use crate::broker::deprecated::DeprecatedFeature;
-use crate::broker::node::Compatibility;
+use crate::broker::profile::Permission;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{QueueHandle, Return};
 use crate::connection::deliver::delivered_properties;
@@ -62,7 +62,7 @@ impl Open {
         if global {
             self.node.deprecated.note(DeprecatedFeature::GlobalQos);
         }
-        let is_shared = global && self.node.settings.compatibility == Compatibility::V4_2;
+        let is_shared = global && self.node.settings.profile().global_qos == Permission::Permitted;
         if is_shared {
             // What is on its way has no tag yet, and counts all the same.
             self.encode_everything();

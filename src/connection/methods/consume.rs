@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::auth::{Access, Resource};
 use crate::broker::ids::ConsumerId;
-use crate::broker::queue::arguments::{QueueKind, check_integer, invalid_argument};
+use crate::broker::queue::arguments::known::check_integer;
+use crate::broker::queue::arguments::{QueueKind, invalid_argument};
 use crate::broker::queue::{ConsumerSpec, QueueHandle};
 use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
 use crate::connection::channel::{ChannelConsumer, ReplyTo};

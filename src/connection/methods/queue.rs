@@ -1,8 +1,6 @@
 //! Class `queue` (behaviour reference 4).
 
 use crate::auth::{Access, Resource};
-use crate::broker::deprecated::DeprecatedFeature;
-use crate::broker::node::Compatibility;
 use crate::broker::reply_to::{self, PSEUDO_QUEUE};
 use crate::broker::vhost::{QueueDeclare, without_line_breaks};
 use crate::connection::open::Open;
@@ -107,26 +105,7 @@ impl Open {
             self.may(Access::Read, queue)?;
             self.may(Access::Write, Resource::Exchange(exchange))?;
         }
-        if !declare.durable && !declare.exclusive {
-            self.node.deprecated.note(DeprecatedFeature::TransientNonexclQueues);
-        }
-        if declare.arguments.get("x-queue-master-locator").is_some() {
-            return self.refuse_in_4_3(DeprecatedFeature::QueueMasterLocator);
-        }
         Ok(())
-    }
-
-    /// What 4.3 does not permit any more (behaviour reference 4.2); the 4.2 profile takes it and warns.
-    fn refuse_in_4_3(&self, feature: DeprecatedFeature) -> Result<(), AmqpError> {
-        self.node.deprecated.note(feature);
-        match self.node.settings.compatibility {
-            Compatibility::V4_2 => Ok(()),
-            Compatibility::V4_3 => Err(AmqpError::internal_error(format!(
-                "Feature `{}` is deprecated.\nBy default, this feature is not permitted anymore.\nThe feature will be removed \
-                 from a future major RabbitMQ release, regardless of the configuration.",
-                feature.name()
-            ))),
-        }
     }
 
     /// The pseudo-queue of direct replies and the generated names can be declared like queues (behaviour reference 5.10).
