@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The share of the memory that messages may take before publishers wait, in percent.
 const HIGH_WATERMARK_PERCENT: u64 = 60;
@@ -13,6 +14,22 @@ const HIGH_WATERMARK_PERCENT: u64 = 60;
 pub(crate) fn data_directory() -> Option<PathBuf> {
     let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
     Some(strategy.data_dir().join("leveret"))
+}
+
+/// How many files the process may have open; without a limit, as many as can be counted.
+pub(crate) fn descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Raises that to what the process may set itself. The lower limit, usually 1024, protects old programs from numbers that `select`
+/// cannot take, and this is none.
+pub(crate) fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 /// The default memory watermark: a share of the memory, or of what the control group allows if that is less.

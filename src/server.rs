@@ -16,6 +16,7 @@ use crate::auth::GUEST;
 use crate::broker;
 use crate::clock::Clock;
 use crate::config::Serve;
+use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
 use storage::Storage;
@@ -59,7 +60,10 @@ impl Broker {
     /// # Errors
     /// As for [`Builder::start`]; and for what this version does not have.
     pub async fn from_command_line(serve: &Serve) -> Result<Self, StartError> {
-        Builder::for_command_line(serve)?.start().await
+        let builder = Builder::for_command_line(serve)?;
+        // Only for a process that is the broker's own: an embedding one decides for itself.
+        host::raise_descriptor_limit();
+        builder.start().await
     }
 
     /// Where it listens for AMQP.

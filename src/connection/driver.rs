@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::admission::Seat;
 use super::output::Output;
 use super::session::Session;
 use crate::clock::{Clock, Deadline};
@@ -31,6 +32,7 @@ thread_local! {
 pub struct Driver {
     session: Session,
     stream: TcpStream,
+    seat: Seat,
     clock: Clock,
     /// One for the life of the connection: what the session waits for moves with every message.
     deadline: Deadline,
@@ -49,8 +51,8 @@ enum Woken {
 
 impl Driver {
     /// A connection that was just accepted.
-    pub fn new(session: Session, stream: TcpStream, clock: Clock) -> Self {
-        Self { session, stream, clock, deadline: Deadline::default(), unused: Vec::new(), is_interrupted: false }
+    pub fn new(session: Session, stream: TcpStream, seat: Seat, clock: Clock) -> Self {
+        Self { session, stream, seat, clock, deadline: Deadline::default(), unused: Vec::new(), is_interrupted: false }
     }
 
     /// Runs the connection until it is over; then nothing of it is left on the broker.
@@ -68,6 +70,9 @@ impl Driver {
             let now_ms = self.clock.now_ms();
             self.session.deliver(now_ms);
             self.resume_reading(now_ms);
+            if self.session.is_open() {
+                self.seat.logged_in();
+            }
             self.write(now_ms)?;
             if self.session.is_closed() && self.session.output().is_none_or(|output| output.is_empty()) {
                 return Ok(());

@@ -1,32 +1,49 @@
 //! Accepts connections.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::admission::Admission;
 use super::driver::Driver;
 use super::outbox::Outbox;
 use super::session::{Hosting, Session};
+use super::throttle::Throttle;
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
+
+/// After a failure that may last, how long until the next try.
+const PAUSE_MS: u64 = 100;
 
 /// Accepts connections on one address, and runs them.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
+    /// Held open for nothing. Without any descriptor a connection cannot even be accepted to be closed, and the system would tell of
+    /// it again and again.
+    spare: Option<OwnedFd>,
     hosting: Arc<Hosting>,
+    admission: Arc<Admission>,
     clock: Clock,
     connections: JoinSet<()>,
     outboxes: Vec<std::sync::Weak<Outbox>>,
+    turned_away: Throttle,
+    failures: Throttle,
 }
 
 impl Listener {
     /// A listener for a socket that is bound already.
-    pub fn new(listener: TcpListener, hosting: Arc<Hosting>, clock: Clock) -> Self {
-        Self { listener, hosting, clock, connections: JoinSet::new(), outboxes: Vec::new() }
+    pub fn new(listener: TcpListener, hosting: Arc<Hosting>, admission: Arc<Admission>, clock: Clock) -> Self {
+        let (connections, outboxes) = (JoinSet::new(), Vec::new());
+        let (turned_away, failures) = (Throttle::default(), Throttle::default());
+        let spare = rustix::io::dup(&listener).ok();
+        Self { listener, spare, hosting, admission, clock, connections, outboxes, turned_away, failures }
     }
 
     /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
@@ -42,7 +59,8 @@ impl Listener {
                 Some(_) = self.connections.join_next() => {}
             }
         }
-        drop(self.listener);
+        // Both, so that nothing listens any more.
+        drop((self.listener, self.spare));
         let goodbye = AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'");
         for outbox in self.outboxes.iter().filter_map(std::sync::Weak::upgrade) {
             outbox.notify(Notice::Close(goodbye.clone()));
@@ -54,24 +72,78 @@ impl Listener {
         }
     }
 
-    fn start(&mut self, stream: TcpStream, peer: std::net::SocketAddr) {
+    fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let session = Session::new(Arc::clone(&self.hosting), peer, self.clock.now_ms());
+        let Some(seat) = self.admission.admit(session.outbox()) else { return self.turn_away(peer) };
         // Replies are written whole; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
         tracing::info!(%peer, "accepting AMQP connection");
-        let session = Session::new(Arc::clone(&self.hosting), peer, self.clock.now_ms());
         if self.outboxes.len() == self.outboxes.capacity() {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
         self.outboxes.push(Arc::downgrade(session.outbox()));
-        self.connections.spawn(Driver::new(session, stream, self.clock.clone()).run());
+        self.connections.spawn(Driver::new(session, stream, seat, self.clock.clone()).run());
     }
 
-    /// Running out of file descriptors is no reason to stop; it is one to wait until some are free.
-    async fn endure(&self, error: &io::Error) {
-        const PAUSE_MS: u64 = 100;
-        tracing::error!(%error, "cannot accept a connection; raise the limit of open files (ulimit -n) if that is it");
-        self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
+    fn turn_away(&mut self, peer: SocketAddr) {
+        if let Some(left_out) = self.turned_away.pass(self.clock.now_ms()) {
+            let connections = self.admission.limits().connections;
+            tracing::warn!(
+                %peer, connections, left_out,
+                "too many connections: closing a new one; raise the limit of open files (ulimit -n) to allow more"
+            );
+        }
     }
+
+    /// Nothing that accepting fails with is a reason to stop.
+    async fn endure(&mut self, error: &io::Error) {
+        if is_of_one_connection(error) {
+            return tracing::debug!(%error, "a client was gone before it was accepted");
+        }
+        if let Some(left_out) = self.failures.pass(self.clock.now_ms()) {
+            tracing::error!(
+                %error, left_out,
+                "cannot accept a connection; raise the limit of open files (ulimit -n) if that is it"
+            );
+        }
+        if !self.shed() {
+            self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
+        }
+    }
+
+    /// Accepts a connection with the spare descriptor, only to close it: its client learns at once that it has to try again, and the
+    /// system has one less to tell of. False when that was not possible either.
+    fn shed(&mut self) -> bool {
+        if self.spare.take().is_none() {
+            self.spare = rustix::io::dup(&self.listener).ok();
+            return false;
+        }
+        let accepted = rustix::net::accept(&self.listener);
+        let is_shed = accepted.is_ok();
+        drop(accepted);
+        self.spare = rustix::io::dup(&self.listener).ok();
+        is_shed
+    }
+}
+
+/// Whether accepting failed because of what happened to the connection that was next, which is over with that.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    let code = Errno::from_io_error(error);
+    code.is_some_and(|code| {
+        [
+            Errno::CONNABORTED,
+            Errno::CONNRESET,
+            Errno::PROTO,
+            Errno::PERM,
+            Errno::INTR,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::HOSTDOWN,
+            Errno::HOSTUNREACH,
+            Errno::TIMEDOUT,
+        ]
+        .contains(&code)
+    })
 }

@@ -1,8 +1,9 @@
 //! Sockets and channel state: one task for each connection.
 //!
 //! [`session`] is the connection without its socket, synchronous and testable byte by byte; `driver` gives it a socket,
-//! `listener` accepts. `open` holds an open connection's channels, `methods` what each AMQP method does.
+//! `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
 
+pub mod admission;
 mod batch;
 mod channel;
 mod confirms;
@@ -21,5 +22,6 @@ pub mod session;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transaction;
 mod unacked;

@@ -119,6 +119,11 @@ impl Session {
         }
     }
 
+    /// Whether the client has logged in and can open channels.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
     /// Whether the socket is to be closed once the output is written.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })
@@ -338,15 +343,15 @@ impl Session {
                     self.close(&error, now_ms);
                 }
             }
-            // Somebody may want the connection closed while it is being opened.
-            Phase::Greeting { .. } | Phase::Handshake { .. } => {
+            // Somebody may want the connection closed before it is open.
+            Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Silent { .. } => {
                 let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
                 self.outbox.take(&mut deliveries, &mut notices);
                 if notices.iter().any(|notice| matches!(notice, Notice::Close(_))) {
                     self.phase = Phase::Closed { output: self.leave(now_ms) };
                 }
             }
-            Phase::Silent { .. } | Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
+            Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
         }
     }
 

@@ -18,6 +18,7 @@ use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
 use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Serve};
+use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::Hosting;
 use crate::host;
@@ -291,10 +292,11 @@ impl Builder {
         }
         let timer = tokio::spawn(run_deadlines(Arc::clone(&broker), self.clock.clone()));
         let hosting = Hosting { broker: Arc::clone(&broker), users: Arc::new(self.users), identity, offer };
+        let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
         let start = |bound| {
-            let listener = Listener::new(bound, Arc::clone(&hosting), self.clock.clone());
+            let listener = Listener::new(bound, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(start).collect();

@@ -7,6 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod reserve;
+
+use reserve::Reserve;
+
 /// A directory of files, named by paths relative to it.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// Makes a directory, and those above it.
@@ -90,6 +94,7 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
 pub struct RealDisk {
     root: PathBuf,
     _lock: File,
+    reserve: Reserve,
 }
 
 /// Why a data directory cannot be used.
@@ -132,7 +137,10 @@ impl RealDisk {
             .open(path.join(LOCK_FILE))
             .map_err(unusable)?;
         match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { root: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let reserve = Reserve::of(&lock).map_err(unusable)?;
+                Ok(Self { root: path.to_owned(), _lock: lock, reserve })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(DirectoryError::InUse { path: path.to_owned() }),
             Err(error) => Err(unusable(error.into())),
         }
@@ -145,13 +153,16 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(create).truncate(false).open(self.root.join(path))?;
+        let path = self.root.join(path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false);
+        let file = self.reserve.open(|| options.open(&path))?;
         Ok(Arc::new(RealFile(file)))
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.root.join(directory)) {
+        let path = self.root.join(directory);
+        let entries = match self.reserve.open(|| fs::read_dir(&path)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -171,7 +182,8 @@ impl Disk for RealDisk {
     }
 
     fn sync_directory(&self, path: &str) -> io::Result<()> {
-        File::open(self.root.join(path))?.sync_all()
+        let path = self.root.join(path);
+        self.reserve.open(|| File::open(&path))?.sync_all()
     }
 
     fn free_bytes(&self) -> io::Result<u64> {

@@ -32,6 +32,7 @@ mod consuming;
 mod dead_letter;
 mod death_cycles;
 mod delayed;
+mod descriptors;
 mod dispatch;
 mod durable;
 mod exchange_bind;

@@ -20,8 +20,18 @@ pub struct Program {
 impl Program {
     /// Starts it on a free port and waits until it says that it is ready.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(LEVERET), name, arguments)
+    }
+
+    /// Starts it after these words of the shell, such as `ulimit -n 256`.
+    pub fn start_after(words: &str, name: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{words}; exec \"$0\" \"$@\""), LEVERET]);
+        Self::start_by(shell, name, arguments)
+    }
+
+    fn start_by(mut command: Command, name: &str, arguments: &[&str]) -> Self {
         let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", std::process::id()));
-        let mut command = Command::new(LEVERET);
         command.args(arguments).args(["--amqp-listen", "127.0.0.1:0", "--ports-file"]).arg(&ports_file);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Read all the time, so that a long log never makes the broker wait.

@@ -1,0 +1,96 @@
+//! A process may have only so many files and sockets open. Clients never use up what the store needs, nor keep each other out.
+
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::client::properties::properties;
+use crate::client::{Channel, Connect, Connection, publish, queue};
+use crate::process::{Directory, Program};
+
+/// With these the program may have 192 connections, of which 96 without login.
+const LIMIT: &str = "ulimit -n 256";
+const CONNECTIONS: usize = 192;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(program: &Program) -> Connection {
+    Connect::to(program.address()).open().await
+}
+
+fn silent(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Whether the broker closes the socket without a word.
+fn is_turned_away(mut stream: TcpStream) -> bool {
+    match stream.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+/// The store makes the next files of its log, and says that they are durable.
+async fn store_goes_on(ch: &Channel) {
+    const BODIES: usize = 40;
+    ch.declare(queue("q").durable()).await;
+    ch.confirm_select().await;
+    for _ in 0..BODIES {
+        ch.publish_confirmed(publish("", "q", vec![7; 1 << 20]).with(properties().delivery_mode(2))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_that_say_nothing_keep_neither_clients_nor_the_store_from_going_on() {
+    let directory = Directory::new("silent-sockets");
+    let mut program = Program::start_after(LIMIT, "silent-sockets", &["--data-dir", directory.text()]);
+    let address = program.address();
+    let sockets: Vec<_> = (0..2 * CONNECTIONS).map(|_| silent(address)).collect();
+    let client = connect(&program).await;
+    store_goes_on(&client.channel(1).await).await;
+    let oldest = sockets.into_iter().next().unwrap();
+    assert!(is_turned_away(oldest), "the oldest makes room for others");
+    let log = program.stop();
+    assert!(!log.contains("cannot accept a connection"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_all_places_taken_a_client_is_turned_away_at_once_and_the_store_goes_on() {
+    let directory = Directory::new("all-places");
+    let mut program = Program::start_after(LIMIT, "all-places", &["--data-dir", directory.text()]);
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(connect(&program).await);
+    }
+    for _ in 0..CONNECTIONS {
+        assert!(is_turned_away(silent(program.address())));
+    }
+    store_goes_on(&clients[0].channel(1).await).await;
+    let log = program.log();
+    assert!(log.matches("too many connections").count() < CONNECTIONS / 2, "{log}");
+
+    drop(clients.pop());
+    crate::client::eventually("a place is free", async || {
+        let mut stream = silent(program.address());
+        std::io::Write::write_all(&mut stream, b"AMQP\x00\x00\x09\x01").unwrap();
+        match stream.read(&mut [0]) {
+            Ok(1) => Ok(()),
+            other => Err(other.map_err(|error| error.kind())),
+        }
+    })
+    .await;
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_of_open_files_is_raised_as_far_as_it_may_be() {
+    let mut program = Program::start_after("ulimit -Sn 64", "soft-limit", &["--in-memory"]);
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(connect(&program).await);
+    }
+    clients[CONNECTIONS - 1].channel(1).await;
+    drop(clients);
+    program.stop();
+}
