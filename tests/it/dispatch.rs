@@ -168,3 +168,39 @@ async fn on_a_quorum_queue_an_exclusive_consumer_shares() {
     tags.sort();
     assert_eq!(tags, ["a", "a", "b", "b"]);
 }
+
+/// reference: 5.3 single active consumer, quorum: while a more important one waits, the active one gets nothing more; that ends
+/// when it is drained, even if the other one has gone
+#[tokio::test]
+async fn on_a_quorum_queue_the_active_consumer_yields_before_it_is_replaced() {
+    let broker = TestBroker::start().await;
+    let (ch, _) = stage(&broker).await;
+    let name = broker.name("sac");
+    ch.declare(queue(&name).quorum().arg("x-single-active-consumer", Value::t(true))).await;
+    ch.qos(10).await;
+    let (important, gone) = (ch.connection.channel(2).await, ch.connection.channel(3).await);
+    ch.consume(consume(&name).tag("first")).await;
+    for body in ["1", "2"] {
+        ch.publish(publish("", &name, body)).await;
+        ch.expect_bodies(&[body]).await;
+    }
+    gone.consume(consume(&name).tag("gone").arg("x-priority", Value::I(9))).await;
+    ch.publish(publish("", &name, "3")).await;
+    ch.expect_ready(&name, 1).await;
+    ch.expect_nothing().await;
+    gone.cancel("gone").await;
+    gone.expect_nothing().await;
+    ch.expect_nothing().await;
+    // It goes on only once it is drained.
+    ch.ack(1).await;
+    ch.expect_nothing().await;
+    ch.ack(2).await;
+    assert_eq!(ch.expect_deliver().await.consumer_tag, "first");
+
+    important.consume(consume(&name).tag("important").arg("x-priority", Value::I(5))).await;
+    ch.publish(publish("", &name, "4")).await;
+    ch.expect_ready(&name, 1).await;
+    ch.expect_nothing().await;
+    ch.nack(3, true).await;
+    important.expect_bodies(&["3", "4"]).await;
+}

@@ -181,6 +181,8 @@ pub(super) struct Consumers {
     touched: Vec<ConsumerId>,
     single_active: bool,
     active: Option<ConsumerId>,
+    /// The active one gets nothing more, and is replaced once it has nothing unacknowledged.
+    is_yielding: bool,
 }
 
 impl Consumers {
@@ -227,23 +229,35 @@ impl Consumers {
         }
         self.rings.retain(|ring| !ring.waiting.is_empty());
         if self.active == Some(id) {
-            self.active = self.heir();
+            self.activate_heir();
         }
         Some(consumer.spec)
     }
 
-    /// Lets the waiting consumer of highest priority take over from an active one of lower priority that has nothing
-    /// unacknowledged: quorum queues only (behaviour reference 5.3).
+    /// A consumer of this priority waits: an active one of lower priority gets nothing more, even if the other one goes before it
+    /// takes over. Quorum queues only (behaviour reference 5.3).
+    pub(super) fn yield_to(&mut self, priority: i64) {
+        let active = self.active.and_then(|id| self.by_id.get(&id));
+        if active.is_some_and(|active| active.spec.priority < priority) {
+            self.is_yielding = true;
+            self.promote();
+        }
+    }
+
+    /// Replaces the active consumer if it yields and has nothing unacknowledged.
     pub(super) fn promote(&mut self) {
-        let Some(active) = self.active.and_then(|id| self.by_id.get(&id)) else { return };
-        if active.unacked > 0 {
+        if !self.is_yielding {
             return;
         }
-        let priority = active.spec.priority;
-        let heir = self.heir();
-        if heir.and_then(|id| self.by_id.get(&id)).is_some_and(|heir| heir.spec.priority > priority) {
-            self.active = heir;
+        let active = self.active.and_then(|id| self.by_id.get(&id));
+        if active.is_none_or(|active| active.unacked == 0) {
+            self.activate_heir();
         }
+    }
+
+    fn activate_heir(&mut self) {
+        self.active = self.heir();
+        self.is_yielding = false;
     }
 
     /// Who is next to be the active one: the highest priority, the earliest registration.
@@ -268,7 +282,7 @@ impl Consumers {
     }
 
     fn next_active(&mut self, body_bytes: usize) -> Option<ConsumerId> {
-        let id = self.active?;
+        let id = self.active.filter(|_| !self.is_yielding)?;
         let consumer = self.by_id.get_mut(&id)?;
         if consumer.turn != Turn::Waiting {
             return None;
@@ -327,7 +341,11 @@ impl Consumers {
     /// Whether some consumer has credit, as far as is known, and waits for messages.
     pub(super) fn is_waiting(&self) -> bool {
         let is_waiting = |id: ConsumerId| self.by_id.get(&id).is_some_and(|consumer| consumer.turn == Turn::Waiting);
-        if self.single_active { self.active.is_some_and(is_waiting) } else { !self.rings.is_empty() }
+        if self.single_active {
+            !self.is_yielding && self.active.is_some_and(is_waiting)
+        } else {
+            !self.rings.is_empty()
+        }
     }
 
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.

@@ -300,8 +300,11 @@ impl Queue {
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
     pub fn consume(&mut self, spec: ConsumerSpec) {
         self.had_consumer = true;
+        let priority = spec.priority;
         self.consumers.add(spec);
-        self.promote();
+        if self.arguments.kind == QueueKind::Quorum {
+            self.consumers.yield_to(priority);
+        }
     }
 
     /// Whether a new consumer may be added (behaviour reference 5.3).
@@ -349,12 +352,6 @@ impl Queue {
     /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.
     pub fn resume(&mut self, consumer: ConsumerId) {
         self.consumers.resume(consumer);
-    }
-
-    fn promote(&mut self) {
-        if self.arguments.kind == QueueKind::Quorum && self.arguments.single_active_consumer {
-            self.consumers.promote();
-        }
     }
 
     /// Drops all ready messages and tells how many.

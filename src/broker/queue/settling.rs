@@ -55,7 +55,7 @@ impl Queue {
                 Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected),
             }
         }
-        self.promote();
+        self.consumers.promote();
     }
 
     /// A rejected delivery has failed, also if it is the last one.
@@ -102,7 +102,7 @@ impl Queue {
             }
         }
         self.ready.requeue(entries);
-        self.promote();
+        self.consumers.promote();
     }
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {

@@ -104,6 +104,8 @@ pub(super) struct Model {
     /// In the order of registration.
     consumers: Vec<ModelConsumer>,
     active: Option<u64>,
+    /// The active one gets nothing more, and is replaced once it has nothing unacknowledged.
+    yields: bool,
     channel_limit: u32,
     next: u64,
     used_at_ms: u64,
@@ -123,6 +125,7 @@ impl Model {
             messages: Vec::new(),
             consumers: Vec::new(),
             active: None,
+            yields: false,
             channel_limit,
             next: 0,
             used_at_ms: now_ms,
@@ -190,7 +193,8 @@ impl Model {
 
     /// Whether nothing but room is missing.
     fn has_credit(&self, consumer: &ModelConsumer) -> bool {
-        if self.arguments.single_active_consumer && self.active != Some(consumer.new.id) {
+        let is_active = self.active == Some(consumer.new.id) && !self.yields;
+        if self.arguments.single_active_consumer && !is_active {
             return false;
         }
         let prefetch = usize::from(consumer.new.prefetch_count);
@@ -266,6 +270,10 @@ impl Model {
         if self.arguments.single_active_consumer && self.active.is_none() {
             self.active = Some(new.id);
         }
+        let active = self.consumers.iter().find(|consumer| Some(consumer.new.id) == self.active);
+        if self.arguments.kind == QueueKind::Quorum && active.is_some_and(|active| active.new.priority < new.priority) {
+            self.yields = true;
+        }
         self.promote();
     }
 
@@ -281,6 +289,7 @@ impl Model {
         }
         if self.active == Some(id) {
             self.active = self.heir();
+            self.yields = false;
         }
     }
 
@@ -559,13 +568,11 @@ impl Model {
         self.consumers.iter().find(|consumer| Some(consumer.new.priority) == best).map(|consumer| consumer.new.id)
     }
 
-    /// In a quorum queue a consumer of higher priority takes over as soon as the active one has nothing unacknowledged.
+    /// Once the active consumer that yields has nothing unacknowledged, the one of highest priority takes over.
     fn promote(&mut self) {
-        let Some(active) = self.active.filter(|_| self.arguments.kind == QueueKind::Quorum) else { return };
-        let Some(active) = self.consumers.iter().find(|consumer| consumer.new.id == active) else { return };
-        let best = self.consumers.iter().map(|consumer| consumer.new.priority).max();
-        if self.unacked_of(active.new.id) == 0 && best > Some(active.new.priority) {
+        if self.yields && self.active.is_some_and(|active| self.unacked_of(active) == 0) {
             self.active = self.heir();
+            self.yields = false;
         }
     }
 }
