@@ -204,7 +204,7 @@ async fn delayed_messages_survive_and_come_when_they_are_due() {
     assert_eq!(ch.get("q").await, None);
 }
 
-/// (behaviour reference 6.3 and 12): counted in a classic queue, held back by a delayed exchange, told by a quorum queue.
+/// (behaviour reference 6.3): counted in a classic queue, held back by a delayed exchange, told by a quorum queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_deliveries_survive_on_their_way_through_queues_and_exchanges() {
     let mut durable = Durable::start("failed").await;

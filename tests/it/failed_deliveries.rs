@@ -1,5 +1,5 @@
-//! Failed deliveries travel with a dead letter: how the next queue shows them, and how its limit counts them (reference: 6.3, 6.5
-//! and 12).
+//! Failed deliveries travel with a dead letter: how the next queue shows them, and how its limit counts them (reference: 6.3 and
+//! 6.5).
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn told(delivery: &Delivery) -> (bool, i64, i64) {
     (delivery.redelivered, count("x-acquired-count"), count("x-delivery-count"))
 }
 
-/// reference: 12 (6.3), whatever a message dies of, the number of failed deliveries goes along, and nothing else does
+/// reference: 6.3, whatever a message dies of, the number of failed deliveries goes along, and nothing else does
 #[tokio::test]
 async fn failed_deliveries_travel_and_others_do_not() {
     let broker = TestBroker::start().await;
@@ -105,7 +105,7 @@ async fn failed_deliveries_travel_and_others_do_not() {
     }
 }
 
-/// reference: 12 (6.3), through queues that never delivered it: expired, too long, refused
+/// reference: 6.3, through queues that never delivered it: expired, too long, refused
 #[tokio::test]
 async fn failed_deliveries_pass_through_queues_that_only_lose_the_message() {
     let broker = TestBroker::start().await;
@@ -132,7 +132,7 @@ async fn failed_deliveries_pass_through_queues_that_only_lose_the_message() {
     }
 }
 
-/// reference: 12 (6.3), what a client writes into the headers is no count
+/// reference: 6.3, what a client writes into the headers is no count
 #[tokio::test]
 async fn a_clients_own_counts_are_headers_until_something_fails() {
     let broker = TestBroker::start().await;
@@ -148,7 +148,7 @@ async fn a_clients_own_counts_are_headers_until_something_fails() {
     }
 }
 
-/// reference: 12 (6.5), the limit sees the sum: a loop of rejections over a wait queue ends
+/// reference: 6.5, the limit sees the sum: a loop of rejections over a wait queue ends
 #[tokio::test]
 async fn the_delivery_limit_counts_over_a_work_and_wait_loop() {
     let broker = TestBroker::with_clock().await;
@@ -172,7 +172,7 @@ async fn the_delivery_limit_counts_over_a_work_and_wait_loop() {
     }
 }
 
-/// reference: 12 (6.5), a message that comes with more than the limit is delivered once; any return ends it
+/// reference: 6.5, a message that comes with more than the limit is delivered once; any return ends it
 #[tokio::test]
 async fn more_failures_than_the_limit_end_at_the_first_return() {
     let broker = TestBroker::start().await;

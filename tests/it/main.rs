@@ -61,6 +61,7 @@ mod queue_bind;
 mod queue_declare;
 mod queue_redeclare;
 mod quorum;
+mod quorum_limits;
 mod recovery;
 mod reply_to;
 mod routing;

@@ -55,7 +55,7 @@ pub struct DelayedRetry {
     pub failed: bool,
     /// Messages that were merely returned.
     pub returned: bool,
-    /// The delay after the first delivery; it grows by as much with each further one.
+    /// The delay after the first failed delivery; it grows by as much with each further one.
     pub min_ms: u64,
     /// The longest delay.
     pub max_ms: u64,
@@ -171,7 +171,7 @@ fn delayed_retry(arguments: &Table) -> Option<DelayedRetry> {
         _ => return None,
     };
     let min_ms = integer(arguments, "x-delayed-retry-min")?;
-    let max_ms = integer(arguments, "x-delayed-retry-max").unwrap_or(u64::MAX);
+    let max_ms = integer(arguments, "x-delayed-retry-max").unwrap_or(min_ms);
     Some(DelayedRetry { failed, returned, min_ms, max_ms })
 }
 

@@ -113,7 +113,8 @@ impl Queue {
         let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };
         match self.arguments.delayed_retry.filter(held_back) {
             Some(retry) => {
-                let delay_ms = retry.min_ms.saturating_mul(u64::from(entry.counts.acquired)).min(retry.max_ms);
+                let failed = u64::from(entry.counts.failed.max(1));
+                let delay_ms = retry.min_ms.saturating_mul(failed).min(retry.max_ms);
                 self.held_back.insert((now_ms.saturating_add(delay_ms), entry.seq), entry);
             }
             None => self.ready.push_returned(entry),

@@ -351,7 +351,7 @@ impl Model {
                 message.place = match retry {
                     None => Place::Returned(self.number()),
                     Some(retry) => {
-                        let delay_ms = (retry.min_ms * u64::from(message.counts.acquired)).min(retry.max_ms);
+                        let delay_ms = (retry.min_ms * u64::from(message.counts.failed.max(1))).min(retry.max_ms);
                         Place::HeldBack { until_ms: self.now_ms + delay_ms }
                     }
                 };
