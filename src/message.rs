@@ -394,7 +394,8 @@ impl Message {
         usize::from(u16::from_le_bytes([byte(record, 0), byte(record, 1)]))
     }
 
-    fn property_length(&self) -> usize {
+    /// Length of the properties as they stand on the wire.
+    pub fn property_length(&self) -> usize {
         read_u32(self.record(), 4) as usize
     }
 }

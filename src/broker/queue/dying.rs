@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Queue;
 use super::arguments::Overflow;
-use super::entry::{Body, Entry, NewMessage};
+use super::entry::{Body, Entry, NewMessage, counted_bytes};
 use super::ready::neighbours;
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
@@ -80,17 +80,22 @@ pub(super) struct Dying {
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
     unburied: VecDeque<(Entry, DeathReason)>,
     retry_ms: Option<u64>,
+    /// What they all count for the limit in bytes.
+    bytes: u64,
 }
 
 impl Dying {
     fn push(&mut self, entry: Entry, reason: DeathReason) {
+        self.bytes += u64::from(entry.counted_bytes);
         self.waiting.push_back(entry);
         self.deaths.push_back(reason);
     }
 
     fn pop(&mut self) -> Option<(Entry, DeathReason)> {
         self.handed = self.handed.saturating_sub(1);
-        Some((self.waiting.pop_front()?, self.deaths.pop_front()?))
+        let entry = self.waiting.pop_front()?;
+        self.bytes -= u64::from(entry.counted_bytes);
+        Some((entry, self.deaths.pop_front()?))
     }
 
     /// Whether somebody must bury now; the question is answered with yes once.
@@ -110,13 +115,25 @@ impl Dying {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
             for (entry, reason) in std::mem::take(&mut self.unburied) {
+                self.bytes -= u64::from(entry.counted_bytes);
                 self.push(entry, reason);
             }
         }
     }
 
+    /// Keeps one that found no queue, to be tried again.
+    fn keep(&mut self, (entry, reason): (Entry, DeathReason), retry_ms: u64) {
+        self.bytes += u64::from(entry.counted_bytes);
+        self.unburied.push_back((entry, reason));
+        self.retry_ms.get_or_insert(retry_ms);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len() + self.unburied.len()
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn retry_ms(&self) -> Option<u64> {
@@ -143,6 +160,16 @@ impl Dying {
                 at += 1;
             }
         }
+        self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+        removed
+    }
+
+    /// Takes out all that are not handed out.
+    pub(super) fn clear(&mut self) -> Vec<Entry> {
+        let mut removed: Vec<_> = self.waiting.drain(self.handed..).collect();
+        self.deaths.truncate(self.handed);
+        removed.extend(self.unburied.drain(..).map(|(entry, _)| entry));
+        self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         removed
     }
 
@@ -163,6 +190,7 @@ impl Queue {
     /// A message dies that the queue never took.
     pub(super) fn die_unqueued(&mut self, new: NewMessage) {
         let entry = Entry {
+            counted_bytes: counted_bytes(&new.message, self.arguments.kind),
             body: Body::Held(new.message),
             address: Address::NOWHERE,
             seq: u64::MAX,
@@ -218,13 +246,12 @@ impl Queue {
         } else if self.dying.handed > 0
             && let Some(unburied) = self.dying.pop()
         {
-            self.dying.unburied.push_back(unburied);
-            self.dying.retry_ms.get_or_insert(now_ms + UNBURIED_RETRY_MS);
+            self.dying.keep(unburied, now_ms + UNBURIED_RETRY_MS);
         }
     }
 
     /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).
-    fn buries_at_least_once(&self) -> bool {
+    pub(super) fn buries_at_least_once(&self) -> bool {
         self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
     }
 }

@@ -1,5 +1,6 @@
 //! A message in a queue: the message or where it is, its place in the order, and what the queue remembers of it.
 
+use super::arguments::QueueKind;
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
 use crate::store::address::{Address, Place};
@@ -46,10 +47,21 @@ pub(super) struct Entry {
     /// When it expires; `u64::MAX` for never.
     pub(super) expires_at_ms: u64,
     pub(super) counts: DeliveryCounts,
+    /// What it counts for the limit in bytes.
+    pub(super) counted_bytes: u32,
     pub(super) priority: u8,
     pub(super) redelivered: bool,
     /// It survives a restart.
     pub(super) is_stored: bool,
+}
+
+/// What a message counts for the limit in bytes: a quorum queue counts the properties, too (behaviour reference 6.1).
+pub(super) fn counted_bytes(message: &Message, kind: QueueKind) -> u32 {
+    let bytes = match kind {
+        QueueKind::Classic => message.body_bytes(),
+        QueueKind::Quorum => message.body_bytes() + message.property_length(),
+    };
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl Entry {
@@ -58,6 +70,11 @@ impl Entry {
             Body::Held(message) => message.body_bytes() as u64,
             Body::Away { body_bytes, .. } => u64::from(*body_bytes),
         }
+    }
+
+    /// The properties' part of what it counts for the limit in bytes.
+    pub(super) fn counted_property_bytes(&self) -> u64 {
+        u64::from(self.counted_bytes).saturating_sub(self.body_bytes())
     }
 
     /// The message, if it is in memory.
@@ -112,9 +129,10 @@ impl Entry {
     }
 
     /// A message that was read back from its segment file.
-    pub(super) fn read_back(stored: Stored) -> Self {
+    pub(super) fn read_back(stored: Stored, kind: QueueKind) -> Self {
         let Stored { label, address, message, .. } = stored;
         Self {
+            counted_bytes: counted_bytes(&message, kind),
             body: Body::Held(message),
             address,
             seq: label.seq,
@@ -127,8 +145,9 @@ impl Entry {
     }
 
     /// A message whose bytes are in the log.
-    pub(super) fn replayed(enqueued: &Enqueued, message: Message) -> Self {
+    pub(super) fn replayed(enqueued: &Enqueued, message: Message, kind: QueueKind) -> Self {
         Self {
+            counted_bytes: counted_bytes(&message, kind),
             body: Body::Held(message),
             address: enqueued.address,
             seq: enqueued.seq,

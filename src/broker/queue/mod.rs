@@ -24,6 +24,8 @@ mod delivery;
 mod dying;
 mod entry;
 mod handle;
+mod held_back;
+mod limits;
 mod paged;
 mod paging;
 mod ready;
@@ -34,7 +36,6 @@ mod unacked;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -58,7 +59,8 @@ use crate::store::record::Counts;
 use arguments::{Overflow, QueueArguments, QueueKind};
 use consumers::Consumers;
 use dying::Dying;
-use entry::{Body, Entry};
+use entry::{Body, Entry, counted_bytes};
+use held_back::HeldBack;
 use ready::Ready;
 use unacked::UnackedTable;
 
@@ -104,8 +106,7 @@ pub struct Queue {
     /// How many deliveries there were that must be settled.
     deliveries: u64,
     dying: Dying,
-    /// Returned messages that are held back: (due, seq).
-    held_back: BTreeMap<(u64, u64), Entry>,
+    held_back: HeldBack,
     /// For `x-expires`: the last declare, get, or moment with a consumer.
     used_at_ms: u64,
     had_consumer: bool,
@@ -145,7 +146,7 @@ impl Queue {
             next_seq: 0,
             deliveries: 0,
             dying: Dying::default(),
-            held_back: BTreeMap::new(),
+            held_back: HeldBack::default(),
             used_at_ms: now_ms,
             had_consumer: false,
             deleted: false,
@@ -184,6 +185,16 @@ impl Queue {
         self.ready.len()
     }
 
+    /// Returned messages that are held back before they are delivered again.
+    pub fn held_back_count(&self) -> usize {
+        self.held_back.len()
+    }
+
+    /// Dead letters that are not delivered yet.
+    pub fn dead_letter_count(&self) -> usize {
+        self.dying.len()
+    }
+
     /// Messages that were delivered and not settled.
     pub fn unacked_count(&self) -> usize {
         self.unacked.len()
@@ -207,12 +218,11 @@ impl Queue {
     /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.
     pub fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
         self.stats.publish += 1;
-        let body_bytes = new.message.body_bytes() as u64;
-        if self.refuses(body_bytes) {
+        if self.refuses(&new) {
             // What came before in the same batch may be a consumer's already, and take no place.
             self.pump(now_ms);
         }
-        if self.refuses(body_bytes) {
+        if self.refuses(&new) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
                 self.die_unqueued(new);
             }
@@ -242,6 +252,7 @@ impl Queue {
             priority: self.level_of(facts.priority),
             redelivered: new.failed > 0,
             counts: DeliveryCounts { acquired: 0, failed: new.failed },
+            counted_bytes: counted_bytes(&new.message, self.arguments.kind),
             body: Body::Held(new.message),
             is_stored,
         }
@@ -252,25 +263,6 @@ impl Queue {
             (QueueKind::Quorum, _) => priority.unwrap_or(QUORUM_PRIORITY_DEFAULT).min(QUORUM_PRIORITY_MAX),
             (QueueKind::Classic, Some(max)) => priority.unwrap_or(0).min(max),
             (QueueKind::Classic, None) => 0,
-        }
-    }
-
-    fn refuses(&self, body_bytes: u64) -> bool {
-        if self.arguments.overflow == Overflow::DropHead {
-            return false;
-        }
-        let count = self.ready.len() as u64;
-        match self.arguments.kind {
-            QueueKind::Classic => {
-                self.arguments.max_length.is_some_and(|max| count + 1 > max)
-                    || self.arguments.max_length_bytes.is_some_and(|max| self.ready.bytes() + body_bytes > max)
-            }
-            // The limit is soft there: an empty queue always takes one (behaviour reference 5.8).
-            QueueKind::Quorum => {
-                count > 0
-                    && (self.arguments.max_length.is_some_and(|max| count >= max)
-                        || self.arguments.max_length_bytes.is_some_and(|max| self.ready.bytes() >= max))
-            }
         }
     }
 
@@ -354,8 +346,18 @@ impl Queue {
         self.consumers.resume(consumer);
     }
 
-    /// Drops all ready messages and tells how many.
+    /// Drops all messages but those that are unacknowledged, and tells how many.
     pub fn purge(&mut self) -> usize {
+        let held_back = std::mem::take(&mut self.held_back);
+        let kept_dead = if self.buries_at_least_once() { self.dying.clear() } else { Vec::new() };
+        let out_of_order = held_back.len() + kept_dead.len();
+        for entry in held_back.into_values().chain(kept_dead) {
+            self.gone(&entry);
+        }
+        self.purge_ready() + out_of_order
+    }
+
+    fn purge_ready(&mut self) -> usize {
         let mut ready = std::mem::take(&mut self.ready);
         let (count, freed) = ready.clear(|entry| self.gone(entry));
         self.ready = ready;
@@ -380,7 +382,7 @@ impl Queue {
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
         self.getters.clear();
-        let count = self.purge();
+        let count = self.purge_ready();
         let unacked = std::mem::take(&mut self.unacked).into_entries();
         let held_back = std::mem::take(&mut self.held_back).into_values();
         let dying = std::mem::take(&mut self.dying).into_entries();

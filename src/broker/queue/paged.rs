@@ -53,6 +53,8 @@ pub(super) struct Paged {
     unread_count: usize,
     /// Bytes of their bodies.
     unread_bytes: u64,
+    /// What their properties count for the limit in bytes; nothing of parts that an earlier run wrote.
+    unread_property_bytes: u64,
     /// Something of this level is being read.
     pub(super) is_loading: bool,
 }
@@ -85,9 +87,29 @@ impl Paged {
         self.unread_count
     }
 
-    /// Bytes of the bodies that are not read.
+    /// What those that are not read count for the limit in bytes.
     pub(super) const fn unread_bytes(&self) -> u64 {
-        self.unread_bytes
+        self.unread_bytes + self.unread_property_bytes
+    }
+
+    /// Notes the properties of a part that was just added.
+    pub(super) const fn add_property_bytes(&mut self, bytes: u64) {
+        self.unread_property_bytes += bytes;
+    }
+
+    /// Forgets the properties that were read. What was counted and is not there after all.
+    pub(super) fn read_property_bytes(&mut self, bytes: u64) -> u64 {
+        self.unread_property_bytes = self.unread_property_bytes.saturating_sub(bytes);
+        if self.is_empty() { std::mem::take(&mut self.unread_property_bytes) } else { 0 }
+    }
+
+    /// Forgets the properties of the first part, which is to be dropped unread: its share of all.
+    pub(super) fn drop_property_bytes(&mut self) -> u64 {
+        let (count, all) = (self.front.map_or(0, |front| front.count), self.unread_count.max(1) as u64);
+        let share = u128::from(self.unread_property_bytes) * u128::from(count) / u128::from(all);
+        let share = u64::try_from(share).unwrap_or(u64::MAX).min(self.unread_property_bytes);
+        self.unread_property_bytes -= share;
+        share
     }
 
     fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
@@ -189,6 +211,7 @@ impl Paged {
     pub(super) fn clear(&mut self) -> Vec<Freed> {
         let unread: Vec<_> = self.unread().collect();
         (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
+        self.unread_property_bytes = 0;
         self.read.extend(unread.iter().map(|unread| unread.part));
         unread.iter().map(Unread::stretch).collect()
     }

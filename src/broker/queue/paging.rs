@@ -215,7 +215,8 @@ impl Queue {
         wanted.extend(taken.iter().map(|record| (record.seq, (moved, *record))));
         if let Some(last) = left.last() {
             let count = level.fresh.partition_point(|entry| entry.seq <= last.seq);
-            level.fresh.drain(..count);
+            let property_bytes = level.fresh.drain(..count).map(|entry| entry.counted_property_bytes()).sum();
+            level.paged.add_property_bytes(property_bytes);
             if level.fresh.len() < level.fresh.capacity() / 4 {
                 level.fresh.shrink_to_fit();
             }
@@ -284,7 +285,7 @@ impl Queue {
             }
         }
         for (enqueued, message) in young {
-            self.ready.push(Entry::replayed(&enqueued, message));
+            self.ready.push(Entry::replayed(&enqueued, message, self.arguments.kind));
         }
         freed
     }
@@ -326,7 +327,8 @@ impl Queue {
     fn take_block(&mut self, mut loaded: Loaded) {
         let marks = self.journal.delivered_marks().to_vec();
         let Some(level) = self.ready.loaded_level(&loaded.load) else { return };
-        if level.paged.front().is_some_and(|unread| unread.is_restored) {
+        let is_restored = level.paged.front().is_some_and(|unread| unread.is_restored);
+        if is_restored {
             for record in loaded.records.extract_if(.., |record| !record.label.is_stored) {
                 let Place::Segment(segment, start) = record.address.place() else { continue };
                 let end = start.saturating_add(record.bytes);
@@ -336,14 +338,18 @@ impl Queue {
         let records = std::mem::take(&mut loaded.records);
         let missing = level.paged.advance(&loaded, &records);
         let delivered_below = mark(&marks, level.priority);
+        let mut property_bytes = 0;
         for record in records {
-            let mut entry = Entry::read_back(record);
+            let mut entry = Entry::read_back(record, self.arguments.kind);
+            property_bytes += entry.counted_property_bytes();
             entry.redelivered |= entry.seq < delivered_below;
             if let Some(&(acquired, failed)) = self.counts_since.get(&entry.seq) {
                 (entry.counts.acquired, entry.counts.failed) = (acquired, failed);
             }
             level.push_read_back(entry);
         }
+        let excess = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
+        self.ready.learn_property_bytes(if is_restored { property_bytes } else { 0 }, excess);
         self.ready.forget_missing(missing);
     }
 }

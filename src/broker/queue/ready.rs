@@ -49,7 +49,7 @@ impl Head<'_> {
 pub(super) struct Level {
     pub(super) priority: u8,
     pub(super) requeued: VecDeque<Entry>,
-    /// Bytes of the bodies in `requeued`.
+    /// What those in `requeued` count for the limit in bytes.
     requeued_bytes: u64,
     pub(super) paged: Paged,
     pub(super) fresh: VecDeque<Entry>,
@@ -87,14 +87,14 @@ impl Level {
 
     fn pop(&mut self) -> Option<Entry> {
         if let Some(entry) = pop_shrinking(&mut self.requeued, KEPT_READ_BACK) {
-            self.requeued_bytes -= entry.body_bytes();
+            self.requeued_bytes -= u64::from(entry.counted_bytes);
             return Some(entry);
         }
         if self.paged.is_empty() { pop_shrinking(&mut self.fresh, KEPT_FRESH) } else { None }
     }
 
     fn requeue(&mut self, entries: Vec<Entry>) {
-        self.requeued_bytes += entries.iter().map(Entry::body_bytes).sum::<u64>();
+        self.requeued_bytes += entries.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         if entries.len() > PLACED_SINGLY_MAX {
             self.requeued.extend(entries);
             self.requeued.make_contiguous().sort_by_key(|entry| entry.seq);
@@ -108,7 +108,7 @@ impl Level {
 
     /// Adds what was read back from a part: it follows everything that was read before.
     pub(super) fn push_read_back(&mut self, entry: Entry) {
-        self.requeued_bytes += entry.body_bytes();
+        self.requeued_bytes += u64::from(entry.counted_bytes);
         self.requeued.push_back(entry);
     }
 
@@ -187,7 +187,7 @@ impl Ready {
         self.count.saturating_sub(self.levels.iter().map(|level| level.paged.unread_count()).sum())
     }
 
-    /// Bytes of all bodies.
+    /// What they count for the limit in bytes. A part that was written by an earlier run counts with its bodies until it is read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -259,9 +259,11 @@ impl Ready {
             let is_head = level.requeued.is_empty() && !level.paged.is_loading;
             is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
         };
-        let unread = self.levels.iter_mut().find(is_due)?.paged.pop()?;
+        let paged = &mut self.levels.iter_mut().find(is_due)?.paged;
+        let property_bytes = paged.drop_property_bytes();
+        let unread = paged.pop()?;
         self.count -= unread.count as usize;
-        self.bytes -= unread.body_bytes;
+        self.bytes = self.bytes.saturating_sub(unread.body_bytes + property_bytes);
         Some(unread)
     }
 
@@ -379,7 +381,7 @@ impl Ready {
             let before = removed.len();
             take_if(&mut level.requeued, &is_wanted, &mut removed);
             let of_level = removed.get(before..).unwrap_or_default();
-            level.requeued_bytes -= of_level.iter().map(Entry::body_bytes).sum::<u64>();
+            level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         }
         for entry in &removed {
             self.subtract(entry);
@@ -395,7 +397,12 @@ impl Ready {
         &mut self.levels
     }
 
-    /// Bytes of bodies of fresh messages, which can be written to segment files.
+    /// Counts properties that are known only now, because an earlier run wrote them; and not those that are not there after all.
+    pub(super) fn learn_property_bytes(&mut self, bytes: u64, missing: u64) {
+        self.bytes = (self.bytes + bytes).saturating_sub(missing);
+    }
+
+    /// Bytes of fresh messages, which can be written to segment files.
     pub(super) fn fresh_bytes(&self) -> u64 {
         let others = |level: &Level| level.requeued_bytes + level.paged.unread_bytes();
         self.bytes.saturating_sub(self.levels.iter().map(others).sum())
@@ -412,11 +419,11 @@ impl Ready {
 
     fn add_up(&mut self, entry: &Entry) {
         self.count += 1;
-        self.bytes += entry.body_bytes();
+        self.bytes += u64::from(entry.counted_bytes);
     }
 
     fn subtract(&mut self, entry: &Entry) {
         self.count -= 1;
-        self.bytes -= entry.body_bytes();
+        self.bytes -= u64::from(entry.counted_bytes);
     }
 }

@@ -115,7 +115,7 @@ impl Queue {
             Some(retry) => {
                 let failed = u64::from(entry.counts.failed.max(1));
                 let delay_ms = retry.min_ms.saturating_mul(failed).min(retry.max_ms);
-                self.held_back.insert((now_ms.saturating_add(delay_ms), entry.seq), entry);
+                self.held_back.insert(now_ms.saturating_add(delay_ms), entry);
             }
             None => self.ready.push_returned(entry),
         }

@@ -1,12 +1,10 @@
-//! What a queue does because time has passed, or because it is too long.
+//! What a queue does because time has passed.
 
 use std::collections::BTreeSet;
 
 use super::Queue;
-use super::arguments::Overflow;
 use super::dying::DeathReason;
 use super::entry::Entry;
-use super::ready::Head;
 use super::settling::Return;
 use crate::broker::sink::Notice;
 
@@ -15,8 +13,8 @@ impl Queue {
     pub fn on_timer(&mut self, now_ms: u64) -> bool {
         self.called_at_ms = None;
         self.time_out_unacked(now_ms);
-        while let Some(due) = self.held_back.first_entry().filter(|due| due.key().0 <= now_ms) {
-            self.ready.push_returned(due.remove());
+        while let Some(due) = self.held_back.pop_due(now_ms) {
+            self.ready.push_returned(due);
         }
         self.dying.retry(now_ms);
         self.pump(now_ms);
@@ -61,7 +59,7 @@ impl Queue {
             self.queue_expiry_ms(),
             Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
             self.dying.retry_ms(),
-            self.held_back.keys().next().map(|&(due_ms, _)| due_ms),
+            self.held_back.next_due_ms(),
         ];
         let next = times.into_iter().flatten().min();
         let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
@@ -90,24 +88,5 @@ impl Queue {
         }
         let load = self.ready.load_due(limit_ms);
         self.loads.extend(load);
-    }
-
-    /// Drops from the head until the queue is within its limits.
-    pub(super) fn trim(&mut self) {
-        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
-        if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
-            return;
-        }
-        let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
-        while self.ready.len() as u64 > max || self.ready.bytes() > max_bytes {
-            if !matches!(self.ready.head(), Some(Head::Held(_))) {
-                // What is to be dropped must be read first; until then the queue is a little too long.
-                let load = self.ready.load_head();
-                self.loads.extend(load);
-                break;
-            }
-            let Some(entry) = self.ready.pop() else { break };
-            self.bury(entry, DeathReason::MaxLength);
-        }
     }
 }

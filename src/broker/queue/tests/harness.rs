@@ -346,6 +346,14 @@ impl Harness {
         self.queue.ready_count()
     }
 
+    pub(super) fn held_back_count(&self) -> usize {
+        self.queue.held_back_count()
+    }
+
+    pub(super) fn dead_letter_count(&self) -> usize {
+        self.queue.dead_letter_count()
+    }
+
     pub(super) fn unacked_count(&self) -> usize {
         self.queue.unacked_count()
     }

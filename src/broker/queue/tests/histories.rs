@@ -378,6 +378,8 @@ impl Pair {
         assert_eq!(found, expected, "ready, unacked, consumers");
         let dead: Vec<_> = self.queue.take_dead().iter().map(death).collect();
         assert_eq!(dead, self.model.take_deaths());
+        let expected = (self.model.held_back_count(), self.model.dead_letter_count());
+        assert_eq!((self.queue.held_back_count(), self.queue.dead_letter_count()), expected, "held back, dead letters");
         if let Some(due_ms) = self.model.next_due_ms() {
             let call_ms = self.queue.next_call_ms();
             assert!(call_ms.is_some_and(|at_ms| at_ms <= due_ms), "due at {due_ms}, to be called at {call_ms:?}");

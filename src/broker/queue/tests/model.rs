@@ -40,6 +40,7 @@ struct ModelMessage {
     seq: u64,
     level: u8,
     body_bytes: u64,
+    counted_bytes: u64,
     expires_at_ms: u64,
     redelivered: bool,
     counts: DeliveryCounts,
@@ -109,10 +110,10 @@ pub(super) struct Model {
     channel_limit: u32,
     next: u64,
     used_at_ms: u64,
-    /// Deaths that the queue is still to tell of.
-    deaths: Vec<Death>,
+    /// Deaths that the queue is still to tell of, and what each counts for the limit in bytes.
+    deaths: Vec<(Death, u64)>,
     /// Dead letters that found no queue, and when they are tried again.
-    unburied: Vec<Death>,
+    unburied: Vec<(Death, u64)>,
     retry_ms: Option<u64>,
     finds_no_grave: bool,
 }
@@ -158,8 +159,21 @@ impl Model {
         self.order().len()
     }
 
-    fn ready_bytes(&self) -> u64 {
-        self.order().iter().map(|message| message.body_bytes).sum()
+    /// How many messages count for the limits, and how many bytes.
+    fn size(&self) -> (u64, u64) {
+        let is_held = |message: &&ModelMessage| message.lane().is_some() || message.held_until_ms().is_some();
+        let in_queue = self.messages.iter().filter(is_held).map(|message| message.counted_bytes);
+        let dead = self.deaths.iter().chain(&self.unburied).filter(|_| self.keeps_dead()).map(|(_, bytes)| *bytes);
+        let counted: Vec<_> = in_queue.chain(dead).collect();
+        (counted.len() as u64, counted.iter().sum())
+    }
+
+    pub(super) fn held_back_count(&self) -> usize {
+        self.messages.iter().filter_map(ModelMessage::held_until_ms).count()
+    }
+
+    pub(super) fn dead_letter_count(&self) -> usize {
+        self.unburied.len()
     }
 
     pub(super) fn unacked_count(&self) -> usize {
@@ -233,7 +247,7 @@ impl Model {
         }
         if refuses(self) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, failed: fresh.failed });
+                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, failed: fresh.failed }, 0);
             }
             return false;
         }
@@ -247,6 +261,8 @@ impl Model {
                 (QueueKind::Classic, max) => fresh.priority.unwrap_or(0).min(max.unwrap_or(0)),
             },
             body_bytes: fresh.body_bytes as u64,
+            // The harness writes two bytes of properties.
+            counted_bytes: fresh.body_bytes as u64 + if self.arguments.kind == QueueKind::Quorum { 2 } else { 0 },
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| self.now_ms + ttl_ms),
             redelivered: fresh.failed > 0,
             counts: DeliveryCounts { acquired: 0, failed: fresh.failed },
@@ -256,7 +272,7 @@ impl Model {
     }
 
     fn is_full(&self, fresh: &Fresh) -> bool {
-        let (count, bytes) = (self.ready_count() as u64, self.ready_bytes());
+        let (count, bytes) = self.size();
         let max = self.arguments.max_length.unwrap_or(u64::MAX);
         let max_bytes = self.arguments.max_length_bytes.unwrap_or(u64::MAX);
         match self.arguments.kind {
@@ -362,8 +378,9 @@ impl Model {
     }
 
     pub(super) fn purge(&mut self) -> usize {
-        let before = self.messages.len();
-        self.messages.retain(|message| message.lane().is_none());
+        let before = self.messages.len() + self.unburied.len();
+        self.messages.retain(|message| message.unacked().is_some());
+        self.unburied.clear();
         before - self.messages.len()
     }
 
@@ -403,8 +420,8 @@ impl Model {
         }
         if self.retry_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
             self.retry_ms = None;
-            for death in std::mem::take(&mut self.unburied) {
-                self.die(death);
+            for (death, counted_bytes) in std::mem::take(&mut self.unburied) {
+                self.die(death, counted_bytes);
             }
         }
         (told, self.expiry_ms().is_some_and(|at_ms| at_ms <= self.now_ms))
@@ -528,8 +545,9 @@ impl Model {
         }
         let max = self.arguments.max_length.unwrap_or(u64::MAX);
         let max_bytes = self.arguments.max_length_bytes.unwrap_or(u64::MAX);
-        while self.ready_count() as u64 > max || self.ready_bytes() > max_bytes {
-            let head = self.order().first().map(|head| head.id).expect("there is one too many");
+        while self.size().0 > max || self.size().1 > max_bytes {
+            // What is held back counts, and cannot be dropped.
+            let Some(head) = self.order().first().map(|head| head.id) else { break };
             let message = self.remove(head);
             self.kill(message, DeathReason::MaxLength);
         }
@@ -543,24 +561,27 @@ impl Model {
     // --- deaths --------------------------------------------------------------------------------------------------------
 
     fn kill(&mut self, message: ModelMessage, reason: DeathReason) {
-        self.die(Death { id: message.id, reason, failed: message.counts.failed });
+        self.die(Death { id: message.id, reason, failed: message.counts.failed }, message.counted_bytes);
     }
 
-    fn die(&mut self, death: Death) {
+    fn keeps_dead(&self) -> bool {
+        self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
+    }
+
+    fn die(&mut self, death: Death, counted_bytes: u64) {
         if self.arguments.dead_letter_exchange.is_some() {
-            self.deaths.push(death);
+            self.deaths.push((death, counted_bytes));
         }
     }
 
     /// The deaths since the last look, in their order.
     pub(super) fn take_deaths(&mut self) -> Vec<Death> {
         let deaths = std::mem::take(&mut self.deaths);
-        let keeps = self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish;
-        if self.finds_no_grave && keeps && !deaths.is_empty() {
+        if self.finds_no_grave && self.keeps_dead() && !deaths.is_empty() {
             self.unburied.extend(deaths.iter().cloned());
             self.retry_ms.get_or_insert(self.now_ms + 1_000);
         }
-        deaths
+        deaths.into_iter().map(|(death, _)| death).collect()
     }
 
     fn heir(&self) -> Option<u64> {

@@ -1,0 +1,50 @@
+//! Returned messages that a quorum queue holds back before it delivers them again (behaviour reference 6.5).
+
+use std::collections::BTreeMap;
+
+use super::entry::Entry;
+
+/// Messages by the time when they are due and their place in the queue.
+#[derive(Debug, Default)]
+pub(super) struct HeldBack {
+    by_due: BTreeMap<(u64, u64), Entry>,
+    /// What they count for the limit in bytes.
+    bytes: u64,
+}
+
+impl HeldBack {
+    pub(super) fn len(&self) -> usize {
+        self.by_due.len()
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn insert(&mut self, due_ms: u64, entry: Entry) {
+        self.bytes += u64::from(entry.counted_bytes);
+        self.by_due.insert((due_ms, entry.seq), entry);
+    }
+
+    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<Entry> {
+        let entry = self.by_due.first_entry().filter(|due| due.key().0 <= now_ms)?.remove();
+        self.bytes -= u64::from(entry.counted_bytes);
+        Some(entry)
+    }
+
+    pub(super) fn next_due_ms(&self) -> Option<u64> {
+        self.by_due.keys().next().map(|&(due_ms, _)| due_ms)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Entry> {
+        self.by_due.values()
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.by_due.values_mut()
+    }
+
+    pub(super) fn into_values(self) -> impl Iterator<Item = Entry> {
+        self.by_due.into_values()
+    }
+}

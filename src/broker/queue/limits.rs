@@ -1,0 +1,69 @@
+//! How long a queue may be, and what becomes of what is too much (behaviour reference 6.1).
+
+use super::arguments::{Overflow, QueueKind};
+use super::dying::DeathReason;
+use super::ready::Head;
+use super::{NewMessage, Queue};
+
+/// What the limits of a queue look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+}
+
+impl Queue {
+    /// What takes a place: ready messages; in a quorum queue also those that are held back, and dead letters that it keeps until
+    /// they are delivered (behaviour reference 6.5).
+    pub(super) fn size(&self) -> Size {
+        let mut size = Size { count: self.ready.len() as u64, bytes: self.ready.bytes() };
+        if self.arguments.kind == QueueKind::Quorum {
+            size.count += self.held_back.len() as u64;
+            size.bytes += self.held_back.bytes();
+            if self.buries_at_least_once() {
+                size.count += self.dying.len() as u64;
+                size.bytes += self.dying.bytes();
+            }
+        }
+        size
+    }
+
+    /// Whether a new message has no place.
+    pub(super) fn refuses(&self, new: &NewMessage) -> bool {
+        if self.arguments.overflow == Overflow::DropHead {
+            return false;
+        }
+        let Size { count, bytes } = self.size();
+        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
+        match self.arguments.kind {
+            QueueKind::Classic => {
+                let body_bytes = new.message.body_bytes() as u64;
+                max.is_some_and(|max| count + 1 > max) || max_bytes.is_some_and(|max| bytes + body_bytes > max)
+            }
+            // The limit is soft there: an empty queue always takes one (behaviour reference 5.8).
+            QueueKind::Quorum => {
+                count > 0 && (max.is_some_and(|max| count >= max) || max_bytes.is_some_and(|max| bytes >= max))
+            }
+        }
+    }
+
+    /// Drops from the head until the queue is within its limits, or nothing is ready any more.
+    pub(super) fn trim(&mut self) {
+        let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
+        if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
+            return;
+        }
+        let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
+        let is_too_long = |Size { count, bytes }: Size| count > max || bytes > max_bytes;
+        while is_too_long(self.size()) {
+            if !matches!(self.ready.head(), Some(Head::Held(_))) {
+                // What is to be dropped must be read first; until then the queue is a little too long.
+                let load = self.ready.load_head();
+                self.loads.extend(load);
+                break;
+            }
+            let Some(entry) = self.ready.pop() else { break };
+            self.bury(entry, DeathReason::MaxLength);
+        }
+    }
+}
