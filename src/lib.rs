@@ -13,6 +13,7 @@ pub mod error;
 pub mod table;
 
 pub mod message;
+pub mod metrics;
 pub mod properties;
 
 pub mod protocol;

@@ -7,7 +7,7 @@ use leveret::auth::{Permissions, User, Users};
 use leveret::broker::Broker;
 use leveret::broker::node::Node;
 use leveret::broker::queue::arguments::QueueKind;
-use leveret::connection::session::{Hosting, Session};
+use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::protocol::handshake::{Identity, Offer};
 use leveret::protocol::sasl::Mechanism;
 
@@ -23,7 +23,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn open(hosting: &Arc<Hosting>) -> Self {
-        let session = Session::new(Arc::clone(hosting), SocketAddr::from(([127, 0, 0, 1], 1)), NOW_MS);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let addresses = Addresses { peer: address, local: address };
+        let session = Session::new(Arc::clone(hosting), addresses, NOW_MS);
         let mut client = Self { session };
         let start_ok = [&[0; 4][..], &short(b"PLAIN"), b"\0\0\0\x0c\0guest\0guest", &short(b"en_US")].concat();
         client.send(b"AMQP\x00\x00\x09\x01");

@@ -16,7 +16,7 @@ use leveret::broker::node::{Node, Settings};
 use leveret::broker::profile::Compatibility;
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
-use leveret::connection::session::{Hosting, Session};
+use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::protocol::handshake::{Identity, Offer};
 use leveret::protocol::sasl::Mechanism;
 use libfuzzer_sys::fuzz_target;
@@ -54,7 +54,9 @@ struct Client {
 
 impl Client {
     fn open(hosting: &Arc<Hosting>, now_ms: u64) -> Self {
-        let session = Session::new(Arc::clone(hosting), SocketAddr::from(([127, 0, 0, 1], 1)), now_ms);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let addresses = Addresses { peer: address, local: address };
+        let session = Session::new(Arc::clone(hosting), addresses, now_ms);
         let mut client = Self { session, unused: Vec::new() };
         let mut hello = b"AMQP\x00\x00\x09\x01".to_vec();
         let mut start_ok = table(&[("capabilities", table_value(&[("consumer_cancel_notify", vec![b't', 1])]))]);

@@ -17,6 +17,7 @@ pub mod pressure;
 pub mod profile;
 pub mod queue;
 pub mod random;
+pub mod registry;
 pub mod reply_to;
 mod restore;
 pub mod router;

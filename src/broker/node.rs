@@ -9,6 +9,7 @@ use super::ids::Ids;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
 use super::random::Random;
+use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
@@ -54,6 +55,8 @@ pub struct Node {
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
     pub deprecated: DeprecatedUse,
+    /// The connections that are open.
+    pub registry: Arc<Registry>,
     /// Bytes held by messages.
     pub memory: Arc<MemoryGauge>,
     /// Whether publishers must wait.
@@ -75,6 +78,7 @@ impl Default for Node {
             deadlines: Deadlines::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
+            registry: Arc::default(),
             memory: Arc::default(),
             alarm: Alarm::default(),
             log: Arc::new(MemoryLog),

@@ -16,8 +16,10 @@ use super::transaction::Transaction;
 use super::unacked::{Outstanding, UnackedTags};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::{ChannelCredit, QueueHandle};
+use crate::broker::registry::{ChannelInfo, ChannelRegistration};
 use crate::broker::sink::Token;
 use crate::error::AmqpError;
+use crate::metrics::MessageStats;
 use crate::protocol::assembler::Assembler;
 
 /// Whether the channel still takes methods.
@@ -86,11 +88,15 @@ pub(super) struct Channel {
     pub mode: Mode,
     /// Set while the channel consumes direct replies.
     pub reply_to: Option<ReplyTo>,
+    /// What passed through it. Confirms are counted by `mode`.
+    pub stats: MessageStats,
+    /// Lists the channel for others; `None` once it is closed and only waits for the client's answer.
+    registration: Option<ChannelRegistration>,
 }
 
 impl Channel {
     /// A channel that was just opened.
-    pub(super) fn new(id: ChannelId) -> Self {
+    pub(super) fn new(id: ChannelId, registration: Option<ChannelRegistration>) -> Self {
         Self {
             id,
             phase: ChannelPhase::Open,
@@ -104,7 +110,14 @@ impl Channel {
             last_queue: None,
             mode: Mode::Plain,
             reply_to: None,
+            stats: MessageStats::default(),
+            registration,
         }
+    }
+
+    /// How others see it; `None` once it is closed and only waits for the client's answer.
+    pub(super) fn info(&self) -> Option<&ChannelInfo> {
+        self.registration.as_ref().map(|registration| &**registration.info())
     }
 
     /// Gives a delivery its tag, and remembers it when the client must settle it.
@@ -115,6 +128,13 @@ impl Channel {
         is_consumed: bool,
     ) -> u64 {
         self.last_delivery_tag += 1;
+        let count = match (is_consumed, token.is_some()) {
+            (true, true) => &mut self.stats.deliver,
+            (true, false) => &mut self.stats.deliver_no_ack,
+            (false, true) => &mut self.stats.get,
+            (false, false) => &mut self.stats.get_no_ack,
+        };
+        *count += 1;
         if let (Some(queue), Some(token)) = (queue, token) {
             let outstanding = Outstanding { queue: Arc::clone(queue), token, is_consumed };
             self.unacked.push(self.last_delivery_tag, outstanding);

@@ -11,6 +11,8 @@ pub(super) struct Confirms {
     published: u64,
     /// All numbers up to this one are answered.
     answered: u64,
+    /// How many of these were refused.
+    refused: u64,
     /// What was settled but not answered, in the order of numbers; runs of equal fate are one.
     runs: VecDeque<Run>,
 }
@@ -41,6 +43,16 @@ impl Confirms {
         self.published
     }
 
+    /// How many publishes were answered with `basic.ack`.
+    pub(super) fn accepted_count(&self) -> u64 {
+        self.answered - self.refused
+    }
+
+    /// How many publishes are not answered.
+    pub(super) fn open_count(&self) -> u64 {
+        self.published - self.answered
+    }
+
     /// Notes the fate of a publish. Must be called once for each number, in their order.
     pub(super) fn settle(&mut self, number: u64, position: LogPosition, is_refused: bool) {
         match self.runs.back_mut() {
@@ -65,6 +77,7 @@ impl Confirms {
                 // RabbitMQ sets `multiple` even on a single refusal, when nothing older is open.
                 answer(Answer { delivery_tag: run.last, multiple: true, is_refused: true });
                 self.answered = run.last;
+                self.refused += 1;
             } else {
                 accepted = Some(run.last);
             }

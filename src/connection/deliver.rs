@@ -67,6 +67,7 @@ impl Open {
                 break;
             }
         }
+        self.report_channels();
         self.node.check_memory();
         Ok(())
     }
@@ -111,6 +112,8 @@ impl Open {
         let Some(consumer) = channel.consumers.get(&delivery.consumer) else { return };
         let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
         let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
+        channel.stats.redeliver += u64::from(delivery.redelivered);
+        self.touched.mark(number);
         let frame_max = self.tuning.frame_max;
         let method = fast::Deliver {
             channel: number,

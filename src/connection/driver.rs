@@ -134,6 +134,9 @@ impl Driver {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             };
+            let counters = self.session.counters();
+            counters.received_bytes.add(count as u64);
+            counters.reads.add(1);
             let filled = buffer.get(..start + count).unwrap_or_default();
             let used = self.session.receive(filled, self.clock.now_ms());
             self.keep(filled.get(used..).unwrap_or_default());
@@ -161,21 +164,29 @@ impl Driver {
     }
 
     fn write(&mut self, now_ms: u64) -> io::Result<()> {
-        let mut has_sent = false;
+        let (mut sent_bytes, mut writes) = (0, 0);
         for _ in 0..WRITES_PER_TURN {
             let Some(output) = self.session.output().filter(|output| !output.is_empty()) else { break };
             match try_write(&self.stream, output) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => output.advance(count),
+                Ok(count) => {
+                    output.advance(count);
+                    sent_bytes += count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
-            has_sent = true;
+            writes += 1;
             // There is room again: what waits for it comes along with the next write.
             self.session.deliver(now_ms);
         }
-        if has_sent {
+        if writes > 0 {
             self.session.sent(now_ms);
+            let pending_bytes = self.session.output().map_or(0, |output| output.pending_bytes());
+            let counters = self.session.counters();
+            counters.sent_bytes.add(sent_bytes);
+            counters.writes.add(writes);
+            counters.pending_bytes.set(pending_bytes as u64);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::admission::Admission;
 use super::driver::Driver;
 use super::outbox::Outbox;
-use super::session::{Hosting, Session};
+use super::session::{Addresses, Hosting, Session};
 use super::throttle::Throttle;
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
@@ -73,7 +73,8 @@ impl Listener {
     }
 
     fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let session = Session::new(Arc::clone(&self.hosting), peer, self.clock.now_ms());
+        let local = stream.local_addr().unwrap_or(peer);
+        let session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
         let Some(seat) = self.admission.admit(session.outbox()) else { return self.turn_away(peer) };
         // Replies are written whole; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {

@@ -17,6 +17,7 @@ mod open;
 pub mod outbox;
 pub mod output;
 mod publish;
+mod report;
 mod routes;
 pub mod session;
 mod settle;

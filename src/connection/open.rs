@@ -15,12 +15,14 @@ use super::durability::Durability;
 use super::incoming::IncomingBody;
 use super::outbox::Outbox;
 use super::output::Output;
+use super::report::TouchedChannels;
 use super::routes::RouteCache;
 use super::settle::SettleBatch;
 use crate::auth::{Access, Permissions, Resource, User};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
 use crate::broker::queue::QueueHandle;
+use crate::broker::registry::Registration;
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::error::{AmqpError, MethodId, Scope};
@@ -57,6 +59,10 @@ pub(super) struct Open {
     pub(super) client: Client,
     pub(super) tuning: Tuning,
     pub(super) peer: SocketAddr,
+    /// The channels to be reported after this batch.
+    pub(super) touched: TouchedChannels,
+    /// Lists the connection for others.
+    pub(super) registration: Registration,
     pub(super) outbox: Arc<Outbox>,
     /// What is to be written.
     pub output: Output,
@@ -90,6 +96,7 @@ pub(super) struct Opening {
     pub client: Client,
     pub tuning: Tuning,
     pub peer: SocketAddr,
+    pub registration: Registration,
     pub outbox: Arc<Outbox>,
     pub output: Output,
 }
@@ -97,7 +104,8 @@ pub(super) struct Opening {
 impl Open {
     /// A connection without channels.
     pub(super) fn new(opening: Opening) -> Self {
-        let Opening { id, node, vhost, user, permissions, client, tuning, peer, outbox, output } = opening;
+        let Opening { id, node, vhost, user, permissions, client, tuning, peer, registration, outbox, output } =
+            opening;
         Self {
             id,
             node,
@@ -107,6 +115,7 @@ impl Open {
             client,
             tuning,
             peer,
+            registration,
             outbox,
             output,
             channels: FxHashMap::default(),
@@ -120,6 +129,7 @@ impl Open {
             is_blocked: false,
             told_blocked: false,
             durability: Durability::default(),
+            touched: TouchedChannels::default(),
         }
     }
 
@@ -155,6 +165,7 @@ impl Open {
             }
         };
         self.flush(now_ms);
+        self.report_channels();
         result
     }
 
@@ -234,7 +245,8 @@ impl Open {
             return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
         }
         let id = ChannelId(self.node.ids.fresh());
-        self.channels.insert(frame.channel, Box::new(Channel::new(id)));
+        let registration = self.registration.open_channel(id, frame.channel);
+        self.channels.insert(frame.channel, Box::new(Channel::new(id, Some(registration))));
         self.reply(frame.channel, &Reply::ChannelOpenOk);
         Ok(())
     }
@@ -272,6 +284,7 @@ impl Open {
             Some(Assembled::Publish(publish, body)) => self.publish_assembled(frame.channel, &publish, body, now_ms),
             Some(Assembled::Method(command)) => {
                 self.flush(now_ms);
+                self.touched.mark(frame.channel);
                 self.channel_method(frame.channel, command, now_ms)
                     .map_err(|error| error.with_method(method::id(frame.payload)))
             }
@@ -307,7 +320,7 @@ impl Open {
         self.reply(number, &close);
         let Some(channel) = self.channels.remove(&number) else { return };
         self.end_channel(*channel, now_ms);
-        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()));
+        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
         closing.phase = ChannelPhase::Closing;
         self.channels.insert(number, Box::new(closing));
     }
@@ -362,6 +375,7 @@ impl Open {
             return;
         }
         self.is_blocked = true;
+        self.registration.info().set_blocked(true);
         if self.client.capabilities.connection_blocked && !self.told_blocked {
             self.told_blocked = true;
             let reason = self.node.alarm.reason().to_owned();
@@ -375,6 +389,7 @@ impl Open {
             return;
         }
         self.is_blocked = false;
+        self.registration.info().set_blocked(false);
         if std::mem::take(&mut self.told_blocked) {
             self.reply(0, &Reply::ConnectionUnblocked);
         }

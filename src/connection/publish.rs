@@ -95,6 +95,8 @@ impl Open {
         let expiration_ms = incoming::check(&summary, &self.user.name, self.user.is_impersonator)?;
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let edited = with_reply_to(channel, request.properties, &summary)?;
+        channel.stats.publish += 1;
+        self.touched.mark(number);
         let record = Record {
             address: request.address,
             facts: incoming::facts(&summary),
@@ -179,6 +181,7 @@ impl Open {
             let run = rest.get(..length).unwrap_or_default();
             if route.is_unroutable() {
                 self.return_unroutable(run);
+                self.count_unroutable(run);
             }
             let note = |place| refused.push(start + place);
             let position = publish_run(&self.vhost, &route, run, transaction, now_ms, note);
@@ -206,6 +209,17 @@ impl Open {
                     ContentPart::Head => fast::basic_return_head(out, &method, content),
                 },
             );
+        }
+    }
+
+    fn count_unroutable(&mut self, run: &[(Pending, Message)]) {
+        for (pending, _) in run {
+            let Some(channel) = self.channels.get_mut(&pending.channel) else { continue };
+            if pending.mandatory {
+                channel.stats.return_unroutable += 1;
+            } else {
+                channel.stats.drop_unroutable += 1;
+            }
         }
     }
 

@@ -18,7 +18,9 @@ use super::output::Output;
 use crate::auth::{LoginRefused, User, Users};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
-use crate::broker::sink::Notice;
+use crate::broker::registry::{ConnectionCounters, ConnectionSpec, Endpoint};
+use crate::broker::sink::{Notice, Sink};
+use crate::broker::vhost::Vhost;
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
@@ -49,13 +51,24 @@ pub struct Hosting {
     pub offer: Offer,
 }
 
+/// The two ends of a connection's socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The client's.
+    pub peer: SocketAddr,
+    /// The broker's.
+    pub local: SocketAddr,
+}
+
 /// A connection without its socket.
 #[derive(Debug)]
 pub struct Session {
     hosting: Arc<Hosting>,
     id: ConnectionId,
     peer: SocketAddr,
+    local: SocketAddr,
     outbox: Arc<Outbox>,
+    counters: Arc<ConnectionCounters>,
     phase: Phase,
     heartbeat: Option<Heartbeat>,
 }
@@ -80,16 +93,22 @@ enum Phase {
 
 impl Session {
     /// A connection that was just accepted.
-    pub fn new(hosting: Arc<Hosting>, peer: SocketAddr, now_ms: u64) -> Self {
+    pub fn new(hosting: Arc<Hosting>, addresses: Addresses, now_ms: u64) -> Self {
         let id = ConnectionId(hosting.broker.node().ids.fresh());
         let deadline_ms = now_ms + HANDSHAKE_TIMEOUT_MS;
         let phase = Phase::Greeting { output: Output::default(), deadline_ms };
-        Self { hosting, id, peer, outbox: Arc::default(), phase, heartbeat: None }
+        let Addresses { peer, local } = addresses;
+        Self { hosting, id, peer, local, outbox: Arc::default(), counters: Arc::default(), phase, heartbeat: None }
     }
 
     /// Where others hand over what is for this connection.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> &ConnectionCounters {
+        &self.counters
     }
 
     /// What is to be written.
@@ -247,8 +266,12 @@ impl Session {
             "user authenticated and granted access to vhost"
         );
         method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
+        let output = std::mem::take(output);
         self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
+        let spec = self.spec(&client, tuning, &user, &vhost, now_ms);
+        let sink = Arc::clone(&self.outbox) as Arc<dyn Sink>;
         let open = Open::new(Opening {
+            registration: broker.node().registry.register(spec, Arc::clone(&self.counters), sink),
             id: self.id,
             node: Arc::clone(broker.node()),
             vhost,
@@ -258,10 +281,27 @@ impl Session {
             tuning,
             peer: self.peer,
             outbox: Arc::clone(&self.outbox),
-            output: std::mem::take(output),
+            output,
         });
         self.phase = Phase::Open(Box::new(open));
         Ok(())
+    }
+
+    fn spec(&self, client: &Client, tuning: Tuning, user: &User, vhost: &Vhost, now_ms: u64) -> ConnectionSpec {
+        ConnectionSpec {
+            id: self.id,
+            peer: endpoint(self.peer),
+            local: endpoint(self.local),
+            user: Arc::clone(&user.name),
+            vhost: Arc::clone(&vhost.name),
+            user_provided_name: client.connection_name.clone(),
+            auth_mechanism: client.mechanism.name(),
+            client_properties: Arc::clone(&client.properties),
+            channel_max: tuning.channel_max,
+            frame_max: tuning.frame_max,
+            heartbeat: tuning.heartbeat,
+            connected_at_ms: now_ms,
+        }
     }
 
     /// Closes by our own will, and waits for the answer.
@@ -409,6 +449,10 @@ impl Session {
 
 /// `connection.open`, which refusals of the virtual host name.
 const CONNECTION_OPEN: MethodId = MethodId::new(10, 40);
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
+}
 
 fn log_in(users: &Users, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
     match credentials {

@@ -74,6 +74,10 @@ impl Open {
         let (fate, multiple) = fate_of(kind);
         let settled =
             channel.take_settled(delivery_tag, multiple).map_err(|error| error.with_method(method_of(kind)))?;
+        if fate == Fate::Settled(Settlement::Acked) {
+            channel.stats.ack += settled.len() as u64;
+        }
+        self.touched.mark(number);
         if let Mode::Transaction(transaction) = &mut channel.mode {
             transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, fate)));
             return Ok(());

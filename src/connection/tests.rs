@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::session::{Hosting, Session};
+use super::session::{Addresses, Hosting, Session};
 use crate::auth::{Permissions, User, Users};
 use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::queue::arguments::QueueKind;
+use crate::broker::registry::ChannelInfo;
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
@@ -39,7 +40,9 @@ struct Client {
 impl Client {
     /// With channels 1 and 2 open, and everything so far read.
     fn open(hosting: &Arc<Hosting>) -> Self {
-        let mut session = Session::new(Arc::clone(hosting), SocketAddr::from(([127, 0, 0, 1], 1)), 0);
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let addresses = Addresses { peer: address, local: address };
+        let mut session = Session::new(Arc::clone(hosting), addresses, 0);
         let start_ok = [&long(b"")[..], &short(b"PLAIN"), &long(b"\0guest\0guest"), &short(b"en_US")].concat();
         let hello = [
             b"AMQP\x00\x00\x09\x01".to_vec(),
@@ -178,4 +181,44 @@ fn a_limit_for_the_channel_counts_what_is_on_its_way() {
     consumer.session.deliver(0);
     let delivered = consumer.read().windows(5).filter(|bytes| *bytes == b"hello").count();
     assert_eq!(delivered, 10);
+}
+
+/// Whoever lists connections sees what each channel did after each batch, and nothing of those that are gone.
+#[test]
+fn channels_report_what_passed_through_them() {
+    let hosting = hosting();
+    let registry = &hosting.broker.node().registry;
+    let (mut consumer, mut publisher) = (Client::open(&hosting), Client::open(&hosting));
+    consumer.send(&[declare(1, b"q"), consume(1, b"q", 0)].concat());
+    publisher.send(&method(2, (85, 10), b"\0"));
+    publisher.send(&[publish(2, b"q", b"hello").repeat(3), publish(2, b"nobody", b"hello")].concat());
+    consumer.session.deliver(0);
+    consumer.send(&method(1, (60, 80), &[&2_u64.to_be_bytes()[..], &[1]].concat()));
+    let listed = |channel: u16, is_wanted: fn(&ChannelInfo) -> bool| {
+        let channels = registry.connections().into_iter().flat_map(|connection| connection.channels());
+        channels.filter(|listed| listed.number == channel && is_wanted(listed)).collect::<Vec<_>>()
+    };
+    let publishing = listed(2, |channel| channel.gauges.confirm.get() == 1);
+    let [publishing] = publishing.as_slice() else { panic!("{publishing:?}") };
+    let stats = publishing.counters.read();
+    assert_eq!((stats.publish, stats.confirm, stats.drop_unroutable, stats.return_unroutable), (4, 4, 1, 0));
+    let consuming = listed(1, |channel| channel.gauges.consumers.get() == 1);
+    let [consuming] = consuming.as_slice() else { panic!("{consuming:?}") };
+    let stats = consuming.counters.read();
+    assert_eq!((stats.deliver, stats.ack, consuming.gauges.messages_unacknowledged.get()), (3, 2, 1));
+    drop((consumer, publisher));
+    assert_eq!(registry.connection_count(), 0);
+    let churn = registry.churn.read();
+    assert_eq!((churn.connection_created, churn.connection_closed), (2, 2));
+    assert_eq!((churn.channel_created, churn.channel_closed), (4, 4));
+}
+
+#[test]
+fn what_comes_and_goes_is_counted() {
+    let hosting = hosting();
+    let mut client = Client::open(&hosting);
+    let delete = |queue| method(1, (50, 40), &[&[0, 0][..], &short(queue), &[0]].concat());
+    client.send(&[declare(1, b"q"), declare(1, b"q"), declare(1, b"r"), delete(b"q"), delete(b"q")].concat());
+    let churn = hosting.broker.node().registry.churn.read();
+    assert_eq!((churn.queue_declared, churn.queue_created, churn.queue_deleted), (3, 2, 1));
 }

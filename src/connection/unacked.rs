@@ -29,6 +29,11 @@ pub(super) struct UnackedTags {
 const GAPS_MIN: usize = 64;
 
 impl UnackedTags {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     /// How many of them went to consumers.
     pub(super) fn consumed_count(&self) -> usize {
         self.tags.iter().filter(|(_, slot)| slot.as_ref().is_some_and(|slot| slot.is_consumed)).count()

@@ -10,6 +10,8 @@
 //! Whatever goes wrong before `connection.open` is due is answered with silence: the caller says nothing and closes after about
 //! three seconds, which slows down who guesses passwords. From then on errors are sent. Both as RabbitMQ does it.
 
+use std::sync::Arc;
+
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, Frame, FrameKind};
@@ -102,8 +104,8 @@ pub struct Capabilities {
 /// What `connection.start-ok` says of the client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Client {
-    /// Its properties as it sent them.
-    pub properties: Table,
+    /// Its properties as it sent them. Shared with whoever lists the connection.
+    pub properties: Arc<Table>,
     /// The known ones of its capabilities.
     pub capabilities: Capabilities,
     /// The name that it gave the connection, if it is a string in UTF-8.
@@ -265,7 +267,10 @@ fn start_ok(properties: Table, mechanism: &str, response: &[u8], offer: &Offer) 
         Some(Value::LongString(name)) => String::from_utf8(name.clone()).ok(),
         _ => None,
     };
-    Step::Authenticate(Login { client: Client { properties, capabilities, connection_name, mechanism } }, credentials)
+    Step::Authenticate(
+        Login { client: Client { properties: Arc::new(properties), capabilities, connection_name, mechanism } },
+        credentials,
+    )
 }
 
 /// Limits may be lowered, not raised, and neither may be lifted with 0.

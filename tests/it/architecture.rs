@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Leaves: values without behaviour, open to all.
     ("impossible", &[]),
     ("error", &[]),
+    ("metrics", &[]),
     ("table", &[]),
     ("properties", &["table"]),
     ("message", &["properties"]),
@@ -19,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("protocol", &["error", "properties", "table"]),
     // Meaning and state.
     ("auth", &["error"]),
-    ("broker", &["error", "message", "properties", "store", "table"]),
+    ("broker", &["error", "message", "metrics", "properties", "store", "table"]),
     // The outside world.
     ("store", &["message", "table"]),
     ("clock", &[]),
@@ -27,7 +28,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["broker", "message"]),
     (
         "connection",
-        &["auth", "broker", "clock", "error", "impossible", "message", "properties", "protocol", "store", "table"],
+        &[
+            "auth",
+            "broker",
+            "clock",
+            "error",
+            "impossible",
+            "message",
+            "metrics",
+            "properties",
+            "protocol",
+            "store",
+            "table",
+        ],
     ),
     ("server", &["auth", "broker", "clock", "config", "connection", "host", "message", "protocol", "store"]),
 ];

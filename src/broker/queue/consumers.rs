@@ -35,6 +35,11 @@ impl ChannelCredit {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// The limit; 0 for none.
+    pub fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     /// Whether there is a limit.
     pub fn is_limited(&self) -> bool {
         self.limit.load(Ordering::Relaxed) > 0

@@ -52,6 +52,7 @@ pub use settling::{Return, Settlement};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{DeliveryCounts, Notice, Sink};
+use crate::metrics::MessageStats;
 use crate::store::address::Address;
 use crate::store::journal::Journal;
 use crate::store::loader::Load;
@@ -73,20 +74,6 @@ pub struct Aftermath {
     pub call_at_ms: Option<u64>,
     /// To be read back, for [`Queue::loaded`].
     pub loads: SmallVec<[Load; 2]>,
-}
-
-/// Counts since the queue was declared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are those of RabbitMQ's message_stats")]
-pub struct QueueStats {
-    pub publish: u64,
-    pub deliver: u64,
-    pub deliver_no_ack: u64,
-    pub get: u64,
-    pub get_no_ack: u64,
-    pub get_empty: u64,
-    pub ack: u64,
-    pub redeliver: u64,
 }
 
 #[derive(Debug)]
@@ -118,7 +105,7 @@ pub struct Queue {
     getters: FxHashMap<ChannelId, Getter>,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
-    stats: QueueStats,
+    stats: MessageStats,
     /// What is to be recorded of the transition that is under way.
     journal: Journal,
     /// Deliveries of messages in segment files that came back since they were written there, by place.
@@ -153,7 +140,7 @@ impl Queue {
             timeout_check_ms: u64::MAX,
             getters: FxHashMap::default(),
             called_at_ms: None,
-            stats: QueueStats::default(),
+            stats: MessageStats::default(),
             journal,
             counts_since: FxHashMap::default(),
             moved: SmallVec::new(),
@@ -211,7 +198,7 @@ impl Queue {
     }
 
     /// Counts since the queue was declared.
-    pub fn stats(&self) -> QueueStats {
+    pub fn stats(&self) -> MessageStats {
         self.stats
     }
 

@@ -71,6 +71,8 @@ impl Vhost {
             return self.redeclare(&existing, declare, connection, now_ms);
         }
         queue.start(now_ms);
+        self.node.registry.churn.queue_declared.add(1);
+        self.node.registry.churn.queue_created.add(1);
         Ok(QueueDeclared { queue, message_count: 0, consumer_count: 0, created: true })
     }
 
@@ -82,6 +84,7 @@ impl Vhost {
         now_ms: u64,
     ) -> Result<QueueDeclared, AmqpError> {
         self.check_equivalence_of(queue, declare, connection)?;
+        self.node.registry.churn.queue_declared.add(1);
         Ok(found(queue, now_ms))
     }
 
@@ -149,7 +152,12 @@ impl Vhost {
     pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
         // The state first: whoever finds the queue from now on sees that it is gone.
         queue.peek(|queue| queue.delete());
-        self.remove(|topology| topology.remove_queue(queue.id));
+        let mut was_there = false;
+        self.remove(|topology| {
+            was_there = topology.queue(&queue.spec.name).is_some_and(|there| there.id == queue.id);
+            topology.remove_queue(queue.id)
+        });
+        self.node.registry.churn.queue_deleted.add(u64::from(was_there));
         self.node.check_memory();
     }
 

@@ -90,6 +90,7 @@ impl Open {
         let sink = self.sink();
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let Some((delivery, ready)) = queue.get(channel.id, &sink, no_ack, now_ms) else {
+            channel.stats.get_empty += 1;
             self.reply(number, &Reply::BasicGetEmpty);
             return Ok(());
         };

@@ -1,0 +1,348 @@
+//! The connections that are open, and their channels: who they are, what they count, and how to close them from outside.
+//!
+//! Whoever asks gets shared descriptions, never a lock: a connection's task writes the numbers of its description while others
+//! read them. Invariant: a connection is listed from its registration until its [`Registration`] is dropped, and a channel until its
+//! [`ChannelRegistration`] is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use super::ids::{ChannelId, ConnectionId};
+use super::sink::{Notice, Sink};
+use crate::error::AmqpError;
+use crate::metrics::{ChurnCounters, Counter, MessageCounters};
+use crate::table::Table;
+
+/// One end of a connection: the address as text, and the port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The IP address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// What is known of a connection when it is opened, and does not change.
+#[derive(Clone, Debug)]
+pub struct ConnectionSpec {
+    /// Its identity.
+    pub id: ConnectionId,
+    /// The client's end.
+    pub peer: Endpoint,
+    /// The broker's end.
+    pub local: Endpoint,
+    /// Who logged in.
+    pub user: Arc<str>,
+    /// The virtual host.
+    pub vhost: Arc<str>,
+    /// The name that the client gave the connection.
+    pub user_provided_name: Option<String>,
+    /// How the client logged in, as in `PLAIN`.
+    pub auth_mechanism: &'static str,
+    /// What the client says of itself.
+    pub client_properties: Arc<Table>,
+    /// How many channels it may have.
+    pub channel_max: u16,
+    /// Bytes of a frame at most.
+    pub frame_max: u32,
+    /// Seconds between heartbeats; 0 for none.
+    pub heartbeat: u16,
+    /// When it was opened, in milliseconds since 1970.
+    pub connected_at_ms: u64,
+}
+
+impl ConnectionSpec {
+    /// RabbitMQ's name of a connection: `127.0.0.1:41000 -> 127.0.0.1:5672`.
+    pub fn name(&self) -> String {
+        let (peer, local) = (&self.peer, &self.local);
+        format!("{}:{} -> {}:{}", peer.host, peer.port, local.host, local.port)
+    }
+}
+
+/// What a connection counts.
+#[derive(Debug, Default)]
+pub struct ConnectionCounters {
+    /// Bytes that were read: `recv_oct`.
+    pub received_bytes: Counter,
+    /// Reads: `recv_cnt`.
+    pub reads: Counter,
+    /// Bytes that were written: `send_oct`.
+    pub sent_bytes: Counter,
+    /// Writes: `send_cnt`.
+    pub writes: Counter,
+    /// Bytes that wait to be written: `send_pend`.
+    pub pending_bytes: Counter,
+}
+
+/// An open connection, as others see it.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// Who it is.
+    pub spec: ConnectionSpec,
+    /// What it counts.
+    pub counters: Arc<ConnectionCounters>,
+    is_blocked: AtomicBool,
+    channels: Mutex<BTreeMap<u16, Arc<ChannelInfo>>>,
+    sink: Arc<dyn Sink>,
+}
+
+impl ConnectionInfo {
+    /// Its channels, by number.
+    pub fn channels(&self) -> Vec<Arc<ChannelInfo>> {
+        self.channels.lock().values().cloned().collect()
+    }
+
+    /// How many channels it has.
+    pub fn channel_count(&self) -> usize {
+        self.channels.lock().len()
+    }
+
+    /// Whether it is not read because of an alarm.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it is not read because of an alarm.
+    pub fn set_blocked(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    /// Asks the connection to close with this error, soon. It is still listed when this returns.
+    pub fn close(&self, error: AmqpError) {
+        self.sink.notify(Notice::Close(error));
+    }
+}
+
+/// The state of a channel in numbers, as its connection's task reported it last.
+#[derive(Debug, Default)]
+pub struct ChannelGauges {
+    /// The limit for each consumer that starts from now on; 0 for none.
+    pub prefetch_count: Counter,
+    /// The limit for all consumers together; 0 for none.
+    pub global_prefetch_count: Counter,
+    /// Consumers.
+    pub consumers: Counter,
+    /// Deliveries that are not settled.
+    pub messages_unacknowledged: Counter,
+    /// Publishes that are not confirmed.
+    pub messages_unconfirmed: Counter,
+    /// Publishes of the transaction that is open.
+    pub messages_uncommitted: Counter,
+    /// Settlements of the transaction that is open.
+    pub acks_uncommitted: Counter,
+    /// Whether publishes are confirmed: 0 or 1.
+    pub confirm: Counter,
+    /// Whether the channel is in transactions: 0 or 1.
+    pub transactional: Counter,
+}
+
+/// An open channel, as others see it.
+#[derive(Debug)]
+pub struct ChannelInfo {
+    /// Its identity.
+    pub id: ChannelId,
+    /// Its number on its connection.
+    pub number: u16,
+    /// Its state.
+    pub gauges: ChannelGauges,
+    /// What passed through it.
+    pub counters: MessageCounters,
+}
+
+/// All open connections of a broker.
+#[derive(Debug, Default)]
+pub struct Registry {
+    connections: DashMap<ConnectionId, Arc<ConnectionInfo>>,
+    /// What came and went.
+    pub churn: ChurnCounters,
+}
+
+impl Registry {
+    /// Lists a connection until the registration is dropped. `sink` reaches its task.
+    pub fn register(
+        self: &Arc<Self>,
+        spec: ConnectionSpec,
+        counters: Arc<ConnectionCounters>,
+        sink: Arc<dyn Sink>,
+    ) -> Registration {
+        let (is_blocked, channels) = (AtomicBool::new(false), Mutex::default());
+        let info = Arc::new(ConnectionInfo { spec, counters, is_blocked, channels, sink });
+        let replaced = self.connections.insert(info.spec.id, Arc::clone(&info));
+        debug_assert!(replaced.is_none(), "identities of connections are never used again");
+        self.churn.connection_created.add(1);
+        Registration { registry: Arc::clone(self), info }
+    }
+
+    /// All connections, in no particular order.
+    pub fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.connections.iter().map(|connection| Arc::clone(&connection)).collect()
+    }
+
+    /// A connection by its identity.
+    pub fn connection(&self, id: ConnectionId) -> Option<Arc<ConnectionInfo>> {
+        self.connections.get(&id).map(|connection| Arc::clone(&connection))
+    }
+
+    /// How many connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Asks those connections to close for which `concerns` holds, as all of a user or of a virtual host; how many these are.
+    pub fn close_where(&self, concerns: impl Fn(&ConnectionInfo) -> bool, error: &AmqpError) -> usize {
+        // Collected first: a connection that ends at once must not wait for the map that is walked here.
+        let concerned: Vec<_> = self.connections().into_iter().filter(|connection| concerns(connection)).collect();
+        for connection in &concerned {
+            connection.close(error.clone());
+        }
+        concerned.len()
+    }
+}
+
+/// Keeps a connection listed.
+#[derive(Debug)]
+pub struct Registration {
+    registry: Arc<Registry>,
+    info: Arc<ConnectionInfo>,
+}
+
+impl Registration {
+    /// The connection, as others see it.
+    pub fn info(&self) -> &Arc<ConnectionInfo> {
+        &self.info
+    }
+
+    /// Lists a channel of the connection until the registration is dropped.
+    pub fn open_channel(&self, id: ChannelId, number: u16) -> ChannelRegistration {
+        let channel =
+            ChannelInfo { id, number, gauges: ChannelGauges::default(), counters: MessageCounters::default() };
+        let channel = Arc::new(channel);
+        self.info.channels.lock().insert(number, Arc::clone(&channel));
+        self.registry.churn.channel_created.add(1);
+        ChannelRegistration { registry: Arc::clone(&self.registry), connection: Arc::clone(&self.info), channel }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.registry.connections.remove(&self.info.spec.id);
+        self.registry.churn.connection_closed.add(1);
+    }
+}
+
+/// Keeps a channel listed.
+#[derive(Debug)]
+pub struct ChannelRegistration {
+    registry: Arc<Registry>,
+    connection: Arc<ConnectionInfo>,
+    channel: Arc<ChannelInfo>,
+}
+
+impl ChannelRegistration {
+    /// The channel, as others see it.
+    pub fn info(&self) -> &Arc<ChannelInfo> {
+        &self.channel
+    }
+}
+
+impl Drop for ChannelRegistration {
+    fn drop(&mut self) {
+        let mut channels = self.connection.channels.lock();
+        // The number may belong to its next opening already.
+        if channels.get(&self.channel.number).is_some_and(|listed| listed.id == self.channel.id) {
+            channels.remove(&self.channel.number);
+        }
+        drop(channels);
+        self.registry.churn.channel_closed.add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::sink::Delivery;
+    use crate::error::ReplyCode;
+
+    /// Remembers what it is told.
+    #[derive(Debug, Default)]
+    struct Told(Mutex<Vec<Notice>>);
+
+    impl Sink for Told {
+        fn room_bytes(&self) -> usize {
+            0
+        }
+        fn waiting_bytes(&self) -> usize {
+            0
+        }
+        fn starve(&self) {}
+        fn deliver(&self, _: &mut Vec<Delivery>) {}
+        fn notify(&self, notice: Notice) {
+            self.0.lock().push(notice);
+        }
+    }
+
+    fn spec(id: u64, user: &str, vhost: &str) -> ConnectionSpec {
+        ConnectionSpec {
+            id: ConnectionId(id),
+            peer: Endpoint { host: "127.0.0.1".to_owned(), port: 41_000 },
+            local: Endpoint { host: "127.0.0.1".to_owned(), port: 5672 },
+            user: user.into(),
+            vhost: vhost.into(),
+            user_provided_name: None,
+            auth_mechanism: "PLAIN",
+            client_properties: Arc::default(),
+            channel_max: 2047,
+            frame_max: 131_072,
+            heartbeat: 60,
+            connected_at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_connection_is_listed_as_long_as_it_is_registered() {
+        let registry = Arc::new(Registry::default());
+        let registration = registry.register(spec(1, "guest", "/"), Arc::default(), Arc::<Told>::default());
+        assert_eq!(registration.info().spec.name(), "127.0.0.1:41000 -> 127.0.0.1:5672");
+        assert_eq!((registry.connection_count(), registry.connection(ConnectionId(1)).is_some()), (1, true));
+        drop(registration);
+        assert_eq!((registry.connection_count(), registry.connection(ConnectionId(1)).is_some()), (0, false));
+        let churn = registry.churn.read();
+        assert_eq!((churn.connection_created, churn.connection_closed), (1, 1));
+    }
+
+    #[test]
+    fn a_channel_number_that_is_opened_again_stays_listed() {
+        let registry = Arc::new(Registry::default());
+        let registration = registry.register(spec(1, "guest", "/"), Arc::default(), Arc::<Told>::default());
+        let first = registration.open_channel(ChannelId(1), 7);
+        let second = registration.open_channel(ChannelId(2), 7);
+        drop(first);
+        let listed: Vec<_> = registration.info().channels().iter().map(|channel| channel.id).collect();
+        assert_eq!(listed, [ChannelId(2)]);
+        drop(second);
+        assert_eq!(registration.info().channel_count(), 0);
+    }
+
+    #[test]
+    fn those_who_are_concerned_are_asked_to_close() {
+        let registry = Arc::new(Registry::default());
+        let sinks = [Arc::<Told>::default(), Arc::default(), Arc::default()];
+        let users = [("a", "/"), ("b", "/"), ("a", "v")];
+        let _registrations: Vec<_> = (1..)
+            .zip(&sinks)
+            .zip(users)
+            .map(|((id, sink), (user, vhost))| {
+                registry.register(spec(id, user, vhost), Arc::default(), Arc::clone(sink) as Arc<dyn Sink>)
+            })
+            .collect();
+        let error = AmqpError::connection_forced("user 'a' is deleted");
+        assert_eq!(registry.close_where(|connection| &*connection.spec.user == "a", &error), 2);
+        let told: Vec<_> = sinks.iter().map(|sink| sink.0.lock().len()).collect();
+        assert_eq!(told, [1, 0, 1]);
+        assert!(matches!(&sinks[0].0.lock()[0], Notice::Close(error) if error.code == ReplyCode::ConnectionForced));
+    }
+}
