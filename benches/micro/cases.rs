@@ -9,8 +9,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use leveret::broker::exchange::{Binding, Destination, Publish, lookup};
+use leveret::broker::exchange::{Binding, Destination, Matches, Publish, lookup};
 use leveret::broker::ids::QueueId;
+use leveret::broker::router::RoutingKeys;
 use leveret::message::{ChunkWriter, Facts};
 use leveret::properties::{Properties, PropertiesEditor};
 use leveret::protocol::fast::{self, Content, Deliver};
@@ -103,12 +104,11 @@ fn route_by_topic(count: u32) {
     let mut keys: Vec<_> =
         (0..BINDINGS).map(|number| format!("device.{:05}.temperature", number * 7919 % BINDINGS)).collect();
     keys.rotate_left(1);
-    let mut destinations = Vec::new();
     for key in keys.iter().cycle().take(usize::try_from(count).unwrap_or(0)) {
-        destinations.clear();
-        let publish = Publish { routing_key: key.as_bytes(), properties: Properties::NONE, random: 0 };
-        routing.route(black_box(&publish), &mut destinations);
-        assert_eq!(destinations.len(), 1);
+        let mut matches = Matches::default();
+        let keys = RoutingKeys::single(key.as_bytes());
+        routing.route(black_box(&Publish::new(&keys, Properties::NONE, 0)), &mut matches);
+        assert_eq!(matches.destinations.len(), 1);
     }
 }
 
@@ -127,12 +127,12 @@ fn route_by_headers(count: u32) {
         routing.bind(&Binding::new(destination, b"", arguments).into());
     }
     let properties = PropertiesEditor::new().set_headers(&headers(7)).build();
-    let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };
-    let mut destinations = Vec::new();
+    let keys = RoutingKeys::single(b"");
     for _ in 0..count {
-        destinations.clear();
-        routing.route(black_box(&publish), &mut destinations);
-        assert_eq!(destinations.len(), 1);
+        let mut matches = Matches::default();
+        let publish = Publish::new(&keys, Properties::new(&properties), 0);
+        routing.route(black_box(&publish), &mut matches);
+        assert_eq!(matches.destinations.len(), 1);
     }
 }
 

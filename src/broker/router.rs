@@ -1,16 +1,21 @@
 //! Where a message goes: from an exchange along exchange-to-exchange bindings and alternate exchanges to queues, each queue once.
 
-use smallvec::SmallVec;
+mod keys;
+
 use std::sync::Arc;
 
-use super::exchange::{Destination, Publish};
+use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
+
+use super::exchange::{Destination, Matches, Publish, ROUTING_STEPS_MAX};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
 use super::queue::arguments::QueueKind;
 use super::reply_to::ReplyConsumer;
 use super::topology::{Exchange, Topology};
 use crate::properties::Properties;
-use crate::table::ValueRef;
+
+pub use keys::RoutingKeys;
 
 /// What routing one message found. The answer for an exchange and a key can be used again while the topology's epoch stays
 /// the same and [`Route::by_key_alone`] holds.
@@ -58,44 +63,34 @@ pub enum Hold {
     },
 }
 
-/// The routing keys of a message: its own, and those of the CC and BCC headers (behaviour reference 5.1).
-#[derive(Clone, Debug)]
-pub struct RoutingKeys<'a> {
-    own: &'a [u8],
-    copies: Vec<&'a [u8]>,
+/// A message would take too long to route: very many keys, exchanges, or bindings with wildcards come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("routing would take more than {ROUTING_STEPS_MAX} comparisons of routing keys and bindings")]
+pub struct TooManySteps;
+
+/// The exchanges that were visited.
+#[derive(Debug, Default)]
+struct Visited {
+    /// The first ones, which are nearly always all.
+    few: SmallVec<[ExchangeId; VISITED_SCANNED_MAX]>,
+    /// The others.
+    more: FxHashSet<ExchangeId>,
 }
 
-impl<'a> RoutingKeys<'a> {
-    /// One key alone.
-    pub const fn single(routing_key: &'a [u8]) -> Self {
-        Self { own: routing_key, copies: Vec::new() }
-    }
+/// Up to this many exchanges a scan beats a hash set.
+const VISITED_SCANNED_MAX: usize = 8;
 
-    /// The own key and those of the headers. Elements that are no strings are ignored.
-    pub fn with_copies(routing_key: &'a [u8], properties: Properties<'a>) -> Self {
-        let mut keys = Self::single(routing_key);
-        let Some(headers) = properties.headers() else { return keys };
-        for name in ["CC", "BCC"] {
-            if let Some(ValueRef::Array(copies)) = headers.get(name) {
-                keys.copies.extend(copies.iter().filter_map(|copy| copy.as_bytes()));
-            }
+impl Visited {
+    /// Whether it was not there before.
+    fn insert(&mut self, id: ExchangeId) -> bool {
+        if self.few.contains(&id) {
+            return false;
         }
-        keys
-    }
-
-    /// The message's own key.
-    pub const fn own(&self) -> &'a [u8] {
-        self.own
-    }
-
-    /// Whether headers add keys.
-    pub const fn has_copies(&self) -> bool {
-        !self.copies.is_empty()
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        std::iter::once(self.own).chain(self.copies.iter().copied())
+        if self.few.len() < VISITED_SCANNED_MAX {
+            self.few.push(id);
+            return true;
+        }
+        self.more.insert(id)
     }
 }
 
@@ -103,14 +98,12 @@ impl<'a> RoutingKeys<'a> {
 #[derive(Debug)]
 pub struct Walk<'t, 'm> {
     topology: &'t Topology,
-    keys: &'m RoutingKeys<'m>,
-    properties: Properties<'m>,
-    random: u64,
+    publish: Publish<'m>,
     /// Delayed messages that are due are routed at once.
     ignore_delays: bool,
-    visited: SmallVec<[ExchangeId; 4]>,
+    visited: Visited,
     pending: SmallVec<[ExchangeId; 4]>,
-    found: Vec<Destination>,
+    matches: Matches,
     queues: SmallVec<[QueueId; 4]>,
     route: Route,
 }
@@ -120,13 +113,11 @@ impl<'t, 'm> Walk<'t, 'm> {
     pub fn new(topology: &'t Topology, keys: &'m RoutingKeys<'m>, properties: Properties<'m>, random: u64) -> Self {
         Self {
             topology,
-            keys,
-            properties,
-            random,
+            publish: Publish::new(keys, properties, random),
             ignore_delays: false,
-            visited: SmallVec::new(),
+            visited: Visited::default(),
             pending: SmallVec::new(),
-            found: Vec::new(),
+            matches: Matches::default(),
             queues: SmallVec::new(),
             route: Route { by_key_alone: !keys.has_copies(), ..Route::default() },
         }
@@ -140,16 +131,12 @@ impl<'t, 'm> Walk<'t, 'm> {
     }
 
     /// Routes from one exchange.
-    pub fn from(mut self, exchange: &Exchange) -> Route {
+    ///
+    /// # Errors
+    /// [`TooManySteps`]: the topology would be locked for too long.
+    pub fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
         self.pending.push(exchange.id);
-        while let Some(id) = self.pending.pop() {
-            if !self.visited.contains(&id) {
-                self.visited.push(id);
-                if let Some(exchange) = self.topology.exchange_by_id(id) {
-                    self.visit(exchange);
-                }
-            }
-        }
+        self.visit_pending()?;
         self.queues.sort_unstable();
         self.queues.dedup();
         for id in &self.queues {
@@ -159,7 +146,22 @@ impl<'t, 'm> Walk<'t, 'm> {
                 self.route.queues.push(Arc::clone(queue));
             }
         }
-        self.route
+        Ok(self.route)
+    }
+
+    fn visit_pending(&mut self) -> Result<(), TooManySteps> {
+        while let Some(id) = self.pending.pop() {
+            if self.visited.insert(id)
+                && let Some(exchange) = self.topology.exchange_by_id(id)
+            {
+                self.matches.spend(1);
+                self.visit(exchange);
+                if self.matches.is_exhausted() {
+                    return Err(TooManySteps);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn visit(&mut self, exchange: &Exchange) {
@@ -168,9 +170,8 @@ impl<'t, 'm> Walk<'t, 'm> {
             return;
         }
         self.route.by_key_alone &= exchange.routing.routes_by_key_alone();
-        let first = Publish { routing_key: self.keys.own(), properties: self.properties, random: self.random };
         if !self.ignore_delays
-            && let Some(delay_ms) = exchange.routing.delay_ms(&first)
+            && let Some(delay_ms) = exchange.routing.delay_ms(&self.publish)
         {
             self.route.holds.push(Hold::Delay { exchange: exchange.id, delay_ms });
             self.route.taken = true;
@@ -179,13 +180,11 @@ impl<'t, 'm> Walk<'t, 'm> {
         if exchange.routing.remembers() {
             self.route.holds.push(Hold::Remember(exchange.id));
         }
-        for routing_key in self.keys.iter() {
-            exchange.routing.route(&Publish { routing_key, ..first }, &mut self.found);
-        }
-        if self.found.is_empty() {
+        exchange.routing.route(&self.publish, &mut self.matches);
+        if self.matches.destinations.is_empty() {
             self.visit_alternate(exchange);
         }
-        for destination in self.found.drain(..) {
+        for destination in self.matches.destinations.drain(..) {
             match destination {
                 Destination::Queue(id) => self.queues.push(id),
                 Destination::Exchange(id) => self.pending.push(id),
@@ -195,7 +194,7 @@ impl<'t, 'm> Walk<'t, 'm> {
 
     /// The default exchange routes to the queue that has the key for its name.
     fn visit_default(&mut self) {
-        for key in self.keys.iter() {
+        for key in self.publish.keys.iter() {
             let queue = std::str::from_utf8(key).ok().and_then(|name| self.topology.queue(name));
             self.queues.extend(queue.map(|queue| queue.id));
         }
@@ -209,3 +208,6 @@ impl<'t, 'm> Walk<'t, 'm> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
-use super::{Binding, Destination, DestinationKind, ExchangeId, ExchangeType, Publish, QueueId, Routing, hash};
+use super::{
+    Binding, Destination, DestinationKind, ExchangeId, ExchangeType, Matches, Publish, QueueId, Routing, hash,
+};
 use crate::error::AmqpError;
-use crate::properties::{Properties, Property};
+use crate::properties::Property;
 use crate::table::{Bytes, Table, Value, ValueRef};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
@@ -21,6 +23,9 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
 
 /// The highest weight of one binding.
 const WEIGHT_MAX: u64 = 10_000;
+
+/// So many bytes are hashed in about the time in which a binding is looked at.
+const BYTES_PER_STEP: usize = 16;
 
 /// What is hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +78,12 @@ impl Routing for ConsistentHash {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        let hash = self.source.hash(publish.routing_key, publish.properties);
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        // A hash of the same value by very many exchanges is work as well.
+        let (hash, hashed_bytes) = self.source.hash(publish);
+        matches.spend(self.bound.len() + hashed_bytes / BYTES_PER_STEP);
         let winner = self.bound.iter().min_by(|a, b| draw(hash, a).total_cmp(&draw(hash, b)));
-        destinations.extend(winner.map(|bound| bound.destination));
+        matches.destinations.extend(winner.map(|bound| bound.destination));
     }
 
     fn routes_by_key_alone(&self) -> bool {
@@ -149,30 +156,32 @@ impl Source {
         }
     }
 
-    /// The hash of what this exchange looks at. Messages that lack it all hash alike.
-    fn hash(&self, routing_key: &[u8], properties: Properties<'_>) -> u64 {
-        match self {
-            Self::RoutingKey => hash::hash(routing_key),
-            Self::Property(property) => hash::hash(properties.get(*property).unwrap_or_default()),
-            Self::Header(name) => match properties.headers().and_then(|headers| headers.get(name)) {
-                Some(value) => hash_value(value),
-                None => hash::hash(b""),
+    /// The hash of what this exchange looks at, and how long that is. Messages that lack it all hash alike.
+    fn hash(&self, publish: &Publish<'_>) -> (u64, usize) {
+        let bytes = match self {
+            Self::RoutingKey => publish.keys.own(),
+            Self::Property(property) => publish.properties.get(*property).unwrap_or_default(),
+            Self::Header(name) => match publish.header(name) {
+                Some(value) => return hash_value(value),
+                None => b"",
             },
-        }
+        };
+        (hash::hash(bytes), bytes.len())
     }
 }
 
 /// The hash of a header's value; an integer hashes alike whatever its width.
-fn hash_value(value: ValueRef<'_>) -> u64 {
+fn hash_value(value: ValueRef<'_>) -> (u64, usize) {
+    let hashed = |bytes: &[u8]| (hash::hash(bytes), bytes.len());
     if let Some(text) = value.as_bytes() {
-        return hash::hash(text);
+        return hashed(text);
     }
     if let Some(integer) = value.as_integer() {
-        return hash::hash(&integer.to_be_bytes());
+        return hashed(&integer.to_be_bytes());
     }
     let mut bytes = Vec::new();
     value.to_owned().encode(&mut bytes);
-    hash::hash(&bytes)
+    hashed(&bytes)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, require};
+use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, require};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::{EXPIRATION_MS_MAX, InvalidExpiration, Properties, parse_expiration};
@@ -39,8 +39,8 @@ impl Routing for Delayed {
         self.inner.unbind(binding);
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        self.inner.route(publish, destinations);
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        self.inner.route(publish, matches);
     }
 
     /// The delay is in a header, so no answer may be remembered by key.
@@ -124,6 +124,7 @@ fn whole(value: f64) -> u64 {
 mod tests {
     use super::super::testing::{Exchange, NOWHERE};
     use super::*;
+    use crate::broker::router::RoutingKeys;
     use crate::properties::{Properties, PropertiesEditor};
     use crate::table::Value;
 
@@ -180,12 +181,13 @@ mod tests {
             (Value::Bool(true), None),
             (Value::Timestamp(5), None),
         ];
+        let keys = RoutingKeys::single(b"");
         for (value, delay) in rows {
             let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
-            let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };
+            let publish = Publish::new(&keys, Properties::new(&properties), 0);
             assert_eq!(exchange.routing.delay_ms(&publish), delay, "{value:?}");
         }
-        let publish = Publish { routing_key: b"", properties: Properties::NONE, random: 0 };
+        let publish = Publish::new(&keys, Properties::NONE, 0);
         assert_eq!(exchange.routing.delay_ms(&publish), None);
         assert_eq!(exchange.routing.check_publish(Properties::NONE), Ok(()));
     }
@@ -202,7 +204,8 @@ mod tests {
         ];
         for (value, text) in rows {
             let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
-            let publish = Publish { routing_key: b"", properties: Properties::new(&properties), random: 0 };
+            let keys = RoutingKeys::single(b"");
+            let publish = Publish::new(&keys, Properties::new(&properties), 0);
             let refused = exchange.routing.check_publish(publish.properties).unwrap_err();
             let text = format!("PRECONDITION_FAILED - invalid x-delay '{text}': {{value_too_large,{text}}}");
             assert_eq!(refused.reply_text(), text);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, Destination, ExchangeType, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, Publish, Routing};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "direct",
@@ -34,9 +34,18 @@ impl Routing for Direct {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        if let Some(bound) = self.keys.get(publish.routing_key) {
-            bound.append_to(destinations);
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        if publish.keys.count() <= self.keys.len() {
+            matches.spend(publish.keys.count());
+            for bound in publish.keys.iter().filter_map(|key| self.keys.get(key)) {
+                bound.append_to(&mut matches.destinations);
+            }
+        } else {
+            // Very many keys go through very many exchanges with few bindings.
+            matches.spend(self.keys.len());
+            for (_, bound) in self.keys.iter().filter(|(key, _)| publish.keys.contains(key)) {
+                bound.append_to(&mut matches.destinations);
+            }
         }
     }
 

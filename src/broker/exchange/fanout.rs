@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, Destination, ExchangeType, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, Publish, Routing};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "fanout",
@@ -26,8 +26,8 @@ impl Routing for Fanout {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, _: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        self.bound.append_to(destinations);
+    fn route(&self, _: &Publish<'_>, matches: &mut Matches) {
+        self.bound.append_to(&mut matches.destinations);
     }
 
     fn routes_by_key_alone(&self) -> bool {

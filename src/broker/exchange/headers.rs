@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing};
+use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
 use crate::error::AmqpError;
 use crate::table::{TableRef, Term, ValueRef, equivalent_in_place};
 
@@ -30,9 +28,6 @@ struct Headers {
     bindings: HashMap<Arc<Binding>, Mode>,
 }
 
-/// A message's headers, read once for all bindings, in the order of their names.
-type Fields<'a> = SmallVec<[(&'a [u8], ValueRef<'a>); 16]>;
-
 impl Routing for Headers {
     fn check(&self, binding: &Binding, _: DestinationKind) -> Result<(), AmqpError> {
         Mode::of(binding.arguments()).map(|_| ())
@@ -48,14 +43,10 @@ impl Routing for Headers {
         self.bindings.remove(binding);
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        let headers = publish.properties.headers().unwrap_or_default();
-        let mut fields: Fields<'_> = headers.iter().collect();
-        // They are in order already, unless a program that embeds the broker built them.
-        fields.sort_by_key(|(name, _)| *name);
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
         for (binding, mode) in &self.bindings {
-            if mode.matches(binding.arguments(), &fields) {
-                destinations.push(binding.destination);
+            if mode.matches(binding.arguments(), publish, matches) {
+                matches.destinations.push(binding.destination);
             }
         }
     }
@@ -96,12 +87,11 @@ impl Mode {
     }
 
     /// With no criteria, `all` is true and `any` is false, as for every quantifier over nothing.
-    fn matches(self, arguments: TableRef<'_>, headers: &Fields<'_>) -> bool {
+    fn matches(self, arguments: TableRef<'_>, publish: &Publish<'_>, matches: &mut Matches) -> bool {
         let is_criterion = |name: &[u8]| name != b"x-match" && (self.with_x || !name.starts_with(b"x-"));
         let mut criteria = arguments.iter().filter(|(name, _)| is_criterion(name));
         let fulfilled = |(name, value): (&[u8], ValueRef<'_>)| {
-            let first = headers.partition_point(|(present, _)| *present < name);
-            headers.get(first).is_some_and(|(present, header)| *present == name && accepts(value, *header))
+            matches.spend(1) && publish.header(name).is_some_and(|header| accepts(value, header))
         };
         match self.wanted {
             Match::All => criteria.all(fulfilled),

@@ -17,14 +17,18 @@ mod recent_history;
 mod testing;
 mod topic;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::ids::{ExchangeId, QueueId};
+use super::router::RoutingKeys;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::table::{Table, TableRef};
+use crate::table::{Table, TableRef, ValueRef};
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,15 +79,68 @@ impl Binding {
     }
 }
 
-/// What an exchange type may look at to route one message by one key.
-#[derive(Clone, Copy, Debug)]
+/// What an exchange type may look at to route one message.
+#[derive(Debug)]
 pub struct Publish<'a> {
-    /// The routing key, or one of the keys of the CC and BCC headers.
-    pub routing_key: &'a [u8],
+    /// The routing keys, each once.
+    pub keys: &'a RoutingKeys<'a>,
     /// The message's properties.
     pub properties: Properties<'a>,
     /// A fresh random number, for the types that choose.
     pub random: u64,
+    fields: OnceCell<Fields<'a>>,
+}
+
+/// A message's headers in the order of their names.
+type Fields<'a> = SmallVec<[(&'a [u8], ValueRef<'a>); 16]>;
+
+impl<'a> Publish<'a> {
+    /// A message with these keys and properties.
+    pub fn new(keys: &'a RoutingKeys<'a>, properties: Properties<'a>, random: u64) -> Self {
+        Self { keys, properties, random, fields: OnceCell::new() }
+    }
+
+    /// The value of a header. All are read once, however many exchanges and bindings ask.
+    pub fn header(&self, name: &[u8]) -> Option<ValueRef<'a>> {
+        let fields = self.fields.get_or_init(|| {
+            let mut fields: Fields<'_> = self.properties.headers().unwrap_or_default().iter().collect();
+            // They are in order already, unless a program that embeds the broker built them.
+            fields.sort_by_key(|(name, _)| *name);
+            fields
+        });
+        let first = fields.partition_point(|(present, _)| *present < name);
+        fields.get(first).filter(|(present, _)| *present == name).map(|(_, value)| *value)
+    }
+}
+
+/// How many keys, bindings and nodes of a topic exchange are looked at for one message at most: some milliseconds' work.
+pub const ROUTING_STEPS_MAX: usize = 250_000;
+
+/// What routing one message has found so far, and how much may still be looked at.
+#[derive(Debug)]
+pub struct Matches {
+    /// The destinations, with repetitions.
+    pub destinations: Vec<Destination>,
+    steps_left: usize,
+}
+
+impl Default for Matches {
+    fn default() -> Self {
+        Self { destinations: Vec::new(), steps_left: ROUTING_STEPS_MAX }
+    }
+}
+
+impl Matches {
+    /// Counts what is looked at. False when that is too much: then the answer does not matter any more.
+    pub fn spend(&mut self, steps: usize) -> bool {
+        self.steps_left = self.steps_left.saturating_sub(steps);
+        self.steps_left > 0
+    }
+
+    /// Whether too much was looked at.
+    pub const fn is_exhausted(&self) -> bool {
+        self.steps_left == 0
+    }
 }
 
 /// One exchange's routing index.
@@ -103,8 +160,9 @@ pub trait Routing: Send + Sync + fmt::Debug {
     /// Removes a binding that was added before.
     fn unbind(&mut self, binding: &Binding);
 
-    /// Appends the destinations for one message; repetitions are allowed, the caller removes them.
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>);
+    /// Appends the destinations for one message; repetitions are allowed, the caller removes them. However many keys the message
+    /// has, a binding is to be found once, and what is looked at is to be counted.
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches);
 
     /// Whether the routing key alone decides, so that channels may remember the answer while no binding changes.
     fn routes_by_key_alone(&self) -> bool;

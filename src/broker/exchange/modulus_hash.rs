@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, Destination, ExchangeType, Publish, Routing, hash};
+use super::{Binding, Destination, ExchangeType, Matches, Publish, Routing, hash};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-modulus-hash",
@@ -38,9 +38,9 @@ impl Routing for ModulusHash {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        let at = hash::below(hash::hash(publish.routing_key), self.bound.len());
-        destinations.extend(self.bound.get(at).map(|(destination, _)| *destination));
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        let at = hash::below(hash::hash(publish.keys.own()), self.bound.len());
+        matches.destinations.extend(self.bound.get(at).map(|(destination, _)| *destination));
     }
 
     fn routes_by_key_alone(&self) -> bool {

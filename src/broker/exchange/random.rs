@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing, hash};
+use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
 use crate::error::AmqpError;
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
@@ -49,8 +49,8 @@ impl Routing for Random {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        destinations.extend(self.bound.nth(hash::below(publish.random, self.bound.len())));
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        matches.destinations.extend(self.bound.nth(hash::below(publish.random, self.bound.len())));
     }
 
     fn routes_by_key_alone(&self) -> bool {

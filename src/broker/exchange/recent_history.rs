@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::destinations::Destinations;
-use super::{Binding, Destination, ExchangeType, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, Publish, Routing};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::table::{Table, Term};
@@ -44,8 +44,8 @@ impl Routing for RecentHistory {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, _: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        self.bound.append_to(destinations);
+    fn route(&self, _: &Publish<'_>, matches: &mut Matches) {
+        self.bound.append_to(&mut matches.destinations);
     }
 
     fn routes_by_key_alone(&self) -> bool {

@@ -1,6 +1,7 @@
 //! An exchange on its own, for the tests of its type: queues are numbers, answers are sorted.
 
-use super::{Binding, Destination, DestinationKind, Publish, QueueId, Routing, lookup};
+use super::{Binding, Destination, DestinationKind, Matches, Publish, QueueId, Routing, lookup};
+use crate::broker::router::RoutingKeys;
 use crate::error::AmqpError;
 use crate::properties::{Properties, PropertiesEditor};
 use crate::table::Table;
@@ -52,11 +53,14 @@ impl Exchange {
     }
 
     pub(super) fn route_properties(&mut self, key: &str, properties: Properties<'_>) -> Vec<u64> {
-        let mut destinations = Vec::new();
+        self.route_keys(&RoutingKeys::single(key.as_bytes()), properties)
+    }
+
+    pub(super) fn route_keys(&mut self, keys: &RoutingKeys<'_>, properties: Properties<'_>) -> Vec<u64> {
+        let mut matches = Matches::default();
         self.random = mix(self.random);
-        let publish = Publish { routing_key: key.as_bytes(), properties, random: self.random };
-        self.routing.route(&publish, &mut destinations);
-        let mut queues: Vec<u64> = destinations.into_iter().map(queue_number).collect();
+        self.routing.route(&Publish::new(keys, properties, self.random), &mut matches);
+        let mut queues: Vec<u64> = matches.destinations.into_iter().map(queue_number).collect();
         queues.sort_unstable();
         queues.dedup();
         queues

@@ -8,6 +8,7 @@
 
 mod children;
 mod matcher;
+mod reach;
 
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::destinations::Destinations;
-use super::{Binding, Destination, DestinationKind, ExchangeType, Publish, Routing};
+use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
 use crate::error::AmqpError;
 use children::Children;
 use matcher::Matcher;
+use reach::Reach;
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "topic",
@@ -46,6 +48,8 @@ struct Node {
     star: Option<NodeId>,
     /// `#`, any number of words.
     hash: Option<NodeId>,
+    /// How many words may follow.
+    reach: Reach,
     /// What is bound by the key that ends here.
     destinations: Destinations,
 }
@@ -113,8 +117,11 @@ impl Routing for Topic {
 
     fn bind(&mut self, binding: &Arc<Binding>) {
         let mut at = ROOT;
-        for word in words(&binding.routing_key) {
+        for (word, reach) in words(&binding.routing_key).zip(Reach::along(&binding.routing_key)) {
             at = self.child_or_new(at, word);
+            if let Some(node) = self.node_mut(at) {
+                node.reach.widen(reach);
+            }
         }
         if let Some(node) = self.node_mut(at) {
             node.destinations.add(binding.destination);
@@ -145,8 +152,8 @@ impl Routing for Topic {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, destinations: &mut Vec<Destination>) {
-        Matcher::new(&self.nodes, destinations).route(publish.routing_key);
+    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+        Matcher::new(&self.nodes, matches).route(publish.keys);
     }
 
     fn routes_by_key_alone(&self) -> bool {
@@ -172,6 +179,9 @@ impl Topic {
             // Memory ends long before 2^32 nodes.
             NodeId::try_from(self.nodes.len() - 1).unwrap_or(NodeId::MAX)
         });
+        if let Some(node) = self.node_mut(child) {
+            node.reach = Reach::default();
+        }
         if let Some(node) = self.node_mut(parent) {
             node.insert_child(word, child);
         }
@@ -200,6 +210,11 @@ struct Words<'a>(Option<&'a [u8]>);
 impl<'a> Words<'a> {
     fn of(key: &'a [u8]) -> Self {
         Self(if key.is_empty() { None } else { Some(key) })
+    }
+
+    /// How many there are.
+    fn count(self) -> usize {
+        self.0.map_or(0, |left| 1 + left.iter().filter(|byte| **byte == b'.').count())
     }
 
     /// The first word and those behind it.

@@ -68,7 +68,8 @@ impl Vhost {
         let random = self.node.random.next();
         self.read(|topology| {
             let exchange = topology.exchange(exchange)?;
-            Some(Walk::new(topology, &keys, message.properties(), random).from(exchange))
+            let walk = Walk::new(topology, &keys, message.properties(), random);
+            walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         })
     }
 }

@@ -6,7 +6,7 @@ use super::Vhost;
 use crate::broker::ids::ExchangeId;
 use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::reply_to;
-use crate::broker::router::{Hold, Route, RoutingKeys, Walk};
+use crate::broker::router::{Hold, Route, RoutingKeys, TooManySteps, Walk};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
@@ -26,7 +26,8 @@ impl Vhost {
     /// Where a message that is published to this exchange goes.
     ///
     /// # Errors
-    /// 404 when the exchange is missing; to clients 403 when it is internal, 406 when its type refuses the message.
+    /// 404 when the exchange is missing; to clients 403 when it is internal, 406 when its type refuses the message; 406 when routing
+    /// would take too long.
     pub fn route(
         &self,
         exchange: &str,
@@ -48,7 +49,8 @@ impl Vhost {
             if publisher == Publisher::Client {
                 found.routing.check_publish(properties)?;
             }
-            Ok(Walk::new(topology, keys, properties, self.node.random.next()).from(found))
+            let walk = Walk::new(topology, keys, properties, self.node.random.next());
+            walk.from(found).map_err(|error| AmqpError::precondition_failed(error.to_string()))
         })
     }
 
@@ -91,7 +93,8 @@ impl Vhost {
         let random = self.node.random.next();
         let route = self.read(|topology| {
             let exchange = topology.exchange_by_id(exchange)?;
-            Some(Walk::new(topology, &keys, message.properties(), random).ignoring_delays().from(exchange))
+            let walk = Walk::new(topology, &keys, message.properties(), random).ignoring_delays();
+            walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         });
         if let Some(route) = route {
             self.hold(&route.holds, new, transaction, now_ms);
@@ -99,6 +102,11 @@ impl Vhost {
                 queue.publish([new.clone()], transaction, now_ms, |_| {});
             }
         }
+    }
+
+    /// There is no client that could be told.
+    pub(super) fn warn_unrouted(&self, error: &TooManySteps) {
+        tracing::warn!(vhost = %self.name, %error, "a message of the broker itself is not routed");
     }
 
     /// Publishes to all queues of a route, leaving the burial of dead letters to the caller; whether any queue took it.

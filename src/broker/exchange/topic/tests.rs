@@ -2,6 +2,9 @@ use proptest::prelude::*;
 
 use super::super::testing::Exchange;
 use super::*;
+use crate::broker::router::RoutingKeys;
+use crate::properties::{Properties, PropertiesEditor};
+use crate::table::Value;
 
 /// Whether a topic exchange with the one binding key `pattern` routes a message with `key`.
 fn matches(pattern: &str, key: &str) -> bool {
@@ -93,6 +96,54 @@ fn the_longest_keys_match() {
     let dots = ".".repeat(255);
     check(&dots, &[&dots], &["."]);
     check(&vec!["*"; 128].join("."), &[&words], &["a.a"]);
+}
+
+/// Every way of writing `*` or `a` so many times, behind a `#`.
+fn bind_wildcards(exchange: &mut Exchange, words: u32, last: &str) {
+    for number in 0..1_u64 << words {
+        let pattern = (0..words).map(|bit| if number >> bit & 1 == 0 { "a" } else { "*" });
+        let key = std::iter::once("#").chain(pattern).collect::<Vec<_>>().join(".") + last;
+        exchange.bind(number, &key);
+    }
+}
+
+/// The destinations for the longest key of one-letter words, unless too much had to be looked at.
+fn routed(exchange: &Exchange) -> Option<usize> {
+    let key = vec!["a"; 127].join(".");
+    let keys = RoutingKeys::single(key.as_bytes());
+    let mut matches = Matches::default();
+    exchange.routing.route(&Publish::new(&keys, Properties::NONE, 0), &mut matches);
+    (!matches.is_exhausted()).then_some(matches.destinations.len())
+}
+
+#[test]
+fn a_hash_passes_over_words_that_cannot_be_the_last_ones() {
+    let mut exchange = Exchange::new("topic");
+    bind_wildcards(&mut exchange, 13, "");
+    assert_eq!(routed(&exchange), Some(1 << 13));
+}
+
+#[test]
+fn patterns_that_may_begin_at_every_word_are_given_up() {
+    let mut exchange = Exchange::new("topic");
+    bind_wildcards(&mut exchange, 4, ".b.#");
+    assert_eq!(routed(&exchange), Some(0));
+    bind_wildcards(&mut exchange, 12, ".b.#");
+    assert_eq!(routed(&exchange), None);
+}
+
+#[test]
+fn a_binding_that_several_keys_match_is_found_once() {
+    let mut exchange = Exchange::new("topic");
+    exchange.bind(1, "#");
+    exchange.bind(2, "a.*");
+    let copies = (0..100).map(|number| Value::from(format!("a.{number}"))).collect();
+    let headers = [("CC", Value::Array(copies))].into_iter().collect();
+    let properties = PropertiesEditor::new().set_headers(&headers).build();
+    let keys = RoutingKeys::with_copies(b"b", Properties::new(&properties));
+    let mut matches = Matches::default();
+    exchange.routing.route(&Publish::new(&keys, Properties::new(&properties), 0), &mut matches);
+    assert_eq!(matches.destinations.len(), 2);
 }
 
 #[test]
