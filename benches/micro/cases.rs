@@ -17,6 +17,7 @@ use leveret::properties::{Properties, PropertiesEditor};
 use leveret::protocol::fast::{self, Content, Deliver};
 use leveret::protocol::{frame, method};
 use leveret::store::record::Record;
+use leveret::store::run::Run;
 use leveret::store::wal::{Resume, Wal};
 use leveret::store::{Log, Sizes};
 use leveret::table::{Table, Value};
@@ -211,7 +212,7 @@ fn one_at_a_time(count: u32) {
 /// A batch of bodies, the record of their settlement, and a sync of both, as often as it takes.
 fn logged(count: u32) {
     let file_bytes = Sizes::default().log_file_bytes;
-    let resume = Resume { start: 0, head: 0, epoch: 1, start_epoch: 1, spare: Vec::new(), file_bytes };
+    let resume = Resume { run: Run::NONE.following(1), file_bytes, ..Resume::default() };
     let log = Wal::new(Arc::new(Forgetful), resume);
     let address = leveret::message::address("", b"queue");
     let (gauge, mut chunk, mut records) = (Arc::default(), ChunkWriter::default(), Vec::new());

@@ -60,19 +60,17 @@ fn add_file<'a>(disk: &MemoryDisk, input: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn checkpoint(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"LVCP\x01\0\0\0".to_vec();
+    let mut bytes = b"LVCP\x02\0\0\0".to_vec();
     bytes.extend((payload.len() as u64).to_le_bytes());
     bytes.extend(crc32fast::hash(payload).to_le_bytes());
-    bytes.extend([0; 4]);
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
     bytes.extend(payload);
     bytes
 }
 
 /// A file of records of at most 120 octets each.
 fn segment(number: u32, contents: &[u8]) -> Vec<u8> {
-    let mut bytes = b"LVSG\x01\0\0\0".to_vec();
-    bytes.extend(number.to_le_bytes());
-    bytes.extend([0; 4]);
+    let mut bytes = head(*b"LVSG", u64::from(number), RUN);
     for contents in contents.chunks(120) {
         let mut record = (contents.len().saturating_sub(48) as u32).to_le_bytes().to_vec();
         record.extend(contents);
@@ -83,18 +81,41 @@ fn segment(number: u32, contents: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The run that makes segment files, and the first one of the log.
+const RUN: u64 = 1 << 32;
+
+fn head(magic: [u8; 4], number: u64, run: u64) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
+    bytes.extend(2u32.to_le_bytes());
+    bytes.extend(number.to_le_bytes());
+    bytes.extend(run.to_le_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    bytes
+}
+
+/// The beginning of a file of the log; each tells of a next one.
+fn log_head(number: u64) -> Vec<u8> {
+    let mut link = b"LVLN".to_vec();
+    [number, RUN, RUN].iter().for_each(|word| link.extend(word.to_le_bytes()));
+    link.extend(crc32fast::hash(&link).to_le_bytes());
+    let mut bytes = head(*b"LVLG", number, RUN);
+    bytes.resize(512, 0);
+    bytes.extend(link);
+    bytes
+}
+
 fn group(kind: u8, epoch: u32, position: u64, payload: &[u8]) -> Vec<u8> {
-    let mut header = b"LVG1".to_vec();
+    let mut header = b"LVG2".to_vec();
     header.extend([kind, 0, 0, 0]);
     header.extend((payload.len() as u32).to_le_bytes());
-    header.extend(epoch.to_le_bytes());
+    header.extend((u64::from(epoch) << 32).to_le_bytes());
     header.extend(position.to_le_bytes());
     header.extend(position.to_le_bytes());
     let mut crc = crc32fast::Hasher::new();
     crc.update(&header);
     crc.update(payload);
     header.extend(crc.finalize().to_le_bytes());
-    header.extend([0; 4]);
     header.extend(payload);
     header.resize(header.len().next_multiple_of(8), 0);
     header
@@ -103,7 +124,7 @@ fn group(kind: u8, epoch: u32, position: u64, payload: &[u8]) -> Vec<u8> {
 fn open(disk: &Arc<MemoryDisk>, salvage: bool) {
     let disk = Arc::clone(disk) as Arc<dyn Disk>;
     let mut node = Node { random: Random::seeded(7), ..Node::default() };
-    let Ok(recovered) = recover(&disk, &node.memory, Opening { salvage, sizes: SIZES }) else { return };
+    let Ok(recovered) = recover(&disk, &node.memory, Opening { salvage, nonce: 0, sizes: SIZES }) else { return };
     let wal = Arc::new(Wal::new(disk, recovered.resume));
     let loader = Arc::new(Loader::new(Arc::new(recovered.segments)));
     node.ids.skip_to(recovered.next_id);
@@ -160,9 +181,13 @@ impl MemoryDisk {
     fn append_to_log(&self, kind: u8, epoch: u32, payload: &[u8]) {
         let mut end = self.log_end.lock().unwrap();
         for byte in group(kind, epoch, *end, payload) {
-            let path = format!("wal/{:010}.log", *end / SIZES.log_file_bytes);
+            let number = *end / SIZES.log_file_bytes;
+            let path = format!("wal/{number:010}.log");
             let file = Arc::clone(self.files.lock().unwrap().entry(path).or_default());
-            put(&mut file.lock().unwrap(), (*end % SIZES.log_file_bytes) as usize, &[byte]);
+            if file.lock().unwrap().is_empty() {
+                put(&mut file.lock().unwrap(), 0, &log_head(number));
+            }
+            put(&mut file.lock().unwrap(), (4096 + *end % SIZES.log_file_bytes) as usize, &[byte]);
             *end += 1;
         }
     }

@@ -23,7 +23,7 @@ use crate::store::checkpoint::{Checkpoint, Draft, Part};
 use crate::store::disk::Disk;
 use crate::store::failure::Remedy;
 use crate::store::segments::{SegmentWriter, Segments};
-use crate::store::wal::Wal;
+use crate::store::wal::{Extent, Wal};
 use crate::store::{Log, StoreError};
 
 /// When the log has so many bytes, the older half is moved.
@@ -276,10 +276,12 @@ impl Pager {
 
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
     fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
-        let empty = self.segments.take_empty(start);
-        let (draft, rest) = self.capture(start, is_clean);
+        let empty = self.segments.take_empty();
+        let (draft, mut rest) = self.capture(start, is_clean);
         self.wal.wait_for_flights();
         self.wal.sync_everything()?;
+        let Extent { durable, files } = self.wal.extent(start)?;
+        (rest.durable, rest.log_files) = (durable, files);
         draft.write(&rest, self.disk.as_ref())?;
         self.checkpointed.store(rest.last_segment, Ordering::Relaxed);
         self.wal.release(start)?;
@@ -308,7 +310,10 @@ impl Pager {
         }
         let rest = Checkpoint {
             start,
-            epoch: self.wal.epoch_at(start),
+            number: self.wal.next_checkpoint(),
+            start_run: self.wal.run_at(start),
+            run: self.wal.run_of_now(),
+            segment_files: self.segments.files(),
             is_clean,
             next_id: self.broker.node().ids.peek(),
             last_segment: self.segments.last_id(),

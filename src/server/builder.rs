@@ -273,8 +273,10 @@ impl Builder {
             alarm: Alarm::new(self.memory_high_watermark_bytes),
             ..Node::default()
         };
+        let [a, b, c, d, ..] = node.random.next().to_be_bytes();
+        let nonce = u32::from_be_bytes([a, b, c, d]);
         let opened = match &data_dir {
-            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage)?),
+            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce)?),
             None => None,
         };
         if let Some(opened) = &opened {

@@ -53,9 +53,9 @@ pub(super) struct Storage {
 ///
 /// # Errors
 /// When it cannot be used, or is damaged and not to be salvaged.
-pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool) -> Result<Opened, StartError> {
+pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: u32) -> Result<Opened, StartError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(path)?);
-    let recovered = recover(&disk, gauge, Opening { salvage, sizes: Sizes::default() })?;
+    let recovered = recover(&disk, gauge, Opening { salvage, nonce, sizes: Sizes::default() })?;
     let Recovered { definitions, queues, next_id, resume, segments, report } = recovered;
     tell(path, &report);
     let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));
@@ -67,6 +67,18 @@ fn tell(path: &Path, report: &Report) {
     let path = path.display();
     for skipped in &report.skipped {
         tracing::error!("salvaging {path}: {skipped}");
+    }
+    for mended in &report.mended {
+        tracing::warn!("{mended}");
+    }
+    for moved in &report.moved {
+        tracing::warn!("kept what cannot be used as {moved}");
+    }
+    if report.cut_off_bytes > 0 {
+        let bytes = report.cut_off_bytes;
+        tracing::warn!(
+            "the last write to the log was cut off: left out {bytes} bytes that nobody was told to be durable"
+        );
     }
     if report.is_new {
         tracing::info!("made the data directory {path}");

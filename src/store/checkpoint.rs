@@ -1,9 +1,10 @@
 //! From where the log is to be read, and everything that it need not tell any more: definitions, what is in segment files.
 //!
-//! One file, written anew and put in the place of the old one, so that there is a whole one at any time.
+//! There are two files that say the same, each written anew and put in the place of the old one. What the older one needs is kept until
+//! both are new, so that either is enough to start from.
 //!
 //! ```text
-//! "LVCP" version u32 length u64 crc32 u32 zero u32, then `length` bytes of integers in groups of seven bits (docs/format.md)
+//! "LVCP" version u32 length u64 crc32 u32 of the payload, crc32 u32 of the header, then `length` bytes (docs/format.md)
 //! ```
 
 mod draft;
@@ -13,16 +14,19 @@ use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::Disk;
 use super::failure::Call;
+use super::head::VERSION;
 use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
+use super::run::Run;
+use super::segments::SegmentFile;
+use super::wal::LogFile;
 
 pub use draft::Draft;
+pub(super) use draft::put_in_place;
 pub(crate) use draft::put_part;
 
-const PATH: &str = "checkpoint";
-const PATH_NEW: &str = "checkpoint.new";
+/// The two files.
+pub(super) const PATHS: [&str; 2] = ["checkpoint", "checkpoint.copy"];
 const MAGIC: &[u8; 4] = b"LVCP";
-/// The version of the format: of this file, and of the log that it tells how to read.
-pub const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 24;
 
 /// A part of a segment file that holds messages of one level of one queue.
@@ -89,8 +93,18 @@ pub struct QueueState {
 pub struct Checkpoint {
     /// From where the log is to be read.
     pub start: u64,
-    /// No group of the log from there on is of an earlier run.
-    pub epoch: u32,
+    /// It is the newer one of two whose number is higher.
+    pub number: u64,
+    /// Until where the log was durable. It must not end before.
+    pub durable: u64,
+    /// No group of the log from `start` on is of an earlier run.
+    pub start_run: Run,
+    /// The run that wrote this, and the log before `durable`.
+    pub run: Run,
+    /// The files of the log from `start` to `durable`.
+    pub log_files: Vec<LogFile>,
+    /// The segment files.
+    pub segment_files: Vec<SegmentFile>,
     /// The broker stopped cleanly: the log has nothing to tell.
     pub is_clean: bool,
     /// Identities from here on were never given out.
@@ -106,13 +120,13 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The last checkpoint; `None` in a directory that was never used.
+    /// Reads the file at one of [`PATHS`], with all its bytes; `None` if it is missing.
     ///
     /// # Errors
     /// When it cannot be read, is damaged, or of another version.
-    pub fn read(disk: &dyn Disk) -> Result<Option<Self>, StoreError> {
-        let name = || disk.describe(PATH);
-        let file = match disk.open(PATH, false) {
+    pub(super) fn read(disk: &dyn Disk, path: &str) -> Result<Option<(Self, Vec<u8>)>, StoreError> {
+        let name = || disk.describe(path);
+        let file = match disk.open(path, false) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
@@ -121,28 +135,22 @@ impl Checkpoint {
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         let count = file.read_at(&mut bytes, 0).map_err(StoreError::io(Call::Read, name()))?;
         bytes.truncate(count);
+        let payload = checked_payload(&bytes, &name)?;
         let corrupt = |what: &str| StoreError::Corrupt { file: name(), offset: 0, what: what.to_owned() };
-        let mut reader = Reader::new(&bytes);
-        if reader.array::<4>() != Some(*MAGIC) {
-            return Err(corrupt("this is no checkpoint"));
-        }
-        let version = reader.u32().unwrap_or(0);
-        if version != VERSION {
-            return Err(StoreError::UnknownVersion { file: name(), found: version, known: VERSION });
-        }
-        let (length, crc) = (reader.u64(), reader.u32());
-        let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
-        if length != Some(payload.len() as u64) || crc != Some(crc32fast::hash(payload)) {
-            return Err(corrupt("its checksum is wrong"));
-        }
-        Self::decode(payload).map(Some).ok_or_else(|| corrupt("its contents make no sense"))
+        let checkpoint = Self::decode(payload).ok_or_else(|| corrupt("its contents make no sense"))?;
+        Ok(Some((checkpoint, bytes)))
     }
 
     fn decode(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
         let checkpoint = Self {
             start: reader.varint()?,
-            epoch: reader.varint_u32()?,
+            number: reader.varint()?,
+            durable: reader.varint()?,
+            start_run: Run(reader.u64()?),
+            run: Run(reader.u64()?),
+            log_files: all(&mut reader, read_log_file)?,
+            segment_files: all(&mut reader, read_segment_file)?,
             is_clean: reader.varint()? != 0,
             next_id: reader.varint()?,
             last_segment: reader.varint_u32()?,
@@ -150,8 +158,38 @@ impl Checkpoint {
             queues: all(&mut reader, read_queue)?,
             free: all(&mut reader, read_one_freed)?,
         };
-        (reader.is_empty() && checkpoint.start <= SEQ_MAX).then_some(checkpoint)
+        let makes_sense = checkpoint.start <= checkpoint.durable && checkpoint.durable <= SEQ_MAX;
+        (reader.is_empty() && makes_sense).then_some(checkpoint)
     }
+}
+
+/// What stands behind the header. Only a whole header tells of another version, but for the first one, which had no checksum there.
+fn checked_payload<'a>(bytes: &'a [u8], name: &impl Fn() -> String) -> Result<&'a [u8], StoreError> {
+    let corrupt = |what: &str| StoreError::Corrupt { file: name(), offset: 0, what: what.to_owned() };
+    let mut reader = Reader::new(bytes);
+    let mut header = || Some((reader.array::<4>()?, reader.u32()?, reader.u64()?, reader.u32()?, reader.u32()?));
+    let (magic, version, length, crc, header_crc) = header().ok_or_else(|| corrupt("it is too short"))?;
+    let is_whole = bytes.get(..HEADER_BYTES - 4).is_some_and(|bytes| crc32fast::hash(bytes) == header_crc);
+    let is_first_version = version == 1 && header_crc == 0;
+    if magic != *MAGIC || !is_whole && !is_first_version {
+        return Err(corrupt("its header cannot be read"));
+    }
+    if version != VERSION {
+        return Err(StoreError::UnknownVersion { file: name(), found: version, known: VERSION });
+    }
+    let payload = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    if length != payload.len() as u64 || crc != crc32fast::hash(payload) {
+        return Err(corrupt("its checksum is wrong"));
+    }
+    Ok(payload)
+}
+
+fn read_log_file(reader: &mut Reader<'_>) -> Option<LogFile> {
+    Some(LogFile { number: reader.varint()?, run: Run(reader.u64()?) })
+}
+
+fn read_segment_file(reader: &mut Reader<'_>) -> Option<SegmentFile> {
+    Some(SegmentFile { id: SegmentId(reader.varint_u32()?), run: Run(reader.u64()?), length: reader.varint()? })
 }
 
 fn all<'a, T>(reader: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
@@ -225,7 +263,12 @@ mod tests {
         let freed = Freed { segment: SegmentId(9), start: 16, end: 80, stored: 1, body_bytes: 10 };
         Checkpoint {
             start: 1 << 33,
-            epoch: 4,
+            number: 5,
+            durable: 1 << 34,
+            start_run: Run(4 << 32 | 1),
+            run: Run(6 << 32 | 2),
+            log_files: vec![LogFile { number: 512, run: Run(4 << 32 | 1) }],
+            segment_files: vec![SegmentFile { id: SegmentId(9), run: Run(1), length: 5000 }],
             is_clean: true,
             next_id: 99,
             last_segment: 9,

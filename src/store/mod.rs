@@ -15,10 +15,12 @@ pub mod checkpoint;
 pub(crate) mod codec;
 pub mod disk;
 pub mod failure;
+mod head;
 pub mod journal;
 pub mod loader;
 pub mod record;
 pub mod recovery;
+pub mod run;
 pub mod segments;
 pub mod wal;
 
@@ -94,6 +96,25 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// A file is not there that the others tell of.
+    #[error("{file} is missing, {why}; put it back, or start with --salvage to go on without what it holds")]
+    Missing {
+        /// The file.
+        file: String,
+        /// How that is known.
+        why: String,
+    },
+    /// A file is whole, and is not the one that the others tell of: it is of another time or of another directory.
+    #[error(
+        "{file} does not belong to the other files: {why}; put the right one back, or start with --salvage to go on without what \
+         it holds"
+    )]
+    Foreign {
+        /// The file.
+        file: String,
+        /// How that is known.
+        why: String,
+    },
     /// The files were written by another version.
     #[error(
         "{file} has the format version {found}, and this leveret knows only {known}; use the leveret that wrote it"
@@ -118,8 +139,25 @@ impl StoreError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Io { call, source, .. } => Remedy::of(*call, Cause::of(source)),
-            Self::Corrupt { .. } | Self::UnknownVersion { .. } => Remedy::Stop,
+            Self::Corrupt { .. } | Self::Missing { .. } | Self::Foreign { .. } | Self::UnknownVersion { .. } => {
+                Remedy::Stop
+            }
         }
+    }
+
+    /// What is wrong, without the advice what to do.
+    pub(crate) fn finding(&self) -> String {
+        match self {
+            Self::Io { .. } | Self::UnknownVersion { .. } => self.to_string(),
+            Self::Corrupt { file, offset, what } => format!("{file} is damaged at offset {offset}: {what}"),
+            Self::Missing { file, why } => format!("{file} is missing, {why}"),
+            Self::Foreign { file, why } => format!("{file} does not belong to the other files: {why}"),
+        }
+    }
+
+    /// Whether the start can go on without it, if it is to salvage.
+    pub(crate) const fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Missing { .. } | Self::Foreign { .. })
     }
 
     /// Whether there is no space.

@@ -6,6 +6,9 @@
 //!
 //! Reading costs what the window of the log holds, however long the queues are.
 
+mod chain;
+mod choice;
+mod lost_and_found;
 mod reader;
 mod replay;
 
@@ -13,14 +16,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::address::{Place, SegmentId};
-use super::checkpoint::{Checkpoint, Draft, QueueState};
+use super::checkpoint::{Checkpoint, Draft, PATHS, QueueState};
 use super::disk::Disk;
 use super::failure::Call;
 use super::record::{Enqueued, Freed};
-use super::segments::{self, Segments};
-use super::wal::{self, Resume};
+use super::run::Run;
+use super::segments::{self, SegmentFile, Segments};
+use super::wal::{self, LogFile, Resume};
 use super::{Sizes, StoreError};
 use crate::message::{MemoryGauge, Message};
+use chain::Chain;
+use choice::choose;
 use reader::LogReader;
 use replay::Replay;
 
@@ -29,6 +35,8 @@ use replay::Replay;
 pub struct Opening {
     /// Go on without what cannot be read.
     pub salvage: bool,
+    /// A number by chance: two runs that go on from copies of the same directory are told apart by it.
+    pub nonce: u32,
     /// How large files become.
     pub sizes: Sizes,
 }
@@ -49,12 +57,18 @@ pub struct Report {
     pub is_new: bool,
     /// The broker had stopped cleanly.
     pub is_clean: bool,
-    /// Groups that were read from the log.
+    /// Groups that were read from the log and tell of a change.
     pub groups: u64,
     /// Bytes that were read from the log.
     pub log_bytes: u64,
+    /// Bytes behind the end of the log that were written without what is before them: nobody was told that they are durable.
+    pub cut_off_bytes: u64,
+    /// What was wrong and did no harm, a sentence each.
+    pub mended: Vec<String>,
     /// What had to be left out, a sentence each; empty unless salvaging.
     pub skipped: Vec<String>,
+    /// Where files are now that could not be used.
+    pub moved: Vec<String>,
 }
 
 /// Everything that was found.
@@ -84,39 +98,70 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
         disk.create_directory(directory).map_err(failed)?;
     }
     let mut report = Report::default();
-    let found = read_checkpoint(disk, opening, &mut report)?;
-    report.is_new = found.is_none() && report.skipped.is_empty();
-    let mut checkpoint = match found {
+    let mut choice = choose(disk, opening, &mut report)?;
+    let mut checkpoint = match choice.checkpoint.take() {
         Some(checkpoint) => checkpoint,
-        None => begin(disk)?,
+        None => begin(disk, opening, &mut report)?,
     };
     let queues = std::mem::take(&mut checkpoint.queues);
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
-    let mut reader = LogReader::new(disk.as_ref(), &checkpoint, opening.sizes.log_file_bytes)?;
-    while let Some(group) = reader.next_group(opening.salvage, &mut report)? {
-        let place = group.position;
-        if !replay.group(group, gauge, &segments)? {
-            let error = reader.senseless(place);
-            if !opening.salvage {
-                return Err(error);
-            }
-            report.skipped.push(format!("{error}: messages in it are lost"));
-        }
-    }
+    let file_bytes = opening.sizes.log_file_bytes;
+    let chain = Chain::follow(disk, &checkpoint, file_bytes, opening.salvage, &mut report)?;
+    let mut reader = LogReader::new(disk.as_ref(), &checkpoint, chain, file_bytes);
+    read_log(&mut reader, &mut replay, &segments, gauge, opening, &mut report)?;
     sync(disk, &reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
     segments.skip_ids(checkpoint.last_segment);
-    for id in replay.strange().iter().filter(|id| !replay.refers_to(**id)) {
-        segments.doom(*id, reader.position());
-    }
-    remove_strays(disk, &replay)?;
-    let (start, head) = (checkpoint.start, reader.position());
-    let (spare, file_bytes) = (reader.files_outside(start, head), opening.sizes.log_file_bytes);
-    let (epoch, start_epoch) = (reader.epoch().saturating_add(1), checkpoint.epoch);
-    let resume = Resume { start, head, epoch, start_epoch, spare, file_bytes };
+    doom_strays(disk, &segments, &replay)?;
+    choice.make_good(disk, &mut report)?;
+    let resume = resume(&reader, &checkpoint, opening);
+    segments.begin_run(resume.run);
     let (definitions, queues) = replay.finish(checkpoint.definitions, report.is_clean);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })
+}
+
+/// Applies what the log says.
+fn read_log(
+    reader: &mut LogReader<'_>,
+    replay: &mut Replay,
+    segments: &Segments,
+    gauge: &Arc<MemoryGauge>,
+    opening: Opening,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    while let Some(group) = reader.next_group(opening.salvage, report)? {
+        let place = group.position;
+        let mut faults = Vec::new();
+        if !replay.group(group, gauge, segments)? {
+            faults.push(reader.senseless(place));
+        }
+        faults.append(&mut replay.take_faults());
+        for fault in faults {
+            if !opening.salvage {
+                return Err(fault);
+            }
+            report.skipped.push(format!("{}: what it tells is lost", fault.finding()));
+        }
+    }
+    Ok(())
+}
+
+fn resume(reader: &LogReader<'_>, checkpoint: &Checkpoint, opening: Opening) -> Resume {
+    let (start, head) = (checkpoint.start, reader.position());
+    // Those behind the end, too: a file that another one tells of is never made anew, because a crash might come in between.
+    let files = reader.chain.linked.clone();
+    let spare = reader.chain.all.iter().copied().filter(|number| files.iter().all(|file| file.number != *number));
+    Resume {
+        start,
+        head,
+        run: reader.run().max(checkpoint.run).following(opening.nonce),
+        start_run: checkpoint.start_run,
+        spare: spare.collect(),
+        files,
+        checkpoint: checkpoint.number,
+        file_bytes: opening.sizes.log_file_bytes,
+    }
 }
 
 /// Makes durable what was read: a process that was killed may have written it without syncing it, and from now on it counts as
@@ -130,39 +175,28 @@ fn sync(disk: &Arc<dyn Disk>, reader: &LogReader<'_>, start: u64) -> Result<(), 
     Ok(())
 }
 
-fn fresh() -> Checkpoint {
-    Checkpoint { is_clean: true, next_id: 1, ..Checkpoint::default() }
-}
-
-fn read_checkpoint(
-    disk: &Arc<dyn Disk>,
-    opening: Opening,
-    report: &mut Report,
-) -> Result<Option<Checkpoint>, StoreError> {
-    match Checkpoint::read(disk.as_ref()) {
-        Err(StoreError::Corrupt { file, what, .. }) if opening.salvage => {
-            report.skipped.push(format!("{file} is damaged ({what}): its definitions and backlog are lost"));
-            Ok(None)
-        }
-        Ok(None) if !opening.salvage && has_files(disk)? => Err(StoreError::Corrupt {
-            file: disk.describe("checkpoint"),
-            offset: 0,
-            what: "it is missing, although there is a log".to_owned(),
-        }),
-        read => read,
+/// The first checkpoint of a directory that is new, or one that knows nothing, where the last one cannot be read.
+fn begin(disk: &Arc<dyn Disk>, opening: Opening, report: &mut Report) -> Result<Checkpoint, StoreError> {
+    let mut checkpoint = Checkpoint { is_clean: true, next_id: 1, ..Checkpoint::default() };
+    if is_unused(disk, &checkpoint, opening)? {
+        report.is_new = true;
+        // The log first: a checkpoint always knows a file in which it goes on, so that a missing one is noticed.
+        let file = LogFile { number: 0, run: Run::NONE.following(opening.nonce) };
+        wal::make_file(disk.as_ref(), file)?;
+        checkpoint.log_files.push(file);
+        Draft::default().write(&checkpoint, disk.as_ref())?;
+    } else if !opening.salvage {
+        return Err(choice::missing(disk, PATHS[0]));
     }
-}
-
-fn has_files(disk: &Arc<dyn Disk>) -> Result<bool, StoreError> {
-    let list = |directory| disk.list(directory).map_err(StoreError::io(Call::List, disk.describe(directory)));
-    Ok(!list(wal::DIRECTORY)?.is_empty() || !list(segments::DIRECTORY)?.is_empty())
-}
-
-/// A directory that is new: its first checkpoint says so.
-fn begin(disk: &Arc<dyn Disk>) -> Result<Checkpoint, StoreError> {
-    let checkpoint = fresh();
-    Draft::default().write(&checkpoint, disk.as_ref())?;
     Ok(checkpoint)
+}
+
+/// Whether nothing was ever kept here. A process that was killed at its very first start may have left a file without groups.
+fn is_unused(disk: &Arc<dyn Disk>, fresh: &Checkpoint, opening: Opening) -> Result<bool, StoreError> {
+    let file_bytes = opening.sizes.log_file_bytes;
+    let chain = Chain::follow(disk, fresh, file_bytes, false, &mut Report::default())?;
+    let has_other_files = chain.all.iter().any(|number| *number > 0) || !segment_ids(disk)?.is_empty();
+    Ok(!has_other_files && !LogReader::new(disk.as_ref(), fresh, chain, file_bytes).has_groups()?)
 }
 
 /// Opens the files that the checkpoint names, and notes what is free in them.
@@ -175,10 +209,12 @@ fn restore_segments(
 ) -> Result<Replay, StoreError> {
     let mut lost = Vec::new();
     for (id, bytes) in referenced(&queues) {
-        match segments.restore(id, bytes) {
+        let known = checkpoint.segment_files.iter().find(|file| file.id == id).copied();
+        let known = known.unwrap_or_else(|| SegmentFile { id, ..SegmentFile::default() });
+        match segments.restore(known, bytes) {
             Ok(()) => {}
-            Err(error @ (StoreError::Io { .. } | StoreError::Corrupt { .. })) if opening.salvage => {
-                report.skipped.push(format!("{error}: the messages in it are lost"));
+            Err(error) if opening.salvage && (error.is_damage() || matches!(error, StoreError::Io { .. })) => {
+                report.skipped.push(format!("{}: the messages in it are lost", error.finding()));
                 lost.push(id);
             }
             Err(error) => return Err(error),
@@ -188,7 +224,7 @@ fn restore_segments(
         queue.parts.retain(|part| !lost.contains(&part.segment));
         queue.singles.retain(|single| !matches!(single.address.place(), Place::Segment(id, _) if lost.contains(&id)));
     }
-    let replay = Replay::new(queues, checkpoint.start);
+    let replay = Replay::new(queues, checkpoint);
     let free: Vec<Freed> = checkpoint.free.iter().copied().filter(|freed| replay.knows(freed)).collect();
     segments.free(&free);
     Ok(replay)
@@ -210,17 +246,18 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
     files
 }
 
-/// Removes segment files that nothing refers to: transient messages, and evacuations that were not finished. Those of which the
-/// log tells what was settled in them must stay as long as it does.
-fn remove_strays(disk: &Arc<dyn Disk>, replay: &Replay) -> Result<(), StoreError> {
+/// Has segment files removed after the next checkpoint that nothing refers to: transient messages, and evacuations that were not
+/// finished. Until then they stay, because the log may tell of them, and their numbers are not given again.
+fn doom_strays(disk: &Arc<dyn Disk>, segments: &Segments, replay: &Replay) -> Result<(), StoreError> {
+    let ids = segment_ids(disk)?;
+    ids.into_iter().filter(|id| !replay.refers_to(*id)).for_each(|id| segments.doom(id));
+    Ok(())
+}
+
+/// The segment files that there are.
+fn segment_ids(disk: &Arc<dyn Disk>) -> Result<Vec<SegmentId>, StoreError> {
     let directory = segments::DIRECTORY;
     let names = disk.list(directory).map_err(StoreError::io(Call::List, disk.describe(directory)))?;
-    for name in names {
-        let id = name.strip_suffix(".seg").and_then(|number| number.parse().ok()).map(SegmentId);
-        if id.is_none_or(|id| !replay.refers_to(id) && !replay.strange().contains(&id)) {
-            let path = format!("{directory}/{name}");
-            disk.remove(&path).map_err(StoreError::io(Call::Remove, disk.describe(&path)))?;
-        }
-    }
-    Ok(())
+    let number = |name: &String| name.strip_suffix(".seg")?.parse().ok().map(SegmentId);
+    Ok(names.iter().filter_map(number).collect())
 }

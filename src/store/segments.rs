@@ -6,7 +6,7 @@
 //! long the queue is. A file goes when everything in it is free and a checkpoint no longer names it.
 //!
 //! ```text
-//! file   = "LVSG" version u32 id u32 zero u32, then records
+//! file   = head: which file, and which run made it; then records
 //! record = crc32 u32, message bytes u32, queue u64, seq u64, expires u64, counts u32 u32, origin u64, moved from u64, level u8,
 //!          flags u8, zero u16 u32, message, padded to 8 bytes                                  (docs/format.md)
 //! ```
@@ -18,29 +18,31 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
 use super::address::SegmentId;
-use super::codec::Reader;
 use super::disk::{Disk, DiskFile};
 use super::failure::{Call, Remedy};
+use super::head::{HEAD_BYTES, Head};
 use super::record::Freed;
+use super::run::Run;
 use super::{Sizes, StoreError};
 use crate::message::MemoryGauge;
 use segment::Segment;
 
 pub use record::{Label, RECORD_HEADER_BYTES, Stored, record_bytes_of};
+pub use segment::SegmentFile;
 pub use writer::{SegmentWriter, Written};
 
 /// The directory of the segment files.
 pub const DIRECTORY: &str = "segments";
-const MAGIC: &[u8; 4] = b"LVSG";
-/// The version of the format.
-const VERSION: u32 = 1;
+pub(super) const MAGIC: [u8; 4] = *b"LVSG";
 /// Bytes in front of the first record of a file.
-pub const FILE_HEADER_BYTES: u32 = 16;
+pub const FILE_HEADER_BYTES: u32 = 32;
+const _: () = assert!(FILE_HEADER_BYTES as usize == HEAD_BYTES, "it is the head");
 /// All segment files.
 pub struct Segments {
     disk: Arc<dyn Disk>,
@@ -61,9 +63,11 @@ impl fmt::Debug for Segments {
 #[derive(Debug, Default)]
 struct All {
     by_id: BTreeMap<SegmentId, Segment>,
-    /// Files that are to be removed once no checkpoint names them and the log begins there or later.
-    doomed: Vec<(SegmentId, u64)>,
+    /// Files that are to be removed once no checkpoint names them.
+    doomed: Vec<SegmentId>,
     last_id: u32,
+    /// The run that makes files now.
+    run: Run,
     /// Freed since it was looked at how much is free.
     free_bytes: u64,
     /// Freed since the last checkpoint, or since one was asked for.
@@ -136,24 +140,68 @@ impl Segments {
     /// Takes over a file that a checkpoint names; `bytes` are those of the records that somebody still refers to.
     ///
     /// # Errors
-    /// When it is missing, or not a segment file of this version.
-    pub fn restore(&self, id: SegmentId, bytes: u64) -> Result<(), StoreError> {
+    /// When it is missing, shorter than it was, or not the file of this number that this run made.
+    pub(super) fn restore(&self, known: SegmentFile, bytes: u64) -> Result<(), StoreError> {
+        let id = known.id;
+        let opened = self.open_checked(id, |run| run == known.run)?;
         let name = || self.disk.describe(&path(id));
-        let file = self.disk.open(&path(id), false).map_err(StoreError::io(Call::Open, name()))?;
-        let mut header = [0; FILE_HEADER_BYTES as usize];
-        let count = file.read_at(&mut header, 0).map_err(StoreError::io(Call::Read, name()))?;
-        let mut reader = Reader::new(header.get(..count).unwrap_or_default());
-        let (magic, version, found) = (reader.array::<4>(), reader.u32(), reader.u32());
-        if magic != Some(*MAGIC) || found != Some(id.0) {
-            return Err(StoreError::Corrupt { file: name(), offset: 0, what: "this is no segment file".to_owned() });
+        let Some(file) = opened else {
+            return Err(StoreError::Missing { file: name(), why: "although it holds messages".to_owned() });
+        };
+        let size = file.size().map_err(StoreError::io(Call::Read, name()))?;
+        if size < known.length {
+            let what = format!("{} bytes are missing at its end", known.length - size);
+            return Err(StoreError::Corrupt { file: name(), offset: size, what });
         }
-        if version != Some(VERSION) {
-            return Err(StoreError::UnknownVersion { file: name(), found: version.unwrap_or(0), known: VERSION });
-        }
-        let mut all = self.all.lock();
-        all.last_id = all.last_id.max(id.0);
-        all.by_id.insert(id, Segment::restored(file, bytes));
+        self.adopt(known, file, bytes);
         Ok(())
+    }
+
+    /// Takes over a file as it is.
+    pub(super) fn adopt(&self, known: SegmentFile, file: Arc<dyn DiskFile>, bytes: u64) {
+        let mut all = self.all.lock();
+        all.last_id = all.last_id.max(known.id.0);
+        all.by_id.insert(known.id, Segment::restored(file, known, bytes));
+    }
+
+    /// Opens a file, which must be the one of this number that such a run made; `None` if it is missing.
+    ///
+    /// # Errors
+    /// When it is another one, or cannot be read.
+    pub(super) fn open_checked(
+        &self,
+        id: SegmentId,
+        is_made_by: impl Fn(Run) -> bool,
+    ) -> Result<Option<Arc<dyn DiskFile>>, StoreError> {
+        let name = || self.disk.describe(&path(id));
+        let file = match self.disk.open(&path(id), false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
+        };
+        let mut bytes = [0; HEAD_BYTES];
+        let count = file.read_at(&mut bytes, 0).map_err(StoreError::io(Call::Read, name()))?;
+        let head = Head::decode(bytes.get(..count).unwrap_or_default(), MAGIC).map_err(|fault| fault.of(name()))?;
+        if head.number != u64::from(id.0) || !is_made_by(head.run) {
+            let why = "it is a segment file of another time".to_owned();
+            return Err(StoreError::Foreign { file: name(), why });
+        }
+        Ok(Some(file))
+    }
+
+    /// How messages to people name a file.
+    pub(super) fn describe(&self, id: SegmentId) -> String {
+        self.disk.describe(&path(id))
+    }
+
+    /// Files are made by this run from now on.
+    pub(super) fn begin_run(&self, run: Run) {
+        self.all.lock().run = run;
+    }
+
+    /// The files as they are to be found at the next start. None of them is being written.
+    pub fn files(&self) -> Vec<SegmentFile> {
+        self.all.lock().by_id.values().map(|segment| segment.known).collect()
     }
 
     /// Gives numbers behind this one to new files.
@@ -167,14 +215,14 @@ impl Segments {
         self.all.lock().last_id
     }
 
-    fn next_id(&self) -> SegmentId {
+    fn next_file(&self) -> SegmentFile {
         let mut all = self.all.lock();
         all.last_id = all.last_id.saturating_add(1);
-        SegmentId(all.last_id)
+        SegmentFile { id: SegmentId(all.last_id), run: all.run, length: 0 }
     }
 
-    fn add(&self, id: SegmentId, file: Arc<dyn DiskFile>) {
-        self.all.lock().by_id.insert(id, Segment::new(file));
+    fn add(&self, known: SegmentFile, file: Arc<dyn DiskFile>) {
+        self.all.lock().by_id.insert(known.id, Segment::new(file, known));
     }
 
     fn written(&self, id: SegmentId, bytes: u64) {
@@ -198,8 +246,9 @@ impl Segments {
         file.uncache();
     }
 
-    fn close(&self, id: SegmentId) {
+    fn close(&self, id: SegmentId, length: u64) {
         if let Some(segment) = self.all.lock().by_id.get_mut(&id) {
+            segment.known.length = length;
             segment.is_open = false;
         }
     }
@@ -253,24 +302,24 @@ impl Segments {
         self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).for_each(look);
     }
 
-    /// Has a file removed once the log begins at this position. Its number is not given again.
-    pub(super) fn doom(&self, id: SegmentId, log_start: u64) {
+    /// Has a file removed after the next checkpoint. Its number is not given again.
+    pub(super) fn doom(&self, id: SegmentId) {
         let mut all = self.all.lock();
         all.last_id = all.last_id.max(id.0);
-        all.doomed.push((id, log_start));
+        all.doomed.push(id);
     }
 
     /// Takes out the files of which everything is free. These, and those that were taken out before and could not be removed,
-    /// can be removed once there is a checkpoint with this start that does not name them.
-    pub fn take_empty(&self, log_start: u64) -> Vec<SegmentId> {
+    /// can be removed once there is a checkpoint that does not name them.
+    pub fn take_empty(&self) -> Vec<SegmentId> {
         let mut all = self.all.lock();
         all.freed_since_bytes = 0;
         let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| segment.is_empty()).map(|(id, _)| *id).collect();
         for id in &empty {
             all.by_id.remove(id);
         }
-        all.doomed.extend(empty.into_iter().map(|id| (id, 0)));
-        all.doomed.iter().filter(|(_, needed_until)| *needed_until <= log_start).map(|(id, _)| *id).collect()
+        all.doomed.extend(empty);
+        all.doomed.clone()
     }
 
     /// Removes files that no checkpoint names any more. One that cannot be removed is tried again with the next checkpoint.
@@ -289,7 +338,7 @@ impl Segments {
                 }
                 Err((_, error)) => return Err(error),
             }
-            self.all.lock().doomed.retain(|(doomed, _)| doomed != id);
+            self.all.lock().doomed.retain(|doomed| doomed != id);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 //!
 //! Whoever waits for durability makes the thread sync; what nobody waits for is written and synced a little later (`thread`).
 
+mod files;
 mod group;
 mod round;
 mod space;
@@ -27,14 +28,17 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::disk::Disk;
+use super::run::Run;
 use super::{Log, LogFailed, LogPosition, StoreError, Wake};
 use crate::message::Chunk;
+use files::{Files, SPARE_FILES_MAX};
 use group::{Group, Payload};
-use round::{Files, Round, SPARE_FILES_MAX};
+use round::Round;
 use space::SpaceWatch;
 
+pub use files::{Extent, LogFile};
+pub(super) use files::{file_number, file_path, make_file, offset_in_file, read_head};
 pub(super) use group::{GROUP_HEADER_BYTES, GROUP_MAGIC, KIND_CHUNK, KIND_RECORDS, checksum, group_bytes};
-pub(super) use round::{file_number, file_path};
 pub use space::OnLowSpace;
 
 /// So many places there are in a file at which the log can be cut off.
@@ -65,6 +69,8 @@ struct State {
     wanted: u64,
     /// Until where the files were written.
     written: u64,
+    /// A group that was written last, or will be lost without harm, knows what is durable.
+    is_sealed: bool,
     /// The thread sleeps without a timer.
     is_idle: bool,
     is_stopping: bool,
@@ -80,16 +86,20 @@ pub type OnFailed = Box<dyn Fn() + Send + Sync>;
 pub type OnDue = Box<dyn Fn(Vec<Arc<dyn Wake>>) + Send + Sync>;
 
 /// Where the log was left.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
     /// Everything before is needless.
     pub start: u64,
     /// Where to append.
     pub head: u64,
-    /// The number of this run; groups of earlier ones beyond `head` are dead.
-    pub epoch: u32,
+    /// This run; groups of earlier ones beyond `head` are dead.
+    pub run: Run,
     /// No group from `start` on is of an earlier run.
-    pub start_epoch: u32,
+    pub start_run: Run,
+    /// The files from `start` on that belong to the log.
+    pub files: Vec<LogFile>,
+    /// The number of the last checkpoint.
+    pub checkpoint: u64,
     /// Numbers of files whose contents are needless.
     pub spare: Vec<u64>,
     /// Bytes of a file.
@@ -99,9 +109,10 @@ pub struct Resume {
 /// The log.
 pub struct Wal {
     disk: Arc<dyn Disk>,
-    epoch: u32,
+    run: Run,
     /// Until where the log is of earlier runs, and the first of them.
-    resumed: (u64, u32),
+    resumed: (u64, Run),
+    checkpoints: AtomicU64,
     file_bytes: u64,
     state: Mutex<State>,
     changed: Condvar,
@@ -131,7 +142,7 @@ impl fmt::Debug for Wal {
         f.debug_struct("Wal")
             .field("head", &self.head)
             .field("durable", &self.durable)
-            .field("epoch", &self.epoch)
+            .field("run", &self.run)
             .finish_non_exhaustive()
     }
 }
@@ -142,7 +153,7 @@ impl Wal {
     /// Its first group says nothing but that a new run began, and is durable before anything else is written: what a run left
     /// behind its end can never be taken for a part of a later one, because no two of them have the same number.
     pub fn new(disk: Arc<dyn Disk>, resume: Resume) -> Self {
-        let Resume { start, head, epoch, start_epoch, spare, file_bytes } = resume;
+        let Resume { start, head, run, start_run, files, checkpoint, spare, file_bytes } = resume;
         let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
         let opened = opening.end();
         let state = State {
@@ -157,17 +168,20 @@ impl Wal {
             held_back: Vec::new(),
             wanted: 0,
             written: head,
+            is_sealed: true,
             is_idle: false,
             is_stopping: false,
             crowded_bytes: u64::MAX,
             is_nudged: false,
         };
-        let files = Files { spare, first: start / file_bytes, ..Files::default() };
+        let made_by = files.into_iter().map(|file| (file.number, file.run)).collect();
+        let files = Files { spare, made_by, first: start / file_bytes, ..Files::default() };
         let round = Round::new(files);
         Self {
             disk,
-            epoch,
-            resumed: (head, start_epoch),
+            run,
+            resumed: (head, start_run),
+            checkpoints: AtomicU64::new(checkpoint),
             file_bytes,
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -179,7 +193,7 @@ impl Wal {
             reusable_from: AtomicU64::new(start),
             syncs: AtomicU64::new(0),
             // A transaction is known by a number that no earlier run gave.
-            next_transaction: AtomicU64::new(u64::from(epoch) << 32 | 1),
+            next_transaction: AtomicU64::new(u64::from(run.epoch()) << 32 | 1),
             is_low: AtomicBool::new(false),
             space_checked_at: AtomicU64::new(head),
             failure: OnceLock::new(),
@@ -209,9 +223,9 @@ impl Wal {
     }
 
     /// The run that wrote what is at this position, or one before it.
-    pub const fn epoch_at(&self, position: u64) -> u32 {
-        let (head, start_epoch) = self.resumed;
-        if position < head { start_epoch } else { self.epoch }
+    pub const fn run_at(&self, position: u64) -> Run {
+        let (head, start_run) = self.resumed;
+        if position < head { start_run } else { self.run }
     }
 
     /// Where the next group will be.
@@ -279,6 +293,7 @@ impl Wal {
         files.spare.extend(files.first..first);
         files.first = files.first.max(first);
         files.open = files.open.split_off(&first);
+        files.made_by = files.made_by.split_off(&first);
         self.remove_spare_files(files, if self.is_low() { 0 } else { SPARE_FILES_MAX })
     }
 

@@ -145,6 +145,9 @@ impl Actor {
 
     pub fn commit(&mut self) {
         let sync = !self.random.one_in(3);
+        if self.random.one_in(4) {
+            self.wal.seal();
+        }
         self.note(format!("commit {sync}"));
         if let Err(error) = self.wal.commit(sync)
             && error.remedy() != Remedy::Wait

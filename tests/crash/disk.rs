@@ -3,7 +3,7 @@
 //! Losing power keeps what was synced - contents by `sync`, names by `sync_directory` - and of the rest what chance wants: each
 //! sector of a file is as old or as new as the writes to it allow, and each change of a name happened or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -63,6 +63,15 @@ pub enum Fault {
     Full { at: u64, calls: u64 },
     /// The `at`th call of this kind, and `calls` in all, fail with this error; others do not.
     Failing { call: Call, at: u64, calls: u64, errno: i32 },
+}
+
+/// Where a file of a mixed disk comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    This,
+    Other,
+    Empty,
+    Nowhere,
 }
 
 #[derive(Clone, Default)]
@@ -246,6 +255,40 @@ impl SimDisk {
         }
         let state = State { inodes, synced_names: names.clone(), names, ..State::default() };
         Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
+    }
+
+    /// Files of this disk and of another one, as `pick` says for each name. All of it is synced.
+    pub fn mix(&self, other: &Self, mut pick: impl FnMut(&str) -> From) -> Arc<Self> {
+        let (here, there) = (self.contents(), other.contents());
+        let mut mixed = State::default();
+        let paths: BTreeSet<_> = here.keys().chain(there.keys()).collect();
+        for path in paths {
+            let bytes = match pick(path) {
+                From::This => here.get(path).cloned(),
+                From::Other => there.get(path).cloned(),
+                From::Empty => Some(Vec::new()),
+                From::Nowhere => None,
+            };
+            if let Some(bytes) = bytes {
+                mixed.names.insert(path.clone(), mixed.inodes.len());
+                mixed.inodes.push(Inode { now: bytes.clone(), synced: bytes, unsynced: Vec::new() });
+            }
+        }
+        mixed.synced_names = mixed.names.clone();
+        Arc::new(Self { state: Arc::new(Mutex::new(mixed)), hook: Arc::default() })
+    }
+
+    fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let state = self.lock();
+        state.names.iter().map(|(path, inode)| (path.clone(), state.inodes[*inode].now.clone())).collect()
+    }
+
+    /// Gives each of two files the other's name.
+    pub fn swap(&self, one: &str, other: &str) {
+        let mut state = self.lock();
+        let (first, second) = (state.names[one], state.names[other]);
+        state.names.insert(one.to_owned(), second);
+        state.names.insert(other.to_owned(), first);
     }
 
     /// The files and their lengths.

@@ -24,6 +24,7 @@ mod faults;
 mod history;
 mod ledger;
 mod log;
+mod moments;
 mod probe;
 mod queues;
 mod random;

@@ -1,5 +1,6 @@
 //! A broker on a disk, without threads: whoever holds it does by hand what the server's threads do.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use leveret::broker::Broker;
@@ -85,7 +86,7 @@ impl World {
     pub fn open(disk: &Arc<SimDisk>, scale: &Scale, now_ms: u64, salvage: bool) -> Result<Self, StoreError> {
         let mut node = Node { random: BrokerRandom::seeded(1), ..Node::default() };
         let as_disk = Arc::clone(disk) as Arc<dyn Disk>;
-        let recovered = recover(&as_disk, &node.memory, Opening { salvage, sizes: scale.sizes })?;
+        let recovered = recover(&as_disk, &node.memory, Opening { salvage, nonce: nonce(), sizes: scale.sizes })?;
         let head = recovered.resume.head;
         let wal = Arc::new(Wal::new(Arc::clone(&as_disk), recovered.resume));
         let loader = Arc::new(Loader::new(Arc::new(recovered.segments)));
@@ -109,4 +110,10 @@ impl Drop for World {
     fn drop(&mut self) {
         self.loader.stop();
     }
+}
+
+/// A number that no other start has.
+pub fn nonce() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -1,7 +1,7 @@
 //! What a start makes of the data directory that it finds: after a stop, after a kill, and after damage.
 
+use std::collections::BTreeMap;
 use std::fs;
-
 use std::path::{Path, PathBuf};
 
 use crate::client::properties::properties;
@@ -184,9 +184,14 @@ async fn directory_with_ten(name: &str, is_killed: bool) -> Directory {
 
 /// Flips a bit behind the first place where a file has these bytes.
 fn flip_behind(file: &Path, needle: &[u8]) {
-    let mut bytes = fs::read(file).unwrap();
+    let bytes = fs::read(file).unwrap();
     let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the bytes are there");
-    bytes[at + needle.len()] ^= 0x40;
+    flip(file, at + needle.len());
+}
+
+fn flip(file: &Path, offset: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[offset] ^= 0x40;
     fs::write(file, bytes).unwrap();
 }
 
@@ -215,14 +220,129 @@ async fn a_flipped_bit_in_the_log_is_refused_and_can_be_salvaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_bit_in_the_checkpoint_is_refused_and_can_be_salvaged() {
-    let directory = directory_with_ten("flipped-checkpoint", false).await;
-    let file = directory.path().join("checkpoint");
-    flip_behind(&file, b"x-queue-type");
-    let sentence = format!("{} is damaged at offset 0: its checksum is wrong", file.display());
-    check_refused(&["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()], &sentence);
-    let (_, log) = salvage(&directory).await;
-    assert!(log.contains("its definitions and backlog are lost"), "{log}");
+async fn a_flipped_bit_in_one_checkpoint_does_no_harm() {
+    for (number, offset) in [(0, 4), (1, 4), (0, 30), (1, 30)] {
+        let directory = directory_with_ten(&format!("flipped-checkpoint-{number}-{offset}"), false).await;
+        let file = directory.path().join(["checkpoint", "checkpoint.copy"][number]);
+        flip(&file, offset);
+        let damaged = fs::read(&file).unwrap();
+        let mut program = Program::start_in(&directory, &[]);
+        assert_eq!(take_all(&channel(&program).await).await, (0..10).collect::<Vec<_>>());
+        let log = program.stop();
+        let sentence = format!("{} is damaged at offset 0: ", file.display());
+        assert!(log.contains(&sentence) && log.contains("the other checkpoint is used"), "{log}");
+        let kept = files(&directory, "lost+found");
+        assert!(kept.len() == 1 && fs::read(&kept[0]).unwrap() == damaged, "{kept:?}");
+        let log = Program::start_in(&directory, &[]).stop();
+        assert!(!log.contains("damaged"), "{log}");
+    }
+}
+
+/// Ten messages in the log, ten more in a segment file.
+async fn directory_with_segments(name: &str) -> Directory {
+    let directory = directory_with_ten(name, false).await;
+    let mut program = Program::start_in(&directory, &[]);
+    publish_all(&channel(&program).await, 10..20).await;
+    program.kill();
+    directory
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_or_emptied_file_is_refused_and_nothing_is_changed() {
+    let directory = directory_with_segments("missing").await;
+    for file in ["wal/0000000000.log", "segments/00000001.seg"] {
+        let path = directory.path().join(file);
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        check_refused_unchanged(&directory, &format!("{} is missing, although it ", path.display()));
+        fs::write(&path, []).unwrap();
+        check_refused_unchanged(
+            &directory,
+            &format!("{} is damaged at offset 0: its head cannot be read", path.display()),
+        );
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        if file.starts_with("segments") {
+            check_refused_unchanged(&directory, "bytes are missing at its end");
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    let checkpoints = ["checkpoint", "checkpoint.copy"].map(|file| directory.path().join(file));
+    let whole = checkpoints.each_ref().map(|path| fs::read(path).unwrap());
+    checkpoints.iter().for_each(|path| fs::remove_file(path).unwrap());
+    check_refused_unchanged(
+        &directory,
+        &format!("{} is missing, although there are other files", checkpoints[0].display()),
+    );
+    for (path, whole) in checkpoints.iter().zip(whole) {
+        fs::write(path, whole).unwrap();
+    }
+    let wal = directory.path().join("wal");
+    fs::rename(&wal, directory.path().join("elsewhere")).unwrap();
+    check_refused_unchanged(&directory, &format!("{}/0000000000.log is missing, although it belongs", wal.display()));
+    fs::remove_dir(&wal).unwrap();
+    fs::rename(directory.path().join("elsewhere"), &wal).unwrap();
+    let mut program = Program::start_in(&directory, &[]);
+    assert_eq!(take_all(&channel(&program).await).await, (0..20).collect::<Vec<_>>());
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_of_an_earlier_time_are_refused_or_lose_nothing() {
+    let directory = directory_with_segments("earlier").await;
+    let names = ["checkpoint", "checkpoint.copy"].map(|file| directory.path().join(file));
+    let earlier = names.each_ref().map(|path| fs::read(path).unwrap());
+    let mut program = Program::start_in(&directory, &[]);
+    assert_eq!(take_all(&channel(&program).await).await.len(), 20);
+    publish_all(&channel(&program).await, 20..30).await;
+    program.stop();
+    for (path, bytes) in names.iter().zip(earlier) {
+        fs::write(path, bytes).unwrap();
+    }
+    // What the first ten were in is gone.
+    let first = directory.path().join("segments/00000001.seg");
+    check_refused_unchanged(&directory, &format!("{} is missing, although it holds messages", first.display()));
+}
+
+/// The last group that was confirmed is damaged, and nothing of weight follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_in_what_was_confirmed_last_is_refused() {
+    let directory = Directory::new("last-group");
+    let mut program = Program::start_in(&directory, &[]);
+    publish_all(&channel(&program).await, 0..3).await;
+    let file = directory.path().join("wal/0000000000.log");
+    // A group without payload behind all others: it says how far the log is durable.
+    eventually("the log says what is durable", async || {
+        let bytes = fs::read(&file).unwrap();
+        let at = bytes.windows(4).rposition(|window| window == b"LVG2").unwrap();
+        if bytes[at + 8..at + 12] == [0; 4] { Ok(()) } else { Err(()) }
+    })
+    .await;
+    program.kill();
+    flip_behind(&file, b"00000002");
+    check_refused_unchanged(&directory, "bytes of the log cannot be read, although they were durable");
+    let (numbers, log) = salvage(&directory).await;
+    assert_eq!(numbers, [0, 1]);
+    assert!(log.contains("bytes of the log cannot be read, although they were durable"), "{log}");
+}
+
+fn check_refused_unchanged(directory: &Directory, sentence: &str) {
+    let before = contents(directory.path());
+    check_refused(&["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()], sentence);
+    assert!(before == contents(directory.path()), "a refused start changed something: {sentence}");
+}
+
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.append(&mut contents(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            all.insert(path, bytes);
+        }
+    }
+    all
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,14 +364,17 @@ async fn a_flipped_bit_in_a_segment_file_stops_the_broker_and_can_be_salvaged() 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_another_version_are_refused() {
     let directory = directory_with_ten("version", false).await;
-    for file in ["checkpoint", "segments/00000001.seg"] {
+    for (file, header_bytes) in [("checkpoint", 24), ("checkpoint.copy", 24), ("segments/00000001.seg", 32)] {
         let path = directory.path().join(file);
         let whole = fs::read(&path).unwrap();
         let mut newer = whole.clone();
         newer[4..8].copy_from_slice(&7_u32.to_le_bytes());
+        // A flipped bit there is damage: only a whole header tells of another version.
+        let crc = crc32fast::hash(&newer[..header_bytes - 4]);
+        newer[header_bytes - 4..header_bytes].copy_from_slice(&crc.to_le_bytes());
         fs::write(&path, newer).unwrap();
         let sentence = format!(
-            "leveret: {} has the format version 7, and this leveret knows only 1; use the leveret that wrote it",
+            "leveret: {} has the format version 7, and this leveret knows only 2; use the leveret that wrote it",
             path.display()
         );
         for salvage in [&["--salvage"][..], &[]] {
@@ -263,4 +386,19 @@ async fn files_of_another_version_are_refused() {
     let mut program = Program::start_in(&directory, &[]);
     assert_eq!(take_all(&channel(&program).await).await.len(), 10);
     program.stop();
+}
+
+#[test]
+fn a_directory_of_the_first_version_is_refused_in_one_sentence() {
+    let directory = Directory::new("version-1");
+    fs::create_dir(directory.path()).unwrap();
+    let payload = [0, 0, 1, 1, 0, 0, 0, 0];
+    let mut checkpoint = b"LVCP\x01\0\0\0\x08\0\0\0\0\0\0\0".to_vec();
+    checkpoint.extend(crc32fast::hash(&payload).to_le_bytes());
+    checkpoint.extend([0; 4]);
+    checkpoint.extend(payload);
+    let file = directory.path().join("checkpoint");
+    fs::write(&file, checkpoint).unwrap();
+    let known = "and this leveret knows only 2; use the leveret that wrote it";
+    check_one_sentence(directory.path(), &format!("{} has the format version 1, {known}", file.display()));
 }

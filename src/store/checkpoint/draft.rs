@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use super::{Checkpoint, HEADER_BYTES, MAGIC, PATH, PATH_NEW, Part, QueueState, Single, VERSION};
+use super::{Checkpoint, HEADER_BYTES, MAGIC, PATHS, Part, QueueState, Single, VERSION};
 use crate::store::StoreError;
 use crate::store::codec::{put_sized, put_varint};
 use crate::store::disk::Disk;
@@ -41,7 +41,8 @@ impl Draft {
         self.queue_count += 1;
     }
 
-    /// Puts this checkpoint, with what `rest` says beside, in the place of the last one, durably.
+    /// Puts this checkpoint, with what `rest` says beside, in the place of the last one, durably. Until this has succeeded, everything
+    /// that the last one needs must stay.
     ///
     /// # Errors
     /// The file system's.
@@ -55,16 +56,9 @@ impl Draft {
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&(length as u64).to_le_bytes());
         header.extend_from_slice(&crc.finalize().to_le_bytes());
-        header.resize(HEADER_BYTES, 0);
-        let failed = |action| StoreError::io(action, disk.describe(PATH_NEW));
-        disk.remove(PATH_NEW).map_err(failed(Call::Remove))?;
-        let file = disk.open(PATH_NEW, true).map_err(failed(Call::Create))?;
+        header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
         let [front, queues, count, free] = &payload;
-        let slices = &mut [&header, front, queues, count, free].map(|piece| IoSlice::new(piece));
-        file.write_at(slices, 0).map_err(failed(Call::Write))?;
-        file.sync().map_err(failed(Call::SyncNew))?;
-        disk.rename(PATH_NEW, PATH).map_err(failed(Call::Rename))?;
-        disk.sync_directory("").map_err(failed(Call::SyncDirectory))
+        put_in_place(disk, &PATHS, &[&header, front, queues, count, free])
     }
 
     /// What the file says behind its header, in pieces.
@@ -72,8 +66,22 @@ impl Draft {
         rest.queues.iter().for_each(|queue| self.push(queue));
         rest.free.iter().for_each(|freed| self.push_free(*freed));
         let mut front = Vec::new();
-        let Checkpoint { start, epoch, is_clean, next_id, last_segment, .. } = *rest;
-        for number in [start, u64::from(epoch), u64::from(is_clean), next_id, u64::from(last_segment)] {
+        let Checkpoint { start, number, durable, start_run, run, is_clean, next_id, last_segment, .. } = *rest;
+        for number in [start, number, durable] {
+            put_varint(&mut front, number);
+        }
+        front.extend_from_slice(&start_run.0.to_le_bytes());
+        front.extend_from_slice(&run.0.to_le_bytes());
+        put_all(&mut front, &rest.log_files, |out, file| {
+            put_varint(out, file.number);
+            out.extend_from_slice(&file.run.0.to_le_bytes());
+        });
+        put_all(&mut front, &rest.segment_files, |out, file| {
+            put_varint(out, u64::from(file.id.0));
+            out.extend_from_slice(&file.run.0.to_le_bytes());
+            put_varint(out, file.length);
+        });
+        for number in [u64::from(is_clean), next_id, u64::from(last_segment)] {
             put_varint(&mut front, number);
         }
         put_all(&mut front, &rest.definitions, |out, definition| put_sized(out, definition));
@@ -82,6 +90,25 @@ impl Draft {
         put_varint(&mut count, self.free_count);
         [front, self.queues, count, self.free]
     }
+}
+
+/// Writes files with these contents and puts each in the place of what had its name. What is there at any time is whole: the old one or
+/// the new one.
+pub(in crate::store) fn put_in_place(disk: &dyn Disk, paths: &[&str], contents: &[&[u8]]) -> Result<(), StoreError> {
+    let new = |path: &str| format!("{path}.new");
+    for path in paths {
+        let path = new(path);
+        let failed = |call| StoreError::io(call, disk.describe(&path));
+        disk.remove(&path).map_err(failed(Call::Remove))?;
+        let file = disk.open(&path, true).map_err(failed(Call::Create))?;
+        let mut slices: Vec<_> = contents.iter().map(|piece| IoSlice::new(piece)).collect();
+        file.write_at(&mut slices, 0).map_err(failed(Call::Write))?;
+        file.sync().map_err(failed(Call::SyncNew))?;
+    }
+    for path in paths {
+        disk.rename(&new(path), path).map_err(StoreError::io(Call::Rename, disk.describe(path)))?;
+    }
+    disk.sync_directory("").map_err(StoreError::io(Call::SyncDirectory, disk.describe("")))
 }
 
 fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::Report;
+use super::chain::Chain;
 use crate::store::StoreError;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::codec::Reader;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::failure::Call;
-use crate::store::wal::{DIRECTORY, GROUP_HEADER_BYTES, GROUP_MAGIC, checksum, file_number, file_path, group_bytes};
+use crate::store::run::Run;
+use crate::store::wal::{GROUP_HEADER_BYTES, GROUP_MAGIC, LogFile, checksum, file_path, group_bytes, offset_in_file};
 
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 1024 * 1024;
@@ -17,6 +19,7 @@ const BLOCK_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) kind: u8,
+    pub(super) run: Run,
     /// Where the payload begins.
     pub(super) position: u64,
     pub(super) payload: Vec<u8>,
@@ -26,7 +29,7 @@ pub(super) struct Group {
 struct Header {
     kind: u8,
     payload_bytes: usize,
-    epoch: u32,
+    run: Run,
     durable: u64,
     crc: u32,
     bytes: [u8; GROUP_HEADER_BYTES],
@@ -37,46 +40,34 @@ struct Header {
 pub(super) struct LogReader<'a> {
     disk: &'a dyn Disk,
     file_bytes: u64,
-    /// The numbers of the files that there are.
-    numbers: Vec<u64>,
-    /// Behind the last byte that a file can hold.
+    pub(super) chain: Chain,
+    /// Behind the last byte that the files can hold that belong together.
     end: u64,
     position: u64,
-    epoch: u32,
+    /// The run that wrote the last group.
+    run: Run,
+    /// Until where the checkpoint knows the log to be durable, and who wrote it there.
+    durable: (u64, Run),
     block: Vec<u8>,
     block_position: u64,
     open: Option<(u64, Option<Arc<dyn DiskFile>>)>,
 }
 
 impl<'a> LogReader<'a> {
-    /// # Errors
-    /// When the files cannot be listed.
-    pub(super) fn new(disk: &'a dyn Disk, checkpoint: &Checkpoint, file_bytes: u64) -> Result<Self, StoreError> {
-        let (start, epoch) = (checkpoint.start, checkpoint.epoch);
-        let names = disk.list(DIRECTORY).map_err(StoreError::io(Call::List, disk.describe(DIRECTORY)))?;
-        let mut numbers: Vec<u64> = names.iter().filter_map(|name| file_number(name)).collect();
-        numbers.sort_unstable();
-        // Files beyond a gap are left from before.
-        let first = start / file_bytes;
-        let count = (first..).take_while(|number| numbers.binary_search(number).is_ok()).count();
-        let end = (first + count as u64) * file_bytes;
-        Ok(Self {
+    pub(super) fn new(disk: &'a dyn Disk, checkpoint: &Checkpoint, chain: Chain, file_bytes: u64) -> Self {
+        let position = checkpoint.start;
+        Self {
             disk,
             file_bytes,
-            numbers,
-            end,
-            position: start,
-            epoch,
+            end: chain.end(position, file_bytes),
+            chain,
+            position,
+            run: checkpoint.start_run,
+            durable: (checkpoint.durable, checkpoint.run),
             block: Vec::new(),
             block_position: 0,
             open: None,
-        })
-    }
-
-    /// The numbers of the files that hold nothing of the log between two positions.
-    pub(super) fn files_outside(&self, start: u64, head: u64) -> Vec<u64> {
-        let inside = start / self.file_bytes..=head / self.file_bytes;
-        self.numbers.iter().copied().filter(|number| !inside.contains(number)).collect()
+        }
     }
 
     /// Makes the files durable that hold what was read from `start` on.
@@ -84,18 +75,15 @@ impl<'a> LogReader<'a> {
     /// # Errors
     /// The file system's.
     pub(super) fn sync(&self, start: u64) -> Result<(), StoreError> {
-        for number in (start / self.file_bytes..self.position.div_ceil(self.file_bytes)).filter(|at| self.has_file(*at))
-        {
+        let range = start / self.file_bytes..=self.position / self.file_bytes;
+        for LogFile { number, .. } in self.chain.linked.iter().filter(|file| range.contains(&file.number)) {
+            let number = *number;
             let path = file_path(number);
-            let failed = |action| StoreError::io(action, self.disk.describe(&path));
+            let failed = |call| StoreError::io(call, self.disk.describe(&path));
             let file = self.disk.open(&path, false).map_err(failed(Call::Open))?;
             file.sync().map_err(failed(Call::SyncLog))?;
         }
         Ok(())
-    }
-
-    fn has_file(&self, number: u64) -> bool {
-        self.numbers.binary_search(&number).is_ok()
     }
 
     /// Behind the last group that was read.
@@ -103,9 +91,9 @@ impl<'a> LogReader<'a> {
         self.position
     }
 
-    /// The epoch of the last group that was read.
-    pub(super) const fn epoch(&self) -> u32 {
-        self.epoch
+    /// The run that wrote the last group that was read.
+    pub(super) const fn run(&self) -> Run {
+        self.run
     }
 
     /// The next group; `None` at the end of the log.
@@ -113,86 +101,137 @@ impl<'a> LogReader<'a> {
     /// # Errors
     /// When the file system fails, or the log is damaged before its end.
     pub(super) fn next_group(&mut self, salvage: bool, report: &mut Report) -> Result<Option<Group>, StoreError> {
-        if let Some((group, epoch, _)) = self.group_at(self.position)? {
-            return Ok(Some(self.take(group, epoch, report)));
+        if let Some((group, _)) = self.group_at(self.position)? {
+            self.check_run(&group, salvage, report)?;
+            return Ok(Some(self.take(group, report)));
         }
-        let Some((next, durable)) = self.group_behind(self.position)? else { return Ok(None) };
-        if !salvage && durable <= self.position {
-            // The disk wrote a later one and not this one; neither was ever said to be durable.
+        let behind = self.group_behind(self.position)?;
+        let known = behind.map_or(0, |(_, durable)| durable).max(self.durable.0);
+        if known <= self.position {
+            // A write was cut off, and nobody was told that it had succeeded. The disk may have written a later part and not this one.
+            if let Some((next, _)) = behind {
+                report.cut_off_bytes = next - self.position;
+            }
             return Ok(None);
         }
-        let file = self.disk.describe(&file_path(self.position / self.file_bytes));
-        let offset = self.position % self.file_bytes;
-        let what = format!("{} bytes of the log cannot be read, although they were durable", next - self.position);
+        let missing = behind.map_or(known, |(next, _)| next) - self.position;
+        let what = format!("{missing} bytes of the log cannot be read, although they were durable");
+        let error = self.damage(self.position, what);
         if !salvage {
-            return Err(StoreError::Corrupt { file, offset, what });
+            return Err(error);
         }
-        if durable > self.position {
-            report.skipped.push(format!("{file} at offset {offset}: {what}"));
-        } else {
-            return Ok(None);
-        }
+        report.skipped.push(error.finding());
+        let Some((next, _)) = behind else { return Ok(None) };
         self.position = next;
+        self.end = self.scanned_end();
         let found = self.group_at(next)?;
-        Ok(found.map(|(group, epoch, _)| self.take(group, epoch, report)))
+        Ok(found.map(|(group, _)| self.take(group, report)))
+    }
+
+    /// The log before the place that the checkpoint knows was written by the run that wrote the checkpoint.
+    fn check_run(&self, group: &Group, salvage: bool, report: &mut Report) -> Result<(), StoreError> {
+        let (durable, writer) = self.durable;
+        let end = self.position + group_bytes(group.payload.len());
+        if self.position >= durable || end < durable || end == durable && group.run == writer {
+            return Ok(());
+        }
+        let why = "the checkpoint knows what another run wrote there".to_owned();
+        let error = StoreError::Foreign { file: self.disk.describe(&file_path(self.position / self.file_bytes)), why };
+        if !salvage {
+            return Err(error);
+        }
+        report.skipped.push(error.finding());
+        Ok(())
+    }
+
+    fn damage(&self, position: u64, what: String) -> StoreError {
+        StoreError::Corrupt {
+            file: self.disk.describe(&file_path(position / self.file_bytes)),
+            offset: offset_in_file(position, self.file_bytes),
+            what,
+        }
     }
 
     /// What is there is whole, and makes no sense.
     pub(super) fn senseless(&self, position: u64) -> StoreError {
-        StoreError::Corrupt {
-            file: self.disk.describe(&file_path(position / self.file_bytes)),
-            offset: position % self.file_bytes,
-            what: "a whole group makes no sense".to_owned(),
-        }
+        self.damage(position, "a whole group makes no sense".to_owned())
     }
 
-    fn take(&mut self, group: Group, epoch: u32, report: &mut Report) -> Group {
+    fn take(&mut self, group: Group, report: &mut Report) -> Group {
         let bytes = group_bytes(group.payload.len());
         self.position += bytes;
-        self.epoch = epoch;
-        report.groups += 1;
+        self.run = group.run;
+        // One without payload changes nothing: it says that a run began, or what was durable.
+        report.groups += u64::from(!group.payload.is_empty());
         report.log_bytes += bytes;
         group
     }
 
-    /// The group at a position, its epoch, and what it knows to be durable.
-    fn group_at(&mut self, position: u64) -> Result<Option<(Group, u32, u64)>, StoreError> {
+    /// The group at a position, and what it knows to be durable.
+    fn group_at(&mut self, position: u64) -> Result<Option<(Group, u64)>, StoreError> {
         let Some(header) = self.header_at(position)? else { return Ok(None) };
         let payload_position = position + GROUP_HEADER_BYTES as u64;
-        if payload_position + header.payload_bytes as u64 > self.end {
+        let end = payload_position + header.payload_bytes as u64;
+        // No memory is taken for what no file can hold, whatever a damaged length says.
+        let mut numbers = position / self.file_bytes..end.div_ceil(self.file_bytes);
+        if end > self.end || numbers.any(|number| !self.chain.has(number)) {
             return Ok(None);
         }
         let payload = self.bytes(payload_position, header.payload_bytes)?;
         let Some(payload) = payload.filter(|payload| checksum(&header.bytes, payload) == header.crc) else {
             return Ok(None);
         };
-        let group = Group { kind: header.kind, position: payload_position, payload: payload.to_vec() };
-        Ok(Some((group, header.epoch, header.durable)))
+        let group = Group { kind: header.kind, run: header.run, position: payload_position, payload: payload.to_vec() };
+        Ok(Some((group, header.durable)))
     }
 
     /// A header that belongs to this position and to this run or a later one.
     fn header_at(&mut self, position: u64) -> Result<Option<Header>, StoreError> {
-        let epoch_min = self.epoch;
+        let before = self.run;
+        if position + GROUP_HEADER_BYTES as u64 > self.end {
+            return Ok(None);
+        }
         let Some(bytes) = self.bytes(position, GROUP_HEADER_BYTES)? else { return Ok(None) };
         let Some(bytes) = bytes.first_chunk().copied() else { return Ok(None) };
-        Ok(parse(bytes, position).filter(|header| header.epoch >= epoch_min))
+        Ok(parse(bytes, position).filter(|header| header.run.can_follow(before)))
     }
 
-    /// The first whole group behind a position, and the furthest that any group there knows to be durable.
+    /// The first whole group behind a position, and the furthest that any group there knows to be durable. Files that belong to nothing
+    /// are searched, too: one of them may belong behind one that was put back from another time.
     fn group_behind(&mut self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
         let end = self.end;
+        self.end = self.scanned_end();
+        let found = self.scan(position + 8);
+        self.end = end;
+        found
+    }
+
+    /// Whether there is a whole group anywhere.
+    pub(super) fn has_groups(&mut self) -> Result<bool, StoreError> {
+        self.end = self.scanned_end();
+        Ok(self.group_at(0)?.is_some() || self.scan(0)?.is_some())
+    }
+
+    fn scanned_end(&self) -> u64 {
+        let last = self.chain.all.last().copied().unwrap_or_default();
+        (last + 1).saturating_mul(self.file_bytes).max(self.end)
+    }
+
+    fn scan(&mut self, from: u64) -> Result<Option<(u64, u64)>, StoreError> {
         let mut first = None;
         let mut furthest = 0;
-        let mut at = position + 8;
-        while at + (GROUP_HEADER_BYTES as u64) <= end {
-            let Some(skip) = self.magic_at_or_behind(at)? else {
-                // Nothing but zeros, or no file: on to the next one.
-                at = (at / self.file_bytes + 1) * self.file_bytes;
+        let mut at = from;
+        loop {
+            let number = at / self.file_bytes;
+            let Some(&there) = self.chain.all.iter().find(|there| **there >= number) else { break };
+            at = at.max(there * self.file_bytes);
+            let Some(magic) = self.magic_at_or_behind(at)? else {
+                at = (there + 1) * self.file_bytes;
                 continue;
             };
-            at = skip;
+            at = magic;
             match self.group_at(at)? {
-                Some((group, _, durable)) => {
+                Some((group, durable)) => {
                     first.get_or_insert(at);
                     furthest = furthest.max(durable);
                     at += group_bytes(group.payload.len());
@@ -253,7 +292,7 @@ impl<'a> LogReader<'a> {
             let index = at / self.file_bytes;
             let Some(file) = self.file(index)? else { return Ok(at != position) };
             let name = self.disk.describe(&file_path(index));
-            file.read_at(now, at % self.file_bytes).map_err(StoreError::io(Call::Read, name))?;
+            file.read_at(now, offset_in_file(at, self.file_bytes)).map_err(StoreError::io(Call::Read, name))?;
             at += now.len() as u64;
             rest = later;
         }
@@ -282,8 +321,8 @@ fn parse(bytes: [u8; GROUP_HEADER_BYTES], position: u64) -> Option<Header> {
     let magic = reader.u32()?;
     let kind = reader.u8()?;
     reader.bytes(3)?;
-    let (length, epoch, own_position, durable, crc) =
-        (reader.u32()?, reader.u32()?, reader.u64()?, reader.u64()?, reader.u32()?);
+    let (length, run, own_position, durable, crc) =
+        (reader.u32()?, Run(reader.u64()?), reader.u64()?, reader.u64()?, reader.u32()?);
     let is_header = magic == GROUP_MAGIC && own_position == position;
-    is_header.then_some(Header { kind, payload_bytes: length as usize, epoch, durable, crc, bytes })
+    is_header.then_some(Header { kind, payload_bytes: length as usize, run, durable, crc, bytes })
 }

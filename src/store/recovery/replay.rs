@@ -4,7 +4,7 @@
 //! Messages may have been moved to segment files, and settled there, without a checkpoint that tells of the move: the log knows
 //! them by their places in these files then, which say which messages they are.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::RecoveredQueue;
@@ -12,8 +12,9 @@ use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
 use crate::store::address::{Place, SegmentId};
-use crate::store::checkpoint::QueueState;
+use crate::store::checkpoint::{Checkpoint, QueueState};
 use crate::store::record::{Counts, Enqueued, Freed, Record, records};
+use crate::store::run::Run;
 use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
 
@@ -48,15 +49,21 @@ pub(super) struct Replay {
     definitions: Vec<Vec<u8>>,
     /// What lies before in the log is settled, or in segment files.
     start: u64,
-    /// Segment files that the log tells of, and the checkpoint does not.
-    strange: HashSet<SegmentId>,
+    /// The last segment file that the checkpoint can know.
+    last_segment: SegmentId,
+    /// The run that wrote the checkpoint, and those that wrote the log since.
+    runs: Vec<Run>,
+    /// Segment files that cannot be read as they must.
+    faults: Vec<StoreError>,
     /// Something in the group that was applied last made no sense.
     is_senseless: bool,
 }
 
 impl Replay {
-    pub(super) fn new(states: Vec<QueueState>, start: u64) -> Self {
-        let mut replay = Self { start, ..Self::default() };
+    pub(super) fn new(states: Vec<QueueState>, checkpoint: &Checkpoint) -> Self {
+        let last_segment = SegmentId(checkpoint.last_segment);
+        let runs = vec![checkpoint.run];
+        let mut replay = Self { start: checkpoint.start, last_segment, runs, ..Self::default() };
         for mut state in states {
             for part in &state.parts {
                 replay.known.entry(part.segment).or_default().insert(part.start, part.end);
@@ -77,9 +84,9 @@ impl Replay {
         self.known.contains_key(&id)
     }
 
-    /// The segment files that the log tells of, and the checkpoint does not.
-    pub(super) const fn strange(&self) -> &HashSet<SegmentId> {
-        &self.strange
+    /// The segment files that could not be read as they must since this was asked last.
+    pub(super) fn take_faults(&mut self) -> Vec<StoreError> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
@@ -100,6 +107,9 @@ impl Replay {
         segments: &Segments,
     ) -> Result<bool, StoreError> {
         self.is_senseless = false;
+        if self.runs.last() != Some(&group.run) {
+            self.runs.push(group.run);
+        }
         match group.kind {
             KIND_CHUNK => {
                 self.chunks.insert(group.position, Chunk::replayed(group.payload, group.position, gauge));
@@ -205,15 +215,39 @@ impl Replay {
         for freed in freed {
             if self.knows(freed) {
                 segments.free(&[*freed]);
-                continue;
+            } else if freed.segment > self.last_segment {
+                match self.labels(freed, segments) {
+                    Ok(records) => records.iter().for_each(|record| self.settled_in_file(record, segments)),
+                    Err(error) if error.is_damage() => self.faults.push(error),
+                    Err(error) => return Err(error),
+                }
             }
-            self.strange.insert(freed.segment);
-            for record in segments.labels(freed)? {
-                self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
-                self.freed_before(&record, segments);
-            }
+            // Else the checkpoint has seen that the message is gone: it was taken after the file was made.
         }
         Ok(())
+    }
+
+    /// The records in a stretch of a file that was made after the checkpoint. It goes only after the next one, so it must be there.
+    fn labels(&self, freed: &Freed, segments: &Segments) -> Result<Vec<Stored>, StoreError> {
+        let file = || segments.describe(freed.segment);
+        if segments.open_checked(freed.segment, |run| self.runs.contains(&run))?.is_none() {
+            return Err(StoreError::Missing { file: file(), why: "although the log tells of it".to_owned() });
+        }
+        let records = segments.labels(freed)?;
+        let end = records.last().and_then(|last| match last.address.place() {
+            Place::Segment(_, offset) => Some(offset.saturating_add(last.bytes)),
+            Place::Log(_) | Place::Nowhere => None,
+        });
+        if end == Some(freed.end) {
+            return Ok(records);
+        }
+        let what = "there are no messages where the log tells of some".to_owned();
+        Err(StoreError::Corrupt { file: file(), offset: u64::from(end.unwrap_or(freed.start)), what })
+    }
+
+    fn settled_in_file(&mut self, record: &Stored, segments: &Segments) {
+        self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
+        self.freed_before(record, segments);
     }
 
     /// A message that was settled in a file that was rewritten into one that no checkpoint names yet: frees it where the last

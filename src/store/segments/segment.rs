@@ -3,12 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::store::address::SegmentId;
 use crate::store::disk::DiskFile;
 use crate::store::record::Freed;
+use crate::store::run::Run;
+
+/// A segment file as a checkpoint knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// Its number, which is never given again.
+    pub id: SegmentId,
+    /// The run that made it.
+    pub run: Run,
+    /// Bytes that it has, at least.
+    pub length: u64,
+}
 
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) file: Arc<dyn DiskFile>,
+    pub(super) known: SegmentFile,
     /// Bytes of all records.
     pub(super) bytes: u64,
     pub(super) free_bytes: u64,
@@ -22,13 +36,13 @@ pub(super) struct Segment {
 
 impl Segment {
     /// One without records.
-    pub(super) const fn new(file: Arc<dyn DiskFile>) -> Self {
-        Self { file, bytes: 0, free_bytes: 0, free: BTreeMap::new(), is_open: true, is_cached: true }
+    pub(super) const fn new(file: Arc<dyn DiskFile>, known: SegmentFile) -> Self {
+        Self { file, known, bytes: 0, free_bytes: 0, free: BTreeMap::new(), is_open: true, is_cached: true }
     }
 
     /// One that an earlier run wrote. What of it is still in the system's cache is not ours to say.
-    pub(super) const fn restored(file: Arc<dyn DiskFile>, bytes: u64) -> Self {
-        Self { file, bytes, free_bytes: 0, free: BTreeMap::new(), is_open: false, is_cached: false }
+    pub(super) const fn restored(file: Arc<dyn DiskFile>, known: SegmentFile, bytes: u64) -> Self {
+        Self { file, known, bytes, free_bytes: 0, free: BTreeMap::new(), is_open: false, is_cached: false }
     }
 
     /// Whether everything in it is free, and nothing more comes.

@@ -92,9 +92,9 @@ fn free_stretches_join_and_are_left_out() {
         assert_eq!(records.iter().map(|record| record.label.seq).collect::<Vec<_>>(), [3]);
         assert_eq!(next, end);
     }
-    assert!(segments.take_empty(0).is_empty());
+    assert!(segments.take_empty().is_empty());
     segments.free(&[freed(&written[3])]);
-    assert_eq!(segments.take_empty(0), [id]);
+    assert_eq!(segments.take_empty(), [id]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_stretch_that_overlaps_a_freed_one_counts_the_rest() {
     let usage = segments.usage();
     assert_eq!(usage.free_bytes, u64::from(written[3].offset - start));
     assert_eq!(free_stretches(&segments)[0].stored, 3);
-    assert!(segments.take_empty(0).is_empty(), "the last message up to {end} is still there");
+    assert!(segments.take_empty().is_empty(), "the last message up to {end} is still there");
 }
 
 #[test]

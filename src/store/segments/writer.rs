@@ -4,10 +4,11 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::record::write_record;
-use super::{DIRECTORY, FILE_HEADER_BYTES, Label, MAGIC, SegmentId, Segments, StoreError, VERSION, path};
+use super::{DIRECTORY, Label, MAGIC, SegmentId, Segments, StoreError, path};
 use crate::message::Message;
 use crate::store::disk::DiskFile;
 use crate::store::failure::Call;
+use crate::store::head::Head;
 
 /// Bytes collected before they are written.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -45,8 +46,8 @@ impl Open {
 pub struct SegmentWriter<'a> {
     segments: &'a Segments,
     open: Option<Open>,
-    /// All files written to, in their order.
-    files: Vec<(SegmentId, Arc<dyn DiskFile>)>,
+    /// All files written to, in their order, with their lengths.
+    files: Vec<(SegmentId, Arc<dyn DiskFile>, u64)>,
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -92,13 +93,13 @@ impl<'a> SegmentWriter<'a> {
     pub fn flush(&mut self, sync: bool) -> Result<(), StoreError> {
         self.close()?;
         if sync && !self.files.is_empty() {
-            for (id, file) in &self.files {
+            for (id, file, _) in &self.files {
                 let name = self.segments.disk.describe(&path(*id));
                 file.sync().map_err(StoreError::io(Call::SyncNew, name))?;
                 self.segments.uncache_if_many(*id);
             }
             let name = self.segments.disk.describe(DIRECTORY);
-            self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io(Call::SyncDirectory, name))?;
+            self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io(Call::SyncNew, name))?;
         }
         Ok(())
     }
@@ -106,14 +107,14 @@ impl<'a> SegmentWriter<'a> {
     /// Lets the files go when everything in them is free. Must follow [`SegmentWriter::flush`], once somebody refers to
     /// what was written.
     pub fn finish(self) {
-        for (id, _) in &self.files {
-            self.segments.close(*id);
+        for (id, _, length) in &self.files {
+            self.segments.close(*id, *length);
         }
     }
 
     /// Forgets and removes the files: nobody refers to what was written.
     pub fn abandon(self) {
-        let ids: Vec<_> = self.files.iter().map(|(id, _)| *id).chain(self.open.as_ref().map(|open| open.id)).collect();
+        let ids: Vec<_> = self.files.iter().map(|(id, ..)| *id).chain(self.open.as_ref().map(|open| open.id)).collect();
         let mut all = self.segments.all.lock();
         for id in &ids {
             all.by_id.remove(id);
@@ -124,22 +125,20 @@ impl<'a> SegmentWriter<'a> {
     }
 
     fn create(&self) -> Result<Open, StoreError> {
-        let id = self.segments.next_id();
+        let known = self.segments.next_file();
+        let id = known.id;
         let name = self.segments.disk.describe(&path(id));
         let file = self.segments.disk.open(&path(id), true).map_err(StoreError::io(Call::Create, name))?;
-        self.segments.add(id, Arc::clone(&file));
+        self.segments.add(known, Arc::clone(&file));
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
-        buffer.extend_from_slice(MAGIC);
-        buffer.extend_from_slice(&VERSION.to_le_bytes());
-        buffer.extend_from_slice(&id.0.to_le_bytes());
-        buffer.resize(FILE_HEADER_BYTES as usize, 0);
+        buffer.extend_from_slice(&Head { number: u64::from(id.0), run: known.run }.encode(MAGIC));
         Ok(Open { id, file, written: 0, buffer })
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         let result = flush(self.segments, &mut open);
-        self.files.push((open.id, open.file));
+        self.files.push((open.id, open.file, open.written));
         result
     }
 }

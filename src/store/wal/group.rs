@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::message::Chunk;
+use crate::store::run::Run;
 
 /// Bytes of a group's header.
 pub(in crate::store) const GROUP_HEADER_BYTES: usize = 40;
-pub(in crate::store) const GROUP_MAGIC: u32 = u32::from_le_bytes(*b"LVG1");
+/// Where the checksum is.
+const CRC_OFFSET: usize = 36;
+pub(in crate::store) const GROUP_MAGIC: u32 = u32::from_le_bytes(*b"LVG2");
 /// The payload is a chunk of messages.
 pub(in crate::store) const KIND_CHUNK: u8 = 1;
 /// The payload is a run of records.
@@ -49,7 +52,7 @@ pub(in crate::store) const fn group_bytes(payload_bytes: usize) -> u64 {
 pub(in crate::store) struct GroupHeader {
     pub(super) kind: u8,
     pub(super) payload_bytes: usize,
-    pub(super) epoch: u32,
+    pub(super) run: Run,
     pub(super) position: u64,
 }
 
@@ -62,15 +65,15 @@ impl GroupHeader {
             (0, &GROUP_MAGIC.to_le_bytes()),
             (4, &[self.kind]),
             (8, &length.to_le_bytes()),
-            (12, &self.epoch.to_le_bytes()),
-            (16, &self.position.to_le_bytes()),
-            (24, &durable.to_le_bytes()),
+            (12, &self.run.0.to_le_bytes()),
+            (20, &self.position.to_le_bytes()),
+            (28, &durable.to_le_bytes()),
         ];
         for (at, word) in words {
             put(&mut header, at, word);
         }
         let crc = checksum(&header, payload);
-        put(&mut header, 32, &crc.to_le_bytes());
+        put(&mut header, CRC_OFFSET, &crc.to_le_bytes());
         header
     }
 }
@@ -84,7 +87,7 @@ fn put(header: &mut [u8], at: usize, word: &[u8]) {
 /// The checksum of a group, with zeros where it stands itself.
 pub(in crate::store) fn checksum(header: &[u8; GROUP_HEADER_BYTES], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(header.get(..32).unwrap_or_default());
+    hasher.update(header.get(..CRC_OFFSET).unwrap_or_default());
     hasher.update(payload);
     hasher.finalize()
 }

@@ -1,19 +1,16 @@
 //! One round of the log: what waits is laid out, written to the files, and synced.
 
-use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::files::{Files, file_path, offset_in_file};
 use super::group::{Group, GroupHeader, KIND_CHUNK, KIND_RECORDS, Payload};
 use super::space::SPACE_CHECK_BYTES;
 use super::{DIRECTORY, Wal};
-use crate::store::disk::DiskFile;
 use crate::store::failure::{Call, Remedy};
 use crate::store::{StoreError, Wake};
 
-/// Files that are kept to be used again.
-pub(super) const SPARE_FILES_MAX: usize = 6;
 /// Payloads from this size on are written from where they are.
 const SHARED_BYTES_MIN: usize = 4 * 1024;
 /// Bytes taken in one round: between two rounds whoever waited is told.
@@ -30,8 +27,10 @@ pub(super) struct Round {
     staging: Vec<u8>,
     pieces: Vec<Piece>,
     /// Files written to since the last sync.
-    unsynced: Vec<u64>,
+    pub(super) unsynced: Vec<u64>,
     pub(super) files: Files,
+    /// Its groups know that everything before them is durable.
+    knows_all: bool,
     /// The group is durable that says that a new run began.
     is_opened: bool,
     /// A write or a sync failed: what is on the disk is unknown, and asking again would tell nothing.
@@ -43,31 +42,17 @@ impl Round {
     pub(super) fn new(files: Files) -> Self {
         Self { files, ..Self::default() }
     }
-}
 
-/// The files of the log, by number.
-#[derive(Default)]
-pub(super) struct Files {
-    pub(super) open: BTreeMap<u64, Arc<dyn DiskFile>>,
-    /// Numbers of files whose contents are needless.
-    pub(super) spare: Vec<u64>,
-    /// The number of the first one that is needed.
-    pub(super) first: u64,
+    /// Whether what is written says that everything before it is durable, and nothing else; `None` when nothing is written.
+    fn seals(&self) -> Option<bool> {
+        let are_empty = || self.groups.iter().all(|group| group.payload.bytes().is_empty());
+        (!self.groups.is_empty()).then(|| self.knows_all && are_empty())
+    }
 }
 
 enum Piece {
     Staged { start: usize, end: usize },
     Shared { group: usize },
-}
-
-/// The path of the file of a number.
-pub(in crate::store) fn file_path(number: u64) -> String {
-    format!("{DIRECTORY}/{number:010}.log")
-}
-
-/// The number in the name of a file.
-pub(in crate::store) fn file_number(name: &str) -> Option<u64> {
-    name.strip_suffix(".log")?.parse().ok()
 }
 
 impl Wal {
@@ -78,10 +63,7 @@ impl Wal {
     /// ([`StoreError::remedy`]).
     pub fn commit(&self, sync: bool) -> Result<(), StoreError> {
         let mut round = self.round.lock();
-        if round.is_broken {
-            let error = std::io::Error::other("an earlier write or sync failed");
-            return Err(StoreError::io(Call::Write, self.disk.describe(DIRECTORY))(error));
-        }
+        self.check_broken(&round)?;
         let sync = sync || !round.is_opened;
         if round.groups.is_empty() {
             self.take_groups(&mut round);
@@ -95,16 +77,14 @@ impl Wal {
             return Err(error);
         }
         let end = round.end;
+        let seals = round.seals();
         round.groups.clear();
         round.pieces.clear();
         if sync {
-            // Broken until it has succeeded: even where a disk is full, what was to be synced may be lost now.
-            round.is_broken = true;
-            self.sync(&mut round)?;
-            round.is_broken = false;
+            self.sync_or_break(&mut round)?;
             round.is_opened = true;
         }
-        let due = self.note_progress(end, sync);
+        let due = self.note_progress(end, sync, seals);
         drop(round);
         self.wake(due);
         let checked_at = self.space_checked_at.load(Ordering::Relaxed);
@@ -112,6 +92,14 @@ impl Wal {
             self.check_space();
         }
         Ok(())
+    }
+
+    pub(super) fn check_broken(&self, round: &Round) -> Result<(), StoreError> {
+        if !round.is_broken {
+            return Ok(());
+        }
+        let error = std::io::Error::other("an earlier write or sync failed");
+        Err(StoreError::io(Call::Write, self.disk.describe(DIRECTORY))(error))
     }
 
     fn take_groups(&self, round: &mut Round) {
@@ -133,9 +121,10 @@ impl Wal {
 
     /// Lays headers and small payloads one behind the other; large payloads stay where they are.
     fn encode(&self, round: &mut Round) {
-        let Round { groups, staging, pieces, .. } = round;
+        let Round { groups, staging, pieces, position, knows_all, .. } = round;
         staging.clear();
         let durable = self.durable.load(Ordering::Acquire);
+        *knows_all = durable >= *position;
         let mut staged_from = 0;
         for (index, group) in groups.iter().enumerate() {
             let payload = group.payload.bytes();
@@ -143,8 +132,7 @@ impl Wal {
                 Payload::Chunk(_) => KIND_CHUNK,
                 Payload::Records(_) => KIND_RECORDS,
             };
-            let header =
-                GroupHeader { kind, payload_bytes: payload.len(), epoch: self.epoch, position: group.position };
+            let header = GroupHeader { kind, payload_bytes: payload.len(), run: self.run, position: group.position };
             staging.extend_from_slice(&header.encode(durable, payload));
             if payload.len() >= SHARED_BYTES_MIN {
                 pieces.push(Piece::Staged { start: staged_from, end: staging.len() });
@@ -200,42 +188,23 @@ impl Wal {
         let number = position / self.file_bytes;
         let file = match files.open.get(&number) {
             Some(file) => Arc::clone(file),
-            None => self.open_file(files, number)?,
+            None => self.open_file(files, unsynced, number)?,
         };
         let failed = StoreError::io(Call::Write, self.disk.describe(&file_path(number)));
-        file.write_at(slices, position % self.file_bytes).map_err(failed)?;
+        file.write_at(slices, offset_in_file(position, self.file_bytes)).map_err(failed)?;
         if !unsynced.contains(&number) {
             unsynced.push(number);
         }
         Ok(())
     }
 
-    /// Opens the file of a number: one that is there, else one that is not needed any more, else a new one.
-    fn open_file(&self, files: &mut Files, number: u64) -> Result<Arc<dyn DiskFile>, StoreError> {
-        let path = file_path(number);
-        let failed = |action| StoreError::io(action, self.disk.describe(&path));
-        let file = match self.disk.open(&path, false) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                while let Some(&spare) = files.spare.last() {
-                    let renamed = match self.disk.rename(&file_path(spare), &path) {
-                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-                        result => result.map(|()| true).map_err(failed(Call::Rename))?,
-                    };
-                    files.spare.pop();
-                    if renamed {
-                        break;
-                    }
-                }
-                self.disk.open(&path, true).map_err(failed(Call::Create))?
-            }
-            Err(error) => return Err(failed(Call::Open)(error)),
-        };
-        // A file that is there may be new all the same: made by a process that was killed, or when this failed the last time.
-        self.disk.sync_directory(DIRECTORY).map_err(failed(Call::SyncDirectory))?;
-        files.spare.retain(|spare| *spare != number);
-        files.open.insert(number, Arc::clone(&file));
-        Ok(file)
+    /// Syncs; until that has succeeded nothing more may be written, because even where a disk is full, what was to be synced may be
+    /// lost now.
+    pub(super) fn sync_or_break(&self, round: &mut Round) -> Result<(), StoreError> {
+        round.is_broken = true;
+        self.sync(round)?;
+        round.is_broken = false;
+        Ok(())
     }
 
     fn sync(&self, round: &mut Round) -> Result<(), StoreError> {
@@ -250,9 +219,10 @@ impl Wal {
     }
 
     /// Moves the marks; the waiters whose time has come.
-    fn note_progress(&self, written: u64, is_synced: bool) -> Vec<Arc<dyn Wake>> {
+    fn note_progress(&self, written: u64, is_synced: bool, seals: Option<bool>) -> Vec<Arc<dyn Wake>> {
         let mut state = self.state.lock();
         state.written = written;
+        state.is_sealed = seals.unwrap_or(state.is_sealed);
         let mut due = Vec::new();
         if is_synced {
             self.durable.store(written, Ordering::Release);
@@ -266,24 +236,5 @@ impl Wal {
             due.append(&mut self.take_caught_up(&mut state));
         }
         due
-    }
-
-    pub(super) fn remove_spare_files(&self, files: &mut Files, kept: usize) -> Result<(), StoreError> {
-        while files.spare.len() > kept
-            && let Some(number) = files.spare.pop()
-        {
-            let path = file_path(number);
-            let removed = self.disk.remove(&path).map_err(StoreError::io(Call::Remove, self.disk.describe(&path)));
-            match removed.map_err(|error| (error.remedy(), error)) {
-                Ok(()) => {}
-                // The next start finds it.
-                Err((Remedy::Refuse, error)) => tracing::warn!(%error, "a file stays that is not needed any more"),
-                Err((_, error)) => {
-                    files.spare.push(number);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
     }
 }

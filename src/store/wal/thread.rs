@@ -3,8 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
+
+use super::group::Payload;
 use super::space::SPACE_CHECK_PAUSE;
-use super::{EAGER_BYTES, Wal};
+use super::{EAGER_BYTES, State, Wal};
 use crate::store::failure::Remedy;
 use crate::store::{Log, StoreError};
 
@@ -80,6 +83,7 @@ impl Wal {
             let timer = match (can_write, unsynced) {
                 (true, _) => Some(LAZY_WRITE),
                 (false, true) => Some(LAZY_SYNC),
+                (false, false) if !state.is_sealed => Some(LAZY_WRITE),
                 (false, false) => is_low.then_some(SPACE_CHECK_PAUSE),
             };
             match timer {
@@ -88,10 +92,30 @@ impl Wal {
                     self.changed.wait(&mut state);
                     state.is_idle = false;
                 }
-                Some(timer) if self.changed.wait_for(&mut state, timer).timed_out() => return Some(!can_write),
+                Some(timer) if self.changed.wait_for(&mut state, timer).timed_out() => {
+                    let is_due = !can_write && !unsynced && !state.is_sealed;
+                    if is_due && state.groups.is_empty() {
+                        self.push_seal(&mut state);
+                    }
+                    return Some(!can_write && !is_due);
+                }
                 Some(_) => {}
             }
         }
+    }
+
+    /// Appends a group that says how far the log is durable, unless one says so already. A start takes damage in front of it for what it
+    /// is, and not for a write that was cut off.
+    pub fn seal(&self) {
+        let mut state = self.state.lock();
+        let is_synced = state.written == self.durable.load(Ordering::Acquire);
+        if is_synced && !state.is_sealed && state.groups.is_empty() {
+            self.push_seal(&mut state);
+        }
+    }
+
+    fn push_seal(&self, state: &mut MutexGuard<'_, State>) {
+        self.push(state, Payload::Records(Vec::new()));
     }
 
     /// Waits until more than this many bytes are between [`Wal::start`] and [`Wal::head`], until [`Wal::nudge`], or until the log
