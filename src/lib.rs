@@ -26,6 +26,7 @@ pub mod config;
 pub mod connection;
 mod host;
 mod impossible;
+pub mod logging;
 pub mod server;
 pub mod store;
 

@@ -1,14 +1,14 @@
 //! The broker's program: flags in, exit code out.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use leveret::Broker;
-use leveret::config::{CommandLine, LogFormat, Serve};
+use leveret::config::{CommandLine, Serve};
+use leveret::{Broker, logging};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Version 2 of mimalloc (a feature in Cargo.toml): it gives memory back after 10 ms, version 3 after a second, and only `unsafe`
 /// could tell it otherwise. A backlog in 1,000 queues that is drained peaks at 206 MiB instead of 333; a transient message
@@ -19,51 +19,68 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let serve = CommandLine::parse().into_serve();
-    start_log(serve.log_format);
-    match run(&serve).await {
+    let Ok(log) = logging::start(serve.log_format) else { return ExitCode::FAILURE };
+    let code = match run(&serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be there to read it; the exit code says it, too.
-            writeln!(io::stderr(), "leveret: {error}").ok();
+            log.say(format!("leveret: {error}\n").into_bytes());
             ExitCode::FAILURE
         }
-    }
+    };
+    log.flush();
+    code
 }
 
-async fn run(serve: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let broker = Broker::from_command_line(serve).await?;
-    if let Some(file) = &serve.ports_file {
-        write_ports(file, &broker).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
-    tracing::info!("connect to {} ({})", broker.amqp_url(), broker.keeps_messages_in());
-    let mut stdout = io::stdout();
-    writeln!(stdout, "Server startup complete; 0 plugins started.")?;
-    stdout.flush()?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        reason = broker.failed() => return Err(reason.into()),
+        error = until_failed(serve, &broker) => return Err(error),
     }
     tracing::info!("stopping");
     broker.stop().await;
     Ok(())
 }
 
+/// Tells whoever started it that it is ready, and waits for its failure.
+async fn until_failed(serve: &Serve, broker: &Broker) -> Box<dyn Error> {
+    if let Some(file) = serve.ports_file.clone() {
+        let ports = serde_json::json!({ "amqp": broker.address().port() });
+        let written = on_a_thread({
+            let file = file.clone();
+            move || write_ports(&file, &ports)
+        });
+        if let Err(error) = written.await {
+            return format!("cannot write {}: {error}", file.display()).into();
+        }
+    }
+    tracing::info!("connect to {} ({})", broker.amqp_url(), broker.keeps_messages_in());
+    // Not waited for, and no reason to end when it fails: nobody may be there to read it.
+    drop(on_a_thread(|| {
+        let mut stdout = io::stdout();
+        let written = writeln!(stdout, "Server startup complete; 0 plugins started.").and_then(|()| stdout.flush());
+        written.inspect_err(|error| tracing::warn!(%error, "cannot write to stdout"))
+    }));
+    broker.failed().await.into()
+}
+
+/// Output may stand still, and only a thread of its own can wait for it without keeping the broker, or its end, waiting.
+fn on_a_thread(write: impl FnOnce() -> io::Result<()> + Send + 'static) -> impl Future<Output = io::Result<()>> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let run = move || drop(tell.send(write()));
+    let started = std::thread::Builder::new().name("leveret-output".to_owned()).spawn(run);
+    async move {
+        started?;
+        told.await.map_err(io::Error::other)?
+    }
+}
+
 /// Whole or not at all, so that whoever waits for the file never reads half of it.
-fn write_ports(file: &Path, broker: &Broker) -> io::Result<()> {
-    let ports = serde_json::json!({ "amqp": broker.address().port() });
+fn write_ports(file: &Path, ports: &serde_json::Value) -> io::Result<()> {
     let unfinished = file.with_extension("tmp");
     std::fs::write(&unfinished, format!("{ports}\n"))?;
     std::fs::rename(unfinished, file)
-}
-
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    match format {
-        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
-        LogFormat::Json => log.json().init(),
-    }
 }

@@ -48,6 +48,7 @@ mod heartbeat;
 mod kill;
 mod lapin_failures;
 mod lapin_stories;
+mod log_output;
 mod max_length;
 mod plugin_exchanges;
 mod priorities;

@@ -20,14 +20,26 @@ pub struct Program {
 impl Program {
     /// Starts it on a free port and waits until it says that it is ready.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
-        Self::start_by(Command::new(LEVERET), name, arguments)
+        Self::start_by(Command::new(LEVERET), name, arguments).ready()
     }
 
     /// Starts it after these words of the shell, such as `ulimit -n 256`.
     pub fn start_after(words: &str, name: &str, arguments: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{words}; exec \"$0\" \"$@\""), LEVERET]);
-        Self::start_by(shell, name, arguments)
+        Self::start_by(shell, name, arguments).ready()
+    }
+
+    /// Starts it after these words, which may make its output useless, and waits until the file with its port is there.
+    pub async fn start_unheard(words: &str, name: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{words}; exec \"$0\" \"$@\""), LEVERET]);
+        let program = Self::start_by(shell, name, arguments);
+        crate::client::eventually("the file with the port is there", async || {
+            if program.ports_file.exists() { Ok(()) } else { Err(program.log()) }
+        })
+        .await;
+        program
     }
 
     fn start_by(mut command: Command, name: &str, arguments: &[&str]) -> Self {
@@ -44,7 +56,12 @@ impl Program {
                 log.push('\n');
             }
         });
-        let mut program = Self { child, ports_file, log, log_reader: Some(log_reader) };
+        Self { child, ports_file, log, log_reader: Some(log_reader) }
+    }
+
+    /// Waits until it says that it is.
+    fn ready(self) -> Self {
+        let mut program = self;
         let mut line = String::new();
         BufReader::new(program.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if line != "Server startup complete; 0 plugins started.\n" {

@@ -1,0 +1,37 @@
+//! The log of the program: what it looks like, and where it goes.
+
+mod writer;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+pub use writer::{Line, LogWriter};
+
+/// Has everything that is logged, and the text of panics, written to stderr; what `LEVERET_LOG` leaves out is not.
+///
+/// # Errors
+/// When there can be no thread that writes it.
+pub fn start(format: LogFormat) -> io::Result<LogWriter> {
+    let writer = LogWriter::start(io::stderr())?;
+    let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).with_target(false);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    let panics = writer.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let backtrace = Backtrace::capture();
+        tracing::error!("{panic}");
+        if backtrace.status() == BacktraceStatus::Captured {
+            panics.say(backtrace.to_string().into_bytes());
+        }
+        // The process may be aborted when this returns.
+        panics.flush();
+    }));
+    Ok(writer)
+}

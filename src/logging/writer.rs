@@ -1,0 +1,227 @@
+//! Writes the log on a thread of its own, so that neither a reader that stands still nor a full disk is felt by anybody else.
+//!
+//! **Invariant**: whoever logs never waits for the output, and never learns that it failed. What could not be written is counted, and
+//! said once lines can be written again.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait may take so much memory.
+const WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// How long the end of the program waits for the last lines.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Takes lines; copies of it write to the same output.
+#[derive(Clone, Debug)]
+pub struct LogWriter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to write.
+    filled: Condvar,
+    /// Everything is written.
+    emptied: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// Lines that were dropped, or could not be written, and of which nothing was said yet.
+    lost: u64,
+    /// The thread has a line that is not written yet.
+    is_writing: bool,
+}
+
+impl LogWriter {
+    /// Starts the thread that writes to this output.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
+        let writer = Self { shared: Arc::default() };
+        let shared = Arc::clone(&writer.shared);
+        thread::Builder::new().name("leveret-stderr".to_owned()).spawn(move || shared.run(output))?;
+        Ok(writer)
+    }
+
+    /// Has a line written, unless too many wait already.
+    pub fn say(&self, line: Vec<u8>) {
+        let mut state = self.shared.state.lock();
+        if state.bytes.saturating_add(line.len()) > WAITING_BYTES_MAX {
+            state.lost += 1;
+            return;
+        }
+        state.bytes += line.len();
+        state.lines.push_back(line);
+        drop(state);
+        self.shared.filled.notify_one();
+    }
+
+    /// Waits until everything is written, or for a second.
+    pub fn flush(&self) {
+        let mut state = self.shared.state.lock();
+        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        self.shared.emptied.wait_while_for(&mut state, is_busy, END_PATIENCE);
+    }
+}
+
+impl Shared {
+    fn run(&self, mut output: impl Write) {
+        loop {
+            let line = self.next();
+            let written = output.write_all(&line).and_then(|()| output.flush());
+            self.note(written.is_ok());
+        }
+    }
+
+    fn next(&self) -> Vec<u8> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(line) = state.lines.pop_front() {
+                state.bytes -= line.len();
+                state.is_writing = true;
+                return line;
+            }
+            self.emptied.notify_all();
+            self.filled.wait(&mut state);
+        }
+    }
+
+    fn note(&self, is_written: bool) {
+        let mut state = self.state.lock();
+        state.is_writing = false;
+        if !is_written {
+            state.lost += 1;
+        } else if state.lost > 0 {
+            let lost = std::mem::take(&mut state.lost);
+            drop(state);
+            // Said as every other line is, and so in the format of the log. There is room for it: a line has just left.
+            tracing::error!(lines = lost, "the log could not be written: lines are missing");
+        }
+    }
+}
+
+/// Collects what belongs to one line.
+#[derive(Debug)]
+pub struct Line<'a> {
+    writer: &'a LogWriter,
+    bytes: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.writer.say(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line { writer: self, bytes: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use super::*;
+
+    /// An output whose every write waits to be told how it ends.
+    struct Gate {
+        ends: Receiver<bool>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !self.ends.recv().unwrap_or(true) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.written.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn gated() -> (LogWriter, SyncSender<bool>, Arc<Mutex<Vec<u8>>>) {
+        let (tell, ends) = sync_channel(0);
+        let written = Arc::default();
+        (LogWriter::start(Gate { ends, written: Arc::clone(&written) }).unwrap(), tell, written)
+    }
+
+    fn logged_with(writer: &LogWriter) -> tracing::subscriber::DefaultGuard {
+        tracing::subscriber::set_default(
+            tracing_subscriber::fmt().with_writer(writer.clone()).with_ansi(false).finish(),
+        )
+    }
+
+    #[test]
+    fn an_output_that_stands_still_makes_nobody_wait_and_keeps_little() {
+        let (writer, tell, written) = gated();
+        let line = vec![b'.'; 1000];
+        for _ in 0..10_000 {
+            writer.say(line.clone());
+        }
+        let state = writer.shared.state.lock();
+        assert!(state.bytes <= WAITING_BYTES_MAX);
+        let kept = state.lines.len() + usize::from(state.is_writing);
+        assert_eq!(kept as u64 + state.lost, 10_000);
+        drop(state);
+        drop(tell);
+        writer.flush();
+        assert_eq!(written.lock().len(), kept * line.len());
+    }
+
+    #[test]
+    fn what_is_lost_is_counted() {
+        let (writer, tell, written) = gated();
+        for _ in 0..3 {
+            writer.say(b"lost\n".to_vec());
+            tell.send(false).unwrap();
+        }
+        drop(tell);
+        writer.flush();
+        assert_eq!(writer.shared.state.lock().lost, 3);
+        assert!(written.lock().is_empty());
+    }
+
+    #[test]
+    fn what_was_lost_is_said_once_it_can_be() {
+        let (writer, _, written) = gated();
+        writer.shared.state.lock().lost = 3;
+        let _guard = logged_with(&writer);
+        writer.shared.note(true);
+        writer.flush();
+        let written = String::from_utf8(written.lock().clone()).unwrap();
+        assert!(written.contains("the log could not be written: lines are missing lines=3\n"), "{written}");
+        assert_eq!(writer.shared.state.lock().lost, 0);
+    }
+}
