@@ -1,7 +1,9 @@
 //! The broker's program: flags in, exit code out.
 
 use std::error::Error;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -81,6 +83,12 @@ fn on_a_thread(write: impl FnOnce() -> io::Result<()> + Send + 'static) -> impl 
 /// Whole or not at all, so that whoever waits for the file never reads half of it.
 fn write_ports(file: &Path, ports: &serde_json::Value) -> io::Result<()> {
     let unfinished = file.with_extension("tmp");
-    std::fs::write(&unfinished, format!("{ports}\n"))?;
-    std::fs::rename(unfinished, file)
+    // Made here and now: what has this name already may belong to somebody else, or lead elsewhere.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    writeln!(made, "{ports}")?;
+    fs::rename(unfinished, file)
 }

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod access;
+mod lock;
 mod reserve;
 
+use access::Access;
+use lock::Lock;
 use reserve::Reserve;
 
 /// A directory of files, named by paths relative to it.
@@ -93,7 +97,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub struct RealDisk {
     root: PathBuf,
-    _lock: File,
+    access: Access,
+    lock: Arc<Lock>,
     reserve: Reserve,
 }
 
@@ -119,8 +124,6 @@ pub enum DirectoryError {
     },
 }
 
-const LOCK_FILE: &str = "lock";
-
 impl RealDisk {
     /// Takes a directory into use; it is made if it is missing.
     ///
@@ -128,36 +131,27 @@ impl RealDisk {
     /// When it cannot be made, written to, or locked.
     pub fn open(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |source| DirectoryError::Unusable { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(unusable)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path.join(LOCK_FILE))
-            .map_err(unusable)?;
-        match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                let reserve = Reserve::of(&lock).map_err(unusable)?;
-                Ok(Self { root: path.to_owned(), _lock: lock, reserve })
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(DirectoryError::InUse { path: path.to_owned() }),
-            Err(error) => Err(unusable(error.into())),
-        }
+        let access = Access::close(path).map_err(unusable)?;
+        let lock = Arc::new(Lock::take(path, access)?);
+        let reserve = Reserve::of(lock.directory()).map_err(unusable)?;
+        Ok(Self { root: path.to_owned(), access, lock, reserve })
     }
 }
 
 impl Disk for RealDisk {
     fn create_directory(&self, path: &str) -> io::Result<()> {
-        fs::create_dir_all(self.root.join(path))
+        self.lock.check()?;
+        self.access.create_directory(&self.root.join(path))
     }
 
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
+        self.lock.check()?;
         let path = self.root.join(path);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(create).truncate(false);
+        options.read(true).write(true).create(create).truncate(false).mode(self.access.file_mode());
         let file = self.reserve.open(|| options.open(&path))?;
-        Ok(Arc::new(RealFile(file)))
+        self.access.close_file(&file)?;
+        Ok(Arc::new(RealFile { file, lock: Arc::clone(&self.lock) }))
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
@@ -171,6 +165,7 @@ impl Disk for RealDisk {
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
+        self.lock.check()?;
         match fs::remove_file(self.root.join(path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -178,10 +173,12 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.lock.check()?;
         fs::rename(self.root.join(from), self.root.join(to))
     }
 
     fn sync_directory(&self, path: &str) -> io::Result<()> {
+        self.lock.check()?;
         let path = self.root.join(path);
         self.reserve.open(|| File::open(&path))?.sync_all()
     }
@@ -197,13 +194,16 @@ impl Disk for RealDisk {
 }
 
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    lock: Arc<Lock>,
+}
 
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut read = 0;
         while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match self.0.read_at(rest, offset + read as u64) {
+            match self.file.read_at(rest, offset + read as u64) {
                 Ok(0) => break,
                 Ok(count) => read += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -216,7 +216,7 @@ impl DiskFile for RealFile {
     fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
-            match rustix::io::pwritev(&self.0, slices, offset) {
+            match rustix::io::pwritev(&self.file, slices, offset) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     IoSlice::advance_slices(&mut slices, count);
@@ -230,15 +230,17 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        // What is durable where nobody will look for it is lost all the same.
+        self.lock.check()
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     #[cfg(target_os = "linux")]
     fn uncache(&self) {
-        rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed).ok();
+        rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed).ok();
     }
 }

@@ -29,6 +29,7 @@ mod channel;
 mod closing;
 mod confirms;
 mod consuming;
+mod data_directory;
 mod dead_letter;
 mod death_cycles;
 mod delayed;

@@ -83,6 +83,11 @@ impl Program {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
+    /// The file that tells the port.
+    pub fn ports_file(&self) -> &Path {
+        &self.ports_file
+    }
+
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());

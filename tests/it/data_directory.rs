@@ -1,0 +1,96 @@
+//! The data directory belongs to one user, and to one process at a time.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::client::properties::properties;
+use crate::client::{Channel, Connect, publish, queue};
+use crate::process::{Directory, Program, check_refused};
+
+async fn durable_queue(program: &Program) -> Channel {
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("q").durable()).await;
+    ch.confirm_select().await;
+    ch.publish_confirmed(publish("", "q", "kept").with(properties().delivery_mode(2))).await;
+    ch
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Every directory and file in `path` has these permissions.
+fn check_modes(path: &Path, directory_mode: u32, file_mode: u32) {
+    assert_eq!(format!("{:o}", mode(path)), format!("{directory_mode:o}"), "{}", path.display());
+    for entry in fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            check_modes(&entry, directory_mode, file_mode);
+        } else {
+            assert_eq!(format!("{:o}", mode(&entry)), format!("{file_mode:o}"), "{}", entry.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_read_messages() {
+    let directory = Directory::new("private");
+    let mut program = Program::start_in(&directory, &[]);
+    durable_queue(&program).await;
+    check_modes(directory.path(), 0o700, 0o600);
+    assert_eq!(mode(program.ports_file()), 0o600);
+    program.stop();
+    check_modes(directory.path(), 0o700, 0o600);
+
+    // As an earlier version left them.
+    for (path, open) in [("", 0o755), ("wal", 0o755), ("lock", 0o644)] {
+        fs::set_permissions(directory.path().join(path), fs::Permissions::from_mode(open)).unwrap();
+    }
+    let mut program = Program::start_in(&directory, &[]);
+    durable_queue(&program).await;
+    check_modes(directory.path(), 0o700, 0o600);
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_reads_if_the_directory_was_opened_to_it() {
+    let directory = Directory::new("group");
+    fs::create_dir(directory.path()).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    let mut program = Program::start_in(&directory, &[]);
+    durable_queue(&program).await;
+    check_modes(directory.path(), 0o750, 0o640);
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_file_that_is_removed_lets_no_second_process_in() {
+    let directory = Directory::new("lock-removed");
+    let mut program = Program::start_in(&directory, &[]);
+    fs::remove_file(directory.path().join("lock")).unwrap();
+    let other = ["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.text()];
+    check_refused(&other, "is in use by another process");
+    durable_queue(&program).await;
+    assert!(program.stop().contains("the lock file was removed while it was in use: it is made again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_taken_away_ends_the_broker_and_nothing_more_is_confirmed() {
+    for how in ["removed", "moved"] {
+        let directory = Directory::new(&format!("directory-{how}"));
+        let elsewhere = Directory::new(&format!("directory-{how}-elsewhere"));
+        let mut program = Program::start_in(&directory, &[]);
+        let ch = durable_queue(&program).await;
+        if how == "moved" {
+            fs::rename(directory.path(), elsewhere.path()).unwrap();
+            fs::create_dir(directory.path()).unwrap();
+        } else {
+            fs::remove_dir_all(directory.path()).unwrap();
+        }
+        ch.publish(publish("", "q", "lost").with(properties().delivery_mode(2))).await;
+        let (code, log) = program.end();
+        assert_eq!(code, Some(1), "{log}");
+        assert!(log.contains("the data directory was moved or removed while it was in use"), "{log}");
+        assert!(fs::read_dir(directory.path()).map_or(0, Iterator::count) == 0, "nothing is written to another one");
+    }
+}
