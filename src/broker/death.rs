@@ -11,79 +11,130 @@ use crate::properties::{Properties, PropertiesEditor, Property};
 use crate::table::{Table, TableRef, Value, ValueRef};
 
 /// The deaths of a message, most recent first; one entry for each queue and reason.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Deaths {
-    entries: Vec<Table>,
+///
+/// Only the latest is taken apart: the others are copied as they stand in the headers, so that a death costs little however many
+/// there were. [`RECORD_BYTES_MAX`] bounds that, and with it what a message grows by on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Deaths<'m> {
+    latest: Table,
+    earlier: Vec<TableRef<'m>>,
+    /// The oldest entries were left out, because the record became too long.
+    is_cut: bool,
     /// Exchange, queue and reason of the very first death; `None` while the message's own headers tell it.
     first: Option<[Vec<u8>; 3]>,
 }
 
+/// The record of a message is no longer than this: some six hundred deaths in different queues.
+const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// A death lists routing keys up to so many bytes, the message's own one in any case.
+const LISTED_KEY_BYTES_MAX: usize = 1024;
+
 const FIRST_HEADERS: [&str; 3] = ["x-first-death-exchange", "x-first-death-queue", "x-first-death-reason"];
 const LAST_HEADERS: [&str; 3] = ["x-last-death-exchange", "x-last-death-queue", "x-last-death-reason"];
 
-impl Deaths {
-    /// The deaths that a message has had so far.
-    pub(super) fn of(message: &Message) -> Self {
-        if !message.facts().dead_lettered {
-            return Self::default();
-        }
-        let headers = message.properties().headers();
-        let entries = match headers.and_then(|headers| headers.get("x-death")) {
-            Some(ValueRef::Array(entries)) => {
-                entries.iter().filter_map(|entry| entry.as_table().map(TableRef::to_owned)).collect()
-            }
-            _ => Vec::new(),
+impl<'m> Deaths<'m> {
+    /// The record of a message that has just died. A repeated death moves to the front and is counted; its time and keys stay.
+    pub(super) fn after(message: &'m Message, queue: &str, reason: DeathReason, now_ms: u64) -> Self {
+        let mut earlier = recorded(message);
+        let texts = [message.exchange(), queue, reason.name()].map(|text| text.as_bytes().to_vec());
+        let first = earlier.is_empty().then_some(texts);
+        let same = |entry: &TableRef<'_>| {
+            text(*entry, "queue") == Some(queue.as_bytes()) && text(*entry, "reason") == Some(reason.name().as_bytes())
         };
-        Self { entries, first: None }
-    }
-
-    /// The record with one more death. A repeated one moves to the front and is counted; its time and keys stay.
-    #[must_use]
-    pub(super) fn with(mut self, queue: &str, reason: DeathReason, message: &Message, now_ms: u64) -> Self {
-        let same = |entry: &Table| {
-            text(entry, "queue") == Some(queue.as_bytes()) && text(entry, "reason") == Some(reason.name().as_bytes())
-        };
-        if self.entries.is_empty() {
-            let exchange = message.exchange().as_bytes().to_vec();
-            self.first = Some([exchange, queue.as_bytes().to_vec(), reason.name().as_bytes().to_vec()]);
-        }
-        let entry = match self.entries.iter().position(same) {
+        let latest = match earlier.iter().position(same) {
             Some(at) => {
-                let mut entry = self.entries.remove(at);
+                let mut entry = earlier.remove(at).to_owned();
                 let count = entry.get("count").and_then(Value::as_integer).unwrap_or(0);
                 entry.insert("count", Value::I64(count.saturating_add(1)));
                 entry
             }
             None => new_entry(queue, reason, message, now_ms),
         };
-        self.entries.insert(0, entry);
-        self
+        let mut deaths = Self { latest, earlier, is_cut: false, first };
+        deaths.cut();
+        deaths
     }
 
-    /// Whether the message came round to this queue again without ever being rejected on the way.
-    pub(super) fn is_cycle(&self, queue: &str) -> bool {
-        let Some(last) = self.entries.iter().position(|entry| text(entry, "queue") == Some(queue.as_bytes())) else {
-            return false;
+    fn cut(&mut self) {
+        let mut latest = Vec::new();
+        self.latest.encode(&mut latest);
+        let mut left = RECORD_BYTES_MAX.saturating_sub(latest.len());
+        let fits = |entry: &&TableRef<'_>| {
+            let bytes = entry.as_bytes().len() + ENTRY_HEAD_BYTES;
+            left.checked_sub(bytes).is_some_and(|rest| {
+                left = rest;
+                true
+            })
         };
-        let rejected = DeathReason::Rejected.name().as_bytes();
-        self.entries.iter().take(last + 1).all(|entry| text(entry, "reason") != Some(rejected))
+        let kept = self.earlier.iter().take_while(fits).count();
+        self.is_cut = kept < self.earlier.len();
+        self.earlier.truncate(kept);
+    }
+
+    /// Whether the message came round to this queue again without ever being rejected on the way. One that has died in so many
+    /// queues that its record is full, and was rejected by nobody, may have been here as well.
+    pub(super) fn is_cycle(&self, queue: &str) -> bool {
+        let latest = [text_of(&self.latest, "queue"), text_of(&self.latest, "reason")];
+        let earlier = self.earlier.iter().map(|entry| [text(*entry, "queue"), text(*entry, "reason")]);
+        for [died_in, reason] in std::iter::once(latest).chain(earlier) {
+            if reason == Some(DeathReason::Rejected.name().as_bytes()) {
+                return false;
+            }
+            if died_in == Some(queue.as_bytes()) {
+                return true;
+            }
+        }
+        self.is_cut
     }
 
     /// The message's properties with this record in the headers, and without `expiration`.
     pub(super) fn write(&self, message: &Message) -> Vec<u8> {
         let mut editor = message.properties().edit();
         editor.remove(Property::Expiration);
-        editor.set_header("x-death", &Value::Array(self.entries.iter().cloned().map(Value::Table).collect()));
+        editor.set_encoded_header("x-death", self.encode());
         if let Some(first) = &self.first {
             set_texts(&mut editor, FIRST_HEADERS, first);
         }
-        if let Some(last) = self.entries.first() {
-            let value = |name| text(last, name).unwrap_or_default().to_vec();
-            // The exchange of the latest death is where the message was published to this time, not at the entry's first time.
-            let last = [message.exchange().as_bytes().to_vec(), value("queue"), value("reason")];
-            set_texts(&mut editor, LAST_HEADERS, &last);
-        }
+        let value = |name| text_of(&self.latest, name).unwrap_or_default().to_vec();
+        // The exchange of the latest death is where the message was published to this time, not at the entry's first time.
+        let last = [message.exchange().as_bytes().to_vec(), value("queue"), value("reason")];
+        set_texts(&mut editor, LAST_HEADERS, &last);
         editor.build()
+    }
+
+    /// The header's value: an array of tables.
+    fn encode(&self) -> Vec<u8> {
+        let mut entries = vec![b'F'];
+        self.latest.encode(&mut entries);
+        for entry in &self.earlier {
+            entries.push(b'F');
+            entries.extend(sized(entry.as_bytes()));
+        }
+        let mut field = vec![b'A'];
+        field.extend(sized(&entries));
+        field
+    }
+}
+
+/// The type and the length before the content of an entry.
+const ENTRY_HEAD_BYTES: usize = 5;
+
+/// Bytes behind their length.
+fn sized(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    // A record is bounded, far below 4 GiB.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    length.to_be_bytes().into_iter().chain(bytes.iter().copied())
+}
+
+/// The deaths that a message has had so far.
+fn recorded(message: &Message) -> Vec<TableRef<'_>> {
+    if !message.facts().dead_lettered {
+        return Vec::new();
+    }
+    match message.properties().headers().and_then(|headers| headers.get("x-death")) {
+        Some(ValueRef::Array(entries)) => entries.iter().filter_map(ValueRef::as_table).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -93,7 +144,11 @@ fn set_texts(editor: &mut PropertiesEditor<'_>, names: [&str; 3], texts: &[Vec<u
     }
 }
 
-fn text<'a>(entry: &'a Table, name: &str) -> Option<&'a [u8]> {
+fn text<'a>(entry: TableRef<'a>, name: &str) -> Option<&'a [u8]> {
+    entry.get(name).and_then(ValueRef::as_bytes)
+}
+
+fn text_of<'a>(entry: &'a Table, name: &str) -> Option<&'a [u8]> {
     entry.get(name).and_then(Value::as_bytes)
 }
 
@@ -112,13 +167,21 @@ fn new_entry(queue: &str, reason: DeathReason, message: &Message, now_ms: u64) -
     entry
 }
 
-/// The routing key followed by the CC keys; BCC stays secret.
+/// The routing key followed by the CC keys; BCC stays secret. All keys of a message with very many would be listed once for each
+/// death.
 fn routing_keys(message: &Message, properties: Properties<'_>) -> Vec<Value> {
     let mut keys = vec![Value::LongString(message.routing_key().to_vec())];
     let copies = properties.headers().and_then(|headers| headers.get("CC"));
     if let Some(ValueRef::Array(copies)) = copies.filter(|_| !message.facts().ignores_copies) {
-        let copies = copies.iter().filter_map(|copy| copy.as_bytes());
+        let mut listed_bytes = 0;
+        let copies = copies.iter().filter_map(ValueRef::as_bytes).take_while(|key| {
+            listed_bytes += key.len();
+            listed_bytes <= LISTED_KEY_BYTES_MAX
+        });
         keys.extend(copies.map(|key| Value::LongString(key.to_vec())));
     }
     keys
 }
+
+#[cfg(test)]
+mod tests;

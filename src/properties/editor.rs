@@ -98,9 +98,13 @@ impl<'a> PropertiesEditor<'a> {
 
     /// Sets one header. A new one goes where the order of names puts it.
     pub fn set_header(&mut self, name: impl AsRef<[u8]>, value: &Value) -> &mut Self {
+        self.set_encoded_header(name, encoded(value))
+    }
+
+    /// The same with a value as it stands on the wire, its type first.
+    pub fn set_encoded_header(&mut self, name: impl AsRef<[u8]>, field: Vec<u8>) -> &mut Self {
         let name = name.as_ref();
         let name = name.get(..SHORT_BYTES_MAX).unwrap_or(name);
-        let field = encoded(value);
         let headers = self.headers.get_or_insert_default();
         match headers.iter_mut().find(|(present, _)| **present == *name) {
             Some((_, present)) => *present = Cow::Owned(field),

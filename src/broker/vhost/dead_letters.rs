@@ -23,7 +23,7 @@ impl Vhost {
         let log = &*self.node.log;
         // One transaction: the message is in one queue or in the other, whenever the broker dies.
         let transaction = log.new_transaction();
-        let deaths = Deaths::of(&letter.message).with(&queue.spec.name, letter.reason, &letter.message, now_ms);
+        let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, now_ms);
         let message = self.buried_message(queue, exchange, &letter.message, &deaths);
         let Some(route) = self.route_buried(exchange, &message) else {
             queue.keep_unburied(now_ms);
@@ -52,7 +52,7 @@ impl Vhost {
     }
 
     /// The message as it is published to the dead letter exchange.
-    fn buried_message(&self, queue: &QueueHandle, exchange: &str, message: &Message, deaths: &Deaths) -> Message {
+    fn buried_message(&self, queue: &QueueHandle, exchange: &str, message: &Message, deaths: &Deaths<'_>) -> Message {
         let override_key = queue.spec.arguments.dead_letter_routing_key.as_deref();
         let routing_key = override_key.unwrap_or_else(|| message.routing_key());
         let mut facts = message.facts();
