@@ -9,13 +9,14 @@
 //!
 //! Only waiting consumers are in a ring, so that the next turn costs the same however many others are full.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
+use super::rings::Rings;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Delivery, Sink};
 
@@ -102,6 +103,8 @@ enum Turn {
 pub(super) struct Consumer {
     pub(super) spec: ConsumerSpec,
     pub(super) unacked: u32,
+    /// Its place in the order of registration.
+    number: u64,
     turn: Turn,
     /// Bytes that its connection still takes in this pump.
     room_bytes: usize,
@@ -168,20 +171,19 @@ const KEPT_DELIVERIES: usize = 256;
 /// What a delivery costs beside its body, as the outbox counts it.
 pub const DELIVERY_OVERHEAD_BYTES: usize = 96;
 
-#[derive(Debug)]
-struct Ring {
-    priority: i64,
-    waiting: VecDeque<ConsumerId>,
-}
-
 /// The consumers of a queue.
 #[derive(Debug, Default)]
 pub(super) struct Consumers {
     by_id: FxHashMap<ConsumerId, Consumer>,
     /// In the order of registration.
-    registered: Vec<ConsumerId>,
-    /// Highest priority first.
-    rings: SmallVec<[Ring; 1]>,
+    registered: BTreeMap<u64, ConsumerId>,
+    /// The same by channel.
+    of_channels: BTreeSet<(ChannelId, u64)>,
+    /// Highest priority first, then in the order of registration.
+    heirs: BTreeSet<(Reverse<i64>, u64)>,
+    next_number: u64,
+    exclusive_count: usize,
+    rings: Rings,
     /// Consumers with outgoing deliveries.
     touched: Vec<ConsumerId>,
     single_active: bool,
@@ -204,19 +206,29 @@ impl Consumers {
     }
 
     pub(super) fn has_exclusive(&self) -> bool {
-        self.by_id.values().any(|consumer| consumer.spec.exclusive)
+        self.exclusive_count > 0
     }
 
     /// In the order of registration.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
-        self.registered.iter().filter_map(|id| self.by_id.get(id))
+        self.registered.values().filter_map(|id| self.by_id.get(id))
+    }
+
+    /// The consumers of a channel, in the order of registration.
+    pub(super) fn of_channel(&self, channel: ChannelId) -> Vec<ConsumerId> {
+        let numbers = self.of_channels.range((channel, 0)..=(channel, u64::MAX));
+        numbers.filter_map(|(_, number)| self.registered.get(number).copied()).collect()
     }
 
     pub(super) fn add(&mut self, spec: ConsumerSpec) {
-        let id = spec.id;
-        let consumer = Consumer { spec, unacked: 0, turn: Turn::Full, room_bytes: 0, outgoing: Vec::new() };
+        let (id, number) = (spec.id, self.next_number);
+        self.next_number += 1;
+        self.registered.insert(number, id);
+        self.of_channels.insert((spec.channel, number));
+        self.heirs.insert((Reverse(spec.priority), number));
+        self.exclusive_count += usize::from(spec.exclusive);
+        let consumer = Consumer { spec, unacked: 0, number, turn: Turn::Full, room_bytes: 0, outgoing: Vec::new() };
         self.by_id.insert(id, consumer);
-        self.registered.push(id);
         if self.single_active && self.active.is_none() {
             self.active = Some(id);
         }
@@ -226,13 +238,14 @@ impl Consumers {
     /// Takes a consumer off; the next one in the order of registration becomes the active one.
     pub(super) fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
         let consumer = self.by_id.remove(&id)?;
-        self.registered.retain(|other| *other != id);
-        if consumer.turn == Turn::Waiting {
-            for ring in &mut self.rings {
-                ring.waiting.retain(|other| *other != id);
-            }
+        self.registered.remove(&consumer.number);
+        self.of_channels.remove(&(consumer.spec.channel, consumer.number));
+        self.heirs.remove(&(Reverse(consumer.spec.priority), consumer.number));
+        self.exclusive_count -= usize::from(consumer.spec.exclusive);
+        if consumer.turn == Turn::Waiting && !self.single_active {
+            let by_id = &self.by_id;
+            self.rings.leave(consumer.spec.priority, |id| by_id.contains_key(&id));
         }
-        self.rings.retain(|ring| !ring.waiting.is_empty());
         if self.active == Some(id) {
             self.activate_heir();
         }
@@ -267,13 +280,7 @@ impl Consumers {
 
     /// Who is next to be the active one: the highest priority, the earliest registration.
     fn heir(&self) -> Option<ConsumerId> {
-        let mut best: Option<&Consumer> = None;
-        for consumer in self.iter() {
-            if best.is_none_or(|best| consumer.spec.priority > best.spec.priority) {
-                best = Some(consumer);
-            }
-        }
-        best.map(|consumer| consumer.spec.id)
+        self.heirs.first().and_then(|(_, number)| self.registered.get(number).copied())
     }
 
     /// The consumer whose turn it is to take a message of this size, with credit and room already taken.
@@ -303,20 +310,18 @@ impl Consumers {
 
     fn next_in_rings(&mut self, body_bytes: usize) -> Option<ConsumerId> {
         loop {
-            let ring = self.rings.first_mut()?;
-            let Some(&id) = ring.waiting.front() else {
-                self.rings.remove(0);
-                continue;
-            };
-            let missing = match self.by_id.get_mut(&id).map(|consumer| consumer.admit(body_bytes)) {
+            let id = self.rings.front()?;
+            match self.by_id.get_mut(&id).map(|consumer| consumer.admit(body_bytes)) {
                 Some(Turn::Waiting) => {
-                    ring.waiting.rotate_left(1);
+                    self.rings.rotate();
                     return Some(id);
                 }
-                Some(missing) => missing,
-                None => Turn::Full,
-            };
-            self.park(id, missing);
+                Some(missing) => {
+                    self.rings.pop();
+                    self.park(id, missing);
+                }
+                None => self.rings.pop_gone(),
+            }
         }
     }
 
@@ -326,14 +331,6 @@ impl Consumers {
             // By its next turn the connection may have less.
             consumer.room_bytes = 0;
         }
-        for ring in &mut self.rings {
-            if ring.waiting.front() == Some(&id) {
-                ring.waiting.pop_front();
-            } else {
-                ring.waiting.retain(|other| *other != id);
-            }
-        }
-        self.rings.retain(|ring| !ring.waiting.is_empty());
     }
 
     /// Gives a delivery to the consumer that [`Consumers::next`] chose.
@@ -382,11 +379,8 @@ impl Consumers {
     fn wait(&mut self, id: ConsumerId) {
         let Some(consumer) = self.by_id.get_mut(&id) else { return };
         consumer.turn = Turn::Waiting;
-        let priority = consumer.spec.priority;
-        let at = self.rings.partition_point(|ring| ring.priority > priority);
-        match self.rings.get_mut(at) {
-            Some(ring) if ring.priority == priority => ring.waiting.push_back(id),
-            _ => self.rings.insert(at, Ring { priority, waiting: VecDeque::from([id]) }),
+        if !self.single_active {
+            self.rings.wait(consumer.spec.priority, id);
         }
     }
 }

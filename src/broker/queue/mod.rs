@@ -29,6 +29,7 @@ mod limits;
 mod paged;
 mod paging;
 mod ready;
+mod rings;
 mod settling;
 mod timers;
 mod unacked;
@@ -319,8 +320,7 @@ impl Queue {
     /// Takes off all consumers of a channel that is closed. Tells whether they were the last ones. [`Queue::requeue_all_of`] must
     /// follow.
     pub fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
-        let of_channel = self.consumers.iter().filter(|consumer| consumer.spec.channel == channel);
-        let ids: Vec<_> = of_channel.map(|consumer| consumer.spec.id).collect();
+        let ids = self.consumers.of_channel(channel);
         for id in &ids {
             self.used_at_ms = now_ms;
             self.consumers.remove(*id);
