@@ -23,6 +23,8 @@ pub(super) struct UnackedTags {
     /// Ascending tags; `None` for a gap, never at the front.
     tags: VecDeque<(u64, Option<Outstanding>)>,
     count: usize,
+    /// How many of them went to consumers.
+    consumed_count: usize,
 }
 
 /// Gaps below this number are not worth closing.
@@ -35,14 +37,15 @@ impl UnackedTags {
     }
 
     /// How many of them went to consumers.
-    pub(super) fn consumed_count(&self) -> usize {
-        self.tags.iter().filter(|(_, slot)| slot.as_ref().is_some_and(|slot| slot.is_consumed)).count()
+    pub(super) const fn consumed_count(&self) -> usize {
+        self.consumed_count
     }
 
     /// Adds a delivery; tags must ascend.
     pub(super) fn push(&mut self, delivery_tag: u64, outstanding: Outstanding) {
-        self.tags.push_back((delivery_tag, Some(outstanding)));
         self.count += 1;
+        self.consumed_count += usize::from(outstanding.is_consumed);
+        self.tags.push_back((delivery_tag, Some(outstanding)));
     }
 
     /// Takes out one delivery, or none when the tag is not outstanding.
@@ -50,6 +53,7 @@ impl UnackedTags {
         let at = self.position(delivery_tag)?;
         let taken = self.tags.get_mut(at)?.1.take()?;
         self.count -= 1;
+        self.consumed_count -= usize::from(taken.is_consumed);
         self.close_gaps();
         Some(taken)
     }
@@ -65,17 +69,32 @@ impl UnackedTags {
         };
         let taken: Vec<_> = self.tags.drain(..end).filter_map(|(tag, slot)| Some((tag, slot?))).collect();
         self.count -= taken.len();
+        self.consumed_count -= taken.iter().filter(|(_, taken)| taken.is_consumed).count();
         self.close_gaps();
         Some(taken)
     }
 
-    /// Puts deliveries back that a transaction had taken out.
-    pub(super) fn put_back(&mut self, deliveries: Vec<(u64, Outstanding)>) {
+    /// Puts deliveries back that a transaction had taken out. It costs no more than these, unless gaps were closed since.
+    pub(super) fn put_back(&mut self, mut deliveries: Vec<(u64, Outstanding)>) {
         self.count += deliveries.len();
-        let mut all: Vec<_> = self.tags.drain(..).filter(|(_, slot)| slot.is_some()).collect();
-        all.extend(deliveries.into_iter().map(|(tag, outstanding)| (tag, Some(outstanding))));
-        all.sort_by_key(|(tag, _)| *tag);
-        self.tags = all.into();
+        self.consumed_count += deliveries.iter().filter(|(_, taken)| taken.is_consumed).count();
+        deliveries.sort_by_key(|(tag, _)| *tag);
+        let mut homeless = Vec::new();
+        while let Some((tag, outstanding)) = deliveries.pop() {
+            if self.tags.front().is_none_or(|(first, _)| tag < *first) {
+                self.tags.push_front((tag, Some(outstanding)));
+                continue;
+            }
+            match self.position(tag).and_then(|at| self.tags.get_mut(at)) {
+                Some((_, gap)) => *gap = Some(outstanding),
+                None => homeless.push((tag, Some(outstanding))),
+            }
+        }
+        if !homeless.is_empty() {
+            let mut all: Vec<_> = self.tags.drain(..).filter(|(_, slot)| slot.is_some()).chain(homeless).collect();
+            all.sort_by_key(|(tag, _)| *tag);
+            self.tags = all.into();
+        }
     }
 
     /// Without gaps a tag's place follows from the first one; with gaps closed it is to be searched.
