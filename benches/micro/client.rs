@@ -8,8 +8,10 @@ use leveret::broker::Broker;
 use leveret::broker::node::Node;
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::connection::session::{Addresses, Hosting, Session};
+use leveret::properties::PropertiesEditor;
 use leveret::protocol::handshake::{Identity, Offer};
 use leveret::protocol::sasl::Mechanism;
+use leveret::table::Table;
 
 /// Some time, which stands still.
 const NOW_MS: u64 = 1_600_000_000_000;
@@ -38,7 +40,35 @@ impl Client {
     }
 
     pub(crate) fn declare(&mut self, queue: &str) {
-        self.send(&method(1, 50, 10, &[&[0; 2], &*short(queue.as_bytes()), &[0; 5]].concat()));
+        self.declare_with(queue, &[0; 4]);
+    }
+
+    /// Declares a queue with arguments, which are encoded with their length.
+    pub(crate) fn declare_with(&mut self, queue: &str, arguments: &[u8]) {
+        self.call(50, 10, &[&[0; 2], &*short(queue.as_bytes()), &[0], arguments].concat());
+    }
+
+    /// Declares n exchanges whose names are x and a number.
+    pub(crate) fn declare_exchanges(&mut self, n: u32, kind: &str) {
+        for number in 0..n {
+            let name = short(format!("x{number}").as_bytes());
+            self.call(40, 10, &[&[0; 2], &*name, &short(kind.as_bytes()), &[0; 5]].concat());
+        }
+    }
+
+    pub(crate) fn bind_queue(&mut self, queue: &str, exchange: &str, key: &str, arguments: &[u8]) {
+        let names = [queue, exchange, key].map(|name| short(name.as_bytes())).concat();
+        self.call(50, 20, &[&[0; 2], &*names, &[0], arguments].concat());
+    }
+
+    pub(crate) fn bind_exchange(&mut self, destination: &str, source: &str, key: &str) {
+        let names = [destination, source, key].map(|name| short(name.as_bytes())).concat();
+        self.call(40, 30, &[&[0; 2], &*names, &[0; 5]].concat());
+    }
+
+    /// Sends a method on channel 1, which must have an answer or take effect, and reads everything.
+    pub(crate) fn call(&mut self, class: u16, id: u16, arguments: &[u8]) {
+        self.send(&method(1, class, id, arguments));
         self.read();
     }
 
@@ -103,6 +133,15 @@ pub(crate) fn publish(queue: &str, body_bytes: usize) -> Vec<u8> {
     let header = [&[0, 60, 0, 0][..], &u64::try_from(body_bytes).unwrap_or(0).to_be_bytes(), &[0; 2]].concat();
     bytes.extend(frame(2, 1, &header));
     bytes.extend(frame(3, 1, &body));
+    bytes
+}
+
+/// A publish of an empty message with these headers, on channel 1.
+pub(crate) fn publish_with_headers(exchange: &str, key: &str, headers: &Table) -> Vec<u8> {
+    let names = [exchange, key].map(|name| short(name.as_bytes())).concat();
+    let mut bytes = method(1, 60, 40, &[&[0; 2], &*names, &[0]].concat());
+    let properties = PropertiesEditor::new().set_headers(headers).build();
+    bytes.extend(frame(2, 1, &[&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &properties].concat()));
     bytes
 }
 

@@ -6,6 +6,7 @@
 
 mod cases;
 mod client;
+mod curves;
 mod disk;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::{env, fs};
 
 use cases::{CASES, Case};
 use clap::Parser;
+use curves::{CURVES, Curve, MULTIPLES};
 
 /// A change of this part of the recorded number needs a new recording.
 const TOLERANCE: f64 = 0.03;
@@ -32,7 +34,11 @@ struct Options {
     #[arg(long)]
     record: bool,
 
-    /// Only the cases whose names contain this
+    /// Measures how costs grow, and nothing else
+    #[arg(long)]
+    curves: bool,
+
+    /// Only the cases and curves whose names contain this
     filter: Option<String>,
 
     /// Runs one case without counting; for valgrind, perf, and ourselves
@@ -71,14 +77,21 @@ fn main() -> ExitCode {
 
 fn run_case(words: &[String]) -> Result<()> {
     let [name, operations] = words else { return Err("a case and a number of operations".to_owned()) };
-    let case = CASES.iter().find(|case| case.name == name).ok_or_else(|| format!("no case is called '{name}'"))?;
+    let cases = CASES.iter().map(|case| (case.name, case.run));
+    let curves = CURVES.iter().map(|curve| (curve.name, curve.run));
+    let found = cases.chain(curves).find(|(present, _)| present == name);
+    let (_, run) = found.ok_or_else(|| format!("no case is called '{name}'"))?;
     let operations = operations.parse().map_err(|error| format!("{operations}: {error}"))?;
-    (case.run)(operations);
+    run(operations);
     Ok(())
 }
 
 fn count_all(options: &Options) -> Result<()> {
     require_valgrind()?;
+    let curves = count_curves(options);
+    if options.curves {
+        return curves;
+    }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/micro/recorded.toml");
     let mut recorded = read(&file)?;
     let is_wanted = |case: &&Case| options.filter.as_ref().is_none_or(|filter| case.name.contains(filter.as_str()));
@@ -96,13 +109,36 @@ fn count_all(options: &Options) -> Result<()> {
     }
     if options.record {
         recorded.retain(|name, _| CASES.iter().any(|case| case.name == name));
-        return write(&file, &recorded);
+        write(&file, &recorded)?;
+        return curves;
     }
     if changed.is_empty() {
-        return Ok(());
+        return curves;
     }
     let names = changed.join(", ");
     Err(format!("changed by more than 3 %: {names}. If that is meant: cargo bench --bench micro -- --record"))
+}
+
+/// Measures every curve that is wanted; an error names those that grow faster than n log n.
+fn count_curves(options: &Options) -> Result<()> {
+    let is_wanted = |curve: &&Curve| options.filter.as_ref().is_none_or(|filter| curve.name.contains(filter.as_str()));
+    let mut too_steep = Vec::new();
+    print("curve                         n       instructions for n, 2n, 4n, 8n");
+    for curve in CURVES.iter().filter(is_wanted) {
+        let nothing = instructions(curve.name, 0)?;
+        let costs: Result<Vec<f64>> =
+            MULTIPLES.iter().map(|multiple| Ok(instructions(curve.name, multiple * curve.n)? - nothing)).collect();
+        let costs = costs?;
+        let words: String = costs.iter().map(|cost| format!(" {cost:>13.0}")).collect();
+        print(&format!("{:<25} {:>5}{words}", curve.name, curve.n));
+        if !curves::is_linearithmic(curve.n, &costs) {
+            too_steep.push(curve.name);
+        }
+    }
+    if too_steep.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the cost grows faster than n log n: {}", too_steep.join(", ")))
 }
 
 /// Instructions per operation.
