@@ -126,6 +126,8 @@ counters! {
     redeliver,
     /// Deliveries that were acknowledged.
     ack,
+    /// Messages that were lost because they cannot be read back: stretches of files, each of one message at least.
+    unreadable,
 }
 
 counters! {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
-use super::queue::{CompactedRecord, Leaving, Moved, MovedPart, NewMessage};
+use super::queue::{CompactedRecord, Leaving, Moved, MovedPart, NewMessage, tell_lost};
 use super::vhost::Vhost;
 use crate::message::Message;
 use crate::properties::parse_expiration;
@@ -204,7 +204,10 @@ impl DelayedMessages {
         let Place::Segment(segment, start) = address.place() else { return Ok(None) };
         let Some(loader) = &self.node.loader else { return Ok(None) };
         let load = Load { level: 0, segment, start, end: start.saturating_add(bytes) };
-        let loaded = loader.read(load)?;
+        let loaded = loader.read(load, self.id.0)?;
+        for damaged in loaded.damaged {
+            tell_lost(&"a delayed exchange", damaged);
+        }
         Ok(loaded.records.into_iter().next().map(|record| published(record.message, record.label.counts)))
     }
 

@@ -130,8 +130,8 @@ impl Remedy {
             // Nothing durable depends on it.
             (Call::FreeBytes, _) => Self::Refuse,
             (_, Cause::NoSpace | Cause::NoDescriptor | Cause::NoMemory | Cause::Busy) => Self::Wait,
-            // A file stays that is not needed.
-            (Call::Remove, Cause::Broken) => Self::Refuse,
+            // It costs what cannot be read (`segments::damage`); or a file stays that is not needed.
+            (Call::Read | Call::Remove, Cause::Broken) => Self::Refuse,
             (
                 Call::MakeDirectory
                 | Call::Open
@@ -139,7 +139,6 @@ impl Remedy {
                 | Call::List
                 | Call::Rename
                 | Call::SyncDirectory
-                | Call::Read
                 | Call::Write
                 | Call::SyncNew
                 | Call::Start,

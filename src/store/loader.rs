@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use super::StoreError;
 use super::address::SegmentId;
 use super::failure::Remedy;
-use super::segments::{Segments, Stored};
+use super::segments::{Block, Damaged, Segments, Stored};
 
 /// A stretch of a segment file that a queue wants to have in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Loaded {
     pub load: Load,
     /// The messages, without those that are free.
     pub records: Vec<Stored>,
+    /// What cannot be read.
+    pub damaged: Vec<Damaged>,
     /// Behind the last record that was read.
     pub next: u32,
     /// With fewer bytes of bodies at hand, the queue should ask for more.
@@ -55,6 +57,9 @@ fn block_bytes(usual_bytes: u32, read_back_bytes: u64) -> u32 {
 
 /// Who asked.
 pub trait Loads: Send + Sync + fmt::Debug {
+    /// The queue whose messages it wants.
+    fn queue(&self) -> u64;
+
     /// Takes what was read.
     fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64);
 }
@@ -95,14 +100,15 @@ impl Loader {
         self.changed.notify_one();
     }
 
-    /// Reads at once.
+    /// Reads messages of a queue at once.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn read(&self, load: Load) -> Result<Loaded, StoreError> {
+    pub fn read(&self, load: Load, queue: u64) -> Result<Loaded, StoreError> {
         let bytes = block_bytes(self.segments.sizes().block_bytes, self.segments.read_back_bytes());
-        let (records, next) = self.segments.read(load.segment, load.start, load.end, bytes)?;
-        Ok(Loaded { load, records, next, ahead_bytes: u64::from(bytes) / 2 })
+        let read = self.segments.read(load.segment, load.start, load.end, bytes, queue)?;
+        let Block { records, damaged, next } = read;
+        Ok(Loaded { load, records, damaged, next, ahead_bytes: u64::from(bytes) / 2 })
     }
 
     /// Reads what is waited for, until [`Loader::stop`] or a failure, which it hands back. When something is scarce, `pause` is
@@ -130,7 +136,7 @@ impl Loader {
 
     /// Whether it could be read; if not, it goes on waiting.
     fn serve(&self, (load, by): (Load, Arc<dyn Loads>), now_ms: u64) -> Result<bool, StoreError> {
-        match self.read(load) {
+        match self.read(load, by.queue()) {
             Ok(loaded) => by.loaded(loaded, now_ms),
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(%error, "messages are read back later");

@@ -104,7 +104,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
         None => begin(disk, opening, &mut report)?,
     };
     let queues = std::mem::take(&mut checkpoint.queues);
-    let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge), opening.salvage).with_sizes(opening.sizes);
+    let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge)).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
     let file_bytes = opening.sizes.log_file_bytes;
     let chain = Chain::follow(disk, &checkpoint, file_bytes, opening.salvage, &mut report)?;

@@ -11,6 +11,7 @@
 //!          flags u8, zero u16 u32, message, padded to 8 bytes                                  (docs/format.md)
 //! ```
 
+mod damage;
 mod reading;
 mod record;
 mod segment;
@@ -33,6 +34,8 @@ use super::{Sizes, StoreError};
 use crate::message::MemoryGauge;
 use segment::Segment;
 
+pub use damage::{DIRECTORY as LOST_DIRECTORY, Damaged};
+pub use reading::Block;
 pub use record::{Label, RECORD_HEADER_BYTES, Stored, record_bytes_of};
 pub use segment::SegmentFile;
 pub use writer::{SegmentWriter, Written};
@@ -47,8 +50,6 @@ const _: () = assert!(FILE_HEADER_BYTES as usize == HEAD_BYTES, "it is the head"
 pub struct Segments {
     disk: Arc<dyn Disk>,
     gauge: Arc<MemoryGauge>,
-    /// Go on without what cannot be read.
-    salvage: bool,
     sizes: Sizes,
     all: Mutex<All>,
     on_excess: OnceLock<OnExcess>,
@@ -115,10 +116,10 @@ pub fn path(id: SegmentId) -> String {
 }
 
 impl Segments {
-    /// No files yet. With `salvage`, messages that cannot be read are reported and left out instead of being an error.
-    pub fn new(disk: Arc<dyn Disk>, gauge: Arc<MemoryGauge>, salvage: bool) -> Self {
+    /// No files yet.
+    pub fn new(disk: Arc<dyn Disk>, gauge: Arc<MemoryGauge>) -> Self {
         let (sizes, all) = (Sizes::default(), Mutex::default());
-        Self { disk, gauge, salvage, sizes, all, on_excess: OnceLock::new() }
+        Self { disk, gauge, sizes, all, on_excess: OnceLock::new() }
     }
 
     /// With other sizes than the usual ones.

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::Pager;
-use crate::broker::queue::{Compacted, CompactedRecord, QueueHandle};
+use crate::broker::queue::{Compacted, CompactedRecord, QueueHandle, tell_lost};
 use crate::broker::vhost::Vhost;
 use crate::store::StoreError;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
-use crate::store::segments::{Label, SegmentWriter};
+use crate::store::segments::{Damaged, Label, SegmentWriter};
 
 /// Messages that are known one by one: where each lay, and where it is now.
 type Singles = Vec<(Address, CompactedRecord)>;
@@ -62,7 +62,10 @@ impl Pager {
             let mut parts = Vec::new();
             for part in queue.peek(|state| state.parts_in(sparse)) {
                 rewritten.old.push(whole(&part));
-                parts.push(self.rewrite_part(writer, part)?);
+                let (compacted, damaged) = self.rewrite_part(writer, part, queue.id.0)?;
+                queue.peek(|state| state.note_unreadable(damaged.len()));
+                damaged.into_iter().for_each(|damaged| tell_lost(&queue, damaged));
+                parts.push(compacted);
                 writer.end_part();
             }
             if !parts.is_empty() {
@@ -75,7 +78,8 @@ impl Pager {
                 let Place::Segment(segment, start) = address.place() else { continue };
                 let part = Part { segment, start, end: start.saturating_add(bytes), ..Part::default() };
                 rewritten.old.push(whole(&part));
-                let compacted = self.rewrite_part(writer, part)?;
+                let (compacted, damaged) = self.rewrite_part(writer, part, vhost.delayed().id().0)?;
+                damaged.into_iter().for_each(|damaged| tell_lost(&"a delayed exchange", damaged));
                 records.extend(compacted.records.into_iter().map(|record| (address, record)));
             }
             writer.end_part();
@@ -87,13 +91,19 @@ impl Pager {
         Ok(rewritten)
     }
 
-    fn rewrite_part(&self, writer: &mut SegmentWriter<'_>, part: Part) -> Result<Compacted, StoreError> {
-        let mut records = Vec::new();
+    fn rewrite_part(
+        &self,
+        writer: &mut SegmentWriter<'_>,
+        part: Part,
+        queue: u64,
+    ) -> Result<(Compacted, Vec<Damaged>), StoreError> {
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
         let mut at = part.start;
         while at < part.end {
             let block_bytes = self.segments.sizes().block_bytes;
-            let (stored, next) = self.segments.read(part.segment, at, part.end, block_bytes)?;
-            for record in stored {
+            let mut block = self.segments.read(part.segment, at, part.end, block_bytes, queue)?;
+            damaged.append(&mut block.damaged);
+            for record in block.records {
                 let Place::Segment(_, old_offset) = record.address.place() else { continue };
                 let label = Label { moved_from: record.address, ..record.label };
                 let written = writer.push(&label, &record.message)?;
@@ -101,9 +111,9 @@ impl Pager {
                 let Label { seq, expires_at_ms, is_stored, .. } = label;
                 records.push(CompactedRecord { old_offset, written, seq, body_bytes, expires_at_ms, is_stored });
             }
-            at = next;
+            at = block.next;
         }
-        Ok(Compacted { part, records })
+        Ok((Compacted { part, records }, damaged))
     }
 }
 

@@ -244,7 +244,7 @@ impl QueueHandle {
                 // be, the client finds nothing, and may ask again.
                 Got::Away(load) => {
                     let loaded = self.read(load)?;
-                    self.transition(now_ms, |queue| queue.loaded(loaded));
+                    self.transition(now_ms, |queue| self.take(queue, loaded));
                 }
             }
         }
@@ -354,7 +354,7 @@ impl QueueHandle {
 
     /// Reads here and now; `None` when the store has failed, or when it cannot be read yet: then it is ordered.
     fn read(self: &Arc<Self>, load: Load) -> Option<Loaded> {
-        match self.node.loader.as_ref()?.read(load) {
+        match self.node.loader.as_ref()?.read(load, self.id.0) {
             Ok(loaded) => Some(loaded),
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(queue = %self.spec.name, %error, "a message is read back later");
@@ -365,6 +365,13 @@ impl QueueHandle {
                 self.node.log.fail(error);
                 None
             }
+        }
+    }
+
+    /// Takes over what was read back, and says what is lost.
+    fn take(&self, queue: &mut Queue, loaded: Loaded) {
+        for damaged in queue.loaded(loaded) {
+            super::tell_lost(self, damaged);
         }
     }
 
@@ -380,9 +387,13 @@ impl QueueHandle {
 }
 
 impl Loads for QueueHandle {
+    fn queue(&self) -> u64 {
+        self.id.0
+    }
+
     fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64) {
         self.transition(now_ms, |queue| {
-            queue.loaded(loaded);
+            self.take(queue, loaded);
             queue.pump(now_ms);
         });
     }
@@ -422,7 +433,7 @@ fn bury(mut unburied: Vec<Arc<QueueHandle>>, when_away: WhenAway, now_ms: u64) {
                 Burial::Away(load) => {
                     let Some(loaded) = queue.read(load) else { return };
                     queue.transition_deferred(&mut unburied, |state| {
-                        state.loaded(loaded);
+                        queue.take(state, loaded);
                         state.pump(now_ms);
                     });
                     // Whether this one goes on burying was decided anew.

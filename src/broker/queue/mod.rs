@@ -48,6 +48,7 @@ pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
+pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
 pub use settling::{Return, Settlement};
 
@@ -201,6 +202,11 @@ impl Queue {
     /// Counts since the queue was declared.
     pub fn stats(&self) -> MessageStats {
         self.stats
+    }
+
+    /// Counts messages that were found to be unreadable elsewhere.
+    pub fn note_unreadable(&mut self, count: usize) {
+        self.stats.unreadable += count as u64;
     }
 
     /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.

@@ -4,6 +4,8 @@
 //! ([`Queue::fresh_leaving`], [`Queue::scattered_leaving`]), writes it, and tells where it is ([`Queue::moved`]). What left the
 //! queue meanwhile is freed at once. A fresh message can only leave from the front, so what is left of a part is its end.
 
+use std::fmt;
+
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -17,7 +19,7 @@ use crate::store::checkpoint::{Part, QueueState};
 use crate::store::loader::{Load, Loaded};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
-use crate::store::segments::Label;
+use crate::store::segments::{self, Damaged, Label};
 
 /// A message that is to be written to a segment file.
 #[derive(Clone, Debug)]
@@ -290,15 +292,19 @@ impl Queue {
         freed
     }
 
-    /// Takes over what was read back. [`Queue::pump`] must follow.
-    pub fn loaded(&mut self, loaded: Loaded) {
+    /// Takes over what was read back, and hands out what cannot be read and is lost. [`Queue::pump`] must follow.
+    #[must_use = "lost messages are to be told of"]
+    pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
         self.dying.loaded();
         let Loaded { load, ahead_bytes, .. } = loaded;
+        let damaged = std::mem::take(&mut loaded.damaged);
         self.ready.set_ahead(ahead_bytes);
         let is_part = self.ready.loaded_level(&load).is_some_and(|level| level.paged.expects(&load));
         if is_part && !self.deleted {
+            damaged.iter().for_each(|damaged| self.journal.freed_stretch(damaged.freed()));
+            self.stats.unreadable += damaged.len() as u64;
             self.take_block(loaded);
-            return;
+            return damaged;
         }
         let Load { segment, start, .. } = load;
         let is_read = |entry: &Entry| match entry.address.place() {
@@ -317,11 +323,10 @@ impl Queue {
                 entry.body = Body::Held(message);
             }
         }
-        // What could not be read while salvaging was reported already.
-        let lost = self.ready.remove_requeued(is_read).into_iter().chain(self.dying.remove(is_read));
-        for entry in lost.collect::<Vec<_>>() {
-            self.gone(&entry);
-        }
+        let lost: Vec<_> = self.ready.remove_requeued(is_read).into_iter().chain(self.dying.remove(is_read)).collect();
+        self.stats.unreadable += lost.len() as u64;
+        lost.iter().for_each(|entry| self.gone(entry));
+        if lost.is_empty() { Vec::new() } else { damaged }
     }
 
     fn take_block(&mut self, mut loaded: Loaded) {
@@ -372,4 +377,14 @@ fn mark(marks: &[(u8, u64)], level: u8) -> u64 {
 
 fn relocate(entry: &mut Entry, part: &MovedPart, record: &Moved) {
     entry.address = Address::in_segment(part.segment, record.offset);
+}
+
+/// Names a message that cannot be read back, or several if their beginnings cannot be found.
+pub(in crate::broker) fn tell_lost(of: &dyn fmt::Display, damaged: Damaged) {
+    let Damaged { segment, start, end } = damaged;
+    let (file, bytes) = (segments::path(segment), end - start);
+    tracing::error!(
+        "a message of {of} is lost: {file} is damaged at offset {start}; {bytes} bytes are set aside in {}",
+        segments::LOST_DIRECTORY
+    );
 }

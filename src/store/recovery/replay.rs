@@ -233,16 +233,17 @@ impl Replay {
         if segments.open_checked(freed.segment, |run| self.runs.contains(&run))?.is_none() {
             return Err(StoreError::Missing { file: file(), why: "although the log tells of it".to_owned() });
         }
-        let records = segments.labels(freed)?;
-        let end = records.last().and_then(|last| match last.address.place() {
-            Place::Segment(_, offset) => Some(offset.saturating_add(last.bytes)),
-            Place::Log(_) | Place::Nowhere => None,
-        });
-        if end == Some(freed.end) {
-            return Ok(records);
+        let block = segments.labels(freed)?;
+        if block.next != freed.end {
+            let what = "there are no messages where the log tells of some".to_owned();
+            return Err(StoreError::Corrupt { file: file(), offset: u64::from(block.next), what });
         }
-        let what = "there are no messages where the log tells of some".to_owned();
-        Err(StoreError::Corrupt { file: file(), offset: u64::from(end.unwrap_or(freed.start)), what })
+        for damaged in block.damaged {
+            let (file, offset) = (file(), damaged.start);
+            // The log has them as well.
+            tracing::error!("{file} is damaged at offset {offset}: messages that were acknowledged there come back");
+        }
+        Ok(block.records)
     }
 
     fn settled_in_file(&mut self, record: &Stored, segments: &Segments) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::record::{RECORD_HEADER_BYTES, Stored, first_record_bytes, queue_of, read_label};
+use super::damage::{Damaged, Limits};
+use super::record::{RECORD_HEADER_BYTES, Stored, first_record_bytes, read_label};
 use super::{Segments, path};
 use crate::message::{BUFFER_BYTES, Chunk, Message, SMALL_BUFFER_BYTES};
 use crate::store::StoreError;
@@ -11,78 +12,79 @@ use crate::store::disk::DiskFile;
 use crate::store::failure::Call;
 use crate::store::record::Freed;
 
+/// What was read of a stretch.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The records, without those that are free.
+    pub records: Vec<Stored>,
+    /// What between them cannot be read. It was copied, and is to be freed.
+    pub damaged: Vec<Damaged>,
+    /// Behind the last of both.
+    pub next: u32,
+}
+
 impl Segments {
-    /// The records in a stretch of a file that need not be known. None if it is gone.
+    /// The records in a stretch of a file that need not be known, and what of it cannot be read. Nothing if it is gone.
     ///
     /// # Errors
-    /// When it cannot be read, or is damaged.
-    pub(in crate::store) fn labels(&self, stretch: &Freed) -> Result<Vec<Stored>, StoreError> {
+    /// When nothing of it can be read.
+    pub(in crate::store) fn labels(&self, stretch: &Freed) -> Result<Block, StoreError> {
         let Freed { segment: id, start, end, .. } = *stretch;
         let name = || self.disk.describe(&path(id));
         let file = match self.disk.open(&path(id), false) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Block::default()),
             Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
         };
-        let block = self.read_block(&file, id, start, end.saturating_sub(start))?;
-        let (records, _) = self.parse(id, start, block, &[])?;
-        Ok(records)
+        let size = file.size().map_err(StoreError::io(Call::Read, name()))?;
+        if size < u64::from(end) {
+            return Ok(Block { next: u32::try_from(size).unwrap_or(start), ..Block::default() });
+        }
+        let block = self.read_around(&file, id, start, end.saturating_sub(start))?;
+        Ok(self.parse(&file, id, start, block, &[], Limits { end, queue: None }))
     }
 
-    /// Reads the records from an offset on, up to `end` and about `bytes` of them, one whole record at least. Free ones are
-    /// left out. With the offset behind the last one.
+    /// Reads the records of a queue from an offset on, up to `end` and about `bytes` of them, one whole record at least. Free ones
+    /// are left out, and so is what cannot be read.
     ///
     /// # Errors
-    /// When the file cannot be read, or is damaged.
-    pub fn read(&self, id: SegmentId, start: u32, end: u32, bytes: u32) -> Result<(Vec<Stored>, u32), StoreError> {
+    /// When nothing of the file can be read.
+    pub fn read(&self, id: SegmentId, start: u32, end: u32, bytes: u32, queue: u64) -> Result<Block, StoreError> {
         let file = self.all.lock().by_id.get(&id).map(|segment| Arc::clone(&segment.file));
-        let name = || self.disk.describe(&path(id));
         // It was rewritten, or its last message settled, since somebody wanted to read it.
-        let Some(file) = file else { return Ok((Vec::new(), end)) };
+        let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
         let free = self.free_within(id, start, end);
         // What is free at the beginning need not be read.
         let start = free.first().filter(|freed| freed.start <= start).map_or(start, |freed| freed.end);
         if start >= end {
-            return Ok((Vec::new(), end));
+            return Ok(Block { next: end, ..Block::default() });
         }
         let wanted = (end - start).min(bytes.max(RECORD_HEADER_BYTES));
-        let mut block = self.read_block(&file, id, start, wanted)?;
+        let mut block = self.read_around(&file, id, start, wanted)?;
         if let Some(first) = first_record_bytes(&block).filter(|first| *first > wanted && *first <= end - start) {
-            block = self.read_block(&file, id, start, first)?;
+            block = self.read_around(&file, id, start, first)?;
         }
-        let queue = queue_of(&block);
-        let (records, next) = self.parse(id, start, block, &free)?;
-        if next > start {
-            return Ok((records, next));
+        let limits = Limits { end, queue: Some(queue) };
+        let mut read = self.parse(&file, id, start, block, &free, limits);
+        if read.next <= start {
+            // It says that it is longer than there is room for it, or the file ends within it.
+            read.next = self.pass_over(&file, id, start, &free, limits, &mut read.damaged);
         }
-        let what = format!("a message of queue number {queue} reaches beyond its queue's part of the file");
-        self.leave_out(StoreError::Corrupt { file: name(), offset: u64::from(start), what })?;
-        self.free(&[Freed { segment: id, start, end, stored: 0, body_bytes: 0 }]);
-        Ok((records, end))
+        Ok(read)
     }
 
-    /// Goes on without what is damaged.
+    /// A buffer for so many bytes, or as many as there are, whatever a damaged length says.
     ///
     /// # Errors
-    /// The damage, unless the rest is to be salvaged.
-    pub(in crate::store) fn leave_out(&self, error: StoreError) -> Result<(), StoreError> {
-        if !self.salvage {
-            return Err(error);
-        }
-        tracing::error!(%error, "left out while salvaging");
-        Ok(())
-    }
-
-    fn read_block(
+    /// When the file's length cannot be had.
+    pub(super) fn buffer(
         &self,
         file: &Arc<dyn DiskFile>,
         id: SegmentId,
         start: u32,
         bytes: u32,
     ) -> Result<Vec<u8>, StoreError> {
-        let name = self.disk.describe(&path(id));
-        // No more than there is, whatever a damaged length says.
-        let size = file.size().map_err(StoreError::io(Call::Read, name.clone()))?;
+        let size = file.size().map_err(StoreError::io(Call::Read, self.disk.describe(&path(id))))?;
         let bytes = u64::from(bytes).min(size.saturating_sub(u64::from(start)));
         let bytes = usize::try_from(bytes).unwrap_or(0);
         let mut block = if bytes <= SMALL_BUFFER_BYTES {
@@ -93,44 +95,63 @@ impl Segments {
             Vec::new()
         };
         block.resize(bytes, 0);
-        let count = file.read_at(&mut block, u64::from(start)).map_err(StoreError::io(Call::Read, name))?;
-        block.truncate(count);
         Ok(block)
     }
 
     fn parse(
         &self,
+        file: &Arc<dyn DiskFile>,
         id: SegmentId,
         start: u32,
         block: Vec<u8>,
         free: &[Freed],
-    ) -> Result<(Vec<Stored>, u32), StoreError> {
+        limits: Limits,
+    ) -> Block {
         let chunk = Chunk::read_back(block, &self.gauge);
-        let mut records = Vec::new();
-        let mut at = 0u32;
-        while let Some(bytes) = first_record_bytes(chunk.bytes().get(at as usize..).unwrap_or_default()) {
-            let Some(record) = chunk.bytes().get(at as usize..(at + bytes) as usize) else { break };
-            let offset = start + at;
-            let label = read_label(record);
-            let message = Message::checked(Arc::clone(&chunk), (at + RECORD_HEADER_BYTES) as usize);
+        let mut read = Block { next: start, ..Block::default() };
+        loop {
+            let at = (read.next - start) as usize;
+            let rest = chunk.bytes().get(at..).unwrap_or_default();
+            let Some(bytes) = first_record_bytes(rest) else { break };
+            let Some(record) = rest.get(..bytes as usize) else { break };
+            let offset = read.next;
+            let label = read_label(record).filter(|label| limits.queue.is_none_or(|queue| queue == label.queue));
+            let message = Message::checked(Arc::clone(&chunk), at + RECORD_HEADER_BYTES as usize);
             let (Some(label), Some(message)) = (label, message) else {
-                let what = format!("the checksum of a message of queue number {} is wrong", queue_of(record));
-                self.leave_out(StoreError::Corrupt {
-                    file: self.disk.describe(&path(id)),
-                    offset: u64::from(offset),
-                    what,
-                })?;
-                // It is gone for good: the next start must find nothing wrong.
-                self.free(&[Freed { segment: id, start: offset, end: offset + bytes, stored: 1, body_bytes: 0 }]);
-                at += bytes;
+                read.next = self.pass_over(file, id, offset, free, limits, &mut read.damaged);
                 continue;
             };
-            let is_free = free.iter().any(|freed| freed.start <= offset && offset < freed.end);
-            if !is_free {
-                records.push(Stored { label, address: Address::in_segment(id, offset), bytes, message });
+            if !is_free(free, offset) {
+                read.records.push(Stored { label, address: Address::in_segment(id, offset), bytes, message });
             }
-            at += bytes;
+            read.next += bytes;
         }
-        Ok((records, start + at))
+        read
     }
+
+    /// Sets aside what cannot be read at an offset, unless it is free anyway; where it ends.
+    fn pass_over(
+        &self,
+        file: &Arc<dyn DiskFile>,
+        id: SegmentId,
+        start: u32,
+        free: &[Freed],
+        limits: Limits,
+        all: &mut Vec<Damaged>,
+    ) -> u32 {
+        let end = self.end_of_damage(file, id, start, limits).max(start + 1);
+        let damaged = Damaged { segment: id, start, end };
+        if !is_free(free, start) {
+            // Before the start is over nothing is changed.
+            if limits.queue.is_some() {
+                self.set_aside(file, damaged);
+            }
+            all.push(damaged);
+        }
+        end
+    }
+}
+
+fn is_free(free: &[Freed], offset: u32) -> bool {
+    free.iter().any(|freed| freed.start <= offset && offset < freed.end)
 }

@@ -68,14 +68,36 @@ pub(super) fn queue_of(record: &[u8]) -> u64 {
     record.get(8..).map(Reader::new).and_then(|mut reader| reader.u64()).unwrap_or_default()
 }
 
-/// Reads what stands in front of a message; `None` when the checksum is wrong.
+/// Bytes of a record by what the message in it says of its own length.
+pub(super) fn inner_record_bytes(record: &[u8]) -> Option<u32> {
+    let mut reader = Reader::new(record.get(RECORD_HEADER_BYTES as usize..)?);
+    let address: [u8; 2] = reader.array()?;
+    reader.bytes(2)?;
+    let (properties, body) = (reader.u32()?, reader.u32()?);
+    record_bytes(12 + u32::from(u16::from_le_bytes(address)).checked_add(properties)?.checked_add(body)?)
+}
+
+/// Whether a record could begin here, as far as its queue and its zeros tell; `None` for any queue.
+pub(super) fn could_be_of(record: &[u8], queue: Option<u64>) -> bool {
+    record.get(57..RECORD_HEADER_BYTES as usize).is_some_and(|tail| {
+        tail.first().is_some_and(|flags| *flags <= REDELIVERED | STORED)
+            && tail.iter().skip(1).all(|byte| *byte == 0)
+            && queue.is_none_or(|queue| queue_of(record) == queue)
+    })
+}
+
+/// Reads what stands in front of a message; `None` when the checksum is wrong. Padding counts as the zeros that were written
+/// there, whatever it is now: nobody reads it.
 pub(super) fn read_label(record: &[u8]) -> Option<Label> {
     let mut reader = Reader::new(record);
-    let crc = reader.u32()?;
-    if crc32fast::hash(record.get(4..)?) != crc {
+    let (crc, message_bytes) = (reader.u32()?, reader.u32()?);
+    let end = (RECORD_HEADER_BYTES as usize).checked_add(message_bytes as usize)?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(record.get(4..end)?);
+    hasher.update([0; 8].get(..record.len().checked_sub(end)?)?);
+    if hasher.finalize() != crc {
         return None;
     }
-    reader.u32()?;
     let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64().filter(|seq| *seq <= SEQ_MAX)?, reader.u64()?);
     let counts = (reader.u32()?, reader.u32()?);
     let (origin, moved_from) = (reader.u64()?, Address::from_bits(reader.u64()?));

@@ -14,7 +14,7 @@ impl Directory {
     fn open(&self) -> Segments {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(&self.0).unwrap());
         disk.create_directory(DIRECTORY).unwrap();
-        Segments::new(disk, Arc::default(), false)
+        Segments::new(disk, Arc::default())
     }
 }
 
@@ -65,7 +65,7 @@ fn records_are_read_back_block_by_block() {
     let (id, mut start, end) = bounds(&write(&segments, &bodies));
     let mut read = Vec::new();
     while start < end {
-        let (records, next) = segments.read(id, start, end, 700).unwrap();
+        let Block { records, next, .. } = segments.read(id, start, end, 700, 7).unwrap();
         assert!(!records.is_empty());
         read.extend(records);
         start = next;
@@ -88,7 +88,7 @@ fn free_stretches_join_and_are_left_out() {
     assert_eq!(stretches.len(), 1);
     assert_eq!((stretches[0].stored, stretches[0].body_bytes), (3, 9));
     for from in [start, written[1].offset, written[3].offset] {
-        let (records, next) = segments.read(id, from, end, 9999).unwrap();
+        let Block { records, next, .. } = segments.read(id, from, end, 9999, 7).unwrap();
         assert_eq!(records.iter().map(|record| record.label.seq).collect::<Vec<_>>(), [3]);
         assert_eq!(next, end);
     }
@@ -109,20 +109,71 @@ fn a_stretch_that_spans_freed_ones_counts_them_once() {
     assert_eq!(free_stretches(&segments).len(), 1);
 }
 
+/// Three messages, the second one damaged, and what is read of them: seqs, and the damage.
+fn read_damaged(name: &str, middle: &[u8], damage: impl Fn(&mut Vec<u8>, usize)) -> (Vec<u64>, Vec<Damaged>, Written) {
+    let directory = Directory::new(name);
+    let segments = directory.open();
+    let written = write(&segments, &[b"one", middle, b"three"]);
+    let (id, start, end) = bounds(&written);
+    let file = directory.0.join(path(id));
+    let mut bytes = std::fs::read(&file).unwrap();
+    damage(&mut bytes, written[1].offset as usize);
+    std::fs::write(&file, bytes).unwrap();
+    let (mut seqs, mut damaged, mut at) = (Vec::new(), Vec::new(), start);
+    while at < end {
+        let mut block = segments.read(id, at, end, 128, 7).unwrap();
+        seqs.extend(block.records.iter().map(|record| record.label.seq));
+        damaged.append(&mut block.damaged);
+        at = block.next;
+    }
+    (seqs, damaged, written[1])
+}
+
+/// Whatever bit of a record is wrong, it costs this record only: its length and its queue are no exceptions.
 #[test]
-fn a_flipped_bit_is_found_and_named() {
-    let directory = Directory::new("flip");
+fn a_flipped_bit_costs_one_message() {
+    for at in 0..RECORD_HEADER_BYTES as usize + 29 {
+        let (seqs, damaged, record) =
+            read_damaged("flip", b"some body", |bytes, offset| bytes[offset + at] ^= 1 << (at * 5 % 8));
+        assert_eq!(seqs, [0, 2], "byte {at}");
+        let Written { segment, offset: start, bytes } = record;
+        assert_eq!(damaged, [Damaged { segment, start, end: start + bytes }], "byte {at}");
+    }
+}
+
+#[test]
+fn a_lost_beginning_costs_one_message() {
+    let (seqs, damaged, record) = read_damaged("zeros", &[7; 900], |bytes, offset| bytes[offset..offset + 512].fill(0));
+    assert_eq!((seqs, damaged.len(), damaged[0].end), (vec![0, 2], 1, record.offset + record.bytes));
+}
+
+#[test]
+fn garbage_in_the_padding_is_no_damage() {
+    // 64 bytes in front, 12 + 7 + 2 of the message's head, and this: three bytes are left.
+    let (seqs, damaged, _) = read_damaged("padding", b"12345678", |bytes, offset| bytes[offset + 93..][..3].fill(0xaa));
+    assert_eq!((seqs, damaged), (vec![0, 1, 2], vec![]));
+}
+
+#[test]
+fn what_is_behind_the_end_of_a_cut_file_is_damaged() {
+    let (seqs, damaged, record) = read_damaged("cut", b"two", |bytes, offset| bytes.truncate(offset + 70));
+    assert_eq!((seqs, damaged.len(), damaged[0].start), (vec![0], 1, record.offset));
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside() {
+    let directory = Directory::new("aside");
     let segments = directory.open();
     let written = write(&segments, &[b"one", b"two"]);
     let (id, start, end) = bounds(&written);
     let file = directory.0.join(path(id));
     let mut bytes = std::fs::read(&file).unwrap();
-    let at = written[1].offset as usize + 60;
-    bytes[at] ^= 4;
-    std::fs::write(&file, bytes).unwrap();
-    let error = segments.read(id, start, end, 9999).unwrap_err().to_string();
-    assert!(error.contains(&path(id)) && error.contains("queue number 7"), "{error}");
-    assert!(error.contains(&format!("offset {}", written[1].offset)), "{error}");
+    let place = written[1].offset as usize..end as usize;
+    bytes[place.start + 60] ^= 4;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(segments.read(id, start, end, 9999, 7).unwrap().damaged.len(), 1);
+    let aside = directory.0.join(format!("{LOST_DIRECTORY}/{:08}.seg-{}", id.0, written[1].offset));
+    assert_eq!(std::fs::read(aside).unwrap(), bytes[place]);
 }
 
 #[test]
@@ -152,7 +203,7 @@ fn what_is_read_late_is_not_left_to_the_cache_of_the_system() {
     segments.written(bounds(&first).0, CACHED_BYTES_MAX - first_bytes);
     let late = write(&segments, &[b"two".as_slice(); 8]);
     assert!(is_cached(&first) && !is_cached(&late));
-    assert_eq!(segments.read(bounds(&late).0, bounds(&late).1, bounds(&late).2, 4096).unwrap().0.len(), 8);
+    assert_eq!(segments.read(bounds(&late).0, bounds(&late).1, bounds(&late).2, 4096, 7).unwrap().records.len(), 8);
     segments.all.lock().by_id.remove(&bounds(&first).0);
     assert!(is_cached(&write(&segments, &[b"three"])), "the next that are read");
 }
