@@ -29,6 +29,7 @@ mod impossible;
 pub mod logging;
 pub mod server;
 pub mod store;
+mod throttle;
 
 pub use broker::profile::Compatibility;
 pub use clock::Clock;

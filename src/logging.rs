@@ -1,5 +1,7 @@
 //! The log of the program: what it looks like, and where it goes.
 
+mod format;
+mod repeated;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -8,6 +10,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+use format::Lines;
 
 pub use writer::{Line, LogWriter};
 
@@ -18,11 +21,8 @@ pub use writer::{Line, LogWriter};
 pub fn start(format: LogFormat) -> io::Result<LogWriter> {
     let writer = LogWriter::start(io::stderr())?;
     let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).with_target(false);
-    match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let lines = Lines::new(format, io::stderr().is_terminal());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).event_format(lines).init();
     let panics = writer.clone();
     std::panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     let code = match run(&serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log.say(format!("leveret: {error}\n").into_bytes());
+            log.tell(&format!("leveret: {error}"));
             ExitCode::FAILURE
         }
     };

@@ -59,7 +59,7 @@ impl Driver {
     pub async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         if let Err(error) = self.serve().await {
-            tracing::info!(%error, "connection lost");
+            tracing::info!(peer = %self.session.peer(), %error, "connection lost");
         }
         self.session.end(self.clock.now_ms());
     }

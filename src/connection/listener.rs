@@ -13,13 +13,15 @@ use super::admission::Admission;
 use super::driver::Driver;
 use super::outbox::Outbox;
 use super::session::{Addresses, Hosting, Session};
-use super::throttle::Throttle;
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
+use crate::throttle::Throttle;
 
 /// After a failure that may last, how long until the next try.
 const PAUSE_MS: u64 = 100;
+/// Lines of the log in each interval that tell of the same.
+const LINES: u32 = 10;
 
 /// Accepts connections on one address, and runs them.
 #[derive(Debug)]
@@ -89,7 +91,8 @@ impl Listener {
     }
 
     fn turn_away(&mut self, peer: SocketAddr) {
-        if let Some(left_out) = self.turned_away.pass(self.clock.now_ms()) {
+        if self.turned_away.pass(self.clock.now_ms(), LINES) {
+            let left_out = self.turned_away.take_left_out();
             let connections = self.admission.limits().connections;
             tracing::warn!(
                 %peer, connections, left_out,
@@ -103,7 +106,8 @@ impl Listener {
         if is_of_one_connection(error) {
             return tracing::debug!(%error, "a client was gone before it was accepted");
         }
-        if let Some(left_out) = self.failures.pass(self.clock.now_ms()) {
+        if self.failures.pass(self.clock.now_ms(), LINES) {
+            let left_out = self.failures.take_left_out();
             tracing::error!(
                 %error, left_out,
                 "cannot accept a connection; raise the limit of open files (ulimit -n) if that is it"

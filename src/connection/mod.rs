@@ -23,6 +23,5 @@ pub mod session;
 mod settle;
 #[cfg(test)]
 mod tests;
-mod throttle;
 mod transaction;
 mod unacked;

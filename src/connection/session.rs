@@ -111,6 +111,11 @@ impl Session {
         &self.counters
     }
 
+    /// Who is at the other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// What is to be written.
     pub fn output(&mut self) -> Option<&mut Output> {
         match &mut self.phase {

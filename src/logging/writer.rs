@@ -12,6 +12,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::format::escaped;
+
 /// Lines that wait may take so much memory.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// How long the end of the program waits for the last lines.
@@ -54,8 +56,13 @@ impl LogWriter {
         Ok(writer)
     }
 
+    /// Has this said as it is read by people: one line, whatever is in it.
+    pub fn tell(&self, text: &str) {
+        self.say((escaped(text) + "\n").into_bytes());
+    }
+
     /// Has a line written, unless too many wait already.
-    pub fn say(&self, line: Vec<u8>) {
+    pub(super) fn say(&self, line: Vec<u8>) {
         let mut state = self.shared.state.lock();
         if state.bytes.saturating_add(line.len()) > WAITING_BYTES_MAX {
             state.lost += 1;

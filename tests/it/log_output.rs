@@ -42,3 +42,29 @@ async fn an_output_that_takes_nothing_ends_nothing() {
     let pipe = format!("mkdir {0}; mkfifo {0}/pipe; exec 1<>{0}/pipe; head -c 65536 /dev/zero", directory.text());
     check_serves("unread-output", &pipe).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_sends_cannot_forge_a_line_or_reach_the_terminal() {
+    let forged = "x\n2026-01-01T00:00:00.000000Z  INFO user authenticated user=admin\u{1b}[2J\u{9b}1m";
+    for format in ["text", "json"] {
+        let mut program = Program::start(&format!("forged-{format}"), &["--in-memory", "--log-format", format]);
+        let connection = Connect::to(program.address()).vhost(forged).ask().await;
+        connection.expect_close(530, &format!("NOT_ALLOWED - vhost {forged} not found"), (10, 40)).await;
+        let log = program.stop();
+        assert!(log.contains("closing connection"), "{log}");
+        assert!(log.chars().all(|character| character == '\n' || !character.is_control()), "{log:?}");
+        assert!(!log.lines().any(|line| line.starts_with("2026-01-01")), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_errs_again_and_again_does_not_fill_the_log() {
+    let mut program = Program::start("repeated-errors", &["--in-memory"]);
+    let connection = Connect::to(program.address()).open().await;
+    let ch = connection.channel(1).await;
+    for _ in 0..200 {
+        ch.refused(queue("nowhere").passive(), 404, "NOT_FOUND - no queue 'nowhere' in vhost '/'").await;
+    }
+    let lines = program.stop().matches("closing channel").count();
+    assert!((1..50).contains(&lines), "{lines} lines");
+}
