@@ -20,7 +20,7 @@ pub(crate) const CURVES: &[Curve] = &[
     Curve { name: "copies-through-exchanges", n: 64, run: copies_through_exchanges },
     Curve { name: "topic-hash-before-words", n: 512, run: topic_hash_before_words },
     Curve { name: "ring-of-exchanges", n: 128, run: ring_of_exchanges },
-    Curve { name: "dead-letter-chain", n: 64, run: dead_letter_chain },
+    Curve { name: "dead-letter-chain", n: 256, run: dead_letter_chain },
     Curve { name: "consumers-of-one-queue", n: 128, run: consumers_of_one_queue },
     Curve { name: "consumer-priorities", n: 128, run: consumer_priorities },
     Curve { name: "global-qos-over-unacked", n: 256, run: global_qos },
@@ -102,7 +102,7 @@ fn ring_of_exchanges(n: u32) {
     }
 }
 
-/// A message dies in n queues, one after the other.
+/// A message dies in n queues, one after the other. Its record is full long before the last.
 fn dead_letter_chain(n: u32) {
     let mut client = Client::open(&hosting());
     for number in 0..n {

@@ -24,8 +24,8 @@ pub(super) struct Deaths<'m> {
     first: Option<[Vec<u8>; 3]>,
 }
 
-/// The record of a message is no longer than this: some six hundred deaths in different queues.
-const RECORD_BYTES_MAX: usize = 64 * 1024;
+/// The record of a message is no longer than this: some 150 deaths in different queues.
+const RECORD_BYTES_MAX: usize = 16 * 1024;
 
 /// A death lists routing keys up to so many bytes, the message's own one in any case.
 const LISTED_KEY_BYTES_MAX: usize = 1024;
@@ -109,10 +109,10 @@ impl<'m> Deaths<'m> {
         self.latest.encode(&mut entries);
         for entry in &self.earlier {
             entries.push(b'F');
-            entries.extend(sized(entry.as_bytes()));
+            put_sized(&mut entries, entry.as_bytes());
         }
         let mut field = vec![b'A'];
-        field.extend(sized(&entries));
+        put_sized(&mut field, &entries);
         field
     }
 }
@@ -120,11 +120,12 @@ impl<'m> Deaths<'m> {
 /// The type and the length before the content of an entry.
 const ENTRY_HEAD_BYTES: usize = 5;
 
-/// Bytes behind their length.
-fn sized(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+/// Appends bytes behind their length.
+fn put_sized(out: &mut Vec<u8>, bytes: &[u8]) {
     // A record is bounded, far below 4 GiB.
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    length.to_be_bytes().into_iter().chain(bytes.iter().copied())
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
 }
 
 /// The deaths that a message has had so far.

@@ -26,7 +26,7 @@ fn the_record_of_very_many_deaths_stays_short_and_keeps_the_latest() {
     let properties = message.properties();
     assert!(properties.as_bytes().len() < RECORD_BYTES_MAX + 1_024, "{}", properties.as_bytes().len());
     let record = recorded(&message);
-    assert!(record.len() > 500, "{}", record.len());
+    assert!(record.len() > 120, "{}", record.len());
     for (entry, number) in record.iter().zip((0..2_000).rev()) {
         assert_eq!(text(*entry, "queue"), Some(format!("queue-{number}").as_bytes()));
     }
@@ -41,7 +41,7 @@ fn a_way_too_long_to_be_recorded_is_a_cycle_unless_somebody_rejected() {
         let message = died_in(queues(count), reason, &[0; 2]);
         Deaths::after(&message, "last", reason, 0).is_cycle("elsewhere")
     };
-    assert!(!deaths(DeathReason::Expired, 400));
+    assert!(!deaths(DeathReason::Expired, 100));
     assert!(deaths(DeathReason::Expired, 2_000));
     assert!(!deaths(DeathReason::Rejected, 2_000));
 }
@@ -52,8 +52,8 @@ fn very_many_copies_are_not_listed_for_each_death() {
     let mut editor = PropertiesEditor::new();
     editor.set_header("CC", &copies);
     let properties = editor.build();
-    let message = died_in(queues(20), DeathReason::Expired, &properties);
-    assert!(message.properties().as_bytes().len() < properties.len() + 20 * 2 * LISTED_KEY_BYTES_MAX);
+    let message = died_in(queues(5), DeathReason::Expired, &properties);
+    assert!(message.properties().as_bytes().len() < properties.len() + 5 * 2 * LISTED_KEY_BYTES_MAX);
     let keys = recorded(&message)[0].get("routing-keys").and_then(ValueRef::as_array).unwrap();
     assert_eq!(keys.iter().next().and_then(ValueRef::as_bytes), Some(b"key".as_slice()));
     assert!(keys.iter().count() > 50);
