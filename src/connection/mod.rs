@@ -6,6 +6,7 @@
 pub mod admission;
 mod batch;
 mod channel;
+mod closed_channels;
 mod confirms;
 mod deliver;
 pub mod driver;

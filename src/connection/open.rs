@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::batch::PublishBatch;
 use super::channel::{Channel, ChannelPhase, Mode};
+use super::closed_channels::ClosedChannels;
 use super::deliver::Inbox;
 use super::durability::Durability;
 use super::incoming::IncomingBody;
@@ -74,8 +75,8 @@ pub(super) struct Open {
     pub(super) routes: RouteCache,
     pub(super) inbox: Inbox,
     exclusive_queues: Vec<Weak<QueueHandle>>,
-    /// Channels that the client closed in this read batch: what it had sent right behind is ignored (behaviour reference 2).
-    pub(super) just_closed: Vec<u16>,
+    /// Channels that the client closed: what it sends right behind is ignored (behaviour reference 2).
+    pub(super) closed_channels: ClosedChannels,
     /// Waits for the memory alarm to be cleared; nothing is read meanwhile.
     pub(super) is_blocked: bool,
     /// The client was told so.
@@ -125,7 +126,7 @@ impl Open {
             routes: RouteCache::default(),
             inbox: Inbox::default(),
             exclusive_queues: Vec::new(),
-            just_closed: Vec::new(),
+            closed_channels: ClosedChannels::default(),
             is_blocked: false,
             told_blocked: false,
             durability: Durability::default(),
@@ -155,7 +156,6 @@ impl Open {
     /// What the connection is to be closed with; [`Open::end`] must follow.
     pub(super) fn receive(&mut self, bytes: &[u8], now_ms: u64) -> Result<Received, AmqpError> {
         let mut rest = bytes;
-        self.just_closed.clear();
         let result = loop {
             match self.next(rest, now_ms) {
                 Ok(Next::Used(0)) => break Ok(Received::Consumed(bytes.len() - rest.len())),
@@ -226,7 +226,7 @@ impl Open {
     fn frame_on_closed_channel(&mut self, frame: &Frame<'_>) -> Result<(), AmqpError> {
         let id = method::id(frame.payload);
         let is_open = frame.kind == FrameKind::Method && id == CHANNEL_OPEN;
-        if !is_open && self.just_closed.contains(&frame.channel) {
+        if !is_open && self.closed_channels.contains(frame.channel) {
             return Ok(());
         }
         if frame.kind != FrameKind::Method {
@@ -245,6 +245,7 @@ impl Open {
             return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
         }
         let id = ChannelId(self.node.ids.fresh());
+        self.closed_channels.remove(frame.channel);
         let registration = self.registration.open_channel(id, frame.channel);
         self.channels.insert(frame.channel, Box::new(Channel::new(id, Some(registration))));
         self.reply(frame.channel, &Reply::ChannelOpenOk);
@@ -259,6 +260,7 @@ impl Open {
         match method::id(frame.payload) {
             CHANNEL_CLOSE_OK => {
                 self.channels.remove(&frame.channel);
+                self.closed_channels.insert(frame.channel);
             }
             CHANNEL_CLOSE => self.reply(frame.channel, &Reply::ChannelCloseOk),
             CHANNEL_OPEN => {

@@ -39,6 +39,42 @@ async fn methods_behind_the_clients_close_are_errors_of_a_closed_channel_or_igno
     other.expect_nothing().await;
 }
 
+/// What other threads of a client send while one closes the channel comes at any time behind the close (reference: 2). RabbitMQ
+/// ignores it only while it is busy with the close.
+#[tokio::test]
+async fn what_comes_behind_the_end_of_a_channel_is_ignored_until_it_is_opened_again() {
+    let broker = TestBroker::start().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let connection = broker.connect().await;
+    let ch = connection.channel(1).await;
+    let name = broker.name("q");
+    for closed_by_client in [true, false] {
+        ch.declare(queue(&name).auto_delete()).await;
+        if closed_by_client {
+            ch.close().await;
+        } else {
+            ch.send(queue("no-such-queue").passive()).await;
+            ch.expect_close(404, "NOT_FOUND - no queue 'no-such-queue' in vhost '/'", (50, 10)).await;
+        }
+        for _ in 0..3 {
+            ch.send(basic::Ack { delivery_tag: 1, multiple: false }).await;
+            ch.publish(publish("", &name, "lost")).await;
+            ch.send(queue("never").exclusive()).await;
+            // A round trip, so that the next ones come in another read.
+            connection.channel(2).await.close().await;
+        }
+        ch.open().await;
+        assert!(!ch.exists("never").await);
+        ch.expect_nothing().await;
+        assert_eq!(ch.drain(&name).await, [""; 0]);
+    }
+    // A number that was never opened is another matter.
+    connection.unopened_channel(3).send(basic::Ack { delivery_tag: 1, multiple: false }).await;
+    connection.expect_close(504, "CHANNEL_ERROR - expected 'channel.open'", (60, 80)).await;
+}
+
 /// reference: 2, the server's close: what follows it is discarded until close-ok
 #[tokio::test]
 async fn what_follows_a_channel_error_is_discarded_until_close_ok() {

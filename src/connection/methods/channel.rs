@@ -18,7 +18,7 @@ impl Open {
     pub(super) fn channel_close(&mut self, number: u16, now_ms: u64) -> Result<(), AmqpError> {
         if let Some(channel) = self.channels.remove(&number) {
             self.end_channel(*channel, now_ms);
-            self.just_closed.push(number);
+            self.closed_channels.insert(number);
         }
         self.reply(number, &Reply::ChannelCloseOk);
         Ok(())
