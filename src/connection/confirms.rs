@@ -1,7 +1,9 @@
-//! Publisher confirms of a channel (behaviour reference 5.8): which numbers can be answered, and with how few methods.
+//! Publisher confirms of a channel (behaviour reference 5.8): which numbers can be answered, and with how few methods. A message
+//! that is returned is kept until its number is answered, because its return goes directly before its confirm.
 
 use std::collections::VecDeque;
 
+use crate::message::Message;
 use crate::store::LogPosition;
 
 /// The publishes of a channel in confirm mode that are not answered yet.
@@ -15,6 +17,8 @@ pub(super) struct Confirms {
     refused: u64,
     /// What was settled but not answered, in the order of numbers; runs of equal fate are one.
     runs: VecDeque<Run>,
+    /// Messages to return, by number, in the order of numbers. Each lies in a run that was accepted.
+    returns: VecDeque<(u64, Message)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +29,24 @@ struct Run {
     is_refused: bool,
 }
 
-/// An answer to send: `basic.ack`, or `basic.nack` when a queue refused.
+/// Something to send.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    /// `basic.return`.
+    Return(Message),
+    /// `basic.ack`.
+    Ack(Confirmed),
+    /// `basic.nack`: a queue refused.
+    Nack(Confirmed),
+}
+
+/// What a confirm answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Confirmed {
     /// The number of the publish, or the last of several.
     pub delivery_tag: u64,
-    /// Answers all before it, too.
+    /// All before it are answered, too.
     pub multiple: bool,
-    /// It is a `basic.nack`.
-    pub is_refused: bool,
 }
 
 impl Confirms {
@@ -53,6 +66,16 @@ impl Confirms {
         self.published - self.answered
     }
 
+    /// Notes that a publish is to be returned. Must be called in the order of the numbers, before the number is settled.
+    pub(super) fn return_later(&mut self, number: u64, message: Message) {
+        self.returns.push_back((number, message));
+    }
+
+    /// The messages whose returns were not sent. For a channel that ends before their confirms are due.
+    pub(super) fn take_returns(&mut self) -> impl Iterator<Item = Message> {
+        std::mem::take(&mut self.returns).into_iter().map(|(_, message)| message)
+    }
+
     /// Notes the fate of a publish. Must be called once for each number, in their order.
     pub(super) fn settle(&mut self, number: u64, position: LogPosition, is_refused: bool) {
         match self.runs.back_mut() {
@@ -67,27 +90,34 @@ impl Confirms {
     }
 
     /// What can be answered now that everything up to `durable` is. Answers come in the order of the numbers, so each stands
-    /// for all that were not answered before it; a refusal stands alone.
+    /// for all that were not answered before it; a refusal and a returned message stand alone.
     pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(Answer)) {
-        let mut accepted: Option<u64> = None;
+        let mut accepted = self.answered;
         while let Some(run) = self.runs.front().copied().filter(|run| run.position <= durable) {
             self.runs.pop_front();
             if run.is_refused {
-                self.answer_accepted(accepted.take(), &mut answer);
+                self.accept(accepted, &mut answer);
                 // RabbitMQ sets `multiple` even on a single refusal, when nothing older is open.
-                answer(Answer { delivery_tag: run.last, multiple: true, is_refused: true });
+                answer(Answer::Nack(Confirmed { delivery_tag: run.last, multiple: true }));
                 self.answered = run.last;
                 self.refused += 1;
             } else {
-                accepted = Some(run.last);
+                while self.returns.front().is_some_and(|(number, _)| *number <= run.last)
+                    && let Some((number, message)) = self.returns.pop_front()
+                {
+                    self.accept(number - 1, &mut answer);
+                    answer(Answer::Return(message));
+                    self.accept(number, &mut answer);
+                }
             }
+            accepted = run.last;
         }
-        self.answer_accepted(accepted, &mut answer);
+        self.accept(accepted, &mut answer);
     }
 
-    fn answer_accepted(&mut self, last: Option<u64>, answer: &mut impl FnMut(Answer)) {
-        if let Some(last) = last {
-            answer(Answer { delivery_tag: last, multiple: last > self.answered + 1, is_refused: false });
+    fn accept(&mut self, last: u64, answer: &mut impl FnMut(Answer)) {
+        if last > self.answered {
+            answer(Answer::Ack(Confirmed { delivery_tag: last, multiple: last > self.answered + 1 }));
             self.answered = last;
         }
     }
@@ -95,14 +125,72 @@ impl Confirms {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::message::{Facts, MemoryGauge, address};
 
     const NOW: LogPosition = LogPosition::START;
 
+    /// Acks as `(number, multiple, false)`, nacks as `(number, multiple, true)`, returns as `(0, false, false)`.
     fn answers(confirms: &mut Confirms, durable: LogPosition) -> Vec<(u64, bool, bool)> {
         let mut all = Vec::new();
-        confirms.answers(durable, |answer| all.push((answer.delivery_tag, answer.multiple, answer.is_refused)));
+        confirms.answers(durable, |answer| {
+            all.push(match answer {
+                Answer::Return(_) => RETURN,
+                Answer::Ack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, false),
+                Answer::Nack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, true),
+            });
+        });
         all
+    }
+
+    const RETURN: (u64, bool, bool) = (0, false, false);
+
+    fn message() -> Message {
+        let gauge = Arc::new(MemoryGauge::default());
+        Message::standalone(&gauge, Facts::default(), &address("x", b"k"), &[0, 0], b"body")
+    }
+
+    /// Publishes of which some are returned: by position in the log, and whether.
+    fn with_returns(fates: &[(u64, bool)]) -> Confirms {
+        let mut confirms = Confirms::default();
+        for &(position, is_returned) in fates {
+            let number = confirms.next();
+            if is_returned {
+                confirms.return_later(number, message());
+            }
+            confirms.settle(number, LogPosition(position), false);
+        }
+        confirms
+    }
+
+    #[test]
+    fn a_return_goes_directly_before_the_confirm_of_its_own_message() {
+        let mut confirms = with_returns(&[(0, false), (0, true), (0, false), (0, true)]);
+        let single = |number| (number, false, false);
+        assert_eq!(answers(&mut confirms, NOW), [single(1), RETURN, single(2), single(3), RETURN, single(4)]);
+    }
+
+    #[test]
+    fn runs_between_returns_stay_merged() {
+        let mut confirms = with_returns(&[(0, false), (0, false), (0, true), (0, true), (0, false), (0, false)]);
+        let expected = [(2, true, false), RETURN, (3, false, false), RETURN, (4, false, false), (6, true, false)];
+        assert_eq!(answers(&mut confirms, NOW), expected);
+    }
+
+    #[test]
+    fn a_return_waits_for_its_turn() {
+        let mut confirms = with_returns(&[(10, false), (0, true), (0, false)]);
+        assert_eq!(answers(&mut confirms, LogPosition(9)), []);
+        let expected = [(1, false, false), RETURN, (2, false, false), (3, false, false)];
+        assert_eq!(answers(&mut confirms, LogPosition(10)), expected);
+    }
+
+    #[test]
+    fn returns_of_a_channel_that_ends_are_not_lost() {
+        let mut confirms = with_returns(&[(10, false), (0, true), (10, true)]);
+        assert_eq!(confirms.take_returns().count(), 2);
     }
 
     fn settled(fates: &[(u64, bool)]) -> Confirms {

@@ -93,16 +93,17 @@ impl Open {
             return;
         }
         let Ok(durable) = self.node.log.durable() else { return };
-        if let Some(answer) = self.durability.answer.take_if(|answer| answer.position <= durable) {
-            let is_open = |channel: &Channel| channel.id == answer.id && channel.phase == ChannelPhase::Open;
-            if self.channels.get(&answer.channel).is_some_and(|channel| is_open(channel)) {
-                self.reply(answer.channel, &answer.reply);
-            }
-        }
+        // The publishes came before the method that is answered, so their confirms come before its answer.
         if self.durability.wakes_at.is_some_and(|position| position <= durable) {
             self.durability.wakes_at = None;
             for number in std::mem::take(&mut self.durability.unconfirmed) {
                 self.send_confirms(Some(number));
+            }
+        }
+        if let Some(answer) = self.durability.answer.take_if(|answer| answer.position <= durable) {
+            let is_open = |channel: &Channel| channel.id == answer.id && channel.phase == ChannelPhase::Open;
+            if self.channels.get(&answer.channel).is_some_and(|channel| is_open(channel)) {
+                self.reply(answer.channel, &answer.reply);
             }
         }
     }

@@ -319,16 +319,17 @@ impl Open {
             reply_text: error.reply_text(),
             method: error.method.unwrap_or(MethodId::NONE),
         };
-        self.reply(number, &close);
         let Some(channel) = self.channels.remove(&number) else { return };
-        self.end_channel(*channel, now_ms);
+        self.end_channel(number, *channel, now_ms);
+        self.reply(number, &close);
         let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
         closing.phase = ChannelPhase::Closing;
         self.channels.insert(number, Box::new(closing));
     }
 
     /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
-    pub(super) fn end_channel(&mut self, mut channel: Channel, now_ms: u64) {
+    pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
+        self.send_returns(number, &mut channel);
         let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
         for (id, consumer) in channel.consumers.drain() {
             self.consumers.remove(&id);
@@ -353,8 +354,8 @@ impl Open {
     /// Takes everything off the broker that the connection had.
     pub(super) fn end(&mut self, now_ms: u64) {
         self.node.alarm.forget(self.id);
-        for (_, channel) in std::mem::take(&mut self.channels) {
-            self.end_channel(*channel, now_ms);
+        for (number, channel) in std::mem::take(&mut self.channels) {
+            self.end_channel(number, *channel, now_ms);
         }
         for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
             self.vhost.delete_queue_handle(&queue);

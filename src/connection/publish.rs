@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::batch::{BodySource, Pending, Record};
 use super::channel::{Channel, Mode};
+use super::confirms::{Answer, Confirmed};
 use super::incoming::{self, IncomingBody};
 use super::open::Open;
-use super::output::ContentPart;
+use super::output::{ContentPart, Output};
 use crate::auth::{Access, Resource};
 use crate::broker::queue::NewMessage;
 use crate::broker::reply_to::PSEUDO_QUEUE;
@@ -193,22 +194,24 @@ impl Open {
         published
     }
 
-    /// `basic.return` for messages that are mandatory; it precedes their confirms.
+    /// `basic.return` for messages that are mandatory. If they are to be confirmed, it waits for its place before the confirm.
     fn return_unroutable(&mut self, run: &[(Pending, Message)]) {
-        let frame_max = self.tuning.frame_max;
         for (pending, message) in run.iter().filter(|(pending, _)| pending.mandatory) {
-            let properties = incoming::visible_properties(message);
-            let method = fast::Return { channel: pending.channel, reply_code: 312, reply_text: NO_ROUTE };
-            self.output.push_message(
-                message,
-                &properties,
-                pending.channel,
-                frame_max,
-                |out, content, part| match part {
-                    ContentPart::Whole => fast::basic_return(out, &method, content, frame_max),
-                    ContentPart::Head => fast::basic_return_head(out, &method, content),
-                },
-            );
+            match self.channels.get_mut(&pending.channel).map(|channel| &mut channel.mode) {
+                Some(Mode::Confirm(confirms)) if pending.number > 0 => {
+                    confirms.return_later(pending.number, message.clone());
+                }
+                _ => push_return(&mut self.output, pending.channel, message, self.tuning.frame_max),
+            }
+        }
+    }
+
+    /// Sends the returns that wait for their confirms, for a channel that is about to end without them.
+    pub(super) fn send_returns(&mut self, number: u16, channel: &mut Channel) {
+        if let Mode::Confirm(confirms) = &mut channel.mode {
+            for message in confirms.take_returns() {
+                push_return(&mut self.output, number, &message, self.tuning.frame_max);
+            }
         }
     }
 
@@ -256,12 +259,14 @@ impl Open {
         let Some(Mode::Confirm(confirms)) = self.channels.get_mut(&number).map(|channel| &mut channel.mode) else {
             return;
         };
-        let out = self.output.buffer();
-        confirms.answers(durable, |answer| {
-            if answer.is_refused {
-                fast::nack(out, number, answer.delivery_tag, answer.multiple);
-            } else {
-                fast::ack(out, number, answer.delivery_tag, answer.multiple);
+        let (output, frame_max) = (&mut self.output, self.tuning.frame_max);
+        confirms.answers(durable, |answer| match answer {
+            Answer::Return(message) => push_return(output, number, &message, frame_max),
+            Answer::Ack(Confirmed { delivery_tag, multiple }) => {
+                fast::ack(output.buffer(), number, delivery_tag, multiple);
+            }
+            Answer::Nack(Confirmed { delivery_tag, multiple }) => {
+                fast::nack(output.buffer(), number, delivery_tag, multiple);
             }
         });
         if let Some((first, last)) = confirms.waits_for() {
@@ -288,6 +293,15 @@ impl Published {
 
 /// RabbitMQ's reply text of a return: the bare name of 312.
 const NO_ROUTE: &str = "NO_ROUTE";
+
+fn push_return(output: &mut Output, channel: u16, message: &Message, frame_max: u32) {
+    let properties = incoming::visible_properties(message);
+    let method = fast::Return { channel, reply_code: 312, reply_text: NO_ROUTE };
+    output.push_message(message, &properties, channel, frame_max, |out, content, part| match part {
+        ContentPart::Whole => fast::basic_return(out, &method, content, frame_max),
+        ContentPart::Head => fast::basic_return_head(out, &method, content),
+    });
+}
 
 /// Publishes messages of one route; `refused` is told the places of those that some queue did not take. What must be durable
 /// before they are confirmed.

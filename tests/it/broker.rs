@@ -25,6 +25,8 @@ pub struct Setup {
     pub like_4_3: bool,
     /// A clock that [`TestBroker::pass`] moves. RabbitMQ has none: there, time really passes.
     pub manual_clock: bool,
+    /// Messages are kept in files, so that answers wait for the log. RabbitMQ always does.
+    pub on_disk: bool,
     pub memory_high_watermark: Option<u64>,
     pub max_message_size: Option<u32>,
     pub users: Vec<(String, String)>,

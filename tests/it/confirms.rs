@@ -2,8 +2,11 @@
 
 use amq_protocol::protocol::confirm::Select;
 
-use crate::broker::TestBroker;
+use crate::broker::{Setup, TestBroker};
+use crate::client::channel::close;
+use crate::client::delivery::Event;
 use crate::client::properties::properties;
+use crate::client::socket::method;
 use crate::client::table::S;
 use crate::client::{Channel, Confirm, Value, publish, queue};
 
@@ -155,4 +158,50 @@ async fn a_quorum_queues_limit_is_soft() {
         }
         assert!(rejected, "limit {limit} never took hold");
     }
+}
+
+/// reference: 5.8, each return goes directly before the confirm of its own message, and confirms of earlier ones before it
+#[tokio::test]
+async fn a_return_comes_between_the_confirms_of_its_neighbours() {
+    for on_disk in [false, true] {
+        let broker = Setup { on_disk, ..Setup::default() }.start().await;
+        let ch = broker.connect().await.channel(1).await;
+        let name = broker.name("q");
+        ch.declare(queue(&name).durable()).await;
+        ch.confirm_select().await;
+        let routed = publish("", &name, "m").with(properties().delivery_mode(2));
+        let unroutable = publish("", "nowhere", "m").mandatory();
+        let pair = [ch.publish_bytes(&routed), ch.publish_bytes(&unroutable)].concat();
+        ch.connection.write(pair.repeat(2)).await;
+        for number in [1, 3] {
+            let confirm = Confirm { ack: true, delivery_tag: number, multiple: false, requeue: false };
+            assert_eq!(ch.expect_confirm().await, confirm);
+            assert_eq!(ch.expect_return().await.reply_code, 312);
+            assert_eq!(ch.expect_confirm().await, Confirm { delivery_tag: number + 1, ..confirm });
+        }
+        ch.expect_nothing().await;
+    }
+}
+
+/// reference: 5.8, a return is not lost when the channel is closed before its confirm is due
+#[tokio::test]
+async fn a_return_precedes_close_ok() {
+    let broker = Setup { on_disk: true, ..Setup::default() }.start().await;
+    let ch = broker.connect().await.channel(1).await;
+    let name = broker.name("q");
+    ch.declare(queue(&name).durable()).await;
+    ch.confirm_select().await;
+    let routed = publish("", &name, "m").with(properties().delivery_mode(2));
+    let unroutable = publish("", "nowhere", "m").mandatory();
+    let close = method(1, close());
+    ch.connection.write([ch.publish_bytes(&routed), ch.publish_bytes(&unroutable), close].concat()).await;
+    // Whether there is time for the confirms is a matter of chance.
+    loop {
+        match ch.next().await {
+            Event::Return(_) => break,
+            Event::Confirm(confirm) => assert_eq!(confirm.delivery_tag, 1),
+            other => panic!("{other:?}"),
+        }
+    }
+    ch.reply_to((20, 40)).await;
 }

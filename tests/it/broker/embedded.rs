@@ -37,7 +37,8 @@ impl Drop for Directory {
 
 /// Starts a broker on a port of its own.
 pub async fn start(setup: &Setup) -> Embedded {
-    let directory = std::env::var_os("LEVERET_TEST_STORE").map(|_| Directory::new());
+    let is_on_disk = setup.on_disk || std::env::var_os("LEVERET_TEST_STORE").is_some();
+    let directory = is_on_disk.then(Directory::new);
     let mut builder = match &directory {
         Some(directory) => Broker::builder().data_dir(&directory.0).disk_free_limit(0),
         None => Broker::builder().in_memory(),
