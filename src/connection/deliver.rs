@@ -25,6 +25,8 @@ pub(super) struct Inbox {
     /// In reverse order: the next one is the last.
     deliveries: Vec<Delivery>,
     notices: Vec<Notice>,
+    /// Notices that wait for the answer to a method, because a client expects what the method did only behind its answer.
+    held: Vec<Notice>,
 }
 
 impl Inbox {
@@ -32,6 +34,10 @@ impl Inbox {
     pub(super) fn clear(&mut self, outbox: &Outbox) {
         outbox.take(&mut self.deliveries, &mut self.notices);
         *self = Self::default();
+    }
+
+    const fn has_notices(&self, is_answering: bool) -> bool {
+        !self.notices.is_empty() || !self.held.is_empty() && !is_answering
     }
 
     /// Whether deliveries wait for the output to be written.
@@ -55,7 +61,7 @@ impl Open {
                 self.inbox.deliveries.reverse();
             }
             self.encode_deliveries();
-            if !self.inbox.is_waiting() && !self.inbox.notices.is_empty() {
+            if !self.inbox.is_waiting() && self.inbox.has_notices(self.durability.is_answering()) {
                 self.heed_notices(now_ms)?;
             }
             if self.inbox.is_waiting() {
@@ -137,8 +143,14 @@ impl Open {
     }
 
     fn heed_notices(&mut self, now_ms: u64) -> Result<(), AmqpError> {
-        for notice in std::mem::take(&mut self.inbox.notices) {
+        let is_answering = self.durability.is_answering();
+        let mut notices = std::mem::take(&mut self.inbox.held);
+        notices.append(&mut self.inbox.notices);
+        for notice in notices {
             match notice {
+                Notice::Close(error) => return Err(error),
+                Notice::AlarmChanged => self.unblock(),
+                notice if is_answering => self.inbox.held.push(notice),
                 Notice::ConsumerCancelled(consumer) => self.tell_cancelled(consumer),
                 Notice::ConsumerTimedOut(consumer) => self.time_out(consumer, now_ms),
                 Notice::GetTimedOut(id) => {
@@ -147,8 +159,6 @@ impl Open {
                         self.close_channel(number, &delivery_timeout(number), now_ms);
                     }
                 }
-                Notice::Close(error) => return Err(error),
-                Notice::AlarmChanged => self.unblock(),
             }
         }
         Ok(())

@@ -50,7 +50,12 @@ impl Wake for CaughtUp {
 
 impl Durability {
     pub(super) const fn holds_reading(&self) -> bool {
-        self.answer.is_some() || self.caught_up.is_some()
+        self.is_answering() || self.caught_up.is_some()
+    }
+
+    /// Whether a method was carried out whose answer waits.
+    pub(super) const fn is_answering(&self) -> bool {
+        self.answer.is_some()
     }
 
     /// Confirms of this channel are to be sent when the log has got to this position.

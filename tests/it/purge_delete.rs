@@ -2,8 +2,9 @@
 
 use amq_protocol::protocol::queue::{Delete, Purge};
 
-use crate::broker::{TestBroker, q};
+use crate::broker::{Setup, TestBroker, q};
 use crate::client::channel::purge;
+use crate::client::delivery::Event;
 use crate::client::table::S;
 use crate::client::{Channel, consume, publish, queue};
 
@@ -112,4 +113,22 @@ async fn purge_and_delete_with_nowait_are_silent_on_success_only() {
     assert!(!ch.exists(&name).await);
     let text = format!("NOT_FOUND - no {}", q("no-such-queue"));
     ch.refused(Purge { queue: "no-such-queue".into(), nowait: true }, 404, &text).await;
+}
+
+/// reference: 4.4, `delete-ok` comes before the `basic.cancel` of consumers on the same channel
+#[tokio::test]
+async fn delete_ok_precedes_the_cancellation_of_the_channels_own_consumers() {
+    let broker = Setup { on_disk: true, ..Setup::default() }.start().await;
+    let ch = channel(&broker).await;
+    let (durable, quorum, exclusive) = (broker.name("durable"), broker.name("quorum"), broker.name("exclusive"));
+    ch.declare(queue(&durable).durable()).await;
+    ch.declare(queue(&quorum).quorum()).await;
+    ch.declare(queue(&exclusive).exclusive()).await;
+    for name in [durable, quorum, exclusive] {
+        ch.consume(consume(&name).tag("consumer")).await;
+        ch.send(delete_if(&name, false, false)).await;
+        let reply = ch.next().await;
+        assert!(matches!(&reply, Event::Method(method) if format!("{method:?}").contains("DeleteOk")), "{reply:?}");
+        ch.expect_cancelled("consumer").await;
+    }
 }
