@@ -134,11 +134,9 @@ mod tests {
         fn room_bytes(&self) -> usize {
             0
         }
-        fn waiting_bytes(&self) -> usize {
-            0
-        }
         fn starve(&self) {}
         fn deliver(&self, _: &mut Vec<Delivery>) {}
+        fn reply(&self, _: Delivery) {}
         fn notify(&self, notice: Notice) {
             assert!(matches!(notice, Notice::AlarmChanged));
             self.0.fetch_add(1, Ordering::Relaxed);

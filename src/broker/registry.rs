@@ -275,9 +275,7 @@ mod tests {
         fn room_bytes(&self) -> usize {
             0
         }
-        fn waiting_bytes(&self) -> usize {
-            0
-        }
+        fn reply(&self, _: Delivery) {}
         fn starve(&self) {}
         fn deliver(&self, _: &mut Vec<Delivery>) {}
         fn notify(&self, notice: Notice) {

@@ -23,8 +23,8 @@ pub use keys::RoutingKeys;
 pub struct Route {
     /// The queues, each once.
     pub queues: SmallVec<[Arc<QueueHandle>; 1]>,
-    /// The requester that the message is a reply for.
-    pub reply: Option<ReplyConsumer>,
+    /// The requesters that the message is a reply for, each once.
+    pub replies: SmallVec<[ReplyConsumer; 0]>,
     /// Exchanges that want the message itself.
     pub holds: SmallVec<[Hold; 0]>,
     /// The message has a taker other than a queue, so that it is not returned as unroutable.

@@ -56,14 +56,14 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// How many more bytes of messages it wishes to be handed now; 0 when its client does not read fast enough.
     fn room_bytes(&self) -> usize;
 
-    /// Bytes of messages that it was handed and that are not on their way to the client yet.
-    fn waiting_bytes(&self) -> usize;
-
     /// Asks it to pump its queues when it has room again.
     fn starve(&self);
 
     /// Takes over the deliveries and leaves the vector empty.
     fn deliver(&self, deliveries: &mut Vec<Delivery>);
+
+    /// Takes over a direct reply, if there is room for it. There is no queue that could keep it.
+    fn reply(&self, reply: Delivery);
 
     /// Tells it something.
     fn notify(&self, notice: Notice);

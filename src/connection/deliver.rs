@@ -30,10 +30,10 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Forgets everything; what was to be acknowledged is in its queue again.
-    pub(super) fn clear(&mut self, outbox: &Outbox) {
-        outbox.take(&mut self.deliveries, &mut self.notices);
+    /// Forgets everything, and takes nothing more; what was to be acknowledged is in its queue again.
+    pub(super) fn close(&mut self, outbox: &Outbox) {
         *self = Self::default();
+        outbox.close();
     }
 
     const fn has_notices(&self, is_answering: bool) -> bool {

@@ -360,7 +360,7 @@ impl Open {
         for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
             self.vhost.delete_queue_handle(&queue);
         }
-        self.inbox.clear(&self.outbox);
+        self.inbox.close(&self.outbox);
         self.node.check_memory();
     }
 

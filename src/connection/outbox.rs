@@ -1,11 +1,13 @@
 //! What other tasks hand to a connection: deliveries and notices, bounded in bytes, with one wake-up for a batch.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::broker::queue::DELIVERY_OVERHEAD_BYTES;
+use crate::broker::reply_to::ReplyBudget;
 use crate::broker::sink::{Delivery, Notice, Sink};
 use crate::store::Wake;
 
@@ -22,12 +24,20 @@ pub struct Outbox {
     is_armed: AtomicBool,
     is_starved: AtomicBool,
     wake: Notify,
+    /// What all requesters together may keep waiting.
+    budget: Arc<ReplyBudget>,
+    /// What was taken from the budget for direct replies, at most `bytes`. Changed only while `waiting` is locked.
+    reply_bytes: AtomicUsize,
+    /// The last direct reply was dropped.
+    drops_replies: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     deliveries: Vec<Delivery>,
     notices: Vec<Notice>,
+    /// The connection has ended: whatever comes is dropped.
+    is_closed: bool,
 }
 
 /// What a delivery counts for.
@@ -36,6 +46,11 @@ pub fn delivery_bytes(delivery: &Delivery) -> usize {
 }
 
 impl Outbox {
+    /// An empty one, whose direct replies share this budget with those of others.
+    pub fn new(budget: Arc<ReplyBudget>) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
     /// Waits until there is something to look at. Cancel safe.
     pub async fn filled(&self) {
         self.wake.notified().await;
@@ -52,6 +67,31 @@ impl Outbox {
     /// Makes room, because that many bytes were encoded.
     pub fn encoded(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        if self.reply_bytes.load(Ordering::Relaxed) > 0 {
+            let waiting = self.waiting.lock();
+            self.keep_reply_bytes(self.bytes.load(Ordering::SeqCst));
+            drop(waiting);
+        }
+    }
+
+    /// Gives back to the budget what more was taken from it than waits at all. Which of the deliveries are replies is not looked at,
+    /// so it may come later than the reply goes out; at the latest when nothing waits. To be called while `waiting` is locked.
+    fn keep_reply_bytes(&self, waiting_bytes: usize) {
+        let held = self.reply_bytes.load(Ordering::Relaxed);
+        if let Some(spare) = held.checked_sub(waiting_bytes) {
+            self.budget.give_back(spare);
+            self.reply_bytes.store(held - spare, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection has ended: drops what waits, and whatever else comes.
+    pub fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        let dropped = std::mem::replace(&mut *waiting, Waiting { is_closed: true, ..Waiting::default() });
+        self.bytes.store(0, Ordering::SeqCst);
+        self.keep_reply_bytes(0);
+        drop(waiting);
+        drop(dropped);
     }
 
     /// Whether queues wait for room, and there is half of it again; the question is answered with yes once.
@@ -78,23 +118,49 @@ impl Sink for Outbox {
         HIGH_WATER_BYTES.saturating_sub(self.bytes.load(Ordering::SeqCst))
     }
 
-    fn waiting_bytes(&self) -> usize {
-        self.bytes.load(Ordering::SeqCst)
-    }
-
     fn starve(&self) {
         self.is_starved.store(true, Ordering::SeqCst);
     }
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         let bytes = deliveries.iter().map(delivery_bytes).sum();
+        let mut waiting = self.waiting.lock();
+        if waiting.is_closed {
+            drop(waiting);
+            return deliveries.clear();
+        }
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
-        self.waiting.lock().deliveries.append(deliveries);
+        waiting.deliveries.append(deliveries);
+        drop(waiting);
         self.wake_up();
     }
 
+    fn reply(&self, reply: Delivery) {
+        let bytes = delivery_bytes(&reply);
+        let mut waiting = self.waiting.lock();
+        if waiting.is_closed {
+            return;
+        }
+        let held = self.reply_bytes.load(Ordering::Relaxed);
+        if self.budget.take(held, bytes) {
+            self.reply_bytes.store(held + bytes, Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::SeqCst);
+            waiting.deliveries.push(reply);
+            drop(waiting);
+            self.drops_replies.store(false, Ordering::Relaxed);
+            self.wake_up();
+        } else if !self.drops_replies.swap(true, Ordering::Relaxed) {
+            drop(waiting);
+            tracing::warn!("direct replies are dropped: the requester does not read those that wait already");
+        }
+    }
+
     fn notify(&self, notice: Notice) {
-        self.waiting.lock().notices.push(notice);
-        self.wake_up();
+        let mut waiting = self.waiting.lock();
+        if !waiting.is_closed {
+            waiting.notices.push(notice);
+            drop(waiting);
+            self.wake_up();
+        }
     }
 }

@@ -320,7 +320,7 @@ fn publish_run(
             position = position.max(vhost.hold(&route.holds, &new(published), transaction, now_ms));
         }
     }
-    if let Some(reply) = &route.reply {
+    for reply in &route.replies {
         for (_, message) in run {
             reply.deliver(message.clone());
         }

@@ -98,7 +98,8 @@ impl Session {
         let deadline_ms = now_ms + HANDSHAKE_TIMEOUT_MS;
         let phase = Phase::Greeting { output: Output::default(), deadline_ms };
         let Addresses { peer, local } = addresses;
-        Self { hosting, id, peer, local, outbox: Arc::default(), counters: Arc::default(), phase, heartbeat: None }
+        let outbox = Arc::new(Outbox::new(Arc::clone(hosting.broker.node().replies.budget())));
+        Self { hosting, id, peer, local, outbox, counters: Arc::default(), phase, heartbeat: None }
     }
 
     /// Where others hand over what is for this connection.

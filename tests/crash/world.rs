@@ -55,15 +55,13 @@ impl Sink for Basket {
         usize::MAX / 2
     }
 
-    fn waiting_bytes(&self) -> usize {
-        0
-    }
-
     fn starve(&self) {}
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         self.0.lock().unwrap().append(deliveries);
     }
+
+    fn reply(&self, _: Delivery) {}
 
     fn notify(&self, _: Notice) {}
 }

@@ -6,7 +6,8 @@ use crate::broker::{TestBroker, q};
 use crate::client::channel::purge;
 use crate::client::method::bind;
 use crate::client::properties::properties;
-use crate::client::{Channel, Delivery, Table, consume, publish, queue};
+use crate::client::table::S;
+use crate::client::{Channel, Delivery, Table, Value, args, consume, publish, queue};
 
 const PSEUDO: &str = "amq.rabbitmq.reply-to";
 
@@ -34,6 +35,8 @@ async fn a_reply_comes_back_on_the_requesters_channel() {
     let reply_to = request(&requester, &server, &name).await.properties.reply_to.unwrap();
     let opaque = reply_to.strip_prefix("amq.rabbitmq.reply-to.").unwrap_or_else(|| panic!("{reply_to}"));
     assert!((40..=120).contains(&opaque.len()) || (40..=120).contains(&reply_to.len()), "{reply_to}");
+    let (first, second) = opaque.split_once('.').unwrap_or_else(|| panic!("two parts: {reply_to}"));
+    assert!(!first.is_empty() && second.ends_with("=="), "{reply_to}");
     // Stable for the channel's consumer.
     assert_eq!(request(&requester, &server, &name).await.properties.reply_to.as_ref(), Some(&reply_to));
 
@@ -78,7 +81,7 @@ async fn the_reply_consumer_is_alone_on_its_channel_and_does_not_ack() {
     // The error closed the channel, and with it the consumer; another channel has its own.
     let other = connection.channel(2).await;
     ch.consume(consume(PSEUDO).no_ack()).await;
-    other.consume(consume(PSEUDO).no_ack().arg("x-priority", crate::client::table::S("not examined"))).await;
+    other.consume(consume(PSEUDO).no_ack().arg("x-priority", S("not examined"))).await;
 }
 
 /// reference: 5.10, cancel, and a new consumer's new name
@@ -155,4 +158,31 @@ async fn the_pseudo_queue_is_not_there_for_other_methods() {
     ch.refused(purge(PSEUDO), 404, &text).await;
     ch.refused(bind(PSEUDO, "amq.direct", "k", &Table::default(), false), 404, &text).await;
     assert_eq!(ch.delete(PSEUDO).await, 0);
+}
+
+/// reference: 5.10, a generated name works in CC and as a dead-letter routing key; each requester gets one copy
+#[tokio::test]
+async fn a_reply_reaches_the_requester_by_cc_and_as_a_dead_letter() {
+    let broker = TestBroker::start().await;
+    let (requester, server, name) = stage(&broker).await;
+    let reply_to = request(&requester, &server, &name).await.properties.reply_to.unwrap();
+    server.confirm_select().await;
+    let copied = |key: &str, header, keys: &[&str]| {
+        let keys = Value::A(keys.iter().map(|key| S(*key)).collect());
+        publish("", key, key).mandatory().with(properties().headers(args([(header, keys)])))
+    };
+    for (key, header) in [(name.as_str(), "CC"), ("nowhere", "BCC"), (reply_to.as_str(), "CC")] {
+        server.publish(copied(key, header, &[&reply_to, &reply_to, &name])).await;
+        assert!(server.expect_confirm().await.ack, "it is not returned");
+        let reply = requester.expect_deliver().await;
+        assert_eq!((reply.text().as_str(), reply.key().as_str()), (key, key));
+        assert_eq!(server.get_eventually(&name).await.text(), key);
+    }
+    let dying = broker.name("dying");
+    let arguments = queue(&dying).exclusive().arg("x-dead-letter-exchange", S(""));
+    server.declare(arguments.arg("x-dead-letter-routing-key", S(&reply_to))).await;
+    server.publish_confirmed(publish("", &dying, "dead").expiration("0")).await;
+    let reply = requester.expect_deliver().await;
+    assert_eq!((reply.text().as_str(), reply.key()), ("dead", reply_to));
+    requester.expect_nothing().await;
 }

@@ -34,7 +34,7 @@ impl Vhost {
         let new = NewMessage { message, expiration_ms: None, failed: letter.failed };
         let _flight = Flight::begin(log);
         self.hold(&route.holds, &new, transaction, now_ms);
-        if let Some(reply) = &route.reply {
+        for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
         let is_taken = self.publish_deferred(&targets, &new, transaction, now_ms, unburied);
@@ -66,10 +66,12 @@ impl Vhost {
     fn route_buried(&self, exchange: &str, message: &Message) -> Option<Route> {
         let keys = RoutingKeys::of(message);
         let random = self.node.random.next();
-        self.read(|topology| {
+        let mut route = self.read(|topology| {
             let exchange = topology.exchange(exchange)?;
             let walk = Walk::new(topology, &keys, message.properties(), random);
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
-        })
+        })?;
+        self.add_replies(exchange, &keys, &mut route);
+        Some(route)
     }
 }

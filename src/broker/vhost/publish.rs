@@ -35,12 +35,7 @@ impl Vhost {
         properties: Properties<'_>,
         publisher: Publisher,
     ) -> Result<Route, AmqpError> {
-        if exchange.is_empty()
-            && let Some(route) = self.route_reply(keys)
-        {
-            return Ok(route);
-        }
-        self.read(|topology| {
+        let mut route = self.read(|topology| {
             let found = topology.exchange(exchange).ok_or_else(|| self.no_exchange(exchange))?;
             if found.spec.internal && publisher == Publisher::Client {
                 let text = format!("cannot publish to internal {}", self.exchange_text(exchange));
@@ -51,13 +46,26 @@ impl Vhost {
             }
             let walk = Walk::new(topology, keys, properties, self.node.random.next());
             walk.from(found).map_err(|error| AmqpError::precondition_failed(error.to_string()))
-        })
+        })?;
+        self.add_replies(exchange, keys, &mut route);
+        Ok(route)
     }
 
-    /// A direct reply: delivered while the requester is there, and vanishing silently when it is not (behaviour reference 5.10).
-    fn route_reply(&self, keys: &RoutingKeys<'_>) -> Option<Route> {
-        let name = std::str::from_utf8(keys.own()).ok().filter(|name| reply_to::is_generated_name(name))?;
-        Some(Route { reply: self.node.replies.get(name), taken: true, ..Route::default() })
+    /// Direct replies: delivered while the requester is there, and vanishing silently when it is not (behaviour reference 5.10). To be
+    /// called wherever a message may come to the default exchange.
+    pub(super) fn add_replies(&self, exchange: &str, keys: &RoutingKeys<'_>, route: &mut Route) {
+        if !exchange.is_empty() {
+            return;
+        }
+        let names = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
+        for name in names.filter(|name| reply_to::is_generated_name(name)) {
+            route.replies.extend(self.node.replies.get(name));
+            route.taken = true;
+            // Requesters come and go without a change of the topology.
+            route.by_key_alone = false;
+        }
+        route.replies.sort_unstable_by_key(|reply| reply.consumer);
+        route.replies.dedup_by_key(|reply| reply.consumer);
     }
 
     /// Gives a message to exchanges that keep messages. What is to be durable before anybody is told that it is safe.

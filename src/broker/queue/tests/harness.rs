@@ -143,10 +143,6 @@ impl FakeSink {
 }
 
 impl Sink for FakeSink {
-    fn waiting_bytes(&self) -> usize {
-        0
-    }
-
     fn room_bytes(&self) -> usize {
         self.room_bytes.load(Ordering::Relaxed)
     }
@@ -164,6 +160,8 @@ impl Sink for FakeSink {
         }
         self.deliveries.lock().unwrap().append(deliveries);
     }
+
+    fn reply(&self, _: Delivery) {}
 
     fn notify(&self, notice: Notice) {
         self.notices.lock().unwrap().push(notice);
