@@ -8,8 +8,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::admission::Seat;
-use super::output::Output;
 use super::session::Session;
+use super::socket::{self, HANG_UP, Unread, ready};
 use crate::clock::{Clock, Deadline};
 
 /// Bytes read at a time. The buffer belongs to the worker thread, so that an idle connection owns none.
@@ -40,6 +40,10 @@ pub struct Driver {
     unused: Vec<u8>,
     /// There is more than `unused` to be looked at, without reading: the session stopped in the middle.
     is_interrupted: bool,
+    /// What the client sent while nothing was read.
+    unread: Unread,
+    /// The client has closed its side while nothing was read.
+    has_hung_up: bool,
 }
 
 /// Why a wait ended.
@@ -52,14 +56,32 @@ enum Woken {
 impl Driver {
     /// A connection that was just accepted.
     pub fn new(session: Session, stream: TcpStream, seat: Seat, clock: Clock) -> Self {
-        Self { session, stream, seat, clock, deadline: Deadline::default(), unused: Vec::new(), is_interrupted: false }
+        Self {
+            session,
+            stream,
+            seat,
+            clock,
+            deadline: Deadline::default(),
+            unused: Vec::new(),
+            is_interrupted: false,
+            unread: Unread::default(),
+            has_hung_up: false,
+        }
     }
 
     /// Runs the connection until it is over; then nothing of it is left on the broker.
     pub async fn run(mut self) {
+        if let Err(error) = socket::keep_alive(&self.stream) {
+            tracing::debug!(%error, "cannot set TCP keepalive");
+        }
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         if let Err(error) = self.serve().await {
             tracing::info!(peer = %self.session.peer(), %error, "connection lost");
+        }
+        if self.session.is_abandoned()
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            tracing::debug!(%error, "cannot reset the connection");
         }
         self.session.end(self.clock.now_ms());
     }
@@ -87,17 +109,48 @@ impl Driver {
             }
             match self.wait().await {
                 Woken::Ready(ready) => {
-                    if ready?.is_readable() {
+                    let ready = ready?;
+                    if !self.session.wants_read() {
+                        self.notice_hang_up(ready)?;
+                    } else if ready.is_readable() {
                         turns_without_read = 0;
-                        if self.session.wants_read() && !self.read()? {
+                        if !self.read()? {
                             return Ok(());
                         }
                     }
                 }
                 Woken::Filled => {}
-                Woken::Timer => self.session.on_timer(self.clock.now_ms()),
+                Woken::Timer => self.on_timer()?,
             }
         }
+    }
+
+    fn notice_hang_up(&mut self, ready: tokio::io::Ready) -> io::Result<()> {
+        if ready.is_error() {
+            return Err(self.stream.take_error()?.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()));
+        }
+        if ready.is_read_closed() && !self.has_hung_up {
+            self.has_hung_up = true;
+            self.session.hung_up(self.clock.now_ms());
+        }
+        Ok(())
+    }
+
+    fn on_timer(&mut self) -> io::Result<()> {
+        let now_ms = self.clock.now_ms();
+        if !self.session.wants_read() && self.unread.has_grown(&self.stream) {
+            self.session.heard();
+        }
+        if self.session.is_stalled(now_ms)
+            && let Some(output) = self.session.output()
+        {
+            let count = socket::write_regardless(&self.stream, output)?;
+            output.advance(count);
+            self.session.written(count > 0, now_ms);
+            self.session.counters().sent_bytes.add(count as u64);
+        }
+        self.session.on_timer(now_ms);
+        Ok(())
     }
 
     async fn wait(&mut self) -> Woken {
@@ -116,8 +169,10 @@ impl Driver {
         match (self.session.wants_read(), wants_write) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
-            (false, true) => Some(Interest::WRITABLE),
-            (false, false) => None,
+            (false, true) if self.has_hung_up => Some(Interest::WRITABLE),
+            (false, true) => Some(Interest::WRITABLE | HANG_UP),
+            (false, false) if self.has_hung_up => Some(Interest::ERROR),
+            (false, false) => Some(HANG_UP),
         }
     }
 
@@ -128,7 +183,7 @@ impl Driver {
             let start = self.unused.len();
             let (kept, free) = buffer.split_at_mut(start);
             kept.copy_from_slice(&self.unused);
-            let count = match try_read(&self.stream, free) {
+            let count = match socket::try_read(&self.stream, free) {
                 Ok(0) => return Ok(false),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
@@ -167,7 +222,7 @@ impl Driver {
         let (mut sent_bytes, mut writes) = (0, 0);
         for _ in 0..WRITES_PER_TURN {
             let Some(output) = self.session.output().filter(|output| !output.is_empty()) else { break };
-            match try_write(&self.stream, output) {
+            match socket::try_write(&self.stream, output) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     output.advance(count);
@@ -180,8 +235,8 @@ impl Driver {
             // There is room again: what waits for it comes along with the next write.
             self.session.deliver(now_ms);
         }
+        self.session.written(writes > 0, now_ms);
         if writes > 0 {
-            self.session.sent(now_ms);
             let pending_bytes = self.session.output().map_or(0, |output| output.pending_bytes());
             let counters = self.session.counters();
             counters.sent_bytes.add(sent_bytes);
@@ -189,30 +244,5 @@ impl Driver {
             counters.pending_bytes.set(pending_bytes as u64);
         }
         Ok(())
-    }
-}
-
-/// Reads once. A read that leaves room in the buffer has emptied the socket. The runtime, which hears of what arrives (edges, both
-/// of epoll and of kqueue), is told so here; else it would have to learn it from one more read, which finds nothing.
-fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut count = 0;
-    let read = stream.try_io(Interest::READABLE, || {
-        count = rustix::io::read(stream, &mut *buffer)?;
-        if 0 < count && count < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
-    });
-    if count > 0 { Ok(count) } else { read }
-}
-
-fn try_write(stream: &TcpStream, output: &Output) -> io::Result<usize> {
-    match output.single_slice() {
-        Some(slice) => stream.try_write(slice),
-        None => stream.try_write_vectored(&output.slices()),
-    }
-}
-
-async fn ready(stream: &TcpStream, interest: Option<Interest>) -> io::Result<tokio::io::Ready> {
-    match interest {
-        Some(interest) => stream.ready(interest).await,
-        None => std::future::pending().await,
     }
 }

@@ -22,6 +22,7 @@ mod report;
 mod routes;
 pub mod session;
 mod settle;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod transaction;

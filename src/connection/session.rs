@@ -9,6 +9,8 @@
 //!                                                       \--close-ok, 30 s--> Closed
 //! ```
 
+mod timers;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
 use crate::protocol::handshake::{
     self, Client, Handshake, Identity, Offer, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning,
 };
-use crate::protocol::heartbeat::{Beat, Heartbeat};
+use crate::protocol::heartbeat::Heartbeat;
 use crate::protocol::method;
 use crate::protocol::sasl::Credentials;
 
@@ -71,6 +73,11 @@ pub struct Session {
     counters: Arc<ConnectionCounters>,
     phase: Phase,
     heartbeat: Option<Heartbeat>,
+    /// When the output will have made no progress for too long; set while there is any.
+    stalled_at_ms: Option<u64>,
+    /// When to give up on what was sent by a client that went away.
+    left_at_ms: Option<u64>,
+    is_abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -99,7 +106,19 @@ impl Session {
         let phase = Phase::Greeting { output: Output::default(), deadline_ms };
         let Addresses { peer, local } = addresses;
         let outbox = Arc::new(Outbox::new(Arc::clone(hosting.broker.node().replies.budget())));
-        Self { hosting, id, peer, local, outbox, counters: Arc::default(), phase, heartbeat: None }
+        Self {
+            hosting,
+            id,
+            peer,
+            local,
+            outbox,
+            counters: Arc::default(),
+            phase,
+            heartbeat: None,
+            stalled_at_ms: None,
+            left_at_ms: None,
+            is_abandoned: false,
+        }
     }
 
     /// Where others hand over what is for this connection.
@@ -152,6 +171,12 @@ impl Session {
     /// Whether the socket is to be closed once the output is written.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })
+    }
+
+    /// Whether the socket is to be reset, so that a client which is still there fails at its next write, and does not write into
+    /// nothing.
+    pub fn is_abandoned(&self) -> bool {
+        self.is_abandoned
     }
 
     /// Takes what was read, and tells how much of it is used up; the rest is to be given again, with more behind it.
@@ -399,57 +424,6 @@ impl Session {
             }
             Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
         }
-    }
-
-    /// Notes that something was written.
-    pub fn sent(&mut self, now_ms: u64) {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.sent(now_ms);
-        }
-    }
-
-    /// When to call [`Session::on_timer`] next.
-    pub fn next_deadline_ms(&self) -> Option<u64> {
-        match &self.phase {
-            Phase::Greeting { deadline_ms, .. } | Phase::Handshake { deadline_ms, .. } => Some(*deadline_ms),
-            Phase::Silent { close_at_ms } | Phase::Closing { close_at_ms, .. } | Phase::Drained { close_at_ms, .. } => {
-                Some(*close_at_ms)
-            }
-            Phase::Open(_) => self.heartbeat.as_ref().map(Heartbeat::next_ms),
-            Phase::Closed { .. } => None,
-        }
-    }
-
-    /// Does what is due.
-    pub fn on_timer(&mut self, now_ms: u64) {
-        if self.next_deadline_ms().is_none_or(|at_ms| at_ms > now_ms) {
-            return;
-        }
-        let Phase::Open(open) = &mut self.phase else {
-            self.abandon(now_ms);
-            return;
-        };
-        let Some(heartbeat) = &mut self.heartbeat else { return };
-        match heartbeat.poll(now_ms, open.is_blocked()) {
-            Beat::Nothing => {}
-            Beat::Send => crate::protocol::fast::heartbeat(open.output.buffer()),
-            Beat::PeerDead => {
-                tracing::warn!(peer = %self.peer, "missed heartbeats from client: closing connection");
-                self.abandon(now_ms);
-            }
-        }
-    }
-
-    /// Gives up without a word.
-    fn abandon(&mut self, now_ms: u64) {
-        let mut output = self.leave(now_ms);
-        output.clear();
-        self.phase = Phase::Closed { output };
-    }
-
-    /// The socket is gone: takes everything off the broker.
-    pub fn end(&mut self, now_ms: u64) {
-        self.abandon(now_ms);
     }
 }
 

@@ -3,12 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::outbox::{Outbox, delivery_bytes};
 use super::session::{Addresses, Hosting, Session};
 use crate::auth::{Permissions, User, Users};
 use crate::broker::Broker;
+use crate::broker::ids::ConsumerId;
 use crate::broker::node::Node;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::registry::ChannelInfo;
+use crate::broker::reply_to::ReplyBudget;
+use crate::broker::sink::{Delivery, Notice, Sink};
+use crate::message::{Facts, MemoryGauge, Message};
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
@@ -221,4 +226,99 @@ fn what_comes_and_goes_is_counted() {
     client.send(&[declare(1, b"q"), declare(1, b"q"), declare(1, b"r"), delete(b"q"), delete(b"q")].concat());
     let churn = hosting.broker.node().registry.churn.read();
     assert_eq!((churn.queue_declared, churn.queue_created, churn.queue_deleted), (3, 2, 1));
+}
+
+/// What had not been encoded went back into the outbox when the connection ended, and stayed there.
+#[test]
+fn nothing_waits_for_a_connection_that_has_ended() {
+    let hosting = hosting();
+    let (mut consumer, mut publisher) = (Client::open(&hosting), Client::open(&hosting));
+    consumer.send(&[declare(1, b"q"), consume(1, b"q", NO_ACK)].concat());
+    publisher.send(&publish(1, b"q", &[7; 7_000]).repeat(120));
+    consumer.session.deliver(0);
+    publisher.send(&publish(1, b"q", &[7; 7_000]));
+    let outbox = Arc::clone(consumer.session.outbox());
+    consumer.session.end(0);
+    assert_eq!(waiting(&outbox), (0, 0));
+    // Whoever still knows the connection hands over to nobody.
+    outbox.notify(Notice::AlarmChanged);
+    outbox.deliver(&mut vec![delivery(7_000)]);
+    outbox.reply(delivery(7_000));
+    assert_eq!(waiting(&outbox), (0, 0));
+}
+
+fn waiting(outbox: &Outbox) -> (usize, usize) {
+    let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
+    outbox.take(&mut deliveries, &mut notices);
+    (deliveries.len(), notices.len())
+}
+
+fn delivery(body_bytes: usize) -> Delivery {
+    let address = crate::message::address("", b"k");
+    let gauge = Arc::new(MemoryGauge::default());
+    let message = Message::standalone(&gauge, Facts::default(), &address, &[0, 0], &vec![7; body_bytes]);
+    Delivery { consumer: ConsumerId(1), message, token: None, redelivered: false, counts: Default::default() }
+}
+
+/// Each requester kept replies for itself, for as long as it did not read.
+#[test]
+fn replies_are_given_back_to_the_budget_when_they_go_out_or_are_dropped() {
+    const REPLY_BYTES: usize = 1 << 20;
+    let budget = Arc::new(ReplyBudget::default());
+    let outboxes: Vec<_> = (0..20).map(|_| Outbox::new(Arc::clone(&budget))).collect();
+    let fill = |outbox: &Outbox| {
+        for _ in 0..100 {
+            outbox.reply(delivery(REPLY_BYTES));
+        }
+        outbox.room_bytes()
+    };
+    let taken: Vec<usize> = outboxes
+        .iter()
+        .map(|outbox| {
+            fill(outbox);
+            let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
+            outbox.take(&mut deliveries, &mut notices);
+            deliveries.len()
+        })
+        .collect();
+    let all: usize = taken.iter().sum();
+    assert!((20..64).contains(&all), "{taken:?}");
+    for (outbox, count) in outboxes.iter().zip(&taken) {
+        if count % 2 == 0 {
+            outbox.close();
+        } else {
+            outbox.encoded(count * delivery_bytes(&delivery(REPLY_BYTES)));
+        }
+    }
+    assert!(budget.take(1, 32 * REPLY_BYTES), "all of it is free again");
+}
+
+/// A client that took nothing of its output kept its connection for as long as it sent heartbeats.
+#[test]
+fn output_without_progress_ends_a_connection() {
+    let hosting = hosting();
+    let mut client = Client::open(&hosting);
+    client.session.written(true, 0);
+    client.send(&[declare(1, b"q"), declare(1, b"q")].concat());
+    client.session.written(false, 1_000);
+    client.session.written(false, 20_000);
+    client.session.on_timer(30_999);
+    client.session.output().expect("it is open").advance(1);
+    client.session.written(true, 30_999);
+    client.session.on_timer(31_000);
+    assert!(!client.session.is_closed(), "a slow client is none that stands still");
+    assert_eq!(client.session.next_deadline_ms(), Some(60_999));
+    client.session.on_timer(60_999);
+    assert!(client.session.is_closed() && client.session.is_abandoned());
+    assert_eq!((client.pending_bytes(), client.session.next_deadline_ms()), (0, None));
+}
+
+/// What a client sent before it went away is waited for while the log takes its time, but not for ever.
+#[test]
+fn a_client_that_went_away_is_not_waited_for_without_end() {
+    let mut client = Client::open(&hosting());
+    client.session.hung_up(1_000);
+    assert_eq!(client.session.next_deadline_ms(), Some(31_000));
+    client.session.on_timer(31_000);
+    assert!(!client.session.is_closed(), "it can be read again");
 }

@@ -60,13 +60,13 @@ impl Heartbeat {
         self.next_look_ms.min(self.send_due_ms())
     }
 
-    /// What is due at `now_ms`. While the connection is not read (`blocked` by an alarm) its silence counts for nothing.
+    /// What is due at `now_ms`.
     ///
     /// [`Beat::Send`] takes it for granted that the heartbeat is sent.
-    pub fn poll(&mut self, now_ms: u64, blocked: bool) -> Beat {
+    pub fn poll(&mut self, now_ms: u64) -> Beat {
         if now_ms >= self.next_look_ms {
             self.next_look_ms = now_ms + self.interval_ms;
-            if std::mem::take(&mut self.received) || blocked {
+            if std::mem::take(&mut self.received) {
                 self.fruitless_looks = 0;
             } else {
                 self.fruitless_looks += 1;
@@ -96,7 +96,7 @@ mod tests {
         let mut beats = Vec::new();
         while heartbeat.next_ms() <= end_ms {
             let now = heartbeat.next_ms();
-            let beat = heartbeat.poll(now, false);
+            let beat = heartbeat.poll(now);
             if beat != Beat::Nothing {
                 beats.push((now, beat));
             }
@@ -130,7 +130,7 @@ mod tests {
     fn whatever_is_sent_takes_the_place_of_a_heartbeat() {
         let mut heartbeat = Heartbeat::new(2, 0).unwrap();
         heartbeat.sent(900);
-        assert_eq!(heartbeat.poll(1000, false), Beat::Nothing);
+        assert_eq!(heartbeat.poll(1000), Beat::Nothing);
         assert_eq!(heartbeat.next_ms(), 1900);
     }
 
@@ -139,15 +139,7 @@ mod tests {
         let mut heartbeat = Heartbeat::new(1, 0).unwrap();
         for now in (500..20_000).step_by(500) {
             heartbeat.received();
-            assert_ne!(heartbeat.poll(now, false), Beat::PeerDead);
-        }
-    }
-
-    #[test]
-    fn silence_counts_for_nothing_while_the_connection_is_blocked() {
-        let mut heartbeat = Heartbeat::new(1, 0).unwrap();
-        for now in (1000..20_000).step_by(1000) {
-            assert_ne!(heartbeat.poll(now, true), Beat::PeerDead);
+            assert_ne!(heartbeat.poll(now), Beat::PeerDead);
         }
     }
 }

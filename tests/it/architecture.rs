@@ -54,7 +54,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     // of the program for its log, and the store for its disk, which is real whatever the clock of a test says.
     ("Instant", &["clock.rs"]),
     ("SystemTime", &["clock.rs", "logging/format.rs"]),
-    ("std::time", &["clock.rs", "logging/writer.rs", "server.rs", "server/storage.rs", "store/wal/"]),
+    (
+        "std::time",
+        &["clock.rs", "connection/socket.rs", "logging/writer.rs", "server.rs", "server/storage.rs", "store/wal/"],
+    ),
     ("tokio::time", &["clock.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
@@ -69,6 +72,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/driver.rs",
             "connection/listener.rs",
             "connection/outbox.rs",
+            "connection/socket.rs",
         ],
     ),
     ("std::net", &["auth/", "config.rs", "connection/", "server.rs", "server/builder.rs"]),

@@ -1,9 +1,12 @@
 //! `connection.blocked`: publishers wait while memory is low (reference: 1.11).
 
+use std::time::Duration;
+
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::connection::AMQPMethod;
 
-use crate::broker::{TestBroker, ctl};
+use crate::broker::{Setup, TestBroker, ctl};
+use crate::client::socket::{HEARTBEAT, frame};
 use crate::client::{Connection, consume, publish, queue};
 
 /// The next frame is `connection.blocked`; its reason.
@@ -74,7 +77,7 @@ async fn a_client_without_the_capability_is_blocked_in_silence() {
     ch.confirm_select().await;
     broker.raise_memory_alarm().await;
     ch.publish(publish("", "nowhere", "waits")).await;
-    connection.expect_no_frame_for(std::time::Duration::from_millis(200)).await;
+    connection.expect_no_frame_for(Duration::from_millis(200)).await;
     broker.clear_memory_alarm().await;
     let frame = connection.any_frame().await;
     assert!(frame.channel == 1 && frame.is_method((60, 80)), "the confirm and nothing else: {frame:?}");
@@ -101,26 +104,82 @@ async fn all_alarms_must_be_cleared() {
     late_ch.publish(publish("", "nowhere", "waits")).await;
     assert_eq!(expect_blocked(&late).await, "low on disk & memory");
     disk("50MB");
-    connection.expect_no_frame_for(std::time::Duration::from_millis(200)).await;
+    connection.expect_no_frame_for(Duration::from_millis(200)).await;
     broker.clear_memory_alarm().await;
     connection.expect((10, 61)).await;
     assert!(ch.expect_confirm().await.ack);
     late.expect((10, 61)).await;
 }
 
-/// reference: 1.10, while a connection is blocked its silence is no fault
+/// A broker with an alarm and a clock; RabbitMQ, which notices none of the following, is not asked.
+async fn with_alarm_and_clock() -> Option<TestBroker> {
+    let broker = Setup { memory_high_watermark: Some(1 << 20), manual_clock: true, ..Setup::default() };
+    if crate::broker::rabbitmq_address().is_some() { None } else { Some(broker.start().await) }
+}
+
+/// reference: 1.10, the heartbeats of a blocked connection count, though they are not read
 #[tokio::test]
-async fn a_blocked_connection_is_not_dropped_for_its_silence() {
-    let Some(broker) = TestBroker::with_alarm().await else { return };
+async fn a_blocked_connection_that_sends_heartbeats_stays() {
+    let Some(broker) = with_alarm_and_clock().await else { return };
     let connection = broker.connect_with().heartbeat(1).open().await;
     let ch = connection.channel(1).await;
     ch.confirm_select().await;
     broker.raise_memory_alarm().await;
     ch.publish(publish("", "nowhere", "waits")).await;
     assert_eq!(expect_blocked(&connection).await, "low on memory");
-    // Nothing is sent for more than three intervals; the clock is the real one, because an alarm is not a matter of time.
-    connection.expect_only_heartbeats_for(std::time::Duration::from_millis(4_000)).await;
+    for _ in 0..20 {
+        connection.write(frame(HEARTBEAT, 0, &[])).await;
+        broker.pass(Duration::from_millis(500)).await;
+        let beat = connection.any_frame().await;
+        assert_eq!(beat.kind, HEARTBEAT, "{beat:?}");
+    }
     broker.clear_memory_alarm().await;
     connection.expect((10, 61)).await;
     assert!(ch.expect_confirm().await.ack);
+}
+
+/// A publisher that is blocked, and holds with an open transaction the memory that the alarm is about.
+async fn culprit(broker: &TestBroker, heartbeat: u16) -> Connection {
+    let connection = broker.connect_with().heartbeat(heartbeat).open().await;
+    let ch = connection.channel(1).await;
+    ch.tx_select().await;
+    ch.publish(publish("", "nowhere", vec![7; 2 << 20])).await;
+    ch.sync().await;
+    ch.publish(publish("", "nowhere", "one more")).await;
+    assert_eq!(expect_blocked(&connection).await, "low on memory");
+    connection
+}
+
+/// Another publisher, blocked by the same alarm.
+async fn bystander(broker: &TestBroker) -> Connection {
+    let connection = broker.connect().await;
+    connection.channel(1).await.publish(publish("", "nowhere", "waits")).await;
+    assert_eq!(expect_blocked(&connection).await, "low on memory");
+    connection
+}
+
+/// A blocked publisher that goes away is noticed, and what it held is released, whether it says goodbye, is reset, or is silent.
+#[tokio::test]
+async fn a_blocked_publisher_that_goes_away_lets_the_others_go_on() {
+    let Some(broker) = with_alarm_and_clock().await else { return };
+    for is_reset in [false, true] {
+        let gone = culprit(&broker, 0).await;
+        let waiting = bystander(&broker).await;
+        if is_reset {
+            gone.socket.reset_when_dropped();
+        }
+        drop(gone);
+        waiting.expect((10, 61)).await;
+    }
+    let silent = culprit(&broker, 1).await;
+    let waiting = bystander(&broker).await;
+    crate::client::eventually("its silence is noticed", async || {
+        broker.pass(Duration::from_millis(500)).await;
+        match silent.socket.any_frame_within(crate::client::POLL).await {
+            Some(None) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    waiting.expect((10, 61)).await;
 }

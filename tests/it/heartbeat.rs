@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::broker::TestBroker;
 use crate::client::socket::{HEARTBEAT, frame};
-use crate::client::{Connection, publish, queue};
+use crate::client::{Connection, consume, publish, queue};
 
 /// reference: 1.10, the server's heartbeats come about every half interval
 #[tokio::test]
@@ -84,4 +84,53 @@ async fn any_traffic_keeps_a_connection_alive() {
         ch.get_eventually(&name).await;
     }
     beating.channel(1).await;
+}
+
+/// reference: 1.10, after missed heartbeats the socket is reset, so that the client's next write fails instead of vanishing
+#[tokio::test]
+async fn a_client_that_missed_its_heartbeats_is_reset() {
+    let broker = TestBroker::with_clock().await;
+    let connection = broker.connect_with().heartbeat(1).open().await;
+    crate::client::eventually("the socket is closed", async || {
+        broker.pass(Duration::from_millis(500)).await;
+        match connection.socket.any_frame_within(crate::client::POLL).await {
+            Some(None) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    assert!(connection.socket.is_reset().await);
+}
+
+/// reference: 1.10, a client that does not read is reset after 30 seconds without progress, whatever its heartbeats
+#[tokio::test]
+async fn a_consumer_that_does_not_read_loses_its_messages_to_others() {
+    const MESSAGES: u32 = 64;
+    let broker = TestBroker::with_clock().await;
+    if broker.is_rabbitmq() {
+        return; // Half a minute of real time; it was seen there.
+    }
+    let other = broker.connect().await.channel(1).await;
+    let name = broker.name("q");
+    other.declare(queue(&name).durable()).await;
+    let stuck = broker.connect_with().heartbeat(10).open().await.channel(1).await;
+    stuck.send(consume(&name)).await;
+    crate::client::eventually("it consumes", async || match other.counts(&name).await.1 {
+        1 => Ok(()),
+        count => Err(count),
+    })
+    .await;
+    // More than the sockets hold.
+    for _ in 0..MESSAGES {
+        other.publish(publish("", &name, vec![7; 1 << 20])).await;
+    }
+    crate::client::eventually("its messages are back", async || {
+        broker.pass(Duration::from_secs(1)).await;
+        stuck.connection.write(frame(HEARTBEAT, 0, &[])).await;
+        match other.counts(&name).await {
+            (MESSAGES, 0) => Ok(()),
+            counts => Err(counts),
+        }
+    })
+    .await;
 }

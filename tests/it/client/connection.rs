@@ -235,21 +235,6 @@ impl Connection {
         assert_eq!(frame, None, "nothing was expected");
     }
 
-    /// Expects that the connection stays open and sends nothing but heartbeats until this time is over.
-    pub async fn expect_only_heartbeats_for(&self, time: Duration) {
-        let over = tokio::time::sleep(time);
-        tokio::pin!(over);
-        loop {
-            tokio::select! {
-                () = &mut over => return,
-                frame = self.socket.any_frame() => {
-                    let frame = frame.expect("the connection stays open");
-                    assert_eq!(frame.kind, HEARTBEAT, "nothing but heartbeats: {frame:?}");
-                }
-            }
-        }
-    }
-
     /// `connection.close` as a client ends well.
     pub async fn close(self) {
         self.send(close()).await;

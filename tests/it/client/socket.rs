@@ -78,6 +78,8 @@ struct Inbox {
     frames: HashMap<u16, VecDeque<Frame>>,
     order: VecDeque<u16>,
     closed: bool,
+    /// It was not closed but reset.
+    reset: bool,
 }
 
 impl Socket {
@@ -176,6 +178,16 @@ impl Socket {
         std::mem::take(&mut inbox.bytes)
     }
 
+    /// Whether the connection was reset, so that a write fails at once.
+    pub async fn is_reset(&self) -> bool {
+        self.inbox.lock().await.reset
+    }
+
+    /// Resets the connection, as the system of a client does that dies with something unread.
+    pub fn reset_when_dropped(&self) {
+        self.stream.set_zero_linger().expect("an option that every socket has");
+    }
+
     async fn read(&self, inbox: &mut Inbox) {
         self.read_bytes(inbox).await;
         let mut start = 0;
@@ -200,7 +212,7 @@ impl Socket {
             Ok(count) => inbox.bytes.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             // A reset is how RabbitMQ often closes (reference: 1.1).
-            Err(_) => inbox.closed = true,
+            Err(_) => (inbox.closed, inbox.reset) = (true, true),
         }
     }
 }
