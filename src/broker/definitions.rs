@@ -244,8 +244,9 @@ pub struct Definitions {
     pub exchanges: BTreeMap<u64, ExchangeDefinition>,
     /// Queues by identity.
     pub queues: BTreeMap<u64, QueueDefinition>,
-    /// Bindings by all that they are.
-    bindings: BTreeMap<Vec<u8>, BindingDefinition>,
+    /// Bindings by all that they are, numbered in the order in which they were made.
+    bindings: BTreeMap<Vec<u8>, (u64, BindingDefinition)>,
+    next_binding: u64,
 }
 
 impl Definitions {
@@ -268,7 +269,9 @@ impl Definitions {
                 self.queues.remove(&id.0);
             }
             Definition::Bound(bound) => {
-                self.bindings.insert(identity(&bound), bound);
+                // One that is heard of again keeps its place.
+                self.bindings.entry(identity(&bound)).or_insert((self.next_binding, bound));
+                self.next_binding += 1;
             }
             Definition::Unbound(bound) => {
                 self.bindings.remove(&identity(&bound));
@@ -276,15 +279,18 @@ impl Definitions {
         }
     }
 
-    /// The bindings of which both ends are still there.
+    /// The bindings of which both ends are still there, in the order in which they were made.
     pub fn bindings(&self) -> impl Iterator<Item = &BindingDefinition> {
-        self.bindings.values().filter(|bound| {
+        let has_ends = |(_, bound): &&(u64, BindingDefinition)| {
             let has_destination = match bound.binding.destination {
                 Destination::Queue(id) => self.queues.contains_key(&id.0),
                 Destination::Exchange(id) => self.exchanges.contains_key(&id.0),
             };
             has_destination && self.exchanges.contains_key(&bound.source.0)
-        })
+        };
+        let mut bindings: Vec<_> = self.bindings.values().filter(has_ends).collect();
+        bindings.sort_unstable_by_key(|(number, _)| *number);
+        bindings.into_iter().map(|(_, bound)| bound)
     }
 
     /// The largest identity that occurs.
@@ -377,5 +383,20 @@ mod tests {
         assert_eq!(definitions.bindings().count(), 1);
         definitions.apply(Definition::Unbound(bound(4, 6, "k")));
         assert_eq!(definitions.bindings().count(), 0);
+    }
+
+    /// Hash exchanges number their buckets by it.
+    #[test]
+    fn bindings_keep_the_order_in_which_they_were_made() {
+        let mut definitions = Definitions::default();
+        let bind = |key| Definition::Bound(bound(4, 5, key));
+        let unbind = |key| Definition::Unbound(bound(4, 5, key));
+        for change in
+            [exchange(4, "direct"), queue(5), bind("z"), bind("a"), bind("m"), bind("z"), unbind("a"), bind("a")]
+        {
+            definitions.apply(change);
+        }
+        let keys: Vec<_> = definitions.bindings().map(|bound| bound.binding.routing_key.to_vec()).collect();
+        assert_eq!(keys, [b"z", b"m", b"a"]);
     }
 }

@@ -107,8 +107,11 @@ impl Topology {
         let exchanges = self.exchanges.values().filter_map(|exchange| self.exchange_definition(exchange));
         let queues = self.queues.values().filter_map(|queue| self.queue_definition(queue));
         let bindings = self.exchanges.values().flat_map(|exchange| {
-            let bindings = exchange.bindings.keys().filter(|binding| self.is_durable(exchange, binding.destination));
-            bindings.map(|binding| Definition::Bound(BindingDefinition::new(exchange.id, binding)))
+            let durable = |(binding, _): &(&Arc<Binding>, _)| self.is_durable(exchange, binding.destination);
+            let mut bindings: Vec<_> = exchange.bindings.iter().filter(durable).collect();
+            // Hash exchanges number their buckets in this order.
+            bindings.sort_unstable_by_key(|(_, number)| **number);
+            bindings.into_iter().map(|(binding, _)| Definition::Bound(BindingDefinition::new(exchange.id, binding)))
         });
         exchanges.chain(queues).chain(bindings).collect()
     }
@@ -190,16 +193,25 @@ impl Topology {
         self.queues.insert(queue.id, queue);
     }
 
+    /// The name of a queue or an exchange; empty when it is not there.
+    fn name_of(&self, destination: Destination) -> Arc<str> {
+        let name = match destination {
+            Destination::Queue(id) => self.queues.get(&id).map(|queue| &queue.spec.name),
+            Destination::Exchange(id) => self.exchanges.get(&id).map(|exchange| &exchange.spec.name),
+        };
+        name.cloned().unwrap_or_default()
+    }
+
     /// Adds a binding; false when the same one is there already.
     pub fn bind(&mut self, source: ExchangeId, binding: Arc<Binding>) -> bool {
-        let number = self.next_binding;
+        let (number, name) = (self.next_binding, self.name_of(binding.destination));
         let Some(exchange) = self.exchanges.get_mut(&source) else { return false };
         if exchange.bindings.contains_key(&binding) {
             return false;
         }
         self.next_binding += 1;
         exchange.bindings.insert(Arc::clone(&binding), number);
-        exchange.routing.bind(&binding);
+        exchange.routing.bind_named(&binding, &name);
         if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
             self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));
         }

@@ -233,6 +233,37 @@ async fn failed_deliveries_survive_on_their_way_through_queues_and_exchanges() {
     assert_eq!(delivery.headers().get("x-delivery-count"), Some(&Value::l(2)));
 }
 
+/// (behaviour reference 7.5)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_exchange_sends_each_key_the_same_way_after_a_restart() {
+    let mut durable = Durable::start("hash").await;
+    let queues = ["d", "a", "c", "b"];
+    let ch = durable.channel().await;
+    ch.declare_exchange(exchange("x", "x-consistent-hash").durable()).await;
+    for name in queues {
+        ch.declare(queue(name).durable()).await;
+    }
+    // Neither the order of names nor that of declaring; one goes, and comes back last.
+    for name in ["b", "d", "a", "c"] {
+        ch.bind(name, "x", "1").await;
+    }
+    ch.unbind("d", "x", "1").await;
+    ch.bind("d", "x", "1").await;
+    let assignment = async |ch: &Channel| {
+        ch.confirm_select().await;
+        for key in 0..40_u64 {
+            ch.publish(publish("x", key.to_string(), key.to_string())).await;
+        }
+        ch.expect_acks_up_to(40).await;
+        [ch.drain("a").await, ch.drain("b").await, ch.drain("c").await, ch.drain("d").await]
+    };
+    let before = assignment(&ch).await;
+    for _ in 0..2 {
+        durable.restart().await;
+        assert_eq!(assignment(&durable.channel().await).await, before);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn priorities_survive() {
     let mut durable = Durable::start("priorities").await;

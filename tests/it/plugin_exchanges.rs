@@ -253,3 +253,73 @@ async fn a_recent_history_length_must_be_positive() {
         ch.refused(declare, 406, &text).await;
     }
 }
+
+/// Where each of 40 keys goes: the place of its queue.
+async fn assignment(ch: &Channel, x: &str, queues: &[String]) -> Vec<usize> {
+    let mut assignment = vec![usize::MAX; 40];
+    for n in 0..assignment.len() {
+        ch.publish_confirmed(publish(x, format!("key {n}"), n.to_string())).await;
+    }
+    for (place, name) in queues.iter().enumerate() {
+        for body in ch.drain(name).await {
+            assignment[body.parse::<usize>().unwrap()] = place;
+        }
+    }
+    assignment
+}
+
+/// reference: 7.5, buckets are numbered in the order of binding (x-consistent-hash) or of names (x-modulus-hash): parallel
+/// exchanges agree, and the mapping survives a new declaration
+#[tokio::test]
+async fn hash_exchanges_that_are_bound_alike_agree() {
+    let broker = TestBroker::start().await;
+    for (kind, key) in [("x-consistent-hash", "1"), ("x-modulus-hash", "")] {
+        let (ch, x, mut queues) = stage(&broker, |name| exchange(name, kind), &[key; 4]).await;
+        if kind == "x-modulus-hash" {
+            queues.sort();
+        }
+        let first = assignment(&ch, &x, &queues).await;
+        assert!(first.iter().all(|place| *place < 4), "{kind}: each key goes somewhere");
+        // The queues are declared anew, in another order; so is the exchange.
+        ch.delete_exchange(&x).await;
+        for name in [2, 0, 3, 1].map(|place: usize| &queues[place]) {
+            ch.delete(name).await;
+            ch.declare(queue(name).exclusive()).await;
+        }
+        ch.declare_exchange(exchange(&x, kind)).await;
+        for name in &queues {
+            ch.bind(name, &x, key).await;
+        }
+        assert_eq!(assignment(&ch, &x, &queues).await, first, "{kind}: declared anew");
+        // Other queues, bound in the same order.
+        let (other, y, mut parallel) = stage(&broker, |name| exchange(name, kind), &[key; 4]).await;
+        if kind == "x-modulus-hash" {
+            parallel.sort();
+        }
+        assert_eq!(assignment(&other, &y, &parallel).await, first, "{kind}: parallel");
+        // Behind one that goes the others move up, as if it had never been there.
+        ch.unbind(&queues[1], &x, key).await;
+        let without = assignment(&ch, &x, &queues).await;
+        let fresh = broker.name("fresh");
+        ch.declare_exchange(exchange(&fresh, kind)).await;
+        for place in [0, 2, 3] {
+            ch.bind(&queues[place], &fresh, key).await;
+        }
+        assert_eq!(assignment(&ch, &fresh, &queues).await, without, "{kind}: after an unbind");
+    }
+}
+
+/// reference: 7.5, one choice a message, whatever CC and BCC say
+#[tokio::test]
+async fn hash_exchanges_choose_once_a_message() {
+    let broker = TestBroker::start().await;
+    for (kind, key) in [("x-consistent-hash", "1"), ("x-modulus-hash", ""), ("x-random", "")] {
+        let (ch, x, queues) = stage(&broker, |name| exchange(name, kind), &[key; 4]).await;
+        let keys = |from: usize| Value::A((from..from + 6).map(|n| S(n.to_string())).collect());
+        for n in 0..20 {
+            let message = publish(&x, format!("key {n}"), "m").header("CC", keys(0));
+            ch.publish_confirmed(message.header("BCC", keys(6))).await;
+        }
+        assert_eq!(shares(&ch, &queues).await.iter().sum::<usize>(), 20, "{kind}");
+    }
+}

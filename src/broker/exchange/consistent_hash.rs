@@ -1,16 +1,20 @@
 //! `x-consistent-hash`: each message goes to one destination, by the hash of its routing key, of a header or of a property.
 //! The binding key is a weight.
 //!
-//! Weighted rendezvous hashing: every destination draws a number from the hash and its own id, an exponential one with its
+//! Weighted rendezvous hashing: every destination draws a number from the hash and its own place, an exponential one with its
 //! weight as rate, and the lowest draw wins. That respects any weights exactly, keeps no ring of points, and when a
-//! destination comes or goes moves only what it gains or loses. It costs one logarithm per destination and message; channels
-//! remember the answer per routing key.
+//! destination comes moves only what it gains. It costs one logarithm per destination and message; channels remember the answer
+//! per routing key.
+//!
+//! Places are numbered in the order of binding, as in RabbitMQ: exchanges that are bound alike send a key the same way, and one
+//! that is declared anew goes on as before. When a destination goes, those behind it move up.
 
 use std::sync::Arc;
 
-use super::{
-    Binding, Destination, DestinationKind, ExchangeId, ExchangeType, Matches, Publish, QueueId, Routing, hash,
-};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
 use crate::error::AmqpError;
 use crate::properties::Property;
 use crate::table::{Bytes, Table, Value, ValueRef};
@@ -18,7 +22,10 @@ use crate::table::{Bytes, Table, Value, ValueRef};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-consistent-hash",
     description: "routes by a hash that moves little when bindings change",
-    create: |arguments| Ok(Box::new(ConsistentHash { source: Source::from_arguments(arguments)?, bound: Vec::new() })),
+    create: |arguments| {
+        let source = Source::from_arguments(arguments)?;
+        Ok(Box::new(ConsistentHash { source, bound: IndexMap::default() }))
+    },
 };
 
 /// The highest weight of one binding.
@@ -35,18 +42,12 @@ enum Source {
     Property(Property),
 }
 
-/// One destination and the sum of its weights: bound twice, it has a greater share and still gets one copy.
-#[derive(Clone, Copy, Debug)]
-struct Bound {
-    destination: Destination,
-    weight: u64,
-}
-
-/// Everything that is bound, in the order of the ids.
 #[derive(Debug)]
 struct ConsistentHash {
     source: Source,
-    bound: Vec<Bound>,
+    /// Everything that is bound, in the order of binding, with the sum of its weights: bound twice, a destination has a greater
+    /// share and still gets one copy.
+    bound: IndexMap<Destination, u64, FxBuildHasher>,
 }
 
 impl Routing for ConsistentHash {
@@ -56,25 +57,15 @@ impl Routing for ConsistentHash {
 
     fn bind(&mut self, binding: &Arc<Binding>) {
         let Ok(weight) = weight(&binding.routing_key) else { return };
-        match self.place(binding.destination) {
-            Ok(at) => {
-                if let Some(bound) = self.bound.get_mut(at) {
-                    bound.weight += weight;
-                }
-            }
-            Err(at) => {
-                self.bound.insert(at, Bound { destination: binding.destination, weight });
-            }
-        }
+        *self.bound.entry(binding.destination).or_default() += weight;
     }
 
     fn unbind(&mut self, binding: &Binding) {
         let Ok(weight) = weight(&binding.routing_key) else { return };
-        let Ok(at) = self.place(binding.destination) else { return };
-        let Some(bound) = self.bound.get_mut(at) else { return };
-        bound.weight = bound.weight.saturating_sub(weight);
-        if bound.weight == 0 {
-            self.bound.remove(at);
+        let Some(sum) = self.bound.get_mut(&binding.destination) else { return };
+        *sum = sum.saturating_sub(weight);
+        if *sum == 0 {
+            self.bound.shift_remove(&binding.destination);
         }
     }
 
@@ -82,8 +73,10 @@ impl Routing for ConsistentHash {
         // A hash of the same value by very many exchanges is work as well.
         let (hash, hashed_bytes) = self.source.hash(publish);
         matches.spend(self.bound.len() + hashed_bytes / BYTES_PER_STEP);
-        let winner = self.bound.iter().min_by(|a, b| draw(hash, a).total_cmp(&draw(hash, b)));
-        matches.destinations.extend(winner.map(|bound| bound.destination));
+        let draws =
+            self.bound.iter().zip(0..).map(|((destination, weight), place)| (draw(hash, place, *weight), destination));
+        let winner = draws.min_by(|(one, _), (other, _)| one.total_cmp(other));
+        matches.destinations.extend(winner.map(|(_, destination)| *destination));
     }
 
     fn routes_by_key_alone(&self) -> bool {
@@ -91,21 +84,11 @@ impl Routing for ConsistentHash {
     }
 }
 
-impl ConsistentHash {
-    fn place(&self, destination: Destination) -> Result<usize, usize> {
-        self.bound.binary_search_by_key(&destination, |bound| bound.destination)
-    }
-}
-
-/// An exponential draw with the destination's weight as its rate, always the same for the same hash and destination.
-fn draw(hash: u64, bound: &Bound) -> f64 {
-    let id = match bound.destination {
-        Destination::Queue(QueueId(id)) => id,
-        Destination::Exchange(ExchangeId(id)) => !id,
-    };
+/// An exponential draw with the weight as its rate, always the same for the same hash and place.
+fn draw(hash: u64, place: u64, weight: u64) -> f64 {
     // Halfway between two multiples of 2^-53, hence never 0 and never 1.
-    let uniform = ((hash::combine(hash, id) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-    -uniform.ln() / bound.weight as f64
+    let uniform = ((hash::combine(hash, place) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+    -uniform.ln() / weight as f64
 }
 
 /// The weight that a binding key stands for.

@@ -35,6 +35,10 @@ impl Routing for Delayed {
         self.inner.bind(binding);
     }
 
+    fn bind_named(&mut self, binding: &Arc<Binding>, name: &Arc<str>) {
+        self.inner.bind_named(binding, name);
+    }
+
     fn unbind(&mut self, binding: &Binding) {
         self.inner.unbind(binding);
     }

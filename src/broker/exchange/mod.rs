@@ -157,6 +157,12 @@ pub trait Routing: Send + Sync + fmt::Debug {
     /// Adds a binding that [`Routing::check`] accepted. The virtual host never adds the same binding twice.
     fn bind(&mut self, binding: &Arc<Binding>);
 
+    /// As [`Routing::bind`], with the name of the destination. Only `x-modulus-hash` looks at it.
+    fn bind_named(&mut self, binding: &Arc<Binding>, name: &Arc<str>) {
+        let _ = name;
+        self.bind(binding);
+    }
+
     /// Removes a binding that was added before.
     fn unbind(&mut self, binding: &Binding);
 

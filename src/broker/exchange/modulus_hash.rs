@@ -10,37 +10,44 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     create: |_| Ok(Box::new(ModulusHash::default())),
 };
 
-/// Everything that is bound, each with the number of its bindings, in the order of the ids: the order in which bindings were
-/// made, or recovered after a restart, does not matter to the assignment.
+/// One binding. A destination that is bound twice is chosen twice as often.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Bucket {
+    is_queue: bool,
+    name: Arc<str>,
+    destination: Destination,
+}
+
+/// Everything that is bound, in the order of names, as in RabbitMQ: exchanges that are bound to the same send a key the same way,
+/// and a queue that is declared anew is found where it was.
 #[derive(Debug, Default)]
 struct ModulusHash {
-    bound: Vec<(Destination, u32)>,
+    buckets: Vec<Bucket>,
 }
 
 impl Routing for ModulusHash {
     fn bind(&mut self, binding: &Arc<Binding>) {
-        match self.place(binding.destination) {
-            Ok(at) => {
-                if let Some((_, count)) = self.bound.get_mut(at) {
-                    *count += 1;
-                }
-            }
-            Err(at) => self.bound.insert(at, (binding.destination, 1)),
-        }
+        self.bind_named(binding, &Arc::default());
+    }
+
+    fn bind_named(&mut self, binding: &Arc<Binding>, name: &Arc<str>) {
+        let destination = binding.destination;
+        let bucket =
+            Bucket { is_queue: matches!(destination, Destination::Queue(_)), name: Arc::clone(name), destination };
+        let at = self.buckets.partition_point(|other| *other < bucket);
+        self.buckets.insert(at, bucket);
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        let Ok(at) = self.place(binding.destination) else { return };
-        let Some((_, count)) = self.bound.get_mut(at) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.bound.remove(at);
+        let at = self.buckets.iter().position(|bucket| bucket.destination == binding.destination);
+        if let Some(at) = at {
+            self.buckets.remove(at);
         }
     }
 
     fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
-        let at = hash::below(hash::hash(publish.keys.own()), self.bound.len());
-        matches.destinations.extend(self.bound.get(at).map(|(destination, _)| *destination));
+        let at = hash::below(hash::hash(publish.keys.own()), self.buckets.len());
+        matches.destinations.extend(self.buckets.get(at).map(|bucket| bucket.destination));
     }
 
     fn routes_by_key_alone(&self) -> bool {
@@ -48,15 +55,11 @@ impl Routing for ModulusHash {
     }
 }
 
-impl ModulusHash {
-    fn place(&self, destination: Destination) -> Result<usize, usize> {
-        self.bound.binary_search_by_key(&destination, |(present, _)| *present)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Exchange;
+    use super::super::testing::{Exchange, binding};
+    use super::*;
+    use crate::table::Table;
 
     #[test]
     fn the_same_key_goes_to_the_same_queue_and_all_queues_are_used() {
@@ -75,15 +78,35 @@ mod tests {
         assert!(counts.iter().all(|count| (2_300..2_700).contains(count)), "{counts:?}");
     }
 
+    fn bind(exchange: &mut Exchange, queue: u64, name: &str) {
+        exchange.routing.bind_named(&Arc::new(binding(queue, "", Table::new())), &name.into());
+    }
+
     #[test]
-    fn the_order_of_binding_does_not_matter() {
+    fn names_decide_and_not_the_order_of_binding_or_declaring() {
         let (mut one, mut other) = (Exchange::new("x-modulus-hash"), Exchange::new("x-modulus-hash"));
-        for queue in 0..5 {
-            one.bind(queue, "");
-            other.bind(4 - queue, "");
+        for (queue, name) in [(0, "d"), (1, "a"), (2, "c"), (3, "b")] {
+            bind(&mut one, queue, name);
         }
+        for (queue, name) in [(5, "a"), (7, "c"), (6, "b"), (8, "d")] {
+            bind(&mut other, queue, name);
+        }
+        let name_of = |queue: u64| ["d", "a", "c", "b", "", "a", "b", "c", "d"][usize::try_from(queue).unwrap()];
         for key in 0..100 {
-            assert_eq!(one.route(&key.to_string()), other.route(&key.to_string()));
+            let key = key.to_string();
+            assert_eq!(name_of(one.route(&key)[0]), name_of(other.route(&key)[0]));
         }
+    }
+
+    #[test]
+    fn a_queue_bound_twice_has_twice_the_share() {
+        let mut exchange = Exchange::new("x-modulus-hash");
+        bind(&mut exchange, 1, "a");
+        bind(&mut exchange, 2, "b");
+        bind(&mut exchange, 2, "b");
+        let share = |exchange: &mut Exchange| (0..3_000).filter(|key| exchange.route(&key.to_string()) == [2]).count();
+        assert!((1_900..2_100).contains(&share(&mut exchange)));
+        exchange.unbind(2, "");
+        assert!((1_400..1_600).contains(&share(&mut exchange)));
     }
 }

@@ -54,6 +54,25 @@ fn a_new_queue_takes_its_share_and_moves_nothing_else() {
     assert_eq!(assignment(&mut exchange), before);
 }
 
+/// What a pair of exchanges is for that split the same traffic over pairs of queues.
+#[test]
+fn exchanges_that_are_bound_in_the_same_order_agree() {
+    let (mut one, mut other) = (declare(&[]).unwrap(), declare(&[]).unwrap());
+    for place in 0..5 {
+        one.bind(10 - place, "3");
+        other.bind(place, "3");
+    }
+    let by_place: Vec<u64> = assignment(&mut one).iter().map(|queue| 10 - queue).collect();
+    assert_eq!(by_place, assignment(&mut other));
+    // After a removal as if it had never been there.
+    one.unbind(8, "3");
+    let mut fresh = declare(&[]).unwrap();
+    for queue in [10, 9, 7, 6] {
+        fresh.bind(queue, "3");
+    }
+    assert_eq!(assignment(&mut one), assignment(&mut fresh));
+}
+
 #[test]
 fn a_queue_bound_twice_has_both_weights_and_gets_one_copy() {
     let mut exchange = declare(&[]).unwrap();
