@@ -187,3 +187,31 @@ async fn with_priorities_the_most_important_is_dropped() {
     assert_eq!(ch.get_eventually(&dead).await.text(), "high");
     assert_eq!(ch.drain(&name).await, ["middle", "low"]);
 }
+
+/// reference: 6.1, classic: when several return at once, the limit drops first, and delivery comes after
+#[tokio::test]
+async fn what_returns_is_dropped_before_it_is_delivered_again() {
+    let broker = TestBroker::start().await;
+    let (ch, dead) = stage(&broker).await;
+    let into = ch.connection.channel(2).await;
+    for (name, is_quorum) in [(broker.name("classic"), false), (broker.name("quorum"), true)] {
+        let declare = if is_quorum { queue(&name).quorum() } else { queue(&name).exclusive() };
+        ch.declare(mortal(declare.arg("x-max-length", Value::I(1)), &dead)).await;
+        let tag = into.consume(consume(&name)).await;
+        for body in ["1", "2", "3"] {
+            assert_eq!(publish_all(&ch, &name, &[body]).await, [true]);
+            into.expect_bodies(&[body]).await;
+        }
+        into.nack_multiple(0, true).await;
+        if is_quorum {
+            into.expect_bodies(&["1", "2", "3"]).await;
+            continue;
+        }
+        into.expect_bodies(&["3"]).await;
+        for body in ["1", "2"] {
+            assert_eq!(ch.get_eventually(&dead).await.text(), body);
+        }
+        into.ack_multiple(0).await;
+        into.cancel(&tag).await;
+    }
+}

@@ -137,3 +137,47 @@ async fn expired_messages_are_dropped_in_their_order() {
     ch.publish(publish("", &plain, "fresh")).await;
     ch.expect_ready(&plain, 1).await;
 }
+
+/// reference: 5.5, the message count of basic.get does not count what is expired right behind what it took; a quorum queue drops that
+/// later
+#[tokio::test]
+async fn a_get_does_not_count_what_is_expired() {
+    let broker = TestBroker::with_clock().await;
+    let (ch, _) = stage(&broker).await;
+    let name = broker.name("q");
+    ch.declare(queue(&name).exclusive()).await;
+    for (body, expires) in [("a", false), ("-", true), ("-", true), ("b", false), ("-", true)] {
+        let message = publish("", &name, body);
+        ch.publish(if expires { message.expiration("50") } else { message }).await;
+    }
+    ch.sync().await;
+    broker.pass(PAUSE).await;
+    ch.expect_ready(&name, 5).await;
+    for (body, left) in [("a", 2), ("b", 0)] {
+        let delivery = ch.get(&name).await.unwrap();
+        assert_eq!((delivery.text().as_str(), delivery.message_count), (body, left));
+    }
+}
+
+/// reference: 6.1, only the head of a whole classic queue expires; of a quorum queue the head of each level
+#[tokio::test]
+async fn the_head_of_which_expires_is_that_of_the_queue_or_of_the_level() {
+    let broker = TestBroker::with_clock().await;
+    let (ch, dead) = stage(&broker).await;
+    for quorum in [false, true] {
+        let name = broker.name("q");
+        let declare = mortal(&name, &dead, quorum);
+        ch.declare(if quorum { declare } else { declare.arg("x-max-priority", Value::I(5)) }).await;
+        ch.publish(publish("", &name, "high").priority(5)).await;
+        ch.publish(publish("", &name, "low").priority(1).expiration("50")).await;
+        ch.sync().await;
+        broker.pass(PAUSE).await;
+        if quorum {
+            assert_eq!(ch.get_eventually(&dead).await.text(), "low");
+            continue;
+        }
+        ch.expect_ready(&name, 2).await;
+        assert_eq!(ch.get(&name).await.unwrap().text(), "high");
+        assert_eq!(ch.get_eventually(&dead).await.text(), "low");
+    }
+}

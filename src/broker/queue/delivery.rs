@@ -131,6 +131,10 @@ impl Queue {
         }
         let taker = Taker { consumer: None, channel, no_ack, timeout_ms: None };
         let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
+        if self.arguments.kind == QueueKind::Classic {
+            // What is expired right behind it is not counted (behaviour reference 5.5).
+            self.expire(now_ms);
+        }
         match delivery {
             Some(delivery) => Got::Delivery(Box::new(delivery), self.ready.len()),
             None => {

@@ -129,8 +129,8 @@ impl Queue {
     pub fn new(arguments: QueueArguments, journal: Journal, now_ms: u64) -> Self {
         Self {
             consumers: Consumers::new(arguments.single_active_consumer),
+            ready: Ready::new(arguments.kind),
             arguments,
-            ready: Ready::default(),
             unacked: UnackedTable::default(),
             next_seq: 0,
             deliveries: 0,

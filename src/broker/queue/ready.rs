@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
+use super::arguments::QueueKind;
 use super::entry::Entry;
 use super::paged::{Paged, Unread};
 use crate::store::address::Place;
@@ -173,11 +174,30 @@ pub(super) struct Ready {
     levels: SmallVec<[Level; 1]>,
     count: usize,
     bytes: u64,
+    /// Whether each level has a head of its own that can expire, or only the queue has one.
+    levels_expire: bool,
     /// With fewer bytes of bodies at hand, the next block is read ahead; known since one was read.
     ahead_bytes: u64,
 }
 
 impl Ready {
+    /// None yet. A quorum queue looks at the head of each level for what is expired, a classic one at the head of all
+    /// (behaviour reference 6.1).
+    pub(super) fn new(kind: QueueKind) -> Self {
+        Self { levels_expire: kind == QueueKind::Quorum, ..Self::default() }
+    }
+
+    /// The levels whose heads can expire.
+    fn expiring(&self) -> impl Iterator<Item = &Level> {
+        let count = if self.levels_expire { usize::MAX } else { 1 };
+        self.levels.iter().filter(|level| level.head().is_some()).take(count)
+    }
+
+    fn expiring_mut(&mut self) -> impl Iterator<Item = &mut Level> {
+        let count = if self.levels_expire { usize::MAX } else { 1 };
+        self.levels.iter_mut().filter(|level| level.head().is_some()).take(count)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -242,12 +262,12 @@ impl Ready {
         Some(entry)
     }
 
-    /// Takes the head of some level for which `is_due` holds; each level has its own head (behaviour reference 6.1).
+    /// Takes a head for which `is_due` holds.
     pub(super) fn pop_due(&mut self, is_due: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let entry = if self.returned.front().is_some_and(&is_due) {
             self.returned.pop_front()
         } else {
-            self.levels.iter_mut().find(|level| level.head_entry().is_some_and(&is_due)).and_then(Level::pop)
+            self.expiring_mut().find(|level| level.head_entry().is_some_and(&is_due)).and_then(Level::pop)
         }?;
         self.subtract(&entry);
         Some(entry)
@@ -259,7 +279,7 @@ impl Ready {
             let is_head = level.requeued.is_empty() && !level.paged.is_loading;
             is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
         };
-        let paged = &mut self.levels.iter_mut().find(is_due)?.paged;
+        let paged = &mut self.expiring_mut().find(is_due)?.paged;
         let property_bytes = paged.drop_property_bytes();
         let unread = paged.pop()?;
         self.count -= unread.count as usize;
@@ -269,7 +289,7 @@ impl Ready {
 
     /// When the first of the heads expires, at the earliest.
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
-        let heads = self.levels.iter().filter_map(Level::next_expiry_ms);
+        let heads = self.expiring().filter_map(Level::next_expiry_ms);
         // What is being read is looked at when it is there.
         let is_waiting = |entry: &&Entry| !entry.is_away() || !self.is_loading_returned;
         let returned = self.returned.front().filter(is_waiting).map(|entry| entry.expires_at_ms);
@@ -311,8 +331,9 @@ impl Ready {
             self.is_loading_returned = true;
             return neighbours(&self.returned, 0);
         }
-        let level = self.levels.iter_mut().find(is_due)?;
-        let load = level.next_load(self.ahead_bytes)?;
+        let ahead_bytes = self.ahead_bytes;
+        let level = self.expiring_mut().find(is_due)?;
+        let load = level.next_load(ahead_bytes)?;
         level.paged.is_loading = true;
         Some(load)
     }
@@ -397,7 +418,7 @@ impl Ready {
         &mut self.levels
     }
 
-    /// Counts properties that are known only now, because an earlier run wrote them; and not those that are not there after all.
+    /// Counts properties that are known only now, and not those that are not there after all.
     pub(super) fn learn_property_bytes(&mut self, bytes: u64, missing: u64) {
         self.bytes = (self.bytes + bytes).saturating_sub(missing);
     }

@@ -101,7 +101,11 @@ impl Queue {
                 }
             }
         }
-        self.ready.requeue(entries);
+        if self.arguments.kind == QueueKind::Classic {
+            self.ready.requeue(entries);
+            // What is too much goes before anybody can be given it (behaviour reference 6.1).
+            self.trim();
+        }
         self.consumers.promote();
     }
 

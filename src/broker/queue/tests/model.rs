@@ -327,6 +327,9 @@ impl Model {
         if let Some(seen) = seen {
             self.deliver(seen, channel, None);
         }
+        if self.arguments.kind == QueueKind::Classic {
+            self.expire(self.now_ms);
+        }
     }
 
     pub(super) fn settle(&mut self, tokens: &[Token], settlement: Settlement) {
@@ -373,6 +376,9 @@ impl Model {
                 };
             }
             self.messages.push(message);
+        }
+        if self.arguments.kind == QueueKind::Classic {
+            self.trim();
         }
         self.promote();
     }
@@ -441,13 +447,16 @@ impl Model {
         due.filter(|&at_ms| at_ms != u64::MAX)
     }
 
-    /// The first message of every lane.
+    /// The messages that can expire: the first of every lane, or of the whole queue.
     fn heads(&self) -> Vec<&ModelMessage> {
         let mut heads: Vec<&ModelMessage> = Vec::new();
         for message in self.order() {
             if heads.last().is_none_or(|last| last.lane() != message.lane()) {
                 heads.push(message);
             }
+        }
+        if self.arguments.kind == QueueKind::Classic {
+            heads.truncate(1);
         }
         heads
     }
