@@ -1,5 +1,7 @@
 //! What the machine, or the container, has.
 
+mod memory;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -34,34 +36,9 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// The default memory watermark: a share of the memory, or of what the control group allows if that is less.
 pub(crate) fn memory_high_watermark_bytes() -> u64 {
-    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limit = limits.iter().find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
-    let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
-    match (limit, total) {
-        (Some(limit), Some(total)) => share(limit.min(total)),
-        (Some(bytes), None) | (None, Some(bytes)) => share(bytes),
-        (None, None) => u64::MAX,
-    }
+    memory::limit_bytes(&|path| fs::read_to_string(path).ok()).map_or(u64::MAX, share)
 }
 
 fn share(bytes: u64) -> u64 {
     bytes / 100 * HIGH_WATERMARK_PERCENT
-}
-
-/// The line `MemTotal:       24579096 kB`.
-fn total_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_total_is_read_in_bytes() {
-        assert_eq!(total_bytes("MemTotal:       24579096 kB\nMemFree: 1 kB\n"), Some(24_579_096 * 1024));
-        assert_eq!(total_bytes("nothing"), None);
-    }
 }
