@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition};
-use super::ids::ExchangeId;
+use super::ids::{ExchangeId, QueueId};
 use super::profile::Profile;
-use super::queue::arguments::QueueArguments;
+use super::queue::arguments::{QueueArguments, QueueKind};
 use super::queue::{Exclusivity, QueueHandle, QueueSpec};
 use super::vhost::Vhost;
 use crate::store::StoreError;
@@ -16,6 +16,7 @@ use crate::store::checkpoint::{Part, Single};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Segments;
+use crate::table::{Table, Value};
 
 impl Broker {
     /// Takes over what was found. Must be called once, before anything else is done with the broker.
@@ -54,11 +55,33 @@ impl Broker {
             let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
             vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
         }
-        // What is left belonged to queues that are gone.
-        for recovered in queues.into_values() {
-            segments.free(&all_of(&recovered));
+        for (id, recovered) in queues {
+            if recovered.is_nameless {
+                self.restore_nameless(QueueId(id), recovered, segments, now_ms);
+            } else {
+                // It belonged to a queue that is gone.
+                segments.free(&all_of(&recovered));
+            }
         }
         Ok(())
+    }
+
+    /// A queue of which the messages are known and not what it was declared as.
+    fn restore_nameless(&self, id: QueueId, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
+        let levels = recovered.state.parts.iter().map(|part| part.level);
+        let Some(level_max) = levels.chain(recovered.young.iter().map(|(enqueued, _)| enqueued.level)).max() else {
+            return;
+        };
+        self.node.ids.skip_to(id.0.saturating_add(1));
+        let mut arguments: Table = [("x-queue-type", QueueKind::Classic.name())].into_iter().collect();
+        if level_max > 0 {
+            arguments.insert("x-max-priority", Value::I32(i32::from(level_max)));
+        }
+        let vhost = self.add_vhost("/", QueueKind::Classic);
+        let (name, vhost) = (format!("lost+found.{}", id.0), vhost.name.to_string());
+        tracing::warn!(queue = name, "messages were found whose queue is not known: they are in this one now");
+        let definition = QueueDefinition { vhost, id, name, auto_delete: false, arguments };
+        self.restore_queue(&definition, recovered, segments, now_ms);
     }
 
     fn restore_exchange(&self, definition: &ExchangeDefinition) {

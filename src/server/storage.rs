@@ -37,6 +37,7 @@ pub(super) struct Opened {
     definitions: Vec<Vec<u8>>,
     queues: std::collections::HashMap<u64, RecoveredQueue>,
     pub(super) next_id: u64,
+    is_salvaged: bool,
 }
 
 /// A store with its threads.
@@ -58,15 +59,29 @@ pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: 
     let recovered = recover(&disk, gauge, Opening { salvage, nonce, sizes: Sizes::default() })?;
     let Recovered { definitions, queues, next_id, resume, segments, report } = recovered;
     tell(path, &report);
+    let is_salvaged = report.is_salvaged();
     let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));
     let loader = Arc::new(Loader::new(Arc::new(segments)));
-    Ok(Opened { disk, wal, loader, definitions, queues, next_id })
+    Ok(Opened { disk, wal, loader, definitions, queues, next_id, is_salvaged })
 }
 
 fn tell(path: &Path, report: &Report) {
     let path = path.display();
     for skipped in &report.skipped {
         tracing::error!("salvaging {path}: {skipped}");
+    }
+    if report.is_salvaged() {
+        for (what, count) in [
+            ("changes read from the log", report.groups),
+            ("bytes read from the log", report.log_bytes),
+            ("places that were left out", report.skipped.len() as u64),
+            ("segment files searched for messages", report.salvaged.scanned_files),
+            ("messages found there again", report.salvaged.messages),
+            ("queues that they belong to", report.salvaged.queues),
+            ("files kept in lost+found", report.moved.len() as u64),
+        ] {
+            tracing::warn!("salvaging {path}: {count:>12} {what}");
+        }
     }
     for mended in &report.mended {
         tracing::warn!("{mended}");
@@ -104,7 +119,7 @@ impl Opened {
         disk_free_limit_bytes: u64,
         clock: &Clock,
     ) -> Result<Storage, StoreError> {
-        let Self { disk, wal, loader, definitions, queues, .. } = self;
+        let Self { disk, wal, loader, definitions, queues, is_salvaged, .. } = self;
         broker.restore(&definitions, queues, loader.segments(), clock.now_ms())?;
         let (tell_failed, failed) = watch::channel(false);
         wal.on_failed(Box::new(move || {
@@ -125,6 +140,10 @@ impl Opened {
         broker.node().pressure.on_exceeded(MEMORY_BUDGET_BYTES, Box::new(press));
         let segments = Arc::clone(loader.segments());
         let pager = Pager::new(Arc::clone(broker), Arc::clone(&wal), segments, disk, MEMORY_BUDGET_BYTES);
+        if is_salvaged {
+            // So that the next start finds nothing wrong any more.
+            pager.finish()?;
+        }
         let mut storage = Storage { wal, loader, pager: Arc::new(pager), threads: Vec::new(), failed };
         storage.start_threads(clock)?;
         Ok(storage)

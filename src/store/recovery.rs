@@ -11,6 +11,7 @@ mod choice;
 mod lost_and_found;
 mod reader;
 mod replay;
+mod salvage;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use chain::Chain;
 use choice::choose;
 use reader::LogReader;
 use replay::Replay;
+use salvage::Rebuilt;
 
 /// How a data directory is to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,8 @@ pub struct RecoveredQueue {
     pub state: QueueState,
     /// Messages whose bodies are in the log, in the order of the queue.
     pub young: Vec<(Enqueued, Message)>,
+    /// What it was declared as is lost, and so it must get another name.
+    pub is_nameless: bool,
 }
 
 /// What there was to say about the files.
@@ -69,6 +73,26 @@ pub struct Report {
     pub skipped: Vec<String>,
     /// Where files are now that could not be used.
     pub moved: Vec<String>,
+    /// What was found again.
+    pub salvaged: Salvaged,
+}
+
+/// What was found again in segment files of which no checkpoint tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Salvaged {
+    /// Files that were searched.
+    pub scanned_files: u64,
+    /// Messages that are in their queues again.
+    pub messages: u64,
+    /// The queues.
+    pub queues: u64,
+}
+
+impl Report {
+    /// Whether the start went on without something.
+    pub fn is_salvaged(&self) -> bool {
+        !self.skipped.is_empty()
+    }
 }
 
 /// Everything that was found.
@@ -99,6 +123,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     }
     let mut report = Report::default();
     let mut choice = choose(disk, opening, &mut report)?;
+    let has_checkpoint = choice.checkpoint.is_some();
     let mut checkpoint = match choice.checkpoint.take() {
         Some(checkpoint) => checkpoint,
         None => begin(disk, opening, &mut report)?,
@@ -107,17 +132,32 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge)).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
     let file_bytes = opening.sizes.log_file_bytes;
-    let chain = Chain::follow(disk, &checkpoint, file_bytes, opening.salvage, &mut report)?;
+    let mut chain = Chain::follow(disk, &checkpoint, file_bytes, opening.salvage, &mut report)?;
+    if opening.salvage {
+        replay.remember_settled();
+    }
+    if !has_checkpoint && !report.is_new {
+        chain.take_all(disk, 0)?;
+        checkpoint.start = chain.all.first().map_or(0, |first| first * file_bytes);
+    }
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, chain, file_bytes);
     read_log(&mut reader, &mut replay, &segments, gauge, opening, &mut report)?;
     sync(disk, &reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
     segments.skip_ids(checkpoint.last_segment);
-    doom_strays(disk, &segments, &replay)?;
+    let mut resume = resume(&reader, &checkpoint, opening);
+    if report.is_salvaged() {
+        rebuild(disk, &mut replay, &segments, checkpoint.last_segment, &mut report)?;
+        keep_aside(disk, &reader, &replay, &mut resume.spare, &mut report)?;
+        checkpoint.next_id = checkpoint.next_id.max(replay.next_id());
+    } else {
+        doom_strays(disk, &segments, &replay)?;
+    }
     choice.make_good(disk, &mut report)?;
-    let resume = resume(&reader, &checkpoint, opening);
     segments.begin_run(resume.run);
-    let (definitions, queues) = replay.finish(checkpoint.definitions, report.is_clean);
+    let (definitions, mut queues) = replay.finish(checkpoint.definitions, report.is_clean);
+    let is_nameless = !has_checkpoint && report.is_salvaged();
+    queues.values_mut().for_each(|queue| queue.is_nameless = is_nameless);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })
 }
 
@@ -151,17 +191,62 @@ fn resume(reader: &LogReader<'_>, checkpoint: &Checkpoint, opening: Opening) -> 
     let (start, head) = (checkpoint.start, reader.position());
     // Those behind the end, too: a file that another one tells of is never made anew, because a crash might come in between.
     let files = reader.chain.linked.clone();
+    let last_run = files.iter().map(|file| file.run).max().unwrap_or_default();
     let spare = reader.chain.all.iter().copied().filter(|number| files.iter().all(|file| file.number != *number));
     Resume {
         start,
         head,
-        run: reader.run().max(checkpoint.run).following(opening.nonce),
+        run: last_run.max(reader.run()).max(checkpoint.run).following(opening.nonce),
         start_run: checkpoint.start_run,
         spare: spare.collect(),
         files,
         checkpoint: checkpoint.number,
         file_bytes: opening.sizes.log_file_bytes,
     }
+}
+
+/// Looks for messages in the segment files that were made after the checkpoint, or in all if there is none: what the log would have
+/// told of them is lost.
+fn rebuild(
+    disk: &Arc<dyn Disk>,
+    replay: &mut Replay,
+    segments: &Segments,
+    last_segment: u32,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut rebuilt = Rebuilt::default();
+    let mut ids = segment_ids(disk)?;
+    ids.sort_unstable();
+    for id in ids.into_iter().filter(|id| id.0 > last_segment && !replay.refers_to(*id)) {
+        rebuilt.scan(disk, id, replay, report)?;
+    }
+    for state in rebuilt.finish(replay, segments, report)? {
+        replay.add_found(state);
+    }
+    Ok(())
+}
+
+/// Keeps aside what a start that left something out does not use, and what of the log it could not read.
+fn keep_aside(
+    disk: &Arc<dyn Disk>,
+    reader: &LogReader<'_>,
+    replay: &Replay,
+    spare: &mut Vec<u64>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    for id in segment_ids(disk)?.into_iter().filter(|id| !replay.refers_to(*id)) {
+        lost_and_found::put(disk, &segments::path(id), report)?;
+    }
+    for number in spare.drain(..) {
+        lost_and_found::put(disk, &wal::file_path(number), report)?;
+    }
+    for number in reader.damaged.iter().filter(|number| reader.chain.linked.iter().any(|file| file.number == **number))
+    {
+        if reader.chain.has(*number) {
+            lost_and_found::copy(disk, &wal::file_path(*number), report)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes durable what was read: a process that was killed may have written it without syncing it, and from now on it counts as
@@ -213,6 +298,12 @@ fn restore_segments(
         let known = known.unwrap_or_else(|| SegmentFile { id, ..SegmentFile::default() });
         match segments.restore(known, bytes) {
             Ok(()) => {}
+            Err(error @ StoreError::Corrupt { .. }) if opening.salvage => {
+                report
+                    .skipped
+                    .push(format!("{}: of the messages in it those are used that can be read", error.finding()));
+                segments.restore_damaged(known, bytes)?;
+            }
             Err(error) if opening.salvage && (error.is_damage() || matches!(error, StoreError::Io { .. })) => {
                 report.skipped.push(format!("{}: the messages in it are lost", error.finding()));
                 lost.push(id);

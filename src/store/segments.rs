@@ -14,6 +14,7 @@
 mod damage;
 mod reading;
 mod record;
+mod salvage;
 mod segment;
 mod writer;
 
@@ -36,6 +37,7 @@ use segment::Segment;
 
 pub use damage::{DIRECTORY as LOST_DIRECTORY, Damaged};
 pub use reading::Block;
+pub(super) use record::labelled;
 pub use record::{Label, RECORD_HEADER_BYTES, Stored, record_bytes_of};
 pub use segment::SegmentFile;
 pub use writer::{SegmentWriter, Written};

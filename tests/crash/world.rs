@@ -98,6 +98,9 @@ impl World {
         let segments = Arc::clone(loader.segments());
         let pager = Pager::new(Arc::clone(&broker), Arc::clone(&wal), segments, as_disk, scale.budget_bytes)
             .with_sizes(scale.window_bytes, scale.locked_messages_max);
+        if recovered.report.is_salvaged() {
+            pager.finish()?;
+        }
         let (disk, report) = (Arc::clone(disk), recovered.report);
         Ok(Self { disk, broker, vhost, wal, loader, pager, head, report })
     }

@@ -238,6 +238,71 @@ async fn a_flipped_bit_in_one_checkpoint_does_no_harm() {
     }
 }
 
+/// Nothing tells any more what the queue was; everything else is there, from the log or from the segment file alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_checkpoint_messages_are_found_by_their_records() {
+    for (has_log, expected) in [(true, 0..20), (false, 0..10)] {
+        let directory = directory_with_segments(&format!("no-checkpoint-{has_log}")).await;
+        for file in ["checkpoint", "checkpoint.copy"] {
+            flip(&directory.path().join(file), 4);
+        }
+        if !has_log {
+            fs::remove_dir_all(directory.path().join("wal")).unwrap();
+        }
+        let log = Program::start_in(&directory, &["--salvage"]).kill();
+        assert!(log.contains("files kept in lost+found"), "{log}");
+        let kept = files(&directory, "lost+found");
+        let is_checkpoint = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("checkpoint");
+        assert_eq!(kept.iter().filter(is_checkpoint).count(), 2, "{kept:?}");
+        // The next start finds nothing wrong.
+        let mut program = Program::start_in(&directory, &[]);
+        // Where the log still has it, the queue is what it was.
+        let ch = channel(&program).await;
+        let checkpoint = fs::read(directory.path().join("checkpoint")).unwrap();
+        let mut numbers = take_all(&ch).await;
+        assert_eq!(numbers.is_empty(), !has_log, "{log}");
+        let prefix = b"lost+found.";
+        for at in (0..checkpoint.len()).filter(|at| checkpoint[*at..].starts_with(prefix)) {
+            let digits = checkpoint[at + prefix.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+            let id: String = digits.map(|digit| char::from(*digit)).collect();
+            let name = format!("lost+found.{id}");
+            while let Some(delivery) = ch.get_no_ack(&name).await {
+                numbers.push(delivery.text()[..8].parse().unwrap());
+            }
+        }
+        assert_eq!(numbers, expected.collect::<Vec<_>>(), "{log}");
+        program.stop();
+    }
+}
+
+/// A copy that was made while the broker went on, file by file, as `cp -r` makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_running_directory_starts_whole() {
+    let directory = directory_with_segments("copied").await;
+    let mut program = Program::start_in(&directory, &[]);
+    let ch = channel(&program).await;
+    ch.confirm_select().await;
+    for number in 20..60 {
+        ch.publish(publish("", "q", body(number)).with(properties().delivery_mode(2))).await;
+    }
+    ch.expect_acks_up_to(40).await;
+    let copied = Directory::new("copy");
+    let copy = std::thread::spawn({
+        let (from, to) = (directory.path().to_owned(), copied.path().to_owned());
+        move || assert!(std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success())
+    });
+    for number in 60..200 {
+        ch.publish(publish("", "q", body(number)).with(properties().delivery_mode(2))).await;
+    }
+    ch.expect_acks_up_to(180).await;
+    copy.join().unwrap();
+    let mut from_copy = Program::start_in(&copied, &[]);
+    let numbers = take_all(&channel(&from_copy).await).await;
+    assert!(numbers.len() >= 60 && numbers == (0..numbers.len() as u64).collect::<Vec<_>>(), "{numbers:?}");
+    from_copy.stop();
+    program.stop();
+}
+
 /// Ten messages in the log, ten more in a segment file.
 async fn directory_with_segments(name: &str) -> Directory {
     let directory = directory_with_ten(name, false).await;

@@ -268,7 +268,7 @@ impl Queue {
     /// Fills an empty queue with what was found at the start. `free_within` tells how many stored messages of a part are
     /// gone, and bytes of their bodies. What of the parts is not there any more is to be freed.
     pub fn restore(&mut self, recovered: RecoveredQueue, free_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
-        let RecoveredQueue { mut state, young } = recovered;
+        let RecoveredQueue { mut state, young, .. } = recovered;
         let mut freed = Vec::new();
         self.next_seq = state.next_seq;
         self.journal.restore_marks(&state.delivered);

@@ -54,12 +54,12 @@ pub(super) fn choose(disk: &Arc<dyn Disk>, opening: Opening, report: &mut Report
         report.mended.extend(faults.iter().map(|fault| format!("{}: the other checkpoint is used", fault.finding())));
         return Ok(choice);
     }
-    match faults.into_iter().find(|fault| matches!(fault, StoreError::Corrupt { .. })) {
-        Some(damaged) if opening.salvage => report.skipped.push(damaged.finding()),
-        Some(damaged) => return Err(damaged),
-        None => {}
+    if opening.salvage {
+        report.skipped.extend(faults.iter().map(StoreError::finding));
+        return Ok(choice);
     }
-    Ok(choice)
+    let damaged = faults.into_iter().find(|fault| matches!(fault, StoreError::Corrupt { .. }));
+    damaged.map_or(Ok(choice), Err)
 }
 
 /// That no checkpoint is there, although there are files that had one.

@@ -1,5 +1,6 @@
 //! Reads the groups of the log, and finds its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Report;
@@ -48,6 +49,8 @@ pub(super) struct LogReader<'a> {
     run: Run,
     /// Until where the checkpoint knows the log to be durable, and who wrote it there.
     durable: (u64, Run),
+    /// The numbers of files in which something was left out.
+    pub(super) damaged: BTreeSet<u64>,
     block: Vec<u8>,
     block_position: u64,
     open: Option<(u64, Option<Arc<dyn DiskFile>>)>,
@@ -64,6 +67,7 @@ impl<'a> LogReader<'a> {
             position,
             run: checkpoint.start_run,
             durable: (checkpoint.durable, checkpoint.run),
+            damaged: BTreeSet::new(),
             block: Vec::new(),
             block_position: 0,
             open: None,
@@ -121,6 +125,8 @@ impl<'a> LogReader<'a> {
             return Err(error);
         }
         report.skipped.push(error.finding());
+        let until = behind.map_or(self.position, |(next, _)| next);
+        self.damaged.extend(self.position / self.file_bytes..=until / self.file_bytes);
         let Some((next, _)) = behind else { return Ok(None) };
         self.position = next;
         self.end = self.scanned_end();

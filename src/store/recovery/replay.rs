@@ -11,7 +11,7 @@ use super::RecoveredQueue;
 use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
-use crate::store::address::{Place, SegmentId};
+use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
 use crate::store::record::{Counts, Enqueued, Freed, Record, records};
 use crate::store::run::Run;
@@ -55,6 +55,8 @@ pub(super) struct Replay {
     runs: Vec<Run>,
     /// Segment files that cannot be read as they must.
     faults: Vec<StoreError>,
+    /// Everything that was settled is remembered, because messages may be found in segment files.
+    remembers_settled: bool,
     /// Something in the group that was applied last made no sense.
     is_senseless: bool,
 }
@@ -87,6 +89,46 @@ impl Replay {
     /// The segment files that could not be read as they must since this was asked last.
     pub(super) fn take_faults(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.faults)
+    }
+
+    /// Remembers everything that is settled from now on.
+    pub(super) const fn remember_settled(&mut self) {
+        self.remembers_settled = true;
+    }
+
+    /// Whether the log tells of this message: that it is there, or that it is gone.
+    pub(super) fn knows_message(&self, queue: u64, seq: u64) -> bool {
+        let knows = |queue: &Queue| {
+            queue.was_settled_early(seq) || queue.young.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
+        };
+        self.queues.get(&queue).is_some_and(knows)
+    }
+
+    /// Whether something refers to a record of this length at this place, or did before it was settled.
+    pub(super) fn knows_place(&self, address: Address, bytes: u32) -> bool {
+        let Place::Segment(segment, start) = address.place() else { return false };
+        self.knows(&Freed { segment, start, end: start.saturating_add(bytes), stored: 0, body_bytes: 0 })
+    }
+
+    /// Adds what was found of a queue in segment files.
+    pub(super) fn add_found(&mut self, found: QueueState) {
+        for part in &found.parts {
+            self.known.entry(part.segment).or_default().insert(part.start, part.end);
+        }
+        let state = &mut self.queue(found.queue).state;
+        state.next_seq = state.next_seq.max(found.next_seq);
+        state.parts.extend(found.parts);
+        for (level, below) in found.delivered {
+            match state.delivered.iter_mut().find(|(other, _)| *other == level) {
+                Some((_, mark)) => *mark = below.max(*mark),
+                None => state.delivered.push((level, below)),
+            }
+        }
+    }
+
+    /// Above the identities of all queues that are told of.
+    pub(super) fn next_id(&self) -> u64 {
+        self.queues.keys().max().map_or(1, |last| last.saturating_add(1))
     }
 
     /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
@@ -204,10 +246,13 @@ impl Replay {
     }
 
     fn settled(&mut self, queue: u64, ranges: &[(u64, u64)]) {
-        let has_open = !self.transactions.is_empty();
+        let (has_open, remembers) = (!self.transactions.is_empty(), self.remembers_settled);
         let queue = self.queue(queue);
         for &(first, last) in ranges {
             queue.settle(first, last, has_open);
+            if remembers {
+                queue.remember_settled(first, last);
+            }
         }
     }
 
@@ -311,12 +356,16 @@ impl Queue {
             at += 1;
         }
         if may_be_early && found <= last - first {
-            let early = self.settled_early.entry(first).or_insert(last);
-            *early = last.max(*early);
+            self.remember_settled(first, last);
         }
         while self.young.front().is_some_and(|(_, slot)| slot.is_none()) {
             self.young.pop_front();
         }
+    }
+
+    fn remember_settled(&mut self, first: u64, last: u64) {
+        let early = self.settled_early.entry(first).or_insert(last);
+        *early = last.max(*early);
     }
 
     fn counted(&mut self, seq: u64, counts: Counts) {
@@ -337,6 +386,6 @@ impl Queue {
             enqueued.redelivered |= mark.is_some_and(|(_, below)| enqueued.seq < *below);
         }
         let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };
-        RecoveredQueue { state, young }
+        RecoveredQueue { state, young, is_nameless: false }
     }
 }

@@ -115,6 +115,16 @@ pub(super) fn read_label(record: &[u8]) -> Option<Label> {
     })
 }
 
+/// Reads the record at the beginning of these bytes, if there is a whole one: what it says, its length, and that of the message's body.
+pub(in crate::store) fn labelled(bytes: &[u8]) -> Option<(Label, u32, u32)> {
+    let length = first_record_bytes(bytes)?;
+    let record = bytes.get(..length as usize)?;
+    let label = read_label(record)?;
+    let mut message = Reader::new(record.get(RECORD_HEADER_BYTES as usize..)?);
+    message.bytes(8)?;
+    Some((label, length, message.u32()?))
+}
+
 /// Appends a whole record to the buffer; its length.
 pub(super) fn write_record(out: &mut Vec<u8>, label: &Label, message: &[u8]) -> Option<u32> {
     let message_bytes = u32::try_from(message.len()).ok()?;
