@@ -89,8 +89,13 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        let used = self.session.receive(bytes, NOW_MS);
-        assert_eq!(used, bytes.len(), "the broker takes everything that is complete");
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let used = self.session.receive(rest, NOW_MS);
+            assert!(used == rest.len() || self.session.is_tired(), "the broker takes everything that is complete");
+            rest = rest.get(used..).unwrap_or_default();
+            self.session.rest();
+        }
     }
 
     /// Reads everything there is; returns how many bytes.

@@ -74,9 +74,14 @@ impl Client {
 
     fn send(&mut self, octets: &[u8], now_ms: u64) {
         self.unused.extend_from_slice(octets);
-        if self.session.wants_read() {
+        self.session.rest();
+        while self.session.wants_read() {
             let used = self.session.receive(&self.unused, now_ms);
             self.unused.drain(..used);
+            if !self.session.is_tired() {
+                break;
+            }
+            self.session.rest();
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the broker has to do at a later time: one ordered list for all queues and delayed messages, so that an idle broker has
 //! no timer but the next one that matters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -44,11 +44,16 @@ struct List {
     due: BTreeMap<(u64, u64), Due>,
     by_owner: FxHashMap<usize, (u64, u64)>,
     ordered: u64,
+    /// What is ordered for an earlier time than this is ordered for this: those who are not done at one call take turns.
+    now_ms: u64,
+    /// Queues whose dead letters were too many for one turn. Each is the burier of its own.
+    burials: VecDeque<Weak<QueueHandle>>,
 }
 
 impl List {
     /// False when the owner is called early enough already.
     fn insert(&mut self, at_ms: u64, due: Due) -> bool {
+        let at_ms = at_ms.max(self.now_ms);
         let owner = due.owner();
         if let Some(ordered) = self.by_owner.get(&owner) {
             if ordered.0 <= at_ms {
@@ -64,6 +69,7 @@ impl List {
     }
 
     fn pop(&mut self, now_ms: u64) -> Option<Due> {
+        self.now_ms = now_ms;
         let first = self.due.first_entry().filter(|first| first.key().0 <= now_ms)?;
         let due = first.remove();
         self.by_owner.remove(&due.owner());
@@ -103,6 +109,12 @@ impl Deadlines {
         }
     }
 
+    /// Has the burial of the queue's dead letters gone on with.
+    pub(in crate::broker) fn order_burial(&self, queue: &Arc<QueueHandle>) {
+        self.list.lock().burials.push_back(Arc::downgrade(queue));
+        self.wake();
+    }
+
     /// Wakes whoever waits for the next deadline.
     pub fn wake(&self) {
         if let Some(wake_up) = self.wake_up.get() {
@@ -112,29 +124,27 @@ impl Deadlines {
 
     /// The next deadline.
     pub fn next_ms(&self) -> Option<u64> {
-        self.list.lock().due.keys().next().map(|&(at_ms, _)| at_ms)
+        let list = self.list.lock();
+        if list.burials.is_empty() { list.due.keys().next().map(|&(at_ms, _)| at_ms) } else { Some(0) }
     }
 
-    fn pop(&self, now_ms: u64) -> Option<Due> {
-        self.list.lock().pop(now_ms)
-    }
-
-    /// Does everything that is due at `now_ms`.
-    pub fn run(&self, now_ms: u64) {
-        while let Some(due) = self.pop(now_ms) {
-            match due {
-                Due::Queue(queue) => {
-                    if let Some(queue) = queue.upgrade() {
-                        queue.on_timer(now_ms);
-                    }
-                }
-                Due::Delayed(delayed) => {
-                    if let Some(delayed) = delayed.upgrade() {
-                        delayed.deliver_due(now_ms);
-                    }
-                }
-            }
+    /// Does the next thing that is due at `now_ms`, or as much of it as is done in one turn: about how many messages it was;
+    /// `None` when nothing is due.
+    pub fn run_next(&self, now_ms: u64) -> Option<usize> {
+        let (due, burial) = {
+            let mut list = self.list.lock();
+            (list.pop(now_ms), list.burials.pop_front())
+        };
+        if due.is_none() && burial.is_none() {
+            return None;
         }
+        let done = match due {
+            Some(Due::Queue(queue)) => queue.upgrade().map_or(0, |queue| queue.on_timer(now_ms)),
+            Some(Due::Delayed(delayed)) => delayed.upgrade().map_or(0, |delayed| delayed.deliver_due(now_ms)),
+            None => 0,
+        };
+        let buried = burial.and_then(|queue| queue.upgrade()).map_or(0, |queue| queue.go_on_burying(now_ms));
+        Some(1 + done + buried)
     }
 }
 
@@ -164,7 +174,7 @@ mod tests {
         }
         deadlines.order_delayed(30, &other);
         assert_eq!((count(&deadlines), deadlines.next_ms()), (2, Some(20)));
-        deadlines.run(29);
+        while deadlines.run_next(29).is_some() {}
         assert_eq!((count(&deadlines), deadlines.next_ms()), (1, Some(30)));
         deadlines.order_delayed(200, &one);
         assert_eq!(count(&deadlines), 2);
@@ -184,7 +194,7 @@ mod tests {
         for now_ms in (0..1_000).step_by(10) {
             let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
             queue.publish([NewMessage::published(message, Some(5))], NO_TRANSACTION, now_ms, |_| {});
-            node.deadlines.run(now_ms + 5);
+            while node.deadlines.run_next(now_ms + 5).is_some() {}
         }
         assert_eq!(queue.peek(|queue| queue.ready_count()), 0);
         assert_eq!(count(&node.deadlines), 1);

@@ -38,7 +38,7 @@ pub struct DelayedMessages {
 #[derive(Debug)]
 struct Waiting {
     /// By the time when they are due, and their place in the order of arrival.
-    by_due: BTreeMap<(u64, u64), Held>,
+    by_due: BTreeMap<DueKey, Held>,
     next_seq: u64,
     journal: Journal,
 }
@@ -62,6 +62,25 @@ impl Held {
         Extent { address, bytes, body_bytes, is_stored }
     }
 }
+
+/// When a message is due, and its place in the order of arrival.
+type DueKey = (u64, u64);
+
+impl Waiting {
+    /// Which messages of this exchange there are among the next ones from a place on, and where to go on.
+    fn of_exchange(&self, exchange: ExchangeId, start: DueKey) -> (Vec<DueKey>, Option<DueKey>) {
+        let mut places = self.by_due.range(start..);
+        let looked_at = places.by_ref().take(FORGOTTEN_MAX);
+        let wanted = looked_at.filter(|(_, held)| held.exchange == exchange).map(|(key, _)| *key).collect();
+        (wanted, places.next().map(|(key, _)| *key))
+    }
+}
+
+/// Messages that are delivered before others get their turn.
+const DELIVERED_MAX: usize = 256;
+
+/// Messages that are looked at under one lock when an exchange is deleted.
+const FORGOTTEN_MAX: usize = 4096;
 
 impl DelayedMessages {
     /// None yet.
@@ -136,17 +155,21 @@ impl DelayedMessages {
         position
     }
 
-    /// Routes what is due, and orders the next call.
-    pub(in crate::broker) fn deliver_due(self: &Arc<Self>, now_ms: u64) {
-        let Some(vhost) = self.vhost.upgrade() else { return };
-        while let Some(key) = self.first_due(now_ms) {
+    /// Routes what is due, or as much as is done in one turn, and orders the next call: how many there were.
+    pub(in crate::broker) fn deliver_due(self: &Arc<Self>, now_ms: u64) -> usize {
+        let Some(vhost) = self.vhost.upgrade() else { return 0 };
+        let mut delivered = 0;
+        while delivered < DELIVERED_MAX {
+            let Some(key) = self.first_due(now_ms) else { break };
             if !self.deliver(&vhost, key, now_ms) {
                 // In their order, or not yet.
                 self.node.deadlines.order_delayed(now_ms.saturating_add(READ_AGAIN_MS), self);
-                return;
+                return delivered;
             }
+            delivered += 1;
         }
         self.order_next();
+        delivered
     }
 
     fn order_next(self: &Arc<Self>) {
@@ -211,17 +234,21 @@ impl DelayedMessages {
         Ok(loaded.records.into_iter().next().map(|record| published(record.message, record.label.counts)))
     }
 
-    /// Forgets the messages of an exchange that was deleted.
+    /// Forgets the messages of an exchange that was deleted: step by step, because others are held back here, too. One that is due
+    /// meanwhile finds no exchange.
     pub(in crate::broker) fn forget(&self, exchange: ExchangeId) {
-        let mut waiting = self.waiting.lock();
-        let Waiting { by_due, journal, .. } = &mut *waiting;
-        by_due.retain(|(_, seq), held| {
-            if held.exchange == exchange {
+        let mut from = Some((0, 0));
+        while let Some(start) = from {
+            let mut waiting = self.waiting.lock();
+            let (wanted, next) = waiting.of_exchange(exchange, start);
+            let Waiting { by_due, journal, .. } = &mut *waiting;
+            let forgotten: Vec<_> = wanted.iter().filter_map(|key| by_due.remove_entry(key)).collect();
+            for ((_, seq), held) in &forgotten {
                 gone(journal, *seq, held);
             }
-            held.exchange != exchange
-        });
-        self.record(&mut waiting);
+            self.record(&mut waiting);
+            from = next;
+        }
     }
 
     /// The messages that are in the log before `limit`, in the order of arrival.

@@ -4,6 +4,7 @@
 //! leaves through [`sink::Sink`]s. Start reading at [`queue`], then [`vhost`].
 
 pub mod alarm;
+pub mod background;
 pub mod deadlines;
 mod death;
 pub mod definitions;
@@ -75,7 +76,17 @@ impl Broker {
 
     /// Does everything that is due at `now_ms`.
     pub fn run_deadlines(&self, now_ms: u64) {
-        self.node.deadlines.run(now_ms);
+        while self.run_next_deadline(now_ms).is_some() {}
+        self.relieve();
+    }
+
+    /// Does the next thing that is due at `now_ms`, or a part of it: about how many messages it was; `None` when nothing is due.
+    pub fn run_next_deadline(&self, now_ms: u64) -> Option<usize> {
+        self.node.deadlines.run_next(now_ms)
+    }
+
+    /// Looks for memory that can be had back, if it is asked for.
+    pub fn relieve(&self) {
         self.node.check_memory();
         if self.node.alarm.takes_relief() {
             self.compact();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::alarm::Alarm;
+use super::background::Background;
 use super::deadlines::Deadlines;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
@@ -51,6 +52,8 @@ pub struct Node {
     pub random: Random,
     /// What is to be done later.
     pub deadlines: Deadlines,
+    /// What nobody waits for.
+    pub background: Background,
     /// Who waits for direct replies.
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
@@ -76,6 +79,7 @@ impl Default for Node {
             ids: Ids::default(),
             random: Random::default(),
             deadlines: Deadlines::default(),
+            background: Background::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
             registry: Arc::default(),

@@ -35,6 +35,8 @@ pub struct Route {
     pub durable: bool,
     /// Some queue keeps all messages over a restart.
     pub keeps_all: bool,
+    /// How many queues and bindings were looked at to find it.
+    pub effort: usize,
 }
 
 impl Route {
@@ -137,6 +139,7 @@ impl<'t, 'm> Walk<'t, 'm> {
     pub fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
         self.pending.push(exchange.id);
         self.visit_pending()?;
+        self.route.effort = self.matches.spent() + self.queues.len();
         self.queues.sort_unstable();
         self.queues.dedup();
         for id in &self.queues {

@@ -80,6 +80,7 @@ impl Open {
 
     fn encode_deliveries(&mut self) {
         let mut encoded_bytes = 0;
+        let waiting = self.inbox.deliveries.len();
         while self.output.pending_bytes() < OUTPUT_HIGH_WATER_BYTES
             && let Some(delivery) = self.inbox.deliveries.pop()
         {
@@ -88,6 +89,7 @@ impl Open {
         }
         if encoded_bytes > 0 {
             self.outbox.encoded(encoded_bytes);
+            self.effort.spend_bytes(waiting - self.inbox.deliveries.len(), encoded_bytes);
         }
         if self.inbox.deliveries.is_empty() && self.inbox.deliveries.capacity() > KEPT_DELIVERIES {
             self.inbox.deliveries = Vec::new();

@@ -99,6 +99,10 @@ impl Driver {
             if self.session.is_closed() && self.session.output().is_none_or(|output| output.is_empty()) {
                 return Ok(());
             }
+            if self.session.is_tired() {
+                turns_without_read = 0;
+                self.let_others_go_first(now_ms).await;
+            }
             if self.is_interrupted && self.session.wants_read() {
                 continue;
             }
@@ -151,6 +155,13 @@ impl Driver {
         }
         self.session.on_timer(now_ms);
         Ok(())
+    }
+
+    /// The runtime looks at all sockets before it comes back to this one, which then is read, too, however much there is to deliver.
+    async fn let_others_go_first(&mut self, now_ms: u64) {
+        tokio::task::yield_now().await;
+        self.session.deliver(now_ms);
+        self.session.rest();
     }
 
     async fn wait(&mut self) -> Woken {
@@ -232,6 +243,9 @@ impl Driver {
                 Err(error) => return Err(error),
             }
             writes += 1;
+            if self.session.is_tired() {
+                break;
+            }
             // There is room again: what waits for it comes along with the next write.
             self.session.deliver(now_ms);
         }

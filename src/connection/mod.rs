@@ -4,6 +4,7 @@
 //! `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
 
 pub mod admission;
+mod aside;
 mod batch;
 mod channel;
 mod closed_channels;
@@ -11,6 +12,7 @@ mod confirms;
 mod deliver;
 pub mod driver;
 mod durability;
+mod effort;
 mod incoming;
 pub mod listener;
 mod methods;
@@ -27,3 +29,4 @@ mod socket;
 mod tests;
 mod transaction;
 mod unacked;
+mod weight;

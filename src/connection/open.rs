@@ -8,11 +8,13 @@ use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 
+use super::aside::aside;
 use super::batch::PublishBatch;
 use super::channel::{Channel, ChannelPhase, Mode};
 use super::closed_channels::ClosedChannels;
 use super::deliver::Inbox;
 use super::durability::Durability;
+use super::effort::{Effort, METHOD_EFFORT};
 use super::incoming::IncomingBody;
 use super::outbox::Outbox;
 use super::output::Output;
@@ -83,6 +85,8 @@ pub(super) struct Open {
     pub(super) told_blocked: bool,
     /// What waits for the log.
     pub(super) durability: Durability,
+    /// What was done since others had their turn.
+    pub(super) effort: Effort,
 }
 
 /// Everything that an open connection begins with.
@@ -131,6 +135,7 @@ impl Open {
             told_blocked: false,
             durability: Durability::default(),
             touched: TouchedChannels::default(),
+            effort: Effort::default(),
         }
     }
 
@@ -140,9 +145,12 @@ impl Open {
     }
 
     /// Whether anything that is read would be looked at: no alarm, no answer that waits for the log, and no client that does not
-    /// read stands in the way.
+    /// read stands in the way, and it is not the turn of others.
     pub(super) fn takes_input(&self) -> bool {
-        !self.is_blocked && !self.durability.holds_reading() && self.output.pending_bytes() < OUTPUT_BYTES_MAX
+        !self.is_blocked
+            && !self.effort.is_tired()
+            && !self.durability.holds_reading()
+            && self.output.pending_bytes() < OUTPUT_BYTES_MAX
     }
 
     /// The limits that were agreed.
@@ -287,7 +295,9 @@ impl Open {
             Some(Assembled::Method(command)) => {
                 self.flush(now_ms);
                 self.touched.mark(frame.channel);
-                self.channel_method(frame.channel, command, now_ms)
+                let effort = METHOD_EFFORT + self.weight_of(frame.channel, &command);
+                self.effort.spend(effort);
+                aside(effort, || self.channel_method(frame.channel, command, now_ms))
                     .map_err(|error| error.with_method(method::id(frame.payload)))
             }
         }
@@ -320,7 +330,9 @@ impl Open {
             method: error.method.unwrap_or(MethodId::NONE),
         };
         let Some(channel) = self.channels.remove(&number) else { return };
-        self.end_channel(number, *channel, now_ms);
+        let effort = METHOD_EFFORT + channel.weight();
+        self.effort.spend(effort);
+        aside(effort, || self.end_channel(number, *channel, now_ms));
         self.reply(number, &close);
         let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
         closing.phase = ChannelPhase::Closing;
@@ -353,6 +365,10 @@ impl Open {
 
     /// Takes everything off the broker that the connection had.
     pub(super) fn end(&mut self, now_ms: u64) {
+        aside(self.weight(), || self.take_everything_off(now_ms));
+    }
+
+    fn take_everything_off(&mut self, now_ms: u64) {
         self.node.alarm.forget(self.id);
         for (number, channel) in std::mem::take(&mut self.channels) {
             self.end_channel(number, *channel, now_ms);
@@ -362,6 +378,11 @@ impl Open {
         }
         self.inbox.close(&self.outbox);
         self.node.check_memory();
+    }
+
+    /// What it takes to delete the queues that go with the connection.
+    pub(super) fn weight_of_exclusive_queues(&self) -> usize {
+        self.exclusive_queues.iter().filter_map(Weak::upgrade).map(|queue| queue.weight()).sum()
     }
 
     /// Notes a queue that goes with the connection.

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::aside::aside;
 use super::batch::{BodySource, Pending, Record};
 use super::channel::{Channel, Mode};
 use super::confirms::{Answer, Confirmed};
+use super::effort::ROUTE_EFFORT;
 use super::incoming::{self, IncomingBody};
 use super::open::Open;
 use super::output::{ContentPart, Output};
@@ -137,6 +139,7 @@ impl Open {
         }
         self.may(Access::Write, Resource::Exchange(request.exchange))?;
         let route = Arc::new(self.vhost.route(request.exchange, &keys, properties, Publisher::Client)?);
+        self.effort.spend(ROUTE_EFFORT + route.effort);
         if route.by_key_alone {
             self.routes.insert(request.address, &route, epoch);
         }
@@ -185,7 +188,10 @@ impl Open {
                 self.count_unroutable(run);
             }
             let note = |place| refused.push(start + place);
-            let position = publish_run(&self.vhost, &route, run, transaction, now_ms, note);
+            let effort = run.len() * (1 + route.queues.len() + route.holds.len());
+            self.effort.spend(effort);
+            let vhost = &self.vhost;
+            let position = aside(effort, || publish_run(vhost, &route, run, transaction, now_ms, note));
             start += length;
             runs.push((start, position));
         }

@@ -168,6 +168,18 @@ impl Session {
         matches!(self.phase, Phase::Open(_))
     }
 
+    /// Whether so much was done that others are to go first; [`Session::rest`] must follow, else nothing more is read.
+    pub fn is_tired(&self) -> bool {
+        matches!(&self.phase, Phase::Open(open) if open.effort.is_tired())
+    }
+
+    /// Others went first.
+    pub fn rest(&mut self) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.effort.rest();
+        }
+    }
+
     /// Whether the socket is to be closed once the output is written.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed { .. })

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use super::aside::aside;
 use super::channel::Mode;
+use super::effort::TURN_EFFORT;
 use super::open::Open;
 use super::transaction::Fate;
 use super::unacked::Outstanding;
@@ -39,6 +41,9 @@ impl SettleBatch {
     }
 }
 
+/// What it costs to settle with one queue, beside the messages: its lock, and its consumers' next messages.
+const RUN_EFFORT: usize = 8;
+
 /// The method that a settlement came with.
 const fn method_of(kind: SettlementKind) -> MethodId {
     match kind {
@@ -70,6 +75,31 @@ impl Open {
         kind: SettlementKind,
         now_ms: u64,
     ) -> Result<(), AmqpError> {
+        let effort = self.reach_of(number, delivery_tag, kind);
+        if effort == 0 {
+            return self.settle_now(number, delivery_tag, kind, now_ms);
+        }
+        self.effort.spend(effort);
+        aside(effort, || self.settle_now(number, delivery_tag, kind, now_ms))
+    }
+
+    /// How many deliveries this may settle, if it is several.
+    fn reach_of(&self, number: u16, delivery_tag: u64, kind: SettlementKind) -> usize {
+        match kind {
+            SettlementKind::Ack { multiple: true } | SettlementKind::Nack { multiple: true, .. } => {
+                self.channels.get(&number).map_or(0, |channel| channel.unacked.reach(delivery_tag))
+            }
+            SettlementKind::Ack { .. } | SettlementKind::Nack { .. } | SettlementKind::Reject { .. } => 0,
+        }
+    }
+
+    fn settle_now(
+        &mut self,
+        number: u16,
+        delivery_tag: u64,
+        kind: SettlementKind,
+        now_ms: u64,
+    ) -> Result<(), AmqpError> {
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let (fate, multiple) = fate_of(kind);
         let settled =
@@ -82,10 +112,12 @@ impl Open {
             transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, fate)));
             return Ok(());
         }
+        // It is done here and now what takes long: here no other connection waits for it.
+        let is_long = settled.len() >= TURN_EFFORT;
         for (_, outstanding) in settled {
             self.settle_outstanding(number, outstanding, fate);
         }
-        if matches!(fate, Fate::Returned(_)) {
+        if matches!(fate, Fate::Returned(_)) || is_long {
             self.flush_settled(now_ms);
         }
         Ok(())
@@ -117,6 +149,7 @@ impl Open {
         }
         let mut runs = std::mem::take(&mut self.settled.runs);
         for Run { queue, fate, tokens } in runs.drain(..) {
+            self.effort.spend(RUN_EFFORT + tokens.len());
             match fate {
                 Fate::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
                 Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),

@@ -66,8 +66,16 @@ impl Client {
 
     fn send(&mut self, bytes: &[u8]) {
         self.unused.extend_from_slice(bytes);
+        while self.send_a_turn() {}
+    }
+
+    /// What is left is handed over until others are to go first; whether they are.
+    fn send_a_turn(&mut self) -> bool {
         let used = self.session.receive(&self.unused, 0);
         self.unused.drain(..used);
+        let is_tired = self.session.is_tired();
+        self.session.rest();
+        is_tired
     }
 
     /// Everything that the session has to say now.
@@ -321,4 +329,52 @@ fn a_client_that_went_away_is_not_waited_for_without_end() {
     assert_eq!(client.session.next_deadline_ms(), Some(31_000));
     client.session.on_timer(31_000);
     assert!(!client.session.is_closed(), "it can be read again");
+}
+
+fn bind(channel: u16, queue: &[u8], exchange: &[u8]) -> Vec<u8> {
+    let names = [short(queue), short(exchange), short(b"")].concat();
+    method(channel, (50, 20), &[&[0, 0][..], &names, &[1], &long(b"")].concat())
+}
+
+fn publish_to(channel: u16, exchange: &[u8], body: &[u8]) -> Vec<u8> {
+    let address = [&[0, 0][..], &short(exchange), &short(b""), &[0]].concat();
+    let header = [&[0, 60, 0, 0][..], &(body.len() as u64).to_be_bytes(), &[0, 0]].concat();
+    [method(channel, (60, 40), &address), frame(2, channel, &header), frame(3, channel, body)].concat()
+}
+
+/// One read can hold work for seconds, during which the worker of the runtime heard of no other connection.
+#[test]
+fn a_connection_lets_others_go_first_after_a_turn_of_work() {
+    const QUEUES: usize = 500;
+    const MESSAGES: usize = 2_000;
+    let hosting = hosting();
+    let mut client = Client::open(&hosting);
+    for n in 0..QUEUES {
+        let name = format!("q{n}").into_bytes();
+        client.send(&[declare(1, &name), bind(1, &name, b"amq.fanout")].concat());
+    }
+    client.unused = publish_to(1, b"amq.fanout", b"hello").repeat(MESSAGES);
+    let last = hosting.broker.vhost("/").unwrap().read(|topology| topology.queue("q499").cloned()).unwrap();
+    let arrived = || last.peek(|queue| queue.ready_count());
+    let (mut turns, mut before) = (1, 0);
+    while client.send_a_turn() {
+        turns += 1;
+        // A batch is not cut: it may be a thousand messages.
+        assert!(arrived() - before <= 1024, "{} in one turn", arrived() - before);
+        before = arrived();
+    }
+    assert_eq!(arrived(), MESSAGES);
+    assert!(turns > 1, "{MESSAGES} messages for {QUEUES} queues each were one turn");
+}
+
+#[test]
+fn methods_are_not_worked_off_in_one_turn_however_many_were_read() {
+    let mut client = Client::open(&hosting());
+    client.unused = declare(1, b"q").repeat(4_000);
+    let mut turns = 1;
+    while client.send_a_turn() {
+        turns += 1;
+    }
+    assert!(turns > 20, "{turns}");
+    assert!(client.unused.is_empty());
 }

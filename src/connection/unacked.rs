@@ -41,6 +41,11 @@ impl UnackedTags {
         self.consumed_count
     }
 
+    /// How many [`UnackedTags::take_up_to`] would look at.
+    pub(super) fn reach(&self, delivery_tag: u64) -> usize {
+        if delivery_tag == 0 { self.tags.len() } else { self.position(delivery_tag).map_or(0, |at| at + 1) }
+    }
+
     /// Adds a delivery; tags must ascend.
     pub(super) fn push(&mut self, delivery_tag: u64, outstanding: Outstanding) {
         self.count += 1;

@@ -292,6 +292,8 @@ impl Builder {
         for (name, default_queue_kind) in &self.vhosts {
             broker.add_vhost(name, *default_queue_kind);
         }
+        let blocking = tokio::runtime::Handle::current();
+        broker.node().background.run_on(Box::new(move |work| drop(blocking.spawn_blocking(work))));
         let timer = tokio::spawn(run_deadlines(Arc::clone(&broker), self.clock.clone()));
         let hosting = Hosting { broker: Arc::clone(&broker), users: Arc::new(self.users), identity, offer };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));

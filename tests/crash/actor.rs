@@ -304,7 +304,7 @@ impl Actor {
         let before = self.wal.head();
         let sink = Arc::clone(&self.basket) as Arc<dyn Sink>;
         self.note(format!("get from {name}, no_ack {no_ack}"));
-        if let Some((delivery, _)) = queue.get(GETTER, &sink, no_ack, self.now_ms) {
+        if let Ok(Some((delivery, _))) = queue.get(GETTER, &sink, no_ack, self.now_ms) {
             self.delivered(&delivery, name, &queue, GETTER, before);
         }
         self.collect(before);

@@ -85,7 +85,7 @@ pub fn load_all(world: &World, now_ms: u64) {
 fn drain_queue(world: &World, name: &'static str, now_ms: u64, all: &mut Vec<Found>) {
     let sink: Arc<dyn Sink> = Arc::new(Basket::default());
     let queue = world.vhost.read(|topology| topology.queue(name).cloned()).unwrap();
-    while let Some((delivery, _)) = queue.get(ChannelId(9), &sink, true, now_ms) {
+    while let Ok(Some((delivery, _))) = queue.get(ChannelId(9), &sink, true, now_ms) {
         all.push(found(name, &delivery));
     }
     load_all(world, now_ms);

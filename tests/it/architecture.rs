@@ -69,6 +69,8 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server/builder.rs",
             "server/storage.rs",
             "main.rs",
+            // It never waits either; without a runtime of several threads it is a plain call.
+            "connection/aside.rs",
             "connection/driver.rs",
             "connection/listener.rs",
             "connection/outbox.rs",

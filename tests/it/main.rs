@@ -25,6 +25,7 @@ mod process;
 mod acking;
 mod architecture;
 mod blocked;
+mod bystander;
 mod channel;
 mod closing;
 mod confirms;

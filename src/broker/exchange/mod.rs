@@ -137,6 +137,11 @@ impl Matches {
         self.steps_left > 0
     }
 
+    /// How much was looked at.
+    pub const fn spent(&self) -> usize {
+        ROUTING_STEPS_MAX - self.steps_left
+    }
+
     /// Whether too much was looked at.
     pub const fn is_exhausted(&self) -> bool {
         self.steps_left == 0

@@ -26,6 +26,8 @@ pub enum Got {
     Delivery(Box<Delivery>, usize),
     /// The head is in a segment file: it is to be read, and the question to be asked again.
     Away(Load),
+    /// More than one transition drops has expired at the head: the question is to be asked again.
+    Busy,
     /// There is none.
     Empty,
 }
@@ -52,6 +54,9 @@ impl Queue {
             let Head::Held(head) = head else { break };
             // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
             if head.expires_at_ms < now_ms {
+                if self.drops_left == 0 {
+                    break;
+                }
                 self.expire_before(now_ms);
                 continue;
             }
@@ -124,6 +129,9 @@ impl Queue {
     pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
         self.used_at_ms = now_ms;
         self.expire(now_ms);
+        if self.drops_left == 0 {
+            return Got::Busy;
+        }
         if matches!(self.ready.head(), Some(Head::Away(_)))
             && let Some(load) = self.ready.head_load()
         {

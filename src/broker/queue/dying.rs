@@ -17,6 +17,9 @@ use crate::store::loader::Load;
 /// How often dead letters without a queue are tried again.
 const UNBURIED_RETRY_MS: u64 = 1_000;
 
+/// Dead letters that are handed out at a time.
+const LETTERS_MAX: usize = 256;
+
 /// Why a message is dead-lettered (behaviour reference 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeathReason {
@@ -210,6 +213,7 @@ impl Queue {
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
+            .take(LETTERS_MAX)
             .map_while(|(entry, reason)| {
                 let message = entry.message()?.clone();
                 Some(DeadLetter { message, reason: *reason, failed: entry.counts.failed })

@@ -3,13 +3,18 @@
 //! Everybody reaches a queue through an `Arc<QueueHandle>` and none holds the queue itself, so that a queue elsewhere can be a
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
+mod burial;
+
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
-use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Return, Settlement};
+use burial::{BURIALS_MAX, WhenAway, bury};
+
+use super::removal::STEP_MESSAGES;
+use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Removed, Return, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
@@ -82,11 +87,33 @@ impl QueueHandle {
         result
     }
 
+    /// How many messages are known one by one: what it takes to delete the queue.
+    pub fn weight(&self) -> usize {
+        self.state.lock().known_len()
+    }
+
     /// Drops all ready messages: how many, and what must be durable before anybody is told.
     pub fn purge(&self) -> (usize, LogPosition) {
-        let mut queue = self.state.lock();
-        let count = queue.purge();
-        (count, self.record(&mut queue))
+        let (removed, position) = {
+            let mut queue = self.state.lock();
+            let removed = queue.purge();
+            (removed, self.record(&mut queue))
+        };
+        (removed.count, position.max(self.forget(removed)))
+    }
+
+    /// Records the end of messages that were taken out, step by step: what must be durable before anybody is told.
+    pub(in crate::broker) fn forget(&self, mut removed: Removed) -> LogPosition {
+        let mut position = LogPosition::START;
+        loop {
+            let mut queue = self.state.lock();
+            let forgotten = queue.forget(&mut removed);
+            position = position.max(self.record(&mut queue));
+            drop(queue);
+            if forgotten.is_last {
+                return position;
+            }
+        }
     }
 
     /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order; and has the memory
@@ -210,25 +237,26 @@ impl QueueHandle {
     /// Takes off the consumers of a channel that is gone, and puts back what it did not settle: at once, so that nobody is handed
     /// later messages in between.
     pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
-        let is_over = self.transition(now_ms, |queue| {
+        let removed = self.transition(now_ms, |queue| {
             let was_last = queue.cancel_all_of(channel, now_ms);
             queue.requeue_all_of(channel, now_ms);
             queue.pump(now_ms);
-            self.is_over(queue, was_last && self.spec.auto_delete)
+            is_over(queue, was_last && self.spec.auto_delete)
         });
-        if is_over {
-            self.delete();
-        }
+        self.delete(removed);
     }
 
     /// Takes the head for `basic.get`; with the number of messages still ready.
+    ///
+    /// # Errors
+    /// When so much has expired at the head that the question is to be asked again, aside from those who have no time.
     pub fn get(
         self: &Arc<Self>,
         channel: ChannelId,
         sink: &Arc<dyn Sink>,
         no_ack: bool,
         now_ms: u64,
-    ) -> Option<(Delivery, usize)> {
+    ) -> Result<Option<(Delivery, usize)>, Busy> {
         loop {
             let got = self.transition(now_ms, |queue| {
                 let got = queue.get(channel, no_ack, now_ms);
@@ -238,12 +266,13 @@ impl QueueHandle {
                 got
             });
             match got {
-                Got::Delivery(delivery, ready) => return Some((*delivery, ready)),
-                Got::Empty => return None,
+                Got::Delivery(delivery, ready) => return Ok(Some((*delivery, ready))),
+                Got::Empty => return Ok(None),
+                Got::Busy => return Err(Busy),
                 // The client waits for the answer to this and nothing else, so the block is read here and now. If it cannot
                 // be, the client finds nothing, and may ask again.
                 Got::Away(load) => {
-                    let loaded = self.read(load)?;
+                    let Some(loaded) = self.read(load) else { return Ok(None) };
                     self.transition(now_ms, |queue| self.take(queue, loaded));
                 }
             }
@@ -269,14 +298,12 @@ impl QueueHandle {
 
     /// Takes a consumer off. Deletes the queue if it was the last one and the queue is auto-delete.
     pub fn cancel(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
-        let is_over = self.transition(now_ms, |queue| {
+        let removed = self.transition(now_ms, |queue| {
             let was_last = queue.cancel(consumer, now_ms);
             queue.pump(now_ms);
-            self.is_over(queue, was_last && self.spec.auto_delete)
+            is_over(queue, was_last && self.spec.auto_delete)
         });
-        if is_over {
-            self.delete();
-        }
+        self.delete(removed);
     }
 
     /// Makes a consumer try again, because its connection has room or its channel has credit.
@@ -287,23 +314,15 @@ impl QueueHandle {
         });
     }
 
-    /// Does what is due.
-    pub fn on_timer(self: &Arc<Self>, now_ms: u64) {
-        let is_over = self.transition(now_ms, |queue| {
+    /// Does what is due, or as much as is done in one turn: how much it was.
+    pub fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
+        let (removed, dropped) = self.transition(now_ms, |queue| {
             let is_due = !queue.is_deleted() && queue.on_timer(now_ms);
-            self.is_over(queue, is_due)
+            let dropped = queue.dropped();
+            (is_over(queue, is_due), dropped)
         });
-        if is_over {
-            self.delete();
-        }
-    }
-
-    /// Deletes the queue under its lock, so that nobody can consume from it between the decision and its end.
-    fn is_over(&self, queue: &mut Queue, is_over: bool) -> bool {
-        if is_over {
-            queue.delete();
-        }
-        is_over
+        self.delete(removed);
+        dropped
     }
 
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
@@ -311,11 +330,27 @@ impl QueueHandle {
         self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
     }
 
-    /// Takes the queue out of its virtual host, with its bindings.
-    fn delete(self: &Arc<Self>) {
+    /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.
+    fn delete(self: &Arc<Self>, removed: Option<Removed>) {
+        let Some(removed) = removed else { return };
         if let Some(vhost) = self.vhost.upgrade() {
             vhost.delete_queue_handle(self);
         }
+        self.forget_later(removed);
+    }
+
+    /// As [`QueueHandle::forget`], of a queue that is deleted: the log says so, nobody waits for what is left of it, and the timer
+    /// must not.
+    pub(in crate::broker) fn forget_later(self: &Arc<Self>, removed: Removed) {
+        if removed.weight < STEP_MESSAGES {
+            self.forget(removed);
+            return;
+        }
+        let queue = Arc::clone(self);
+        self.node.background.run(Box::new(move || {
+            queue.forget(removed);
+            queue.node.check_memory();
+        }));
     }
 
     /// The 404 for this queue.
@@ -381,6 +416,12 @@ impl QueueHandle {
         }
     }
 
+    /// Goes on with the burial that was too much for one turn: how many dead letters it is at most.
+    pub(in crate::broker) fn go_on_burying(self: &Arc<Self>, now_ms: u64) -> usize {
+        bury(vec![Arc::clone(self)], WhenAway::Order, now_ms);
+        BURIALS_MAX
+    }
+
     fn next_burial(&self) -> Burial {
         self.state.lock().next_burial()
     }
@@ -399,6 +440,11 @@ impl Loads for QueueHandle {
     }
 }
 
+/// Deletes a queue under its lock, so that nobody can consume from it between the decision and its end.
+fn is_over(queue: &mut Queue, is_over: bool) -> Option<Removed> {
+    is_over.then(|| queue.delete())
+}
+
 /// How error texts name the queue: `queue 'q' in vhost '/'`.
 impl fmt::Display for QueueHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -408,39 +454,6 @@ impl fmt::Display for QueueHandle {
     }
 }
 
-/// What to do about a dead letter that is in a segment file only.
+/// So many messages have expired at the head that not all could be dropped yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WhenAway {
-    /// Read it here and now, because a client waits for what it did.
-    Read,
-    /// Have it read, and buried then.
-    Order,
-}
-
-/// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
-/// work list, because queues can dead-letter into each other in chains of any length.
-fn bury(mut unburied: Vec<Arc<QueueHandle>>, when_away: WhenAway, now_ms: u64) {
-    while let Some(queue) = unburied.pop() {
-        let Some(vhost) = queue.vhost.upgrade() else { continue };
-        loop {
-            match queue.next_burial() {
-                Burial::Letters(letters) => {
-                    for letter in letters {
-                        vhost.bury(&queue, &letter, now_ms, &mut unburied);
-                    }
-                }
-                Burial::Away(load) if when_away == WhenAway::Order => queue.order(load),
-                Burial::Away(load) => {
-                    let Some(loaded) = queue.read(load) else { return };
-                    queue.transition_deferred(&mut unburied, |state| {
-                        queue.take(state, loaded);
-                        state.pump(now_ms);
-                    });
-                    // Whether this one goes on burying was decided anew.
-                    break;
-                }
-                Burial::Over => break,
-            }
-        }
-    }
-}
+pub struct Busy;

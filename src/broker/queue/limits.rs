@@ -62,7 +62,12 @@ impl Queue {
                 self.loads.extend(load);
                 break;
             }
+            if self.drops_left == 0 {
+                self.is_behind = true;
+                break;
+            }
             let Some(entry) = self.ready.pop() else { break };
+            self.drops_left -= 1;
             self.bury(entry, DeathReason::MaxLength);
         }
     }

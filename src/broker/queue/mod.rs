@@ -29,6 +29,7 @@ mod limits;
 mod paged;
 mod paging;
 mod ready;
+mod removal;
 mod rings;
 mod settling;
 mod timers;
@@ -50,6 +51,7 @@ pub use entry::NewMessage;
 pub use handle::{Exclusivity, QueueHandle, QueueSpec};
 pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
+pub use removal::Removed;
 pub use settling::{Return, Settlement};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
@@ -118,7 +120,15 @@ pub struct Queue {
     loads: SmallVec<[Load; 2]>,
     /// What was said last of the memory that entries take.
     told_entry_bytes: i64,
+    /// So many more messages may be dropped in this transition.
+    drops_left: usize,
+    /// The queue is too long, and goes on dropping with the next call of [`Queue::on_timer`].
+    is_behind: bool,
 }
+
+/// Messages that one transition drops because they expired or are too many: what is left is dropped by the next ones, the first
+/// of which is called at once. So nobody waits for the queue's lock until a million have expired.
+const DROPS_MAX: usize = 1024;
 
 /// The level of a message without priority in a quorum queue, and the highest one (behaviour reference 7.1).
 const QUORUM_PRIORITY_DEFAULT: u8 = 4;
@@ -148,6 +158,8 @@ impl Queue {
             moved: SmallVec::new(),
             loads: SmallVec::new(),
             told_entry_bytes: 0,
+            drops_left: DROPS_MAX,
+            is_behind: false,
         }
     }
 
@@ -158,10 +170,14 @@ impl Queue {
 
     /// How many bytes more, or fewer, the queue keeps for its messages than when this was asked last; their own bytes aside.
     pub fn change_of_entry_bytes(&mut self) -> i64 {
-        let entries = self.ready.known_len() + self.unacked.len() + self.held_back.len() + self.dying.len();
         let counts = self.counts_since.len() * size_of::<(u64, Counts)>();
-        let bytes = i64::try_from(entries * size_of::<Entry>() + counts).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(self.known_len() * size_of::<Entry>() + counts).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.told_entry_bytes, bytes)
+    }
+
+    /// Messages that are known one by one, wherever they are.
+    pub fn known_len(&self) -> usize {
+        self.ready.known_len() + self.unacked.len() + self.held_back.len() + self.dying.len()
     }
 
     /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).
@@ -339,34 +355,14 @@ impl Queue {
         self.consumers.resume(consumer);
     }
 
-    /// Drops all messages but those that are unacknowledged, and tells how many.
-    pub fn purge(&mut self) -> usize {
-        let held_back = std::mem::take(&mut self.held_back);
-        let kept_dead = if self.buries_at_least_once() { self.dying.clear() } else { Vec::new() };
-        let out_of_order = held_back.len() + kept_dead.len();
-        for entry in held_back.into_values().chain(kept_dead) {
-            self.gone(&entry);
-        }
-        self.purge_ready() + out_of_order
-    }
-
-    fn purge_ready(&mut self) -> usize {
-        let mut ready = std::mem::take(&mut self.ready);
-        let (count, freed) = ready.clear(|entry| self.gone(entry));
-        self.ready = ready;
-        for stretch in freed {
-            self.journal.freed_stretch(stretch);
-        }
-        count
-    }
-
     /// Notes a use, for `x-expires`.
     pub fn touch(&mut self, now_ms: u64) {
         self.used_at_ms = now_ms;
     }
 
-    /// Marks the queue as deleted and tells its consumers; with the number of ready messages.
-    pub fn delete(&mut self) -> usize {
+    /// Marks the queue as deleted, tells its consumers, and takes out all messages. [`Queue::forget`] must follow until it has all
+    /// of them.
+    pub fn delete(&mut self) -> Removed {
         self.deleted = true;
         for consumer in self.consumers.iter() {
             consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
@@ -375,14 +371,13 @@ impl Queue {
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
         self.getters.clear();
-        let count = self.purge_ready();
+        self.counts_since = FxHashMap::default();
+        let ready = self.purge_ready();
+        let weight = self.known_len();
         let unacked = std::mem::take(&mut self.unacked).into_entries();
         let held_back = std::mem::take(&mut self.held_back).into_values();
         let dying = std::mem::take(&mut self.dying).into_entries();
-        for entry in unacked.chain(held_back).chain(dying) {
-            self.gone(&entry);
-        }
-        count
+        ready.and(weight, unacked.chain(held_back).chain(dying))
     }
 
     /// Copies messages that keep large shared chunks alive, so that these can go.
@@ -398,8 +393,14 @@ impl Queue {
         }
     }
 
+    /// How many messages were dropped in this transition.
+    pub const fn dropped(&self) -> usize {
+        DROPS_MAX - self.drops_left
+    }
+
     /// What is left to be done once the queue is unlocked.
     pub fn aftermath(&mut self) -> Aftermath {
+        self.drops_left = DROPS_MAX;
         let bury_dead_letters = self.dying.wants_burier();
         Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }

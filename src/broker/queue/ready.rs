@@ -357,22 +357,19 @@ impl Ready {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Drops everything: `gone` is told each message that was known one by one; what is to be freed of the others.
-    pub(super) fn clear(&mut self, mut gone: impl FnMut(&Entry)) -> (usize, Vec<Freed>) {
+    /// Takes out everything: how many messages, those of them that were known one by one, and what is to be freed of the others.
+    pub(super) fn take_all(&mut self) -> (usize, impl Iterator<Item = Entry> + Send + use<>, Vec<Freed>) {
+        let mut entries = vec![std::mem::take(&mut self.returned)];
         let mut freed = Vec::new();
-        for entry in self.returned.drain(..) {
-            gone(&entry);
-        }
         for level in &mut self.levels {
-            level.requeued.drain(..).chain(level.fresh.drain(..)).for_each(|entry| gone(&entry));
-            level.requeued = VecDeque::new();
-            level.fresh = VecDeque::new();
+            entries.push(std::mem::take(&mut level.requeued));
+            entries.push(std::mem::take(&mut level.fresh));
             level.requeued_bytes = 0;
             freed.extend(level.paged.clear());
         }
         let count = std::mem::take(&mut self.count);
         self.bytes = 0;
-        (count, freed)
+        (count, entries.into_iter().flatten(), freed)
     }
 
     /// Every entry that is known one by one, to be changed in place; the order and the sizes must stay.

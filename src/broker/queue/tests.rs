@@ -4,10 +4,11 @@
 mod harness;
 mod histories;
 mod model;
+mod steps;
 
 use super::*;
 use crate::broker::sink::Token;
-use harness::{CHANNEL, Harness, OTHER_CHANNEL, consumer, fresh};
+use harness::{CHANNEL, Harness, OTHER_CHANNEL, consumer, fresh, id_of, ids};
 
 fn quorum() -> QueueArguments {
     QueueArguments { kind: QueueKind::Quorum, ..QueueArguments::default() }
@@ -142,7 +143,7 @@ fn many_requeued_messages_find_their_places_as_few_do() {
         tokens.sort_by_key(|token| (token.0 % 2, std::cmp::Reverse(token.0)));
         queue.requeue(tokens, Return::Nacked);
         let after = queue.get_all(OTHER_CHANNEL);
-        assert_eq!(harness::ids(&after), harness::ids(&before), "{count} messages");
+        assert_eq!(ids(&after), ids(&before), "{count} messages");
         assert!(after.iter().all(|got| got.redelivered));
     }
 }

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::Queue;
 use super::dying::DeathReason;
 use super::entry::Entry;
 use super::settling::Return;
+use super::{DROPS_MAX, Queue};
 use crate::broker::sink::Notice;
 
 impl Queue {
     /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
     pub fn on_timer(&mut self, now_ms: u64) -> bool {
         self.called_at_ms = None;
+        self.is_behind = false;
         self.time_out_unacked(now_ms);
-        while let Some(due) = self.held_back.pop_due(now_ms) {
+        for _ in 0..DROPS_MAX {
+            let Some(due) = self.held_back.pop_due(now_ms) else { break };
             self.ready.push_returned(due);
         }
         self.dying.retry(now_ms);
@@ -60,6 +62,7 @@ impl Queue {
             Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
             self.dying.retry_ms(),
             self.held_back.next_due_ms(),
+            self.is_behind.then_some(0),
         ];
         let next = times.into_iter().flatten().min();
         let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
@@ -78,8 +81,15 @@ impl Queue {
         let is_dropped = self.arguments.dead_letter_exchange.is_none();
         let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
         loop {
-            while let Some(entry) = self.ready.pop_due(is_due) {
+            while self.drops_left > 0
+                && let Some(entry) = self.ready.pop_due(is_due)
+            {
+                self.drops_left -= 1;
                 self.bury(entry, DeathReason::Expired);
+            }
+            if self.drops_left == 0 {
+                // The heads are still due, so that the next call is ordered for now.
+                return;
             }
             // Nobody wants to see what is dropped: it need not be read.
             let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };

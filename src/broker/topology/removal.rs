@@ -5,6 +5,7 @@
 //! not there; whoever meets such a binding passes over it.
 
 use std::collections::hash_map;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::{BindingNumber, Incoming, Topology};
@@ -43,7 +44,16 @@ impl Removal {
     }
 }
 
+fn incoming_of(destination: Destination) -> RangeInclusive<(Destination, BindingNumber)> {
+    (destination, 0)..=(destination, BindingNumber::MAX)
+}
+
 impl Topology {
+    /// How many bindings lead to a queue, as far as `max`.
+    pub fn binding_count_to(&self, queue: QueueId, max: usize) -> usize {
+        self.incoming.range(incoming_of(Destination::Queue(queue))).take(max).count()
+    }
+
     /// Removes a binding, and its source if that was auto-delete and this was its last one.
     pub fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Removal {
         let mut removal = Removal::default();
@@ -120,7 +130,7 @@ impl Topology {
     }
 
     fn pop_incoming(&mut self, destination: Destination) -> Option<Incoming> {
-        let (key, _) = self.incoming.range((destination, 0)..=(destination, BindingNumber::MAX)).next()?;
+        let (key, _) = self.incoming.range(incoming_of(destination)).next()?;
         let key = *key;
         self.incoming.remove(&key)
     }

@@ -139,9 +139,12 @@ impl Vhost {
     }
 }
 
+/// The queue is locked for so many messages at a time: how many are remembered is the client's choice.
+const REPLAYED_MAX: usize = 256;
+
 fn replay(queue: &Arc<QueueHandle>, history: Vec<Message>, now_ms: u64) {
-    if !history.is_empty() {
-        let messages = history.into_iter().map(|message| NewMessage::published(message, None));
+    for piece in history.chunks(REPLAYED_MAX) {
+        let messages = piece.iter().map(|message| NewMessage::published(message.clone(), None));
         queue.publish(messages, NO_TRANSACTION, now_ms, |_| {});
     }
 }

@@ -99,6 +99,11 @@ impl Vhost {
         self.read(|topology| self.exchange_id(topology, name)).map(|_| ())
     }
 
+    /// What it takes to delete an exchange: nothing if there is none.
+    pub fn exchange_weight(&self, name: &str) -> usize {
+        self.read(|topology| topology.exchange(name).map_or(0, Exchange::binding_count)) + self.delayed.len()
+    }
+
     /// Deletes an exchange with its bindings; a missing one is fine.
     ///
     /// # Errors

@@ -36,6 +36,9 @@ pub struct QueueDeclared {
     pub created: bool,
 }
 
+/// So many bindings are enough to know that it takes long to delete a queue.
+const BINDINGS_COUNTED: usize = 4096;
+
 impl Vhost {
     /// Declares a queue, or finds an equivalent one. An empty name makes one up.
     ///
@@ -107,6 +110,15 @@ impl Vhost {
         Ok(queue)
     }
 
+    /// What it takes to purge or delete a queue: nothing if there is none.
+    pub fn queue_weight(&self, name: &str) -> usize {
+        let found = self.read(|topology| {
+            let queue = topology.queue(name)?;
+            Some((Arc::clone(queue), topology.binding_count_to(queue.id, BINDINGS_COUNTED)))
+        });
+        found.map_or(0, |(queue, bindings)| queue.weight() + bindings)
+    }
+
     /// Drops the ready messages and tells how many, and what must be durable before the client may know.
     ///
     /// # Errors
@@ -135,7 +147,7 @@ impl Vhost {
         if queue.spec.arguments.kind == QueueKind::Quorum {
             refuse_flags_on_quorum(&queue, if_unused, if_empty)?;
         }
-        let ready = queue.peek(|state| {
+        let removed = queue.peek(|state| {
             if if_empty && state.ready_count() > 0 {
                 return Err(AmqpError::precondition_failed(format!("{queue} not empty")));
             }
@@ -144,20 +156,23 @@ impl Vhost {
             }
             Ok(state.delete())
         })?;
+        let ready_count = removed.count;
         self.delete_queue_handle(&queue);
-        Ok(count(ready))
+        queue.forget_later(removed);
+        Ok(count(ready_count))
     }
 
     /// Deletes this very queue with its bindings. Nothing is dead-lettered.
     pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
         // The state first: whoever finds the queue from now on sees that it is gone.
-        queue.peek(|queue| queue.delete());
+        let removed = queue.peek(|queue| queue.delete());
         let mut was_there = false;
         self.remove(|topology| {
             was_there = topology.queue(&queue.spec.name).is_some_and(|there| there.id == queue.id);
             topology.remove_queue(queue.id)
         });
         self.node.registry.churn.queue_deleted.add(u64::from(was_there));
+        queue.forget_later(removed);
         self.node.check_memory();
     }
 

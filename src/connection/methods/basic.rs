@@ -6,7 +6,9 @@ use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::profile::Permission;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{QueueHandle, Return};
+use crate::connection::aside::aside;
 use crate::connection::deliver::delivered_properties;
+use crate::connection::effort::TURN_EFFORT;
 use crate::connection::open::Open;
 use crate::connection::output::ContentPart;
 use crate::connection::transaction::Fate;
@@ -89,7 +91,13 @@ impl Open {
         refuse_get(&queue)?;
         let sink = self.sink();
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
-        let Some((delivery, ready)) = queue.get(channel.id, &sink, no_ack, now_ms) else {
+        let mut got = queue.get(channel.id, &sink, no_ack, now_ms);
+        if got.is_err() {
+            let again = || queue.get(channel.id, &sink, no_ack, now_ms);
+            got = aside(TURN_EFFORT, || std::iter::repeat_with(again).find(Result::is_ok)).unwrap_or(Ok(None));
+            self.effort.spend(TURN_EFFORT);
+        }
+        let Ok(Some((delivery, ready))) = got else {
             channel.stats.get_empty += 1;
             self.reply(number, &Reply::BasicGetEmpty);
             return Ok(());

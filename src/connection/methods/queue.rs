@@ -50,7 +50,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
 
 impl Open {
     /// The queue that a method means.
-    pub(super) fn queue_name(&self, channel: u16, queue: String) -> Result<String, AmqpError> {
+    pub(in crate::connection) fn queue_name(&self, channel: u16, queue: String) -> Result<String, AmqpError> {
         match self.channels.get(&channel) {
             Some(channel) => channel.queue_name(queue),
             None => Ok(queue),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::{
-    Burial, ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Return,
+    Burial, ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Removed, Return,
     Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
@@ -277,6 +277,7 @@ impl Harness {
                 Some(*delivery)
             }
             Got::Empty => None,
+            Got::Busy => self.get(channel, no_ack),
             Got::Away(load) => panic!("nothing was moved to a file, and yet {load:?}"),
         }
     }
@@ -296,9 +297,8 @@ impl Harness {
     }
 
     pub(super) fn purge(&mut self) -> usize {
-        let count = self.queue.purge();
-        self.finish();
-        count
+        let removed = self.queue.purge();
+        self.forget(removed)
     }
 
     pub(super) fn touch(&mut self) {
@@ -311,9 +311,16 @@ impl Harness {
     }
 
     pub(super) fn delete(&mut self) -> usize {
-        let count = self.queue.delete();
+        let removed = self.queue.delete();
+        self.forget(removed)
+    }
+
+    fn forget(&mut self, mut removed: Removed) -> usize {
         self.finish();
-        count
+        while !self.queue.forget(&mut removed).is_last {
+            self.finish();
+        }
+        removed.count
     }
 
     /// Moves the time, calling the queue's timer whenever it ordered that; stops early when the queue expires.
@@ -338,6 +345,11 @@ impl Harness {
         self.ordered_ms.retain(|ordered_ms| *ordered_ms > self.now_ms);
         self.is_expired = self.queue.on_timer(self.now_ms);
         self.finish();
+    }
+
+    /// The queue itself, to stop between two steps.
+    pub(super) fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
     }
 
     pub(super) fn ready_count(&self) -> usize {

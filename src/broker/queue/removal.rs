@@ -1,0 +1,78 @@
+//! What a purge or a deletion took out of its queue, and how its end is recorded: in steps, so that the queue is never locked for
+//! longer than one step takes, however many messages there were.
+//!
+//! Taking them out is one transition that costs the same for a million: from then on they are nobody's, no later message is
+//! among them, and their number is known. Each step then tells the log, and the segment files, of some more. A crash in
+//! between brings the others back: nobody was told yet that they are gone.
+
+use std::fmt;
+
+use super::Queue;
+use super::entry::Entry;
+
+/// Messages whose end is recorded under one lock.
+pub(super) const STEP_MESSAGES: usize = 1024;
+
+/// Messages that left their queue, while their end is not recorded. [`Queue::forget`] does that.
+pub struct Removed {
+    /// How many of them the client is told of.
+    pub count: usize,
+    /// How many were known one by one: so many are to be told of.
+    pub weight: usize,
+    entries: Box<dyn Iterator<Item = Entry> + Send>,
+}
+
+impl Removed {
+    fn new(count: usize, weight: usize, entries: impl Iterator<Item = Entry> + Send + 'static) -> Self {
+        Self { count, weight, entries: Box::new(entries) }
+    }
+
+    /// With others that were not ready.
+    pub(super) fn and(self, weight: usize, others: impl Iterator<Item = Entry> + Send + 'static) -> Self {
+        Self::new(self.count, self.weight + weight, self.entries.chain(others))
+    }
+}
+
+impl fmt::Debug for Removed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Removed").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+/// Messages of one step, to be dropped outside of the queue's lock.
+#[derive(Debug)]
+pub struct Forgotten {
+    _entries: Vec<Entry>,
+    /// There are no more.
+    pub is_last: bool,
+}
+
+impl Queue {
+    /// Takes out all messages but those that are unacknowledged. [`Queue::forget`] must follow until it has all of them.
+    pub fn purge(&mut self) -> Removed {
+        let held_back = std::mem::take(&mut self.held_back);
+        let kept_dead = if self.buries_at_least_once() { self.dying.clear() } else { Vec::new() };
+        let out_of_order = held_back.len() + kept_dead.len();
+        let mut removed = self.purge_ready().and(out_of_order, held_back.into_values().chain(kept_dead));
+        removed.count += out_of_order;
+        removed
+    }
+
+    pub(super) fn purge_ready(&mut self) -> Removed {
+        let weight = self.ready.known_len();
+        let (count, entries, stretches) = self.ready.take_all();
+        for stretch in stretches {
+            self.journal.freed_stretch(stretch);
+        }
+        Removed::new(count, weight, entries)
+    }
+
+    /// Records the end of some messages that were taken out.
+    pub fn forget(&mut self, removed: &mut Removed) -> Forgotten {
+        let entries: Vec<_> = removed.entries.by_ref().take(STEP_MESSAGES).collect();
+        for entry in &entries {
+            self.gone(entry);
+        }
+        Forgotten { is_last: entries.len() < STEP_MESSAGES, _entries: entries }
+    }
+}

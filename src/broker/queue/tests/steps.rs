@@ -1,0 +1,82 @@
+//! However many messages there are, no transition handles more than some of them: so nobody waits long for the queue's lock.
+
+use super::*;
+use crate::broker::queue::removal::STEP_MESSAGES;
+
+const MANY: u32 = 10 * 1024;
+const COUNT: usize = MANY as usize;
+
+fn filled(arguments: QueueArguments, expiration_ms: Option<u64>) -> Harness {
+    let mut queue = Harness::new(arguments);
+    let messages = (0..MANY).map(|id| harness::Fresh { expiration_ms, ..fresh(id) });
+    queue.publish(messages.collect());
+    queue
+}
+
+#[test]
+fn messages_that_expire_together_are_dropped_some_at_a_time() {
+    let mut queue = filled(QueueArguments::default(), Some(100));
+    queue.now_ms += 200;
+    let mut left = COUNT;
+    while left > 0 {
+        assert!(queue.next_call_ms().is_some_and(|at_ms| at_ms <= queue.now_ms), "the rest is due, and nobody comes");
+        queue.call(queue.now_ms);
+        assert!(left - queue.ready_count() <= DROPS_MAX, "{left} became {}", queue.ready_count());
+        left = queue.ready_count();
+    }
+}
+
+/// Whoever asks for a message meanwhile gets none that has expired.
+#[test]
+fn what_expired_and_is_not_dropped_yet_is_not_delivered() {
+    let mut queue = filled(QueueArguments::default(), Some(100));
+    queue.now_ms += 200;
+    queue.publish(vec![fresh(7)]);
+    assert!(queue.ready_count() > COUNT / 2, "all were dropped at once");
+    let sink = queue.consume(consumer(1).prefetch(1));
+    assert!(sink.take().is_empty());
+    let got = queue.get(OTHER_CHANNEL, true).expect("one has not expired");
+    assert_eq!(id_of(&got.message), 7);
+}
+
+#[test]
+fn a_large_message_pushes_out_many_small_ones_some_at_a_time() {
+    let arguments = QueueArguments { max_length_bytes: Some(u64::from(MANY)), ..QueueArguments::default() };
+    let mut queue = Harness::new(arguments);
+    queue.publish((0..MANY).map(|id| fresh(id).sized(1)).collect());
+    queue.publish(vec![fresh(u32::MAX).sized(COUNT)]);
+    assert_eq!(queue.ready_count(), COUNT + 1 - DROPS_MAX);
+    while queue.ready_count() > 1 {
+        let before = queue.ready_count();
+        queue.call(queue.now_ms);
+        assert_eq!(before - queue.ready_count(), DROPS_MAX.min(before - 1));
+    }
+    assert_eq!(id_of(&queue.get(CHANNEL, true).expect("the large one").message), u32::MAX);
+}
+
+/// Nothing that comes behind a purge is part of it, and the number is right from the start.
+#[test]
+fn a_purge_takes_what_was_there_and_nothing_later() {
+    let mut queue = filled(QueueArguments::default(), None);
+    let mut removed = queue.queue().purge();
+    assert_eq!((removed.count, queue.ready_count()), (COUNT, 0));
+    let mut steps = 1;
+    while !queue.queue().forget(&mut removed).is_last {
+        queue.publish(vec![fresh(steps)]);
+        steps += 1;
+    }
+    assert!(steps as usize >= COUNT / STEP_MESSAGES, "{steps} steps");
+    let expected: Vec<_> = (1..steps).collect();
+    assert_eq!(ids(&queue.get_all(CHANNEL)), expected);
+}
+
+#[test]
+fn dead_letters_are_handed_out_some_at_a_time() {
+    let arguments = QueueArguments { dead_letter_exchange: Some("x".into()), ..QueueArguments::default() };
+    let mut queue = filled(arguments, Some(100));
+    let due_ms = queue.now_ms + 200;
+    let queue = queue.queue();
+    queue.pump(due_ms);
+    let Burial::Letters(letters) = queue.next_burial() else { panic!("there are dead letters") };
+    assert!(letters.len() < DROPS_MAX / 2, "{}", letters.len());
+}

@@ -1,0 +1,292 @@
+//! A client that does its worst, and another that only wants its messages: publish, deliver, publish, deliver, on a connection and
+//! a queue of its own, while attacks of many kinds follow one another (what a broker must stand).
+//!
+//! What the bystander waited is printed. It fails only if a single round trip takes longer than any scheduling can explain: then
+//! nobody was heard while one client was served.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{self, Runtime};
+
+use crate::broker::TestBroker;
+use crate::client::channel::{close, purge};
+use crate::client::eventually;
+use crate::client::method::bind;
+use crate::client::socket::method;
+use crate::client::table::{S, Table, Value, args};
+use crate::client::{Channel, Connect, consume, exchange, publish, queue};
+
+/// Messages of an attack. More, and more time, show more: `LEVERET_ATTACK_MESSAGES=1000000`.
+const MESSAGES: usize = 20_000;
+/// Queues or bindings of an attack.
+const MANY: usize = 500;
+/// Nothing but a broker that hears of nobody takes so long: each attack takes it longer, if it is done in one go.
+const FROZEN: Duration = Duration::from_secs(2);
+
+fn messages() -> usize {
+    std::env::var("LEVERET_ATTACK_MESSAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(MESSAGES)
+}
+
+#[expect(clippy::disallowed_methods, reason = "what others see takes real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// What the bystander saw.
+#[derive(Default)]
+struct Seen {
+    round_trips: AtomicUsize,
+    /// The longest round trip since somebody looked.
+    longest_us: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Seen {
+    /// How many round trips there were, and how long the longest since the last look was.
+    fn take(&self) -> (usize, Duration) {
+        let longest_us = self.longest_us.swap(0, Ordering::Relaxed);
+        (self.round_trips.load(Ordering::Relaxed), Duration::from_micros(longest_us))
+    }
+}
+
+/// Makes round trips on a thread of its own until it is told that it is over; how long each took.
+fn stand_by(address: SocketAddr, seen: &Seen) -> Vec<Duration> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connection = Connect::to(address).open().await;
+        let ch = connection.channel(1).await;
+        ch.declare(queue("bystander").exclusive()).await;
+        ch.consume(consume("bystander").no_ack()).await;
+        let mut times = Vec::new();
+        while !seen.is_over.load(Ordering::Relaxed) {
+            let start = now();
+            ch.publish(publish("", "bystander", "hello")).await;
+            ch.expect_deliver().await;
+            let time = start.elapsed();
+            times.push(time);
+            seen.longest_us.fetch_max(time.as_micros() as u64, Ordering::Relaxed);
+            seen.round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+        times
+    })
+}
+
+/// A broker with one worker: with more it is chance whether all are waited for by the one that is busy.
+fn start_broker() -> (Runtime, TestBroker) {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let broker = runtime.block_on(TestBroker::start());
+    (runtime, broker)
+}
+
+/// Who attacks, on a connection of its own.
+struct Attacker {
+    ch: Channel,
+    address: SocketAddr,
+}
+
+impl Attacker {
+    async fn new(address: SocketAddr) -> Self {
+        Self { ch: Connect::to(address).open().await.channel(1).await, address }
+    }
+
+    /// A queue with so many messages.
+    async fn fill(&self, name: &str, arguments: Table, expiration: Option<&str>) {
+        self.ch.declare(queue(name).durable().args(arguments)).await;
+        let message = publish("", name, "x");
+        let message = match expiration {
+            Some(ms) => message.expiration(ms),
+            None => message,
+        };
+        let piece = self.ch.publish_bytes(&message).repeat(1_000);
+        for _ in 0..messages().div_ceil(1_000) {
+            self.ch.connection.write(&piece).await;
+        }
+        self.ch.sync().await;
+    }
+
+    /// Gets all messages of the queue, without settling them.
+    async fn take_all(&self, name: &str) -> u64 {
+        self.ch.consume(consume(name)).await;
+        let mut last = 0;
+        for _ in 0..messages() {
+            last = self.ch.expect_deliver().await.delivery_tag;
+        }
+        last
+    }
+
+    /// Queues that are bound to a fanout exchange.
+    async fn fan_out(&self, name: &str) {
+        self.ch.declare_exchange(exchange(name, "fanout")).await;
+        for n in 0..MANY {
+            let queue_name = format!("{name}.{n}");
+            self.ch.declare(queue(&queue_name).durable().arg("x-max-length", Value::I(10))).await;
+            self.ch.bind(&queue_name, name, "").await;
+        }
+    }
+}
+
+macro_rules! attack {
+    ($name:literal, $prepare:expr, $attack:expr) => {
+        Attack { name: $name, prepare: |who| Box::pin($prepare(who)), attack: |who| Box::pin($attack(who)) }
+    };
+}
+
+type Step = for<'a> fn(&'a Attacker) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+struct Attack {
+    name: &'static str,
+    prepare: Step,
+    /// Over when the broker has done what was asked for.
+    attack: Step,
+}
+
+async fn nothing(_: &Attacker) {}
+
+async fn fan_out(who: &Attacker) {
+    let piece = who.ch.publish_bytes(&publish("fan", "", "x")).repeat(500);
+    for _ in 0..4 {
+        who.ch.connection.write(&piece).await;
+    }
+    who.ch.sync().await;
+}
+
+async fn tx_commit(who: &Attacker) {
+    who.ch.tx_select().await;
+    who.ch.connection.write(who.ch.publish_bytes(&publish("fan", "", "x")).repeat(5_000)).await;
+    who.ch.tx_commit().await;
+}
+
+async fn methods(who: &Attacker) {
+    let piece = method(1, queue("declared").exclusive().no_wait()).repeat(1_000);
+    for _ in 0..10 {
+        who.ch.connection.write(&piece).await;
+    }
+    who.ch.sync().await;
+}
+
+async fn purge_all(who: &Attacker) {
+    who.ch.call(purge("full")).await;
+}
+
+async fn delete(who: &Attacker) {
+    who.ch.delete("full").await;
+}
+
+async fn nack_all(who: &Attacker) {
+    let other = Attacker::new(who.address).await;
+    let last = other.take_all("full").await;
+    other.ch.nack_multiple(last, true).await;
+    other.ch.call(close()).await;
+}
+
+async fn ack_all(who: &Attacker) {
+    let last = who.take_all("full").await;
+    who.ch.ack_multiple(last).await;
+    who.ch.sync().await;
+}
+
+async fn vanish(who: &Attacker) {
+    let other = Attacker::new(who.address).await;
+    other.take_all("full").await;
+    other.ch.connection.close().await;
+}
+
+async fn reject_all(who: &Attacker) {
+    let last = who.take_all("full").await;
+    who.ch.nack_multiple(last, false).await;
+    who.ch.sync().await;
+}
+
+fn dead_lettering() -> Table {
+    args([("x-dead-letter-exchange", S("")), ("x-dead-letter-routing-key", S("grave"))])
+}
+
+async fn full(who: &Attacker) {
+    who.fill("full", Table::default(), None).await;
+}
+
+async fn full_of_mortals(who: &Attacker) {
+    who.ch.declare(queue("grave").durable()).await;
+    who.fill("full", dead_lettering(), None).await;
+}
+
+/// All expire at once, and all of them are dead letters.
+async fn expire(who: &Attacker) {
+    who.ch.declare(queue("grave").durable()).await;
+    who.fill("full", dead_lettering(), Some("2000")).await;
+    who.ch.expect_ready("full", 0).await;
+    who.ch.delete("grave").await;
+}
+
+async fn bindings(who: &Attacker) {
+    who.ch.declare(queue("bound").durable()).await;
+    who.ch.declare_exchange(exchange("many", "topic")).await;
+    let none = Table::default();
+    let all = (0..10 * MANY).flat_map(|n| method(1, bind("bound", "many", &format!("a.{n}.#"), &none, true)));
+    who.ch.connection.write(all.collect::<Vec<u8>>()).await;
+    who.ch.sync().await;
+    who.ch.delete("bound").await;
+}
+
+const ATTACKS: [Attack; 10] = [
+    attack!("a publish to 500 queues", prepare_fan_out, fan_out),
+    attack!("a transaction for 500 queues", nothing, tx_commit),
+    attack!("many declares at once", nothing, methods),
+    attack!("bindings made and deleted", nothing, bindings),
+    attack!("purge", full, purge_all),
+    attack!("all returned", full, nack_all),
+    attack!("all taken, then gone", nothing, vanish),
+    attack!("all acknowledged at once", nothing, ack_all),
+    attack!("all rejected at once", full_of_mortals_again, reject_all),
+    attack!("all expired at once", delete, expire),
+];
+
+async fn prepare_fan_out(who: &Attacker) {
+    who.fan_out("fan").await;
+}
+
+async fn full_of_mortals_again(who: &Attacker) {
+    who.ch.delete("full").await;
+    full_of_mortals(who).await;
+}
+
+#[test]
+fn a_bystander_gets_on_while_others_do_their_worst() {
+    let (runtime, broker) = start_broker();
+    let address = broker.address();
+    let seen = Arc::new(Seen::default());
+    let bystander = {
+        let seen = Arc::clone(&seen);
+        thread::spawn(move || stand_by(address, &seen))
+    };
+    let attacker = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    attacker.block_on(async {
+        for Attack { name, prepare, attack } in &ATTACKS {
+            let who = Attacker::new(address).await;
+            prepare(&who).await;
+            let before = seen.take();
+            let start = now();
+            attack(&who).await;
+            let lasted = start.elapsed();
+            let done = seen.round_trips.load(Ordering::Relaxed);
+            // The round trip that was under way ends first.
+            let goes_on = async || if seen.round_trips.load(Ordering::Relaxed) > done { Ok(()) } else { Err(done) };
+            eventually("the bystander gets on", goes_on).await;
+            let (after, longest) = seen.take();
+            eprintln!("{name}: {lasted:.1?}, {} round trips, longest {longest:.1?}", after - before.0);
+            assert!(longest < FROZEN, "{name}: the bystander stood still for {longest:.1?}");
+        }
+    });
+    seen.is_over.store(true, Ordering::Relaxed);
+    let mut times = bystander.join().expect("the bystander got on");
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() - 1) * share / 1_000];
+    let (median, p99, longest) = (at(500), at(990), at(1_000));
+    eprintln!("{} round trips: median {median:.1?}, p99 {p99:.1?}, longest {longest:.1?}", times.len());
+    drop(broker);
+    runtime.shutdown_background();
+}
