@@ -48,6 +48,8 @@ pub struct ExchangeDefinition {
     pub id: ExchangeId,
     /// What it was declared as.
     pub spec: ExchangeSpec,
+    /// A binding led from it once. It is auto-delete then: of others nobody asks.
+    pub was_bound: bool,
 }
 
 /// A binding between durable things.
@@ -99,6 +101,7 @@ const TO_EXCHANGE: u8 = 1;
 const DURABLE: u8 = 1;
 const AUTO_DELETE: u8 = 2;
 const INTERNAL: u8 = 4;
+const WAS_BOUND: u8 = 8;
 
 impl Definition {
     /// The change in bytes.
@@ -113,7 +116,12 @@ impl Definition {
             }
             Self::Exchange(exchange) => {
                 let spec = &exchange.spec;
-                let bits = [(spec.durable, DURABLE), (spec.auto_delete, AUTO_DELETE), (spec.internal, INTERNAL)];
+                let bits = [
+                    (spec.durable, DURABLE),
+                    (spec.auto_delete, AUTO_DELETE),
+                    (spec.internal, INTERNAL),
+                    (exchange.was_bound, WAS_BOUND),
+                ];
                 out.push(EXCHANGE);
                 put_sized(&mut out, exchange.vhost.as_bytes());
                 put_varint(&mut out, exchange.id.0);
@@ -204,7 +212,7 @@ fn read_exchange(reader: &mut Reader<'_>) -> Option<ExchangeDefinition> {
         arguments,
         alternate,
     };
-    Some(ExchangeDefinition { vhost, id, spec })
+    Some(ExchangeDefinition { vhost, id, spec, was_bound: flags & WAS_BOUND != 0 })
 }
 
 fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition) {
@@ -329,7 +337,12 @@ mod tests {
             arguments: [("alternate-exchange", "other")].into_iter().collect(),
             alternate: Some("other".into()),
         };
-        Definition::Exchange(ExchangeDefinition { vhost: "/".to_owned(), id: ExchangeId(id), spec })
+        Definition::Exchange(ExchangeDefinition {
+            vhost: "/".to_owned(),
+            id: ExchangeId(id),
+            spec,
+            was_bound: id.is_multiple_of(2),
+        })
     }
 
     fn bound(source: u64, queue: u64, key: &str) -> BindingDefinition {

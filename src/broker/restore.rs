@@ -54,6 +54,7 @@ impl Broker {
             let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
             let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
             vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
+            vhost.remove_forsaken_exchanges();
         }
         for (id, recovered) in queues {
             if recovered.is_nameless {
@@ -85,10 +86,15 @@ impl Broker {
     }
 
     fn restore_exchange(&self, definition: &ExchangeDefinition) {
-        let ExchangeDefinition { vhost, id, spec } = definition;
+        let ExchangeDefinition { vhost, id, spec, was_bound } = definition;
         let Some(vhost) = self.vhost(vhost) else { return };
         match (spec.kind.create)(&spec.arguments) {
-            Ok(routing) => vhost.restore(|topology| topology.add_exchange(*id, spec.clone(), routing)),
+            Ok(routing) => vhost.restore(|topology| {
+                topology.add_exchange(*id, spec.clone(), routing);
+                if *was_bound {
+                    topology.note_bound(*id);
+                }
+            }),
             Err(error) => tracing::error!(exchange = %spec.name, %error, "an exchange cannot be restored"),
         }
     }

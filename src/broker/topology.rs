@@ -48,12 +48,19 @@ pub struct Exchange {
     /// Its routing index.
     pub routing: Box<dyn Routing>,
     bindings: HashMap<Arc<Binding>, BindingNumber>,
+    /// A binding led from it once; kept of those that are auto-delete.
+    was_bound: bool,
 }
 
 impl Exchange {
     /// How many bindings lead from it.
     pub fn binding_count(&self) -> usize {
         self.bindings.len()
+    }
+
+    /// Whether its last binding went without taking it along: at a start, because what it led to did not survive.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.spec.auto_delete && self.was_bound && self.bindings.is_empty()
     }
 }
 
@@ -118,7 +125,12 @@ impl Topology {
 
     fn exchange_definition(&self, exchange: &Exchange) -> Option<Definition> {
         let (vhost, id, spec) = (self.vhost.to_string(), exchange.id, exchange.spec.clone());
-        exchange.spec.durable.then_some(Definition::Exchange(ExchangeDefinition { vhost, id, spec }))
+        exchange.spec.durable.then_some(Definition::Exchange(ExchangeDefinition {
+            vhost,
+            id,
+            spec,
+            was_bound: exchange.was_bound,
+        }))
     }
 
     fn queue_definition(&self, queue: &QueueHandle) -> Option<Definition> {
@@ -181,7 +193,7 @@ impl Topology {
     /// Adds an exchange; its name must be free.
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
-        let exchange = Exchange { id, spec, routing, bindings: HashMap::new() };
+        let exchange = Exchange { id, spec, routing, bindings: HashMap::new(), was_bound: false };
         self.changes.extend(self.exchange_definition(&exchange));
         self.exchanges.insert(id, exchange);
     }
@@ -202,6 +214,16 @@ impl Topology {
         name.cloned().unwrap_or_default()
     }
 
+    /// Notes that a binding led from an exchange once, unless that is known.
+    pub(super) fn note_bound(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+        if exchange.spec.auto_delete && !exchange.was_bound {
+            exchange.was_bound = true;
+            let definition = self.exchanges.get(&id).and_then(|exchange| self.exchange_definition(exchange));
+            self.changes.extend(definition);
+        }
+    }
+
     /// Adds a binding; false when the same one is there already.
     pub fn bind(&mut self, source: ExchangeId, binding: Arc<Binding>) -> bool {
         let (number, name) = (self.next_binding, self.name_of(binding.destination));
@@ -212,6 +234,7 @@ impl Topology {
         self.next_binding += 1;
         exchange.bindings.insert(Arc::clone(&binding), number);
         exchange.routing.bind_named(&binding, &name);
+        self.note_bound(source);
         if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
             self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));
         }

@@ -85,6 +85,27 @@ async fn durable_things_survive_and_others_do_not() {
     assert_eq!(ch.drain("kept").await, ["by kept.x"]);
 }
 
+/// What vanishes with the broker takes the auto-delete exchanges along whose last binding led there, and these take others along.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auto_delete_exchange_goes_with_what_did_not_survive() {
+    let mut durable = Durable::start("forsaken").await;
+    let ch = durable.channel().await;
+    ch.declare(queue("kept").durable()).await;
+    ch.declare(queue("lost")).await;
+    for name in ["to.lost", "to.both", "to.other", "unbound"] {
+        ch.declare_exchange(exchange(name, "fanout").durable().auto_delete()).await;
+    }
+    ch.bind("lost", "to.lost", "").await;
+    ch.bind("lost", "to.both", "").await;
+    ch.bind("kept", "to.both", "").await;
+    ch.bind_exchange("to.lost", "to.other", "").await;
+    durable.restart().await;
+    let ch = durable.channel().await;
+    for (name, is_kept) in [("to.lost", false), ("to.other", false), ("to.both", true), ("unbound", true)] {
+        assert_eq!(ch.exchange_exists(name).await, is_kept, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn persistent_messages_survive_in_their_order_with_all_they_have() {
     let mut durable = Durable::start("messages").await;

@@ -127,6 +127,16 @@ impl Vhost {
         result
     }
 
+    /// Removes the auto-delete exchanges whose last binding led to something that did not survive, and what follows from it.
+    pub(in crate::broker) fn remove_forsaken_exchanges(&self) {
+        let forsaken: Vec<_> = self.read(|topology| {
+            topology.exchanges().filter(|exchange| exchange.is_forsaken()).map(|exchange| exchange.id).collect()
+        });
+        for id in forsaken {
+            self.remove(|topology| topology.remove_exchange(id));
+        }
+    }
+
     fn compare(
         &self,
         topology: &Topology,
