@@ -67,7 +67,7 @@ pub struct Serve {
     #[arg(long, value_name = "BYTES", default_value_t = DISK_FREE_LIMIT_BYTES_DEFAULT)]
     pub disk_free_limit: u64,
 
-    /// Which RabbitMQ to be like: 4.2 accepts what 4.3 deprecates, and warns
+    /// Which RabbitMQ to be like: 4.2 accepts what 4.3 denies, and warns; 3.13 is for clients of before 4.0
     #[arg(long, value_name = "VERSION", default_value = "4.2")]
     pub compatibility: CompatibilityProfile,
 
@@ -92,6 +92,10 @@ pub struct Serve {
     #[arg(long)]
     pub anonymous_login: bool,
 
+    /// Wait for acknowledgements as long as it takes where a queue does not say how long, instead of 30 minutes
+    #[arg(long)]
+    pub no_consumer_timeout: bool,
+
     /// Let guest log in from other machines, too
     #[arg(long)]
     pub guest_from_anywhere: bool,
@@ -101,6 +105,8 @@ pub struct Serve {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the variants are versions")]
 pub enum CompatibilityProfile {
+    #[value(name = "3.13")]
+    V3_13,
     #[value(name = "4.2")]
     V4_2,
     #[value(name = "4.3")]
@@ -110,6 +116,7 @@ pub enum CompatibilityProfile {
 impl From<CompatibilityProfile> for Compatibility {
     fn from(profile: CompatibilityProfile) -> Self {
         match profile {
+            CompatibilityProfile::V3_13 => Self::V3_13,
             CompatibilityProfile::V4_2 => Self::V4_2,
             CompatibilityProfile::V4_3 => Self::V4_3,
         }

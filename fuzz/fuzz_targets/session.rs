@@ -13,7 +13,6 @@ use leveret::auth::{Permissions, User, Users};
 use leveret::broker::Broker;
 use leveret::broker::alarm::Alarm;
 use leveret::broker::node::{Node, Settings};
-use leveret::broker::profile::Compatibility;
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
 use leveret::connection::session::{Addresses, Hosting, Session};
@@ -241,7 +240,7 @@ impl Program<'_> {
 
 fn broker() -> Arc<Broker> {
     let node = Node {
-        settings: Settings { compatibility: Compatibility::V4_2, message_bytes_max: 4096 },
+        settings: Settings { message_bytes_max: 4096, ..Settings::default() },
         random: Random::seeded(7),
         alarm: Alarm::new(WATERMARK_BYTES),
         ..Node::default()

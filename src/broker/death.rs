@@ -1,10 +1,12 @@
 //! The record of a message's deaths: the header `x-death` and what is derived from it (behaviour reference 6.3 and 6.4).
 //!
 //! The record lives in the message's own headers. It is believed only when the broker wrote it ([`Facts::dead_lettered`]): a
-//! client that publishes a dead letter again brings along an ordinary header, which is overwritten.
+//! client that publishes a dead letter again brings along an ordinary header, which is overwritten. Up to RabbitMQ 3.13 it was
+//! believed from everybody.
 //!
 //! [`Facts::dead_lettered`]: crate::message::Facts::dead_lettered
 
+use super::profile::ClientDeaths;
 use super::queue::DeathReason;
 use crate::message::Message;
 use crate::properties::{Properties, PropertiesEditor, Property};
@@ -35,8 +37,14 @@ const LAST_HEADERS: [&str; 3] = ["x-last-death-exchange", "x-last-death-queue", 
 
 impl<'m> Deaths<'m> {
     /// The record of a message that has just died. A repeated death moves to the front and is counted; its time and keys stay.
-    pub(super) fn after(message: &'m Message, queue: &str, reason: DeathReason, now_ms: u64) -> Self {
-        let mut earlier = recorded(message);
+    pub(super) fn after(
+        message: &'m Message,
+        queue: &str,
+        reason: DeathReason,
+        of_clients: ClientDeaths,
+        now_ms: u64,
+    ) -> Self {
+        let mut earlier = recorded(message, of_clients);
         let texts = [message.exchange(), queue, reason.name()].map(|text| text.as_bytes().to_vec());
         let first = earlier.is_empty().then_some(texts);
         let same = |entry: &TableRef<'_>| {
@@ -129,8 +137,8 @@ fn put_sized(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// The deaths that a message has had so far.
-fn recorded(message: &Message) -> Vec<TableRef<'_>> {
-    if !message.facts().dead_lettered {
+fn recorded(message: &Message, of_clients: ClientDeaths) -> Vec<TableRef<'_>> {
+    if !message.facts().dead_lettered && of_clients == ClientDeaths::Ignored {
         return Vec::new();
     }
     match message.properties().headers().and_then(|headers| headers.get("x-death")) {

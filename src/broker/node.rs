@@ -23,6 +23,8 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// The largest message body that is accepted.
     pub message_bytes_max: u64,
+    /// How long a delivery may stay unacknowledged where a queue does not say; `None` for ever.
+    pub consumer_timeout_ms: Option<u64>,
 }
 
 impl Settings {
@@ -35,9 +37,16 @@ impl Settings {
 /// RabbitMQ's default of `max_message_size`: 16 MiB.
 pub const MESSAGE_BYTES_MAX_DEFAULT: u64 = 16 * 1024 * 1024;
 
+/// RabbitMQ's default of `consumer_timeout`: half an hour (behaviour reference 7.2).
+const CONSUMER_TIMEOUT_MS_DEFAULT: u64 = 30 * 60 * 1000;
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { compatibility: Compatibility::default(), message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT }
+        Self {
+            compatibility: Compatibility::default(),
+            message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
+            consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT),
+        }
     }
 }
 

@@ -33,11 +33,12 @@ pub enum Timed {
 }
 
 /// Which returns of a message count towards the delivery limit of a quorum queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Counted {
     /// All of them.
     Returns,
     /// Those after which it counts as failed.
+    #[default]
     Failures,
 }
 

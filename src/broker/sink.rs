@@ -41,10 +41,10 @@ pub struct DeliveryCounts {
 pub enum Notice {
     /// The queue is gone, or took the consumer off: `basic.cancel` to clients that understand it.
     ConsumerCancelled(ConsumerId),
-    /// A delivery to this consumer was not acknowledged in time (behaviour reference 7.2).
-    ConsumerTimedOut(ConsumerId),
-    /// A message that this channel took with `basic.get` was not acknowledged in time.
-    GetTimedOut(ChannelId),
+    /// A delivery to this consumer was not acknowledged within so many milliseconds (behaviour reference 7.2).
+    ConsumerTimedOut(ConsumerId, u64),
+    /// A message that this channel took with `basic.get` was not acknowledged within so many milliseconds.
+    GetTimedOut(ChannelId, u64),
     /// The connection is to be closed.
     Close(AmqpError),
     /// The memory alarm was raised or cleared: look at it again.

@@ -8,6 +8,7 @@ use super::open::Open;
 use super::outbox::{Outbox, delivery_bytes};
 use super::output::ContentPart;
 use crate::broker::ids::ConsumerId;
+use crate::broker::profile::Timed;
 use crate::broker::sink::{Delivery, DeliveryCounts, Notice};
 use crate::error::{AmqpError, MethodId};
 use crate::message::Message;
@@ -154,11 +155,11 @@ impl Open {
                 Notice::AlarmChanged => self.unblock(),
                 notice if is_answering => self.inbox.held.push(notice),
                 Notice::ConsumerCancelled(consumer) => self.tell_cancelled(consumer),
-                Notice::ConsumerTimedOut(consumer) => self.time_out(consumer, now_ms),
-                Notice::GetTimedOut(id) => {
+                Notice::ConsumerTimedOut(consumer, timeout_ms) => self.time_out(consumer, timeout_ms, now_ms),
+                Notice::GetTimedOut(id, timeout_ms) => {
                     let found = self.channels.iter().find(|(_, channel)| channel.id == id);
                     if let Some(number) = found.map(|(number, _)| *number) {
-                        self.close_channel(number, &delivery_timeout(number), now_ms);
+                        self.close_channel(number, &self.delivery_timeout(number, timeout_ms), now_ms);
                     }
                 }
             }
@@ -177,26 +178,31 @@ impl Open {
     }
 
     /// A delivery was not acknowledged in time (behaviour reference 7.2).
-    fn time_out(&mut self, id: ConsumerId, now_ms: u64) {
-        if self.client.capabilities.consumer_cancel_notify {
+    fn time_out(&mut self, id: ConsumerId, timeout_ms: u64, now_ms: u64) {
+        let may_cancel = self.node.settings.profile().consumer_timeout == Timed::QuorumOnly;
+        if may_cancel && self.client.capabilities.consumer_cancel_notify {
             self.tell_cancelled(id);
         } else if let Some(&number) = self.consumers.get(&id) {
-            self.close_channel(number, &delivery_timeout(number), now_ms);
+            self.close_channel(number, &self.delivery_timeout(number, timeout_ms), now_ms);
         }
+    }
+
+    /// RabbitMQ's text. In 4.3 it says -1, whatever the timeout was.
+    fn delivery_timeout(&self, channel: u16, timeout_ms: u64) -> AmqpError {
+        let used = match self.node.settings.profile().consumer_timeout {
+            Timed::EveryType => timeout_ms.to_string(),
+            Timed::QuorumOnly => "-1".to_owned(),
+        };
+        AmqpError::precondition_failed(format!(
+            "delivery acknowledgement on channel {channel} timed out. Timeout value used: {used} ms. This timeout value can be \
+             configured, see consumers doc guide to learn more"
+        ))
+        .with_method(MethodId::NONE)
     }
 }
 
 /// A vector that was longer gives its memory back when it is empty.
 const KEPT_DELIVERIES: usize = 256;
-
-/// RabbitMQ's text; the -1 is genuine.
-fn delivery_timeout(channel: u16) -> AmqpError {
-    AmqpError::precondition_failed(format!(
-        "delivery acknowledgement on channel {channel} timed out. Timeout value used: -1 ms. This timeout value can be \
-         configured, see consumers doc guide to learn more"
-    ))
-    .with_method(MethodId::NONE)
-}
 
 /// The properties as a consumer sees them: without BCC, and with what a quorum queue tells of earlier deliveries.
 pub(super) fn delivered_properties(message: &Message, counts: DeliveryCounts) -> Cow<'_, [u8]> {

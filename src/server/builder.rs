@@ -107,7 +107,8 @@ impl Builder {
             .memory_high_watermark(watermark)
             .max_message_size(serve.max_message_size)
             .anonymous_login(serve.anonymous_login)
-            .guest_from_anywhere(serve.guest_from_anywhere);
+            .guest_from_anywhere(serve.guest_from_anywhere)
+            .no_consumer_timeout(serve.no_consumer_timeout);
         builder.addresses = match serve.amqp_listen.as_slice() {
             [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
             given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
@@ -245,6 +246,13 @@ impl Builder {
     #[must_use]
     pub fn anonymous_login(mut self, is_allowed: bool) -> Self {
         self.users.anonymous = is_allowed.then(|| GUEST.to_owned());
+        self
+    }
+
+    /// Waits for acknowledgements as long as it takes where a queue does not say how long, instead of 30 minutes.
+    #[must_use]
+    pub fn no_consumer_timeout(mut self, waits: bool) -> Self {
+        self.settings.consumer_timeout_ms = if waits { None } else { Settings::default().consumer_timeout_ms };
         self
     }
 

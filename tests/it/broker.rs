@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use leveret::Compatibility;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::client::{Connect, Connection, publish, queue};
@@ -21,8 +22,9 @@ pub use management::Management;
 /// What a test asks of its broker before it starts.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// RabbitMQ 4.3 to the letter instead of the default profile, which honours what 4.3 deprecates.
-    pub like_4_3: bool,
+    /// Another profile than the default one, which is 4.2. A RabbitMQ under test is always 4.3.
+    pub compatibility: Option<Compatibility>,
+    pub no_consumer_timeout: bool,
     /// A clock that [`TestBroker::pass`] moves. RabbitMQ has none: there, time really passes.
     pub manual_clock: bool,
     /// Messages are kept in files, so that answers wait for the log. RabbitMQ always does.
@@ -42,9 +44,14 @@ pub struct Setup {
 
 impl Setup {
     #[must_use]
-    pub fn like_4_3(mut self) -> Self {
-        self.like_4_3 = true;
+    pub fn like(mut self, version: Compatibility) -> Self {
+        self.compatibility = Some(version);
         self
+    }
+
+    #[must_use]
+    pub fn like_4_3(self) -> Self {
+        self.like(Compatibility::V4_3)
     }
 
     #[must_use]
@@ -105,6 +112,11 @@ impl TestBroker {
     /// A broker that behaves as RabbitMQ 4.3 to the letter.
     pub async fn to_the_letter() -> Self {
         Setup::default().like_4_3().start().await
+    }
+
+    /// The same, with a clock that the test moves.
+    pub async fn to_the_letter_with_clock() -> Self {
+        Setup::default().like_4_3().manual_clock().start().await
     }
 
     /// A broker whose clock the test moves.

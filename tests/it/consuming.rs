@@ -132,7 +132,7 @@ async fn a_delivery_names_consumer_tag_number_exchange_and_key() {
 /// reference: 5.3, consume arguments
 #[tokio::test]
 async fn consume_arguments_are_checked() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name) = stage(&broker).await;
     for priority in [Value::b(-5), Value::B(5), Value::s(-5), Value::u(5), Value::I(-5), Value::i(5), Value::l(5)] {
         ch.consume(consume(&name).arg("x-priority", priority)).await;

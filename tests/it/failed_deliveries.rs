@@ -59,7 +59,7 @@ fn told(delivery: &Delivery) -> (bool, i64, i64) {
 /// reference: 6.3, whatever a message dies of, the number of failed deliveries goes along, and nothing else does
 #[tokio::test]
 async fn failed_deliveries_travel_and_others_do_not() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = broker.connect().await.channel(1).await;
     let histories: [(&[End], i64); 8] = [
         (&[REJECTED], 1),
@@ -108,7 +108,7 @@ async fn failed_deliveries_travel_and_others_do_not() {
 /// reference: 6.3, through queues that never delivered it: expired, too long, refused
 #[tokio::test]
 async fn failed_deliveries_pass_through_queues_that_only_lose_the_message() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = broker.connect().await.channel(1).await;
     let dead = broker.name("dead");
     ch.declare(of_kind("quorum", &dead)).await;
@@ -135,7 +135,7 @@ async fn failed_deliveries_pass_through_queues_that_only_lose_the_message() {
 /// reference: 6.3, what a client writes into the headers is no count
 #[tokio::test]
 async fn a_clients_own_counts_are_headers_until_something_fails() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = broker.connect().await.channel(1).await;
     let (source, dead) = (broker.name("source"), broker.name("dead"));
     ch.declare(of_kind("quorum", &dead)).await;
@@ -151,7 +151,7 @@ async fn a_clients_own_counts_are_headers_until_something_fails() {
 /// reference: 6.5, the limit sees the sum: a loop of rejections over a wait queue ends
 #[tokio::test]
 async fn the_delivery_limit_counts_over_a_work_and_wait_loop() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let ch = broker.connect().await.channel(1).await;
     for kind in ["classic", "quorum"] {
         let (work, wait) = (broker.name("work"), broker.name("wait"));
@@ -175,7 +175,7 @@ async fn the_delivery_limit_counts_over_a_work_and_wait_loop() {
 /// reference: 6.5, a message that comes with more than the limit is delivered once; any return ends it
 #[tokio::test]
 async fn more_failures_than_the_limit_end_at_the_first_return() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = broker.connect().await.channel(1).await;
     let (source, limited, dead) = (broker.name("source"), broker.name("limited"), broker.name("dead"));
     ch.declare(of_kind("quorum", &dead)).await;

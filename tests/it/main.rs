@@ -54,6 +54,7 @@ mod log_output;
 mod max_length;
 mod plugin_exchanges;
 mod priorities;
+mod profiles;
 mod program;
 mod properties;
 mod publishing;

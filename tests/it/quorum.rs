@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amq_protocol::protocol::basic::{Get, Recover};
 
-use crate::broker::{Setup, TestBroker, cut, q};
+use crate::broker::{TestBroker, cut, q};
 use crate::client::method::QueueDeclare;
 use crate::client::table::S;
 use crate::client::{Channel, Delivery, Table, Value, args, consume, publish, queue};
@@ -41,7 +41,7 @@ async fn take(ch: &Channel, name: &str) -> Delivery {
 /// Messages taken with basic.get have no order among each other on a quorum queue, so a consumer takes them here.
 #[tokio::test]
 async fn requeued_messages_come_first_in_the_order_of_their_nacks() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     ch.declare(queue(&name).quorum()).await;
     for body in ["1", "2", "3", "4"] {
@@ -82,7 +82,7 @@ async fn requeued_messages_come_first_in_the_order_of_their_nacks() {
 /// reference: 5.6, the headers on redelivery: what counts as an attempt and what as a failure
 #[tokio::test]
 async fn redeliveries_count_attempts_and_failures() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     ch.declare(queue(&name).quorum()).await;
     ch.publish(publish("", &name, "m").header("mine", Value::I(1))).await;
@@ -114,7 +114,7 @@ async fn redeliveries_count_attempts_and_failures() {
 /// reference: 5.6, a publisher's own x-delivery-count on the first delivery
 #[tokio::test]
 async fn a_publishers_own_count_is_delivered_unchanged_first() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     ch.declare(queue(&name).quorum()).await;
     ch.publish(publish("", &name, "m").header("x-delivery-count", S("mine"))).await;
@@ -151,7 +151,7 @@ async fn deliveries_until_dead(ch: &Channel, name: &str, most: usize, reject: bo
 /// reference: 6.5, limits: the default of 20, n, 0 and -1
 #[tokio::test]
 async fn a_message_rejected_too_often_dies_of_the_delivery_limit() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, _, dead) = stage(&broker).await;
     ch.qos(1).await;
     for (limit, expected) in [(None, Some(21)), (Some(3), Some(4)), (Some(0), Some(1)), (Some(-1), None)] {
@@ -179,7 +179,7 @@ async fn a_message_rejected_too_often_dies_of_the_delivery_limit() {
 /// reference: 6.5 and 5.6, a nack with requeue never counts
 #[tokio::test]
 async fn a_loop_of_nacks_never_reaches_the_limit() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, dead) = stage(&broker).await;
     ch.qos(1).await;
     ch.declare(mortal(queue(&name).quorum().arg("x-delivery-limit", Value::I(2)), &dead)).await;
@@ -190,7 +190,7 @@ async fn a_loop_of_nacks_never_reaches_the_limit() {
 /// reference: 6.5, without a dead-letter exchange it is dropped
 #[tokio::test]
 async fn at_the_limit_without_an_exchange_it_is_dropped() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     ch.qos(1).await;
     ch.declare(queue(&name).quorum().arg("x-delivery-limit", Value::I(1))).await;
@@ -201,7 +201,7 @@ async fn at_the_limit_without_an_exchange_it_is_dropped() {
 /// reference: 6.5, lost channels count
 #[tokio::test]
 async fn lost_channels_reach_the_limit() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, dead) = stage(&broker).await;
     ch.declare(mortal(queue(&name).quorum().arg("x-delivery-limit", Value::I(1)), &dead)).await;
     ch.publish(publish("", &name, "m")).await;
@@ -217,7 +217,7 @@ async fn lost_channels_reach_the_limit() {
 /// reference: 6.3, counts travel from one quorum queue to another
 #[tokio::test]
 async fn counts_travel_along_into_another_quorum_queue() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     let other = broker.name("other");
     ch.declare(queue(&other).quorum()).await;
@@ -238,7 +238,7 @@ async fn counts_travel_along_into_another_quorum_queue() {
 /// reference: 6.5, at-least-once with reject-publish: delivered, and kept while there is no way
 #[tokio::test]
 async fn at_least_once_keeps_dead_letters_until_they_find_a_way() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let (ch, name, _) = stage(&broker).await;
     let (dlx, target) = (broker.name("dlx"), broker.name("target"));
     ch.declare_exchange(crate::client::exchange(&dlx, "fanout")).await;
@@ -266,7 +266,7 @@ async fn at_least_once_keeps_dead_letters_until_they_find_a_way() {
 /// reference: 6.5, delayed retry
 #[tokio::test]
 async fn a_delayed_retry_comes_back_after_its_time() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let (ch, name, _) = stage(&broker).await;
     let declare = queue(&name).quorum().arg("x-delayed-retry-type", S("all"));
     let delay = Value::I(700);
@@ -284,7 +284,7 @@ async fn a_delayed_retry_comes_back_after_its_time() {
 /// reference: 4.2, get on a quorum queue with a single active consumer
 #[tokio::test]
 async fn a_get_from_a_single_active_consumer_quorum_queue_is_refused() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, _) = stage(&broker).await;
     ch.declare(queue(&name).quorum().arg("x-single-active-consumer", Value::t(true))).await;
     let text = format!(
@@ -298,7 +298,7 @@ async fn a_get_from_a_single_active_consumer_quorum_queue_is_refused() {
 /// reference: 7.2, the acknowledgement timeout of a consumer: cancelled, its messages return
 #[tokio::test]
 async fn an_acknowledgement_that_takes_too_long_cancels_the_consumer() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let (ch, name, _) = stage(&broker).await;
     let by_argument = broker.name("argument");
     ch.declare(queue(&name).quorum().arg("x-consumer-timeout", Value::I(1000))).await;
@@ -326,7 +326,7 @@ async fn an_acknowledgement_that_takes_too_long_cancels_the_consumer() {
 /// reference: 7.2, the same for a client without consumer_cancel_notify, and for a get
 #[tokio::test]
 async fn an_acknowledgement_that_takes_too_long_closes_other_channels() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let (ch, name, _) = stage(&broker).await;
     let second = broker.name("second");
     let timed = |name: &str| queue(name).quorum().arg("x-consumer-timeout", Value::I(1000));
@@ -349,7 +349,7 @@ async fn an_acknowledgement_that_takes_too_long_closes_other_channels() {
 /// reference: 7.2: what a cancelled consumer left keeps the timeout that the consumer asked for, and the channel answers for it
 #[tokio::test]
 async fn a_delivery_of_a_cancelled_consumer_still_times_out() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let (ch, name, _) = stage(&broker).await;
     let patient = broker.name("patient");
     ch.declare(queue(&name).quorum().arg("x-consumer-timeout", Value::I(60_000))).await;
@@ -375,7 +375,7 @@ async fn a_delivery_of_a_cancelled_consumer_still_times_out() {
 /// reference: 7.2, classic queues never look at it
 #[tokio::test]
 async fn a_classic_queue_waits_for_acks_for_ever() {
-    let broker = Setup::default().like_4_3().manual_clock().start().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     if broker.is_rabbitmq() {
         return; // It would have to be watched for more than the 30 minutes of the default.
     }
@@ -393,7 +393,7 @@ async fn a_classic_queue_waits_for_acks_for_ever() {
 /// reference: 7.2, the default of 30 minutes
 #[tokio::test]
 async fn a_quorum_queue_waits_half_an_hour_by_default() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     if broker.is_rabbitmq() {
         return; // It would have to be watched for that time.
     }
@@ -411,7 +411,7 @@ async fn a_quorum_queue_waits_half_an_hour_by_default() {
 /// reference: 6.5, at-least-once without reject-publish is at-most-once
 #[tokio::test]
 async fn at_least_once_without_reject_publish_dead_letters_all_the_same() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, name, dead) = stage(&broker).await;
     ch.declare(mortal(queue(&name).quorum().arg("x-dead-letter-strategy", S("at-least-once")), &dead)).await;
     ch.publish(publish("", &name, "m")).await;

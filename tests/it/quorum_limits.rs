@@ -34,7 +34,7 @@ async fn reject(ch: &Channel, name: &str, requeue: bool) {
 /// reference: 6.5 delayed retry: held back messages are not ready, count for the limit, and are purged
 #[tokio::test]
 async fn messages_that_are_held_back_take_a_place() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let (name, dead) = (broker.name("held"), broker.name("dead"));
     ch.declare(queue(&dead).exclusive()).await;
@@ -60,7 +60,7 @@ async fn messages_that_are_held_back_take_a_place() {
 /// reference: 6.5, dead letters that wait count for the limit, push back, and are purged
 #[tokio::test]
 async fn dead_letters_that_wait_take_a_place() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let (name, dlx) = (broker.name("q"), broker.name("dlx"));
     ch.declare_exchange(exchange(&dlx, "fanout")).await;
@@ -86,7 +86,7 @@ async fn dead_letters_that_wait_take_a_place() {
 /// reference: 6.5 delayed retry: the delay grows with failed deliveries only, and its maximum is its minimum unless given
 #[tokio::test]
 async fn the_delay_grows_with_failures() {
-    let broker = TestBroker::with_clock().await;
+    let broker = TestBroker::to_the_letter_with_clock().await;
     let ch = channel(&broker).await;
     for (max, delays) in [(None, [400, 400, 400, 400, 400]), (Some(1_000), [400, 400, 400, 800, 1_000])] {
         let name = broker.name("q");
@@ -118,7 +118,7 @@ async fn the_delay_grows_with_failures() {
 /// reference: 6.1, x-max-length-bytes of a quorum queue counts the properties as they are encoded, 2 bytes at least
 #[tokio::test]
 async fn a_quorum_queue_counts_the_bytes_of_properties() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let ch = channel(&broker).await;
     let cases: [(Properties, i32); 4] = [
         (properties(), 2),

@@ -130,7 +130,7 @@ async fn a_topic_exchange_matches_word_by_word() {
 /// reference: 7.3 topic, at most two `#`
 #[tokio::test]
 async fn a_topic_binding_with_three_hashes_is_refused() {
-    let broker = TestBroker::start().await;
+    let broker = TestBroker::to_the_letter().await;
     let (ch, x) = stage(&broker, "topic").await;
     let name = broker.name("q");
     ch.declare(queue(&name).exclusive()).await;

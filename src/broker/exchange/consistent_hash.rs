@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
+use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::properties::Property;
 use crate::table::{Bytes, Table, Value, ValueRef};
@@ -51,7 +52,7 @@ struct ConsistentHash {
 }
 
 impl Routing for ConsistentHash {
-    fn check(&self, binding: &Binding, _: DestinationKind) -> Result<(), AmqpError> {
+    fn check(&self, binding: &Binding, _: DestinationKind, _: &Profile) -> Result<(), AmqpError> {
         weight(&binding.routing_key).map(|_| ())
     }
 

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, require};
+use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, lookup};
+use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::{EXPIRATION_MS_MAX, InvalidExpiration, Properties, parse_expiration};
@@ -27,8 +28,8 @@ struct Delayed {
 }
 
 impl Routing for Delayed {
-    fn check(&self, binding: &Binding, kind: DestinationKind) -> Result<(), AmqpError> {
-        self.inner.check(binding, kind)
+    fn check(&self, binding: &Binding, kind: DestinationKind, profile: &Profile) -> Result<(), AmqpError> {
+        self.inner.check(binding, kind, profile)
     }
 
     fn bind(&mut self, binding: &Arc<Binding>) {
@@ -87,7 +88,8 @@ fn inner(arguments: &Table) -> Result<Box<dyn Routing>, AmqpError> {
     if name == TYPE.name {
         return Err(refused());
     }
-    (require(name)?.create)(arguments)
+    let unknown = || AmqpError::precondition_failed(format!("unknown exchange type '{name}'"));
+    (lookup(name).ok_or_else(unknown)?.create)(arguments)
 }
 
 /// More than [`DELAY_MS_MAX`]: the number as error texts show it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
+use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::table::{TableRef, Term, ValueRef, equivalent_in_place};
 
@@ -29,7 +30,7 @@ struct Headers {
 }
 
 impl Routing for Headers {
-    fn check(&self, binding: &Binding, _: DestinationKind) -> Result<(), AmqpError> {
+    fn check(&self, binding: &Binding, _: DestinationKind, _: &Profile) -> Result<(), AmqpError> {
         Mode::of(binding.arguments()).map(|_| ())
     }
 

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::ids::{ExchangeId, QueueId};
+use super::profile::{Profile, UnknownExchangeType};
 use super::router::RoutingKeys;
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -154,8 +155,8 @@ pub trait Routing: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// 406 with RabbitMQ's text, when this exchange type refuses it.
-    fn check(&self, binding: &Binding, kind: DestinationKind) -> Result<(), AmqpError> {
-        let _ = (binding, kind);
+    fn check(&self, binding: &Binding, kind: DestinationKind, profile: &Profile) -> Result<(), AmqpError> {
+        let _ = (binding, kind, profile);
         Ok(())
     }
 
@@ -242,11 +243,15 @@ pub fn lookup(name: &str) -> Option<&'static ExchangeType> {
 /// The exchange type of that name, or the refusal that a client gets for another.
 ///
 /// # Errors
-/// 406 `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else (behaviour
-/// reference 3.2).
-pub fn require(name: &str) -> Result<&'static ExchangeType, AmqpError> {
+/// `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else (behaviour
+/// reference 3.2), with 406 or 503 (behaviour reference 12).
+pub fn require(name: &str, profile: &Profile) -> Result<&'static ExchangeType, AmqpError> {
     lookup(name).ok_or_else(|| {
         let what = if matches!(name, "" | "system") { "invalid" } else { "unknown" };
-        AmqpError::precondition_failed(format!("{what} exchange type '{name}'"))
+        let text = format!("{what} exchange type '{name}'");
+        match profile.unknown_exchange_type {
+            UnknownExchangeType::CommandInvalid => AmqpError::command_invalid(text),
+            UnknownExchangeType::PreconditionFailed => AmqpError::precondition_failed(text),
+        }
     })
 }

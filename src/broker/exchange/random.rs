@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::destinations::Destinations;
 use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
+use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
@@ -27,7 +28,7 @@ struct Random {
 }
 
 impl Routing for Random {
-    fn check(&self, binding: &Binding, kind: DestinationKind) -> Result<(), AmqpError> {
+    fn check(&self, binding: &Binding, kind: DestinationKind, _: &Profile) -> Result<(), AmqpError> {
         if self.local && kind != DestinationKind::Exchange && !binding.routing_key.is_empty() {
             let key = String::from_utf8_lossy(&binding.routing_key);
             return Err(AmqpError::precondition_failed(format!("Non empty binding '{key}' key not permitted")));
@@ -62,6 +63,7 @@ impl Routing for Random {
 mod tests {
     use super::super::testing::{Exchange, NOWHERE, binding};
     use super::*;
+    use crate::broker::profile::Compatibility;
     use crate::table::Table;
 
     #[test]
@@ -87,8 +89,12 @@ mod tests {
     #[test]
     fn a_local_random_exchange_refuses_exchanges_and_quorum_queues() {
         let exchange = Exchange::new("x-local-random");
-        let check =
-            |kind| exchange.routing.check(&binding(1, "", Table::new()), kind).map_err(|error| error.reply_text());
+        let check = |kind| {
+            exchange
+                .routing
+                .check(&binding(1, "", Table::new()), kind, Compatibility::V4_3.profile())
+                .map_err(|error| error.reply_text())
+        };
         assert_eq!(check(DestinationKind::ClassicQueue), Ok(()));
         assert_eq!(check(DestinationKind::Exchange), Err("PRECONDITION_FAILED - Destination not found".to_owned()));
         assert_eq!(

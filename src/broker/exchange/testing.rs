@@ -1,6 +1,7 @@
 //! An exchange on its own, for the tests of its type: queues are numbers, answers are sorted.
 
 use super::{Binding, Destination, DestinationKind, Matches, Publish, QueueId, Routing, lookup};
+use crate::broker::profile::{Compatibility, Profile};
 use crate::broker::router::RoutingKeys;
 use crate::error::AmqpError;
 use crate::properties::{Properties, PropertiesEditor};
@@ -12,6 +13,7 @@ pub(super) const NOWHERE: [u64; 0] = [];
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) routing: Box<dyn Routing>,
+    pub(super) profile: &'static Profile,
     random: u64,
 }
 
@@ -21,7 +23,11 @@ impl Exchange {
     }
 
     pub(super) fn declare(kind: &str, arguments: &Table) -> Result<Self, AmqpError> {
-        Ok(Self { routing: (lookup(kind).unwrap().create)(arguments)?, random: 1 })
+        Ok(Self {
+            routing: (lookup(kind).unwrap().create)(arguments)?,
+            profile: Compatibility::V4_3.profile(),
+            random: 1,
+        })
     }
 
     pub(super) fn bind(&mut self, queue: u64, key: &str) {
@@ -30,7 +36,7 @@ impl Exchange {
 
     pub(super) fn bind_with(&mut self, queue: u64, key: &str, arguments: Table) -> Result<(), AmqpError> {
         let binding = binding(queue, key, arguments);
-        self.routing.check(&binding, DestinationKind::ClassicQueue)?;
+        self.routing.check(&binding, DestinationKind::ClassicQueue, self.profile)?;
         self.routing.bind(&binding.into());
         Ok(())
     }

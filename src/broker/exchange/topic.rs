@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use super::destinations::Destinations;
 use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
+use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use children::Children;
 use matcher::Matcher;
@@ -29,9 +30,6 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     description: "routes by words with wildcards",
     create: |_| Ok(Box::new(Topic::default())),
 };
-
-/// How many `#` a binding key may have; each multiplies the ways in which a long routing key can be read.
-const HASHES_MAX: usize = 2;
 
 /// A node's place in the slab.
 type NodeId = u32;
@@ -103,14 +101,12 @@ impl Default for Topic {
 }
 
 impl Routing for Topic {
-    fn check(&self, binding: &Binding, _: DestinationKind) -> Result<(), AmqpError> {
+    fn check(&self, binding: &Binding, _: DestinationKind, profile: &Profile) -> Result<(), AmqpError> {
         let key = &binding.routing_key;
         let hashes = words(key).filter(|word| *word == b"#").count();
-        if hashes <= HASHES_MAX {
-            return Ok(());
-        }
+        let Some(max) = profile.binding_hashes_max.filter(|max| hashes > *max) else { return Ok(()) };
         Err(AmqpError::precondition_failed(format!(
-            "Topic binding key '{}' uses {hashes} '#' wildcards, at most {HASHES_MAX} are allowed",
+            "Topic binding key '{}' uses {hashes} '#' wildcards, at most {max} are allowed",
             String::from_utf8_lossy(key)
         )))
     }

@@ -4,7 +4,8 @@ pub mod known;
 
 use std::fmt::Display;
 
-use crate::broker::profile::{Profile, Timed};
+use crate::broker::node::Settings;
+use crate::broker::profile::{Counted, Profile, Timed};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};
 
@@ -88,6 +89,8 @@ pub struct QueueArguments {
     pub single_active_consumer: bool,
     /// `x-delivery-limit`; `None` for no limit. Quorum queues have 20 by default.
     pub delivery_limit: Option<u32>,
+    /// Which returns count towards the delivery limit.
+    pub counted: Counted,
     /// `x-consumer-timeout`.
     pub consumer_timeout_ms: Option<u64>,
     /// `x-delayed-retry-type`, `-min` and `-max`.
@@ -96,8 +99,6 @@ pub struct QueueArguments {
 
 /// Ten years (behaviour reference 4.2).
 pub const TTL_MS_MAX: i64 = 315_360_000_000;
-/// How long a delivery may stay unacknowledged (behaviour reference 7.2).
-const DEFAULT_CONSUMER_TIMEOUT_MS: u64 = 30 * 60 * 1000;
 
 impl QueueArguments {
     /// Checks the arguments of a new queue. `queue` is how error texts name it: `queue 'q' in vhost '/'`.
@@ -108,21 +109,22 @@ impl QueueArguments {
         arguments: &Table,
         default_kind: QueueKind,
         queue: &dyn Display,
-        profile: &Profile,
+        settings: &Settings,
     ) -> Result<Self, AmqpError> {
         check_dead_letter_exchange(arguments, queue)?;
         let kind =
             queue_kind(arguments, default_kind).map_err(|reason| invalid_argument(known::TYPE, queue, &reason))?;
-        known::check(arguments, kind, queue, profile)?;
-        Ok(Self::of(arguments, kind, profile))
+        known::check(arguments, kind, queue, settings.profile())?;
+        Ok(Self::of(arguments, kind, settings))
     }
 
     /// The arguments of a queue that is there already. Nothing is refused: it may have been declared under another profile.
-    pub fn restored(arguments: &Table, profile: &Profile) -> Self {
-        Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), profile)
+    pub fn restored(arguments: &Table, settings: &Settings) -> Self {
+        Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), settings)
     }
 
-    fn of(arguments: &Table, kind: QueueKind, profile: &Profile) -> Self {
+    fn of(arguments: &Table, kind: QueueKind, settings: &Settings) -> Self {
+        let profile = settings.profile();
         let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
         Self {
             kind,
@@ -144,8 +146,9 @@ impl QueueArguments {
                 QueueKind::Classic => None,
                 QueueKind::Quorum => delivery_limit(arguments, profile),
             },
+            counted: profile.counted_deliveries,
             consumer_timeout_ms: if is_timed {
-                integer(arguments, "x-consumer-timeout").or(Some(DEFAULT_CONSUMER_TIMEOUT_MS))
+                integer(arguments, "x-consumer-timeout").or(settings.consumer_timeout_ms)
             } else {
                 None
             },

@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::ready::Head;
 use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::profile::Counted;
 use crate::broker::sink::{Delivery, DeliveryCounts};
 use crate::store::loader::Load;
 
@@ -102,12 +103,13 @@ impl Queue {
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
     }
 
-    /// What a client is told of earlier deliveries: while this queue has none of its own, failed ones elsewhere are shown as both
+    /// What a client is told of earlier deliveries. Where all returns count they are one number, `x-delivery-count`. Else, while this queue has none of its own, failed ones elsewhere are shown as both
     /// (behaviour reference 6.3).
     fn told_counts(&self, entry: &Entry) -> DeliveryCounts {
         let DeliveryCounts { acquired, failed } = entry.counts;
         match self.arguments.kind {
             QueueKind::Classic => DeliveryCounts::default(),
+            QueueKind::Quorum if self.arguments.counted == Counted::Returns => DeliveryCounts { acquired: 0, failed },
             QueueKind::Quorum if acquired == 0 => DeliveryCounts { acquired: failed, failed },
             QueueKind::Quorum => entry.counts,
         }

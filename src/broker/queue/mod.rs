@@ -288,9 +288,14 @@ impl Queue {
         }
     }
 
+    /// Whether deliveries may be taken back because they are not acknowledged in time.
+    fn is_timed(&self) -> bool {
+        self.arguments.kind == QueueKind::Quorum || self.arguments.consumer_timeout_ms.is_some()
+    }
+
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
-        if self.arguments.kind == QueueKind::Quorum {
+        if self.is_timed() {
             self.getter(channel, sink).unacked += 1;
         }
     }
@@ -329,7 +334,7 @@ impl Queue {
 
     /// From now on the channel answers for what a cancelled consumer left unacknowledged, as for what it took with `basic.get`.
     fn adopt(&mut self, spec: &ConsumerSpec) {
-        if self.arguments.kind != QueueKind::Quorum {
+        if !self.is_timed() {
             return;
         }
         let of_consumer = self.unacked.iter_mut().filter(|unacked| unacked.consumer == Some(spec.id));

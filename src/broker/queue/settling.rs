@@ -6,6 +6,7 @@ use super::dying::DeathReason;
 use super::entry::Entry;
 use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::profile::Counted;
 use crate::broker::sink::Token;
 
 /// How a message came back.
@@ -94,8 +95,10 @@ impl Queue {
                     entries.push(entry);
                 }
                 QueueKind::Quorum => {
+                    let counts_all = self.arguments.counted == Counted::Returns;
+                    let is_counted = counts_all || cause.is_failure();
                     entry.counts.acquired = entry.counts.acquired.saturating_add(1);
-                    entry.counts.failed = entry.counts.failed.saturating_add(u32::from(cause.is_failure()));
+                    entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_counted));
                     self.note_counts(&entry);
                     self.take_back_quorum(entry, cause, now_ms);
                 }

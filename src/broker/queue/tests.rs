@@ -162,7 +162,7 @@ fn deliveries_of_a_cancelled_consumer_keep_the_timeout_that_it_asked_for() {
         queue.advance(1);
         assert_eq!((queue.ready_count(), queue.unacked_count()), (1, 0));
         // There is no consumer left that could be cancelled, so the channel is to be closed.
-        assert!(matches!(sink.notices.lock().unwrap()[..], [Notice::GetTimedOut(ChannelId(CHANNEL))]));
+        assert!(matches!(sink.notices.lock().unwrap()[..], [Notice::GetTimedOut(ChannelId(CHANNEL), 1_000)]));
     }
 }
 

@@ -35,17 +35,19 @@ impl Queue {
         }
         let late = self.unacked.iter().filter(|unacked| unacked.deadline_ms <= now_ms);
         let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
+        let of_queue = self.arguments.consumer_timeout_ms;
         for (channel, consumer) in late {
             let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
             match consumer {
                 Some(id) => {
                     if let Some(spec) = self.consumers.remove(id) {
-                        spec.sink.notify(Notice::ConsumerTimedOut(id));
+                        let timeout_ms = spec.timeout_ms.or(of_queue).unwrap_or_default();
+                        spec.sink.notify(Notice::ConsumerTimedOut(id, timeout_ms));
                     }
                 }
                 None => {
                     if let Some(getter) = self.getters.remove(&channel) {
-                        getter.sink.notify(Notice::GetTimedOut(channel));
+                        getter.sink.notify(Notice::GetTimedOut(channel, of_queue.unwrap_or_default()));
                     }
                 }
             }

@@ -125,7 +125,7 @@ impl Vhost {
         kind: DestinationKind,
     ) -> Result<Vec<Message>, AmqpError> {
         let exchange = topology.exchange(source).ok_or_else(|| self.no_exchange(source))?;
-        exchange.routing.check(&binding, kind)?;
+        exchange.routing.check(&binding, kind, self.node.settings.profile())?;
         let id = exchange.id;
         let history = exchange.routing.history();
         Ok(if topology.bind(id, binding.into()) { history } else { Vec::new() })

@@ -23,7 +23,8 @@ impl Vhost {
         let log = &*self.node.log;
         // One transaction: the message is in one queue or in the other, whenever the broker dies.
         let transaction = log.new_transaction();
-        let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, now_ms);
+        let of_clients = self.node.settings.profile().client_deaths;
+        let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
         let message = self.buried_message(queue, exchange, &letter.message, &deaths);
         let Some(route) = self.route_buried(exchange, &message) else {
             queue.keep_unburied(now_ms);

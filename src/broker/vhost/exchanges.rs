@@ -58,10 +58,10 @@ impl Vhost {
     /// Declares an exchange, or finds an equivalent one.
     ///
     /// # Errors
-    /// 403 for the default exchange and reserved names, 406 for an unknown type, bad arguments or an inequivalent exchange.
+    /// 403 for the default exchange and reserved names, 406 or 503 for an unknown type, 406 for bad arguments or an inequivalent exchange.
     pub fn declare_exchange(&self, declare: &ExchangeDeclare) -> Result<(), AmqpError> {
         let name = without_line_breaks(&declare.exchange);
-        let kind = exchange::require(&declare.kind)?;
+        let kind = exchange::require(&declare.kind, self.node.settings.profile())?;
         refuse_default_exchange(&name)?;
         if let Some(known) = self.read(|topology| self.compare(topology, &name, kind, declare)) {
             return known;

@@ -195,7 +195,7 @@ impl Vhost {
     ) -> Result<QueueSpec, AmqpError> {
         let text = self.queue_text(name);
         let default_kind = self.default_kind(declare);
-        let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text, self.node.settings.profile())?;
+        let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text, &self.node.settings)?;
         if arguments.kind == QueueKind::Quorum {
             check_quorum(declare, is_server_named, &text)?;
         }

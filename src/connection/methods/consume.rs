@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::auth::{Access, Resource};
 use crate::broker::ids::ConsumerId;
+use crate::broker::profile::{Profile, Timed};
 use crate::broker::queue::arguments::known::check_integer;
 use crate::broker::queue::arguments::{QueueKind, invalid_argument};
 use crate::broker::queue::{ConsumerSpec, QueueHandle};
@@ -58,7 +59,7 @@ impl Open {
         consumer_tag: &Arc<str>,
         queue: &QueueHandle,
     ) -> Result<ConsumerSpec, AmqpError> {
-        let arguments = check_arguments(&consume.arguments, queue)?;
+        let arguments = check_arguments(&consume.arguments, queue, self.node.settings.profile())?;
         let Some(channel) = self.channels.get(&number) else { return Err(queue.not_found()) };
         if queue.spec.arguments.kind == QueueKind::Quorum && channel.credit.is_limited() {
             return Err(AmqpError::not_implemented(format!("{queue} does not support global qos")));
@@ -149,7 +150,7 @@ struct ConsumeArguments {
 
 /// # Errors
 /// 406 for an argument of the wrong type, or one that this type of queue does not know.
-fn check_arguments(arguments: &Table, queue: &QueueHandle) -> Result<ConsumeArguments, AmqpError> {
+fn check_arguments(arguments: &Table, queue: &QueueHandle, profile: &Profile) -> Result<ConsumeArguments, AmqpError> {
     let integer = |name: &str| -> Result<Option<i64>, AmqpError> {
         let Some(value) = arguments.get(name) else { return Ok(None) };
         check_integer(value).map(Some).map_err(|reason| invalid_argument(name, queue, &reason))
@@ -158,7 +159,8 @@ fn check_arguments(arguments: &Table, queue: &QueueHandle) -> Result<ConsumeArgu
     let kind = queue.spec.arguments.kind;
     let of_quorum = ["x-consumer-timeout"];
     let of_streams = ["x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
-    let foreign = of_streams.iter().chain(of_quorum.iter().filter(|_| kind == QueueKind::Classic));
+    let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
+    let foreign = of_streams.iter().chain(of_quorum.iter().filter(|_| !is_timed));
     for name in foreign {
         if arguments.get(name).is_some() {
             let text = format!("invalid arg '{name}' for {queue} of queue type {}", kind.module());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leveret::clock::Hand;
-use leveret::{Broker, Clock, Compatibility};
+use leveret::{Broker, Clock};
 
 use super::Setup;
 
@@ -43,9 +43,10 @@ pub async fn start(setup: &Setup) -> Embedded {
         Some(directory) => Broker::builder().data_dir(&directory.0).disk_free_limit(0),
         None => Broker::builder().in_memory(),
     };
-    if setup.like_4_3 {
-        builder = builder.compatibility(Compatibility::V4_3);
+    if let Some(version) = setup.compatibility {
+        builder = builder.compatibility(version);
     }
+    builder = builder.no_consumer_timeout(setup.no_consumer_timeout);
     if let Some(bytes) = setup.memory_high_watermark {
         builder = builder.memory_high_watermark(bytes);
     }

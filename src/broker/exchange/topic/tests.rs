@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::testing::Exchange;
 use super::*;
+use crate::broker::profile::Compatibility;
 use crate::broker::router::RoutingKeys;
 use crate::properties::{Properties, PropertiesEditor};
 use crate::table::Value;
@@ -85,6 +86,19 @@ fn three_hashes_are_refused() {
         "PRECONDITION_FAILED - Topic binding key '#.#.#' uses 3 '#' wildcards, at most 2 are allowed"
     );
     assert_eq!(refused("#.a.#.##"), Ok(()));
+}
+
+#[test]
+fn older_profiles_take_any_number_of_hashes_at_a_bounded_cost() {
+    for version in [Compatibility::V3_13, Compatibility::V4_2] {
+        let mut exchange = Exchange::new("topic");
+        exchange.profile = version.profile();
+        // Read in every possible way, these keys would take longer than the universe lasts.
+        exchange.bind(1, &vec!["#.a"; 60].join("."));
+        exchange.bind(2, &format!("{}.b", vec!["#.a"; 60].join(".")));
+        exchange.bind(3, &vec!["#"; 100].join("."));
+        assert_eq!(exchange.route(&vec!["a"; 127].join(".")), [1, 3], "{version:?}");
+    }
 }
 
 #[test]
@@ -214,11 +228,13 @@ proptest! {
         keys in proptest::collection::vec(any_key("[abc]?", 7), 1..6),
     ) {
         let mut exchange = Exchange::new("topic");
+        exchange.profile = Compatibility::V4_2.profile();
         let mut bound: Vec<(u64, String)> = Vec::new();
         for (bind, queue, pattern) in changes {
             let present = bound.iter().position(|present| *present == (queue, pattern.clone()));
             match (bind, present) {
-                (true, None) if exchange.bind_with(queue, &pattern, Default::default()).is_ok() => {
+                (true, None) => {
+                    exchange.bind(queue, &pattern);
                     bound.push((queue, pattern));
                 }
                 (false, Some(at)) => {

@@ -329,7 +329,7 @@ impl Pair {
             for id in late {
                 let (_, sink) = self.queue.sinks().find(|(other, _)| *other == id).expect("it was added");
                 let notices = sink.notices.lock().unwrap();
-                assert!(matches!(notices[..], [Notice::ConsumerTimedOut(_)]), "consumer {id} was told {notices:?}");
+                assert!(matches!(notices[..], [Notice::ConsumerTimedOut(..)]), "consumer {id} was told {notices:?}");
             }
             self.pump();
             assert_eq!(self.queue.is_expired, is_expired);
