@@ -139,7 +139,7 @@ fn open(disk: &Arc<MemoryDisk>, salvage: bool) {
     let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
     let sink: Arc<dyn Sink> = Arc::new(Nobody);
     for queue in queues {
-        while queue.get(ChannelId(1), &sink, true, NOW_MS).is_some() {}
+        while !matches!(queue.get(ChannelId(1), &sink, true, NOW_MS), Ok(None)) {}
     }
     while wal.failure().is_none() && loader.step(NOW_MS).unwrap_or(false) {}
 }
@@ -154,9 +154,7 @@ impl Sink for Nobody {
 
     fn starve(&self) {}
 
-    fn waiting_bytes(&self) -> usize {
-        0
-    }
+    fn reply(&self, _: Delivery) {}
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         deliveries.clear();
