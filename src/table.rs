@@ -1,6 +1,6 @@
 //! Field tables (AMQP 0-9-1 section 4.2.5.5) with RabbitMQ's type tags, kept as they came.
 //!
-//! [`Table`] and [`Value`] own their contents and are what declarations and bindings store. [`TableRef`] and [`ValueRef`] read
+//! [`Table`] and [`Value`] own their contents; [`EncodedTable`] is what declarations and bindings keep of them. [`TableRef`] and [`ValueRef`] read
 //! the same bytes in place and allocate nothing: the publish path looks at headers through them. [`validate`] and
 //! [`canonical`] work on the bytes of a message's headers when it comes in.
 //!
@@ -10,6 +10,7 @@
 
 mod access;
 mod codec;
+mod encoded;
 mod print;
 mod value;
 mod view;
@@ -19,6 +20,7 @@ mod walk;
 mod tests;
 
 pub use codec::decode_value;
+pub use encoded::EncodedTable;
 pub use print::{Bytes, Characters, Term};
 pub use value::{Value, equivalent, equivalent_in_place};
 pub use view::{ArrayIter, ArrayRef, TableIter, TableRef, ValueRef};

@@ -128,7 +128,7 @@ impl Definition {
                 put_sized(&mut out, spec.name.as_bytes());
                 put_sized(&mut out, spec.kind.name.as_bytes());
                 out.push(bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit));
-                put_table(&mut out, &spec.arguments);
+                put_table(&mut out, &spec.arguments.fields().to_owned());
             }
             Self::ExchangeDeleted(id) => {
                 out.push(EXCHANGE_DELETED);
@@ -209,7 +209,7 @@ fn read_exchange(reader: &mut Reader<'_>) -> Option<ExchangeDefinition> {
         durable: flags & DURABLE != 0,
         auto_delete: flags & AUTO_DELETE != 0,
         internal: flags & INTERNAL != 0,
-        arguments,
+        arguments: (&arguments).into(),
         alternate,
     };
     Some(ExchangeDefinition { vhost, id, spec, was_bound: flags & WAS_BOUND != 0 })
@@ -334,7 +334,7 @@ mod tests {
             durable: true,
             auto_delete: false,
             internal: true,
-            arguments: [("alternate-exchange", "other")].into_iter().collect(),
+            arguments: (&[("alternate-exchange", "other")].into_iter().collect::<Table>()).into(),
             alternate: Some("other".into()),
         };
         Definition::Exchange(ExchangeDefinition {

@@ -24,6 +24,7 @@ mod restore;
 pub mod router;
 pub mod sink;
 pub mod topology;
+mod usage;
 pub mod vhost;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use super::profile::{Compatibility, Profile};
 use super::random::Random;
 use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
+use super::usage::ByteCount;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
 use crate::store::{Log, MemoryLog};
@@ -71,6 +72,8 @@ pub struct Node {
     pub registry: Arc<Registry>,
     /// Bytes held by messages.
     pub memory: Arc<MemoryGauge>,
+    /// Bytes held by queues, exchanges and bindings, whatever is in the queues.
+    pub definitions: ByteCount,
     /// Whether publishers must wait.
     pub alarm: Alarm,
     /// Where changes are recorded.
@@ -93,6 +96,7 @@ impl Default for Node {
             deprecated: DeprecatedUse::default(),
             registry: Arc::default(),
             memory: Arc::default(),
+            definitions: ByteCount::default(),
             alarm: Alarm::default(),
             log: Arc::new(MemoryLog),
             loader: None,
@@ -101,12 +105,21 @@ impl Default for Node {
     }
 }
 
+/// However low the watermark is, a virtual host may have so many bytes of definitions: a low one is set to see publishers wait.
+const DEFINITION_BYTES_FLOOR: u64 = 1024 * 1024;
+
 impl Node {
+    /// What the definitions of one virtual host may take.
+    pub fn definition_bytes_max(&self) -> u64 {
+        (self.alarm.watermark_bytes() / 2).max(DEFINITION_BYTES_FLOOR)
+    }
+
     /// Looks whether the memory alarm is to be raised or cleared. Whoever adds or frees much memory calls this.
     pub fn check_memory(&self) {
-        let used_bytes = self.memory.bytes();
-        self.pressure.check(used_bytes);
-        if self.alarm.check(used_bytes) {
+        let message_bytes = self.memory.bytes();
+        // Nothing but messages can be moved to files.
+        self.pressure.check(message_bytes);
+        if self.alarm.check(message_bytes + self.definitions.bytes()) {
             // The task that runs deadlines looks for memory that can be had back.
             self.deadlines.wake();
         }

@@ -88,7 +88,7 @@ impl Broker {
     fn restore_exchange(&self, definition: &ExchangeDefinition) {
         let ExchangeDefinition { vhost, id, spec, was_bound } = definition;
         let Some(vhost) = self.vhost(vhost) else { return };
-        match (spec.kind.create)(&spec.arguments) {
+        match (spec.kind.create)(&spec.arguments.fields().to_owned()) {
             Ok(routing) => vhost.restore(|topology| {
                 topology.add_exchange(*id, spec.clone(), routing);
                 if *was_bound {
@@ -138,7 +138,7 @@ fn spec(definition: &QueueDefinition, settings: &Settings) -> QueueSpec {
         durable: true,
         auto_delete: *auto_delete,
         exclusivity: Exclusivity::Shared,
-        raw_arguments: arguments.clone(),
+        raw_arguments: arguments.into(),
         // The type is among the arguments of every queue.
         arguments: QueueArguments::restored(arguments, settings),
     }

@@ -3,7 +3,9 @@
 //! Pure, and without opinions about who may do what: `vhost.rs` checks, then changes this under its lock.
 //! Invariants: each binding is in its source's index, in `bindings` of the source and in `incoming`, or in none of them; its
 //! source and destination exist, but for what a [`Removal`] has not come to yet. The binding itself is stored once.
+//! `definition_bytes` is the sum of what [`cost`] says of all that is there.
 
+pub(super) mod cost;
 mod removal;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +17,7 @@ use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, Queu
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
-use crate::table::Table;
+use crate::table::EncodedTable;
 
 pub use removal::Removal;
 
@@ -33,7 +35,7 @@ pub struct ExchangeSpec {
     /// Clients may not publish to it.
     pub internal: bool,
     /// Its arguments.
-    pub arguments: Table,
+    pub arguments: EncodedTable,
     /// `alternate-exchange`.
     pub alternate: Option<Arc<str>>,
 }
@@ -48,6 +50,8 @@ pub struct Exchange {
     /// Its routing index.
     pub routing: Box<dyn Routing>,
     bindings: HashMap<Arc<Binding>, BindingNumber>,
+    /// What it takes in memory, with its bindings.
+    bytes: usize,
     /// A binding led from it once; kept of those that are auto-delete.
     was_bound: bool,
 }
@@ -85,6 +89,7 @@ pub struct Topology {
     /// All bindings, those to one destination side by side: a destination with one binding costs no table of its own.
     incoming: BTreeMap<(Destination, BindingNumber), Incoming>,
     next_binding: BindingNumber,
+    definition_bytes: usize,
     /// What changed of the things that survive a restart, since [`Topology::take_changes`].
     changes: Vec<Definition>,
 }
@@ -100,8 +105,14 @@ impl Topology {
             queue_ids: HashMap::new(),
             incoming: BTreeMap::new(),
             next_binding: 0,
+            definition_bytes: 0,
             changes: Vec::new(),
         }
+    }
+
+    /// What exchanges, queues and bindings take in memory.
+    pub fn definition_bytes(&self) -> usize {
+        self.definition_bytes
     }
 
     /// What changed of the things that survive a restart.
@@ -141,7 +152,7 @@ impl Topology {
                 id: queue.id,
                 name: spec.name.to_string(),
                 auto_delete: spec.auto_delete,
-                arguments: spec.raw_arguments.clone(),
+                arguments: spec.raw_arguments.fields().to_owned(),
             })
         })
     }
@@ -193,7 +204,9 @@ impl Topology {
     /// Adds an exchange; its name must be free.
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
-        let exchange = Exchange { id, spec, routing, bindings: HashMap::new(), was_bound: false };
+        let bytes = cost::of_exchange(&spec);
+        let exchange = Exchange { id, spec, routing, bindings: HashMap::new(), bytes, was_bound: false };
+        self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
         self.exchanges.insert(id, exchange);
     }
@@ -202,6 +215,7 @@ impl Topology {
     pub fn add_queue(&mut self, queue: Arc<QueueHandle>) {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
         self.changes.extend(self.queue_definition(&queue));
+        self.definition_bytes += cost::of_queue(&queue.spec);
         self.queues.insert(queue.id, queue);
     }
 
@@ -234,6 +248,9 @@ impl Topology {
         self.next_binding += 1;
         exchange.bindings.insert(Arc::clone(&binding), number);
         exchange.routing.bind_named(&binding, &name);
+        let bytes = cost::of_binding(&binding, &*exchange.routing);
+        exchange.bytes += bytes;
+        self.definition_bytes += bytes;
         self.note_bound(source);
         if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
             self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));

@@ -33,6 +33,7 @@ mod consuming;
 mod data_directory;
 mod dead_letter;
 mod death_cycles;
+mod definition_limits;
 mod delayed;
 mod descriptors;
 mod dispatch;

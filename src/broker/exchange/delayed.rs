@@ -44,6 +44,10 @@ impl Routing for Delayed {
         self.inner.unbind(binding);
     }
 
+    fn index_bytes(&self, binding: &Binding) -> usize {
+        self.inner.index_bytes(binding)
+    }
+
     fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
         self.inner.route(publish, matches);
     }

@@ -34,6 +34,10 @@ impl Routing for Direct {
         }
     }
 
+    fn index_bytes(&self, binding: &Binding) -> usize {
+        binding.routing_key.len() + size_of::<(Box<[u8]>, Destinations)>()
+    }
+
     fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
         if publish.keys.count() <= self.keys.len() {
             matches.spend(publish.keys.count());

@@ -29,7 +29,7 @@ use super::router::RoutingKeys;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::table::{Table, TableRef, ValueRef};
+use crate::table::{EncodedTable, Table, TableRef, ValueRef};
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,25 +58,20 @@ pub struct Binding {
     pub destination: Destination,
     /// The binding key.
     pub routing_key: Box<[u8]>,
-    /// Encoded in the order of names, so that equal tables have equal bytes; without the length.
-    arguments: Box<[u8]>,
+    /// In the order of names, so that equal tables have equal bytes.
+    arguments: EncodedTable,
 }
 
 impl Binding {
     /// A binding; the order of its arguments does not matter.
     pub fn new(destination: Destination, routing_key: &[u8], mut arguments: Table) -> Self {
-        let mut encoded = Vec::new();
-        if !arguments.is_empty() {
-            arguments.sort();
-            arguments.encode(&mut encoded);
-        }
-        let arguments = encoded.get(4..).unwrap_or_default().into();
-        Self { destination, routing_key: routing_key.into(), arguments }
+        arguments.sort();
+        Self { destination, routing_key: routing_key.into(), arguments: (&arguments).into() }
     }
 
     /// The binding's arguments, in the order of their names.
     pub fn arguments(&self) -> TableRef<'_> {
-        TableRef::new(&self.arguments)
+        self.arguments.fields()
     }
 }
 
@@ -171,6 +166,12 @@ pub trait Routing: Send + Sync + fmt::Debug {
 
     /// Removes a binding that was added before.
     fn unbind(&mut self, binding: &Binding);
+
+    /// Bytes of memory that the index takes for this binding, at most.
+    fn index_bytes(&self, binding: &Binding) -> usize {
+        let _ = binding;
+        size_of::<(Destination, u64)>()
+    }
 
     /// Appends the destinations for one message; repetitions are allowed, the caller removes them. However many keys the message
     /// has, a binding is to be found once, and what is looked at is to be counted.

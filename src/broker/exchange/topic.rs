@@ -37,6 +37,9 @@ type NodeId = u32;
 /// The root's place: it is made first and never removed.
 const ROOT: NodeId = 0;
 
+/// A node with its place among the children of another one, as allocators round it up.
+const NODE_BYTES: usize = size_of::<Node>() + 32;
+
 /// Where the words of one or more binding keys have led so far.
 #[derive(Debug, Default)]
 struct Node {
@@ -146,6 +149,12 @@ impl Routing for Topic {
             }
             at = parent;
         }
+    }
+
+    /// Other bindings may share its nodes.
+    fn index_bytes(&self, binding: &Binding) -> usize {
+        let key = &binding.routing_key;
+        key.len() + Words::of(key).count() * NODE_BYTES
     }
 
     fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {

@@ -25,7 +25,7 @@ use crate::store::failure::Remedy;
 use crate::store::journal::Journal;
 use crate::store::loader::{Load, Loaded, Loads};
 use crate::store::{Flight, LogPosition};
-use crate::table::Table;
+use crate::table::EncodedTable;
 
 /// Whether a queue belongs to one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct QueueSpec {
     /// Whether it belongs to one connection.
     pub exclusivity: Exclusivity,
     /// The arguments as the client gave them.
-    pub raw_arguments: Table,
+    pub raw_arguments: EncodedTable,
     /// The arguments, typed.
     pub arguments: QueueArguments,
 }

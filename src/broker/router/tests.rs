@@ -2,7 +2,7 @@ use super::*;
 use crate::broker::exchange::{Binding, lookup};
 use crate::broker::topology::ExchangeSpec;
 use crate::properties::PropertiesEditor;
-use crate::table::{Table, Value};
+use crate::table::{EncodedTable, Table, Value};
 
 /// So many exchanges, of which each leads to the next and the last to the first, by this key.
 fn ring(kind: &str, count: u64, key: &str) -> Topology {
@@ -15,7 +15,7 @@ fn ring(kind: &str, count: u64, key: &str) -> Topology {
             durable: false,
             auto_delete: false,
             internal: false,
-            arguments: Table::new(),
+            arguments: EncodedTable::default(),
             alternate: None,
         };
         topology.add_exchange(ExchangeId(id), spec, (kind.create)(&Table::new()).unwrap());

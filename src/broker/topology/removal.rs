@@ -8,7 +8,7 @@ use std::collections::hash_map;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{BindingNumber, Incoming, Topology};
+use super::{BindingNumber, Incoming, Topology, cost};
 use crate::broker::definitions::{BindingDefinition, Definition};
 use crate::broker::exchange::{Binding, Destination, Routing};
 use crate::broker::ids::{ExchangeId, QueueId};
@@ -78,6 +78,7 @@ impl Topology {
     pub fn remove_queue(&mut self, id: QueueId) -> Removal {
         if let Some(queue) = self.queues.remove(&id) {
             self.queue_ids.remove(&queue.spec.name);
+            self.definition_bytes = self.definition_bytes.saturating_sub(cost::of_queue(&queue.spec));
             if queue.spec.durable {
                 self.changes.push(Definition::QueueDeleted(id));
             }
@@ -120,6 +121,7 @@ impl Topology {
     fn take_exchange(&mut self, id: ExchangeId, removal: &mut Removal) {
         let Some(exchange) = self.exchanges.remove(&id) else { return };
         self.exchange_ids.remove(&exchange.spec.name);
+        self.definition_bytes = self.definition_bytes.saturating_sub(exchange.bytes);
         if exchange.spec.durable {
             self.changes.push(Definition::ExchangeDeleted(id));
         }
@@ -145,6 +147,9 @@ impl Topology {
         let exchange = self.exchanges.get_mut(&source)?;
         let (binding, number) = exchange.bindings.remove_entry(binding)?;
         exchange.routing.unbind(&binding);
+        let bytes = cost::of_binding(&binding, &*exchange.routing);
+        exchange.bytes = exchange.bytes.saturating_sub(bytes);
+        self.definition_bytes = self.definition_bytes.saturating_sub(bytes);
         if exchange.spec.auto_delete && exchange.bindings.is_empty() {
             removal.steps.push(Step::Unused(source));
         }
@@ -157,7 +162,7 @@ mod tests {
     use super::*;
     use crate::broker::exchange::lookup;
     use crate::broker::topology::ExchangeSpec;
-    use crate::table::Table;
+    use crate::table::{EncodedTable, Table};
 
     const SOURCE: ExchangeId = ExchangeId(1);
     const DESTINATION: ExchangeId = ExchangeId(2);
@@ -170,7 +175,7 @@ mod tests {
             durable: false,
             auto_delete,
             internal: false,
-            arguments: Table::new(),
+            arguments: EncodedTable::default(),
             alternate: None,
         };
         topology.add_exchange(id, spec, (kind.create)(&Table::new()).unwrap());
@@ -203,6 +208,8 @@ mod tests {
                 left = topology.incoming.len();
             }
             assert_eq!((left, topology.exchanges.contains_key(&id)), (0, false));
+            let left: usize = topology.exchanges().map(|exchange| cost::of_exchange(&exchange.spec)).sum();
+            assert_eq!(topology.definition_bytes(), left, "nothing is counted any more for what is gone");
             assert!(removal.exchanges.contains(&SOURCE), "an auto-delete source goes with its last binding");
         }
     }

@@ -1,11 +1,11 @@
 //! Bindings of queues and exchanges to exchanges (behaviour reference 3.5 and 4.3).
 
-use super::{Vhost, refuse_default_exchange};
+use super::{Vhost, limits, refuse_default_exchange};
 use crate::broker::exchange::{Binding, Destination, DestinationKind};
 use crate::broker::ids::ConnectionId;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{NewMessage, QueueHandle};
-use crate::broker::topology::{Removal, Topology};
+use crate::broker::topology::{Removal, Topology, cost};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::store::NO_TRANSACTION;
@@ -126,6 +126,12 @@ impl Vhost {
     ) -> Result<Vec<Message>, AmqpError> {
         let exchange = topology.exchange(source).ok_or_else(|| self.no_exchange(source))?;
         exchange.routing.check(&binding, kind, self.node.settings.profile())?;
+        if topology.has_binding(source, &binding) {
+            return Ok(Vec::new());
+        }
+        let subject = format_args!("a binding of {}", self.exchange_text(source));
+        limits::check_arguments(binding.arguments().as_bytes().len(), &subject)?;
+        self.check_room(topology, cost::of_binding(&binding, &*exchange.routing))?;
         let id = exchange.id;
         let history = exchange.routing.history();
         Ok(if topology.bind(id, binding.into()) { history } else { Vec::new() })

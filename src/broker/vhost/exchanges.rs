@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Vhost, refuse_default_exchange, without_line_breaks};
+use super::{Vhost, limits, refuse_default_exchange, without_line_breaks};
 use crate::broker::exchange::{self, ExchangeType};
 use crate::broker::ids::ExchangeId;
-use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology};
+use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology, cost};
 use crate::error::AmqpError;
-use crate::table::{Table, Value};
+use crate::table::{EncodedTable, Table, Value, ValueRef};
 
 /// What a client asks for with `exchange.declare`.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Vhost {
                 durable: true,
                 auto_delete: false,
                 internal,
-                arguments: Table::new(),
+                arguments: EncodedTable::default(),
                 alternate: None,
             };
             let id = ExchangeId(self.node.ids.fresh());
@@ -77,14 +77,16 @@ impl Vhost {
             durable: declare.durable,
             auto_delete: declare.auto_delete,
             internal: declare.internal,
-            arguments: declare.arguments.clone(),
+            arguments: (&declare.arguments).into(),
             alternate,
         };
+        limits::check_arguments(spec.arguments.bytes(), &self.exchange_text(&name))?;
         self.change(|topology| {
             // Somebody else may have declared it since.
             if let Some(known) = self.compare(topology, &name, kind, declare) {
                 return known;
             }
+            self.check_room(topology, cost::of_exchange(&spec))?;
             topology.add_exchange(ExchangeId(self.node.ids.fresh()), spec, routing);
             Ok(())
         })
@@ -164,7 +166,7 @@ impl Vhost {
             &text,
             "alternate-exchange",
             declare.arguments.get("alternate-exchange"),
-            spec.arguments.get("alternate-exchange"),
+            spec.arguments.fields().get("alternate-exchange").map(ValueRef::to_owned).as_ref(),
         )
     }
 

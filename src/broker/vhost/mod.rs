@@ -6,6 +6,7 @@
 mod bindings;
 mod dead_letters;
 mod exchanges;
+mod limits;
 mod publish;
 mod queues;
 
@@ -106,16 +107,25 @@ impl Vhost {
     /// Changes the topology: the one place through which every change goes.
     fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
+        let before = topology.definition_bytes();
         let result = change(&mut topology);
+        let now = topology.definition_bytes();
         self.record(&topology.take_changes());
         self.epoch.fetch_add(1, Ordering::Release);
+        drop(topology);
+        if now != before {
+            self.node.definitions.change(before, now);
+            self.node.check_memory();
+        }
         result
     }
 
     /// Changes the topology without recording it, because the log has it already.
     pub(in crate::broker) fn restore<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
+        let before = topology.definition_bytes();
         let result = change(&mut topology);
+        self.node.definitions.change(before, topology.definition_bytes());
         topology.take_changes();
         result
     }

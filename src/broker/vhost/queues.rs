@@ -3,14 +3,15 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::{Vhost, without_line_breaks};
+use super::{Vhost, limits, without_line_breaks};
 use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::ids::{ConnectionId, QueueId};
 use crate::broker::queue::arguments::{QueueArguments, QueueKind, known};
 use crate::broker::queue::{Exclusivity, QueueHandle, QueueSpec};
+use crate::broker::topology::cost;
 use crate::error::AmqpError;
 use crate::store::LogPosition;
-use crate::table::{self, Table, Value};
+use crate::table::{self, EncodedTable, Table, Value, ValueRef};
 
 /// What a client asks for with `queue.declare`.
 #[derive(Clone, Debug)]
@@ -64,12 +65,13 @@ impl Vhost {
         let id = QueueId(self.node.ids.fresh());
         let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), Arc::clone(&self.node), now_ms));
         let existing = self.change(|topology| match topology.queue(&name) {
-            Some(existing) => Some(Arc::clone(existing)),
+            Some(existing) => Ok(Some(Arc::clone(existing))),
             None => {
+                self.check_room(topology, cost::of_queue(&queue.spec))?;
                 topology.add_queue(Arc::clone(&queue));
-                None
+                Ok(None)
             }
-        });
+        })?;
         if let Some(existing) = existing {
             return self.redeclare(&existing, declare, connection, now_ms);
         }
@@ -202,6 +204,8 @@ impl Vhost {
         self.check_deprecated(declare)?;
         let mut raw_arguments = declare.arguments.clone();
         raw_arguments.insert(known::TYPE, Value::LongString(arguments.kind.name().into()));
+        let raw_arguments = EncodedTable::from(&raw_arguments);
+        limits::check_arguments(raw_arguments.bytes(), &text)?;
         Ok(QueueSpec {
             name: name.into(),
             durable: declare.durable && !declare.exclusive,
@@ -255,7 +259,8 @@ impl Vhost {
             if argument.name == known::TYPE && new.is_none_or(means_default) {
                 new = Some(&default_kind);
             }
-            equivalent_argument(queue, argument.name, new, queue.spec.raw_arguments.get(argument.name))?;
+            let old = queue.spec.raw_arguments.fields().get(argument.name).map(ValueRef::to_owned);
+            equivalent_argument(queue, argument.name, new, old.as_ref())?;
         }
         Ok(())
     }

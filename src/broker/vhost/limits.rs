@@ -1,0 +1,42 @@
+//! What definitions may take in memory.
+//!
+//! RabbitMQ has no such limits. Definitions cannot be moved to files, and stay until somebody deletes them: without a bound, a client
+//! that goes on declaring takes all memory, and no alarm that holds publishers back helps against it.
+
+use std::fmt::Display;
+
+use super::Vhost;
+use crate::broker::topology::Topology;
+use crate::error::AmqpError;
+
+/// The arguments of one queue, exchange or binding.
+const ARGUMENT_BYTES_MAX: usize = 32 * 1024;
+
+/// # Errors
+/// 406 when the arguments of one object are too long.
+pub(super) fn check_arguments(bytes: usize, subject: &dyn Display) -> Result<(), AmqpError> {
+    if bytes <= ARGUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(AmqpError::precondition_failed(format!(
+        "the arguments of {subject} take {bytes} bytes, which is more than the {ARGUMENT_BYTES_MAX} that are allowed"
+    )))
+}
+
+impl Vhost {
+    /// Whether a definition of so many bytes may be added.
+    ///
+    /// # Errors
+    /// 406 when it is too much.
+    pub(super) fn check_room(&self, topology: &Topology, bytes: usize) -> Result<(), AmqpError> {
+        let max = self.node.definition_bytes_max();
+        if (topology.definition_bytes() + bytes) as u64 <= max {
+            return Ok(());
+        }
+        Err(AmqpError::precondition_failed(format!(
+            "the queues, exchanges and bindings of vhost '{}' would take more than {max} bytes of memory; delete some of them, \
+             or give the broker a higher memory watermark",
+            self.name
+        )))
+    }
+}

@@ -1,0 +1,48 @@
+//! Tables that are kept for long.
+
+use super::{Table, TableRef};
+
+/// A table as it stands on the wire, without its length: it takes as much memory as it took to send it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EncodedTable(Box<[u8]>);
+
+impl EncodedTable {
+    /// A view of the fields.
+    pub fn fields(&self) -> TableRef<'_> {
+        TableRef::new(&self.0)
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl From<&Table> for EncodedTable {
+    fn from(table: &Table) -> Self {
+        if table.is_empty() {
+            return Self::default();
+        }
+        let mut encoded = Vec::new();
+        table.encode(&mut encoded);
+        // The length comes first.
+        Self(encoded.get(4..).unwrap_or_default().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Value;
+
+    #[test]
+    fn a_table_is_found_again_in_it() {
+        let inner: Table = [("a", 1)].into_iter().collect();
+        let mut table: Table = [("x", "y")].into_iter().collect();
+        table.insert("t", Value::Table(inner));
+        let encoded = EncodedTable::from(&table);
+        assert_eq!(encoded.fields().to_owned(), table);
+        assert_eq!(encoded.bytes(), 1 + 1 + 1 + 4 + 1 + 1 + 1 + 1 + 4 + 1 + 1 + 1 + 4);
+        assert_eq!(EncodedTable::from(&Table::new()).bytes(), 0);
+    }
+}
