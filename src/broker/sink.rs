@@ -47,7 +47,7 @@ pub enum Notice {
     GetTimedOut(ChannelId, u64),
     /// The connection is to be closed.
     Close(AmqpError),
-    /// The memory alarm was raised or cleared: look at it again.
+    /// The alarm was cleared: look at it again.
     AlarmChanged,
 }
 

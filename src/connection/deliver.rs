@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::incoming::visible_properties;
 use super::open::Open;
-use super::outbox::{Outbox, delivery_bytes};
+use super::outbox::{Outbox, close_reason, delivery_bytes};
 use super::output::ContentPart;
 use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
@@ -54,8 +54,9 @@ impl Open {
     /// What the connection is to be closed with, because somebody told it to close.
     pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         self.heed_log();
+        self.heed_urgent_notices()?;
         loop {
-            // The outbox wakes nobody until it was looked into, so what it holds behind these is looked for, too.
+            // The outbox wakes nobody for more deliveries until these were taken, so what it holds behind them is looked for, too.
             let had_waited = self.inbox.is_waiting();
             if !had_waited && self.inbox.notices.is_empty() {
                 self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);
@@ -77,6 +78,17 @@ impl Open {
         self.report_channels();
         self.node.check_memory();
         Ok(())
+    }
+
+    /// The end of an alarm, and that the connection is to be closed: these do not wait until the client reads. One that writes
+    /// before it reads would wait for the broker, which waits for it.
+    fn heed_urgent_notices(&mut self) -> Result<(), AmqpError> {
+        self.unblock();
+        if !self.inbox.is_waiting() {
+            return Ok(());
+        }
+        let reason = close_reason(&self.inbox.notices).or_else(|| self.outbox.close_reason());
+        reason.map_or(Ok(()), Err)
     }
 
     fn encode_deliveries(&mut self) {
@@ -152,7 +164,8 @@ impl Open {
         for notice in notices {
             match notice {
                 Notice::Close(error) => return Err(error),
-                Notice::AlarmChanged => self.unblock(),
+                // It has woken the connection, which looks at the alarm each time.
+                Notice::AlarmChanged => {}
                 notice if is_answering => self.inbox.held.push(notice),
                 Notice::ConsumerCancelled(consumer) => self.tell_cancelled(consumer),
                 Notice::ConsumerTimedOut(consumer, timeout_ms) => self.time_out(consumer, timeout_ms, now_ms),

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::broker::queue::DELIVERY_OVERHEAD_BYTES;
 use crate::broker::reply_to::ReplyBudget;
 use crate::broker::sink::{Delivery, Notice, Sink};
+use crate::error::AmqpError;
 use crate::store::Wake;
 
 /// Above so many bytes queues hand over no more: what bounds the memory of a consumer that does not read.
@@ -20,8 +21,8 @@ pub struct Outbox {
     waiting: Mutex<Waiting>,
     /// Bytes that were handed over and are not encoded yet.
     bytes: AtomicUsize,
-    /// The connection's task was woken and did not look yet.
-    is_armed: AtomicBool,
+    /// The connection's task was woken for deliveries, and has not taken them yet.
+    is_woken_for_deliveries: AtomicBool,
     is_starved: AtomicBool,
     wake: Notify,
     /// What all requesters together may keep waiting.
@@ -38,6 +39,17 @@ struct Waiting {
     notices: Vec<Notice>,
     /// The connection has ended: whatever comes is dropped.
     is_closed: bool,
+}
+
+/// Why a connection is to be closed, if one of these notices says so.
+pub(super) fn close_reason(notices: &[Notice]) -> Option<AmqpError> {
+    notices.iter().find_map(|notice| match notice {
+        Notice::Close(error) => Some(error.clone()),
+        Notice::AlarmChanged
+        | Notice::ConsumerCancelled(_)
+        | Notice::ConsumerTimedOut(..)
+        | Notice::GetTimedOut(..) => None,
+    })
 }
 
 /// What a delivery counts for.
@@ -58,7 +70,7 @@ impl Outbox {
 
     /// Exchanges what waits for the two empty vectors.
     pub fn take(&self, deliveries: &mut Vec<Delivery>, notices: &mut Vec<Notice>) {
-        self.is_armed.store(false, Ordering::SeqCst);
+        self.is_woken_for_deliveries.store(false, Ordering::SeqCst);
         let mut waiting = self.waiting.lock();
         std::mem::swap(&mut waiting.deliveries, deliveries);
         std::mem::swap(&mut waiting.notices, notices);
@@ -101,9 +113,20 @@ impl Outbox {
 
     /// Wakes the connection's task.
     pub fn wake_up(&self) {
-        if !self.is_armed.swap(true, Ordering::SeqCst) {
-            self.wake.notify_one();
+        self.wake.notify_one();
+    }
+
+    /// Wakes the connection's task, unless it was woken for deliveries and has not taken them: as long as the client does not read,
+    /// there is no room for more. Nothing but deliveries may depend on that.
+    fn wake_for_deliveries(&self) {
+        if !self.is_woken_for_deliveries.swap(true, Ordering::SeqCst) {
+            self.wake_up();
         }
+    }
+
+    /// Why somebody wants the connection closed, if somebody does. The notice stays where it is.
+    pub fn close_reason(&self) -> Option<AmqpError> {
+        close_reason(&self.waiting.lock().notices)
     }
 }
 
@@ -132,7 +155,7 @@ impl Sink for Outbox {
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
         waiting.deliveries.append(deliveries);
         drop(waiting);
-        self.wake_up();
+        self.wake_for_deliveries();
     }
 
     fn reply(&self, reply: Delivery) {
@@ -148,7 +171,7 @@ impl Sink for Outbox {
             waiting.deliveries.push(reply);
             drop(waiting);
             self.drops_replies.store(false, Ordering::Relaxed);
-            self.wake_up();
+            self.wake_for_deliveries();
         } else if !self.drops_replies.swap(true, Ordering::Relaxed) {
             drop(waiting);
             tracing::warn!("direct replies are dropped: the requester does not read those that wait already");

@@ -1,5 +1,7 @@
 //! Whole connections without sockets, where timing decides over a socket.
 
+mod waking;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
