@@ -105,8 +105,9 @@ fn route_by_topic(count: u32) {
     let mut keys: Vec<_> =
         (0..BINDINGS).map(|number| format!("device.{:05}.temperature", number * 7919 % BINDINGS)).collect();
     keys.rotate_left(1);
+    let mut matches = Matches::default();
     for key in keys.iter().cycle().take(usize::try_from(count).unwrap_or(0)) {
-        let mut matches = Matches::default();
+        matches.destinations.clear();
         let keys = RoutingKeys::single(key.as_bytes());
         routing.route(black_box(&Publish::new(&keys, Properties::NONE, 0)), &mut matches);
         assert_eq!(matches.destinations.len(), 1);

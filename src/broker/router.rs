@@ -13,6 +13,7 @@ use super::queue::QueueHandle;
 use super::queue::arguments::QueueKind;
 use super::reply_to::ReplyConsumer;
 use super::topology::{Exchange, Topology};
+use crate::metrics::ExchangeCounters;
 use crate::properties::Properties;
 
 pub use keys::RoutingKeys;
@@ -25,6 +26,8 @@ pub struct Route {
     pub queues: SmallVec<[Arc<QueueHandle>; 1]>,
     /// The requesters that the message is a reply for, each once.
     pub replies: SmallVec<[ReplyConsumer; 0]>,
+    /// Where the exchange that the message was published to counts it.
+    pub counters: Option<Arc<ExchangeCounters>>,
     /// Exchanges that want the message itself.
     pub holds: SmallVec<[Hold; 0]>,
     /// The message has a taker other than a queue, so that it is not returned as unroutable.
@@ -43,6 +46,14 @@ impl Route {
     /// Whether a message of this durability goes to the log.
     pub fn stores(&self, is_persistent: bool) -> bool {
         self.keeps_all || is_persistent && self.durable
+    }
+
+    /// Counts messages that were published this way.
+    pub fn count(&self, messages: usize) {
+        if let Some(counters) = &self.counters {
+            counters.publish_in.add(messages as u64);
+            counters.publish_out.add((messages * self.queues.len()) as u64);
+        }
     }
 
     /// Whether `mandatory` returns the message.
@@ -137,6 +148,7 @@ impl<'t, 'm> Walk<'t, 'm> {
     /// # Errors
     /// [`TooManySteps`]: the topology would be locked for too long.
     pub fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
+        self.route.counters = Some(Arc::clone(&exchange.counters));
         self.pending.push(exchange.id);
         self.visit_pending()?;
         self.route.effort = self.matches.spent() + self.queues.len();

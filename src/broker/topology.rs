@@ -17,6 +17,7 @@ use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, Queu
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
+use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
 pub use removal::Removal;
@@ -49,6 +50,8 @@ pub struct Exchange {
     pub spec: ExchangeSpec,
     /// Its routing index.
     pub routing: Box<dyn Routing>,
+    /// What passed through it; shared with the routes that connections remember.
+    pub counters: Arc<ExchangeCounters>,
     bindings: HashMap<Arc<Binding>, BindingNumber>,
     /// What it takes in memory, with its bindings.
     bytes: usize,
@@ -204,8 +207,8 @@ impl Topology {
     /// Adds an exchange; its name must be free.
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
-        let bytes = cost::of_exchange(&spec);
-        let exchange = Exchange { id, spec, routing, bindings: HashMap::new(), bytes, was_bound: false };
+        let (bytes, counters) = (cost::of_exchange(&spec), Arc::default());
+        let exchange = Exchange { id, spec, routing, counters, bindings: HashMap::new(), bytes, was_bound: false };
         self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
         self.exchanges.insert(id, exchange);

@@ -319,6 +319,7 @@ fn publish_run(
     now_ms: u64,
     mut refused: impl FnMut(usize),
 ) -> LogPosition {
+    route.count(run.len());
     let mut position = LogPosition::START;
     let new = |(pending, message): &(Pending, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
     if !route.holds.is_empty() {

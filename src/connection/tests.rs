@@ -380,3 +380,14 @@ fn methods_are_not_worked_off_in_one_turn_however_many_were_read() {
     assert!(turns > 20, "{turns}");
     assert!(client.unused.is_empty());
 }
+
+/// An exchange counts what is published to it, and the copies that queues get, whether or not the route was remembered.
+#[test]
+fn an_exchange_counts_what_passes_through_it() {
+    let hosting = hosting();
+    let mut client = Client::open(&hosting);
+    client.send(&[declare(1, b"q"), publish(1, b"q", b"hello").repeat(3), publish(1, b"nobody", b"hello")].concat());
+    let vhost = hosting.broker.vhost("/").expect("it is there");
+    let stats = vhost.read(|topology| topology.exchange("").expect("it is there").counters.read());
+    assert_eq!((stats.publish_in, stats.publish_out), (4, 3));
+}
