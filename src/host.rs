@@ -3,13 +3,15 @@
 mod memory;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The share of the memory that messages may take before publishers wait, in percent.
 const HIGH_WATERMARK_PERCENT: u64 = 60;
+/// The share of the memory that the process may take in all. What is left is for what is under way when publishers are stopped.
+const RESIDENT_PERCENT: u64 = 80;
 
 /// Where the platform keeps the data of programs, for this one: never a path that holds the host's name, so that a container
 /// with another name finds its messages.
@@ -36,9 +38,19 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// The default memory watermark: a share of the memory, or of what the control group allows if that is less.
 pub(crate) fn memory_high_watermark_bytes() -> u64 {
-    memory::limit_bytes(&|path| fs::read_to_string(path).ok()).map_or(u64::MAX, share)
+    memory::limit_bytes(&read).map_or(u64::MAX, |bytes| bytes / 100 * HIGH_WATERMARK_PERCENT)
 }
 
-fn share(bytes: u64) -> u64 {
-    bytes / 100 * HIGH_WATERMARK_PERCENT
+/// What the whole process may take before publishers wait, however little of it is messages.
+pub(crate) fn resident_bytes_max() -> u64 {
+    memory::limit_bytes(&read).map_or(u64::MAX, |bytes| bytes / 100 * RESIDENT_PERCENT)
+}
+
+/// What the whole process takes, where the system tells.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    memory::resident_bytes(&read)
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok()
 }

@@ -153,6 +153,9 @@ pub enum StartError {
 /// Messages that expire or are published before others get their turn.
 const MESSAGES_A_TURN: usize = 256;
 
+/// How often it is looked what the process takes, while that is too much.
+const LOOK_AGAIN_MS: u64 = 1_000;
+
 /// Does what is due at its time, and sleeps in between.
 async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
     let earlier = Arc::new(Notify::new());
@@ -170,7 +173,8 @@ async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
             }
         }
         broker.relieve();
-        let next_ms = broker.node().deadlines.next_ms();
+        let look_ms = broker.node().alarm.is_lowered().then(|| clock.now_ms() + LOOK_AGAIN_MS);
+        let next_ms = broker.node().deadlines.next_ms().into_iter().chain(look_ms).min();
         let due = async {
             match next_ms {
                 Some(next_ms) => clock.sleep_until(next_ms).await,

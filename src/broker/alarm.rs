@@ -14,9 +14,19 @@ const DISK: u8 = 2;
 
 /// Whether publishers must wait, and why. The memory alarm is raised above the watermark and cleared below four fifths of it, so
 /// that publishers are not stopped and started for every message; the disk alarm by whoever watches the disk.
+///
+/// The watermark is about memory that is counted. The process takes more: what its allocator keeps, tasks, sockets. Where all of it
+/// comes close to what the process may have, the watermark is lowered to what is counted at that moment. So the alarm is cleared
+/// once a fifth of that is gone, even if the allocator keeps the memory: messages that come then find room in it.
 #[derive(Debug)]
 pub struct Alarm {
-    watermark_bytes: AtomicU64,
+    watermark_bytes: u64,
+    /// The watermark that holds now.
+    lowered_bytes: AtomicU64,
+    /// All memory that the process may take.
+    resident_bytes_max: u64,
+    /// How much it took when the watermark was lowered last; `None` while it is not.
+    lowered_at: Mutex<Option<u64>>,
     /// Which alarms are raised.
     raised: AtomicU8,
     /// The memory alarm was raised, and nobody has tried yet to make do with less memory.
@@ -27,7 +37,10 @@ pub struct Alarm {
 impl Default for Alarm {
     fn default() -> Self {
         Self {
-            watermark_bytes: AtomicU64::new(u64::MAX),
+            watermark_bytes: u64::MAX,
+            lowered_bytes: AtomicU64::new(u64::MAX),
+            resident_bytes_max: u64::MAX,
+            lowered_at: Mutex::new(None),
             raised: AtomicU8::new(0),
             wants_relief: AtomicBool::new(false),
             blocked: Mutex::default(),
@@ -36,16 +49,45 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// An alarm with this watermark for memory.
-    pub fn new(watermark_bytes: u64) -> Self {
-        let alarm = Self::default();
-        alarm.watermark_bytes.store(watermark_bytes, Ordering::Relaxed);
-        alarm
+    /// An alarm with this watermark for memory that is counted, in a process that may take so much in all.
+    pub fn new(watermark_bytes: u64, resident_bytes_max: u64) -> Self {
+        let lowered_bytes = AtomicU64::new(watermark_bytes);
+        Self { watermark_bytes, lowered_bytes, resident_bytes_max, ..Self::default() }
     }
 
     /// The watermark for memory.
     pub fn watermark_bytes(&self) -> u64 {
-        self.watermark_bytes.load(Ordering::Relaxed)
+        self.watermark_bytes
+    }
+
+    /// Whether the watermark is lowered: then somebody is to look again what the process takes.
+    pub fn is_lowered(&self) -> bool {
+        self.lowered_bytes.load(Ordering::Relaxed) < self.watermark_bytes
+    }
+
+    /// Lowers the watermark if the process takes too much while so much is counted, or gives it back. [`Alarm::check`] must follow.
+    pub fn note_resident(&self, resident_bytes: u64, used_bytes: u64) {
+        let mut lowered_at = self.lowered_at.lock();
+        if resident_bytes <= self.resident_bytes_max / 5 * 4 {
+            if lowered_at.take().is_some() {
+                self.lowered_bytes.store(self.watermark_bytes, Ordering::Relaxed);
+                tracing::info!(resident_bytes, "the process takes little memory again");
+            }
+            return;
+        }
+        // Not lower and lower while messages leave: only if it takes still more.
+        let limit_bytes = lowered_at.map_or(self.resident_bytes_max, |at| at + self.resident_bytes_max / 16);
+        if resident_bytes > limit_bytes {
+            *lowered_at = Some(resident_bytes);
+            self.lowered_bytes.fetch_min(used_bytes.saturating_sub(1), Ordering::Relaxed);
+            let resident_bytes_max = self.resident_bytes_max;
+            tracing::warn!(
+                resident_bytes,
+                resident_bytes_max,
+                used_bytes,
+                "the process takes nearly all memory that it may have"
+            );
+        }
     }
 
     /// Whether publishers must wait.
@@ -69,7 +111,7 @@ impl Alarm {
 
     /// Looks at what is used now; whether that raised the alarm. Whoever adds or frees much memory calls this.
     pub fn check(&self, used_bytes: u64) -> bool {
-        let watermark_bytes = self.watermark_bytes();
+        let watermark_bytes = self.lowered_bytes.load(Ordering::Relaxed);
         if used_bytes > watermark_bytes {
             if self.raised.fetch_or(MEMORY, Ordering::Relaxed) & MEMORY == 0 {
                 tracing::warn!(used_bytes, watermark_bytes, "memory alarm raised: publishing connections are blocked");
@@ -147,7 +189,7 @@ mod tests {
     #[test]
     fn all_alarms_must_be_cleared() {
         for memory_first in [true, false] {
-            let alarm = Alarm::new(1_000);
+            let alarm = Alarm::new(1_000, u64::MAX);
             let connection = Arc::new(Blocked::default());
             assert!(!alarm.wait(ConnectionId(1), Arc::clone(&connection) as Arc<dyn Sink>), "nothing to wait for");
             alarm.set_disk(true);
@@ -168,5 +210,30 @@ mod tests {
             assert!(!alarm.is_raised());
             assert_eq!(connection.0.load(Ordering::Relaxed), 1);
         }
+    }
+
+    #[test]
+    fn what_the_process_takes_raises_the_alarm_before_what_is_counted() {
+        let alarm = Alarm::new(1_000, 2_000);
+        let look = |resident, used| {
+            alarm.note_resident(resident, used);
+            alarm.check(used);
+            alarm.is_raised()
+        };
+        assert!(!look(2_000, 500), "as much as it may");
+        assert!(look(2_001, 500));
+        // The allocator keeps what messages leave behind.
+        assert!(look(2_001, 401));
+        assert!(!look(2_001, 390), "a fifth is gone");
+        assert!(!look(2_001, 499), "there was room for so much");
+        assert!(look(2_001, 500));
+        assert!(!look(2_001, 0));
+        // It takes more than when it was too much before, with less that is counted.
+        assert!(!look(2_100, 300));
+        assert!(look(2_200, 300));
+        assert!(!look(2_200, 200) && alarm.is_lowered());
+        assert!(!look(1_601, 299) && look(1_601, 300), "not less than before by far");
+        assert!(!look(1_600, 800) && !alarm.is_lowered(), "the watermark is what it was");
+        assert!(!look(1_600, 1_000) && look(1_600, 1_001));
     }
 }

@@ -20,6 +20,7 @@ pub mod queue;
 pub mod random;
 pub mod registry;
 pub mod reply_to;
+pub mod residency;
 mod restore;
 pub mod router;
 pub mod sink;
@@ -88,6 +89,7 @@ impl Broker {
 
     /// Looks for memory that can be had back, if it is asked for.
     pub fn relieve(&self) {
+        self.node.look_again();
         self.node.check_memory();
         if self.node.alarm.takes_relief() {
             self.compact();

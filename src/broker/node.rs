@@ -12,6 +12,7 @@ use super::profile::{Compatibility, Profile};
 use super::random::Random;
 use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
+use super::residency::Residency;
 use super::usage::ByteCount;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
@@ -74,8 +75,12 @@ pub struct Node {
     pub memory: Arc<MemoryGauge>,
     /// Bytes held by queues, exchanges and bindings, whatever is in the queues.
     pub definitions: ByteCount,
+    /// Bytes that clients sent and that cannot be used yet, because more must come.
+    pub half_frames: ByteCount,
     /// Whether publishers must wait.
     pub alarm: Alarm,
+    /// How much memory the whole process takes.
+    pub residency: Residency,
     /// Where changes are recorded.
     pub log: Arc<dyn Log>,
     /// Reads messages back from segment files; there are none when everything is kept in memory.
@@ -97,7 +102,9 @@ impl Default for Node {
             registry: Arc::default(),
             memory: Arc::default(),
             definitions: ByteCount::default(),
+            half_frames: ByteCount::default(),
             alarm: Alarm::default(),
+            residency: Residency::default(),
             log: Arc::new(MemoryLog),
             loader: None,
             pressure: Pressure::default(),
@@ -114,14 +121,63 @@ impl Node {
         (self.alarm.watermark_bytes() / 2).max(DEFINITION_BYTES_FLOOR)
     }
 
+    /// Counted bytes that are not messages.
+    fn other_bytes(&self) -> u64 {
+        self.definitions.bytes() + self.half_frames.bytes()
+    }
+
+    /// Looks again what the process takes, if it took too much. [`Node::check_memory`] must follow.
+    pub(in crate::broker) fn look_again(&self) {
+        if self.alarm.is_lowered()
+            && let Some(resident_bytes) = self.residency.look()
+        {
+            self.alarm.note_resident(resident_bytes, self.memory.bytes() + self.other_bytes());
+        }
+    }
+
     /// Looks whether the memory alarm is to be raised or cleared. Whoever adds or frees much memory calls this.
     pub fn check_memory(&self) {
         let message_bytes = self.memory.bytes();
         // Nothing but messages can be moved to files.
         self.pressure.check(message_bytes);
-        if self.alarm.check(message_bytes + self.definitions.bytes()) {
+        let used_bytes = message_bytes + self.other_bytes();
+        if let Some(resident_bytes) = self.residency.look_after_a_step(used_bytes) {
+            self.alarm.note_resident(resident_bytes, used_bytes);
+        }
+        if self.alarm.check(used_bytes) {
             // The task that runs deadlines looks for memory that can be had back.
             self.deadlines.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    const MIB: u64 = 1024 * 1024;
+
+    #[test]
+    fn what_the_process_takes_is_asked_for_when_much_is_counted() {
+        let resident = Arc::new(AtomicU64::new(0));
+        let node = Node { alarm: Alarm::new(300 * MIB, 100 * MIB), ..Node::default() };
+        let measured = Arc::clone(&resident);
+        node.residency.measured_by(Box::new(move || Some(measured.load(Ordering::Relaxed))));
+        let hold = |bytes: u64| {
+            node.memory.adjust(i64::try_from(bytes).unwrap() - i64::try_from(node.memory.bytes()).unwrap());
+            node.check_memory();
+            node.alarm.is_raised()
+        };
+        resident.store(101 * MIB, Ordering::Relaxed);
+        assert!(!hold(MIB), "too little to ask");
+        assert!(hold(40 * MIB));
+        assert!(!hold(20 * MIB), "messages have left");
+        assert!(hold(41 * MIB));
+        // Nothing is counted that leaves, but something did.
+        resident.store(70 * MIB, Ordering::Relaxed);
+        node.look_again();
+        node.check_memory();
+        assert!(!node.alarm.is_raised() && !hold(200 * MIB));
     }
 }

@@ -10,8 +10,13 @@ pub(super) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 /// What the process may use, in bytes; `None` when nothing tells.
 pub(super) fn limit_bytes(read: Read<'_>) -> Option<u64> {
-    let total = read(Path::new("/proc/meminfo")).and_then(|text| total_bytes(&text));
+    let total = read(Path::new("/proc/meminfo")).and_then(|text| bytes_of(&text, "MemTotal:"));
     group_limit_bytes(read).into_iter().chain(total).min()
+}
+
+/// What the process takes, without files of which the system keeps copies.
+pub(super) fn resident_bytes(read: Read<'_>) -> Option<u64> {
+    bytes_of(&read(Path::new("/proc/self/status"))?, "VmRSS:")
 }
 
 /// The smallest limit of the control groups.
@@ -83,9 +88,9 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// The line `MemTotal:       24579096 kB`.
-fn total_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+/// A line such as `MemTotal:       24579096 kB`.
+fn bytes_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -166,6 +171,16 @@ mod tests {
         assert_eq!(files("0::/pod/x\n"), Some(300));
         assert_eq!(files("0::/pod/x/own\n"), Some(200));
         assert_eq!(files("0::/../elsewhere\n"), Some(300), "out of sight");
+    }
+
+    #[test]
+    fn what_the_process_takes_is_read() {
+        let status = "Name:\tleveret\nVmHWM:\t  902400 kB\nVmRSS:\t  307200 kB\n";
+        assert_eq!(
+            resident_bytes(&|path| (path == Path::new("/proc/self/status")).then(|| status.to_owned())),
+            Some(300 * MIB)
+        );
+        assert_eq!(resident_bytes(&|_| None), None);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct Builder {
     random: Random,
     settings: Settings,
     memory_high_watermark_bytes: u64,
+    /// Of a process that is the broker's own. An embedding one takes memory for other things, too.
+    resident_bytes_max: u64,
     version: Option<String>,
     users: Users,
     vhosts: Vec<(String, QueueKind)>,
@@ -78,6 +80,7 @@ impl Default for Builder {
             random: Random::default(),
             settings: Settings { message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT, ..Settings::default() },
             memory_high_watermark_bytes: u64::MAX,
+            resident_bytes_max: u64::MAX,
             version: None,
             users: Users::default(),
             vhosts: vec![(DEFAULT_VHOST.to_owned(), QueueKind::Classic)],
@@ -109,6 +112,7 @@ impl Builder {
             .anonymous_login(serve.anonymous_login)
             .guest_from_anywhere(serve.guest_from_anywhere)
             .no_consumer_timeout(serve.no_consumer_timeout);
+        builder.resident_bytes_max = host::resident_bytes_max();
         builder.addresses = match serve.amqp_listen.as_slice() {
             [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
             given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
@@ -278,9 +282,12 @@ impl Builder {
         let mut node = Node {
             settings: self.settings,
             random: self.random,
-            alarm: Alarm::new(self.memory_high_watermark_bytes),
+            alarm: Alarm::new(self.memory_high_watermark_bytes, self.resident_bytes_max),
             ..Node::default()
         };
+        if self.resident_bytes_max < u64::MAX {
+            node.residency.measured_by(Box::new(host::resident_bytes));
+        }
         let [a, b, c, d, ..] = node.random.next().to_be_bytes();
         let nonce = u32::from_be_bytes([a, b, c, d]);
         let opened = match &data_dir {

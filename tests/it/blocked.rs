@@ -6,7 +6,8 @@ use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::connection::AMQPMethod;
 
 use crate::broker::{Setup, TestBroker, ctl};
-use crate::client::socket::{HEARTBEAT, frame};
+use crate::client::properties::properties;
+use crate::client::socket::{BODY, HEARTBEAT, frame, header, method};
 use crate::client::{Connection, consume, publish, queue};
 
 /// The next frame is `connection.blocked`; its reason.
@@ -181,5 +182,47 @@ async fn a_blocked_publisher_that_goes_away_lets_the_others_go_on() {
         }
     })
     .await;
+    waiting.expect((10, 61)).await;
+}
+
+/// A connection that has sent much of a body, and another one that is blocked because of it.
+async fn half_a_body(broker: &TestBroker) -> (Connection, Connection) {
+    let sender = broker.connect().await;
+    sender.channel(1).await;
+    let whole = publish("", "nowhere", "").with(properties().user_id("somebody else"));
+    sender.write(method(1, whole.method())).await;
+    sender.write(header(1, BODY_BYTES as u64, &whole.properties.encode())).await;
+    sender.write(frame(BODY, 1, &[7; 100_000]).repeat(BODY_BYTES / 100_000 - 1)).await;
+    sender.channel(2).await;
+    let waiting = broker.connect().await;
+    let ch = waiting.channel(1).await;
+    ch.confirm_select().await;
+    ch.publish(publish("", "nowhere", "waits")).await;
+    assert_eq!(expect_blocked(&waiting).await, "low on memory");
+    (sender, waiting)
+}
+
+const BODY_BYTES: usize = 2_000_000;
+
+/// reference: 1.11, release: a body that is given up is not counted any more. RabbitMQ counts in other ways, and is not asked.
+#[tokio::test]
+async fn a_body_that_is_given_up_ends_the_alarm() {
+    let Some(broker) = with_alarm_and_clock().await else { return };
+    // The client goes away.
+    let (sender, waiting) = half_a_body(&broker).await;
+    drop(sender);
+    waiting.expect((10, 61)).await;
+
+    // The message is refused when it is whole.
+    let (sender, waiting) = half_a_body(&broker).await;
+    sender.write(frame(BODY, 1, &[7; 100_000])).await;
+    let text = "PRECONDITION_FAILED - user_id property set to 'somebody else' but authenticated user was 'guest'";
+    sender.unopened_channel(1).expect_close(406, text, (60, 40)).await;
+    waiting.expect((10, 61)).await;
+
+    // The channel is closed in the middle, which closes the connection.
+    let (sender, waiting) = half_a_body(&broker).await;
+    sender.write(frame(BODY, 1, &[7; 100_001])).await;
+    sender.write(frame(HEARTBEAT + 1, 1, b"no frame")).await;
     waiting.expect((10, 61)).await;
 }
