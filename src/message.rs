@@ -221,6 +221,11 @@ impl ChunkWriter {
         }
     }
 
+    /// Bytes that it has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Makes room for `additional` bytes at once.
     pub fn reserve(&mut self, additional: usize) {
         self.bytes.reserve(additional);

@@ -8,6 +8,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::admission::Seat;
+use super::kept::Kept;
 use super::session::Session;
 use super::socket::{self, HANG_UP, Unread, ready};
 use crate::clock::{Clock, Deadline};
@@ -36,8 +37,8 @@ pub struct Driver {
     clock: Clock,
     /// One for the life of the connection: what the session waits for moves with every message.
     deadline: Deadline,
-    /// What was read and not used up: the beginning of a frame, or everything since the connection was blocked.
-    unused: Vec<u8>,
+    /// What was read and not used up.
+    unused: Kept,
     /// There is more than `unused` to be looked at, without reading: the session stopped in the middle.
     is_interrupted: bool,
     /// What the client sent while nothing was read.
@@ -56,13 +57,14 @@ enum Woken {
 impl Driver {
     /// A connection that was just accepted.
     pub fn new(session: Session, stream: TcpStream, seat: Seat, clock: Clock) -> Self {
+        let unused = Kept::nothing(Arc::clone(session.node()));
         Self {
             session,
             stream,
             seat,
             clock,
             deadline: Deadline::default(),
-            unused: Vec::new(),
+            unused,
             is_interrupted: false,
             unread: Unread::default(),
             has_hung_up: false,
@@ -190,10 +192,10 @@ impl Driver {
     /// Reads once and hands it on. False at the end of the stream.
     fn read(&mut self) -> io::Result<bool> {
         READ_BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(READ_BUFFER_BYTES.max(self.unused.len() * 2), 0);
-            let start = self.unused.len();
+            buffer.resize(READ_BUFFER_BYTES.max(self.unused.bytes().len() * 2), 0);
+            let start = self.unused.bytes().len();
             let (kept, free) = buffer.split_at_mut(start);
-            kept.copy_from_slice(&self.unused);
+            kept.copy_from_slice(self.unused.bytes());
             let count = match socket::try_read(&self.stream, free) {
                 Ok(0) => return Ok(false),
                 Ok(count) => count,
@@ -215,18 +217,18 @@ impl Driver {
         if !self.is_interrupted || !self.session.wants_read() {
             return;
         }
-        let unused = std::mem::take(&mut self.unused);
-        let used = self.session.receive(&unused, now_ms);
-        self.keep(unused.get(used..).unwrap_or_default());
+        let used = self.session.receive(self.unused.bytes(), now_ms);
+        self.unused.forget_first(used);
+        self.note_interruption();
     }
 
     fn keep(&mut self, unused: &[u8]) {
-        self.unused.clear();
-        self.unused.extend_from_slice(unused);
-        if unused.is_empty() {
-            self.unused = Vec::new();
-        }
-        self.is_interrupted = !unused.is_empty() && !self.session.wants_read();
+        self.unused.set(unused);
+        self.note_interruption();
+    }
+
+    fn note_interruption(&mut self) {
+        self.is_interrupted = !self.unused.bytes().is_empty() && !self.session.wants_read();
     }
 
     fn write(&mut self, now_ms: u64) -> io::Result<()> {

@@ -10,7 +10,7 @@ use crate::protocol::assembler::{BodySink, Publish};
 use crate::protocol::content::ContentHeader;
 use crate::table::ValueRef;
 
-/// A body that comes in several frames, appended to its record as it comes. It counts as used memory from its first byte.
+/// A body that comes in several frames, appended to its record as it comes. It counts as used memory from its header on.
 #[derive(Debug)]
 pub(super) struct IncomingBody {
     writer: ChunkWriter,
@@ -41,7 +41,16 @@ impl IncomingBody {
         let body_bytes = u32::try_from(header.body_bytes).unwrap_or(u32::MAX);
         let offset = writer.begin(facts, &address, &header.properties, body_bytes);
         let charge = Charge { gauge: Arc::clone(gauge), bytes: 0 };
-        Self { writer, offset, properties: header.properties.to_vec(), charge }
+        let mut body = Self { writer, offset, properties: header.properties.to_vec(), charge };
+        body.count();
+        body
+    }
+
+    /// Counts the memory that it takes now: it only grows.
+    fn count(&mut self) {
+        let bytes = self.writer.capacity() + self.properties.capacity();
+        self.charge.gauge.add(bytes - self.charge.bytes);
+        self.charge.bytes = bytes;
     }
 
     /// The properties.
@@ -57,9 +66,8 @@ impl IncomingBody {
 
 impl BodySink for IncomingBody {
     fn extend_body(&mut self, piece: &[u8]) {
-        self.charge.bytes += piece.len();
-        self.charge.gauge.add(piece.len());
         self.writer.extend_body(piece);
+        self.count();
     }
 }
 

@@ -14,6 +14,7 @@ pub mod driver;
 mod durability;
 mod effort;
 mod incoming;
+mod kept;
 pub mod listener;
 mod methods;
 mod open;

@@ -20,6 +20,7 @@ use super::output::Output;
 use crate::auth::{LoginRefused, User, Users};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
+use crate::broker::node::Node;
 use crate::broker::registry::{ConnectionCounters, ConnectionSpec, Endpoint};
 use crate::broker::sink::{Notice, Sink};
 use crate::broker::vhost::Vhost;
@@ -124,6 +125,11 @@ impl Session {
     /// Where others hand over what is for this connection.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// What virtual hosts share.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        self.hosting.broker.node()
     }
 
     /// What it counts.
