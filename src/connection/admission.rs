@@ -1,9 +1,9 @@
 //! How many connections there may be at a time, and how many of them that have not logged in.
 //!
 //! Each connection costs a file descriptor, and whoever can reach the port can open one without saying a word. So there may be fewer
-//! connections than descriptors, and only some of those may be strangers: one more, and the stranger that has been connected for longest
-//! makes room. A client that logs in needs milliseconds; it finds a place however many sockets say nothing.
-//! **Invariant**: never more than `Limits::connections` seats at a time.
+//! connections than descriptors, and only some of those may be not logged in: one more, and the one that has been
+//! connected for longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing.
+//! **Invariant**: never more than `Limits::connections` connections at a time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -18,7 +18,7 @@ use crate::error::AmqpError;
 const OTHER_DESCRIPTORS_MIN: u64 = 64;
 /// Not for connections is this part of all descriptors: a backlog needs one for each 32 MiB.
 const OTHER_DESCRIPTORS_SHARE: u64 = 8;
-/// Strangers, however many descriptors there are: each also costs memory.
+/// Connections that have not logged in, however many descriptors there are: each also costs memory.
 const BEFORE_LOGIN_MAX: usize = 4096;
 
 /// How many there may be.
@@ -43,29 +43,29 @@ impl Limits {
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
-    seated: Mutex<Seated>,
+    connected: Mutex<Connected>,
 }
 
 #[derive(Debug, Default)]
-struct Seated {
+struct Connected {
     count: usize,
     next: u64,
     /// Those that have not logged in, in the order of their arrival.
-    strangers: BTreeMap<u64, Weak<Outbox>>,
+    before_login: BTreeMap<u64, Weak<Outbox>>,
 }
 
-/// The place of a connection; dropped with it.
+/// Counts one connection for as long as it lives; dropped with it.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Admitted {
     admission: Arc<Admission>,
     number: u64,
-    is_stranger: bool,
+    is_before_login: bool,
 }
 
 impl Admission {
     /// Nobody is connected.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seated: Mutex::default() }
+        Self { limits, connected: Mutex::default() }
     }
 
     /// The limits.
@@ -73,46 +73,46 @@ impl Admission {
         self.limits
     }
 
-    /// A place for a new connection, unless there are too many. The oldest stranger may have to leave.
-    pub fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Seat> {
-        let mut seated = self.seated.lock();
-        let is_full = seated.count >= self.limits.connections;
-        let leaves = if is_full || seated.strangers.len() >= self.limits.before_login {
-            seated.strangers.pop_first().and_then(|(_, stranger)| stranger.upgrade())
+    /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.
+    pub fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Admitted> {
+        let mut connected = self.connected.lock();
+        let is_full = connected.count >= self.limits.connections;
+        let oldest = if is_full || connected.before_login.len() >= self.limits.before_login {
+            connected.before_login.pop_first().and_then(|(_, outbox)| outbox.upgrade())
         } else {
             None
         };
-        let seat = (!is_full).then(|| {
-            let number = seated.next;
-            seated.next += 1;
-            seated.count += 1;
-            seated.strangers.insert(number, Arc::downgrade(outbox));
-            Seat { admission: Arc::clone(self), number, is_stranger: true }
+        let admitted = (!is_full).then(|| {
+            let number = connected.next;
+            connected.next += 1;
+            connected.count += 1;
+            connected.before_login.insert(number, Arc::downgrade(outbox));
+            Admitted { admission: Arc::clone(self), number, is_before_login: true }
         });
-        drop(seated);
-        if let Some(stranger) = leaves {
+        drop(connected);
+        if let Some(oldest) = oldest {
             // Before the login it is only a reason to close the socket: nothing is said.
-            stranger.notify(Notice::Close(AmqpError::connection_forced("too many connections have not logged in")));
+            oldest.notify(Notice::Close(AmqpError::connection_forced("too many connections have not logged in")));
         }
-        seat
+        admitted
     }
 }
 
-impl Seat {
-    /// The client has logged in: it need not make room for others.
+impl Admitted {
+    /// The client has logged in: it is not closed for others any more.
     pub(super) fn logged_in(&mut self) {
-        if self.is_stranger {
-            self.is_stranger = false;
-            self.admission.seated.lock().strangers.remove(&self.number);
+        if self.is_before_login {
+            self.is_before_login = false;
+            self.admission.connected.lock().before_login.remove(&self.number);
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut seated = self.admission.seated.lock();
-        seated.count -= 1;
-        seated.strangers.remove(&self.number);
+        let mut connected = self.admission.connected.lock();
+        connected.count -= 1;
+        connected.before_login.remove(&self.number);
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
         Arc::new(Admission::new(Limits { connections, before_login }))
     }
 
-    fn is_told_to_leave(outbox: &Outbox) -> bool {
+    fn is_closed(outbox: &Outbox) -> bool {
         let mut notices = Vec::new();
         outbox.take(&mut Vec::new(), &mut notices);
         matches!(notices.as_slice(), [Notice::Close(_)])
@@ -144,32 +144,29 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_stranger_makes_room_for_the_next() {
+    fn the_oldest_that_has_not_logged_in_is_closed_for_the_next() {
         let admission = admission(10, 2);
         let outboxes: Vec<Arc<Outbox>> = (0..4).map(|_| Arc::default()).collect();
-        let mut seats: Vec<Seat> = outboxes.iter().take(2).map(|outbox| admission.admit(outbox).unwrap()).collect();
-        seats[0].logged_in();
-        seats.push(admission.admit(&outboxes[2]).unwrap());
-        assert!(outboxes.iter().all(|outbox| !is_told_to_leave(outbox)), "two have not logged in");
-        seats.push(admission.admit(&outboxes[3]).unwrap());
-        assert_eq!(
-            outboxes.iter().map(|outbox| is_told_to_leave(outbox)).collect::<Vec<_>>(),
-            [false, true, false, false]
-        );
+        let mut all: Vec<Admitted> = outboxes.iter().take(2).map(|outbox| admission.admit(outbox).unwrap()).collect();
+        all[0].logged_in();
+        all.push(admission.admit(&outboxes[2]).unwrap());
+        assert!(outboxes.iter().all(|outbox| !is_closed(outbox)), "two have not logged in");
+        all.push(admission.admit(&outboxes[3]).unwrap());
+        assert_eq!(outboxes.iter().map(|outbox| is_closed(outbox)).collect::<Vec<_>>(), [false, true, false, false]);
     }
 
     #[test]
-    fn when_all_places_are_taken_the_next_is_turned_away_until_one_leaves() {
+    fn when_there_are_too_many_the_next_is_refused_until_one_ends() {
         let admission = admission(2, 2);
         let (first, second, third) = (Arc::default(), Arc::default(), Arc::default());
-        let mut seats = [admission.admit(&first).unwrap(), admission.admit(&second).unwrap()];
-        seats[0].logged_in();
+        let mut all = [admission.admit(&first).unwrap(), admission.admit(&second).unwrap()];
+        all[0].logged_in();
         assert!(admission.admit(&third).is_none());
-        assert!(is_told_to_leave(&second), "a stranger leaves, so that there is room soon");
+        assert!(is_closed(&second), "so that there is room soon");
         assert!(admission.admit(&third).is_none(), "its socket may still be open");
-        assert!(!is_told_to_leave(&first), "who has logged in stays");
-        drop(seats);
+        assert!(!is_closed(&first), "it has logged in");
+        drop(all);
         assert!(admission.admit(&third).is_some());
-        assert_eq!(admission.seated.lock().count, 0);
+        assert_eq!(admission.connected.lock().count, 0);
     }
 }

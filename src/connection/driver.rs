@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::admission::Seat;
+use super::admission::Admitted;
 use super::kept::Kept;
 use super::session::Session;
 use super::socket::{self, HANG_UP, Unread, ready};
@@ -33,7 +33,7 @@ thread_local! {
 pub struct Driver {
     session: Session,
     stream: TcpStream,
-    seat: Seat,
+    admitted: Admitted,
     clock: Clock,
     /// One for the life of the connection: what the session waits for moves with every message.
     deadline: Deadline,
@@ -56,12 +56,12 @@ enum Woken {
 
 impl Driver {
     /// A connection that was just accepted.
-    pub fn new(session: Session, stream: TcpStream, seat: Seat, clock: Clock) -> Self {
+    pub fn new(session: Session, stream: TcpStream, admitted: Admitted, clock: Clock) -> Self {
         let unused = Kept::nothing(Arc::clone(session.node()));
         Self {
             session,
             stream,
-            seat,
+            admitted,
             clock,
             deadline: Deadline::default(),
             unused,
@@ -95,7 +95,7 @@ impl Driver {
             self.session.deliver(now_ms);
             self.resume_reading(now_ms);
             if self.session.is_open() {
-                self.seat.logged_in();
+                self.admitted.logged_in();
             }
             self.write(now_ms)?;
             if self.session.is_closed() && self.session.output().is_none_or(|output| output.is_empty()) {
@@ -103,7 +103,7 @@ impl Driver {
             }
             if self.session.is_tired() {
                 turns_without_read = 0;
-                self.let_others_go_first(now_ms).await;
+                self.let_others_go_first().await;
             }
             if self.is_interrupted && self.session.wants_read() {
                 continue;
@@ -160,9 +160,9 @@ impl Driver {
     }
 
     /// The runtime looks at all sockets before it comes back to this one, which then is read, too, however much there is to deliver.
-    async fn let_others_go_first(&mut self, now_ms: u64) {
+    async fn let_others_go_first(&mut self) {
         tokio::task::yield_now().await;
-        self.session.deliver(now_ms);
+        self.session.deliver(self.clock.now_ms());
         self.session.rest();
     }
 

@@ -35,7 +35,7 @@ pub struct Listener {
     clock: Clock,
     connections: JoinSet<()>,
     outboxes: Vec<std::sync::Weak<Outbox>>,
-    turned_away: Throttle,
+    refused: Throttle,
     failures: Throttle,
 }
 
@@ -43,9 +43,9 @@ impl Listener {
     /// A listener for a socket that is bound already.
     pub fn new(listener: TcpListener, hosting: Arc<Hosting>, admission: Arc<Admission>, clock: Clock) -> Self {
         let (connections, outboxes) = (JoinSet::new(), Vec::new());
-        let (turned_away, failures) = (Throttle::default(), Throttle::default());
+        let (refused, failures) = (Throttle::default(), Throttle::default());
         let spare = rustix::io::dup(&listener).ok();
-        Self { listener, spare, hosting, admission, clock, connections, outboxes, turned_away, failures }
+        Self { listener, spare, hosting, admission, clock, connections, outboxes, refused, failures }
     }
 
     /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
@@ -77,7 +77,7 @@ impl Listener {
     fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
         let local = stream.local_addr().unwrap_or(peer);
         let session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
-        let Some(seat) = self.admission.admit(session.outbox()) else { return self.turn_away(peer) };
+        let Some(admitted) = self.admission.admit(session.outbox()) else { return self.refuse(peer) };
         // Replies are written whole; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
@@ -87,12 +87,12 @@ impl Listener {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
         self.outboxes.push(Arc::downgrade(session.outbox()));
-        self.connections.spawn(Driver::new(session, stream, seat, self.clock.clone()).run());
+        self.connections.spawn(Driver::new(session, stream, admitted, self.clock.clone()).run());
     }
 
-    fn turn_away(&mut self, peer: SocketAddr) {
-        if self.turned_away.pass(self.clock.now_ms(), LINES) {
-            let left_out = self.turned_away.take_left_out();
+    fn refuse(&mut self, peer: SocketAddr) {
+        if self.refused.pass(self.clock.now_ms(), LINES) {
+            let left_out = self.refused.take_left_out();
             let connections = self.admission.limits().connections;
             tracing::warn!(
                 %peer, connections, left_out,
