@@ -9,3 +9,23 @@ pub(super) fn aside<R>(effort: usize, work: impl FnOnce() -> R) -> R {
     let is_worker = || Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
     if effort >= TURN_EFFORT && is_worker() { tokio::task::block_in_place(work) } else { work() }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// The runtime is not always ours: a broker may be embedded in a program that has one thread, where no other can take its place.
+    #[test]
+    fn long_work_is_done_whatever_the_runtime_is() {
+        let work = || aside(TURN_EFFORT, || aside(TURN_EFFORT, || 7));
+        assert_eq!(work(), 7, "without any");
+        let one_thread = Builder::new_current_thread().build().unwrap();
+        assert_eq!(one_thread.block_on(async { work() }), 7);
+        assert_eq!(one_thread.block_on(async { tokio::spawn(async move { work() }).await.unwrap() }), 7);
+        let threads = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        assert_eq!(threads.block_on(async { work() }), 7);
+        assert_eq!(threads.block_on(async { tokio::spawn(async move { work() }).await.unwrap() }), 7);
+    }
+}
