@@ -11,6 +11,7 @@ use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
 use crate::broker::sink::{Delivery, DeliveryCounts, Notice};
 use crate::error::{AmqpError, MethodId};
+use crate::impossible::impossible;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::protocol::command::Reply;
@@ -129,8 +130,12 @@ impl Open {
     /// A delivery whose consumer is gone is dropped: its channel was closed, and its queue took it back then.
     fn encode(&mut self, delivery: &Delivery) {
         let Some(&number) = self.consumers.get(&delivery.consumer) else { return };
-        let Some(channel) = self.channels.get_mut(&number) else { return };
-        let Some(consumer) = channel.consumers.get(&delivery.consumer) else { return };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            return impossible!("a consumer is of channel {number}, which does not exist");
+        };
+        let Some(consumer) = channel.consumers.get(&delivery.consumer) else {
+            return impossible!("channel {number} does not know its consumer {:?}", delivery.consumer);
+        };
         let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
         let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
         channel.stats.redeliver += u64::from(delivery.redelivered);
@@ -182,9 +187,11 @@ impl Open {
 
     /// `basic.cancel`, to clients that understand it (behaviour reference 5.4).
     fn tell_cancelled(&mut self, id: ConsumerId) {
+        // The client may have cancelled it, or closed its channel, meanwhile.
         let Some(number) = self.consumers.remove(&id) else { return };
-        let Some(channel) = self.channels.get_mut(&number) else { return };
-        let Some(consumer) = channel.remove_consumer(id) else { return };
+        let Some(consumer) = self.channels.get_mut(&number).and_then(|channel| channel.remove_consumer(id)) else {
+            return impossible!("channel {number} does not know its consumer {id:?}");
+        };
         if self.client.capabilities.consumer_cancel_notify {
             self.reply(number, &Reply::BasicCancel { consumer_tag: consumer.consumer_tag.to_string() });
         }

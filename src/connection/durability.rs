@@ -10,6 +10,7 @@ use super::open::Open;
 use super::outbox::Outbox;
 use crate::broker::ids::ChannelId;
 use crate::broker::node::Node;
+use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::store::{LogPosition, Wake};
 
@@ -73,7 +74,9 @@ impl Durability {
 impl Open {
     /// Answers once everything up to `position` is durable; nothing is read before.
     pub(super) fn reply_when_durable(&mut self, channel: u16, reply: Reply, position: LogPosition) {
-        let Some(id) = self.channels.get(&channel).map(|channel| channel.id) else { return };
+        let Some(id) = self.channels.get(&channel).map(|channel| channel.id) else {
+            return impossible!("a method was carried out on channel {channel}, which does not exist");
+        };
         if self.node.log.durable().is_ok_and(|durable| durable >= position) {
             self.reply(channel, &reply);
             return;

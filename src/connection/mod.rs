@@ -13,6 +13,7 @@ mod deliver;
 pub mod driver;
 mod durability;
 mod effort;
+mod ending;
 mod incoming;
 mod kept;
 pub mod listener;

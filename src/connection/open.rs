@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::aside::aside;
 use super::batch::PublishBatch;
-use super::channel::{Channel, ChannelPhase, Mode};
+use super::channel::{Channel, ChannelPhase};
 use super::closed_channels::ClosedChannels;
 use super::deliver::Inbox;
 use super::durability::Durability;
@@ -22,13 +22,14 @@ use super::report::TouchedChannels;
 use super::routes::RouteCache;
 use super::settle::SettleBatch;
 use crate::auth::{Access, Permissions, Resource, User};
-use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
+use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId};
 use crate::broker::node::Node;
 use crate::broker::queue::QueueHandle;
 use crate::broker::registry::Registration;
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::error::{AmqpError, MethodId, Scope};
+use crate::impossible::impossible;
 use crate::protocol::assembler::{self, Assembled};
 use crate::protocol::command::{Command, Reply};
 use crate::protocol::frame::{self, Frame, FrameKind};
@@ -76,7 +77,7 @@ pub(super) struct Open {
     pub(super) settled: SettleBatch,
     pub(super) routes: RouteCache,
     pub(super) inbox: Inbox,
-    exclusive_queues: Vec<Weak<QueueHandle>>,
+    pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
     /// Channels that the client closed: what it sends right behind is ignored (behaviour reference 2).
     pub(super) closed_channels: ClosedChannels,
     /// Waits for the memory alarm to be cleared; nothing is read meanwhile.
@@ -274,13 +275,17 @@ impl Open {
             CHANNEL_OPEN => {
                 return Err(AmqpError::channel_error("second 'channel.open' seen").with_method(CHANNEL_OPEN));
             }
+            // Whatever the client sent before it heard of the end.
             _ => {}
         }
         Ok(())
     }
 
     fn frame_on_open_channel(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get_mut(&frame.channel) else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(&frame.channel) else {
+            impossible!("channel {} was open a moment ago", frame.channel);
+            return Ok(());
+        };
         let message_bytes_max = self.node.settings.message_bytes_max;
         let memory = &self.node.memory;
         let assembled = channel
@@ -319,78 +324,6 @@ impl Open {
             }
             result => result,
         }
-    }
-
-    /// Closes a channel by our own will; it stays until the client has answered.
-    pub(super) fn close_channel(&mut self, number: u16, error: &AmqpError, now_ms: u64) {
-        tracing::info!(peer = %self.peer, vhost = %self.vhost.name, channel = number, %error, "closing channel");
-        let close = Reply::ChannelClose {
-            reply_code: error.code.code(),
-            reply_text: error.reply_text(),
-            method: error.method.unwrap_or(MethodId::NONE),
-        };
-        let Some(channel) = self.channels.remove(&number) else { return };
-        let effort = METHOD_EFFORT + channel.weight();
-        self.effort.spend(effort);
-        aside(effort, || self.end_channel(number, *channel, now_ms));
-        self.reply(number, &close);
-        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
-        closing.phase = ChannelPhase::Closing;
-        self.channels.insert(number, Box::new(closing));
-    }
-
-    /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
-    pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
-        self.send_returns(number, &mut channel);
-        let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
-        for (id, consumer) in channel.consumers.drain() {
-            self.consumers.remove(&id);
-            queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
-        }
-        let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();
-        let rolled_back = match &mut channel.mode {
-            Mode::Transaction(transaction) => transaction.roll_back(),
-            Mode::Plain | Mode::Confirm(_) => Vec::new(),
-        };
-        let outstanding = outstanding.into_iter().chain(rolled_back);
-        queues.extend(outstanding.map(|(_, delivery)| (delivery.queue.id, delivery.queue)));
-        for queue in queues.into_values() {
-            queue.channel_closed(channel.id, now_ms);
-        }
-        if let Some(reply_to) = channel.reply_to {
-            self.consumers.remove(&reply_to.consumer);
-            self.node.replies.remove(&reply_to.name);
-        }
-    }
-
-    /// Takes everything off the broker that the connection had.
-    pub(super) fn end(&mut self, now_ms: u64) {
-        aside(self.weight(), || self.take_everything_off(now_ms));
-    }
-
-    fn take_everything_off(&mut self, now_ms: u64) {
-        self.node.alarm.forget(self.id);
-        for (number, channel) in std::mem::take(&mut self.channels) {
-            self.end_channel(number, *channel, now_ms);
-        }
-        for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
-            self.vhost.delete_queue_handle(&queue);
-        }
-        self.inbox.close(&self.outbox);
-        self.node.check_memory();
-    }
-
-    /// What it takes to delete the queues that go with the connection.
-    pub(super) fn weight_of_exclusive_queues(&self) -> usize {
-        self.exclusive_queues.iter().filter_map(Weak::upgrade).map(|queue| queue.weight()).sum()
-    }
-
-    /// Notes a queue that goes with the connection.
-    pub(super) fn owns(&mut self, queue: &Arc<QueueHandle>) {
-        if self.exclusive_queues.len() == self.exclusive_queues.capacity() {
-            self.exclusive_queues.retain(|queue| queue.strong_count() > 0);
-        }
-        self.exclusive_queues.push(Arc::downgrade(queue));
     }
 
     /// After a content header: while the alarm is raised, publishers are not read any further (behaviour reference 1.11).

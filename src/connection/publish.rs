@@ -19,6 +19,7 @@ use crate::broker::reply_to::PSEUDO_QUEUE;
 use crate::broker::router::{Route, RoutingKeys};
 use crate::broker::vhost::{Publisher, Vhost};
 use crate::error::{AmqpError, MethodId};
+use crate::impossible::impossible;
 use crate::message::Message;
 use crate::properties::{Properties, PropertiesSummary, Property};
 use crate::protocol::assembler::Publish;
@@ -96,7 +97,10 @@ impl Open {
         let summary = Properties::new(request.properties).summary();
         let route = self.route(request, &summary)?;
         let expiration_ms = incoming::check(&summary, &self.user.name, self.user.is_impersonator)?;
-        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            impossible!("a publish came on channel {number}, which does not exist");
+            return Ok(());
+        };
         let edited = with_reply_to(channel, request.properties, &summary)?;
         channel.stats.publish += 1;
         self.touched.mark(number);
@@ -223,7 +227,10 @@ impl Open {
 
     fn count_unroutable(&mut self, run: &[(Pending, Message)]) {
         for (pending, _) in run {
-            let Some(channel) = self.channels.get_mut(&pending.channel) else { continue };
+            let Some(channel) = self.channels.get_mut(&pending.channel) else {
+                impossible!("channel {} ended before its publishes took effect", pending.channel);
+                continue;
+            };
             if pending.mandatory {
                 channel.stats.return_unroutable += 1;
             } else {
@@ -263,6 +270,7 @@ impl Open {
         // After a failure of the log nothing is confirmed any more.
         let Ok(durable) = self.node.log.durable() else { return };
         let Some(Mode::Confirm(confirms)) = self.channels.get_mut(&number).map(|channel| &mut channel.mode) else {
+            // The channel has ended while its confirms waited for the log; its number may be in use again.
             return;
         };
         let (output, frame_max) = (&mut self.output, self.tuning.frame_max);

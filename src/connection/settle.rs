@@ -12,6 +12,7 @@ use super::unacked::Outstanding;
 use crate::broker::queue::{QueueHandle, Return, Settlement};
 use crate::broker::sink::Token;
 use crate::error::{AmqpError, MethodId};
+use crate::impossible::impossible;
 use crate::protocol::fast::SettlementKind;
 use crate::store::NO_TRANSACTION;
 
@@ -100,7 +101,10 @@ impl Open {
         kind: SettlementKind,
         now_ms: u64,
     ) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            impossible!("a settlement came on channel {number}, which does not exist");
+            return Ok(());
+        };
         let (fate, multiple) = fate_of(kind);
         let settled =
             channel.take_settled(delivery_tag, multiple).map_err(|error| error.with_method(method_of(kind)))?;
@@ -164,7 +168,9 @@ impl Open {
 
     /// Makes the consumers of a channel try again.
     pub(super) fn resume_channel(&self, number: u16, now_ms: u64) {
-        let Some(channel) = self.channels.get(&number) else { return };
+        let Some(channel) = self.channels.get(&number) else {
+            return impossible!("channel {number} ended before its settlements took effect");
+        };
         for (id, consumer) in &channel.consumers {
             if let Some(queue) = &consumer.queue {
                 queue.resume(*id, now_ms);

@@ -90,7 +90,10 @@ impl Open {
         let queue = self.vhost.queue(&queue, self.id)?;
         refuse_get(&queue)?;
         let sink = self.sink();
-        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            impossible!("a method came on channel {number}, which does not exist");
+            return Ok(());
+        };
         let mut got = queue.get(channel.id, &sink, no_ack, now_ms);
         if got.is_err() {
             let again = || queue.get(channel.id, &sink, no_ack, now_ms);
@@ -121,7 +124,10 @@ impl Open {
         if !requeue {
             return Err(AmqpError::not_implemented("requeue=false"));
         }
-        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            impossible!("a method came on channel {number}, which does not exist");
+            return Ok(());
+        };
         for (_, outstanding) in channel.unacked.take_up_to(0).unwrap_or_default() {
             self.settle_outstanding(number, outstanding, Fate::Returned(Return::Nacked));
         }

@@ -12,6 +12,7 @@ use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
 use crate::connection::channel::{ChannelConsumer, ReplyTo};
 use crate::connection::open::Open;
 use crate::error::AmqpError;
+use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::table::Table;
 
@@ -28,7 +29,10 @@ pub(super) struct Consume {
 
 impl Open {
     pub(super) fn basic_consume(&mut self, number: u16, consume: Consume, now_ms: u64) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get(&number) else { return Ok(()) };
+        let Some(channel) = self.channels.get(&number) else {
+            impossible!("a method came on channel {number}, which does not exist");
+            return Ok(());
+        };
         if channel.consumer(&consume.consumer_tag).is_some() {
             let text = format!("attempt to reuse consumer tag '{}'", consume.consumer_tag);
             return Err(AmqpError::not_allowed(text));
@@ -133,7 +137,9 @@ impl Open {
 
     fn unregister(&mut self, number: u16, id: ConsumerId) {
         self.consumers.remove(&id);
-        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let Some(channel) = self.channels.get_mut(&number) else {
+            return impossible!("a method came on channel {number}, which does not exist");
+        };
         channel.remove_consumer(id);
         if let Some(reply_to) = channel.reply_to.take_if(|reply_to| reply_to.consumer == id) {
             self.node.replies.remove(&reply_to.name);

@@ -2,6 +2,7 @@
 
 use super::{Phase, Session};
 use crate::connection::output::Output;
+use crate::impossible::impossible;
 use crate::protocol::fast;
 use crate::protocol::heartbeat::{Beat, Heartbeat};
 
@@ -79,7 +80,9 @@ impl Session {
             self.abandon(now_ms);
             return;
         };
-        let Some(heartbeat) = &mut self.heartbeat else { return };
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return impossible!("an open connection without heartbeats has a deadline");
+        };
         match heartbeat.poll(now_ms) {
             Beat::Nothing => {}
             Beat::Send => fast::heartbeat(open.output.buffer()),

@@ -1,0 +1,92 @@
+//! The end of channels, and of a whole connection: everything is taken off the broker that they had.
+
+use std::sync::{Arc, Weak};
+
+use rustc_hash::FxHashMap;
+
+use super::aside::aside;
+use super::channel::{Channel, ChannelPhase, Mode};
+use super::effort::METHOD_EFFORT;
+use super::open::Open;
+use crate::broker::ids::{ChannelId, QueueId};
+use crate::broker::queue::QueueHandle;
+use crate::error::{AmqpError, MethodId};
+use crate::impossible::impossible;
+use crate::protocol::command::Reply;
+
+impl Open {
+    /// Closes a channel by our own will; it stays until the client has answered.
+    pub(super) fn close_channel(&mut self, number: u16, error: &AmqpError, now_ms: u64) {
+        tracing::info!(peer = %self.peer, vhost = %self.vhost.name, channel = number, %error, "closing channel");
+        let close = Reply::ChannelClose {
+            reply_code: error.code.code(),
+            reply_text: error.reply_text(),
+            method: error.method.unwrap_or(MethodId::NONE),
+        };
+        let Some(channel) = self.channels.remove(&number) else {
+            impossible!("channel {number} is to be closed, and there is none");
+            return;
+        };
+        let effort = METHOD_EFFORT + channel.weight();
+        self.effort.spend(effort);
+        aside(effort, || self.end_channel(number, *channel, now_ms));
+        self.reply(number, &close);
+        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
+        closing.phase = ChannelPhase::Closing;
+        self.channels.insert(number, Box::new(closing));
+    }
+
+    /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
+    pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
+        self.send_returns(number, &mut channel);
+        let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
+        for (id, consumer) in channel.consumers.drain() {
+            self.consumers.remove(&id);
+            queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
+        }
+        let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();
+        let rolled_back = match &mut channel.mode {
+            Mode::Transaction(transaction) => transaction.roll_back(),
+            Mode::Plain | Mode::Confirm(_) => Vec::new(),
+        };
+        let outstanding = outstanding.into_iter().chain(rolled_back);
+        queues.extend(outstanding.map(|(_, delivery)| (delivery.queue.id, delivery.queue)));
+        for queue in queues.into_values() {
+            queue.channel_closed(channel.id, now_ms);
+        }
+        if let Some(reply_to) = channel.reply_to {
+            self.consumers.remove(&reply_to.consumer);
+            self.node.replies.remove(&reply_to.name);
+        }
+    }
+
+    /// Takes everything off the broker that the connection had.
+    pub(super) fn end(&mut self, now_ms: u64) {
+        aside(self.weight(), || self.take_everything_off(now_ms));
+    }
+
+    fn take_everything_off(&mut self, now_ms: u64) {
+        self.node.alarm.forget(self.id);
+        for (number, channel) in std::mem::take(&mut self.channels) {
+            self.end_channel(number, *channel, now_ms);
+        }
+        for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
+            self.vhost.delete_queue_handle(&queue);
+        }
+        self.inbox.close(&self.outbox);
+        self.node.check_memory();
+    }
+
+    /// What it takes to delete the queues that go with the connection.
+    pub(super) fn weight_of_exclusive_queues(&self) -> usize {
+        self.exclusive_queues.iter().filter_map(Weak::upgrade).map(|queue| queue.weight()).sum()
+    }
+
+    /// Notes a queue that goes with the connection.
+    pub(super) fn owns(&mut self, queue: &Arc<QueueHandle>) {
+        if self.exclusive_queues.len() == self.exclusive_queues.capacity() {
+            self.exclusive_queues.retain(|queue| queue.strong_count() > 0);
+        }
+        self.exclusive_queues.push(Arc::downgrade(queue));
+    }
+}

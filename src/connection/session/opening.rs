@@ -1,0 +1,164 @@
+//! From the protocol header to `connection.open`, which a client must get through in time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::{Phase, SILENCE_MS, Session};
+use crate::auth::{LoginRefused, User, Users};
+use crate::broker::registry::{ConnectionSpec, Endpoint};
+use crate::broker::sink::Sink;
+use crate::broker::vhost::Vhost;
+use crate::connection::open::{Open, Opening};
+use crate::error::{AmqpError, MethodId};
+use crate::impossible::impossible;
+use crate::protocol::command::Reply;
+use crate::protocol::frame;
+use crate::protocol::handshake::{self, Client, Handshake, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning};
+use crate::protocol::heartbeat::Heartbeat;
+use crate::protocol::method;
+use crate::protocol::sasl::Credentials;
+
+impl Session {
+    pub(super) fn greet(&mut self, bytes: &[u8]) -> usize {
+        let Phase::Greeting { output, deadline_ms } = &mut self.phase else {
+            impossible!("a protocol header is due, and the phase is another one");
+            return 0;
+        };
+        match handshake::protocol_header(bytes) {
+            ProtocolHeader::Incomplete => 0,
+            ProtocolHeader::Accepted => {
+                let (state, reply) = handshake::start(&self.hosting.identity, &self.hosting.offer);
+                method::encode(&reply, 0, output.buffer());
+                let (output, deadline_ms) = (std::mem::take(output), *deadline_ms);
+                self.phase = Phase::Handshake { state, user: None, output, deadline_ms };
+                PROTOCOL_HEADER.len()
+            }
+            ProtocolHeader::Refused => {
+                tracing::info!(peer = %self.peer, "not an AMQP 0-9-1 client: closing");
+                output.buffer().extend_from_slice(&PROTOCOL_HEADER);
+                self.phase = Phase::Closed { output: std::mem::take(output) };
+                bytes.len()
+            }
+        }
+    }
+
+    pub(super) fn shake_hands(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        let Phase::Handshake { state, .. } = &mut self.phase else {
+            impossible!("a method of the handshake is due, and the phase is another one");
+            return 0;
+        };
+        let frame_max = state.frame_max();
+        let before = std::mem::replace(state, Handshake::StartOkDue);
+        let (step, used) = match frame::next_frame(bytes, frame_max) {
+            Ok(Some((frame, used))) => (before.frame(&frame, &self.hosting.offer), used),
+            Ok(None) => {
+                *state = before;
+                return 0;
+            }
+            Err(error) => (before.fail(error), bytes.len()),
+        };
+        self.take_step(step, now_ms);
+        used
+    }
+
+    fn take_step(&mut self, step: Step, now_ms: u64) {
+        let Phase::Handshake { state, user, output, .. } = &mut self.phase else {
+            return impossible!("a step of the handshake is to be taken, and the phase is another one");
+        };
+        match step {
+            Step::Continue(next) => *state = next,
+            Step::Authenticate(login, credentials) => match log_in(&self.hosting.users, &credentials, self.peer) {
+                Ok(logged_in) => {
+                    let (next, reply) = login.accept(&self.hosting.offer);
+                    method::encode(&reply, 0, output.buffer());
+                    (*state, *user) = (next, Some(logged_in));
+                }
+                Err(reason) => {
+                    tracing::warn!(peer = %self.peer, ?credentials, %reason, "login refused");
+                    self.take_step(login.refuse(), now_ms);
+                }
+            },
+            Step::Open { client, tuning, virtual_host } => {
+                if let Err(error) = self.open(client, tuning, &virtual_host, now_ms) {
+                    self.close(&error.with_method(CONNECTION_OPEN), now_ms);
+                }
+            }
+            Step::CloseSilently(reason) => {
+                tracing::info!(peer = %self.peer, reason, "closing without an answer");
+                self.phase = Phase::Silent { close_at_ms: now_ms + SILENCE_MS };
+            }
+            Step::Close(error) => self.close(&error, now_ms),
+        }
+    }
+
+    /// # Errors
+    /// 530 when there is no such virtual host, or the user may not enter it (behaviour reference 1.5).
+    fn open(&mut self, client: Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
+        let Phase::Handshake { user: Some(user), output, .. } = &mut self.phase else {
+            impossible!("a connection is opened by nobody");
+            return Ok(());
+        };
+        let user = Arc::clone(user);
+        let broker = &self.hosting.broker;
+        let vhost = broker.vhost(name).ok_or_else(|| AmqpError::not_allowed(format!("vhost {name} not found")))?;
+        let permissions = user.permissions_in(name).ok_or_else(|| {
+            AmqpError::not_allowed(format!("access to vhost '{name}' refused for user '{}'", user.name))
+        })?;
+        tracing::info!(
+            peer = %self.peer, user = %user.name, vhost = name, connection = client.connection_name.as_deref(),
+            "user authenticated and granted access to vhost"
+        );
+        method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
+        let output = std::mem::take(output);
+        self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
+        let spec = self.spec(&client, tuning, &user, &vhost, now_ms);
+        let sink = Arc::clone(&self.outbox) as Arc<dyn Sink>;
+        let open = Open::new(Opening {
+            registration: broker.node().registry.register(spec, Arc::clone(&self.counters), sink),
+            id: self.id,
+            node: Arc::clone(broker.node()),
+            vhost,
+            user,
+            permissions,
+            client,
+            tuning,
+            peer: self.peer,
+            outbox: Arc::clone(&self.outbox),
+            output,
+        });
+        self.phase = Phase::Open(Box::new(open));
+        Ok(())
+    }
+
+    fn spec(&self, client: &Client, tuning: Tuning, user: &User, vhost: &Vhost, now_ms: u64) -> ConnectionSpec {
+        ConnectionSpec {
+            id: self.id,
+            peer: endpoint(self.peer),
+            local: endpoint(self.local),
+            user: Arc::clone(&user.name),
+            vhost: Arc::clone(&vhost.name),
+            user_provided_name: client.connection_name.clone(),
+            auth_mechanism: client.mechanism.name(),
+            client_properties: Arc::clone(&client.properties),
+            channel_max: tuning.channel_max,
+            frame_max: tuning.frame_max,
+            heartbeat: tuning.heartbeat,
+            connected_at_ms: now_ms,
+        }
+    }
+}
+
+/// `connection.open`, which refusals of the virtual host name.
+const CONNECTION_OPEN: MethodId = MethodId::new(10, 40);
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
+}
+
+fn log_in(users: &Users, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
+    match credentials {
+        Credentials::Password { user, password } => users.log_in(user, password, peer.ip()),
+        Credentials::Anonymous => users.log_in_anonymously(peer.ip()),
+        Credentials::External => Err(LoginRefused::UnknownUser),
+    }
+}
