@@ -6,10 +6,12 @@ mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+use crate::throttle::INTERVAL_MS;
 use format::Lines;
 
 pub use writer::{Line, LogWriter};
@@ -19,9 +21,9 @@ pub use writer::{Line, LogWriter};
 /// # Errors
 /// When there can be no thread that writes it.
 pub fn start(format: LogFormat) -> io::Result<LogWriter> {
-    let writer = LogWriter::start(io::stderr())?;
-    let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = Lines::new(format, io::stderr().is_terminal());
+    let writer = LogWriter::start(io::stderr(), lines.clone(), Duration::from_millis(INTERVAL_MS))?;
+    let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).event_format(lines).init();
     let panics = writer.clone();
     std::panic::set_hook(Box::new(move |panic| {

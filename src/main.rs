@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    log.flush();
+    log.end();
     code
 }
 

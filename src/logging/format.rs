@@ -2,6 +2,7 @@
 //! does nothing to the terminal that shows it.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -14,19 +15,20 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::repeated::{About, LeftOut, Repeated};
+use super::writer::Unsaid;
 use crate::clock::Clock;
 use crate::config::LogFormat;
 
 /// A value that is longer is cut.
 const VALUE_BYTES_MAX: usize = 1024;
 
-/// Formats events as lines.
-#[derive(Debug)]
+/// Formats events as lines. Copies of it count together what they leave out.
+#[derive(Clone, Debug)]
 pub(super) struct Lines {
     format: LogFormat,
     is_colored: bool,
     clock: Clock,
-    repeated: Mutex<Repeated>,
+    repeated: Arc<Mutex<Repeated>>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -43,16 +45,18 @@ where
         let about = fields.about(event.metadata().callsite());
         let passes = about.is_none_or(|about| repeated.pass(about, now_ms));
         drop(repeated);
-        for left_out in left_out {
-            self.write(&mut writer, Level::WARN, Fields::of(left_out))?;
-        }
+        self.write_left_out(&mut writer, left_out)?;
         if passes { self.write(&mut writer, *event.metadata().level(), fields) } else { Ok(()) }
     }
 }
 
 impl Lines {
     pub(super) fn new(format: LogFormat, is_colored: bool) -> Self {
-        Self { format, is_colored, clock: Clock::system(), repeated: Mutex::default() }
+        Self { format, is_colored, clock: Clock::system(), repeated: Arc::default() }
+    }
+
+    fn write_left_out(&self, writer: &mut Writer<'_>, all: Vec<LeftOut>) -> fmt::Result {
+        all.into_iter().try_for_each(|left_out| self.write(writer, Level::WARN, Fields::of(left_out)))
     }
 
     fn write(&self, writer: &mut Writer<'_>, level: Level, fields: Fields) -> fmt::Result {
@@ -88,6 +92,19 @@ impl Lines {
             }
         }
         line
+    }
+}
+
+impl Unsaid for Lines {
+    fn take(&self, is_end: bool) -> Vec<u8> {
+        let now_ms = self.clock.now_ms();
+        let mut repeated = self.repeated.lock();
+        let left_out = if is_end { repeated.take_all() } else { repeated.take_over(now_ms) };
+        drop(repeated);
+        let mut lines = String::new();
+        // Writing to a string cannot fail.
+        self.write_left_out(&mut Writer::new(&mut lines), left_out).ok();
+        lines.into_bytes()
     }
 }
 

@@ -54,15 +54,29 @@ impl Repeated {
         throttle.pass(now_ms, most)
     }
 
-    /// Forgets those of whom nothing was left out for an interval, and tells what was left out of the others. Looks once an interval.
+    /// As [`Repeated::take_over`], but looks only once an interval, so that it can be called for each line.
     pub(super) fn sweep(&mut self, now_ms: u64) -> Vec<LeftOut> {
         if now_ms < self.swept_ms.saturating_add(INTERVAL_MS) {
             return Vec::new();
         }
+        self.take_over(now_ms)
+    }
+
+    /// Tells what was left out of those whose interval is over, and forgets them.
+    pub(super) fn take_over(&mut self, now_ms: u64) -> Vec<LeftOut> {
         self.swept_ms = now_ms;
+        self.take(|throttle| throttle.is_over(now_ms))
+    }
+
+    /// Tells everything that was left out, because the log ends.
+    pub(super) fn take_all(&mut self) -> Vec<LeftOut> {
+        self.take(|_| true)
+    }
+
+    fn take(&mut self, is_taken: impl Fn(&Throttle) -> bool) -> Vec<LeftOut> {
         let mut all = Vec::new();
         self.sources.retain(|(_, address), (throttle, message)| {
-            if !throttle.is_over(now_ms) {
+            if !is_taken(throttle) {
                 return true;
             }
             let lines = throttle.take_left_out();
@@ -114,6 +128,19 @@ mod tests {
         };
         assert_eq!(left_out, [of("10.0.0.1"), of("10.0.0.2")]);
         assert_eq!(repeated.sweep(3 * INTERVAL_MS), [], "said once");
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_without_another_line() {
+        let (mut repeated, callsite) = (Repeated::default(), callsite());
+        let pass = |repeated: &mut Repeated, now_ms| repeated.pass(about(&callsite, String::new(), true), now_ms);
+        let lines = |all: Vec<LeftOut>| all.iter().map(|left_out| left_out.lines).sum::<u64>();
+        assert_eq!((0..=ERRORS).filter(|_| pass(&mut repeated, 5_000)).count(), ERRORS as usize);
+        repeated.sweep(12_000);
+        assert_eq!(lines(repeated.take_over(14_999)), 0, "more may come");
+        assert_eq!(lines(repeated.take_over(15_000)), 1, "however long ago the last sweep was");
+        assert_eq!((0..=ERRORS).filter(|_| pass(&mut repeated, 15_001)).count(), ERRORS as usize);
+        assert_eq!((lines(repeated.take_all()), lines(repeated.take_all())), (1, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! said once lines can be written again.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
@@ -25,8 +26,15 @@ pub struct LogWriter {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+/// Lines that are to be said although nobody logs.
+pub(super) trait Unsaid: fmt::Debug + Send + Sync {
+    /// Those of which nothing more is to be waited for; all of them when the log ends.
+    fn take(&self, is_end: bool) -> Vec<u8>;
+}
+
+#[derive(Debug)]
 struct Shared {
+    unsaid: Box<dyn Unsaid>,
     state: Mutex<State>,
     /// There is something to write.
     filled: Condvar,
@@ -45,14 +53,19 @@ struct State {
 }
 
 impl LogWriter {
-    /// Starts the thread that writes to this output.
+    /// Starts the thread that writes to this output. When there was nothing to write for this long, it asks once for what is unsaid.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
-        let writer = Self { shared: Arc::default() };
-        let shared = Arc::clone(&writer.shared);
-        thread::Builder::new().name("leveret-stderr".to_owned()).spawn(move || shared.run(output))?;
+    pub(super) fn start(
+        output: impl Write + Send + 'static,
+        unsaid: impl Unsaid + 'static,
+        quiet: Duration,
+    ) -> io::Result<Self> {
+        let (state, filled, emptied) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let shared = Arc::new(Shared { unsaid: Box::new(unsaid), state, filled, emptied });
+        let writer = Self { shared: Arc::clone(&shared) };
+        thread::Builder::new().name("leveret-stderr".to_owned()).spawn(move || shared.run(output, quiet))?;
         Ok(writer)
     }
 
@@ -74,6 +87,15 @@ impl LogWriter {
         self.shared.filled.notify_one();
     }
 
+    /// Has said what is unsaid, and waits as [`LogWriter::flush`] does. For the end of the program.
+    pub fn end(&self) {
+        let lines = self.shared.unsaid.take(true);
+        if !lines.is_empty() {
+            self.say(lines);
+        }
+        self.flush();
+    }
+
     /// Waits until everything is written, or for a second.
     pub fn flush(&self) {
         let mut state = self.shared.state.lock();
@@ -83,24 +105,40 @@ impl LogWriter {
 }
 
 impl Shared {
-    fn run(&self, mut output: impl Write) {
+    fn run(&self, mut output: impl Write, quiet: Duration) {
+        // Nothing is left out before something is written, so an idle broker is woken once after its last line.
+        let mut patience = None;
         loop {
-            let line = self.next();
+            let line = self.next(patience);
+            patience = line.is_some().then_some(quiet);
+            let line = line.unwrap_or_else(|| self.unsaid.take(false));
+            if line.is_empty() {
+                self.state.lock().is_writing = false;
+                continue;
+            }
             let written = output.write_all(&line).and_then(|()| output.flush());
             self.note(written.is_ok());
         }
     }
 
-    fn next(&self) -> Vec<u8> {
+    /// The next line; `None` when there was none for so long. Either way something may be written now.
+    fn next(&self, patience: Option<Duration>) -> Option<Vec<u8>> {
         let mut state = self.state.lock();
         loop {
             if let Some(line) = state.lines.pop_front() {
                 state.bytes -= line.len();
                 state.is_writing = true;
-                return line;
+                return Some(line);
             }
             self.emptied.notify_all();
-            self.filled.wait(&mut state);
+            match patience {
+                Some(patience) if self.filled.wait_for(&mut state, patience).timed_out() && state.lines.is_empty() => {
+                    state.is_writing = true;
+                    return None;
+                }
+                Some(_) => {}
+                None => self.filled.wait(&mut state),
+            }
         }
     }
 
@@ -178,10 +216,38 @@ mod tests {
         }
     }
 
+    /// Has always one line to say.
+    #[derive(Debug)]
+    struct Left;
+
+    impl Unsaid for Left {
+        fn take(&self, is_end: bool) -> Vec<u8> {
+            if is_end { b"all\n".to_vec() } else { b"some\n".to_vec() }
+        }
+    }
+
+    const NEVER: Duration = Duration::from_secs(1 << 32);
+
+    #[test]
+    fn what_is_unsaid_is_said_once_after_the_last_line_and_at_the_end() {
+        for (quiet, expected) in [(Duration::from_millis(1), "line\nsome\nall\n"), (NEVER, "line\nall\n")] {
+            let (tell, ends) = sync_channel(0);
+            let written = Arc::default();
+            let writer = LogWriter::start(Gate { ends, written: Arc::clone(&written) }, Left, quiet).unwrap();
+            writer.say(b"line\n".to_vec());
+            // It is taken when the line is written; then for the line that comes when it is quiet.
+            (1..expected.lines().count()).for_each(|_| tell.send(true).unwrap());
+            drop(tell);
+            writer.end();
+            assert_eq!(String::from_utf8(written.lock().clone()).unwrap(), expected);
+        }
+    }
+
     fn gated() -> (LogWriter, SyncSender<bool>, Arc<Mutex<Vec<u8>>>) {
         let (tell, ends) = sync_channel(0);
         let written = Arc::default();
-        (LogWriter::start(Gate { ends, written: Arc::clone(&written) }).unwrap(), tell, written)
+        let gate = Gate { ends, written: Arc::clone(&written) };
+        (LogWriter::start(gate, Left, NEVER).unwrap(), tell, written)
     }
 
     fn logged_with(writer: &LogWriter) -> tracing::subscriber::DefaultGuard {
