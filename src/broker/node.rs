@@ -9,6 +9,7 @@ use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
+use super::queue::arguments::SharedArguments;
 use super::random::Random;
 use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
@@ -65,6 +66,8 @@ pub struct Node {
     pub deadlines: Deadlines,
     /// What nobody waits for.
     pub background: Background,
+    /// What queues were declared with.
+    pub arguments: SharedArguments,
     /// Who waits for direct replies.
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
@@ -97,6 +100,7 @@ impl Default for Node {
             random: Random::default(),
             deadlines: Deadlines::default(),
             background: Background::default(),
+            arguments: SharedArguments::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
             registry: Arc::default(),

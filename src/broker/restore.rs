@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition};
 use super::ids::{ExchangeId, QueueId};
-use super::node::Settings;
+use super::node::Node;
 use super::queue::arguments::{QueueArguments, QueueKind};
 use super::queue::{Exclusivity, QueueHandle, QueueSpec};
 use super::vhost::Vhost;
@@ -101,7 +101,7 @@ impl Broker {
 
     fn restore_queue(&self, definition: &QueueDefinition, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
         let Some(vhost) = self.vhost(&definition.vhost) else { return };
-        let spec = spec(definition, &self.node.settings);
+        let spec = spec(definition, &self.node);
         let (id, weak) = (definition.id, Arc::downgrade(&vhost));
         let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
         let free_within = |part: &Part| {
@@ -131,7 +131,7 @@ fn read(bytes: &[Vec<u8>]) -> Result<Definitions, StoreError> {
     Ok(definitions)
 }
 
-fn spec(definition: &QueueDefinition, settings: &Settings) -> QueueSpec {
+fn spec(definition: &QueueDefinition, node: &Node) -> QueueSpec {
     let QueueDefinition { name, auto_delete, arguments, .. } = definition;
     QueueSpec {
         name: name.as_str().into(),
@@ -140,7 +140,7 @@ fn spec(definition: &QueueDefinition, settings: &Settings) -> QueueSpec {
         exclusivity: Exclusivity::Shared,
         raw_arguments: arguments.into(),
         // The type is among the arguments of every queue.
-        arguments: QueueArguments::restored(arguments, settings),
+        arguments: node.arguments.share(QueueArguments::restored(arguments, &node.settings)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The arguments of a queue, checked and typed (behaviour reference 4.1 and 4.2). Which there are says [`known`].
 
 pub mod known;
+mod shared;
 
 use std::fmt::Display;
 
@@ -8,6 +9,8 @@ use crate::broker::node::Settings;
 use crate::broker::profile::{Counted, Profile, Timed};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};
+
+pub use shared::SharedArguments;
 
 /// The types of queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -69,9 +69,12 @@ pub enum Burial {
     Over,
 }
 
-/// The dead letters of a queue, in the order of death.
+/// The dead letters of a queue, in the order of death. Most queues never have any.
 #[derive(Debug, Default)]
-pub(super) struct Dying {
+pub(super) struct Dying(Option<Box<Letters>>);
+
+#[derive(Debug, Default)]
+struct Letters {
     waiting: VecDeque<Entry>,
     /// What those in `waiting` died of, one each.
     deaths: VecDeque<DeathReason>,
@@ -88,6 +91,67 @@ pub(super) struct Dying {
 }
 
 impl Dying {
+    fn letters(&mut self) -> &mut Letters {
+        self.0.get_or_insert_default()
+    }
+
+    /// Whether somebody must bury now; the question is answered with yes once.
+    pub(super) fn wants_burier(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|letters| letters.wants_burier())
+    }
+
+    pub(super) fn loaded(&mut self) {
+        if let Some(letters) = &mut self.0 {
+            letters.is_loading = false;
+        }
+    }
+
+    /// Tries again what found no queue, if it is time.
+    pub(super) fn retry(&mut self, now_ms: u64) {
+        if let Some(letters) = &mut self.0 {
+            letters.retry(now_ms);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |letters| letters.waiting.len() + letters.unburied.len())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |letters| letters.bytes)
+    }
+
+    pub(super) fn retry_ms(&self) -> Option<u64> {
+        self.0.as_ref()?.retry_ms
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().flat_map(|letters| letters.waiting.iter().chain(letters.unburied.iter().map(|(entry, _)| entry)))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.0
+            .iter_mut()
+            .flat_map(|letters| letters.waiting.iter_mut().chain(letters.unburied.iter_mut().map(|(entry, _)| entry)))
+    }
+
+    /// Takes out those that are not handed out.
+    pub(super) fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        self.0.as_mut().map_or_else(Vec::new, |letters| letters.remove(is_wanted))
+    }
+
+    /// Takes out all that are not handed out.
+    pub(super) fn clear(&mut self) -> Vec<Entry> {
+        self.0.as_mut().map_or_else(Vec::new, |letters| letters.clear())
+    }
+
+    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
+        let letters = self.0.map(|letters| *letters).unwrap_or_default();
+        letters.waiting.into_iter().chain(letters.unburied.into_iter().map(|(entry, _)| entry))
+    }
+}
+
+impl Letters {
     fn push(&mut self, entry: Entry, reason: DeathReason) {
         self.bytes += u64::from(entry.counted_bytes);
         self.waiting.push_back(entry);
@@ -102,19 +166,15 @@ impl Dying {
     }
 
     /// Whether somebody must bury now; the question is answered with yes once.
-    pub(super) fn wants_burier(&mut self) -> bool {
+    fn wants_burier(&mut self) -> bool {
         let can_go_on = |entry: &Entry| !entry.is_away() || !self.is_loading;
         let is_wanted = !self.has_burier && self.waiting.front().is_some_and(can_go_on);
         self.has_burier |= is_wanted;
         is_wanted
     }
 
-    pub(super) fn loaded(&mut self) {
-        self.is_loading = false;
-    }
-
     /// Tries again what found no queue, if it is time.
-    pub(super) fn retry(&mut self, now_ms: u64) {
+    fn retry(&mut self, now_ms: u64) {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
             for (entry, reason) in std::mem::take(&mut self.unburied) {
@@ -131,28 +191,8 @@ impl Dying {
         self.retry_ms.get_or_insert(retry_ms);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.unburied.len()
-    }
-
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(super) fn retry_ms(&self) -> Option<u64> {
-        self.retry_ms
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.waiting.iter().chain(self.unburied.iter().map(|(entry, _)| entry))
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.waiting.iter_mut().chain(self.unburied.iter_mut().map(|(entry, _)| entry))
-    }
-
     /// Takes out those that are not handed out.
-    pub(super) fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let mut removed = Vec::new();
         let mut at = self.handed;
         while let Some(entry) = self.waiting.get(at) {
@@ -168,23 +208,19 @@ impl Dying {
     }
 
     /// Takes out all that are not handed out.
-    pub(super) fn clear(&mut self) -> Vec<Entry> {
+    fn clear(&mut self) -> Vec<Entry> {
         let mut removed: Vec<_> = self.waiting.drain(self.handed..).collect();
         self.deaths.truncate(self.handed);
         removed.extend(self.unburied.drain(..).map(|(entry, _)| entry));
         self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         removed
     }
-
-    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
-        self.waiting.into_iter().chain(self.unburied.into_iter().map(|(entry, _)| entry))
-    }
 }
 
 impl Queue {
     pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
         if self.arguments.dead_letter_exchange.is_some() {
-            self.dying.push(entry, reason);
+            self.dying.letters().push(entry, reason);
         } else {
             self.gone(&entry);
         }
@@ -209,7 +245,8 @@ impl Queue {
     /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
     /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
     pub fn next_burial(&mut self) -> Burial {
-        let Dying { waiting, deaths, handed, has_burier, is_loading, .. } = &mut self.dying;
+        let Some(letters) = &mut self.dying.0 else { return Burial::Over };
+        let Letters { waiting, deaths, handed, has_burier, is_loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
@@ -235,8 +272,8 @@ impl Queue {
 
     /// The first of the dead letters that were handed out is published, or dropped on purpose.
     pub fn buried(&mut self) {
-        if self.dying.handed > 0
-            && let Some((entry, _)) = self.dying.pop()
+        if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.handed > 0)
+            && let Some((entry, _)) = letters.pop()
         {
             self.gone(&entry);
         }
@@ -247,10 +284,10 @@ impl Queue {
     pub fn keep_unburied(&mut self, now_ms: u64) {
         if !self.buries_at_least_once() {
             self.buried();
-        } else if self.dying.handed > 0
-            && let Some(unburied) = self.dying.pop()
+        } else if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.handed > 0)
+            && let Some(unburied) = letters.pop()
         {
-            self.dying.keep(unburied, now_ms + UNBURIED_RETRY_MS);
+            letters.keep(unburied, now_ms + UNBURIED_RETRY_MS);
         }
     }
 

@@ -49,8 +49,8 @@ pub struct QueueSpec {
     pub exclusivity: Exclusivity,
     /// The arguments as the client gave them.
     pub raw_arguments: EncodedTable,
-    /// The arguments, typed.
-    pub arguments: QueueArguments,
+    /// The arguments, typed: queues that are declared alike share them.
+    pub arguments: Arc<QueueArguments>,
 }
 
 /// A queue, as everybody but its own logic sees it.
@@ -74,7 +74,7 @@ impl QueueHandle {
     /// An empty queue.
     pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, node: Arc<Node>, now_ms: u64) -> Self {
         let journal = Journal::new(id.0, spec.durable && node.log.keeps());
-        let state = Mutex::new(Queue::new(spec.arguments.clone(), journal, now_ms));
+        let state = Mutex::new(Queue::new(Arc::clone(&spec.arguments), journal, now_ms));
         Self { id, spec, vhost, node, state }
     }
 

@@ -89,7 +89,7 @@ struct Getter {
 /// A queue's state.
 #[derive(Debug)]
 pub struct Queue {
-    arguments: QueueArguments,
+    arguments: Arc<QueueArguments>,
     ready: Ready,
     unacked: UnackedTable,
     consumers: Consumers,
@@ -136,7 +136,8 @@ const QUORUM_PRIORITY_MAX: u8 = 31;
 
 impl Queue {
     /// An empty queue, which records its changes in this journal.
-    pub fn new(arguments: QueueArguments, journal: Journal, now_ms: u64) -> Self {
+    pub fn new(arguments: impl Into<Arc<QueueArguments>>, journal: Journal, now_ms: u64) -> Self {
+        let arguments = arguments.into();
         Self {
             consumers: Consumers::new(arguments.single_active_consumer),
             ready: Ready::new(arguments.kind),

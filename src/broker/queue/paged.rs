@@ -44,8 +44,8 @@ impl Unread {
 /// The parts of a level, in the order of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Paged {
-    /// The part that is read now; there is one if there are any.
-    front: Option<Unread>,
+    /// The part that is read now; there is one if there are any. Boxed, because most queues never have one.
+    front: Option<Box<Unread>>,
     behind: Packed,
     /// Parts that were read to their ends, or whose messages are known one by one, while some are not settled.
     read: Vec<Part>,
@@ -64,8 +64,8 @@ impl Paged {
         self.front.is_none()
     }
 
-    pub(super) const fn front(&self) -> Option<&Unread> {
-        self.front.as_ref()
+    pub(super) fn front(&self) -> Option<&Unread> {
+        self.front.as_deref()
     }
 
     pub(super) fn push(&mut self, unread: Unread) {
@@ -76,7 +76,7 @@ impl Paged {
         self.unread_count += unread.count as usize;
         self.unread_bytes += unread.body_bytes;
         if self.front.is_none() {
-            self.front = Some(unread);
+            self.front = Some(Box::new(unread));
         } else {
             self.behind.push(&unread);
         }
@@ -105,7 +105,7 @@ impl Paged {
 
     /// Forgets the properties of the first part, which is to be dropped unread: its share of all.
     pub(super) fn drop_property_bytes(&mut self) -> u64 {
-        let (count, all) = (self.front.map_or(0, |front| front.count), self.unread_count.max(1) as u64);
+        let (count, all) = (self.front().map_or(0, |front| front.count), self.unread_count.max(1) as u64);
         let share = u128::from(self.unread_property_bytes) * u128::from(count) / u128::from(all);
         let share = u64::try_from(share).unwrap_or(u64::MAX).min(self.unread_property_bytes);
         self.unread_property_bytes -= share;
@@ -113,7 +113,7 @@ impl Paged {
     }
 
     fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
-        self.front.into_iter().chain(self.behind.iter())
+        self.front.as_deref().copied().into_iter().chain(self.behind.iter())
     }
 
     fn subtract(&mut self, count: u32, body_bytes: u64) {
@@ -129,16 +129,16 @@ impl Paged {
     /// Takes the first part off, with all that is not read of it.
     pub(super) fn pop(&mut self) -> Option<Unread> {
         let unread = self.front.take()?;
-        self.front = self.behind.pop();
+        self.front = self.behind.pop().map(Box::new);
         self.subtract(unread.count, unread.body_bytes);
         // What was read before may still be unsettled.
         self.read.push(unread.part);
-        Some(unread)
+        Some(*unread)
     }
 
     /// The next block to read.
     pub(super) fn next_load(&self, level: u8) -> Option<Load> {
-        let Unread { part, cursor, .. } = self.front?;
+        let Unread { part, cursor, .. } = *self.front()?;
         Some(Load { level, segment: part.segment, start: cursor, end: part.end })
     }
 
@@ -159,7 +159,7 @@ impl Paged {
             front.stored.0 = front.stored.0.saturating_sub(1);
             front.stored.1 = front.stored.1.saturating_sub(body_bytes(record));
         }
-        let left = *front;
+        let left = **front;
         self.subtract(count - left.count, bytes - left.body_bytes);
         if left.cursor < left.part.end && left.count > 0 {
             return Default::default();

@@ -180,3 +180,10 @@ fn a_quorum_queue_forgets_who_settled_all_that_it_got() {
     queue.settle(tokens[3..].to_vec(), Settlement::Acked);
     assert_eq!(Arc::strong_count(&queue.getter), 1);
 }
+
+/// An idle queue is one allocation of 1.25 KiB at most: allocators round up to such steps.
+#[test]
+fn an_idle_queue_is_small() {
+    let handle = size_of::<QueueHandle>() + 2 * size_of::<usize>();
+    assert!(handle <= 1_280, "{handle} bytes, of which its state has {}", size_of::<Queue>());
+}

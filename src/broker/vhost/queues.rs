@@ -212,7 +212,7 @@ impl Vhost {
             auto_delete: declare.auto_delete,
             exclusivity: if declare.exclusive { Exclusivity::ExclusiveTo(connection) } else { Exclusivity::Shared },
             raw_arguments,
-            arguments,
+            arguments: self.node.arguments.share(arguments),
         })
     }
 

@@ -44,7 +44,11 @@ impl Children {
     /// Adds a word that is not there.
     pub(super) fn insert(&mut self, word: &[u8], id: NodeId) {
         match self {
-            Self::Few(words) if words.len() < SCANNED_MAX => words.push((word.into(), id)),
+            Self::Few(words) if words.len() < SCANNED_MAX => {
+                // Most nodes have one child for ever: a vector would make room for four.
+                words.reserve_exact(1);
+                words.push((word.into(), id));
+            }
             Self::Few(words) => {
                 let mut many: HashMap<_, _> = words.drain(..).collect();
                 many.insert(word.into(), id);
