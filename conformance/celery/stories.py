@@ -184,6 +184,19 @@ def countdown_eta(s):
     check(2 <= result(later) - start < 7, "the task with a countdown was early or late")
 
 
+@story("countdown-behind")
+def countdown_behind(s):
+    """Tasks that wait for their time do not keep others from running: the worker raises its prefetch count for each of them.
+
+    Celery raises it for the whole channel. RabbitMQ 4.3 takes that for consumers that come later, so the last task waits there.
+    """
+    s.application()
+    s.worker()
+    waiting = [s.tasks["now"].apply_async(countdown=8) for _ in range(6)]
+    at_once = result(s.tasks["now"].delay())
+    check(at_once < min(result(answer) for answer in waiting) - 2, "the plain task ran behind those with a countdown")
+
+
 @story("group-chain")
 def group_chain(s):
     app = s.application()
