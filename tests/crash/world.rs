@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use leveret::Compatibility;
 use leveret::broker::Broker;
-use leveret::broker::node::Node;
+use leveret::broker::node::{Node, Settings};
 use leveret::broker::pager::Pager;
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random as BrokerRandom;
@@ -82,7 +83,9 @@ pub struct World {
 impl World {
     /// Opens what is on the disk; `salvage` as for the server.
     pub fn open(disk: &Arc<SimDisk>, scale: &Scale, now_ms: u64, salvage: bool) -> Result<Self, StoreError> {
-        let mut node = Node { random: BrokerRandom::seeded(1), ..Node::default() };
+        // The ledger counts deliveries as 4.3 does.
+        let settings = Settings { compatibility: Compatibility::V4_3, ..Settings::default() };
+        let mut node = Node { random: BrokerRandom::seeded(1), settings, ..Node::default() };
         let as_disk = Arc::clone(disk) as Arc<dyn Disk>;
         let recovered = recover(&as_disk, &node.memory, Opening { salvage, nonce: nonce(), sizes: scale.sizes })?;
         let head = recovered.resume.head;
