@@ -10,7 +10,6 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::Queue;
-use super::dying::DeathReason;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
 use crate::broker::sink::DeliveryCounts;
@@ -181,27 +180,24 @@ impl Queue {
         }
         let Self { ready, unacked, held_back, dying, counts_since, .. } = self;
         // It may have come back since its record was written.
-        let mut note_counts = |entry: &Entry, counts: DeliveryCounts| {
-            if entry.is_stored && counts != DeliveryCounts::default() {
-                counts_since.insert(entry.seq, (counts.acquired, counts.failed));
+        let mut note_counts = |entry: &Entry| {
+            if entry.is_stored && entry.counts != DeliveryCounts::default() {
+                counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
             }
         };
-        let unacked = unacked.iter_mut().map(|unacked| (&mut unacked.entry, true));
-        let others = ready.requeued_mut().chain(held_back.values_mut()).map(|entry| (entry, false));
-        for (entry, is_out) in others.chain(unacked) {
+        let unacked = unacked.iter_mut().map(|unacked| &mut unacked.entry);
+        for entry in ready.requeued_mut().chain(unacked).chain(held_back.values_mut()) {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
-                // The log may lose the record of a delivery that is out. For the first one there is the mark.
-                let is_redelivery = is_out && entry.counts.acquired > 0;
-                note_counts(entry, if is_redelivery { entry.counts.interrupted() } else { entry.counts });
+                note_counts(entry);
             }
         }
         // These are about to be published: they stay in memory.
         for entry in dying.iter_mut() {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
-                note_counts(entry, entry.counts);
+                note_counts(entry);
             }
         }
         for part in fresh.iter().chain(scattered) {
@@ -291,14 +287,7 @@ impl Queue {
             }
         }
         for (enqueued, message) in young {
-            let mut entry = Entry::replayed(&enqueued, message, self.arguments.kind);
-            let delivered_below = mark(&state.delivered, entry.priority);
-            self.count_interrupted(&mut entry, delivered_below);
-            if self.is_over_limit(&entry) {
-                self.bury(entry, DeathReason::DeliveryLimit);
-            } else {
-                self.ready.push(entry);
-            }
+            self.ready.push(Entry::replayed(&enqueued, message, self.arguments.kind));
         }
         freed
     }
@@ -355,7 +344,6 @@ impl Queue {
         let missing = level.paged.advance(&loaded, &records);
         let delivered_below = mark(&marks, level.priority);
         let mut property_bytes = 0;
-        let mut entries = Vec::with_capacity(records.len());
         for record in records {
             let mut entry = Entry::read_back(record, self.arguments.kind);
             property_bytes += entry.counted_property_bytes();
@@ -363,28 +351,11 @@ impl Queue {
             if let Some(&(acquired, failed)) = self.counts_since.get(&entry.seq) {
                 (entry.counts.acquired, entry.counts.failed) = (acquired, failed);
             }
-            if is_restored {
-                self.count_interrupted(&mut entry, delivered_below);
-            }
-            entries.push(entry);
+            level.push_read_back(entry);
         }
-        let has_doomed = is_restored && entries.iter().any(|entry| self.is_over_limit(entry));
-        let Some(level) = self.ready.loaded_level(&loaded.load) else { return };
-        entries.into_iter().for_each(|entry| level.push_read_back(entry));
         let excess = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
         self.ready.learn_property_bytes(if is_restored { property_bytes } else { 0 }, excess);
         self.ready.forget_missing(missing);
-        if has_doomed {
-            self.bury_over_limit();
-        }
-    }
-
-    /// What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
-    fn bury_over_limit(&mut self) {
-        let Some(limit) = self.arguments.delivery_limit else { return };
-        for entry in self.ready.remove_requeued(|entry| entry.counts.failed > limit) {
-            self.bury(entry, DeathReason::DeliveryLimit);
-        }
     }
 }
 

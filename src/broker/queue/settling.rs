@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::profile::Counted;
-use crate::broker::sink::{DeliveryCounts, Token};
+use crate::broker::sink::Token;
 
 /// How a message came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,23 +52,19 @@ impl Queue {
                     self.stats.ack += 1;
                     self.gone(&unacked.entry);
                 }
-                Settlement::Rejected => self.refuse(unacked.entry, true),
-                Settlement::Nacked => self.refuse(unacked.entry, false),
+                Settlement::Rejected => self.reject(unacked.entry),
+                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected),
             }
         }
         self.consumers.promote();
     }
 
     /// A rejected delivery has failed, also if it is the last one.
-    fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
+    fn reject(&mut self, mut entry: Entry) {
         if self.arguments.dead_letter_exchange.is_some() {
-            let is_quorum = self.arguments.kind == QueueKind::Quorum;
-            entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_quorum));
-            entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_failure));
-            if is_quorum || is_failure {
-                // A crash may come before the dead letter is published, and must not count this delivery as interrupted.
-                self.note_counts(&entry, entry.counts);
-            }
+            entry.counts.failed = entry.counts.failed.saturating_add(1);
+            // A crash may come before the dead letter is published.
+            self.note_counts(&entry);
         }
         self.bury(entry, DeathReason::Rejected);
     }
@@ -94,7 +90,7 @@ impl Queue {
                     // Nobody but the next queue asks for the number.
                     if cause.is_failure() && self.arguments.dead_letter_exchange.is_some() {
                         entry.counts.failed = entry.counts.failed.saturating_add(1);
-                        self.note_counts(&entry, entry.counts);
+                        self.note_counts(&entry);
                     }
                     entries.push(entry);
                 }
@@ -103,7 +99,7 @@ impl Queue {
                     let is_counted = counts_all || cause.is_failure();
                     entry.counts.acquired = entry.counts.acquired.saturating_add(1);
                     entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_counted));
-                    self.note_counts(&entry, entry.counts);
+                    self.note_counts(&entry);
                     self.take_back_quorum(entry, cause, now_ms);
                 }
             }
@@ -117,7 +113,7 @@ impl Queue {
     }
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
-        if self.is_over_limit(&entry) {
+        if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
             self.bury(entry, DeathReason::DeliveryLimit);
             return;
         }
@@ -132,22 +128,9 @@ impl Queue {
         }
     }
 
-    /// Whether deliveries failed more often than this quorum queue allows.
-    pub(super) fn is_over_limit(&self, entry: &Entry) -> bool {
-        self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit)
-    }
-
-    /// Counts the first delivery of a message that was out when the broker was killed: every other end of a delivery would have
-    /// counted it as acquired. Later deliveries are counted in the log when they begin.
-    pub(super) fn count_interrupted(&self, entry: &mut Entry, delivered_below: u64) {
-        if self.arguments.kind == QueueKind::Quorum && entry.counts.acquired == 0 && entry.seq < delivered_below {
-            entry.counts = entry.counts.interrupted();
-        }
-    }
-
     /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
-    pub(super) fn note_counts(&mut self, entry: &Entry, counts: DeliveryCounts) {
-        let counts = (counts.acquired, counts.failed);
+    pub(super) fn note_counts(&mut self, entry: &Entry) {
+        let counts = (entry.counts.acquired, entry.counts.failed);
         if entry.is_stored {
             self.journal.counted(entry.seq, counts);
             if !entry.address.is_in_log() {
