@@ -261,7 +261,7 @@ impl Queue {
         if *has_burier {
             return Burial::Letters(letters);
         }
-        match neighbours(waiting, 0).filter(|_| !*is_loading) {
+        match neighbours(waiting.iter(), 0).filter(|_| !*is_loading) {
             Some(load) => {
                 *is_loading = true;
                 Burial::Away(load)

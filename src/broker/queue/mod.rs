@@ -32,6 +32,7 @@ mod ready;
 mod removal;
 mod rings;
 mod settling;
+mod sorted_run;
 mod timers;
 mod unacked;
 

@@ -17,19 +17,14 @@ use smallvec::SmallVec;
 use super::arguments::QueueKind;
 use super::entry::Entry;
 use super::paged::{Paged, Unread};
+use super::sorted_run::SortedRun;
 use crate::store::address::Place;
 use crate::store::journal::Extent;
 use crate::store::loader::{BLOCK_BYTES, Load};
 use crate::store::record::Freed;
 
-/// Up to so many requeued messages are placed one by one; more are sorted in at once.
-const PLACED_SINGLY_MAX: usize = 8;
-
 /// Room for so many fresh messages is kept when the last one is taken.
 const KEPT_FRESH: usize = 1024;
-
-/// The same of messages that came back or were read back: a thousand queues that are drained have no more.
-const KEPT_READ_BACK: usize = 128;
 
 /// What is at the head of a level, or of all.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +44,7 @@ impl Head<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Level {
     pub(super) priority: u8,
-    pub(super) requeued: VecDeque<Entry>,
+    pub(super) requeued: SortedRun,
     /// What those in `requeued` count for the limit in bytes.
     requeued_bytes: u64,
     pub(super) paged: Paged,
@@ -87,24 +82,16 @@ impl Level {
     }
 
     fn pop(&mut self) -> Option<Entry> {
-        if let Some(entry) = pop_shrinking(&mut self.requeued, KEPT_READ_BACK) {
+        if let Some(entry) = self.requeued.pop_front() {
             self.requeued_bytes -= u64::from(entry.counted_bytes);
             return Some(entry);
         }
-        if self.paged.is_empty() { pop_shrinking(&mut self.fresh, KEPT_FRESH) } else { None }
+        if self.paged.is_empty() { pop_shrinking(&mut self.fresh) } else { None }
     }
 
     fn requeue(&mut self, entries: Vec<Entry>) {
         self.requeued_bytes += entries.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
-        if entries.len() > PLACED_SINGLY_MAX {
-            self.requeued.extend(entries);
-            self.requeued.make_contiguous().sort_by_key(|entry| entry.seq);
-            return;
-        }
-        for entry in entries {
-            let at = self.requeued.partition_point(|other| other.seq < entry.seq);
-            self.requeued.insert(at, entry);
-        }
+        self.requeued.merge(entries);
     }
 
     /// Adds what was read back from a part: it follows everything that was read before.
@@ -119,7 +106,7 @@ impl Level {
             return None;
         }
         match self.requeued.front() {
-            Some(head) if head.is_away() => neighbours(&self.requeued, self.priority),
+            Some(head) if head.is_away() => neighbours(self.requeued.iter(), self.priority),
             Some(_) if self.requeued_bytes >= ahead_bytes => None,
             Some(_) | None => self.paged.next_load(self.priority),
         }
@@ -127,8 +114,8 @@ impl Level {
 }
 
 /// The messages from the front on that lie side by side in their file, a block of them at most.
-pub(super) fn neighbours(entries: &VecDeque<Entry>, level: u8) -> Option<Load> {
-    let mut stretches = entries.iter().map_while(|entry| entry.extent().filter(|_| entry.is_away()));
+pub(super) fn neighbours<'a>(entries: impl Iterator<Item = &'a Entry>, level: u8) -> Option<Load> {
+    let mut stretches = entries.map_while(|entry| entry.extent().filter(|_| entry.is_away()));
     let mut load = stretch(&stretches.next()?, level)?;
     for extent in stretches {
         match stretch(&extent, level) {
@@ -157,9 +144,9 @@ fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken
 }
 
 /// A deque that was long keeps its memory when it is drained; give it back once, when it has become empty.
-fn pop_shrinking(deque: &mut VecDeque<Entry>, kept: usize) -> Option<Entry> {
+fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
     let entry = deque.pop_front();
-    if deque.is_empty() && deque.capacity() > kept {
+    if deque.is_empty() && deque.capacity() > KEPT_FRESH {
         *deque = VecDeque::new();
     }
     entry
@@ -303,7 +290,7 @@ impl Ready {
                 return None;
             }
             self.is_loading_returned = true;
-            return neighbours(&self.returned, 0);
+            return neighbours(self.returned.iter(), 0);
         }
         let level = self.levels.iter_mut().find(|level| level.head().is_some())?;
         let load = level.next_load(self.ahead_bytes)?;
@@ -314,10 +301,10 @@ impl Ready {
     /// What is to be read for the head of the queue, even if it is being read.
     pub(super) fn head_load(&self) -> Option<Load> {
         if self.returned.front().is_some_and(Entry::is_away) {
-            return neighbours(&self.returned, 0);
+            return neighbours(self.returned.iter(), 0);
         }
         let level = self.levels.iter().find(|level| level.head().is_some())?;
-        neighbours(&level.requeued, level.priority).or_else(|| level.paged.next_load(level.priority))
+        neighbours(level.requeued.iter(), level.priority).or_else(|| level.paged.next_load(level.priority))
     }
 
     /// What is to be read because the head of some level may be due before `limit_ms`; noted as being read.
@@ -329,7 +316,7 @@ impl Ready {
             && self.returned.front().is_some_and(|entry| entry.is_away() && entry.expires_at_ms < limit_ms)
         {
             self.is_loading_returned = true;
-            return neighbours(&self.returned, 0);
+            return neighbours(self.returned.iter(), 0);
         }
         let ahead_bytes = self.ahead_bytes;
         let level = self.expiring_mut().find(is_due)?;
@@ -359,17 +346,18 @@ impl Ready {
 
     /// Takes out everything: how many messages, those of them that were known one by one, and what is to be freed of the others.
     pub(super) fn take_all(&mut self) -> (usize, impl Iterator<Item = Entry> + Send + use<>, Vec<Freed>) {
-        let mut entries = vec![std::mem::take(&mut self.returned)];
-        let mut freed = Vec::new();
+        let returned = std::mem::take(&mut self.returned);
+        let (mut requeued, mut fresh, mut freed) = (Vec::new(), Vec::new(), Vec::new());
         for level in &mut self.levels {
-            entries.push(std::mem::take(&mut level.requeued));
-            entries.push(std::mem::take(&mut level.fresh));
+            requeued.push(std::mem::take(&mut level.requeued));
+            fresh.push(std::mem::take(&mut level.fresh));
             level.requeued_bytes = 0;
             freed.extend(level.paged.clear());
         }
         let count = std::mem::take(&mut self.count);
         self.bytes = 0;
-        (count, entries.into_iter().flatten(), freed)
+        let requeued = requeued.into_iter().flat_map(SortedRun::into_entries);
+        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), freed)
     }
 
     /// Every entry that is known one by one, to be changed in place; the order and the sizes must stay.
@@ -397,7 +385,7 @@ impl Ready {
         take_if(&mut self.returned, &is_wanted, &mut removed);
         for level in &mut self.levels {
             let before = removed.len();
-            take_if(&mut level.requeued, &is_wanted, &mut removed);
+            level.requeued.take_if(&is_wanted, &mut removed);
             let of_level = removed.get(before..).unwrap_or_default();
             level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         }

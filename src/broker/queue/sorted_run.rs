@@ -1,0 +1,171 @@
+//! Messages in the order of their sequence numbers, in pieces, so that one that comes back between others moves only those of its
+//! piece.
+//!
+//! Invariants: no piece is empty; sequence numbers ascend within a piece and from piece to piece.
+
+use std::collections::VecDeque;
+
+use super::entry::Entry;
+
+/// Entries of a piece at most: what one that comes back may have to move.
+const PIECE_MAX: usize = 256;
+
+/// Messages of one level that came back, or were read back.
+#[derive(Debug, Default)]
+pub(super) struct SortedRun {
+    pieces: VecDeque<VecDeque<Entry>>,
+}
+
+impl SortedRun {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.pieces.front()?.front()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.pieces.iter().flatten()
+    }
+
+    /// To be changed in place; the sequence numbers must stay.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.pieces.iter_mut().flatten()
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Entry> {
+        let piece = self.pieces.front_mut()?;
+        let entry = piece.pop_front();
+        if piece.is_empty() {
+            self.pieces.pop_front();
+        }
+        entry
+    }
+
+    /// Adds what follows everything that is there.
+    pub(super) fn push_back(&mut self, entry: Entry) {
+        debug_assert!(
+            self.last_seq().is_none_or(|seq| seq < entry.seq),
+            "what was read back follows what was read before"
+        );
+        match self.pieces.back_mut().filter(|piece| piece.len() < PIECE_MAX) {
+            Some(piece) => piece.push_back(entry),
+            None => self.pieces.push_back(VecDeque::from([entry])),
+        }
+    }
+
+    fn last_seq(&self) -> Option<u64> {
+        Some(self.pieces.back()?.back()?.seq)
+    }
+
+    /// Adds entries that are sorted. The cost is linear in their number, with a factor that a piece bounds.
+    pub(super) fn merge(&mut self, entries: Vec<Entry>) {
+        debug_assert!(entries.is_sorted_by_key(|entry| entry.seq), "those that come back together are sorted");
+        if entries.len() < self.pieces.len() {
+            for entry in entries {
+                self.insert(entry);
+            }
+            return;
+        }
+        // There is no more of what is there than a piece for each that is added.
+        let mut there = std::mem::take(self).into_entries().peekable();
+        for entry in entries {
+            while let Some(before) = there.next_if(|before| before.seq < entry.seq) {
+                self.push_back(before);
+            }
+            self.push_back(entry);
+        }
+        there.for_each(|behind| self.push_back(behind));
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < entry.seq));
+        let Some(piece) = self.pieces.get_mut(at) else { return self.push_back(entry) };
+        piece.insert(piece.partition_point(|other| other.seq < entry.seq), entry);
+        if piece.len() > PIECE_MAX {
+            let second_half = piece.split_off(PIECE_MAX / 2);
+            self.pieces.insert(at + 1, second_half);
+        }
+    }
+
+    pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> + Send {
+        self.pieces.into_iter().flatten()
+    }
+
+    /// Moves the entries that are wanted to the end of `taken`.
+    pub(super) fn take_if(&mut self, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+        for entry in std::mem::take(self).into_entries() {
+            if is_wanted(&entry) {
+                taken.push(entry);
+            } else {
+                self.push_back(entry);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::broker::queue::entry::Body;
+    use crate::broker::sink::DeliveryCounts;
+    use crate::store::address::Address;
+
+    fn entry(seq: u64) -> Entry {
+        Entry {
+            body: Body::Away { record_bytes: 0, body_bytes: 0 },
+            address: Address::NOWHERE,
+            seq,
+            expires_at_ms: u64::MAX,
+            counts: DeliveryCounts::default(),
+            counted_bytes: 0,
+            priority: 0,
+            redelivered: true,
+            is_stored: false,
+        }
+    }
+
+    proptest! {
+        /// Batches of any size, in any order, with takes from the front in between, against a sorted list.
+        #[test]
+        fn what_comes_back_is_in_order(batches in prop::collection::vec((prop::collection::btree_set(0..5_000_u64, 0..400), 0..300_usize), 1..12)) {
+            let (mut run, mut model) = (SortedRun::default(), std::collections::BTreeSet::new());
+            for (batch, taken) in batches {
+                let new: Vec<_> = batch.into_iter().filter(|seq| model.insert(*seq)).collect();
+                run.merge(new.iter().map(|seq| entry(*seq)).collect());
+                for _ in 0..taken {
+                    prop_assert_eq!(run.pop_front().map(|entry| entry.seq), model.pop_first());
+                }
+                prop_assert_eq!(run.front().map(|entry| entry.seq), model.first().copied());
+                prop_assert!(run.iter().map(|entry| entry.seq).eq(model.iter().copied()));
+                prop_assert!(run.pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= PIECE_MAX));
+                prop_assert_eq!(run.is_empty(), model.is_empty());
+            }
+        }
+
+        #[test]
+        fn what_is_taken_out_is_gone(seqs in prop::collection::btree_set(0..5_000_u64, 0..1_000), divisor in 1..7_u64) {
+            let mut run = SortedRun::default();
+            seqs.iter().for_each(|seq| run.push_back(entry(*seq)));
+            let mut taken = Vec::new();
+            run.take_if(|entry| entry.seq % divisor == 0, &mut taken);
+            prop_assert!(taken.iter().map(|entry| entry.seq).eq(seqs.iter().copied().filter(|seq| seq % divisor == 0)));
+            prop_assert!(run.iter().map(|entry| entry.seq).eq(seqs.iter().copied().filter(|seq| seq % divisor != 0)));
+        }
+    }
+
+    /// One by one, in no order: pieces divide.
+    #[test]
+    fn many_that_come_back_one_by_one_are_in_order() {
+        const COUNT: u64 = 10_000;
+        let mut run = SortedRun::default();
+        for number in 0..COUNT {
+            run.merge(vec![entry(number * 7919 % COUNT)]);
+        }
+        assert!(run.iter().map(|entry| entry.seq).eq(0..COUNT));
+        assert!(run.pieces.iter().all(|piece| piece.len() <= PIECE_MAX));
+    }
+}
