@@ -3,7 +3,7 @@
 //! Pure, and without opinions about who may do what: `vhost.rs` checks, then changes this under its lock.
 //! Invariants: each binding is in its source's index, in `bindings` of the source and in `incoming`, or in none of them; its
 //! source and destination exist, but for what a [`Removal`] has not come to yet. The binding itself is stored once.
-//! `definition_bytes` is the sum of what [`cost`] says of all that is there.
+//! `definition_bytes` is the sum of what `cost` says of all that is there.
 
 pub(super) mod cost;
 mod removal;
