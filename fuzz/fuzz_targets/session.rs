@@ -242,7 +242,7 @@ fn broker() -> Arc<Broker> {
     let node = Node {
         settings: Settings { message_bytes_max: 4096, ..Settings::default() },
         random: Random::seeded(7),
-        alarm: Alarm::new(WATERMARK_BYTES),
+        alarm: Alarm::new(WATERMARK_BYTES, u64::MAX),
         ..Node::default()
     };
     let broker = Broker::new(Arc::new(node));
