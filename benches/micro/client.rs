@@ -7,6 +7,7 @@ use leveret::auth::{Permissions, User, Users};
 use leveret::broker::Broker;
 use leveret::broker::node::Node;
 use leveret::broker::queue::arguments::QueueKind;
+use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::properties::PropertiesEditor;
 use leveret::protocol::handshake::{Identity, Offer};
@@ -92,9 +93,9 @@ impl Client {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = self.session.receive(rest, NOW_MS);
-            assert!(used == rest.len() || self.session.is_tired(), "the broker takes everything that is complete");
+            assert!(used == rest.len() || self.session.is_turn_over(), "the broker takes everything that is complete");
             rest = rest.get(used..).unwrap_or_default();
-            self.session.rest();
+            self.session.begin_turn();
         }
     }
 

@@ -15,6 +15,7 @@ use leveret::broker::alarm::Alarm;
 use leveret::broker::node::{Node, Settings};
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
+use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::protocol::handshake::{Identity, Offer};
 use leveret::protocol::sasl::Mechanism;
@@ -73,14 +74,14 @@ impl Client {
 
     fn send(&mut self, octets: &[u8], now_ms: u64) {
         self.unused.extend_from_slice(octets);
-        self.session.rest();
+        self.session.begin_turn();
         while self.session.wants_read() {
             let used = self.session.receive(&self.unused, now_ms);
             self.unused.drain(..used);
-            if !self.session.is_tired() {
+            if !self.session.is_turn_over() {
                 break;
             }
-            self.session.rest();
+            self.session.begin_turn();
         }
     }
 

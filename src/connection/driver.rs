@@ -1,16 +1,16 @@
-//! Gives a [`Session`] its socket: reads in batches, writes what collects, keeps its timers.
+//! Gives a [`Protocol`] its socket: reads in batches, writes what collects, keeps its timers.
 
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::io::{Interest, Ready};
 
 use super::admission::Admitted;
 use super::kept::Kept;
-use super::session::Session;
-use super::socket::{self, HANG_UP, Unread, ready};
+use super::protocol::Protocol;
+use super::socket::Socket;
+use crate::broker::node::Node;
 use crate::clock::{Clock, Deadline};
 
 /// Bytes read at a time. The buffer belongs to the worker thread, so that an idle connection owns none.
@@ -30,82 +30,75 @@ thread_local! {
 
 /// A connection with its socket.
 #[derive(Debug)]
-pub struct Driver {
-    session: Session,
-    stream: TcpStream,
+pub struct Driver<P> {
+    protocol: P,
+    socket: Socket,
     admitted: Admitted,
     clock: Clock,
-    /// One for the life of the connection: what the session waits for moves with every message.
+    /// One for the life of the connection: what the protocol waits for moves with every message.
     deadline: Deadline,
     /// What was read and not used up.
     unused: Kept,
-    /// There is more than `unused` to be looked at, without reading: the session stopped in the middle.
+    /// There is more than `unused` to be looked at, without reading: the protocol stopped in the middle.
     is_interrupted: bool,
-    /// What the client sent while nothing was read.
-    unread: Unread,
     /// The client has closed its side while nothing was read.
     has_hung_up: bool,
 }
 
 /// Why a wait ended.
 enum Woken {
-    Ready(io::Result<tokio::io::Ready>),
+    Ready(io::Result<Ready>),
     Filled,
     Timer,
 }
 
-impl Driver {
+impl<P: Protocol> Driver<P> {
     /// A connection that was just accepted.
-    pub fn new(session: Session, stream: TcpStream, admitted: Admitted, clock: Clock) -> Self {
-        let unused = Kept::nothing(Arc::clone(session.node()));
+    pub fn new(protocol: P, socket: Socket, admitted: Admitted, node: Arc<Node>, clock: Clock) -> Self {
         Self {
-            session,
-            stream,
+            protocol,
+            socket,
             admitted,
             clock,
             deadline: Deadline::default(),
-            unused,
+            unused: Kept::nothing(node),
             is_interrupted: false,
-            unread: Unread::default(),
             has_hung_up: false,
         }
     }
 
     /// Runs the connection until it is over; then nothing of it is left on the broker.
     pub async fn run(mut self) {
-        if let Err(error) = socket::keep_alive(&self.stream) {
-            tracing::debug!(%error, "cannot set TCP keepalive");
-        }
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         if let Err(error) = self.serve().await {
-            tracing::info!(peer = %self.session.peer(), %error, "connection lost");
+            tracing::info!(peer = %self.socket.peer(), %error, "connection lost");
         }
-        if self.session.is_abandoned()
-            && let Err(error) = self.stream.set_zero_linger()
+        if self.protocol.is_abandoned()
+            && let Err(error) = self.socket.reset_when_closed()
         {
             tracing::debug!(%error, "cannot reset the connection");
         }
-        self.session.end(self.clock.now_ms());
+        self.protocol.end(self.clock.now_ms());
     }
 
     async fn serve(&mut self) -> io::Result<()> {
         let mut turns_without_read = 0;
         loop {
             let now_ms = self.clock.now_ms();
-            self.session.deliver(now_ms);
+            self.protocol.deliver(now_ms);
             self.resume_reading(now_ms);
-            if self.session.is_open() {
+            if self.protocol.is_open() {
                 self.admitted.logged_in();
             }
             self.write(now_ms)?;
-            if self.session.is_closed() && self.session.output().is_none_or(|output| output.is_empty()) {
+            if self.protocol.is_closed() && self.protocol.output().is_none_or(|output| output.is_empty()) {
                 return Ok(());
             }
-            if self.session.is_tired() {
+            if self.protocol.is_turn_over() {
                 turns_without_read = 0;
                 self.let_others_go_first().await;
             }
-            if self.is_interrupted && self.session.wants_read() {
+            if self.is_interrupted && self.protocol.wants_read() {
                 continue;
             }
             turns_without_read += 1;
@@ -116,7 +109,7 @@ impl Driver {
             match self.wait().await {
                 Woken::Ready(ready) => {
                     let ready = ready?;
-                    if !self.session.wants_read() {
+                    if !self.protocol.wants_read() {
                         self.notice_hang_up(ready)?;
                     } else if ready.is_readable() {
                         turns_without_read = 0;
@@ -131,61 +124,61 @@ impl Driver {
         }
     }
 
-    fn notice_hang_up(&mut self, ready: tokio::io::Ready) -> io::Result<()> {
+    fn notice_hang_up(&mut self, ready: Ready) -> io::Result<()> {
         if ready.is_error() {
-            return Err(self.stream.take_error()?.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()));
+            return Err(self.socket.take_error()?.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into()));
         }
         if ready.is_read_closed() && !self.has_hung_up {
             self.has_hung_up = true;
-            self.session.hung_up(self.clock.now_ms());
+            self.protocol.hung_up(self.clock.now_ms());
         }
         Ok(())
     }
 
     fn on_timer(&mut self) -> io::Result<()> {
         let now_ms = self.clock.now_ms();
-        if !self.session.wants_read() && self.unread.has_grown(&self.stream) {
-            self.session.heard();
+        if !self.protocol.wants_read() && self.socket.has_more_unread() {
+            self.protocol.noticed_input();
         }
-        if self.session.is_stalled(now_ms)
-            && let Some(output) = self.session.output()
+        if self.protocol.is_stalled(now_ms)
+            && let Some(output) = self.protocol.output()
         {
-            let count = socket::write_regardless(&self.stream, output)?;
+            let count = self.socket.write_regardless(output)?;
             output.advance(count);
-            self.session.written(count > 0, now_ms);
-            self.session.counters().sent_bytes.add(count as u64);
+            self.protocol.written(count > 0, now_ms);
+            self.protocol.counters().sent_bytes.add(count as u64);
         }
-        self.session.on_timer(now_ms);
+        self.protocol.on_timer(now_ms);
         Ok(())
     }
 
     /// The runtime looks at all sockets before it comes back to this one, which then is read, too, however much there is to deliver.
     async fn let_others_go_first(&mut self) {
         tokio::task::yield_now().await;
-        self.session.deliver(self.clock.now_ms());
-        self.session.rest();
+        self.protocol.deliver(self.clock.now_ms());
+        self.protocol.begin_turn();
     }
 
     async fn wait(&mut self) -> Woken {
         let interest = self.interest();
-        self.deadline.set(&self.clock, self.session.next_deadline_ms());
-        let outbox = Arc::clone(self.session.outbox());
+        self.deadline.set(&self.clock, self.protocol.next_deadline_ms());
+        let outbox = Arc::clone(self.protocol.outbox());
         tokio::select! {
-            ready = ready(&self.stream, interest) => Woken::Ready(ready),
+            ready = self.socket.ready(interest) => Woken::Ready(ready),
             () = outbox.filled() => Woken::Filled,
             () = self.deadline.reached() => Woken::Timer,
         }
     }
 
     fn interest(&mut self) -> Option<Interest> {
-        let wants_write = self.session.output().is_some_and(|output| !output.is_empty());
-        match (self.session.wants_read(), wants_write) {
+        let wants_write = self.protocol.output().is_some_and(|output| !output.is_empty());
+        match (self.protocol.wants_read(), wants_write) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) if self.has_hung_up => Some(Interest::WRITABLE),
-            (false, true) => Some(Interest::WRITABLE | HANG_UP),
+            (false, true) => Some(Interest::WRITABLE | self.socket.hang_up_interest()),
             (false, false) if self.has_hung_up => Some(Interest::ERROR),
-            (false, false) => Some(HANG_UP),
+            (false, false) => Some(self.socket.hang_up_interest()),
         }
     }
 
@@ -196,28 +189,28 @@ impl Driver {
             let start = self.unused.bytes().len();
             let (kept, free) = buffer.split_at_mut(start);
             kept.copy_from_slice(self.unused.bytes());
-            let count = match socket::try_read(&self.stream, free) {
+            let count = match self.socket.try_read(free) {
                 Ok(0) => return Ok(false),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             };
-            let counters = self.session.counters();
+            let counters = self.protocol.counters();
             counters.received_bytes.add(count as u64);
             counters.reads.add(1);
             let filled = buffer.get(..start + count).unwrap_or_default();
-            let used = self.session.receive(filled, self.clock.now_ms());
+            let used = self.protocol.receive(filled, self.clock.now_ms());
             self.keep(filled.get(used..).unwrap_or_default());
             Ok(true)
         })
     }
 
-    /// Goes on where the session stopped although there was more.
+    /// Goes on where the protocol stopped although there was more.
     fn resume_reading(&mut self, now_ms: u64) {
-        if !self.is_interrupted || !self.session.wants_read() {
+        if !self.is_interrupted || !self.protocol.wants_read() {
             return;
         }
-        let used = self.session.receive(self.unused.bytes(), now_ms);
+        let used = self.protocol.receive(self.unused.bytes(), now_ms);
         self.unused.forget_first(used);
         self.note_interruption();
     }
@@ -228,14 +221,14 @@ impl Driver {
     }
 
     fn note_interruption(&mut self) {
-        self.is_interrupted = !self.unused.bytes().is_empty() && !self.session.wants_read();
+        self.is_interrupted = !self.unused.bytes().is_empty() && !self.protocol.wants_read();
     }
 
     fn write(&mut self, now_ms: u64) -> io::Result<()> {
         let (mut sent_bytes, mut writes) = (0, 0);
         for _ in 0..WRITES_PER_TURN {
-            let Some(output) = self.session.output().filter(|output| !output.is_empty()) else { break };
-            match socket::try_write(&self.stream, output) {
+            let Some(output) = self.protocol.output().filter(|output| !output.is_empty()) else { break };
+            match self.socket.try_write(output) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     output.advance(count);
@@ -245,16 +238,16 @@ impl Driver {
                 Err(error) => return Err(error),
             }
             writes += 1;
-            if self.session.is_tired() {
+            if self.protocol.is_turn_over() {
                 break;
             }
             // There is room again: what waits for it comes along with the next write.
-            self.session.deliver(now_ms);
+            self.protocol.deliver(now_ms);
         }
-        self.session.written(writes > 0, now_ms);
+        self.protocol.written(writes > 0, now_ms);
         if writes > 0 {
-            let pending_bytes = self.session.output().map_or(0, |output| output.pending_bytes());
-            let counters = self.session.counters();
+            let pending_bytes = self.protocol.output().map_or(0, |output| output.pending_bytes());
+            let counters = self.protocol.counters();
             counters.sent_bytes.add(sent_bytes);
             counters.writes.add(writes);
             counters.pending_bytes.set(pending_bytes as u64);

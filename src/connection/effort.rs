@@ -39,12 +39,12 @@ impl Effort {
     }
 
     /// Whether others are to go first.
-    pub(super) const fn is_tired(&self) -> bool {
+    pub(super) const fn is_turn_over(&self) -> bool {
         self.spent >= TURN_EFFORT
     }
 
     /// Others went first.
-    pub(super) const fn rest(&mut self) {
+    pub(super) const fn begin_turn(&mut self) {
         self.spent = 0;
     }
 }

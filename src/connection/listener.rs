@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use super::admission::Admission;
 use super::driver::Driver;
 use super::outbox::Outbox;
+use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
+use super::socket::{PlainSocket, Socket};
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
@@ -78,16 +80,14 @@ impl Listener {
         let local = stream.local_addr().unwrap_or(peer);
         let session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
         let Some(admitted) = self.admission.admit(session.outbox()) else { return self.refuse(peer) };
-        // Replies are written whole; waiting for more would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
-        }
         tracing::info!(%peer, "accepting AMQP connection");
         if self.outboxes.len() == self.outboxes.capacity() {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
         self.outboxes.push(Arc::downgrade(session.outbox()));
-        self.connections.spawn(Driver::new(session, stream, admitted, self.clock.clone()).run());
+        let socket = Socket::Plain(PlainSocket::new(stream, peer));
+        let node = Arc::clone(self.hosting.broker.node());
+        self.connections.spawn(Driver::new(session, socket, admitted, node, self.clock.clone()).run());
     }
 
     fn refuse(&mut self, peer: SocketAddr) {

@@ -1,7 +1,7 @@
 //! Sockets and channel state: one task for each connection.
 //!
-//! [`session`] is the connection without its socket, synchronous and testable byte by byte; `driver` gives it a socket,
-//! `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
+//! [`session`] is the connection without its socket, synchronous and testable byte by byte; `driver` gives a socket to it,
+//! as to anything else that is a [`protocol::Protocol`]; `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
 
 pub mod admission;
 mod aside;
@@ -21,12 +21,13 @@ mod methods;
 mod open;
 pub mod outbox;
 pub mod output;
+pub mod protocol;
 mod publish;
 mod report;
 mod routes;
 pub mod session;
 mod settle;
-mod socket;
+pub mod socket;
 #[cfg(test)]
 mod tests;
 mod transaction;

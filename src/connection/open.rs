@@ -149,7 +149,7 @@ impl Open {
     /// read stands in the way, and it is not the turn of others.
     pub(super) fn takes_input(&self) -> bool {
         !self.is_blocked
-            && !self.effort.is_tired()
+            && !self.effort.is_turn_over()
             && !self.durability.holds_reading()
             && self.output.pending_bytes() < OUTPUT_BYTES_MAX
     }

@@ -9,8 +9,8 @@
 //!                                                       \--close-ok, 30 s--> Closed
 //! ```
 
+mod driven;
 mod opening;
-mod timers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,12 +18,11 @@ use std::sync::Arc;
 use super::open::{Open, Received};
 use super::outbox::Outbox;
 use super::output::Output;
+use super::protocol::Protocol;
 use crate::auth::{User, Users};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
-use crate::broker::node::Node;
 use crate::broker::registry::ConnectionCounters;
-use crate::broker::sink::Notice;
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
@@ -116,97 +115,6 @@ impl Session {
             stalled_at_ms: None,
             left_at_ms: None,
             is_abandoned: false,
-        }
-    }
-
-    /// Where others hand over what is for this connection.
-    pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
-    /// What virtual hosts share.
-    pub(super) fn node(&self) -> &Arc<Node> {
-        self.hosting.broker.node()
-    }
-
-    /// What it counts.
-    pub fn counters(&self) -> &ConnectionCounters {
-        &self.counters
-    }
-
-    /// Who is at the other end.
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    /// What is to be written.
-    pub fn output(&mut self) -> Option<&mut Output> {
-        match &mut self.phase {
-            Phase::Greeting { output, .. }
-            | Phase::Handshake { output, .. }
-            | Phase::Closing { output, .. }
-            | Phase::Drained { output, .. }
-            | Phase::Closed { output } => Some(output),
-            Phase::Open(open) => Some(&mut open.output),
-            Phase::Silent { .. } => None,
-        }
-    }
-
-    /// Whether anything that is read would be looked at now. While it would not, the socket is left alone, so that TCP makes
-    /// the client wait.
-    pub fn wants_read(&self) -> bool {
-        match &self.phase {
-            Phase::Open(open) => open.takes_input(),
-            Phase::Greeting { .. }
-            | Phase::Handshake { .. }
-            | Phase::Silent { .. }
-            | Phase::Closing { .. }
-            | Phase::Drained { .. } => true,
-            Phase::Closed { .. } => false,
-        }
-    }
-
-    /// Whether the client has logged in and can open channels.
-    pub fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open(_))
-    }
-
-    /// Whether so much was done that others are to go first; [`Session::rest`] must follow, else nothing more is read.
-    pub fn is_tired(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.effort.is_tired())
-    }
-
-    /// Others went first.
-    pub fn rest(&mut self) {
-        if let Phase::Open(open) = &mut self.phase {
-            open.effort.rest();
-        }
-    }
-
-    /// Whether the socket is to be closed once the output is written.
-    pub fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed { .. })
-    }
-
-    /// Whether the socket is to be reset, so that a client which is still there fails at its next write, and does not write into
-    /// nothing.
-    pub fn is_abandoned(&self) -> bool {
-        self.is_abandoned
-    }
-
-    /// Takes what was read, and tells how much of it is used up; the rest is to be given again, with more behind it.
-    pub fn receive(&mut self, bytes: &[u8], now_ms: u64) -> usize {
-        if let Some(heartbeat) = &mut self.heartbeat {
-            heartbeat.received();
-        }
-        let mut used = 0;
-        loop {
-            let count = self.receive_some(bytes.get(used..).unwrap_or_default(), now_ms);
-            used += count;
-            // An open connection takes all it can at once; before and after, every frame can change the phase.
-            if count == 0 || used == bytes.len() {
-                return used;
-            }
         }
     }
 
@@ -303,25 +211,5 @@ impl Session {
             _ => {}
         }
         used
-    }
-
-    /// Encodes what others handed over.
-    pub fn deliver(&mut self, now_ms: u64) {
-        match &mut self.phase {
-            Phase::Open(open) => {
-                if let Err(error) = open.deliver(now_ms) {
-                    self.close(&error, now_ms);
-                }
-            }
-            // Somebody may want the connection closed before it is open.
-            Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Silent { .. } => {
-                let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
-                self.outbox.take(&mut deliveries, &mut notices);
-                if notices.iter().any(|notice| matches!(notice, Notice::Close(_))) {
-                    self.phase = Phase::Closed { output: self.leave(now_ms) };
-                }
-            }
-            Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::outbox::{Outbox, delivery_bytes};
+use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
 use crate::auth::{Permissions, User, Users};
 use crate::broker::Broker;
@@ -75,9 +76,9 @@ impl Client {
     fn send_a_turn(&mut self) -> bool {
         let used = self.session.receive(&self.unused, 0);
         self.unused.drain(..used);
-        let is_tired = self.session.is_tired();
-        self.session.rest();
-        is_tired
+        let is_turn_over = self.session.is_turn_over();
+        self.session.begin_turn();
+        is_turn_over
     }
 
     /// Everything that the session has to say now.

@@ -59,7 +59,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "std::time",
         &[
             "clock.rs",
-            "connection/socket.rs",
+            "connection/socket/plain.rs",
             "logging.rs",
             "logging/writer.rs",
             "server.rs",
@@ -84,6 +84,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/listener.rs",
             "connection/outbox.rs",
             "connection/socket.rs",
+            "connection/socket/plain.rs",
         ],
     ),
     ("std::net", &["auth/", "config.rs", "connection/", "server.rs", "server/builder.rs"]),

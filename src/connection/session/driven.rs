@@ -1,0 +1,200 @@
+//! What the driver asks of a session: the bytes, what there is to write, and what is due when time passes (heartbeats, and giving up on
+//! a client that is gone or does not read).
+
+use std::sync::Arc;
+
+use super::{Phase, Session};
+use crate::broker::registry::ConnectionCounters;
+use crate::broker::sink::Notice;
+use crate::connection::outbox::Outbox;
+use crate::connection::output::Output;
+use crate::connection::protocol::Protocol;
+use crate::impossible::impossible;
+use crate::protocol::fast;
+use crate::protocol::heartbeat::{Beat, Heartbeat};
+
+/// How long output waits for a client that takes none of it.
+const STALL_TIMEOUT_MS: u64 = 30_000;
+/// How long the log may take with what a client sent before it went away.
+const HANG_UP_TIMEOUT_MS: u64 = 30_000;
+
+impl Protocol for Session {
+    fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    fn counters(&self) -> &ConnectionCounters {
+        &self.counters
+    }
+
+    fn output(&mut self) -> Option<&mut Output> {
+        match &mut self.phase {
+            Phase::Greeting { output, .. }
+            | Phase::Handshake { output, .. }
+            | Phase::Closing { output, .. }
+            | Phase::Drained { output, .. }
+            | Phase::Closed { output } => Some(output),
+            Phase::Open(open) => Some(&mut open.output),
+            Phase::Silent { .. } => None,
+        }
+    }
+
+    fn wants_read(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => open.takes_input(),
+            Phase::Greeting { .. }
+            | Phase::Handshake { .. }
+            | Phase::Silent { .. }
+            | Phase::Closing { .. }
+            | Phase::Drained { .. } => true,
+            Phase::Closed { .. } => false,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
+    fn is_turn_over(&self) -> bool {
+        matches!(&self.phase, Phase::Open(open) if open.effort.is_turn_over())
+    }
+
+    fn begin_turn(&mut self) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.effort.begin_turn();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed { .. })
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.is_abandoned
+    }
+
+    fn receive(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.received();
+        }
+        let mut used = 0;
+        loop {
+            let count = self.receive_some(bytes.get(used..).unwrap_or_default(), now_ms);
+            used += count;
+            // An open connection takes all it can at once; before and after, every frame can change the phase.
+            if count == 0 || used == bytes.len() {
+                return used;
+            }
+        }
+    }
+
+    fn deliver(&mut self, now_ms: u64) {
+        match &mut self.phase {
+            Phase::Open(open) => {
+                if let Err(error) = open.deliver(now_ms) {
+                    self.close(&error, now_ms);
+                }
+            }
+            // Somebody may want the connection closed before it is open.
+            Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Silent { .. } => {
+                let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
+                self.outbox.take(&mut deliveries, &mut notices);
+                if notices.iter().any(|notice| matches!(notice, Notice::Close(_))) {
+                    self.phase = Phase::Closed { output: self.leave(now_ms) };
+                }
+            }
+            Phase::Closing { .. } | Phase::Drained { .. } | Phase::Closed { .. } => {}
+        }
+    }
+
+    fn is_stalled(&self, now_ms: u64) -> bool {
+        self.stalled_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    fn written(&mut self, has_sent: bool, now_ms: u64) {
+        if has_sent && let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.sent(now_ms);
+        }
+        if self.output().is_none_or(|output| output.is_empty()) {
+            self.stalled_at_ms = None;
+        } else if has_sent || self.stalled_at_ms.is_none() {
+            self.stalled_at_ms = Some(now_ms + STALL_TIMEOUT_MS);
+        }
+    }
+
+    fn noticed_input(&mut self) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.received();
+        }
+    }
+
+    /// What an alarm keeps from being read may hold the memory that the alarm is about, so it is given up. The log will get on with
+    /// what it has: that is waited for.
+    fn hung_up(&mut self, now_ms: u64) {
+        if matches!(&self.phase, Phase::Open(open) if open.is_blocked()) {
+            tracing::info!(peer = %self.peer, "client went away while it was blocked: closing connection");
+            self.abandon(now_ms);
+        } else {
+            self.left_at_ms = Some(now_ms + HANG_UP_TIMEOUT_MS);
+        }
+    }
+
+    fn next_deadline_ms(&self) -> Option<u64> {
+        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms].into_iter().flatten().min()
+    }
+
+    fn on_timer(&mut self, now_ms: u64) {
+        if self.is_stalled(now_ms) {
+            tracing::warn!(peer = %self.peer, "client does not read what it is sent: closing connection");
+            return self.abandon(now_ms);
+        }
+        if self.left_at_ms.take_if(|at_ms| *at_ms <= now_ms).is_some() && !self.wants_read() {
+            tracing::warn!(peer = %self.peer, "client went away, and the log is not getting on: closing connection");
+            return self.abandon(now_ms);
+        }
+        if self.phase_deadline_ms().is_none_or(|at_ms| at_ms > now_ms) {
+            return;
+        }
+        let Phase::Open(open) = &mut self.phase else {
+            self.abandon(now_ms);
+            return;
+        };
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return impossible!("an open connection without heartbeats has a deadline");
+        };
+        match heartbeat.poll(now_ms) {
+            Beat::Nothing => {}
+            Beat::Send => fast::heartbeat(open.output.buffer()),
+            Beat::PeerDead => {
+                tracing::warn!(peer = %self.peer, "missed heartbeats from client: closing connection");
+                self.abandon(now_ms);
+            }
+        }
+    }
+
+    fn end(&mut self, now_ms: u64) {
+        drop(self.leave(now_ms));
+        self.phase = Phase::Closed { output: Output::default() };
+        (self.stalled_at_ms, self.left_at_ms) = (None, None);
+        self.hosting.broker.node().check_memory();
+    }
+}
+
+impl Session {
+    fn phase_deadline_ms(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Greeting { deadline_ms, .. } | Phase::Handshake { deadline_ms, .. } => Some(*deadline_ms),
+            Phase::Silent { close_at_ms } | Phase::Closing { close_at_ms, .. } | Phase::Drained { close_at_ms, .. } => {
+                Some(*close_at_ms)
+            }
+            Phase::Open(_) => self.heartbeat.as_ref().map(Heartbeat::next_ms),
+            Phase::Closed { .. } => None,
+        }
+    }
+
+    /// Gives up without a word.
+    fn abandon(&mut self, now_ms: u64) {
+        self.is_abandoned = true;
+        self.end(now_ms);
+    }
+}

@@ -1,0 +1,150 @@
+//! A TCP socket without encryption.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use tokio::io::{Interest, Ready};
+use tokio::net::TcpStream;
+
+use crate::connection::output::Output;
+
+/// A host that vanished while nothing was being sent to it is noticed after `KEEPALIVE_IDLE` and `KEEPALIVE_PROBES` times
+/// `KEEPALIVE_INTERVAL`, whether there are heartbeats or not.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
+
+/// With so much unread, the window may be closed, so that nothing more can arrive from a client that is well. Far below the
+/// smallest receive buffer.
+const UNREAD_BYTES_FULL: u64 = 16 * 1024;
+
+/// Becomes ready when the client has closed its side, without looking at what can be read.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const HANG_UP: Interest = Interest::PRIORITY.add(Interest::ERROR);
+/// Becomes ready when the connection was reset; that the client has closed its side is not told here without reading.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const HANG_UP: Interest = Interest::ERROR;
+
+/// A TCP socket.
+#[derive(Debug)]
+pub struct PlainSocket {
+    stream: TcpStream,
+    peer: SocketAddr,
+    /// What lay in the socket when nothing was read and it was asked for last.
+    unread_bytes: u64,
+}
+
+impl PlainSocket {
+    /// A connection that was just accepted.
+    pub(in crate::connection) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
+        // Replies are written whole; waiting for more would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+        }
+        if let Err(error) = keep_alive(&stream) {
+            tracing::debug!(%peer, %error, "cannot set TCP keepalive");
+        }
+        Self { stream, peer, unread_bytes: 0 }
+    }
+
+    pub(super) const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(super) async fn ready(&self, interest: Option<Interest>) -> io::Result<Ready> {
+        match interest {
+            Some(interest) => self.stream.ready(interest).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A read that leaves room in the buffer has emptied the socket. The runtime, which hears of what arrives (edges, both of
+    /// epoll and of kqueue), is told so here; else it would have to learn it from one more read, which finds nothing.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        let read = self.stream.try_io(Interest::READABLE, || {
+            count = rustix::io::read(&self.stream, &mut *buffer)?;
+            if 0 < count && count < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
+        });
+        if count > 0 { Ok(count) } else { read }
+    }
+
+    pub(super) fn try_write(&self, output: &Output) -> io::Result<usize> {
+        match output.single_slice() {
+            Some(slice) => self.stream.try_write(slice),
+            None => self.stream.try_write_vectored(&output.slices()),
+        }
+    }
+
+    /// The runtime hears that there is room only once a third of the send buffer is free, which takes a slow client long.
+    pub(super) fn write_regardless(&self, output: &Output) -> io::Result<usize> {
+        match rustix::io::writev(&self.stream, &output.slices()) {
+            Err(rustix::io::Errno::AGAIN) => Ok(0),
+            written => Ok(written?),
+        }
+    }
+
+    pub(super) fn has_more_unread(&mut self) -> bool {
+        // A socket that does not even answer this will not stay silent about it when it is read.
+        let Ok(bytes) = rustix::io::ioctl_fionread(&self.stream) else { return true };
+        let before = std::mem::replace(&mut self.unread_bytes, bytes);
+        bytes > before || bytes >= UNREAD_BYTES_FULL
+    }
+
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.stream.take_error()
+    }
+
+    pub(super) fn reset_when_closed(&self) -> io::Result<()> {
+        self.stream.set_zero_linger()
+    }
+}
+
+/// Makes the system look after hosts that vanish.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, PlainSocket) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, peer) = accepted.expect("it accepts");
+        (client.expect("it connects"), PlainSocket::new(stream, peer))
+    }
+
+    #[tokio::test]
+    async fn the_system_looks_after_vanished_hosts() {
+        let (_client, socket) = pair().await;
+        assert_eq!(sockopt::socket_keepalive(&socket.stream), Ok(true));
+        assert_eq!(sockopt::tcp_keepidle(&socket.stream), Ok(KEEPALIVE_IDLE));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_arrives_is_noticed_without_reading() {
+        let (client, mut socket) = pair().await;
+        assert!(!socket.has_more_unread());
+        assert_eq!(client.try_write(b"beat").expect("it is open"), 4);
+        socket.ready(Some(Interest::READABLE)).await.expect("it is open");
+        assert!(socket.has_more_unread());
+        assert!(!socket.has_more_unread(), "nothing came since");
+        // It can be read, and so it would be said at once if that were enough.
+        rustix::net::shutdown(&client, rustix::net::Shutdown::Write).expect("it is open");
+        assert!(socket.ready(Some(HANG_UP)).await.expect("it is open").is_read_closed());
+        let mut buffer = [0; 10];
+        assert_eq!(socket.try_read(&mut buffer).expect("nothing is lost"), 4);
+    }
+}
