@@ -25,6 +25,7 @@ pub(crate) const CURVES: &[Curve] = &[
     Curve { name: "consumer-priorities", n: 128, run: consumer_priorities },
     Curve { name: "global-qos-over-unacked", n: 256, run: global_qos },
     Curve { name: "requeued-one-by-one", n: 1024, run: requeued_one_by_one },
+    Curve { name: "credit-shared-by-consumers", n: 64, run: shared_credit },
     Curve { name: "rolled-back-over-unacked", n: 256, run: rolled_back },
 ];
 
@@ -168,6 +169,21 @@ fn rolled_back(n: u32) {
         let delivery_tag = u64::from(number) + 1;
         client.call(60, 80, &[&delivery_tag.to_be_bytes()[..], &[0]].concat());
         client.call(90, 30, &[]);
+    }
+}
+
+/// n consumers of queues of their own share a prefetch of one, and each gets a message.
+fn shared_credit(n: u32) {
+    let mut client = Client::open(&hosting());
+    client.call(60, 10, &[0, 0, 0, 0, 0, 1, 1]);
+    for number in 0..n {
+        let queue = format!("q{number}");
+        client.declare(&queue);
+        client.call(60, 20, &[&[0; 2], &*short(queue.as_bytes()), &tag(number), &[0], &[0; 4]].concat());
+        client.send(&publish(&queue, 16));
+    }
+    for delivery_tag in 1..=u64::from(n) {
+        client.call(60, 80, &[&delivery_tag.to_be_bytes()[..], &[0]].concat());
     }
 }
 

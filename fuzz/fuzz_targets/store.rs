@@ -11,7 +11,7 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
 use leveret::broker::Broker;
-use leveret::broker::ids::ChannelId;
+use leveret::broker::ids::{ChannelId, ConsumerId};
 use leveret::broker::node::Node;
 use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
@@ -152,7 +152,7 @@ impl Sink for Nobody {
         0
     }
 
-    fn starve(&self) {}
+    fn starve(&self, _: ConsumerId) {}
 
     fn reply(&self, _: Delivery) {}
 

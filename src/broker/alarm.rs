@@ -166,6 +166,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::ids::ConsumerId;
     use crate::broker::sink::Delivery;
 
     /// Counts how often it is told that the alarm is over.
@@ -176,7 +177,7 @@ mod tests {
         fn room_bytes(&self) -> usize {
             0
         }
-        fn starve(&self) {}
+        fn starve(&self, _: ConsumerId) {}
         fn deliver(&self, _: &mut Vec<Delivery>) {}
         fn reply(&self, _: Delivery) {}
         fn notify(&self, notice: Notice) {

@@ -264,6 +264,7 @@ impl Drop for ChannelRegistration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::ids::ConsumerId;
     use crate::broker::sink::Delivery;
     use crate::error::ReplyCode;
 
@@ -276,7 +277,7 @@ mod tests {
             0
         }
         fn reply(&self, _: Delivery) {}
-        fn starve(&self) {}
+        fn starve(&self, _: ConsumerId) {}
         fn deliver(&self, _: &mut Vec<Delivery>) {}
         fn notify(&self, notice: Notice) {
             self.0.lock().push(notice);

@@ -56,8 +56,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// How many more bytes of messages it wishes to be handed now; 0 when its client does not read fast enough.
     fn room_bytes(&self) -> usize;
 
-    /// Asks it to pump its queues when it has room again.
-    fn starve(&self);
+    /// Asks it to resume this consumer when it has room again.
+    fn starve(&self, consumer: ConsumerId);
 
     /// Takes over the deliveries and leaves the vector empty.
     fn deliver(&self, deliveries: &mut Vec<Delivery>);

@@ -156,6 +156,7 @@ impl Channel {
     /// Takes a consumer off.
     pub(super) fn remove_consumer(&mut self, id: ConsumerId) -> Option<ChannelConsumer> {
         let consumer = self.consumers.remove(&id)?;
+        self.credit.forget(id);
         self.consumer_tags.remove(&consumer.consumer_tag);
         Some(consumer)
     }

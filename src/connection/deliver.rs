@@ -155,10 +155,14 @@ impl Open {
         });
     }
 
-    /// Makes all consumers try again: the connection has room for more.
+    /// Makes consumers try again that found no room, until there is no more of it.
     fn resume_consumers(&self, now_ms: u64) {
-        for number in self.channels.keys() {
-            self.resume_channel(*number, now_ms);
+        while let Some(id) = self.outbox.next_starved() {
+            let channel = self.consumers.get(&id).and_then(|number| self.channels.get(number));
+            let consumer = channel.and_then(|channel| channel.consumers.get(&id));
+            if let Some(queue) = consumer.and_then(|consumer| consumer.queue.as_ref()) {
+                queue.resume(id, now_ms);
+            }
         }
     }
 
@@ -189,6 +193,7 @@ impl Open {
     fn tell_cancelled(&mut self, id: ConsumerId) {
         // The client may have cancelled it, or closed its channel, meanwhile.
         let Some(number) = self.consumers.remove(&id) else { return };
+        self.outbox.forget(id);
         let Some(consumer) = self.channels.get_mut(&number).and_then(|channel| channel.remove_consumer(id)) else {
             return impossible!("channel {number} does not know its consumer {id:?}");
         };

@@ -42,6 +42,7 @@ impl Open {
         let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
         for (id, consumer) in channel.consumers.drain() {
             self.consumers.remove(&id);
+            self.outbox.forget(id);
             queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
         }
         let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::broker::queue::DELIVERY_OVERHEAD_BYTES;
+use crate::broker::ids::ConsumerId;
+use crate::broker::queue::{DELIVERY_OVERHEAD_BYTES, Wanting};
 use crate::broker::reply_to::ReplyBudget;
 use crate::broker::sink::{Delivery, Notice, Sink};
 use crate::error::AmqpError;
@@ -24,6 +25,8 @@ pub struct Outbox {
     /// The connection's task was woken for deliveries, and has not taken them yet.
     is_woken_for_deliveries: AtomicBool,
     is_starved: AtomicBool,
+    /// Consumers that found no room. Locked under a queue's lock, and nothing is locked under it.
+    starved: Mutex<Wanting>,
     wake: Notify,
     /// What all requesters together may keep waiting.
     budget: Arc<ReplyBudget>,
@@ -111,6 +114,23 @@ impl Outbox {
         self.bytes.load(Ordering::SeqCst) < HIGH_WATER_BYTES / 2 && self.is_starved.swap(false, Ordering::SeqCst)
     }
 
+    /// Who is to be resumed next, as long as there is room; whoever is left waits for the next relief.
+    pub(super) fn next_starved(&self) -> Option<ConsumerId> {
+        let mut starved = self.starved.lock();
+        if self.room_bytes() > 0 {
+            return starved.pop();
+        }
+        if !starved.is_empty() {
+            self.is_starved.store(true, Ordering::SeqCst);
+        }
+        None
+    }
+
+    /// Forgets a consumer that is gone.
+    pub(super) fn forget(&self, consumer: ConsumerId) {
+        self.starved.lock().remove(consumer);
+    }
+
     /// Wakes the connection's task.
     pub fn wake_up(&self) {
         self.wake.notify_one();
@@ -141,7 +161,8 @@ impl Sink for Outbox {
         HIGH_WATER_BYTES.saturating_sub(self.bytes.load(Ordering::SeqCst))
     }
 
-    fn starve(&self) {
+    fn starve(&self, consumer: ConsumerId) {
+        self.starved.lock().add(consumer);
         self.is_starved.store(true, Ordering::SeqCst);
     }
 

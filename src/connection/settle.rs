@@ -160,20 +160,23 @@ impl Open {
             }
         }
         self.settled.runs = runs;
-        for number in std::mem::take(&mut self.settled.credited) {
+        let mut credited = std::mem::take(&mut self.settled.credited);
+        credited.sort_unstable();
+        credited.dedup();
+        for number in credited {
             self.resume_channel(number, now_ms);
         }
         self.node.check_memory();
     }
 
-    /// Makes the consumers of a channel try again.
+    /// Offers the credit of a channel to its consumers that found none.
     pub(super) fn resume_channel(&self, number: u16, now_ms: u64) {
         let Some(channel) = self.channels.get(&number) else {
             return impossible!("channel {number} ended before its settlements took effect");
         };
-        for (id, consumer) in &channel.consumers {
-            if let Some(queue) = &consumer.queue {
-                queue.resume(*id, now_ms);
+        while let Some(id) = channel.credit.next() {
+            if let Some(queue) = channel.consumers.get(&id).and_then(|consumer| consumer.queue.as_ref()) {
+                queue.resume(id, now_ms);
             }
         }
     }

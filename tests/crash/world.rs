@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use leveret::Compatibility;
 use leveret::broker::Broker;
+use leveret::broker::ids::ConsumerId;
 use leveret::broker::node::{Node, Settings};
 use leveret::broker::pager::Pager;
 use leveret::broker::queue::arguments::QueueKind;
@@ -56,7 +57,7 @@ impl Sink for Basket {
         usize::MAX / 2
     }
 
-    fn starve(&self) {}
+    fn starve(&self, _: ConsumerId) {}
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         self.0.lock().unwrap().append(deliveries);

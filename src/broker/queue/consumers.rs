@@ -12,59 +12,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustc_hash::FxHashMap;
 
+use super::credit::ChannelCredit;
 use super::rings::Rings;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Delivery, Sink};
-
-/// The prefetch that all consumers of a channel share (`basic.qos` with `global`), owned by the channel and read by the queues
-/// that it consumes from.
-#[derive(Debug, Default)]
-pub struct ChannelCredit {
-    /// 0 for no limit.
-    limit: AtomicU32,
-    used: AtomicU32,
-}
-
-impl ChannelCredit {
-    /// Sets the limit, 0 for none, while `used` messages are unacknowledged.
-    pub fn set(&self, limit: u32, used: u32) {
-        self.used.store(used, Ordering::Relaxed);
-        self.limit.store(limit, Ordering::Relaxed);
-    }
-
-    /// The limit; 0 for none.
-    pub fn limit(&self) -> u32 {
-        self.limit.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is a limit.
-    pub fn is_limited(&self) -> bool {
-        self.limit.load(Ordering::Relaxed) > 0
-    }
-
-    /// Gives back the credit of `count` settled messages.
-    pub fn release(&self, count: u32) {
-        if self.is_limited() {
-            let subtracted = |used: u32| Some(used.saturating_sub(count));
-            // The closure never declines, so this cannot fail.
-            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtracted).ok();
-        }
-    }
-
-    /// Takes credit for one message, if there is any.
-    fn take(&self) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
-        if limit == 0 {
-            return true;
-        }
-        let added = |used: u32| (used < limit).then_some(used + 1);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added).is_ok()
-    }
-}
 
 /// What a client asked for with `basic.consume`.
 #[derive(Clone, Debug)]
@@ -127,14 +81,14 @@ impl Consumer {
             self.room_bytes = self.ask_for_room();
             if self.room_bytes == 0 {
                 // Asked again after the request, so that a drain in between is not missed.
-                self.spec.sink.starve();
+                self.spec.sink.starve(self.spec.id);
                 self.room_bytes = self.ask_for_room();
             }
             if self.room_bytes == 0 {
                 return Turn::Stalled;
             }
         }
-        if !self.spec.no_ack && !self.spec.channel_credit.take() {
+        if !self.spec.no_ack && !self.spec.channel_credit.take(self.spec.id) {
             return Turn::Full;
         }
         self.room_bytes = self.room_bytes.saturating_sub(body_bytes + DELIVERY_OVERHEAD_BYTES);

@@ -20,6 +20,7 @@
 pub mod arguments;
 mod compaction;
 mod consumers;
+mod credit;
 mod delivery;
 mod dying;
 mod entry;
@@ -45,7 +46,8 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 pub use compaction::{Compacted, CompactedRecord};
-pub use consumers::{ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use consumers::{ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;

@@ -137,6 +137,7 @@ impl Open {
 
     fn unregister(&mut self, number: u16, id: ConsumerId) {
         self.consumers.remove(&id);
+        self.outbox.forget(id);
         let Some(channel) = self.channels.get_mut(&number) else {
             return impossible!("a method came on channel {number}, which does not exist");
         };

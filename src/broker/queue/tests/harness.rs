@@ -147,7 +147,7 @@ impl Sink for FakeSink {
         self.room_bytes.load(Ordering::Relaxed)
     }
 
-    fn starve(&self) {
+    fn starve(&self, _: ConsumerId) {
         self.is_starved.store(true, Ordering::Relaxed);
     }
 
