@@ -33,6 +33,9 @@ pub enum Got {
     Empty,
 }
 
+/// Messages that one transition delivers: the next one goes on, at once. So many are about a millisecond.
+const DELIVERIES_MAX: usize = 4096;
+
 /// When a delivery is late; `u64::MAX` for never.
 fn deadline_ms(timeout_ms: Option<u64>, now_ms: u64) -> u64 {
     timeout_ms.map_or(u64::MAX, |timeout_ms| now_ms.saturating_add(timeout_ms))
@@ -42,17 +45,24 @@ impl Queue {
     /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
     /// consumers or credit ends with it.
     pub fn pump(&mut self, now_ms: u64) {
-        self.deliver_ready(now_ms);
-        self.expire(now_ms);
-        self.trim();
+        if self.deliver_ready(now_ms) {
+            self.expire(now_ms);
+            self.trim();
+        } else {
+            // What a consumer can still be given neither expires in this moment nor is it too much.
+            self.is_behind = true;
+        }
     }
 
-    fn deliver_ready(&mut self, now_ms: u64) {
+    /// False if more can be delivered than one transition does.
+    fn deliver_ready(&mut self, now_ms: u64) -> bool {
         if self.consumers.is_empty() {
-            return;
+            return true;
         }
-        while let Some(head) = self.ready.head() {
-            let Head::Held(head) = head else { break };
+        let mut left = DELIVERIES_MAX;
+        while left > 0
+            && let Some(Head::Held(head)) = self.ready.head()
+        {
             // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
             if head.expires_at_ms < now_ms {
                 if self.drops_left == 0 {
@@ -64,6 +74,7 @@ impl Queue {
             let Some(consumer) = self.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)) else {
                 break;
             };
+            left -= 1;
             let Some(entry) = self.ready.pop() else { break };
             let (id, channel) = (consumer.spec.id, consumer.spec.channel);
             let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
@@ -77,6 +88,7 @@ impl Queue {
             let load = self.ready.load_head();
             self.loads.extend(load);
         }
+        left > 0
     }
 
     /// Makes a delivery of an entry that was taken out; it is unacked from now on, or gone.

@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use super::Queue;
 use super::arguments::Overflow;
 use super::entry::{Body, Entry, NewMessage, counted_bytes};
 use super::ready::neighbours;
+use super::{DROPS_MAX, Queue};
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
 use crate::store::address::Address;
@@ -85,6 +85,9 @@ struct Letters {
     is_loading: bool,
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
     unburied: VecDeque<(Entry, DeathReason)>,
+    /// So many of `unburied`, at its front, are due.
+    retrying: usize,
+    /// When the others are.
     retry_ms: Option<u64>,
     /// What they all count for the limit in bytes.
     bytes: u64,
@@ -122,7 +125,8 @@ impl Dying {
     }
 
     pub(super) fn retry_ms(&self) -> Option<u64> {
-        self.0.as_ref()?.retry_ms
+        let letters = self.0.as_ref()?;
+        if letters.retrying > 0 { Some(0) } else { letters.retry_ms }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
@@ -140,9 +144,9 @@ impl Dying {
         self.0.as_mut().map_or_else(Vec::new, |letters| letters.remove(is_wanted))
     }
 
-    /// Takes out all that are not handed out.
-    pub(super) fn clear(&mut self) -> Vec<Entry> {
-        self.0.as_mut().map_or_else(Vec::new, |letters| letters.clear())
+    /// Takes out all that are not handed out: what is left is what somebody publishes now.
+    pub(super) fn take_all(&mut self) -> Self {
+        Self(self.0.as_mut().map(|letters| Box::new(letters.take_all())))
     }
 
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
@@ -173,14 +177,17 @@ impl Letters {
         is_wanted
     }
 
-    /// Tries again what found no queue, if it is time.
+    /// Tries again what found no queue, if it is time, some at a time.
     fn retry(&mut self, now_ms: u64) {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
-            for (entry, reason) in std::mem::take(&mut self.unburied) {
-                self.bytes -= u64::from(entry.counted_bytes);
-                self.push(entry, reason);
-            }
+            self.retrying = self.unburied.len();
+        }
+        let count = self.retrying.min(DROPS_MAX);
+        self.retrying -= count;
+        for (entry, reason) in self.unburied.drain(..count) {
+            self.waiting.push_back(entry);
+            self.deaths.push_back(reason);
         }
     }
 
@@ -207,13 +214,18 @@ impl Letters {
         removed
     }
 
-    /// Takes out all that are not handed out.
-    fn clear(&mut self) -> Vec<Entry> {
-        let mut removed: Vec<_> = self.waiting.drain(self.handed..).collect();
-        self.deaths.truncate(self.handed);
-        removed.extend(self.unburied.drain(..).map(|(entry, _)| entry));
-        self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
-        removed
+    /// Takes out all that are not handed out. The others are few, so it is they who are moved.
+    fn take_all(&mut self) -> Self {
+        let mut taken = std::mem::take(self);
+        self.has_burier = std::mem::take(&mut taken.has_burier);
+        self.is_loading = taken.is_loading;
+        for _ in 0..std::mem::take(&mut taken.handed) {
+            if let Some((entry, reason)) = taken.pop() {
+                self.push(entry, reason);
+                self.handed += 1;
+            }
+        }
+        taken
     }
 }
 

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::Queue;
+use super::dying::Dying;
 use super::entry::Entry;
 
 /// Messages whose end is recorded under one lock.
@@ -51,9 +52,9 @@ impl Queue {
     /// Takes out all messages but those that are unacknowledged. [`Queue::forget`] must follow until it has all of them.
     pub fn purge(&mut self) -> Removed {
         let held_back = std::mem::take(&mut self.held_back);
-        let kept_dead = if self.buries_at_least_once() { self.dying.clear() } else { Vec::new() };
+        let kept_dead = if self.buries_at_least_once() { self.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
-        let mut removed = self.purge_ready().and(out_of_order, held_back.into_values().chain(kept_dead));
+        let mut removed = self.purge_ready().and(out_of_order, held_back.into_values().chain(kept_dead.into_entries()));
         removed.count += out_of_order;
         removed
     }

@@ -387,6 +387,7 @@ impl Model {
         let before = self.messages.len() + self.unburied.len();
         self.messages.retain(|message| message.unacked().is_some());
         self.unburied.clear();
+        self.retry_ms = None;
         before - self.messages.len()
     }
 

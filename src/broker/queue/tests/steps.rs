@@ -80,3 +80,48 @@ fn dead_letters_are_handed_out_some_at_a_time() {
     let Burial::Letters(letters) = queue.next_burial() else { panic!("there are dead letters") };
     assert!(letters.len() < DROPS_MAX / 2, "{}", letters.len());
 }
+
+#[test]
+fn a_long_queue_is_delivered_some_at_a_time_and_in_order() {
+    let mut queue = filled(QueueArguments { message_ttl_ms: Some(1_000), ..QueueArguments::default() }, None);
+    queue.now_ms += 1_000;
+    let sink = queue.consume(consumer(1));
+    let mut delivered = Vec::new();
+    loop {
+        let some = ids(&sink.take());
+        assert!(some.len() <= COUNT / 2, "{} at once", some.len());
+        delivered.extend(some);
+        let Some(at_ms) = queue.next_call_ms().filter(|_| delivered.len() < COUNT) else { break };
+        assert!(at_ms <= queue.now_ms, "nobody goes on before {at_ms}");
+        queue.call(at_ms);
+    }
+    assert!(delivered.into_iter().eq(0..MANY), "those that are due in this moment are still delivered");
+}
+
+/// As many as found no queue, and those that find none again wait for the next time.
+#[test]
+fn dead_letters_that_found_no_queue_are_tried_again_some_at_a_time() {
+    let arguments = QueueArguments {
+        dead_letter_exchange: Some("x".into()),
+        dead_letter_at_least_once: true,
+        overflow: Overflow::RejectPublish,
+        ..quorum()
+    };
+    let mut queue = filled(arguments, Some(100));
+    queue.finds_no_grave = true;
+    queue.advance(200);
+    assert_eq!((queue.take_dead().len(), queue.dead_letter_count()), (COUNT, COUNT));
+    queue.now_ms += 1_000;
+    let mut tried = Vec::new();
+    while tried.len() < COUNT {
+        assert!(queue.next_call_ms().is_some_and(|at_ms| at_ms <= queue.now_ms), "nobody goes on");
+        queue.call(queue.now_ms);
+        let some = queue.take_dead();
+        assert!(some.len() <= DROPS_MAX, "{} at once", some.len());
+        tried.extend(some.iter().map(|letter| id_of(&letter.message)));
+    }
+    assert!(tried.into_iter().eq(0..MANY));
+    assert_eq!(queue.next_call_ms(), Some(queue.now_ms + 1_000));
+    assert_eq!(queue.purge(), COUNT);
+    assert_eq!(queue.dead_letter_count(), 0);
+}
