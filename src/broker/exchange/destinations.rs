@@ -1,7 +1,6 @@
 //! The destinations of one binding key, counted: two bindings that differ in their arguments alone lead to the same place.
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
 use super::Destination;
 
@@ -10,18 +9,91 @@ const SCANNED_MAX: usize = 16;
 
 /// A set of destinations in which each remembers how many bindings lead to it.
 ///
+/// Direct and topic exchanges have a set for each binding key, and nearly all have one destination.
+#[derive(Debug, Default)]
+pub(super) enum Destinations {
+    #[default]
+    None,
+    One(Destination, u32),
+    /// There were more than one at a time.
+    Several(Box<Several>),
+}
+
 /// Hashed with `FxHash`, unlike what is keyed by a client's bytes: the broker chooses the ids.
 #[derive(Debug, Default)]
-pub(super) struct Destinations {
-    counted: SmallVec<[(Destination, u32); 1]>,
-    /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`]. Boxed, because a topic
-    /// exchange has a set per binding key and nearly all are small.
-    places: Option<Box<FxHashMap<Destination, usize>>>,
+pub(super) struct Several {
+    counted: Vec<(Destination, u32)>,
+    /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`].
+    places: Option<FxHashMap<Destination, usize>>,
 }
 
 impl Destinations {
     /// Adds one binding.
     pub(super) fn add(&mut self, destination: Destination) {
+        match self {
+            Self::None => *self = Self::One(destination, 1),
+            Self::One(present, count) if *present == destination => *count += 1,
+            Self::One(present, count) => {
+                let counted = vec![(*present, *count), (destination, 1)];
+                *self = Self::Several(Box::new(Several { counted, places: None }));
+            }
+            Self::Several(several) => several.add(destination),
+        }
+    }
+
+    /// Removes one binding; the destination goes with the last of its bindings.
+    pub(super) fn remove(&mut self, destination: Destination) {
+        let is_empty = match self {
+            Self::One(present, count) if *present == destination => {
+                *count -= 1;
+                *count == 0
+            }
+            Self::Several(several) => {
+                several.remove(destination);
+                several.counted.is_empty()
+            }
+            Self::None | Self::One(..) => false,
+        };
+        if is_empty {
+            *self = Self::None;
+        }
+    }
+
+    /// Whether no binding is left.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// How many destinations there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(..) => 1,
+            Self::Several(several) => several.counted.len(),
+        }
+    }
+
+    /// One of the destinations, by its place; the places change with every removal.
+    pub(super) fn nth(&self, at: usize) -> Option<Destination> {
+        match self {
+            Self::None => None,
+            Self::One(destination, _) => (at == 0).then_some(*destination),
+            Self::Several(several) => several.counted.get(at).map(|(destination, _)| *destination),
+        }
+    }
+
+    /// Appends all destinations, each once.
+    pub(super) fn append_to(&self, destinations: &mut Vec<Destination>) {
+        match self {
+            Self::None => {}
+            Self::One(destination, _) => destinations.push(*destination),
+            Self::Several(several) => destinations.extend(several.counted.iter().map(|(destination, _)| *destination)),
+        }
+    }
+}
+
+impl Several {
+    fn add(&mut self, destination: Destination) {
         if let Some((_, count)) = self.place(destination).and_then(|at| self.counted.get_mut(at)) {
             *count += 1;
             return;
@@ -32,12 +104,11 @@ impl Destinations {
             places.insert(destination, at);
         } else if self.counted.len() > SCANNED_MAX {
             let places = self.counted.iter().enumerate().map(|(at, (destination, _))| (*destination, at));
-            self.places = Some(Box::new(places.collect()));
+            self.places = Some(places.collect());
         }
     }
 
-    /// Removes one binding; the destination goes with the last of its bindings.
-    pub(super) fn remove(&mut self, destination: Destination) {
+    fn remove(&mut self, destination: Destination) {
         let Some(at) = self.place(destination) else { return };
         let Some((_, count)) = self.counted.get_mut(at) else { return };
         *count -= 1;
@@ -51,26 +122,6 @@ impl Destinations {
                 places.insert(*moved, at);
             }
         }
-    }
-
-    /// Whether no binding is left.
-    pub(super) fn is_empty(&self) -> bool {
-        self.counted.is_empty()
-    }
-
-    /// How many destinations there are.
-    pub(super) fn len(&self) -> usize {
-        self.counted.len()
-    }
-
-    /// One of the destinations, by its place; the places change with every removal.
-    pub(super) fn nth(&self, at: usize) -> Option<Destination> {
-        self.counted.get(at).map(|(destination, _)| *destination)
-    }
-
-    /// Appends all destinations, each once.
-    pub(super) fn append_to(&self, destinations: &mut Vec<Destination>) {
-        destinations.extend(self.counted.iter().map(|(destination, _)| *destination));
     }
 
     fn place(&self, destination: Destination) -> Option<usize> {

@@ -13,6 +13,7 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -31,11 +32,11 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     create: |_| Ok(Box::new(Topic::default())),
 };
 
-/// A node's place in the slab.
-type NodeId = u32;
+/// A node's place in the slab, counted from 1, so that a link that leads nowhere takes no more than one that leads somewhere.
+type NodeId = NonZeroU32;
 
 /// The root's place: it is made first and never removed.
-const ROOT: NodeId = 0;
+const ROOT: NodeId = NodeId::MIN;
 
 /// A node with its place among the children of another one, as allocators round it up.
 const NODE_BYTES: usize = size_of::<Node>() + 32;
@@ -172,7 +173,7 @@ impl Topic {
     }
 
     fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(usize::try_from(id).ok()?)
+        self.nodes.get_mut(place(id))
     }
 
     fn child_or_new(&mut self, parent: NodeId, word: &[u8]) -> NodeId {
@@ -182,7 +183,7 @@ impl Topic {
         let child = self.free.pop().unwrap_or_else(|| {
             self.nodes.push(Node::default());
             // Memory ends long before 2^32 nodes.
-            NodeId::try_from(self.nodes.len() - 1).unwrap_or(NodeId::MAX)
+            u32::try_from(self.nodes.len()).ok().and_then(NodeId::new).unwrap_or(NodeId::MAX)
         });
         if let Some(node) = self.node_mut(child) {
             node.reach = Reach::default();
@@ -195,7 +196,11 @@ impl Topic {
 }
 
 fn node(nodes: &[Node], id: NodeId) -> Option<&Node> {
-    nodes.get(usize::try_from(id).ok()?)
+    nodes.get(place(id))
+}
+
+const fn place(id: NodeId) -> usize {
+    id.get() as usize - 1
 }
 
 /// The words of a key.

@@ -259,3 +259,9 @@ proptest! {
         }
     }
 }
+
+/// Tens of thousands of bindings have two or three each.
+#[test]
+fn a_node_is_small() {
+    assert_eq!(size_of::<Node>(), 64);
+}
