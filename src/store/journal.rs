@@ -13,13 +13,20 @@ pub struct Journal {
     is_kept: bool,
     queue: u64,
     transaction: u64,
+    /// Until where each level was delivered.
+    delivered: SmallVec<[(u8, u64); 1]>,
+    /// Made with the first change, and kept: an idle queue has none.
+    changes: Option<Box<Changes>>,
+}
+
+/// What is to be recorded.
+#[derive(Debug, Default)]
+struct Changes {
     enqueued: EnqueuedWriter,
     settled: Vec<(u64, u64)>,
     freed: Vec<Freed>,
     counted: Vec<(u64, Counts)>,
-    /// Until where each level was delivered.
-    delivered: SmallVec<[(u8, u64); 1]>,
-    /// A level of `delivered` moved since it was recorded.
+    /// Levels of `delivered` that moved since they were recorded.
     moved: SmallVec<[u8; 1]>,
 }
 
@@ -60,8 +67,12 @@ impl Journal {
     /// A message was added.
     pub fn enqueued(&mut self, message: &Enqueued) {
         if self.is_kept {
-            self.enqueued.push(message);
+            self.changes().enqueued.push(message);
         }
+    }
+
+    fn changes(&mut self) -> &mut Changes {
+        self.changes.get_or_insert_default()
     }
 
     /// A message is gone: its record in the log counts no more.
@@ -69,9 +80,10 @@ impl Journal {
         if !self.is_kept {
             return;
         }
-        match self.settled.last_mut() {
+        let settled = &mut self.changes().settled;
+        match settled.last_mut() {
             Some((_, last)) if *last + 1 == seq => *last = seq,
-            _ => self.settled.push((seq, seq)),
+            _ => settled.push((seq, seq)),
         }
     }
 
@@ -81,25 +93,26 @@ impl Journal {
         let end = start.saturating_add(extent.bytes);
         let (stored, body_bytes) =
             if extent.is_stored { (1, u64::from(extent.body_bytes)) } else { Default::default() };
-        match self.freed.last_mut() {
+        let freed = &mut self.changes().freed;
+        match freed.last_mut() {
             Some(last) if last.segment == segment && last.end == start => {
                 last.end = end;
                 last.stored += stored;
                 last.body_bytes += body_bytes;
             }
-            _ => self.freed.push(Freed { segment, start, end, stored, body_bytes }),
+            _ => freed.push(Freed { segment, start, end, stored, body_bytes }),
         }
     }
 
     /// A stretch of a segment file is free.
     pub fn freed_stretch(&mut self, freed: Freed) {
-        self.freed.push(freed);
+        self.changes().freed.push(freed);
     }
 
     /// A message came back, or was rejected.
     pub fn counted(&mut self, seq: u64, counts: Counts) {
         if self.is_kept {
-            self.counted.push((seq, counts));
+            self.changes().counted.push((seq, counts));
         }
     }
 
@@ -113,8 +126,9 @@ impl Journal {
             Some((_, below)) => *below = seq + 1,
             None => self.delivered.push((level, seq + 1)),
         }
-        if !self.moved.contains(&level) {
-            self.moved.push(level);
+        let moved = &mut self.changes().moved;
+        if !moved.contains(&level) {
+            moved.push(level);
         }
     }
 
@@ -130,35 +144,43 @@ impl Journal {
 
     /// Whether there is nothing to append.
     pub fn is_empty(&self) -> bool {
+        self.changes.as_ref().is_none_or(|changes| changes.is_empty())
+    }
+
+    /// Appends the records, and hands out what is free in segment files.
+    pub fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
+        let (queue, transaction) = (self.queue, self.transaction);
+        let Some(changes) = &mut self.changes else { return Vec::new() };
+        if !changes.enqueued.is_empty() {
+            changes.enqueued.finish(queue, transaction, out);
+        }
+        for level in changes.moved.drain(..) {
+            if let Some(&(_, below)) = self.delivered.iter().find(|(other, _)| *other == level) {
+                Record::Delivered { queue, level, below }.encode(out);
+            }
+        }
+        for (seq, counts) in changes.counted.drain(..) {
+            Record::Counted { queue, seq, counts }.encode(out);
+        }
+        if !changes.settled.is_empty() {
+            encode_settled(queue, transaction, &changes.settled, out);
+            changes.settled.clear();
+        }
+        let freed = std::mem::take(&mut changes.freed);
+        if self.is_kept && freed.iter().any(|range| range.stored > 0) {
+            encode_freed(transaction, &freed, out);
+        }
+        freed
+    }
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
         self.enqueued.is_empty()
             && self.settled.is_empty()
             && self.freed.is_empty()
             && self.moved.is_empty()
             && self.counted.is_empty()
-    }
-
-    /// Appends the records, and hands out what is free in segment files.
-    pub fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
-        if !self.enqueued.is_empty() {
-            self.enqueued.finish(self.queue, self.transaction, out);
-        }
-        for level in self.moved.drain(..) {
-            if let Some(&(_, below)) = self.delivered.iter().find(|(other, _)| *other == level) {
-                Record::Delivered { queue: self.queue, level, below }.encode(out);
-            }
-        }
-        for (seq, counts) in self.counted.drain(..) {
-            Record::Counted { queue: self.queue, seq, counts }.encode(out);
-        }
-        if !self.settled.is_empty() {
-            encode_settled(self.queue, self.transaction, &self.settled, out);
-            self.settled.clear();
-        }
-        let freed = std::mem::take(&mut self.freed);
-        if self.is_kept && freed.iter().any(|range| range.stored > 0) {
-            encode_freed(self.transaction, &freed, out);
-        }
-        freed
     }
 }
 

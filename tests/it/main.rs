@@ -43,6 +43,7 @@ mod exchange_declare;
 mod expiry;
 mod failed_deliveries;
 mod field_tables;
+mod footprint;
 mod framing;
 mod full_disk;
 mod handshake;

@@ -9,11 +9,15 @@
 //!
 //! Only waiting consumers are in a ring, so that the next turn costs the same however many others are full.
 
+mod lazy;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+
+pub(super) use lazy::Consumers;
 
 use super::credit::ChannelCredit;
 use super::rings::Rings;
@@ -125,9 +129,9 @@ const KEPT_DELIVERIES: usize = 256;
 /// What a delivery costs beside its body, as the outbox counts it.
 pub const DELIVERY_OVERHEAD_BYTES: usize = 96;
 
-/// The consumers of a queue.
+/// The consumers of a queue that has some.
 #[derive(Debug, Default)]
-pub(super) struct Consumers {
+struct Registered {
     by_id: FxHashMap<ConsumerId, Consumer>,
     /// In the order of registration.
     registered: BTreeMap<u64, ConsumerId>,
@@ -146,35 +150,35 @@ pub(super) struct Consumers {
     is_yielding: bool,
 }
 
-impl Consumers {
-    pub(super) fn new(single_active: bool) -> Self {
+impl Registered {
+    fn new(single_active: bool) -> Self {
         Self { single_active, ..Self::default() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    pub(super) fn has_exclusive(&self) -> bool {
+    fn has_exclusive(&self) -> bool {
         self.exclusive_count > 0
     }
 
     /// In the order of registration.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+    fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.registered.values().filter_map(|id| self.by_id.get(id))
     }
 
     /// The consumers of a channel, in the order of registration.
-    pub(super) fn of_channel(&self, channel: ChannelId) -> Vec<ConsumerId> {
+    fn of_channel(&self, channel: ChannelId) -> Vec<ConsumerId> {
         let numbers = self.of_channels.range((channel, 0)..=(channel, u64::MAX));
         numbers.filter_map(|(_, number)| self.registered.get(number).copied()).collect()
     }
 
-    pub(super) fn add(&mut self, spec: ConsumerSpec) {
+    fn add(&mut self, spec: ConsumerSpec) {
         let (id, number) = (spec.id, self.next_number);
         self.next_number += 1;
         self.registered.insert(number, id);
@@ -190,7 +194,7 @@ impl Consumers {
     }
 
     /// Takes a consumer off; the next one in the order of registration becomes the active one.
-    pub(super) fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
+    fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
         let consumer = self.by_id.remove(&id)?;
         self.registered.remove(&consumer.number);
         self.of_channels.remove(&(consumer.spec.channel, consumer.number));
@@ -208,7 +212,7 @@ impl Consumers {
 
     /// A consumer of this priority waits: an active one of lower priority gets nothing more, even if the other one goes before it
     /// takes over. Quorum queues only (behaviour reference 5.3).
-    pub(super) fn yield_to(&mut self, priority: i64) {
+    fn yield_to(&mut self, priority: i64) {
         let active = self.active.and_then(|id| self.by_id.get(&id));
         if active.is_some_and(|active| active.spec.priority < priority) {
             self.is_yielding = true;
@@ -217,7 +221,7 @@ impl Consumers {
     }
 
     /// Replaces the active consumer if it yields and has nothing unacknowledged.
-    pub(super) fn promote(&mut self) {
+    fn promote(&mut self) {
         if !self.is_yielding {
             return;
         }
@@ -238,7 +242,7 @@ impl Consumers {
     }
 
     /// The consumer whose turn it is to take a message of this size, with credit and room already taken.
-    pub(super) fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
+    fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
         let id = if self.single_active { self.next_active(body_bytes) } else { self.next_in_rings(body_bytes) }?;
         let consumer = self.by_id.get_mut(&id)?;
         if consumer.outgoing.is_empty() {
@@ -287,15 +291,15 @@ impl Consumers {
         }
     }
 
-    /// Gives a delivery to the consumer that [`Consumers::next`] chose.
-    pub(super) fn hand(&mut self, id: ConsumerId, delivery: Delivery) {
+    /// Gives a delivery to the consumer that [`Registered::next`] chose.
+    fn hand(&mut self, id: ConsumerId, delivery: Delivery) {
         if let Some(consumer) = self.by_id.get_mut(&id) {
             consumer.hand(delivery);
         }
     }
 
     /// Whether some consumer has credit, as far as is known, and waits for messages.
-    pub(super) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         let is_waiting = |id: ConsumerId| self.by_id.get(&id).is_some_and(|consumer| consumer.turn == Turn::Waiting);
         if self.single_active {
             !self.is_yielding && self.active.is_some_and(is_waiting)
@@ -305,7 +309,7 @@ impl Consumers {
     }
 
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.
-    pub(super) fn flush(&mut self) {
+    fn flush(&mut self) {
         for id in self.touched.drain(..) {
             if let Some(consumer) = self.by_id.get_mut(&id) {
                 consumer.room_bytes = 0;
@@ -315,7 +319,7 @@ impl Consumers {
     }
 
     /// Counts a settled message; a consumer that was full waits for its turn again, behind the others.
-    pub(super) fn settled(&mut self, id: ConsumerId) {
+    fn settled(&mut self, id: ConsumerId) {
         let Some(consumer) = self.by_id.get_mut(&id) else { return };
         consumer.unacked = consumer.unacked.saturating_sub(1);
         if consumer.turn == Turn::Full {
@@ -324,7 +328,7 @@ impl Consumers {
     }
 
     /// Makes the consumers of this channel try again: their connection has room, or their channel has credit.
-    pub(super) fn resume(&mut self, id: ConsumerId) {
+    fn resume(&mut self, id: ConsumerId) {
         if self.by_id.get(&id).is_some_and(|consumer| consumer.turn != Turn::Waiting) {
             self.wait(id);
         }

@@ -7,7 +7,7 @@ use crate::broker::exchange::{Binding, Routing};
 use crate::broker::queue::QueueSpec;
 
 /// A queue that nobody uses, with its place in the registries; what it was named and declared with aside.
-const QUEUE_BYTES: usize = 1_400;
+const QUEUE_BYTES: usize = 1_100;
 /// An exchange without bindings.
 const EXCHANGE_BYTES: usize = 600;
 /// A binding, with its places at both of its ends; without its key, its arguments, and the index of its exchange.

@@ -1,0 +1,61 @@
+//! What definitions take in memory while nobody uses them. The program runs by itself, so that nothing else is in its memory.
+
+use crate::client::Value::I;
+use crate::client::method::bind;
+use crate::client::{Channel, Connect, Request, args, exchange, queue};
+use crate::process::Program;
+
+/// So many that what the broker takes by itself does not matter; hash tables are as full as with four times as many.
+const QUEUES: usize = 25_000;
+const BINDINGS: usize = 50_000;
+
+/// An idle queue with a short name.
+const QUEUE_BYTES_MAX: usize = 1_200;
+/// A binding with a short key.
+const BINDING_BYTES_MAX: usize = 300;
+
+/// The n-th binding key.
+type Key = fn(usize) -> String;
+
+/// Sends requests that nobody answers, and waits until the last one is done.
+async fn send_all(ch: &Channel, requests: impl Iterator<Item = Request>) {
+    for request in requests {
+        ch.send(request).await;
+    }
+    ch.sync().await;
+}
+
+#[tokio::test]
+async fn idle_queues_and_bindings_are_small() {
+    let program = Program::start("footprint", &[]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    let names = || (0..QUEUES).map(|number| format!("queue-{number}"));
+    send_all(&ch, names().take(100).map(|name| queue(&name).no_wait().into())).await;
+    let mut before = program.resident_bytes();
+    let mut grown = |count: usize| {
+        let now = program.resident_bytes();
+        let each = now.saturating_sub(before) / count;
+        before = now;
+        each
+    };
+    send_all(&ch, names().skip(100).map(|name| queue(&name).no_wait().into())).await;
+    let mut found = vec![("queue", grown(QUEUES - 100), QUEUE_BYTES_MAX)];
+
+    let keys: [(&str, Key); 3] = [
+        ("direct", |number| format!("device.{number}")),
+        ("fanout", |number| format!("device.{number}")),
+        ("headers", |_| String::new()),
+    ];
+    for (kind, key) in keys {
+        ch.declare_exchange(exchange(kind, kind)).await;
+        let bound = (0..BINDINGS).map(|number| {
+            let name = format!("queue-{}", number % QUEUES);
+            let device = i32::try_from(number).unwrap();
+            let arguments = if kind == "headers" { args([("device", I(device))]) } else { args([]) };
+            bind(&name, kind, &key(number), &arguments, true)
+        });
+        send_all(&ch, bound).await;
+        found.push((kind, grown(BINDINGS), BINDING_BYTES_MAX));
+    }
+    assert!(found.iter().all(|(_, bytes, max)| bytes <= max), "what, its bytes, what is allowed: {found:?}");
+}
