@@ -83,6 +83,9 @@ fn tell(path: &Path, report: &Report) {
             tracing::warn!("salvaging {path}: {count:>12} {what}");
         }
     }
+    for returned in &report.returned {
+        tracing::error!("{returned}");
+    }
     for mended in &report.mended {
         tracing::warn!("{mended}");
     }

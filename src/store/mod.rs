@@ -145,16 +145,6 @@ impl StoreError {
         }
     }
 
-    /// What is wrong, without the advice what to do.
-    pub(crate) fn finding(&self) -> String {
-        match self {
-            Self::Io { .. } | Self::UnknownVersion { .. } => self.to_string(),
-            Self::Corrupt { file, offset, what } => format!("{file} is damaged at offset {offset}: {what}"),
-            Self::Missing { file, why } => format!("{file} is missing, {why}"),
-            Self::Foreign { file, why } => format!("{file} does not belong to the other files: {why}"),
-        }
-    }
-
     /// Whether the start can go on without it, if it is to salvage.
     pub(crate) const fn is_damage(&self) -> bool {
         matches!(self, Self::Corrupt { .. } | Self::Missing { .. } | Self::Foreign { .. })

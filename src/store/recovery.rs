@@ -8,6 +8,7 @@
 
 mod chain;
 mod choice;
+pub mod finding;
 mod lost_and_found;
 mod reader;
 mod replay;
@@ -28,6 +29,7 @@ use super::{Sizes, StoreError};
 use crate::message::{MemoryGauge, Message};
 use chain::Chain;
 use choice::choose;
+use finding::{Effect, Finding};
 use reader::LogReader;
 use replay::Replay;
 use salvage::Rebuilt;
@@ -67,10 +69,12 @@ pub struct Report {
     pub log_bytes: u64,
     /// Bytes behind the end of the log that were written without what is before them: nobody was told that they are durable.
     pub cut_off_bytes: u64,
-    /// What was wrong and did no harm, a sentence each.
-    pub mended: Vec<String>,
-    /// What had to be left out, a sentence each; empty unless salvaging.
-    pub skipped: Vec<String>,
+    /// What was wrong and did no harm.
+    pub mended: Vec<Finding>,
+    /// What was wrong, refuses no start, and has messages come back that were acknowledged.
+    pub returned: Vec<Finding>,
+    /// What had to be left out; empty unless salvaging.
+    pub skipped: Vec<Finding>,
     /// Where files are now that could not be used.
     pub moved: Vec<String>,
     /// What was found again.
@@ -176,12 +180,14 @@ fn read_log(
         if !replay.group(group, gauge, segments)? {
             faults.push(reader.senseless(place));
         }
-        faults.append(&mut replay.take_faults());
+        let (unreadable, mut returned) = replay.take_faults();
+        faults.extend(unreadable);
+        report.returned.append(&mut returned);
         for fault in faults {
             if !opening.salvage {
                 return Err(fault);
             }
-            report.skipped.push(format!("{}: what it tells is lost", fault.finding()));
+            report.skipped.push(Finding::new(&fault, Effect::LeftOut));
         }
     }
     Ok(())
@@ -299,13 +305,11 @@ fn restore_segments(
         match segments.restore(known, bytes) {
             Ok(()) => {}
             Err(error @ StoreError::Corrupt { .. }) if opening.salvage => {
-                report
-                    .skipped
-                    .push(format!("{}: of the messages in it those are used that can be read", error.finding()));
+                report.skipped.push(Finding::new(&error, Effect::RecordByRecord).of_queues(&queues, id));
                 segments.restore_damaged(known, bytes)?;
             }
             Err(error) if opening.salvage && (error.is_damage() || matches!(error, StoreError::Io { .. })) => {
-                report.skipped.push(format!("{}: the messages in it are lost", error.finding()));
+                report.skipped.push(Finding::new(&error, Effect::FileLost).of_queues(&queues, id));
                 lost.push(id);
             }
             Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Report;
+use super::finding::{Effect, Finding};
 use crate::store::StoreError;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::disk::Disk;
@@ -44,7 +45,7 @@ impl Chain {
                     expected = next.or_else(|| named(number));
                 }
                 Err(error) if salvage && error.is_damage() => {
-                    report.skipped.push(error.finding());
+                    report.skipped.push(Finding::new(&error, Effect::LeftOut));
                     chain.take_all(disk, first)?;
                     return Ok(chain);
                 }

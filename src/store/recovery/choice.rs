@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::finding::{Effect, Finding};
 use super::{Opening, Report, lost_and_found};
 use crate::store::StoreError;
 use crate::store::checkpoint::{Checkpoint, PATHS, put_in_place};
@@ -51,11 +52,11 @@ pub(super) fn choose(disk: &Arc<dyn Disk>, opening: Opening, report: &mut Report
     }
     choice.outdated.extend(found.iter().filter(|(_, bytes)| *bytes != choice.bytes).map(|(path, _)| *path));
     if choice.checkpoint.is_some() {
-        report.mended.extend(faults.iter().map(|fault| format!("{}: the other checkpoint is used", fault.finding())));
+        report.mended.extend(faults.iter().map(|fault| Finding::new(fault, Effect::OtherCheckpoint)));
         return Ok(choice);
     }
     if opening.salvage {
-        report.skipped.extend(faults.iter().map(StoreError::finding));
+        report.skipped.extend(faults.iter().map(|fault| Finding::new(fault, Effect::LeftOut)));
         return Ok(choice);
     }
     let damaged = faults.into_iter().find(|fault| matches!(fault, StoreError::Corrupt { .. }));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Report;
 use super::chain::Chain;
+use super::finding::{Effect, Finding};
 use crate::store::StoreError;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::codec::Reader;
@@ -124,7 +125,7 @@ impl<'a> LogReader<'a> {
         if !salvage {
             return Err(error);
         }
-        report.skipped.push(error.finding());
+        report.skipped.push(Finding::new(&error, Effect::LeftOut));
         let until = behind.map_or(self.position, |(next, _)| next);
         self.damaged.extend(self.position / self.file_bytes..=until / self.file_bytes);
         let Some((next, _)) = behind else { return Ok(None) };
@@ -146,7 +147,7 @@ impl<'a> LogReader<'a> {
         if !salvage {
             return Err(error);
         }
-        report.skipped.push(error.finding());
+        report.skipped.push(Finding::new(&error, Effect::LeftOut));
         Ok(())
     }
 

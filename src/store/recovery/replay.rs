@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::RecoveredQueue;
+use super::finding::{Effect, Finding};
 use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
@@ -55,6 +56,8 @@ pub(super) struct Replay {
     runs: Vec<Run>,
     /// Segment files that cannot be read as they must.
     faults: Vec<StoreError>,
+    /// Records of messages that were acknowledged and cannot be read.
+    returned: Vec<Finding>,
     /// Everything that was settled is remembered, because messages may be found in segment files.
     remembers_settled: bool,
     /// Something in the group that was applied last made no sense.
@@ -86,9 +89,9 @@ impl Replay {
         self.known.contains_key(&id)
     }
 
-    /// The segment files that could not be read as they must since this was asked last.
-    pub(super) fn take_faults(&mut self) -> Vec<StoreError> {
-        std::mem::take(&mut self.faults)
+    /// Since this was asked last: the segment files that could not be read as they must, and what lets acknowledged messages return.
+    pub(super) fn take_faults(&mut self) -> (Vec<StoreError>, Vec<Finding>) {
+        (std::mem::take(&mut self.faults), std::mem::take(&mut self.returned))
     }
 
     /// Remembers everything that is settled from now on.
@@ -273,7 +276,7 @@ impl Replay {
     }
 
     /// The records in a stretch of a file that was made after the checkpoint. It goes only after the next one, so it must be there.
-    fn labels(&self, freed: &Freed, segments: &Segments) -> Result<Vec<Stored>, StoreError> {
+    fn labels(&mut self, freed: &Freed, segments: &Segments) -> Result<Vec<Stored>, StoreError> {
         let file = || segments.describe(freed.segment);
         if segments.open_checked(freed.segment, |run| self.runs.contains(&run))?.is_none() {
             return Err(StoreError::Missing { file: file(), why: "although the log tells of it".to_owned() });
@@ -284,9 +287,10 @@ impl Replay {
             return Err(StoreError::Corrupt { file: file(), offset: u64::from(block.next), what });
         }
         for damaged in block.damaged {
-            let (file, offset) = (file(), damaged.start);
             // The log has them as well.
-            tracing::error!("{file} is damaged at offset {offset}: messages that were acknowledged there come back");
+            let what = format!("{} bytes are no messages", damaged.end - damaged.start);
+            let offset = u64::from(damaged.start);
+            self.returned.push(Finding::damaged(file(), offset, what, Effect::AcknowledgedReturn));
         }
         Ok(block.records)
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Report;
+use super::finding::{Effect, Finding};
 use super::replay::Replay;
 use crate::store::StoreError;
 use crate::store::address::SegmentId;
@@ -53,7 +54,7 @@ impl Rebuilt {
         let count = file.read_at(&mut bytes, 0).map_err(failed(Call::Read))?;
         bytes.truncate(count);
         let mut at = FILE_HEADER_BYTES;
-        let mut unreadable = 0;
+        let (mut unreadable, mut first) = (0, None);
         while let Some(rest) = bytes.get(at as usize..).filter(|rest| rest.len() >= 8) {
             if let Some((label, bytes, body_bytes)) = labelled(rest) {
                 let record = Record { label, segment: id, offset: at, bytes, body_bytes };
@@ -68,12 +69,17 @@ impl Rebuilt {
                 at += bytes;
             } else {
                 // Between two parts there are eight zeros.
-                unreadable += if rest.starts_with(&[0; 8]) { 0 } else { 8 };
+                if !rest.starts_with(&[0; 8]) {
+                    first.get_or_insert(at);
+                    unreadable += 8;
+                }
                 at += 8;
             }
         }
-        if unreadable > 0 {
-            report.skipped.push(format!("{}: {unreadable} bytes are no messages", disk.describe(&path)));
+        if let Some(first) = first {
+            let what = format!("{unreadable} bytes from here on are no messages");
+            let finding = Finding::damaged(disk.describe(&path), u64::from(first), what, Effect::RecordByRecord);
+            report.skipped.push(finding);
         }
         report.salvaged.scanned_files += 1;
         Ok(())
