@@ -27,14 +27,54 @@ pub struct CommandLine {
 enum Command {
     /// Run the broker (what happens without a command, too).
     Serve(Serve),
+    /// Look after a data directory that no broker uses now.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreCommand {
+    /// Read everything and say what is wrong, without changing anything. Exit codes: 0 whole, 1 damaged, 2 cannot be checked.
+    Check(Check),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Task {
+    /// To run the broker.
+    Serve(Serve),
+    /// To check a data directory.
+    Check(Check),
+}
+
+/// How to check a data directory.
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// The directory to check [default: the platform's directory for data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// How to write what was found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+}
+
+/// The value of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 impl CommandLine {
-    /// How to run the broker.
-    pub fn into_serve(self) -> Serve {
+    /// What it asks for.
+    pub fn into_task(self) -> Task {
         match self.command {
-            Some(Command::Serve(serve)) => serve,
-            None => self.serve,
+            Some(Command::Serve(serve)) => Task::Serve(serve),
+            Some(Command::Store(StoreCommand::Check(check))) => Task::Check(check),
+            None => Task::Serve(self.serve),
         }
     }
 }
@@ -140,7 +180,10 @@ mod tests {
 
     fn serve(arguments: &[&str]) -> Serve {
         let arguments = std::iter::once("leveret").chain(arguments.iter().copied());
-        CommandLine::try_parse_from(arguments).unwrap().into_serve()
+        match CommandLine::try_parse_from(arguments).unwrap().into_task() {
+            Task::Serve(serve) => serve,
+            Task::Check(check) => panic!("{check:?}"),
+        }
     }
 
     #[test]
@@ -167,7 +210,9 @@ mod tests {
         let mut command = CommandLine::command();
         command.build();
         let serve = command.find_subcommand("serve").unwrap();
-        let flags = serve.get_arguments().filter_map(|argument| argument.get_long());
+        let check = command.find_subcommand("store").unwrap().find_subcommand("check").unwrap();
+        let arguments = [serve, check].into_iter().flat_map(|command| command.get_arguments());
+        let flags = arguments.filter_map(|argument| argument.get_long());
         let missing: Vec<_> = flags.filter(|flag| *flag != "help" && !readme.contains(&format!("--{flag}"))).collect();
         assert_eq!(missing, [""; 0], "flags that README.md does not name");
     }

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use leveret::config::{CommandLine, Serve};
+use leveret::config::{Check, CommandLine, Serve, Task};
+use leveret::server::check::{self, Verdict};
 use leveret::{Broker, logging};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +21,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let serve = CommandLine::parse().into_serve();
+    let serve = match CommandLine::parse().into_task() {
+        Task::Serve(serve) => serve,
+        Task::Check(check) => return look(&check),
+    };
     let Ok(log) = logging::start(serve.log_format) else { return ExitCode::FAILURE };
     let code = match run(&serve).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,6 +35,18 @@ async fn main() -> ExitCode {
     };
     log.end();
     code
+}
+
+/// Checks a data directory.
+fn look(check: &Check) -> ExitCode {
+    match check::check(check, &mut io::stdout().lock()) {
+        Ok(Verdict::Whole) => ExitCode::SUCCESS,
+        Ok(Verdict::Damaged) => ExitCode::from(1),
+        Err(error) => {
+            writeln!(io::stderr(), "leveret: {error}").ok();
+            ExitCode::from(2)
+        }
+    }
 }
 
 async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {

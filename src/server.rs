@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 mod bell;
 mod builder;
+pub mod check;
 mod storage;
 
 use tokio::sync::{Notify, watch};

@@ -9,11 +9,16 @@ use std::sync::Arc;
 
 mod access;
 mod lock;
+mod overlay;
+mod read_only;
 mod reserve;
 
 use access::Access;
 use lock::Lock;
 use reserve::Reserve;
+
+pub use overlay::Overlay;
+pub use read_only::ReadOnlyDisk;
 
 /// A directory of files, named by paths relative to it.
 pub trait Disk: Send + Sync + fmt::Debug {
@@ -113,6 +118,14 @@ pub enum DirectoryError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be read.
+    #[error("cannot read the data directory {}: {source}", path.display())]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Another process uses it.
     #[error(
         "the data directory {} is in use by another process; stop that one, or choose another with --data-dir",
@@ -156,12 +169,7 @@ impl Disk for RealDisk {
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
         let path = self.root.join(directory);
-        let entries = match self.reserve.open(|| fs::read_dir(&path)) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        list(self.reserve.open(|| fs::read_dir(&path)))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
@@ -193,6 +201,30 @@ impl Disk for RealDisk {
     }
 }
 
+/// The names in a directory; none when there is no such directory.
+fn list(entries: io::Result<fs::ReadDir>) -> io::Result<Vec<String>> {
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// Reads as much as there is.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
 #[derive(Debug)]
 struct RealFile {
     file: File,
@@ -201,16 +233,7 @@ struct RealFile {
 
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut read = 0;
-        while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset + read as u64) {
-                Ok(0) => break,
-                Ok(count) => read += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
+        read_at(&self.file, buffer, offset)
     }
 
     fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {

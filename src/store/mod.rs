@@ -11,6 +11,7 @@
 //! Nothing here knows what a queue is: a queue is a number, and what it keeps are addresses.
 
 pub mod address;
+pub mod check;
 pub mod checkpoint;
 pub(crate) mod codec;
 pub mod disk;

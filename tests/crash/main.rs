@@ -18,6 +18,7 @@
 )]
 
 mod actor;
+mod check;
 mod damage;
 mod disk;
 mod faults;

@@ -74,6 +74,7 @@ mod routing;
 mod sasl;
 mod scale;
 mod silence;
+mod store_check;
 mod ttl;
 mod tune;
 mod tx;

@@ -166,7 +166,7 @@ fn check_one_sentence(directory: &Path, sentence: &str) {
 }
 
 /// A directory with ten messages, left by a killed broker or by one that stopped.
-async fn directory_with_ten(name: &str, is_killed: bool) -> Directory {
+pub async fn directory_with_ten(name: &str, is_killed: bool) -> Directory {
     let directory = Directory::new(name);
     let mut program = Program::start_in(&directory, &[]);
     let ch = channel(&program).await;
@@ -183,13 +183,13 @@ async fn directory_with_ten(name: &str, is_killed: bool) -> Directory {
 }
 
 /// Flips a bit behind the first place where a file has these bytes.
-fn flip_behind(file: &Path, needle: &[u8]) {
+pub fn flip_behind(file: &Path, needle: &[u8]) {
     let bytes = fs::read(file).unwrap();
     let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the bytes are there");
     flip(file, at + needle.len());
 }
 
-fn flip(file: &Path, offset: usize) {
+pub fn flip(file: &Path, offset: usize) {
     let mut bytes = fs::read(file).unwrap();
     bytes[offset] ^= 0x40;
     fs::write(file, bytes).unwrap();
@@ -304,7 +304,7 @@ async fn a_copy_of_a_running_directory_starts_whole() {
 }
 
 /// Ten messages in the log, ten more in a segment file.
-async fn directory_with_segments(name: &str) -> Directory {
+pub async fn directory_with_segments(name: &str) -> Directory {
     let directory = directory_with_ten(name, false).await;
     let mut program = Program::start_in(&directory, &[]);
     publish_all(&channel(&program).await, 10..20).await;

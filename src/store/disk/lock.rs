@@ -72,6 +72,30 @@ impl Lock {
     }
 }
 
+/// Locks a directory, and the file in it if there is one, without changing anything: together with others that only look at it.
+///
+/// # Errors
+/// When it cannot be read, or a broker uses it.
+pub(super) fn share(path: &Path) -> Result<Vec<File>, DirectoryError> {
+    let unreadable = |source| DirectoryError::Unreadable { path: path.to_owned(), source };
+    let mut locked = vec![File::open(path).map_err(unreadable)?];
+    if !locked.iter().all(|directory| directory.metadata().is_ok_and(|found| found.is_dir())) {
+        return Err(unreadable(io::ErrorKind::NotADirectory.into()));
+    }
+    match File::open(path.join(LOCK_FILE)) {
+        Ok(file) => locked.push(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unreadable(error)),
+    }
+    for file in &locked {
+        // Where nothing can be locked, nothing was locked by a broker.
+        if let Err(Errno::WOULDBLOCK) = flock(file, FlockOperation::NonBlockingLockShared) {
+            return Err(DirectoryError::InUse { path: path.to_owned() });
+        }
+    }
+    Ok(locked)
+}
+
 /// The lock file, locked; `None` when another process has locked it.
 fn lock_file(directory: &Path, access: Access) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();

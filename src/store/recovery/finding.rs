@@ -60,10 +60,10 @@ pub enum Effect {
     RecordByRecord,
     /// As [`Effect::LeftOut`], and all messages in the file are lost.
     FileLost,
-    /// A message is lost, the first one behind this place in the order of the queue; `None` at its beginning.
+    /// At least one message is lost.
     MessageLost {
-        /// The place of the message before it.
-        behind: Option<u64>,
+        /// Its place in the order of the queue, at least.
+        from: u64,
     },
     /// Nothing: the messages there were acknowledged.
     NothingLost,
@@ -133,8 +133,9 @@ impl fmt::Display for Finding {
             Effect::AcknowledgedReturn => f.write_str(": messages that were acknowledged there come back"),
             Effect::RecordByRecord => f.write_str(": of the messages in it those are used that can be read"),
             Effect::FileLost => f.write_str(": the messages in it are lost"),
-            Effect::MessageLost { behind: Some(place) } => write!(f, ": the message behind place {place} is lost"),
-            Effect::MessageLost { behind: None } => f.write_str(": a message is lost"),
+            Effect::MessageLost { from } => {
+                write!(f, ": the message at place {from} of its queue, or behind it, is lost")
+            }
             Effect::NothingLost => f.write_str(": nothing is lost, it was acknowledged"),
         }
     }

@@ -45,7 +45,7 @@ impl Damaged {
 impl Segments {
     /// Where the damage that begins at `start` ends.
     pub(super) fn end_of_damage(&self, file: &Arc<dyn DiskFile>, id: SegmentId, start: u32, limits: Limits) -> u32 {
-        let Limits { end, queue } = limits;
+        let Limits { end, queue, .. } = limits;
         let header = self.read_around(file, id, start, RECORD_HEADER_BYTES + 12).unwrap_or_default();
         for bytes in [first_record_bytes(&header), inner_record_bytes(&header)].into_iter().flatten() {
             let next = start.saturating_add(bytes);
@@ -163,4 +163,6 @@ pub(super) struct Limits {
     pub(super) end: u32,
     /// The queue that the records belong to; `None` for any.
     pub(super) queue: Option<u64>,
+    /// What cannot be read is copied to a file of its own.
+    pub(super) sets_aside: bool,
 }

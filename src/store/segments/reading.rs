@@ -41,7 +41,7 @@ impl Segments {
             return Ok(Block { next: u32::try_from(size).unwrap_or(start), ..Block::default() });
         }
         let block = self.read_around(&file, id, start, end.saturating_sub(start))?;
-        Ok(self.parse(&file, id, start, block, &[], Limits { end, queue: None }))
+        Ok(self.parse(&file, id, start, block, &[], Limits { end, queue: None, sets_aside: false }))
     }
 
     /// Reads the records of a queue from an offset on, up to `end` and about `bytes` of them, one whole record at least. Free ones
@@ -54,21 +54,52 @@ impl Segments {
         // It was rewritten, or its last message settled, since somebody wanted to read it.
         let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
         let free = self.free_within(id, start, end);
+        let limits = Limits { end, queue: Some(queue), sets_aside: true };
+        self.read_file(&file, id, start, bytes, &free, limits)
+    }
+
+    /// Reads as [`Segments::read`] does, but all records, free ones as well, and changes nothing.
+    ///
+    /// # Errors
+    /// When nothing of the file can be read.
+    pub(in crate::store) fn examine(
+        &self,
+        id: SegmentId,
+        start: u32,
+        end: u32,
+        bytes: u32,
+        queue: u64,
+    ) -> Result<Block, StoreError> {
+        let file = self.all.lock().by_id.get(&id).map(|segment| Arc::clone(&segment.file));
+        let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
+        let limits = Limits { end, queue: Some(queue), sets_aside: false };
+        self.read_file(&file, id, start, bytes, &[], limits)
+    }
+
+    fn read_file(
+        &self,
+        file: &Arc<dyn DiskFile>,
+        id: SegmentId,
+        start: u32,
+        bytes: u32,
+        free: &[Freed],
+        limits: Limits,
+    ) -> Result<Block, StoreError> {
+        let end = limits.end;
         // What is free at the beginning need not be read.
         let start = free.first().filter(|freed| freed.start <= start).map_or(start, |freed| freed.end);
         if start >= end {
             return Ok(Block { next: end, ..Block::default() });
         }
         let wanted = (end - start).min(bytes.max(RECORD_HEADER_BYTES));
-        let mut block = self.read_around(&file, id, start, wanted)?;
+        let mut block = self.read_around(file, id, start, wanted)?;
         if let Some(first) = first_record_bytes(&block).filter(|first| *first > wanted && *first <= end - start) {
-            block = self.read_around(&file, id, start, first)?;
+            block = self.read_around(file, id, start, first)?;
         }
-        let limits = Limits { end, queue: Some(queue) };
-        let mut read = self.parse(&file, id, start, block, &free, limits);
+        let mut read = self.parse(file, id, start, block, free, limits);
         if read.next <= start {
             // It says that it is longer than there is room for it, or the file ends within it.
-            read.next = self.pass_over(&file, id, start, &free, limits, &mut read.damaged);
+            read.next = self.pass_over(file, id, start, free, limits, &mut read.damaged);
         }
         Ok(read)
     }
@@ -142,8 +173,7 @@ impl Segments {
         let end = self.end_of_damage(file, id, start, limits).max(start + 1);
         let damaged = Damaged { segment: id, start, end };
         if !is_free(free, start) {
-            // Before the start is over nothing is changed.
-            if limits.queue.is_some() {
+            if limits.sets_aside {
                 self.set_aside(file, damaged);
             }
             all.push(damaged);
