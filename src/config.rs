@@ -87,9 +87,14 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR:PORT")]
     pub amqp_listen: Vec<SocketAddr>,
 
-    /// Listen for the management HTTP API on this address and port
+    /// Serve the management HTTP API on this address and port; port 0 takes a free one. Can be given several times
+    /// [default: 10000 ports above AMQP, so 15672 of localhost]
     #[arg(long, value_name = "ADDR:PORT")]
-    pub http_listen: Option<SocketAddr>,
+    pub http_listen: Vec<SocketAddr>,
+
+    /// Serve no management HTTP API
+    #[arg(long, conflicts_with = "http_listen")]
+    pub no_http: bool,
 
     /// Keep durable queues and persistent messages in this directory [default: the platform's directory for data]
     #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]

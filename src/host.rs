@@ -25,6 +25,22 @@ pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// The process's number.
+pub(crate) fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// How many files and sockets the process has open, where the system tells.
+pub(crate) fn descriptors_used() -> u64 {
+    fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
+}
+
+/// How many bytes are free where this directory is, for a process without privileges.
+pub(crate) fn disk_free_bytes(directory: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(directory).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Raises that to what the process may set itself. The lower limit, usually 1024, protects old programs from numbers that `select`
 /// cannot take, and this is none.
 pub(crate) fn raise_descriptor_limit() {

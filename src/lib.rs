@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 mod host;
+mod http;
 mod impossible;
 pub mod logging;
 pub mod server;

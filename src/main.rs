@@ -66,7 +66,10 @@ async fn run(serve: &Serve) -> Result<(), Box<dyn Error>> {
 /// Tells whoever started it that it is ready, and waits for its failure.
 async fn until_failed(serve: &Serve, broker: &Broker) -> Box<dyn Error> {
     if let Some(file) = serve.ports_file.clone() {
-        let ports = serde_json::json!({ "amqp": broker.address().port() });
+        let mut ports = serde_json::json!({ "amqp": broker.address().port() });
+        if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.http_address()) {
+            ports.insert("http".to_owned(), address.port().into());
+        }
         let written = on_a_thread({
             let file = file.clone();
             move || write_ports(&file, &ports)

@@ -70,8 +70,11 @@ macro_rules! counters {
         }
 
         impl $stats {
+            /// The names that RabbitMQ's API has for how fast each number grows, in the order of [`Self::named`].
+            pub const DETAILS: &[&str] = &[$(concat!(stringify!($name), "_details")),*];
+
             /// Each number with its name in RabbitMQ's API.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$((stringify!($name), self.$name)),*].into_iter()
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 mod bell;
 mod builder;
 pub mod check;
+mod management;
 mod storage;
 
 use tokio::sync::{Notify, watch};
@@ -20,8 +21,10 @@ use crate::config::Serve;
 use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
+use management::Management;
 use storage::Storage;
 
+pub use crate::http::HttpFailed;
 pub use builder::Builder;
 
 /// How long connections get to say goodbye when the broker stops.
@@ -48,6 +51,8 @@ pub struct Broker {
     /// `None` when everything is kept in memory, or was stopped.
     storage: Option<Storage>,
     data_dir: Option<PathBuf>,
+    /// `None` when it is not served, or was stopped.
+    management: Option<Management>,
 }
 
 impl Broker {
@@ -70,6 +75,11 @@ impl Broker {
     /// Where it listens for AMQP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves the management HTTP API.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.management.as_ref().map(|management| management.address)
     }
 
     /// What clients connect to, as guest in the virtual host `/`.
@@ -106,6 +116,9 @@ impl Broker {
             listener.await.ok();
         }
         self.timer.abort();
+        if let Some(management) = self.management.take() {
+            tokio::task::spawn_blocking(move || management.server.stop()).await.ok();
+        }
         if let Some(storage) = self.storage.take() {
             // It waits for the disk; a panic was reported when it happened.
             tokio::task::spawn_blocking(move || storage.stop()).await.ok();
@@ -146,9 +159,27 @@ pub enum StartError {
     /// The platform does not tell where data belongs.
     #[error("no home directory is known to keep messages in; give one with --data-dir, or say --in-memory")]
     NoDataDirectory,
-    /// There is no HTTP API.
-    #[error("--http-listen: this version has no management HTTP API; leave the option out")]
-    NoHttp,
+    /// The HTTP address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another with --http-listen, or stop what listens there")]
+    ListenHttp {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The management API cannot be served.
+    #[error(transparent)]
+    Http(#[from] HttpFailed),
+}
+
+impl StartError {
+    /// The same about the HTTP API.
+    fn http(self) -> Self {
+        if let Self::Listen { address, source } = self {
+            return Self::ListenHttp { address, source };
+        }
+        self
+    }
 }
 
 /// Messages that expire or are published before others get their turn.

@@ -21,6 +21,8 @@ pub struct User {
     password: PasswordHash,
     /// It may set any `user_id`.
     pub is_impersonator: bool,
+    /// What it may do with the management API: `administrator`, `monitoring`, `policymaker`, `management`.
+    pub tags: Vec<String>,
     permissions: HashMap<String, Arc<Permissions>>,
 }
 
@@ -31,6 +33,7 @@ impl User {
             name: name.into(),
             password: PasswordHash::of(password.as_bytes(), salt),
             is_impersonator: false,
+            tags: Vec::new(),
             permissions: HashMap::new(),
         }
     }
@@ -39,6 +42,13 @@ impl User {
     #[must_use]
     pub fn with_permissions(mut self, vhost: &str, permissions: Permissions) -> Self {
         self.permissions.insert(vhost.to_owned(), Arc::new(permissions));
+        self
+    }
+
+    /// Gives it a tag.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tags.push(tag.to_owned());
         self
     }
 

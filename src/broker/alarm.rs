@@ -95,6 +95,16 @@ impl Alarm {
         self.raised.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether the alarm for memory is raised.
+    pub fn is_memory(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) & MEMORY != 0
+    }
+
+    /// Whether the alarm for the disk is raised.
+    pub fn is_disk(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) & DISK != 0
+    }
+
     /// RabbitMQ's reason in `connection.blocked` (behaviour reference 1.11).
     pub fn reason(&self) -> &'static str {
         match self.raised.load(Ordering::Relaxed) {

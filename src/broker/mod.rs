@@ -59,6 +59,13 @@ impl Broker {
         self.vhosts.get(name).map(|vhost| Arc::clone(&vhost))
     }
 
+    /// All virtual hosts, by name.
+    pub fn vhosts(&self) -> Vec<Arc<Vhost>> {
+        let mut vhosts: Vec<_> = self.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect();
+        vhosts.sort_by(|a, b| a.name.cmp(&b.name));
+        vhosts
+    }
+
     /// Adds a virtual host, unless there is one of this name.
     pub fn add_vhost(&self, name: &str, default_queue_kind: QueueKind) -> Arc<Vhost> {
         let new = || Vhost::new(name, default_queue_kind, Arc::clone(&self.node));
@@ -67,8 +74,7 @@ impl Broker {
 
     /// Copies messages that keep much larger chunks alive, in all queues, so that these can go.
     fn compact(&self) {
-        let vhosts: Vec<_> = self.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect();
-        for vhost in vhosts {
+        for vhost in self.vhosts() {
             let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
             for queue in queues {
                 queue.peek(|queue| queue.compact());

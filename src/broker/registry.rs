@@ -4,7 +4,7 @@
 //! read them. Invariant: a connection is listed from its registration until its [`Registration`] is dropped, and a channel until its
 //! [`ChannelRegistration`] is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::ids::{ChannelId, ConnectionId};
 use super::sink::{Notice, Sink};
 use crate::error::AmqpError;
-use crate::metrics::{ChurnCounters, Counter, MessageCounters};
+use crate::metrics::{ChurnCounters, Counter, MessageCounters, MessageStats};
 use crate::table::Table;
 
 /// One end of a connection: the address as text, and the port.
@@ -101,6 +101,13 @@ impl ConnectionInfo {
         self.channels.lock().len()
     }
 
+    /// What has passed through the channels that it has now.
+    fn message_stats(&self) -> MessageStats {
+        let mut sum = MessageStats::default();
+        self.channels.lock().values().for_each(|channel| sum += channel.counters.read());
+        sum
+    }
+
     /// Whether it is not read because of an alarm.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
@@ -159,6 +166,15 @@ pub struct Registry {
     connections: DashMap<ConnectionId, Arc<ConnectionInfo>>,
     /// What came and went.
     pub churn: ChurnCounters,
+    /// What passed through channels that have ended.
+    past: Mutex<Past>,
+}
+
+/// What passed through channels that have ended.
+#[derive(Debug, Default)]
+struct Past {
+    all: MessageStats,
+    of_vhosts: HashMap<Arc<str>, MessageStats>,
 }
 
 impl Registry {
@@ -190,6 +206,22 @@ impl Registry {
     /// How many connections there are.
     pub fn connection_count(&self) -> usize {
         self.connections.len()
+    }
+
+    /// What has passed through all channels since the start.
+    pub fn message_stats(&self) -> MessageStats {
+        let mut sum = self.past.lock().all;
+        self.connections().iter().for_each(|connection| sum += connection.message_stats());
+        sum
+    }
+
+    /// What has passed through all channels of a virtual host since the start.
+    pub fn message_stats_of(&self, vhost: &str) -> MessageStats {
+        let mut sum = self.past.lock().of_vhosts.get(vhost).copied().unwrap_or_default();
+        let connections = self.connections();
+        let of_vhost = connections.iter().filter(|connection| &*connection.spec.vhost == vhost);
+        of_vhost.for_each(|connection| sum += connection.message_stats());
+        sum
     }
 
     /// Asks those connections to close for which `concerns` holds, as all of a user or of a virtual host; how many these are.
@@ -257,6 +289,11 @@ impl Drop for ChannelRegistration {
             channels.remove(&self.channel.number);
         }
         drop(channels);
+        let stats = self.channel.counters.read();
+        let mut past = self.registry.past.lock();
+        past.all += stats;
+        *past.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
+        drop(past);
         self.registry.churn.channel_closed.add(1);
     }
 }

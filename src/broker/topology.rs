@@ -7,6 +7,7 @@
 
 pub(super) mod cost;
 mod removal;
+mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
 pub use removal::Removal;
+pub use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 
 /// What an exchange was declared as.
 #[derive(Clone, Debug)]

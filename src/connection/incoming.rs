@@ -72,7 +72,7 @@ impl BodySink for IncomingBody {
 }
 
 /// What the broker must know of a message, from its properties.
-pub(super) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
+pub(crate) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
     Facts {
         persistent: summary.delivery_mode == Some(2),
         priority: summary.priority,
@@ -86,7 +86,7 @@ pub(super) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
 ///
 /// # Errors
 /// 406 for another user's id, a bad expiration, or copies that are no arrays.
-pub(super) fn check(
+pub(crate) fn check(
     summary: &PropertiesSummary<'_>,
     user: &str,
     may_impersonate: bool,

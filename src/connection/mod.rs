@@ -14,7 +14,7 @@ pub mod driver;
 mod durability;
 mod effort;
 mod ending;
-mod incoming;
+pub(crate) mod incoming;
 mod kept;
 pub mod listener;
 mod methods;

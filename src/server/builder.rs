@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::management::{self, Management};
 use super::{Broker, StartError, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{GUEST, Permissions, User, Users};
 use crate::broker;
@@ -22,6 +23,7 @@ use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::Hosting;
 use crate::host;
+use crate::http::Api;
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
@@ -42,8 +44,21 @@ struct Address {
     is_optional: bool,
 }
 
+impl Address {
+    /// Where HTTP is served beside AMQP unless it is said otherwise: 10,000 ports above, as 15672 is above 5672, or on a free port.
+    fn of_http(&self) -> Self {
+        let port = match self.address.port() {
+            0 => 0,
+            port => port.checked_add(HTTP_PORTS_ABOVE).unwrap_or(0),
+        };
+        Self { address: SocketAddr::new(self.address.ip(), port), ..*self }
+    }
+}
+
 /// RabbitMQ's port.
 const AMQP_PORT: u16 = 5672;
+/// How far RabbitMQ's port of the management API, 15672, is above that of AMQP.
+const HTTP_PORTS_ABOVE: u16 = 10_000;
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, AMQP_PORT));
 /// Clients that are told `localhost` may try this first.
 const IPV6_LOOPBACK: Address =
@@ -66,6 +81,7 @@ pub struct Builder {
     version: Option<String>,
     users: Users,
     vhosts: Vec<(String, QueueKind)>,
+    http_addresses: Vec<Address>,
 }
 
 impl Default for Builder {
@@ -84,6 +100,7 @@ impl Default for Builder {
             version: None,
             users: Users::default(),
             vhosts: vec![(DEFAULT_VHOST.to_owned(), QueueKind::Classic)],
+            http_addresses: Vec::new(),
         }
     }
 }
@@ -94,9 +111,6 @@ impl Builder {
     /// # Errors
     /// When it asks for what this version does not have, or no place for messages is known.
     pub(super) fn for_command_line(serve: &Serve) -> Result<Self, StartError> {
-        if serve.http_listen.is_some() {
-            return Err(StartError::NoHttp);
-        }
         let watermark = serve.memory_high_watermark.unwrap_or_else(host::memory_high_watermark_bytes);
         let builder = match (serve.in_memory, &serve.data_dir) {
             (true, _) => Self::default().in_memory(),
@@ -115,6 +129,11 @@ impl Builder {
         builder.resident_bytes_max = host::resident_bytes_max();
         builder.addresses = match serve.amqp_listen.as_slice() {
             [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
+            given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
+        };
+        builder.http_addresses = match serve.http_listen.as_slice() {
+            _ if serve.no_http => Vec::new(),
+            [] => builder.addresses.iter().map(Address::of_http).collect(),
             given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
         };
         Ok(builder)
@@ -152,6 +171,13 @@ impl Builder {
     #[must_use]
     pub fn amqp_listen(mut self, address: SocketAddr) -> Self {
         self.addresses = vec![Address { address, is_optional: false }];
+        self
+    }
+
+    /// Serves the management HTTP API here; by default it is not served.
+    #[must_use]
+    pub fn http_listen(mut self, address: SocketAddr) -> Self {
+        self.http_addresses = vec![Address { address, is_optional: false }];
         self
     }
 
@@ -200,7 +226,7 @@ impl Builder {
     /// Adds a user that may do everything in every virtual host added so far, `/` at least. Without any, there is `guest`.
     #[must_use]
     pub fn user(self, name: &str, password: &str) -> Self {
-        let mut user = User::new(name, password, self.salt());
+        let mut user = User::new(name, password, self.salt()).tagged("administrator");
         for (vhost, _) in &self.vhosts {
             user = user.with_permissions(vhost, Permissions::all());
         }
@@ -274,20 +300,16 @@ impl Builder {
     pub async fn start(mut self) -> Result<Broker, StartError> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
         let (address, bound) = bind(&self.addresses).await?;
+        let http_bound = match self.http_addresses.as_slice() {
+            [] => Vec::new(),
+            addresses => bind(addresses).await.map_err(StartError::http)?.1,
+        };
         if self.users.is_empty() {
             self = self.user(GUEST, GUEST);
         }
         let identity = self.identity();
         let offer = self.offer();
-        let mut node = Node {
-            settings: self.settings,
-            random: self.random,
-            alarm: Alarm::new(self.memory_high_watermark_bytes, self.resident_bytes_max),
-            ..Node::default()
-        };
-        if self.resident_bytes_max < u64::MAX {
-            node.residency.measured_by(Box::new(host::resident_bytes));
-        }
+        let mut node = self.node();
         let [a, b, c, d, ..] = node.random.next().to_be_bytes();
         let nonce = u32::from_be_bytes([a, b, c, d]);
         let opened = match &data_dir {
@@ -318,8 +340,27 @@ impl Builder {
             let listener = Listener::new(bound, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
+        let api = Api {
+            data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
+            disk_free_limit_bytes: self.disk_free_limit_bytes,
+            ..management::api(&hosting, self.clock.clone(), management::listeners(&bound, &http_bound))
+        };
+        let management = Management::start(api, http_bound)?;
         let listeners = bound.into_iter().map(start).collect();
-        Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir })
+        Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir, management })
+    }
+
+    fn node(&mut self) -> Node {
+        let node = Node {
+            settings: self.settings.clone(),
+            random: std::mem::take(&mut self.random),
+            alarm: Alarm::new(self.memory_high_watermark_bytes, self.resident_bytes_max),
+            ..Node::default()
+        };
+        if self.resident_bytes_max < u64::MAX {
+            node.residency.measured_by(Box::new(host::resident_bytes));
+        }
+        node
     }
 
     fn salt(&self) -> [u8; 4] {
@@ -381,6 +422,15 @@ mod tests {
     use super::*;
 
     /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
+    #[test]
+    fn http_is_served_above_amqp() {
+        let above = |port| {
+            let amqp = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            Address { address: amqp, is_optional: false }.of_http().address.port()
+        };
+        assert_eq!([5672, 5673, 0, 60_000].map(above), [15_672, 15_673, 0, 0]);
+    }
+
     #[test]
     fn a_machine_without_ipv6_does_without_its_loopback_address() {
         const EAFNOSUPPORT: i32 = 97;

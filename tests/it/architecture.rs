@@ -45,7 +45,25 @@ const ROOMS: &[(&str, &[&str])] = &[
             "throttle",
         ],
     ),
-    ("server", &["auth", "broker", "clock", "config", "connection", "host", "message", "protocol", "store"]),
+    (
+        "http",
+        &[
+            "auth",
+            "broker",
+            "clock",
+            "connection",
+            "error",
+            "host",
+            "impossible",
+            "message",
+            "metrics",
+            "properties",
+            "protocol",
+            "store",
+            "table",
+        ],
+    ),
+    ("server", &["auth", "broker", "clock", "config", "connection", "host", "http", "message", "protocol", "store"]),
 ];
 
 /// What only some files may name.
@@ -60,6 +78,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "connection/socket/plain.rs",
+            "http/server.rs",
             "logging.rs",
             "logging/writer.rs",
             "server.rs",
@@ -67,15 +86,17 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/wal/",
         ],
     ),
-    ("tokio::time", &["clock.rs", "server.rs"]),
+    ("tokio::time", &["clock.rs", "http/server.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
         "tokio",
         &[
             "clock.rs",
+            "http/server.rs",
             "server.rs",
             "server/bell.rs",
             "server/builder.rs",
+            "server/management.rs",
             "server/storage.rs",
             "main.rs",
             // It never waits either; without a runtime of several threads it is a plain call.
@@ -87,9 +108,12 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/socket/plain.rs",
         ],
     ),
-    ("std::net", &["auth/", "config.rs", "connection/", "server.rs", "server/builder.rs"]),
+    (
+        "std::net",
+        &["auth/", "config.rs", "connection/", "http/", "server.rs", "server/builder.rs", "server/management.rs"],
+    ),
     ("std::fs", &["host.rs", "main.rs", "store/disk.rs", "store/disk/", "store/segments/tests.rs"]),
-    ("std::process", &["main.rs", "store/segments/tests.rs"]),
+    ("std::process", &["host.rs", "main.rs", "store/segments/tests.rs"]),
     ("std::env", &["config.rs", "store/segments/tests.rs"]),
     // One place knows the generated types; beside it only tests, as an oracle.
     ("amq_protocol", &["protocol/method.rs", "protocol/method/", "protocol/fast/tests.rs"]),

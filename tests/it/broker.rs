@@ -40,6 +40,8 @@ pub struct Setup {
     /// Listens on every address and not only on the loopback one.
     pub on_every_address: bool,
     pub anonymous_login: Option<bool>,
+    /// Serves the management API, as RabbitMQ always does.
+    pub http: bool,
 }
 
 impl Setup {
@@ -119,6 +121,11 @@ impl TestBroker {
         Setup::default().like_4_3().manual_clock().start().await
     }
 
+    /// A broker with its management API.
+    pub async fn with_http() -> Self {
+        Setup { http: true, ..Setup::default() }.like_4_3().start().await
+    }
+
     /// A broker whose clock the test moves.
     pub async fn with_clock() -> Self {
         Setup::default().manual_clock().start().await
@@ -191,6 +198,17 @@ impl TestBroker {
     /// Whether RabbitMQ itself is being tested: for the rows where this broker differs on purpose.
     pub fn is_rabbitmq(&self) -> bool {
         matches!(self.running, Running::RabbitMq { .. })
+    }
+
+    /// The management API of the broker under test, whichever it is.
+    pub fn http(&self) -> Management {
+        match &self.running {
+            Running::RabbitMq { management, .. } => management.clone(),
+            Running::Embedded(embedded) => {
+                Management::at(embedded.http_address().expect("the test asked for the management API"))
+            }
+            Running::Stopped => panic!("the broker was stopped"),
+        }
     }
 
     /// RabbitMQ's management interface.

@@ -49,6 +49,7 @@ mod full_disk;
 mod handshake;
 mod headers;
 mod heartbeat;
+mod http;
 mod kill;
 mod lapin_failures;
 mod lapin_stories;

@@ -77,10 +77,14 @@ impl Program {
 
     /// The port that the file tells, which is there once the line is.
     pub fn address(&self) -> SocketAddr {
-        let text = std::fs::read_to_string(&self.ports_file).unwrap();
-        let ports: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let port = ports["amqp"].as_u64().unwrap().try_into().unwrap();
+        let port = self.ports()["amqp"].as_u64().unwrap().try_into().unwrap();
         SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    /// All ports that the file tells.
+    pub fn ports(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(&self.ports_file).unwrap();
+        serde_json::from_str(&text).unwrap()
     }
 
     /// The file that tells the port.

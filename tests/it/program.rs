@@ -1,7 +1,8 @@
 //! The program itself: its flags, what it prints, how it ends. These run the binary.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
+use crate::broker::Management;
 use crate::client::Connect;
 use crate::process::{Program, check_refused};
 
@@ -51,9 +52,14 @@ fn bad_options_are_refused() {
     check_refused(&["--max-message-size", "1099511627776"], "is not in 0..=536870912");
 }
 
+/// The management API is there without a flag, and not with `--no-http`.
 #[test]
-fn what_this_version_lacks_is_refused_and_not_ignored() {
-    check_refused(&["--http-listen", "127.0.0.1:0"], "leveret: --http-listen: this version has no management HTTP API");
+fn http_is_served_unless_told_otherwise() {
+    let program = Program::start("http", &["--in-memory"]);
+    let port = program.ports()["http"].as_u64().unwrap();
+    let api = Management::at(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap())));
+    assert_eq!(api.get("/api/overview")["object_totals"]["queues"], 0);
+    assert!(Program::start("no-http", &["--in-memory", "--no-http"]).ports()["http"].is_null());
 }
 
 #[test]

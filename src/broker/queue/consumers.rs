@@ -10,6 +10,7 @@
 //! Only waiting consumers are in a ring, so that the next turn costs the same however many others are full.
 
 mod lazy;
+mod state;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 pub(super) use lazy::Consumers;
+pub use state::ConsumerState;
 
 use super::credit::ChannelCredit;
 use super::rings::Rings;

@@ -4,6 +4,7 @@
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
 mod burial;
+mod snapshot;
 
 use std::fmt;
 use std::sync::{Arc, Weak};

@@ -33,6 +33,7 @@ mod ready;
 mod removal;
 mod rings;
 mod settling;
+mod snapshot;
 mod sorted_run;
 mod timers;
 mod unacked;
@@ -46,7 +47,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 pub use compaction::{Compacted, CompactedRecord};
-pub use consumers::{ConsumerSpec, DELIVERY_OVERHEAD_BYTES};
+pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
@@ -56,6 +57,7 @@ pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
 pub use removal::Removed;
 pub use settling::{Return, Settlement};
+pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{DeliveryCounts, Notice, Sink};

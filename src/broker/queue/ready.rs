@@ -239,6 +239,14 @@ impl Ready {
         }
     }
 
+    /// The `timestamp` of the first message, if it has one and is in memory.
+    pub(super) fn head_timestamp(&self) -> Option<u64> {
+        match self.head()? {
+            Head::Held(entry) => entry.message()?.properties().timestamp(),
+            Head::Away(_) => None,
+        }
+    }
+
     /// Takes the head, if it is known one by one.
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let entry = match self.returned.pop_front() {

@@ -36,7 +36,6 @@ pub struct Vhost {
     /// Its name.
     pub name: Arc<str>,
     node: Arc<Node>,
-    /// The type of queues that do not name one, if they are durable, shared and not auto-delete.
     default_queue_kind: QueueKind,
     topology: RwLock<Topology>,
     epoch: AtomicU64,
@@ -87,6 +86,11 @@ impl Vhost {
     /// What all virtual hosts share.
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// The type of queues that do not name one, if they are durable, shared and not auto-delete.
+    pub const fn default_queue_kind(&self) -> QueueKind {
+        self.default_queue_kind
     }
 
     /// Moves with every change of the topology: a route that was found at one epoch holds until the next.

@@ -76,6 +76,9 @@ pub async fn start(setup: &Setup) -> Embedded {
         builder = builder.vhost(name);
     }
     builder = builder.user("guest", "guest").anonymous_login(setup.anonymous_login.unwrap_or(true));
+    if setup.http {
+        builder = builder.http_listen(SocketAddr::from(([127, 0, 0, 1], 0)));
+    }
     let broker = builder.start().await.expect("an embedded broker starts");
     Embedded { broker, hand, _directory: directory }
 }
@@ -86,6 +89,11 @@ impl Embedded {
             address if address.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
             address => address,
         }
+    }
+
+    /// Where it serves the management API.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.broker.http_address()
     }
 
     /// Stops it and waits for the end.

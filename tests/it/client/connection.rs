@@ -168,6 +168,11 @@ impl Connection {
         Self { socket: Arc::new(Socket::connect(address).await), frame_max: 131_072 }
     }
 
+    /// The client's end.
+    pub fn local_address(&self) -> SocketAddr {
+        self.socket.local_address()
+    }
+
     /// Sends a method on channel 0.
     pub async fn send(&self, request: impl Into<Request>) {
         self.socket.write(&method(0, request)).await;

@@ -89,6 +89,11 @@ impl Socket {
         Self { stream, inbox: Mutex::default() }
     }
 
+    /// This end of it.
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connected socket has an address")
+    }
+
     /// Writes bytes. A broken connection is no failure here: the test reads why.
     pub async fn write(&self, bytes: &[u8]) {
         assert!(self.write_within(PATIENCE, bytes).await == bytes.len(), "the broker stopped reading");

@@ -1,6 +1,6 @@
 //! The consumers of a queue, which take no memory while there are none: most queues of a large broker stand idle.
 
-use super::{Consumer, ConsumerSpec, Registered};
+use super::{Consumer, ConsumerSpec, ConsumerState, Registered};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::Delivery;
 
@@ -32,6 +32,16 @@ impl Consumers {
     /// In the order of registration.
     pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.registered.iter().flat_map(|registered| registered.iter())
+    }
+
+    /// See [`Registered::states`].
+    pub(in crate::broker::queue) fn states(&self) -> impl Iterator<Item = (&Consumer, ConsumerState)> {
+        self.registered.iter().flat_map(|registered| registered.states())
+    }
+
+    /// See [`Registered::active`].
+    pub(in crate::broker::queue) fn active(&self) -> Option<&ConsumerSpec> {
+        self.registered.as_ref()?.active()
     }
 
     /// The consumers of a channel, in the order of registration.

@@ -1,0 +1,17 @@
+//! How others look at a queue: one short hold of its lock, and plain values.
+
+use super::QueueHandle;
+use crate::broker::queue::{ConsumerSnapshot, QueueSnapshot};
+
+impl QueueHandle {
+    /// The queue in numbers; `None` once it is deleted.
+    pub fn snapshot(&self) -> Option<QueueSnapshot> {
+        let queue = self.state.lock();
+        (!queue.is_deleted()).then(|| queue.snapshot())
+    }
+
+    /// Its consumers, in the order of registration.
+    pub fn consumers(&self) -> Vec<ConsumerSnapshot> {
+        self.state.lock().consumer_snapshots()
+    }
+}

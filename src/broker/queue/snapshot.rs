@@ -1,0 +1,112 @@
+//! A queue in numbers, for those who look at it from outside: the management API and the metrics.
+
+use std::sync::Arc;
+
+use super::Queue;
+use super::consumers::{Consumer, ConsumerState};
+use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::metrics::MessageStats;
+
+/// A queue as it was at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct QueueSnapshot {
+    /// Messages that can be delivered.
+    pub messages_ready: usize,
+    /// Messages that were delivered and are not settled.
+    pub messages_unacknowledged: usize,
+    /// Returned messages that wait for their next delivery (`x-delayed-retry-min`).
+    pub messages_delayed: usize,
+    /// Dead letters that no queue has taken yet.
+    pub messages_dlx: usize,
+    /// Bytes of the ready messages: bodies, and of quorum queues the properties, too.
+    pub message_bytes_ready: u64,
+    /// Messages that are known one by one; the others are in segment files only.
+    pub messages_ram: usize,
+    /// Bytes that the queue keeps for its messages, their own bytes aside.
+    pub entry_bytes: u64,
+    /// Consumers.
+    pub consumers: usize,
+    /// Consumers that would be handed a message now.
+    pub consumers_waiting: usize,
+    /// The tag of the single active consumer.
+    pub single_active_consumer_tag: Option<Arc<str>>,
+    /// The tag of the exclusive consumer.
+    pub exclusive_consumer_tag: Option<Arc<str>>,
+    /// When it was used last, in milliseconds since 1970: the last declare, get, or moment with a consumer.
+    pub used_at_ms: u64,
+    /// The `timestamp` of the first ready message, in seconds since 1970, if it has one and is in memory.
+    pub head_message_timestamp: Option<u64>,
+    /// What passed through it.
+    pub stats: MessageStats,
+}
+
+impl QueueSnapshot {
+    /// All its messages, wherever they are: what RabbitMQ calls `messages`.
+    pub const fn messages(&self) -> usize {
+        self.messages_ready + self.messages_unacknowledged + self.messages_delayed + self.messages_dlx
+    }
+}
+
+/// A consumer as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct ConsumerSnapshot {
+    /// Its identity.
+    pub id: ConsumerId,
+    /// The channel that it was started on.
+    pub channel: ChannelId,
+    /// Its name on that channel.
+    pub consumer_tag: Arc<str>,
+    /// Deliveries must be acknowledged.
+    pub ack_required: bool,
+    /// No other consumer is allowed.
+    pub exclusive: bool,
+    /// `x-priority`.
+    pub priority: i64,
+    /// How many unacknowledged messages it may have; 0 for no limit.
+    pub prefetch_count: u16,
+    /// How many it has.
+    pub unacknowledged: u32,
+    /// `x-consumer-timeout` in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// What it waits for.
+    pub state: ConsumerState,
+}
+
+impl Queue {
+    pub(super) fn snapshot(&self) -> QueueSnapshot {
+        let is_up = |(_, state): &(_, ConsumerState)| matches!(state, ConsumerState::Up | ConsumerState::SingleActive);
+        let exclusive = self.consumers.has_exclusive().then(|| self.consumers.iter().next()).flatten();
+        QueueSnapshot {
+            messages_ready: self.ready.len(),
+            messages_unacknowledged: self.unacked.len(),
+            messages_delayed: self.held_back.len(),
+            messages_dlx: self.dying.len(),
+            message_bytes_ready: self.ready.bytes(),
+            messages_ram: self.known_len(),
+            entry_bytes: u64::try_from(self.told_entry_bytes).unwrap_or(0),
+            consumers: self.consumers.len(),
+            consumers_waiting: self.consumers.states().filter(is_up).count(),
+            single_active_consumer_tag: self.consumers.active().map(|spec| Arc::clone(&spec.consumer_tag)),
+            exclusive_consumer_tag: exclusive.map(|consumer| Arc::clone(&consumer.spec.consumer_tag)),
+            used_at_ms: self.used_at_ms,
+            head_message_timestamp: self.ready.head_timestamp(),
+            stats: self.stats,
+        }
+    }
+
+    pub(super) fn consumer_snapshots(&self) -> Vec<ConsumerSnapshot> {
+        let snapshot = |(consumer, state): (&Consumer, ConsumerState)| ConsumerSnapshot {
+            id: consumer.spec.id,
+            channel: consumer.spec.channel,
+            consumer_tag: Arc::clone(&consumer.spec.consumer_tag),
+            ack_required: !consumer.spec.no_ack,
+            exclusive: consumer.spec.exclusive,
+            priority: consumer.spec.priority,
+            prefetch_count: consumer.spec.prefetch_count,
+            unacknowledged: consumer.unacked,
+            timeout_ms: consumer.spec.timeout_ms,
+            state,
+        };
+        self.consumers.states().map(snapshot).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Exchanges and bindings as plain values, for those who list them.
+
+use std::sync::Arc;
+
+use super::{Exchange, Topology};
+use crate::broker::exchange::{Binding, Destination};
+use crate::broker::ids::ExchangeId;
+use crate::metrics::ExchangeStats;
+
+use super::ExchangeSpec;
+
+/// An exchange as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct ExchangeSnapshot {
+    /// Its identity.
+    pub id: ExchangeId,
+    /// What it was declared as.
+    pub spec: ExchangeSpec,
+    /// What passed through it.
+    pub stats: ExchangeStats,
+}
+
+/// What a binding leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DestinationType {
+    /// An exchange.
+    Exchange,
+    /// A queue.
+    Queue,
+}
+
+/// A binding with the names of both its ends.
+#[derive(Clone, Debug)]
+pub struct BindingSnapshot {
+    /// The exchange that it leads from; empty for the default exchange.
+    pub source: Arc<str>,
+    /// The queue or exchange that it leads to.
+    pub destination: Arc<str>,
+    /// Which of them it is.
+    pub destination_type: DestinationType,
+    /// The binding itself; `None` for what the default exchange does, which has no bindings.
+    pub binding: Option<Arc<Binding>>,
+}
+
+impl BindingSnapshot {
+    /// The binding key. That of the default exchange is the queue's name.
+    pub fn routing_key(&self) -> &[u8] {
+        self.binding.as_ref().map_or(self.destination.as_bytes(), |binding| &binding.routing_key)
+    }
+}
+
+impl Exchange {
+    /// The exchange as it is now.
+    pub fn snapshot(&self) -> ExchangeSnapshot {
+        ExchangeSnapshot { id: self.id, spec: self.spec.clone(), stats: self.counters.read() }
+    }
+}
+
+impl Topology {
+    /// All exchanges, in no order.
+    pub fn exchange_snapshots(&self) -> Vec<ExchangeSnapshot> {
+        self.exchanges.values().map(Exchange::snapshot).collect()
+    }
+
+    /// All bindings, those of the default exchange first: one for each queue.
+    pub fn binding_snapshots(&self) -> Vec<BindingSnapshot> {
+        let defaults = self.queues.values().map(|queue| default_binding(&queue.spec.name));
+        let others = self.exchanges.values().flat_map(|exchange| self.leading_from(exchange));
+        defaults.chain(others).collect()
+    }
+
+    /// The bindings that lead from an exchange, in no order.
+    pub fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
+        if source.is_empty() {
+            return self.queues.values().map(|queue| default_binding(&queue.spec.name)).collect();
+        }
+        let Some(exchange) = self.exchange(source) else { return Vec::new() };
+        self.leading_from(exchange).collect()
+    }
+
+    fn leading_from<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = BindingSnapshot> + 'a {
+        exchange.bindings.keys().map(|binding| self.snapshot_of(exchange, binding))
+    }
+
+    /// The bindings that lead to a queue, that of the default exchange first.
+    pub fn bindings_to_queue(&self, name: &str) -> Vec<BindingSnapshot> {
+        let Some(id) = self.queue_ids.get(name) else { return Vec::new() };
+        let mut all = vec![default_binding(name)];
+        all.extend(self.bindings_to(Destination::Queue(*id)));
+        all
+    }
+
+    /// The bindings that lead to an exchange.
+    pub fn bindings_to_exchange(&self, name: &str) -> Vec<BindingSnapshot> {
+        let Some(id) = self.exchange_ids.get(name) else { return Vec::new() };
+        self.bindings_to(Destination::Exchange(*id)).collect()
+    }
+
+    fn bindings_to(&self, destination: Destination) -> impl Iterator<Item = BindingSnapshot> + '_ {
+        let incoming = self.incoming.range((destination, 0)..=(destination, u64::MAX));
+        incoming.filter_map(|(_, incoming)| {
+            let exchange = self.exchanges.get(&incoming.source)?;
+            Some(self.snapshot_of(exchange, &incoming.binding))
+        })
+    }
+
+    fn snapshot_of(&self, source: &Exchange, binding: &Arc<Binding>) -> BindingSnapshot {
+        BindingSnapshot {
+            source: Arc::clone(&source.spec.name),
+            destination: self.name_of(binding.destination),
+            destination_type: match binding.destination {
+                Destination::Exchange(ExchangeId(_)) => DestinationType::Exchange,
+                Destination::Queue(_) => DestinationType::Queue,
+            },
+            binding: Some(Arc::clone(binding)),
+        }
+    }
+}
+
+fn default_binding(queue: &str) -> BindingSnapshot {
+    let destination: Arc<str> = queue.into();
+    BindingSnapshot { source: "".into(), destination, destination_type: DestinationType::Queue, binding: None }
+}

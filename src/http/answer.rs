@@ -1,0 +1,73 @@
+//! What a handler answers.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::refusal::Refusal;
+use crate::store::LogPosition;
+
+/// An answer, and what must be durable before it is given.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The body, with its content type.
+    pub(super) body: Option<(&'static str, Vec<u8>)>,
+    /// Headers beside those that every answer has.
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// The client is told once this is durable.
+    pub(super) after: LogPosition,
+}
+
+pub(super) const JSON: &str = "application/json";
+
+impl Answer {
+    fn empty(status: u16) -> Self {
+        Self { status, body: None, headers: Vec::new(), after: LogPosition::START }
+    }
+
+    /// 200 with a JSON body.
+    pub(super) fn json(value: &impl Serialize) -> Self {
+        // Only a map whose keys are no strings, or a writer that fails, can fail here; none is there.
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        Self { body: Some((JSON, body)), ..Self::empty(200) }
+    }
+
+    /// A JSON body with another status.
+    pub(super) fn json_with(status: u16, value: &Value) -> Self {
+        Self { status, ..Self::json(value) }
+    }
+
+    /// 201: it was not there before.
+    pub(super) fn created() -> Self {
+        Self::empty(201)
+    }
+
+    /// 204: done, and nothing to say.
+    pub(super) fn no_content() -> Self {
+        Self::empty(204)
+    }
+
+    /// 201 for what is new, 204 for what was there.
+    pub(super) fn put(is_new: bool) -> Self {
+        if is_new { Self::created() } else { Self::no_content() }
+    }
+
+    /// With one more header.
+    pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Given once this is durable.
+    pub(super) fn once_durable(mut self, position: LogPosition) -> Self {
+        self.after = position;
+        self
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Self::json_with(refusal.status, &refusal.body())
+    }
+}

@@ -1,0 +1,51 @@
+//! What all handlers share: the broker, its users, and who the node is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::rates::Rates;
+use crate::auth::Users;
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::protocol::handshake::Identity;
+
+/// Something that the broker listens with.
+#[derive(Clone, Debug)]
+pub(crate) struct ListenerInfo {
+    /// RabbitMQ's name of the protocol: `amqp`, `http`.
+    pub(crate) protocol: &'static str,
+    /// Where.
+    pub(crate) address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub(crate) tls: bool,
+}
+
+/// The broker as the HTTP API sees it.
+#[derive(Debug)]
+pub(crate) struct Api {
+    /// The virtual hosts, and what they share.
+    pub(crate) broker: Arc<Broker>,
+    /// Who may log in.
+    pub(crate) users: Arc<Users>,
+    /// What the broker says of itself.
+    pub(crate) identity: Identity,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// When the broker was started, in milliseconds since 1970.
+    pub(crate) started_at_ms: u64,
+    /// What it listens with.
+    pub(crate) listeners: Vec<ListenerInfo>,
+    /// Where messages are kept; `None` for the memory.
+    pub(crate) data_dir: Option<String>,
+    /// Below so many bytes of free disk space publishers wait.
+    pub(crate) disk_free_limit_bytes: u64,
+    /// How fast counters move.
+    pub(crate) rates: Rates,
+}
+
+impl Api {
+    /// The name of the only node, as RabbitMQ writes it: `rabbit@localhost`.
+    pub(super) fn node(&self) -> &str {
+        &self.identity.cluster_name
+    }
+}

@@ -1,0 +1,149 @@
+//! Who asks: the credentials of a request, and what their owner may see.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::refusal::Refusal;
+use crate::auth::{Access, Permissions, Resource, User, Users};
+
+/// What a request needs its caller to be. Each of the tags implies `management`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Nobody in particular: no credentials are looked at.
+    Nothing,
+    /// Any user with a tag.
+    Management,
+    /// The tag `monitoring`, or `administrator`.
+    Monitoring,
+    /// The tag `administrator`.
+    Administrator,
+}
+
+/// Somebody who has logged in.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    user: Arc<User>,
+}
+
+/// Why a request has no caller.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum NoCaller {
+    /// It brings no credentials: 401, and how to bring some.
+    NoCredentials,
+    /// The header cannot be read: 400 without a body.
+    Unreadable,
+    /// The credentials are wrong, or not enough.
+    Refused(Refusal),
+}
+
+impl Caller {
+    /// Logs in with the value of the header `Authorization`.
+    pub(super) fn log_in(users: &Users, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
+        let header = authorization.ok_or(NoCaller::NoCredentials)?.trim();
+        let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
+        if scheme.is_empty() {
+            return Err(NoCaller::Unreadable);
+        }
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Err(NoCaller::Refused(wrong_credentials()));
+        }
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Err(NoCaller::NoCredentials);
+        }
+        let decoded = STANDARD.decode(rest.trim()).map_err(|_unreadable| NoCaller::Unreadable)?;
+        let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
+        let (name, password) = decoded.split_at(colon);
+        let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
+        Self::with_password(users, name, password.get(1..).unwrap_or_default(), from).map_err(NoCaller::Refused)
+    }
+
+    /// Logs in with a name and a password.
+    pub(super) fn with_password(users: &Users, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
+        match users.log_in(name, password, from) {
+            Ok(user) => Ok(Self { user }),
+            Err(error) => {
+                tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
+                Err(wrong_credentials())
+            }
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.user.name
+    }
+
+    /// Its tags.
+    pub(super) fn tags(&self) -> &[String] {
+        &self.user.tags
+    }
+
+    fn has(&self, tag: &str) -> bool {
+        self.user.tags.iter().any(|own| own == tag)
+    }
+
+    /// Whether it may do everything.
+    pub(super) fn is_administrator(&self) -> bool {
+        self.has("administrator")
+    }
+
+    /// Whether it may see what belongs to other users.
+    pub(super) fn is_monitor(&self) -> bool {
+        self.has("monitoring") || self.is_administrator()
+    }
+
+    /// # Errors
+    /// 401 with RabbitMQ's reason.
+    pub(super) fn require(&self, needs: Needs) -> Result<(), Refusal> {
+        let is_allowed = match needs {
+            Needs::Nothing => true,
+            Needs::Management => {
+                let tags = ["management", "policymaker", "monitoring", "administrator"];
+                tags.iter().any(|tag| self.has(tag))
+            }
+            Needs::Monitoring => self.is_monitor(),
+            Needs::Administrator => self.is_administrator(),
+        };
+        if is_allowed {
+            return Ok(());
+        }
+        Err(Refusal::not_authorised(match needs {
+            Needs::Nothing | Needs::Management => "Not management user",
+            Needs::Monitoring => "Not monitor user",
+            Needs::Administrator => "Not administrator user",
+        }))
+    }
+
+    /// Whether it sees a virtual host with what is in it: it has permissions there, whatever they are.
+    pub(super) fn enters(&self, vhost: &str) -> bool {
+        self.is_administrator() || self.user.permissions_in(vhost).is_some()
+    }
+
+    /// What it may do in a virtual host.
+    pub(super) fn permissions_in(&self, vhost: &str) -> Option<Arc<Permissions>> {
+        self.user.permissions_in(vhost)
+    }
+
+    /// # Errors
+    /// 401 when AMQP would refuse this user as well.
+    pub(super) fn may(&self, vhost: &str, access: Access, resource: Resource<'_>) -> Result<(), Refusal> {
+        let allows = |permissions: Arc<Permissions>| permissions.allow(access, resource);
+        if self.permissions_in(vhost).is_some_and(allows) {
+            return Ok(());
+        }
+        Err(Refusal::not_authorised("Access refused."))
+    }
+
+    /// The user itself.
+    pub(super) fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+/// 401 for a wrong name or password. RabbitMQ spells it otherwise than every other refusal.
+pub(super) fn wrong_credentials() -> Refusal {
+    Refusal { status: 401, error: "not_authorized", reason: "Not_Authorized".into() }
+}

@@ -1,0 +1,39 @@
+//! The management HTTP API, as RabbitMQ's management plugin has it on port 15672, and the metrics of port 15692.
+//!
+//! It runs on a thread of its own (`server`), so that no list delays a message. A request becomes a [`request::Request`], its handler
+//! a plain function that looks at the broker's snapshots or acts through the same code as AMQP, and returns an
+//! [`answer::Answer`] or a [`refusal::Refusal`]. Handlers never wait; an answer that must not be given before something is durable
+//! says so, and `server` waits.
+//!
+//! A new endpoint is one function in the file of its resource and one line in `routes`.
+
+mod answer;
+mod api;
+mod bindings;
+mod body;
+mod caller;
+mod channels;
+mod connections;
+mod consumers;
+mod exchanges;
+mod features;
+mod health;
+mod listing;
+mod messages;
+mod nodes;
+mod overview;
+mod queues;
+mod rates;
+mod refusal;
+mod request;
+mod routes;
+mod sampler;
+mod server;
+mod stats;
+mod values;
+mod vhosts;
+
+pub(crate) use api::{Api, ListenerInfo};
+pub(crate) use rates::Rates;
+pub use server::HttpFailed;
+pub(crate) use server::HttpServer;

@@ -1,0 +1,133 @@
+//! `/nodes`: the only one there is.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Answer;
+use super::overview::{self, ERLANG_FULL_VERSION, ERLANG_VERSION};
+use super::refusal::Refusal;
+use super::request::Request;
+use crate::host;
+
+fn node(request: &Request<'_>) -> Value {
+    let api = request.api;
+    let shared = api.broker.node();
+    let used_bytes = host::resident_bytes().unwrap_or_else(|| shared.memory.bytes());
+    let mem_limit = shared.alarm.watermark_bytes().min(host::resident_bytes_max());
+    let churn = shared.registry.churn.read();
+    let connections = shared.registry.connection_count();
+    let mut node = json!({
+        "name": api.node(),
+        "type": "disc",
+        "running": true,
+        "being_drained": false,
+        "uptime": api.clock.now_ms().saturating_sub(api.started_at_ms),
+        "os_pid": host::process_id().to_string(),
+        "mem_used": used_bytes,
+        "mem_limit": mem_limit,
+        "mem_alarm": shared.alarm.is_memory(),
+        "mem_calculation_strategy": "rss",
+        "disk_free": host::disk_free_bytes(Path::new(api.data_dir.as_deref().unwrap_or("/"))),
+        "disk_free_limit": api.disk_free_limit_bytes,
+        "disk_free_alarm": shared.alarm.is_disk(),
+        "fd_used": host::descriptors_used(),
+        "fd_total": host::descriptor_limit(),
+        "sockets_used": connections,
+        "sockets_total": host::descriptor_limit(),
+        "proc_used": connections,
+        "proc_total": 1_048_576,
+    });
+    if let Some(node) = node.as_object_mut() {
+        node.extend(facts(request));
+        for (name, count) in churn.named() {
+            node.insert(name.to_owned(), count.into());
+            node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
+        }
+        for name in ["mem_used", "disk_free", "fd_used", "sockets_used", "proc_used"] {
+            node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
+        }
+    }
+    node
+}
+
+/// What does not change while the node runs.
+fn facts(request: &Request<'_>) -> Map<String, Value> {
+    let api = request.api;
+    let facts = json!({
+        "processors": std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        "run_queue": 0,
+        "rates_mode": "basic",
+        "net_ticktime": 60,
+        "rabbitmq_version": api.identity.version,
+        "erlang_version": ERLANG_VERSION,
+        "erlang_full_version": ERLANG_FULL_VERSION,
+        "crypto_lib_version": "",
+        "config_files": [],
+        "log_files": ["<stderr>"],
+        "db_dir": api.data_dir.as_deref().unwrap_or(":memory:"),
+        "partitions": [],
+        "cluster_links": [],
+        "enabled_plugins": ["rabbitmq_management", "rabbitmq_prometheus"],
+        "exchange_types": overview::exchange_types(),
+        "contexts": overview::contexts(request),
+        "metrics_gc_queue_length": {},
+        "ra_open_file_metrics": {},
+        "applications": [{ "name": "rabbit", "description": "RabbitMQ", "version": api.identity.version }],
+        "auth_mechanisms": [
+            { "name": "PLAIN", "description": "SASL PLAIN authentication mechanism", "enabled": true },
+            { "name": "AMQPLAIN", "description": "QPid AMQPLAIN mechanism", "enabled": true },
+        ],
+    });
+    // The macro makes an object of braces.
+    facts.as_object().cloned().unwrap_or_default()
+}
+
+/// `GET /nodes`.
+pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&[node(request)]))
+}
+
+/// # Errors
+/// 404 for every name but that of this node.
+fn check(request: &Request<'_>) -> Result<(), Refusal> {
+    if request.part("node") == request.api.node() { Ok(()) } else { Err(Refusal::absent()) }
+}
+
+/// `GET /nodes/{node}`.
+pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check(request)?;
+    Ok(super::listing::one(request, &node(request)))
+}
+
+/// `GET /nodes/{node}/memory`.
+pub(super) fn memory(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check(request)?;
+    let shared = request.api.broker.node();
+    let resident_bytes = host::resident_bytes().unwrap_or_default();
+    let (messages, definitions) = (shared.memory.bytes(), shared.definitions.bytes());
+    let other = resident_bytes.saturating_sub(messages + definitions);
+    Ok(Answer::json(&json!({ "memory": {
+        "msg_index": 0,
+        "binary": messages,
+        "metadata_store": definitions,
+        "other_system": other,
+        "strategy": "rss",
+        "total": { "allocated": messages + definitions, "erlang": 0, "rss": resident_bytes },
+    } })))
+}
+
+/// `GET /nodes/{node}/memory/relative`.
+pub(super) fn memory_relative(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check(request)?;
+    let shared = request.api.broker.node();
+    let resident_bytes = host::resident_bytes().unwrap_or_default().max(1);
+    let percent = |bytes: u64| bytes.saturating_mul(100) / resident_bytes;
+    let (messages, definitions) = (percent(shared.memory.bytes()), percent(shared.definitions.bytes()));
+    Ok(Answer::json(&json!({ "memory": {
+        "binary": messages,
+        "metadata_store": definitions,
+        "other_system": 100u64.saturating_sub(messages + definitions),
+        "total": 100,
+    } })))
+}

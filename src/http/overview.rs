@@ -1,0 +1,248 @@
+//! `/overview`, and who the caller and the cluster are.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+use super::answer::Answer;
+use super::listing;
+use super::rates::{Details, Owner};
+use super::refusal::Refusal;
+use super::request::Request;
+use super::stats::{self, Counted, Kind, Passed};
+use super::vhosts;
+use crate::broker::exchange::EXCHANGE_TYPES;
+
+/// What clients that ask for Erlang are told: there is none, but some programs insist on the key.
+pub(super) const ERLANG_VERSION: &str = "27.3";
+pub(super) const ERLANG_FULL_VERSION: &str = "Leveret (not Erlang)";
+
+/// A moment as RabbitMQ's API writes it: `2026-11-23T23:09:12.475+00:00`.
+pub(super) fn timestamp(ms: u64) -> String {
+    let nanoseconds = i128::from(ms) * 1_000_000;
+    let Ok(at) = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds) else { return String::new() };
+    let (date, time) = (at.date(), at.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}+00:00",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}
+
+#[derive(Debug, Serialize)]
+struct Overview {
+    management_version: String,
+    rates_mode: &'static str,
+    sample_retention_policies: Value,
+    exchange_types: Value,
+    product_version: String,
+    product_name: String,
+    rabbitmq_version: String,
+    leveret_version: String,
+    cluster_name: String,
+    cluster_tags: Map<String, Value>,
+    node_tags: Map<String, Value>,
+    erlang_version: &'static str,
+    erlang_full_version: &'static str,
+    crypto_lib_version: &'static str,
+    disable_stats: bool,
+    default_queue_type: &'static str,
+    is_op_policy_updating_enabled: bool,
+    enable_queue_totals: bool,
+    require_definition_json_extension: bool,
+    object_totals: ObjectTotals,
+    node: String,
+    #[serde(flatten)]
+    statistics: Option<Statistics>,
+}
+
+#[derive(Debug, Serialize)]
+struct ObjectTotals {
+    connections: usize,
+    exchanges: usize,
+    queues: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumers: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Statistics {
+    message_stats: Passed,
+    churn_rates: Counted,
+    queue_totals: QueueTotals,
+    statistics_db_event_queue: u64,
+    listeners: Value,
+    contexts: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueTotals {
+    messages: usize,
+    messages_ready: usize,
+    messages_unacknowledged: usize,
+    messages_details: Details,
+    messages_ready_details: Details,
+    messages_unacknowledged_details: Details,
+}
+
+/// `GET /overview`.
+pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let identity = &request.api.identity;
+    let has_stats = !request.is_set("disable_stats");
+    let overview = Overview {
+        management_version: identity.version.clone(),
+        rates_mode: "basic",
+        sample_retention_policies: json!({ "global": [600, 3600], "basic": [60], "detailed": [60] }),
+        exchange_types: exchange_types(),
+        product_version: identity.version.clone(),
+        product_name: identity.product.clone(),
+        rabbitmq_version: identity.version.clone(),
+        leveret_version: identity.leveret_version.clone(),
+        cluster_name: identity.cluster_name.clone(),
+        cluster_tags: Map::new(),
+        node_tags: Map::new(),
+        erlang_version: ERLANG_VERSION,
+        erlang_full_version: ERLANG_FULL_VERSION,
+        crypto_lib_version: "",
+        disable_stats: false,
+        default_queue_type: "classic",
+        is_op_policy_updating_enabled: true,
+        enable_queue_totals: false,
+        require_definition_json_extension: false,
+        object_totals: object_totals(request, has_stats)?,
+        node: request.api.node().to_owned(),
+        statistics: if has_stats { Some(statistics(request)?) } else { None },
+    };
+    Ok(listing::one(request, &overview))
+}
+
+/// Every exchange type there is.
+pub(super) fn exchange_types() -> Value {
+    let types = EXCHANGE_TYPES.iter().map(|exchange_type| {
+        json!({ "name": exchange_type.name, "description": exchange_type.description, "enabled": true })
+    });
+    types.collect()
+}
+
+fn object_totals(request: &Request<'_>, has_stats: bool) -> Result<ObjectTotals, Refusal> {
+    let vhosts = request.vhosts()?;
+    let connections = request.api.broker.node().registry.connections();
+    let (mut exchanges, mut queues, mut consumers) = (0, 0, 0);
+    for vhost in &vhosts {
+        exchanges += vhost.read(|topology| topology.exchanges().len());
+        let all: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+        queues += all.len();
+        if has_stats {
+            consumers += all.iter().filter_map(|queue| queue.snapshot()).map(|queue| queue.consumers).sum::<usize>();
+        }
+    }
+    Ok(ObjectTotals {
+        connections: connections.len(),
+        exchanges,
+        queues,
+        channels: has_stats.then(|| connections.iter().map(|connection| connection.channel_count()).sum()),
+        consumers: has_stats.then_some(consumers),
+    })
+}
+
+fn statistics(request: &Request<'_>) -> Result<Statistics, Refusal> {
+    let registry = &request.api.broker.node().registry;
+    let details = request.details(Owner::NodeQueues, 3, Kind::Lengths);
+    let [messages_details, messages_ready_details, messages_unacknowledged_details] =
+        details.try_into().unwrap_or_default();
+    let (mut ready, mut unacknowledged, mut all) = (0, 0, 0);
+    for vhost in request.vhosts()? {
+        let depths = vhosts::depths(&vhost);
+        ready += depths.0;
+        unacknowledged += depths.1;
+        all += depths.2;
+    }
+    Ok(Statistics {
+        message_stats: Passed::new(registry.message_stats(), request, Owner::Node),
+        churn_rates: stats::churn(registry.churn.read(), request),
+        queue_totals: QueueTotals {
+            messages: all,
+            messages_ready: ready,
+            messages_unacknowledged: unacknowledged,
+            messages_details,
+            messages_ready_details,
+            messages_unacknowledged_details,
+        },
+        statistics_db_event_queue: 0,
+        listeners: listeners(request),
+        contexts: contexts(request),
+    })
+}
+
+fn listeners(request: &Request<'_>) -> Value {
+    let listener = |listener: &super::ListenerInfo| {
+        json!({
+            "node": request.api.node(),
+            "protocol": listener.protocol,
+            "ip_address": listener.address.ip().to_string(),
+            "port": listener.address.port(),
+            "socket_opts": [],
+            "tls": listener.tls,
+        })
+    };
+    request.api.listeners.iter().map(listener).collect()
+}
+
+/// What HTTP is served for.
+pub(super) fn contexts(request: &Request<'_>) -> Value {
+    let context = |listener: &super::ListenerInfo| {
+        json!({
+            "node": request.api.node(),
+            "description": if listener.protocol == "http" { "RabbitMQ Management" } else { "RabbitMQ Prometheus" },
+            "path": "/",
+            "port": listener.address.port().to_string(),
+            "ip": listener.address.ip().to_string(),
+            "cowboy_opts": "[]",
+            "ssl_opts": [],
+        })
+    };
+    request.api.listeners.iter().filter(|listener| listener.protocol.starts_with("http")).map(context).collect()
+}
+
+/// `GET /version`, for which nobody needs to log in.
+pub(super) fn version(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&request.api.identity.version))
+}
+
+/// `GET /whoami`.
+pub(super) fn whoami(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let caller = request.caller()?;
+    Ok(Answer::json(&json!({ "name": caller.name(), "tags": caller.tags(), "is_internal_user": true })))
+}
+
+/// `GET /extensions`.
+pub(super) fn extensions(_: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&json!([{ "javascript": "dispatcher.js" }])))
+}
+
+/// `GET /cluster-name`.
+pub(super) fn cluster_name(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&json!({ "name": request.api.identity.cluster_name })))
+}
+
+/// What this broker does not have, and nobody misses in an empty list.
+pub(super) fn nothing(_: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&json!([])))
+}
+
+/// `POST /rebalance/queues`: on one node they are where they belong.
+pub(super) fn rebalance(_: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::no_content())
+}
+
+/// `GET /auth`: how the pages log in.
+pub(super) fn auth(_: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&json!({ "oauth_enabled": false })))
+}

@@ -1,0 +1,114 @@
+//! A request, taken apart: who asks, for what in the path, with which query and body.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::api::Api;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::broker::vhost::Vhost;
+use crate::impossible::impossible;
+
+/// A request on its way to its handler.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    /// What all handlers share.
+    pub(super) api: &'a Api,
+    /// Who asks; nobody where a route needs nobody.
+    pub(super) caller: Option<Caller>,
+    /// The variable parts of the path, decoded.
+    pub(super) path: Vec<(String, String)>,
+    /// The query, decoded.
+    pub(super) query: Vec<(String, String)>,
+    /// The header `X-Reason`.
+    pub(super) reason: Option<String>,
+    /// The body.
+    pub(super) body: &'a [u8],
+}
+
+impl Request<'_> {
+    /// A variable part of the path. A route that has none of this name makes the handler wrong, not the request.
+    pub(super) fn part(&self, name: &str) -> &str {
+        match self.path.iter().find(|(known, _)| known == name) {
+            Some((_, value)) => value,
+            None => {
+                impossible!("a route without the part {name} of its path");
+                ""
+            }
+        }
+    }
+
+    /// The part of the path, if the route has it.
+    pub(super) fn has_part(&self, name: &str) -> bool {
+        self.path.iter().any(|(known, _)| known == name)
+    }
+
+    /// A parameter of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a parameter of the query is `true`.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.parameter(name) == Some("true")
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// 401 on a route that forgot to ask for credentials.
+    pub(super) fn caller(&self) -> Result<&Caller, Refusal> {
+        self.caller.as_ref().ok_or_else(super::caller::wrong_credentials)
+    }
+
+    /// The virtual host of the path.
+    ///
+    /// # Errors
+    /// 404 when there is none, or when the caller may not see it.
+    pub(super) fn vhost(&self) -> Result<Arc<Vhost>, Refusal> {
+        self.vhost_or(Refusal::absent())
+    }
+
+    /// The virtual host of the path, for a request that changes something in it.
+    ///
+    /// # Errors
+    /// 404 when there is none, or when the caller may not see it.
+    pub(super) fn vhost_to_change(&self) -> Result<Arc<Vhost>, Refusal> {
+        self.vhost_or(Refusal::not_found("vhost_not_found"))
+    }
+
+    fn vhost_or(&self, absent: Refusal) -> Result<Arc<Vhost>, Refusal> {
+        let name = self.part("vhost");
+        if !self.caller()?.enters(name) {
+            return Err(absent);
+        }
+        self.api.broker.vhost(name).ok_or(absent)
+    }
+
+    /// The virtual hosts that a list is about: the one of the path, or all that the caller may see.
+    ///
+    /// # Errors
+    /// As for [`Request::vhost`].
+    pub(super) fn vhosts(&self) -> Result<Vec<Arc<Vhost>>, Refusal> {
+        if self.has_part("vhost") {
+            return Ok(vec![self.vhost()?]);
+        }
+        let caller = self.caller()?;
+        Ok(self.api.broker.vhosts().into_iter().filter(|vhost| caller.enters(&vhost.name)).collect())
+    }
+
+    /// The body as a JSON object; an empty one counts as `{}`.
+    ///
+    /// # Errors
+    /// 400 when it is something else.
+    pub(super) fn object(&self) -> Result<Map<String, Value>, Refusal> {
+        if self.body.is_empty() {
+            return Ok(Map::new());
+        }
+        match serde_json::from_slice(self.body) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) | Err(_) => Err(Refusal::bad_request("not_json")),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The route table: every path of the API, what its caller must be, and the function that answers.
+//!
+//! A new endpoint is one line here.
+
+use super::answer::Answer;
+use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing};
+use super::refusal::Refusal;
+use super::request::Request;
+use super::{
+    bindings, channels, connections, consumers, exchanges, features, health, messages, nodes, overview, queues, vhosts,
+};
+
+/// What answers a request.
+pub(super) type Handler = fn(&Request<'_>) -> Result<Answer, Refusal>;
+
+/// Something that can be done with a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Action {
+    pub(super) needs: Needs,
+    pub(super) handler: Handler,
+}
+
+/// A path with what can be done with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    /// The path below `/api`, with its variable parts in braces.
+    pub(super) path: &'static str,
+    pub(super) get: Option<Action>,
+    pub(super) put: Option<Action>,
+    pub(super) post: Option<Action>,
+    pub(super) delete: Option<Action>,
+}
+
+impl Route {
+    const fn at(path: &'static str) -> Self {
+        Self { path, get: None, put: None, post: None, delete: None }
+    }
+
+    const fn get(self, needs: Needs, handler: Handler) -> Self {
+        Self { get: Some(Action { needs, handler }), ..self }
+    }
+
+    const fn put(self, needs: Needs, handler: Handler) -> Self {
+        Self { put: Some(Action { needs, handler }), ..self }
+    }
+
+    const fn post(self, needs: Needs, handler: Handler) -> Self {
+        Self { post: Some(Action { needs, handler }), ..self }
+    }
+
+    const fn delete(self, needs: Needs, handler: Handler) -> Self {
+        Self { delete: Some(Action { needs, handler }), ..self }
+    }
+
+    /// What the header `allow` says.
+    pub(super) fn allowed(&self) -> String {
+        let methods = [
+            (self.get.is_some(), "HEAD"),
+            (self.get.is_some(), "GET"),
+            (self.put.is_some(), "PUT"),
+            (self.post.is_some(), "POST"),
+            (self.delete.is_some(), "DELETE"),
+            (true, "OPTIONS"),
+        ];
+        let names: Vec<_> = methods.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
+        names.join(", ")
+    }
+}
+
+const fn at(path: &'static str) -> Route {
+    Route::at(path)
+}
+
+/// Every route.
+pub(super) const ROUTES: &[Route] = &[
+    // Overview, nodes, features.
+    at("/overview").get(Management, overview::get),
+    at("/version").get(Nothing, overview::version),
+    at("/whoami").get(Management, overview::whoami),
+    at("/auth").get(Nothing, overview::auth),
+    at("/extensions").get(Management, overview::extensions),
+    at("/cluster-name").get(Management, overview::cluster_name),
+    at("/nodes").get(Monitoring, nodes::list),
+    at("/nodes/{node}").get(Monitoring, nodes::get),
+    at("/nodes/{node}/memory").get(Monitoring, nodes::memory),
+    at("/nodes/{node}/memory/relative").get(Monitoring, nodes::memory_relative),
+    at("/feature-flags").get(Management, features::flags),
+    at("/feature-flags/{name}/enable").put(Administrator, features::enable),
+    at("/deprecated-features").get(Management, features::deprecated_features),
+    at("/deprecated-features/used").get(Management, features::deprecated_features_used),
+    at("/rebalance/queues").post(Administrator, overview::rebalance),
+    // What this broker does not have.
+    at("/federation-links").get(Management, overview::nothing),
+    at("/federation-links/{vhost}").get(Management, overview::nothing),
+    at("/shovels").get(Management, overview::nothing),
+    at("/shovels/{vhost}").get(Management, overview::nothing),
+    at("/stream/connections").get(Management, overview::nothing),
+    at("/stream/publishers").get(Management, overview::nothing),
+    at("/stream/consumers").get(Management, overview::nothing),
+    // Health.
+    at("/aliveness-test/{vhost}").get(Management, health::aliveness),
+    at("/healthchecks/node").get(Management, health::ok),
+    at("/healthchecks/node/{node}").get(Management, health::node),
+    at("/health/checks/alarms").get(Management, health::alarms),
+    at("/health/checks/local-alarms").get(Management, health::alarms),
+    at("/health/checks/virtual-hosts").get(Management, health::ok),
+    at("/health/checks/is-in-service").get(Management, health::ok),
+    at("/health/checks/ready-to-serve-clients").get(Management, health::ok),
+    at("/health/checks/below-node-connection-limit").get(Management, health::ok),
+    at("/health/checks/reached-target-cluster-size").get(Management, health::ok),
+    at("/health/checks/metadata-store/initialized").get(Management, health::ok),
+    at("/health/checks/metadata-store/initialized/with-data").get(Management, health::ok),
+    at("/health/checks/node-is-quorum-critical").get(Management, health::quorum_critical),
+    at("/health/checks/quorum-queues-without-elected-leaders/all-vhosts").get(Management, health::ok),
+    at("/health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/{pattern}").get(Management, health::ok),
+    at("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}").get(Management, health::ok),
+    at("/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}/pattern/{pattern}")
+        .get(Management, health::ok),
+    at("/health/checks/certificate-expiration/{within}/{unit}").get(Management, health::certificates),
+    at("/health/checks/port-listener/{port}").get(Management, health::port_listener),
+    at("/health/checks/protocol-listener/{protocols}").get(Management, health::protocol_listener),
+    // Virtual hosts.
+    at("/vhosts").get(Management, vhosts::list),
+    at("/vhosts/{vhost}").get(Administrator, vhosts::get),
+    at("/vhosts/{vhost}/connections").get(Management, connections::of_vhost),
+    at("/vhosts/{vhost}/channels").get(Management, connections::channels_of_vhost),
+    // Exchanges, queues, bindings.
+    at("/exchanges").get(Management, exchanges::list),
+    at("/exchanges/{vhost}").get(Management, exchanges::list),
+    at("/exchanges/{vhost}/{exchange}")
+        .get(Management, exchanges::get)
+        .put(Management, exchanges::put)
+        .delete(Management, exchanges::delete),
+    at("/exchanges/{vhost}/{exchange}/publish").post(Management, messages::publish),
+    at("/exchanges/{vhost}/{exchange}/bindings/source").get(Management, exchanges::bindings_from),
+    at("/exchanges/{vhost}/{exchange}/bindings/destination").get(Management, exchanges::bindings_to),
+    at("/queues").get(Management, queues::list),
+    at("/queues/detailed").get(Management, queues::detailed),
+    at("/queues/{vhost}").get(Management, queues::list),
+    at("/queues/{vhost}/{queue}")
+        .get(Management, queues::get)
+        .put(Management, queues::put)
+        .delete(Management, queues::delete),
+    at("/queues/{vhost}/{queue}/bindings").get(Management, queues::bindings),
+    at("/queues/{vhost}/{queue}/contents").delete(Management, queues::purge),
+    at("/queues/{vhost}/{queue}/get").post(Management, messages::get),
+    at("/queues/{vhost}/{queue}/actions").post(Management, queues::actions),
+    at("/bindings").get(Management, bindings::list),
+    at("/bindings/{vhost}").get(Management, bindings::list),
+    at("/bindings/{vhost}/e/{exchange}/{type}/{destination}")
+        .get(Management, bindings::between)
+        .post(Management, bindings::post),
+    at("/bindings/{vhost}/e/{exchange}/{type}/{destination}/{props}")
+        .get(Management, bindings::get)
+        .delete(Management, bindings::delete),
+    // Connections, channels, consumers.
+    at("/connections").get(Management, connections::list),
+    at("/connections/{connection}").get(Management, connections::get).delete(Management, connections::delete),
+    at("/connections/{connection}/channels").get(Management, connections::channels),
+    at("/connections/{connection}/sessions").get(Management, connections::sessions),
+    at("/connections/username/{user}")
+        .get(Management, connections::of_user)
+        .delete(Management, connections::delete_of_user),
+    at("/channels").get(Management, channels::list),
+    at("/channels/{channel}").get(Management, channels::get),
+    at("/consumers").get(Management, consumers::list),
+    at("/consumers/{vhost}").get(Management, consumers::list),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_there_once_and_can_do_something() {
+        let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+        paths.sort_unstable();
+        let count = paths.len();
+        paths.dedup();
+        assert_eq!(paths.len(), count);
+        for route in ROUTES {
+            assert_ne!(route.allowed(), "OPTIONS", "{}", route.path);
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The thread that serves HTTP: sockets, the runtime of its own, limits of size and time, and the way from bytes to a handler.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use axum::routing::any;
+use axum::{Extension, Router};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, watch};
+use tower_http::compression::CompressionLayer;
+
+use super::answer::Answer;
+use super::api::Api;
+use super::caller::{Caller, Needs, NoCaller};
+use super::rates::INTERVAL_MS;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::routes::{Action, ROUTES, Route};
+use super::sampler;
+use crate::store::{LogPosition, Wake};
+
+/// The largest body of a request, as in RabbitMQ.
+const BODY_BYTES_MAX: usize = 10_000_000;
+/// So many connections are served at a time; others wait to be accepted.
+const CONNECTIONS_MAX: usize = 1_024;
+/// A client has so long for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of the head of a request.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// A client has so long for a whole request with its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// Requests that are under way get so long when the broker stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why HTTP cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve HTTP: {0}")]
+pub struct HttpFailed(#[from] io::Error);
+
+/// The thread that serves HTTP. Dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct HttpServer {
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpServer {
+    /// Serves on these sockets, which listen already.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be made.
+    pub(crate) fn start(api: Arc<Api>, listeners: Vec<StdListener>) -> Result<Self, HttpFailed> {
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let run = move || runtime.block_on(serve(api, listeners, stopped));
+        let thread = std::thread::Builder::new().name("leveret-http".to_owned()).spawn(run)?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Stops, and waits until requests that are under way are answered, but not for ever.
+    pub(crate) fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported when it happened.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+async fn serve(api: Arc<Api>, listeners: Vec<StdListener>, mut stopped: watch::Receiver<bool>) {
+    let router = router(&api);
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    for listener in listeners {
+        match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
+            Ok(listener) => {
+                tokio::spawn(accept(listener, router.clone(), Arc::clone(&permits), stopped.clone()));
+            }
+            Err(error) => tracing::error!(%error, "cannot serve HTTP"),
+        }
+    }
+    let sampling = tokio::spawn(sample(Arc::clone(&api)));
+    until(&mut stopped).await;
+    sampling.abort();
+    let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
+    tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
+}
+
+/// Takes down how far the counters are, every five seconds of the broker's own time.
+async fn sample(api: Arc<Api>) {
+    loop {
+        let now_ms = api.clock.now_ms();
+        sampler::sample(&api, now_ms);
+        api.clock.sleep_until(now_ms + INTERVAL_MS).await;
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, permits: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = until(&mut stopped) => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                let (router, stopped) = (router.clone(), stopped.clone());
+                tokio::spawn(async move {
+                    let serving = connection(TokioIo::new(socket), peer, router, stopped);
+                    serving.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an HTTP connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Until the server is to stop.
+async fn until(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the server was dropped, which stops it as well.
+    stopped.wait_for(|is_stopped| *is_stopped).await.ok();
+}
+
+async fn connection(
+    socket: TokioIo<tokio::net::TcpStream>,
+    peer: SocketAddr,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let service =
+        tower::service_fn(move |request: axum::http::Request<Incoming>| respond(router.clone(), peer.ip(), request));
+    let mut served = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(socket, TowerToHyperService::new(service))
+    );
+    let is_stopped = tokio::select! {
+        // What a client does wrong ends its connection, and is no concern of ours.
+        _ = served.as_mut() => false,
+        () = until(&mut stopped) => true,
+    };
+    if is_stopped {
+        served.as_mut().graceful_shutdown();
+        served.await.ok();
+    }
+}
+
+async fn respond(router: Router, peer: IpAddr, request: axum::http::Request<Incoming>) -> Result<Response, Infallible> {
+    let (mut parts, body) = request.into_parts();
+    if !is_readable(&parts.uri) {
+        return Ok(empty(StatusCode::BAD_REQUEST));
+    }
+    parts.uri = without_trailing_slash(parts.uri);
+    parts.extensions.insert(Peer(peer));
+    let request = axum::http::Request::from_parts(parts, Body::new(body));
+    let answered = tower::ServiceExt::oneshot(router, request);
+    Ok(match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => empty(StatusCode::REQUEST_TIMEOUT),
+    })
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Peer(IpAddr);
+
+fn router(api: &Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let api = Arc::clone(api);
+        let handler = move |Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request| {
+            let api = Arc::clone(&api);
+            async move { handle(&api, route, peer, request).await }
+        };
+        router = router.route(&format!("/api{}", route.path), any(handler));
+    }
+    router.fallback(async || respond_with(Refusal::absent().into())).layer(CompressionLayer::new())
+}
+
+/// Answers a request on a route.
+async fn handle(api: &Arc<Api>, route: &'static Route, peer: IpAddr, request: axum::extract::Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (is_head, action) = match parts.method {
+        Method::OPTIONS => {
+            let mut response = empty(StatusCode::OK);
+            allow(response.headers_mut(), route);
+            return response;
+        }
+        Method::HEAD => (true, route.get),
+        Method::GET => (false, route.get),
+        Method::PUT => (false, route.put),
+        Method::POST => (false, route.post),
+        Method::DELETE => (false, route.delete),
+        _ => (false, None),
+    };
+    let Some(action) = action else {
+        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+        allow(response.headers_mut(), route);
+        return response;
+    };
+    let mut response = match act(api, action, peer, &mut parts, body).await {
+        Ok(answer) => respond_with(answer),
+        Err(status) => {
+            let mut response = empty(status.0);
+            if let Some(value) = status.1 {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
+            }
+            response
+        }
+    };
+    allow(response.headers_mut(), route);
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// An answer without a body: its status, and how to log in.
+type Bare = (StatusCode, Option<&'static str>);
+
+const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
+
+async fn act(api: &Arc<Api>, action: Action, peer: IpAddr, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
+    let caller = match caller(api, action.needs, peer, &parts.headers) {
+        Ok(caller) => caller,
+        Err(NoCaller::NoCredentials) => return Err((StatusCode::UNAUTHORIZED, Some(HOW_TO_LOG_IN))),
+        Err(NoCaller::Unreadable) => return Err((StatusCode::BAD_REQUEST, None)),
+        Err(NoCaller::Refused(refusal)) => return Ok(refusal.into()),
+    };
+    if is_cross_site(parts) {
+        return Ok(Refusal::not_authorised("requests from pages of another site may change nothing").into());
+    }
+    let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(Refusal::absent().into()) };
+    let path: Vec<_> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let Some(query) = query(parts.uri.query()) else { return Err((StatusCode::BAD_REQUEST, None)) };
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Ok(Refusal::bad_request("Exceeded HTTP request body size limit").into());
+        }
+        // The client went away.
+        Err(_) => return Err((StatusCode::BAD_REQUEST, None)),
+    };
+    let reason = parts.headers.get("x-reason").and_then(|reason| reason.to_str().ok()).map(str::to_owned);
+    let request = Request { api, caller, path, query, reason, body: &body };
+    let answer = (action.handler)(&request).unwrap_or_else(Answer::from);
+    if !until_durable(api, answer.after).await {
+        return Ok(Refusal::bad_request("the store has failed: nothing more can be made durable").into());
+    }
+    Ok(answer)
+}
+
+fn caller(api: &Api, needs: Needs, peer: IpAddr, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
+    if needs == Needs::Nothing {
+        return Ok(None);
+    }
+    let authorization = match headers.get(header::AUTHORIZATION).map(HeaderValue::to_str) {
+        None => None,
+        Some(Ok(value)) => Some(value),
+        Some(Err(_)) => return Err(NoCaller::Unreadable),
+    };
+    let caller = Caller::log_in(&api.users, authorization, peer)?;
+    caller.require(Needs::Management).map_err(NoCaller::Refused)?;
+    caller.require(needs).map_err(NoCaller::Refused)?;
+    Ok(Some(caller))
+}
+
+/// Whether a browser sends this for a page of somebody else, to change something with the credentials of its user.
+fn is_cross_site(parts: &Parts) -> bool {
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        return false;
+    }
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let (Some(origin), Some(host)) = (text("origin"), text("host")) else { return false };
+    origin.split_once("://").is_none_or(|(_, origin)| !origin.eq_ignore_ascii_case(host))
+}
+
+/// Whether escapes in the path are whole.
+fn is_readable(uri: &Uri) -> bool {
+    let path = uri.path().as_bytes();
+    let is_escape = |at: usize| path.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| is_escape(at))
+}
+
+/// A path with a slash at its end is the same without.
+fn without_trailing_slash(uri: Uri) -> Uri {
+    let path = uri.path();
+    let Some(shorter) = path.strip_suffix('/').filter(|shorter| shorter.len() > 1 && !shorter.ends_with('/')) else {
+        return uri;
+    };
+    let shorter = match uri.query() {
+        Some(query) => format!("{shorter}?{query}"),
+        None => shorter.to_owned(),
+    };
+    shorter.parse().unwrap_or(uri)
+}
+
+/// The parameters of a query; `None` when it cannot be read.
+fn query(query: Option<&str>) -> Option<Vec<(String, String)>> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Some(Vec::new()) };
+    if query.split('&').any(|pair| pair.is_empty() || pair.starts_with('=')) {
+        return None;
+    }
+    let uri: Uri = format!("/?{query}").parse().ok()?;
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok().map(|query| query.0)
+}
+
+/// Waits for the log; false when it has failed.
+async fn until_durable(api: &Api, position: LogPosition) -> bool {
+    #[derive(Debug, Default)]
+    struct Told(Notify);
+
+    impl Wake for Told {
+        fn wake(&self) {
+            self.0.notify_one();
+        }
+    }
+
+    let log = &api.broker.node().log;
+    loop {
+        match log.durable() {
+            Ok(durable) if durable >= position => return true,
+            Ok(_) => {}
+            Err(_) => return position == LogPosition::START,
+        }
+        let told = Arc::new(Told::default());
+        log.want(position);
+        log.when_durable(position, Arc::clone(&told) as Arc<dyn Wake>);
+        told.0.notified().await;
+    }
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let cached = HeaderValue::from_static("public, max-age=0, must-revalidate");
+    response.headers_mut().insert(header::CACHE_CONTROL, cached);
+    response
+}
+
+fn allow(headers: &mut HeaderMap, route: &Route) {
+    if let Ok(allowed) = HeaderValue::from_str(&route.allowed()) {
+        headers.insert(header::ALLOW, allowed);
+    }
+}
+
+fn respond_with(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = empty(status);
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    let Some((content_type, body)) = answer.body else { return response };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding, origin"));
+    let policy = HeaderValue::from_static("script-src 'self'; object-src 'self'");
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    *response.body_mut() = Body::from(body);
+    response
+}

@@ -1,0 +1,108 @@
+//! `message_stats` and the keys that end in `_details`.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::rates::{Details, Owner, Range};
+use super::request::Request;
+use crate::metrics::{ChurnStats, ExchangeStats, MessageStats};
+
+/// Which of the ranges of a query applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `lengths_age` and `lengths_incr`.
+    Lengths,
+    /// `msg_rates_age` and `msg_rates_incr`.
+    MessageRates,
+    /// `data_rates_age` and `data_rates_incr`.
+    DataRates,
+}
+
+impl Request<'_> {
+    /// The samples that are asked for; none if the query does not name both numbers.
+    pub(super) fn range(&self, kind: Kind) -> Option<Range> {
+        let (age, step) = match kind {
+            Kind::Lengths => ("lengths_age", "lengths_incr"),
+            Kind::MessageRates => ("msg_rates_age", "msg_rates_incr"),
+            Kind::DataRates => ("data_rates_age", "data_rates_incr"),
+        };
+        let milliseconds = |name| Some(self.parameter(name)?.parse::<u64>().ok()?.saturating_mul(1000));
+        Some(Range { age_ms: milliseconds(age)?, step_ms: milliseconds(step)?.max(1) })
+    }
+
+    /// How fast the numbers of an object move.
+    pub(super) fn details(&self, owner: Owner, count: usize, kind: Kind) -> Vec<Details> {
+        self.api.rates.details(owner, count, self.range(kind))
+    }
+}
+
+/// Numbers with how fast each of them moves, written as one object.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    numbers: Vec<(&'static str, u64)>,
+    details_names: &'static [&'static str],
+    details: Vec<Details>,
+}
+
+impl Serialize for Counted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2 * self.numbers.len()))?;
+        for (((name, number), details_name), details) in self.numbers.iter().zip(self.details_names).zip(&self.details)
+        {
+            map.serialize_entry(name, number)?;
+            map.serialize_entry(details_name, details)?;
+        }
+        map.end()
+    }
+}
+
+/// `message_stats` of a queue, a channel or the node.
+#[derive(Clone, Debug)]
+pub(super) struct Passed {
+    counted: Counted,
+    deliver_get: u64,
+}
+
+/// The kinds of deliveries that `deliver_get` sums up.
+const DELIVER_GET: [&str; 4] = ["deliver", "deliver_no_ack", "get", "get_no_ack"];
+
+impl Passed {
+    pub(super) fn new(stats: MessageStats, request: &Request<'_>, owner: Owner) -> Self {
+        let numbers: Vec<_> = stats.named().collect();
+        let details = request.details(owner, numbers.len(), Kind::MessageRates);
+        let counted = Counted { numbers, details_names: MessageStats::DETAILS, details };
+        Self { deliver_get: stats.deliver_get(), counted }
+    }
+}
+
+impl Serialize for Passed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Counted { numbers, details_names, details } = &self.counted;
+        let mut map = serializer.serialize_map(None)?;
+        let mut deliver_get = Details::default();
+        for (((name, number), details_name), details) in numbers.iter().zip(*details_names).zip(details) {
+            map.serialize_entry(name, number)?;
+            map.serialize_entry(details_name, details)?;
+            if DELIVER_GET.contains(name) {
+                deliver_get.add(details);
+            }
+        }
+        map.serialize_entry("deliver_get", &self.deliver_get)?;
+        map.serialize_entry("deliver_get_details", &deliver_get)?;
+        map.end()
+    }
+}
+
+/// `message_stats` of an exchange.
+pub(super) fn of_exchange(stats: ExchangeStats, request: &Request<'_>, owner: Owner) -> Counted {
+    let numbers: Vec<_> = stats.named().collect();
+    let details = request.details(owner, numbers.len(), Kind::MessageRates);
+    Counted { numbers, details_names: ExchangeStats::DETAILS, details }
+}
+
+/// `churn_rates` of the overview.
+pub(super) fn churn(stats: ChurnStats, request: &Request<'_>) -> Counted {
+    let numbers: Vec<_> = stats.named().collect();
+    let details = request.details(Owner::NodeChurn, numbers.len(), Kind::MessageRates);
+    Counted { numbers, details_names: ChurnStats::DETAILS, details }
+}

@@ -1,0 +1,55 @@
+//! How the management HTTP API is started beside the broker.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::StartError;
+use crate::connection::session::Hosting;
+use crate::http::{Api, HttpFailed, HttpServer, ListenerInfo};
+
+/// The HTTP API of a broker.
+#[derive(Debug)]
+pub(super) struct Management {
+    /// Where it is served.
+    pub(super) address: SocketAddr,
+    pub(super) server: HttpServer,
+}
+
+impl Management {
+    /// Serves the API on these sockets; nothing without any.
+    ///
+    /// # Errors
+    /// When its thread cannot be made.
+    pub(super) fn start(api: Api, sockets: Vec<TcpListener>) -> Result<Option<Self>, StartError> {
+        let Some(address) = sockets.first().and_then(|socket| socket.local_addr().ok()) else { return Ok(None) };
+        let sockets = sockets.into_iter().map(TcpListener::into_std).collect::<Result<_, _>>();
+        let server = HttpServer::start(Arc::new(api), sockets.map_err(HttpFailed::from)?)?;
+        Ok(Some(Self { address, server }))
+    }
+}
+
+/// What the broker listens with, for those who ask.
+pub(super) fn listeners(amqp: &[TcpListener], http: &[TcpListener]) -> Vec<ListenerInfo> {
+    let info = |protocol, socket: &TcpListener| {
+        Some(ListenerInfo { protocol, address: socket.local_addr().ok()?, tls: false })
+    };
+    let amqp = amqp.iter().filter_map(|socket| info("amqp", socket));
+    amqp.chain(http.iter().filter_map(|socket| info("http", socket))).collect()
+}
+
+/// The parts of an API that do not depend on its sockets.
+pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<ListenerInfo>) -> Api {
+    Api {
+        broker: Arc::clone(&hosting.broker),
+        users: Arc::clone(&hosting.users),
+        identity: hosting.identity.clone(),
+        started_at_ms: clock.now_ms(),
+        clock,
+        listeners,
+        data_dir: None,
+        disk_free_limit_bytes: 0,
+        rates: crate::http::Rates::default(),
+    }
+}

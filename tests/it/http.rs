@@ -1,0 +1,29 @@
+//! The management HTTP API: every test says what RabbitMQ 4.3 answers, and is checked there first.
+
+mod bindings;
+mod connections;
+mod exchanges;
+mod listing;
+mod login;
+mod messages;
+mod overview;
+mod queues;
+mod requests;
+
+use serde_json::{Value, json};
+
+use crate::broker::Management;
+
+/// The answer to a request with a body: status, and the JSON of the answer.
+fn call(api: &Management, verb: &str, path: &str, body: &Value) -> (u16, Value) {
+    api.request(verb, path, Some(body))
+}
+
+/// A refusal as RabbitMQ writes it.
+fn refused(status: u16, error: &str, reason: &str) -> (u16, Value) {
+    (status, json!({ "error": error, "reason": reason }))
+}
+
+fn absent() -> (u16, Value) {
+    refused(404, "Object Not Found", "Not Found")
+}

@@ -1,0 +1,102 @@
+//! `/api/queues`.
+
+use serde_json::{Value, json};
+
+use super::{absent, call, refused};
+use crate::broker::{TestBroker, q};
+use crate::client::{consume, publish, queue};
+
+#[tokio::test]
+async fn a_queue_is_declared_once_and_compared_afterwards() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let path = format!("/api/queues/%2F/{name}");
+    let body = json!({ "durable": true, "arguments": { "x-max-length": 5 } });
+    assert_eq!(call(&api, "PUT", &path, &body), (201, Value::Null));
+    assert_eq!(call(&api, "PUT", &path, &body), (204, Value::Null));
+    let other = json!({ "durable": true, "arguments": { "x-max-length": 6 } });
+    let text = format!("inequivalent arg 'x-max-length' for {}: received '6' but current is '5'", q(&name));
+    assert_eq!(call(&api, "PUT", &path, &other), refused(400, "bad_request", &text));
+    let found = api.get(&path);
+    assert_eq!(found["arguments"], json!({ "x-max-length": 5, "x-queue-type": "classic" }));
+    for (key, value) in [("durable", json!(true)), ("auto_delete", json!(false)), ("exclusive", json!(false))] {
+        assert_eq!(found[key], value, "{key}");
+    }
+    for (key, value) in [("name", name.as_str()), ("vhost", "/"), ("type", "classic"), ("state", "running")] {
+        assert_eq!(found[key], value, "{key}");
+    }
+    assert_eq!(call(&api, "DELETE", &path, &Value::Null).0, 204);
+    assert_eq!(api.request("DELETE", &path, None), absent());
+    assert_eq!(api.request("GET", &path, None), absent());
+}
+
+#[tokio::test]
+async fn what_cannot_be_declared_is_refused_with_amqps_text() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let path = format!("/api/queues/%2F/{name}");
+    let bad = |text: &str| refused(400, "bad_request", text);
+    let ttl = format!("invalid arg 'x-message-ttl' for {}: \"expected integer, got longstr\"", q(&name));
+    assert_eq!(call(&api, "PUT", &path, &json!({ "arguments": { "x-message-ttl": "a" } })), bad(&ttl));
+    assert_eq!(call(&api, "PUT", &path, &json!({ "arguments": { "x-max-length": null } })), bad("null_not_allowed"));
+    assert_eq!(call(&api, "PUT", &path, &json!([])), bad("not_json"));
+    assert_eq!(api.send("PUT", &path, "{", &[]).json(), bad("not_json").1);
+    let not_boolean = json!({ "error": "bad_request", "reason": ["not_boolean", "zzz"] });
+    assert_eq!(call(&api, "PUT", &path, &json!({ "durable": "zzz" })), (400, not_boolean));
+    let quorum = format!("invalid property 'non-durable' for {}", q(&name));
+    let transient = json!({ "durable": false, "arguments": { "x-queue-type": "quorum" } });
+    assert_eq!(call(&api, "PUT", &path, &transient), bad(&quorum));
+    assert_eq!(call(&api, "PUT", "/api/queues/no-such/q", &json!({})), refused(404, "not_found", "vhost_not_found"));
+    let reserved = refused(401, "not_authorised", "Access refused.");
+    assert_eq!(call(&api, "PUT", "/api/queues/%2F/amq.mine", &json!({})), reserved);
+}
+
+#[tokio::test]
+async fn deletion_may_be_conditional() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let path = format!("/api/queues/%2F/{name}");
+    let ch = broker.connect().await.channel(1).await;
+    ch.declare(queue(&name).durable()).await;
+    ch.publish(publish("", &name, "m")).await;
+    ch.expect_ready(&name, 1).await;
+    let not_empty = format!("{} not empty", q(&name));
+    assert_eq!(api.request("DELETE", &format!("{path}?if-empty=true"), None), refused(400, "bad_request", &not_empty));
+    assert_eq!(api.request("DELETE", &format!("{path}/contents"), None).0, 204);
+    ch.expect_ready(&name, 0).await;
+    ch.consume(consume(&name)).await;
+    let in_use = format!("{} in use", q(&name));
+    assert_eq!(api.request("DELETE", &format!("{path}?if-unused=true"), None), refused(400, "bad_request", &in_use));
+    assert_eq!(api.request("DELETE", &path, None).0, 204);
+}
+
+/// RabbitMQ gives counts up to five seconds late; here they are true at once.
+#[tokio::test]
+async fn a_queue_tells_what_is_in_it_and_who_consumes() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let (api, name) = (broker.http(), broker.name("q"));
+    let ch = broker.connect().await.channel(1).await;
+    ch.declare(queue(&name).durable()).await;
+    for _ in 0..3 {
+        ch.publish(publish("", &name, "message")).await;
+    }
+    ch.expect_ready(&name, 3).await;
+    ch.qos(1).await;
+    ch.consume(consume(&name)).await;
+    ch.expect_deliver().await;
+    let found = api.get(&format!("/api/queues/%2F/{name}"));
+    let counts = ["messages", "messages_ready", "messages_unacknowledged", "consumers"].map(|key| found[key].clone());
+    assert_eq!(counts, [3, 2, 1, 1]);
+    assert_eq!(found["message_stats"]["publish"], 3);
+    assert_eq!(found["message_stats"]["deliver_get"], 1);
+    assert_eq!(found["message_stats"]["publish_details"]["rate"], 0.0);
+    let consumer = &found["consumer_details"][0];
+    assert_eq!(consumer["activity_status"], "blocked");
+    assert_eq!((consumer["prefetch_count"].clone(), consumer["ack_required"].clone()), (json!(1), json!(true)));
+    assert_eq!(consumer["channel_details"]["number"], 1);
+    let all = api.get("/api/consumers");
+    assert_eq!(all[0]["queue"], json!({ "name": name, "vhost": "/" }));
+}
