@@ -20,6 +20,7 @@
 mod actor;
 mod check;
 mod damage;
+mod descriptors;
 mod disk;
 mod faults;
 mod history;
