@@ -5,7 +5,7 @@
 
 use leveret::table::{Table, Value};
 
-use super::client::{Client, hosting, publish, publish_with_headers, short};
+use super::client::{Client, hosting, method, publish, publish_with_headers, short};
 
 /// Something that a client does n times, or with n of something.
 pub(crate) struct Curve {
@@ -26,6 +26,8 @@ pub(crate) const CURVES: &[Curve] = &[
     Curve { name: "global-qos-over-unacked", n: 256, run: global_qos },
     Curve { name: "requeued-one-by-one", n: 1024, run: requeued_one_by_one },
     Curve { name: "credit-shared-by-consumers", n: 64, run: shared_credit },
+    Curve { name: "channels-closed-over-unacked", n: 64, run: channels_closed },
+    Curve { name: "disconnect-over-unacked", n: 64, run: disconnect },
     Curve { name: "rolled-back-over-unacked", n: 256, run: rolled_back },
 ];
 
@@ -185,6 +187,41 @@ fn shared_credit(n: u32) {
     for delivery_tag in 1..=u64::from(n) {
         client.call(60, 80, &[&delivery_tag.to_be_bytes()[..], &[0]].concat());
     }
+}
+
+/// n channels with eight unacknowledged messages of one queue each are closed one by one.
+fn channels_closed(n: u32) {
+    let mut client = with_unacked_on_channels(n);
+    for number in channels(n) {
+        client.send(&method(number, 20, 40, &[&[0; 2], &*short(b""), &[0; 4]].concat()));
+        client.read();
+    }
+}
+
+/// n channels with eight unacknowledged messages of one queue each go with their connection.
+fn disconnect(n: u32) {
+    let mut client = with_unacked_on_channels(n);
+    client.send(&method(0, 10, 50, &[&[0; 2], &*short(b""), &[0; 4]].concat()));
+    client.read();
+}
+
+fn channels(n: u32) -> impl Iterator<Item = u16> {
+    2..u16::try_from(n + 2).unwrap_or(u16::MAX)
+}
+
+fn with_unacked_on_channels(n: u32) -> Client {
+    let mut client = Client::open(&hosting());
+    client.declare("queue");
+    for _ in 0..8 * n {
+        client.send(&publish("queue", 16));
+    }
+    for number in channels(n) {
+        client.send(&method(number, 20, 10, &short(b"")));
+        client.send(&method(number, 60, 10, &[0, 0, 0, 0, 0, 8, 0]));
+        client.send(&method(number, 60, 20, &[&[0; 2], &*short(b"queue"), &tag(0), &[0], &[0; 4]].concat()));
+        client.read();
+    }
+    client
 }
 
 fn with_unacked(n: u32) -> Client {

@@ -291,7 +291,7 @@ fn fetched(delivery: &Delivery, message_count: usize, is_base64: bool, truncate:
 }
 
 fn settle(queue: &Arc<QueueHandle>, taken: Vec<(Delivery, usize)>, mode: AckMode, now_ms: u64) {
-    let tokens = taken.into_iter().filter_map(|(delivery, _)| delivery.token);
+    let tokens: Vec<_> = taken.into_iter().filter_map(|(delivery, _)| delivery.token).collect();
     match mode {
         AckMode::AckRequeueFalse => queue.settle(tokens, Settlement::Acked, NO_TRANSACTION, now_ms),
         AckMode::RejectRequeueFalse => queue.settle(tokens, Settlement::Rejected, NO_TRANSACTION, now_ms),

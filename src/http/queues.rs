@@ -299,7 +299,7 @@ pub(super) fn purge(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.vhost_to_change()?;
     let queue = find(request, &vhost)?;
     request.caller()?.may(&vhost.name, Access::Read, Resource::Queue(&queue.spec.name))?;
-    let (_, position) = vhost.purge_queue(&queue.spec.name, NO_CONNECTION)?;
+    let (_, position) = vhost.purge_queue(&queue.spec.name, NO_CONNECTION, request.api.clock.now_ms())?;
     Ok(Answer::no_content().once_durable(position))
 }
 

@@ -399,7 +399,7 @@ impl Actor {
         self.note(format!("return {id} to {queue}: {cause:?}"));
         self.ledger.find(id, queue).unwrap().is_held = false;
         self.count(id, queue, cause, before);
-        handle.requeue([token], cause, self.now_ms);
+        handle.requeue(vec![token], cause, self.now_ms);
         self.close_counts(before);
         self.collect(before);
     }
@@ -503,7 +503,7 @@ impl Actor {
         let name = self.pick_disposable();
         let before = self.wal.head();
         self.note(format!("purge {name}"));
-        self.vhost.purge_queue(name, NOBODY).unwrap();
+        self.vhost.purge_queue(name, NOBODY, self.now_ms).unwrap();
         let span = Span { from: before, to: self.wal.head() };
         self.end_all(name, false, span);
     }

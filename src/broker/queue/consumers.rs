@@ -23,6 +23,7 @@ pub use state::ConsumerState;
 
 use super::credit::ChannelCredit;
 use super::rings::Rings;
+use super::unacked::HolderId;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Delivery, Sink};
 
@@ -63,6 +64,8 @@ enum Turn {
 pub(super) struct Consumer {
     pub(super) spec: ConsumerSpec,
     pub(super) unacked: u32,
+    /// Where what it has not acknowledged is; `None` if it need not.
+    pub(super) holder: Option<HolderId>,
     /// Its place in the order of registration.
     number: u64,
     turn: Turn,
@@ -180,14 +183,15 @@ impl Registered {
         numbers.filter_map(|(_, number)| self.registered.get(number).copied()).collect()
     }
 
-    fn add(&mut self, spec: ConsumerSpec) {
+    fn add(&mut self, spec: ConsumerSpec, holder: Option<HolderId>) {
         let (id, number) = (spec.id, self.next_number);
         self.next_number += 1;
         self.registered.insert(number, id);
         self.of_channels.insert((spec.channel, number));
         self.heirs.insert((Reverse(spec.priority), number));
         self.exclusive_count += usize::from(spec.exclusive);
-        let consumer = Consumer { spec, unacked: 0, number, turn: Turn::Full, room_bytes: 0, outgoing: Vec::new() };
+        let (turn, outgoing) = (Turn::Full, Vec::new());
+        let consumer = Consumer { spec, unacked: 0, holder, number, turn, room_bytes: 0, outgoing };
         self.by_id.insert(id, consumer);
         if self.single_active && self.active.is_none() {
             self.active = Some(id);
@@ -196,7 +200,7 @@ impl Registered {
     }
 
     /// Takes a consumer off; the next one in the order of registration becomes the active one.
-    fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
+    fn remove(&mut self, id: ConsumerId) -> Option<Consumer> {
         let consumer = self.by_id.remove(&id)?;
         self.registered.remove(&consumer.number);
         self.of_channels.remove(&(consumer.spec.channel, consumer.number));
@@ -209,16 +213,15 @@ impl Registered {
         if self.active == Some(id) {
             self.activate_heir();
         }
-        Some(consumer.spec)
+        Some(consumer)
     }
 
     /// A consumer of this priority waits: an active one of lower priority gets nothing more, even if the other one goes before it
-    /// takes over. Quorum queues only (behaviour reference 5.3).
+    /// takes over. Quorum queues only (behaviour reference 5.3). [`Consumers::promote`] must follow.
     fn yield_to(&mut self, priority: i64) {
         let active = self.active.and_then(|id| self.by_id.get(&id));
         if active.is_some_and(|active| active.spec.priority < priority) {
             self.is_yielding = true;
-            self.promote();
         }
     }
 

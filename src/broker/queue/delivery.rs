@@ -4,7 +4,7 @@ use super::Queue;
 use super::arguments::QueueKind;
 use super::entry::Entry;
 use super::ready::Head;
-use super::unacked::Unacked;
+use super::unacked::{HolderId, Unacked};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::profile::Counted;
 use crate::broker::sink::{Delivery, DeliveryCounts};
@@ -15,6 +15,8 @@ struct Taker {
     /// `None` for `basic.get`.
     consumer: Option<ConsumerId>,
     channel: ChannelId,
+    /// Where it is until it is settled; `None` for what the channel takes with `basic.get`.
+    holder: Option<HolderId>,
     no_ack: bool,
     /// The consumer's own `x-consumer-timeout`.
     timeout_ms: Option<u64>,
@@ -27,7 +29,7 @@ pub enum Got {
     Delivery(Box<Delivery>, usize),
     /// The head is in a segment file: it is to be read, and the question to be asked again.
     Away(Load),
-    /// More than one transition drops has expired at the head: the question is to be asked again.
+    /// More than one transition drops has expired at the head, or messages come back: the question is to be asked again.
     Busy,
     /// There is none.
     Empty,
@@ -45,6 +47,9 @@ impl Queue {
     /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
     /// consumers or credit ends with it.
     pub fn pump(&mut self, now_ms: u64) {
+        if self.is_returning() {
+            return;
+        }
         if self.deliver_ready(now_ms) {
             self.expire(now_ms);
             self.trim();
@@ -76,9 +81,9 @@ impl Queue {
             };
             left -= 1;
             let Some(entry) = self.ready.pop() else { break };
-            let (id, channel) = (consumer.spec.id, consumer.spec.channel);
+            let (id, channel, holder) = (consumer.spec.id, consumer.spec.channel, consumer.holder);
             let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
-            let taker = Taker { consumer: Some(id), channel, no_ack: consumer.spec.no_ack, timeout_ms };
+            let taker = Taker { consumer: Some(id), channel, holder, no_ack: consumer.spec.no_ack, timeout_ms };
             if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
                 self.consumers.hand(id, delivery);
             }
@@ -106,11 +111,9 @@ impl Queue {
             None
         } else {
             let deadline_ms = deadline_ms(taker.timeout_ms.or(self.arguments.consumer_timeout_ms), now_ms);
-            self.timeout_check_ms = self.timeout_check_ms.min(deadline_ms);
             self.deliveries += 1;
-            let Taker { consumer, channel, .. } = taker;
-            let delivery = self.deliveries;
-            Some(self.unacked.insert(Unacked { entry, channel, consumer, deadline_ms, delivery }))
+            let holder = taker.holder.unwrap_or_else(|| self.unacked.getter(taker.channel));
+            Some(self.unacked.insert(holder, Unacked { entry, deadline_ms, delivery: self.deliveries }))
         };
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
     }
@@ -142,6 +145,13 @@ impl Queue {
     /// Takes the head for `basic.get`; with the number of messages still ready.
     pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
         self.used_at_ms = now_ms;
+        if self.is_returning() {
+            self.go_on_returning();
+            if self.is_returning() {
+                return Got::Busy;
+            }
+            self.pump(now_ms);
+        }
         self.expire(now_ms);
         if self.drops_left == 0 {
             return Got::Busy;
@@ -151,7 +161,7 @@ impl Queue {
         {
             return Got::Away(load);
         }
-        let taker = Taker { consumer: None, channel, no_ack, timeout_ms: None };
+        let taker = Taker { consumer: None, channel, holder: None, no_ack, timeout_ms: None };
         let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
         if self.arguments.kind == QueueKind::Classic {
             // What is expired right behind it is not counted (behaviour reference 5.5).

@@ -93,12 +93,22 @@ impl QueueHandle {
         self.state.lock().known_len()
     }
 
-    /// Drops all ready messages: how many, and what must be durable before anybody is told.
-    pub fn purge(&self) -> (usize, LogPosition) {
-        let (removed, position) = {
-            let mut queue = self.state.lock();
-            let removed = queue.purge();
-            (removed, self.record(&mut queue))
+    /// Drops all ready messages, those included that are on their way back: how many, and what must be durable before anybody is
+    /// told.
+    pub fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
+        let (removed, position) = loop {
+            let mut unburied = Vec::new();
+            let (removed, position) = self.transition_deferred(&mut unburied, |queue| {
+                if queue.is_returning() {
+                    queue.go_on_returning();
+                    queue.pump(now_ms);
+                }
+                (!queue.is_returning()).then(|| queue.purge())
+            });
+            bury(unburied, WhenAway::Order, now_ms);
+            if let Some(removed) = removed {
+                break (removed, position);
+            }
         };
         (removed.count, position.max(self.forget(removed)))
     }
@@ -222,28 +232,50 @@ impl QueueHandle {
     }
 
     /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
-    pub fn requeue(self: &Arc<Self>, tokens: impl IntoIterator<Item = Token>, cause: Return, now_ms: u64) {
+    pub fn requeue(self: &Arc<Self>, tokens: Vec<Token>, cause: Return, now_ms: u64) {
         self.answered(now_ms, |queue| queue.requeue(tokens, cause, now_ms));
     }
 
     fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
         let mut unburied = Vec::new();
-        self.transition_deferred(&mut unburied, |queue| {
+        let (is_returning, _) = self.transition_deferred(&mut unburied, |queue| {
             answer(queue);
             queue.pump(now_ms);
+            queue.is_returning()
         });
+        if is_returning {
+            self.finish_returns(&mut unburied, now_ms);
+        }
         bury(unburied, WhenAway::Read, now_ms);
     }
 
-    /// Takes off the consumers of a channel that is gone, and puts back what it did not settle: at once, so that nobody is handed
-    /// later messages in between.
+    /// Puts messages back, step by step, until no more are on their way.
+    fn finish_returns(self: &Arc<Self>, unburied: &mut Vec<Arc<Self>>, now_ms: u64) {
+        let mut is_returning = true;
+        while is_returning {
+            (is_returning, _) = self.transition_deferred(unburied, |queue| {
+                queue.go_on_returning();
+                queue.pump(now_ms);
+                queue.is_returning()
+            });
+        }
+    }
+
+    /// Takes off the consumers of a channel that is gone, and puts back what it did not settle; nobody is handed later messages in
+    /// between. Whether the queue goes with its last consumer is decided at once: nothing is put back into one that does.
     pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
-        let removed = self.transition(now_ms, |queue| {
+        let mut unburied = Vec::new();
+        let ((removed, is_returning), _) = self.transition_deferred(&mut unburied, |queue| {
             let was_last = queue.cancel_all_of(channel, now_ms);
+            let removed = is_over(queue, was_last && self.spec.auto_delete);
             queue.requeue_all_of(channel, now_ms);
             queue.pump(now_ms);
-            is_over(queue, was_last && self.spec.auto_delete)
+            (removed, queue.is_returning())
         });
+        if is_returning {
+            self.finish_returns(&mut unburied, now_ms);
+        }
+        bury(unburied, WhenAway::Order, now_ms);
         self.delete(removed);
     }
 
@@ -319,7 +351,7 @@ impl QueueHandle {
     pub fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
         let (removed, dropped) = self.transition(now_ms, |queue| {
             let is_due = !queue.is_deleted() && queue.on_timer(now_ms);
-            let dropped = queue.dropped();
+            let dropped = queue.moved_in_turn();
             (is_over(queue, is_due), dropped)
         });
         self.delete(removed);

@@ -26,11 +26,14 @@ mod dying;
 mod entry;
 mod handle;
 mod held_back;
+#[cfg(debug_assertions)]
+mod invariants;
 mod limits;
 mod paged;
 mod paging;
 mod ready;
 mod removal;
+mod returning;
 mod rings;
 mod settling;
 mod snapshot;
@@ -72,6 +75,7 @@ use dying::Dying;
 use entry::{Body, Entry, counted_bytes};
 use held_back::HeldBack;
 use ready::Ready;
+use returning::{RETURNS_MAX, Returning};
 use unacked::UnackedTable;
 
 /// What a transition leaves to be done once the queue is unlocked.
@@ -85,18 +89,13 @@ pub struct Aftermath {
     pub loads: SmallVec<[Load; 2]>,
 }
 
-#[derive(Debug)]
-struct Getter {
-    sink: Arc<dyn Sink>,
-    unacked: usize,
-}
-
 /// A queue's state.
 #[derive(Debug)]
 pub struct Queue {
     arguments: Arc<QueueArguments>,
     ready: Ready,
     unacked: UnackedTable,
+    returning: Returning,
     consumers: Consumers,
     next_seq: u64,
     /// How many deliveries there were that must be settled.
@@ -107,11 +106,6 @@ pub struct Queue {
     used_at_ms: u64,
     had_consumer: bool,
     deleted: bool,
-    /// When to look for deliveries that were not acknowledged in time; none is late before. `u64::MAX` for never.
-    timeout_check_ms: u64,
-    /// Who to tell when a message is late that no consumer holds: taken with `basic.get`, or left by a consumer that was
-    /// cancelled; and how many of these the channel has. Quorum queues only.
-    getters: FxHashMap<ChannelId, Getter>,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
     stats: MessageStats,
@@ -127,6 +121,10 @@ pub struct Queue {
     told_entry_bytes: i64,
     /// So many more messages may be dropped in this transition.
     drops_left: usize,
+    /// So many more messages may be put back in this transition.
+    returns_left: u16,
+    /// How many that are at its beginning. Tests have fewer.
+    returns_max: u16,
     /// The queue is too long, and goes on dropping with the next call of [`Queue::on_timer`].
     is_behind: bool,
 }
@@ -148,6 +146,7 @@ impl Queue {
             ready: Ready::new(arguments.kind),
             arguments,
             unacked: UnackedTable::default(),
+            returning: Returning::default(),
             next_seq: 0,
             deliveries: 0,
             dying: Dying::default(),
@@ -155,8 +154,6 @@ impl Queue {
             used_at_ms: now_ms,
             had_consumer: false,
             deleted: false,
-            timeout_check_ms: u64::MAX,
-            getters: FxHashMap::default(),
             called_at_ms: None,
             stats: MessageStats::default(),
             journal,
@@ -165,8 +162,16 @@ impl Queue {
             loads: SmallVec::new(),
             told_entry_bytes: 0,
             drops_left: DROPS_MAX,
+            returns_left: RETURNS_MAX,
+            returns_max: RETURNS_MAX,
             is_behind: false,
         }
+    }
+
+    /// Has fewer messages put back in one transition.
+    #[cfg(test)]
+    fn set_returns_max(&mut self, returns_max: u16) {
+        (self.returns_max, self.returns_left) = (returns_max, returns_max);
     }
 
     /// What is to be recorded.
@@ -302,21 +307,19 @@ impl Queue {
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.is_timed() {
-            self.getter(channel, sink).unacked += 1;
+            self.unacked.tell(channel, sink);
         }
-    }
-
-    fn getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) -> &mut Getter {
-        self.getters.entry(channel).or_insert_with(|| Getter { sink: Arc::clone(sink), unacked: 0 })
     }
 
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
     pub fn consume(&mut self, spec: ConsumerSpec) {
         self.had_consumer = true;
         let priority = spec.priority;
-        self.consumers.add(spec);
+        let holder = (!spec.no_ack).then(|| self.unacked.add_consumer(spec.channel, spec.id));
+        self.consumers.add(spec, holder);
         if self.arguments.kind == QueueKind::Quorum {
             self.consumers.yield_to(priority);
+            self.promote();
         }
     }
 
@@ -333,21 +336,19 @@ impl Queue {
     /// [`Queue::pump`] must follow.
     pub fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
         self.used_at_ms = now_ms;
-        let Some(spec) = self.consumers.remove(consumer) else { return false };
-        self.adopt(&spec);
+        if !self.take_off(consumer) {
+            return false;
+        }
         self.consumers.is_empty()
     }
 
-    /// From now on the channel answers for what a cancelled consumer left unacknowledged, as for what it took with `basic.get`.
-    fn adopt(&mut self, spec: &ConsumerSpec) {
-        if !self.is_timed() {
-            return;
+    /// What the consumer has not acknowledged is its channel's from now on.
+    fn take_off(&mut self, consumer: ConsumerId) -> bool {
+        let Some(consumer) = self.consumers.remove(consumer) else { return false };
+        if let Some(holder) = consumer.holder {
+            self.unacked.leave(holder, Some(&consumer.spec.sink).filter(|_| self.is_timed()));
         }
-        let of_consumer = self.unacked.iter_mut().filter(|unacked| unacked.consumer == Some(spec.id));
-        let adopted = of_consumer.map(|unacked| unacked.consumer = None).count();
-        if adopted > 0 {
-            self.getter(spec.channel, &spec.sink).unacked += adopted;
-        }
+        true
     }
 
     /// Takes off all consumers of a channel that is closed. Tells whether they were the last ones. [`Queue::requeue_all_of`] must
@@ -356,7 +357,7 @@ impl Queue {
         let ids = self.consumers.of_channel(channel);
         for id in &ids {
             self.used_at_ms = now_ms;
-            self.consumers.remove(*id);
+            self.take_off(*id);
         }
         !ids.is_empty() && self.consumers.is_empty()
     }
@@ -381,8 +382,8 @@ impl Queue {
         self.consumers = Consumers::default();
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
-        self.getters.clear();
         self.counts_since = FxHashMap::default();
+        self.returning = Returning::default();
         let ready = self.purge_ready();
         let weight = self.known_len();
         let unacked = std::mem::take(&mut self.unacked).into_entries();
@@ -404,15 +405,18 @@ impl Queue {
         }
     }
 
-    /// How many messages were dropped in this transition.
-    pub const fn dropped(&self) -> usize {
-        DROPS_MAX - self.drops_left
+    /// How many messages were dropped or put back in this transition.
+    pub fn moved_in_turn(&self) -> usize {
+        DROPS_MAX - self.drops_left + usize::from(self.returns_max - self.returns_left)
     }
 
     /// What is left to be done once the queue is unlocked.
     pub fn aftermath(&mut self) -> Aftermath {
+        #[cfg(debug_assertions)]
+        self.check_if_small();
         self.drops_left = DROPS_MAX;
-        let bury_dead_letters = self.dying.wants_burier();
+        self.returns_left = self.returns_max;
+        let bury_dead_letters = !self.is_returning() && self.dying.wants_burier();
         Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }
 }

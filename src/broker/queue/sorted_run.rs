@@ -10,6 +10,9 @@ use super::entry::Entry;
 /// Entries of a piece at most: what one that comes back may have to move.
 const PIECE_MAX: usize = 256;
 
+/// Fewer are added one by one, so that they make no pieces of their own.
+const FEW: usize = PIECE_MAX / 4;
+
 /// Messages of one level that came back, or were read back.
 #[derive(Debug, Default)]
 pub(super) struct SortedRun {
@@ -62,21 +65,26 @@ impl SortedRun {
     /// Adds entries that are sorted. The cost is linear in their number, with a factor that a piece bounds.
     pub(super) fn merge(&mut self, entries: Vec<Entry>) {
         debug_assert!(entries.is_sorted_by_key(|entry| entry.seq), "those that come back together are sorted");
-        if entries.len() < self.pieces.len() {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        let from = self.pieces.partition_point(|piece| piece.back().is_some_and(|back| back.seq < first.seq));
+        let to = self.pieces.partition_point(|piece| piece.front().is_some_and(|front| front.seq < last.seq));
+        if entries.len() < (to - from).max(FEW) {
             for entry in entries {
                 self.insert(entry);
             }
             return;
         }
-        // There is no more of what is there than a piece for each that is added.
-        let mut there = std::mem::take(self).into_entries().peekable();
+        // Of what is there, no more comes between them than a piece for each that is added.
+        let behind = self.pieces.split_off(to);
+        let mut there = self.pieces.split_off(from).into_iter().flatten().peekable();
         for entry in entries {
             while let Some(before) = there.next_if(|before| before.seq < entry.seq) {
                 self.push_back(before);
             }
             self.push_back(entry);
         }
-        there.for_each(|behind| self.push_back(behind));
+        there.for_each(|there| self.push_back(there));
+        self.pieces.extend(behind);
     }
 
     fn insert(&mut self, entry: Entry) {

@@ -4,7 +4,9 @@
 mod harness;
 mod histories;
 mod model;
+mod returns;
 mod steps;
+mod unacked;
 
 use super::*;
 use crate::broker::sink::Token;

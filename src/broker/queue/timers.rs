@@ -5,14 +5,24 @@ use std::collections::BTreeSet;
 use super::dying::DeathReason;
 use super::entry::Entry;
 use super::settling::Return;
+use super::unacked::HolderId;
 use super::{DROPS_MAX, Queue};
+use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::Notice;
+
+/// Consumers, and channels that took messages with `basic.get`, that lose what they hold in one transition because it is late.
+const LATE_MAX: usize = 64;
 
 impl Queue {
     /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
     pub fn on_timer(&mut self, now_ms: u64) -> bool {
         self.called_at_ms = None;
         self.is_behind = false;
+        self.go_on_returning();
+        if self.is_returning() {
+            self.is_behind = true;
+            return false;
+        }
         self.time_out_unacked(now_ms);
         for _ in 0..DROPS_MAX {
             let Some(due) = self.held_back.pop_due(now_ms) else { break };
@@ -20,6 +30,7 @@ impl Queue {
         }
         self.dying.retry(now_ms);
         self.pump(now_ms);
+        self.is_behind |= self.is_returning();
         self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
@@ -30,30 +41,32 @@ impl Queue {
 
     /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
     fn time_out_unacked(&mut self, now_ms: u64) {
-        if self.timeout_check_ms > now_ms {
-            return;
-        }
-        let late = self.unacked.iter().filter(|unacked| unacked.deadline_ms <= now_ms);
-        let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
-        let of_queue = self.arguments.consumer_timeout_ms;
+        let late = std::iter::from_fn(|| self.unacked.pop_late(now_ms)).take(LATE_MAX);
+        let late: BTreeSet<_> = late.collect();
         for (channel, consumer) in late {
-            let returned = self.unacked.remove_where(|other| other.channel == channel && other.consumer == consumer);
-            match consumer {
-                Some(id) => {
-                    if let Some(spec) = self.consumers.remove(id) {
-                        let timeout_ms = spec.timeout_ms.or(of_queue).unwrap_or_default();
-                        spec.sink.notify(Notice::ConsumerTimedOut(id, timeout_ms));
-                    }
-                }
-                None => {
-                    if let Some(getter) = self.getters.remove(&channel) {
-                        getter.sink.notify(Notice::GetTimedOut(channel, of_queue.unwrap_or_default()));
-                    }
-                }
-            }
-            self.take_back(returned, Return::TimedOut, now_ms);
+            let holders = match consumer {
+                Some(id) => self.time_out_consumer(id),
+                None => self.time_out_gets(channel),
+            };
+            self.take_back_from(holders, Return::TimedOut, now_ms);
         }
-        self.timeout_check_ms = self.unacked.iter().map(|unacked| unacked.deadline_ms).min().unwrap_or(u64::MAX);
+    }
+
+    fn time_out_consumer(&mut self, id: ConsumerId) -> Vec<HolderId> {
+        let Some(consumer) = self.consumers.remove(id) else { return Vec::new() };
+        let timeout_ms = consumer.spec.timeout_ms.or(self.arguments.consumer_timeout_ms);
+        consumer.spec.sink.notify(Notice::ConsumerTimedOut(id, timeout_ms.unwrap_or_default()));
+        consumer.holder.iter().for_each(|holder| self.unacked.leave(*holder, None));
+        consumer.holder.into_iter().collect()
+    }
+
+    fn time_out_gets(&self, channel: ChannelId) -> Vec<HolderId> {
+        let holders = self.unacked.without_consumer(channel);
+        if let Some(sink) = holders.iter().find_map(|holder| self.unacked.sink_of(*holder)) {
+            let timeout_ms = self.arguments.consumer_timeout_ms.unwrap_or_default();
+            sink.notify(Notice::GetTimedOut(channel, timeout_ms));
+        }
+        holders
     }
 
     /// The time to be called at, unless an earlier call is ordered already.
@@ -61,7 +74,7 @@ impl Queue {
         let times = [
             self.ready.next_expiry_ms(),
             self.queue_expiry_ms(),
-            Some(self.timeout_check_ms).filter(|&at_ms| at_ms != u64::MAX),
+            self.unacked.next_look_ms(),
             self.dying.retry_ms(),
             self.held_back.next_due_ms(),
             self.is_behind.then_some(0),

@@ -125,9 +125,14 @@ impl Vhost {
     ///
     /// # Errors
     /// As for [`Vhost::queue`].
-    pub fn purge_queue(&self, name: &str, connection: ConnectionId) -> Result<(u32, LogPosition), AmqpError> {
+    pub fn purge_queue(
+        &self,
+        name: &str,
+        connection: ConnectionId,
+        now_ms: u64,
+    ) -> Result<(u32, LogPosition), AmqpError> {
         let queue = self.queue(name, connection)?;
-        let (purged, position) = queue.purge();
+        let (purged, position) = queue.purge(now_ms);
         self.node.check_memory();
         Ok((count(purged), position))
     }

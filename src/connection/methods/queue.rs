@@ -30,7 +30,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
         QueueMethod::Purge { queue, no_wait } => {
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Read, Resource::Queue(&queue))?;
-            let (message_count, position) = open.vhost.purge_queue(&queue, open.id)?;
+            let (message_count, position) = open.vhost.purge_queue(&queue, open.id, now_ms)?;
             purged_at = position;
             (Reply::QueuePurgeOk { message_count }, no_wait)
         }

@@ -1,5 +1,6 @@
 //! The consumers of a queue, which take no memory while there are none: most queues of a large broker stand idle.
 
+use super::super::unacked::HolderId;
 use super::{Consumer, ConsumerSpec, ConsumerState, Registered};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::Delivery;
@@ -49,19 +50,19 @@ impl Consumers {
         self.registered.as_ref().map_or_else(Vec::new, |registered| registered.of_channel(channel))
     }
 
-    pub(in crate::broker::queue) fn add(&mut self, spec: ConsumerSpec) {
+    pub(in crate::broker::queue) fn add(&mut self, spec: ConsumerSpec, holder: Option<HolderId>) {
         let single_active = self.single_active;
-        self.registered.get_or_insert_with(|| Registered::new(single_active).into()).add(spec);
+        self.registered.get_or_insert_with(|| Registered::new(single_active).into()).add(spec, holder);
     }
 
     /// Takes a consumer off, and everything with the last one.
-    pub(in crate::broker::queue) fn remove(&mut self, id: ConsumerId) -> Option<ConsumerSpec> {
+    pub(in crate::broker::queue) fn remove(&mut self, id: ConsumerId) -> Option<Consumer> {
         let registered = self.registered.as_mut()?;
-        let spec = registered.remove(id);
+        let consumer = registered.remove(id);
         if registered.is_empty() {
             self.registered = None;
         }
-        spec
+        consumer
     }
 
     /// See [`Registered::yield_to`].

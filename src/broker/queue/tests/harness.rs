@@ -296,7 +296,25 @@ impl Harness {
         self.pump();
     }
 
+    /// Fewer messages are put back in one transition.
+    pub(super) fn set_returns_max(&mut self, returns_max: u16) {
+        self.queue.set_returns_max(returns_max);
+    }
+
+    pub(super) fn is_returning(&self) -> bool {
+        self.queue.is_returning()
+    }
+
+    /// Puts some more messages back.
+    pub(super) fn go_on_returning(&mut self) {
+        self.queue.go_on_returning();
+        self.pump();
+    }
+
     pub(super) fn purge(&mut self) -> usize {
+        while self.is_returning() {
+            self.go_on_returning();
+        }
         let removed = self.queue.purge();
         self.forget(removed)
     }

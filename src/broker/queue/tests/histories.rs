@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::harness::{Fresh, Harness, NewConsumer, id_of};
 use super::model::{Death, Model, Observed, Seen};
 use crate::broker::queue::arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
+use crate::broker::queue::returning::RETURNS_MAX;
 use crate::broker::queue::{Return, Settlement};
 use crate::broker::sink::{Delivery, Notice, Token};
 
@@ -49,6 +50,8 @@ enum Step {
         which: usize,
     },
     Purge,
+    /// Puts some more of the returned messages back.
+    GoOn,
     Touch,
     Compact,
     Advance {
@@ -109,6 +112,7 @@ fn a_step() -> impl Strategy<Value = Step> {
         2 => (which, prop_oneof![Just(usize::MAX), 1..1_000_usize])
             .prop_map(|(which, room_bytes)| Step::GiveRoom { which, room_bytes }),
         1 => which.prop_map(|which| Step::Resume { which }),
+        2 => Just(Step::GoOn),
         1 => prop_oneof![2 => Just(Step::Touch), 1 => Just(Step::Compact), 1 => Just(Step::Purge)],
         3 => prop_oneof![1..60_u64, Just(1_000)].prop_map(|by_ms| Step::Advance { by_ms }),
     ]
@@ -175,12 +179,15 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(arguments: &QueueArguments, channel_limit: u32, finds_no_grave: bool) -> Self {
+    fn new(arguments: &QueueArguments, channel_limit: u32, finds_no_grave: bool, returns_max: u16) -> Self {
         let mut queue = Harness::new(arguments.clone());
+        queue.set_returns_max(returns_max);
+        let mut model = Model::new(arguments.clone(), channel_limit, finds_no_grave, queue.now_ms);
+        model.set_returns_max(returns_max);
         queue.finds_no_grave = finds_no_grave;
         queue.credit.set(channel_limit, 0);
         Self {
-            model: Model::new(arguments.clone(), channel_limit, finds_no_grave, queue.now_ms),
+            model,
             queue,
             channel_limit,
             is_classic: arguments.kind == QueueKind::Classic,
@@ -222,6 +229,7 @@ impl Pair {
             Step::CloseChannel { channel } => self.close_channel(channel),
             Step::Get { channel, no_ack } => {
                 let got = self.queue.get(channel, no_ack).as_ref().map(seen);
+                self.finish_returns();
                 self.model.get(channel, got.as_ref());
             }
             Step::Settle { from, count, settlement } => {
@@ -232,19 +240,10 @@ impl Pair {
                 self.resume_all();
                 self.settled.extend(tokens);
             }
-            Step::Requeue { from, count, cause, reversed } => {
-                let mut tokens = self.outstanding(from, count);
-                if reversed {
-                    tokens.reverse();
-                }
-                self.release(&tokens);
-                self.queue.requeue(tokens.clone(), cause);
-                self.model.requeue(&tokens, cause);
-                self.resume_all();
-                self.settled.extend(tokens);
-            }
+            Step::Requeue { from, count, cause, reversed } => self.requeue(from, count, cause, reversed),
             Step::SettleAgain { which } => {
-                let Some(token) = pick(&self.settled, which) else { return };
+                // Its channel knows no tag any more for what is on its way back.
+                let Some(token) = pick(&self.settled, which).filter(|token| !self.model.holds(*token)) else { return };
                 self.queue.settle(vec![token], Settlement::Rejected);
                 self.pump();
             }
@@ -254,13 +253,43 @@ impl Pair {
                 self.queue.resume(id);
                 self.pump();
             }
-            Step::Purge => assert_eq!(self.queue.purge(), self.model.purge()),
+            Step::Purge => {
+                let purged = self.queue.purge();
+                self.finish_returns();
+                assert_eq!(purged, self.model.purge());
+            }
+            Step::GoOn => {
+                self.queue.go_on_returning();
+                self.model.go_on_returning();
+                self.pump();
+            }
             Step::Touch => {
                 self.queue.touch();
                 self.model.touch();
             }
             Step::Compact => self.queue.compact(),
             Step::Advance { by_ms } => self.advance(by_ms),
+        }
+    }
+
+    fn requeue(&mut self, from: usize, count: usize, cause: Return, reversed: bool) {
+        let mut tokens = self.outstanding(from, count);
+        if reversed {
+            tokens.reverse();
+        }
+        self.release(&tokens);
+        self.queue.requeue(tokens.clone(), cause);
+        self.model.requeue(&tokens, cause);
+        self.resume_all();
+        self.settled.extend(tokens);
+    }
+
+    /// Whoever needs an answer has waited for all that was on its way back.
+    fn finish_returns(&mut self) {
+        if self.model.is_returning() {
+            self.model.finish_returns();
+            self.pump();
+            self.compare_deaths();
         }
     }
 
@@ -372,12 +401,17 @@ impl Pair {
         self.queue.sinks().map(|(id, sink)| (id, sink.take().iter().map(seen).collect())).collect()
     }
 
+    fn compare_deaths(&mut self) {
+        let dead: Vec<_> = self.queue.take_dead().iter().map(death).collect();
+        assert_eq!(dead, self.model.take_deaths());
+    }
+
     fn compare(&mut self) {
         let expected = (self.model.ready_count(), self.model.unacked_count(), self.model.consumer_ids().len());
         let found = (self.queue.ready_count(), self.queue.unacked_count(), self.queue.consumer_count());
         assert_eq!(found, expected, "ready, unacked, consumers");
-        let dead: Vec<_> = self.queue.take_dead().iter().map(death).collect();
-        assert_eq!(dead, self.model.take_deaths());
+        self.compare_deaths();
+        assert_eq!(self.queue.is_returning(), self.model.is_returning());
         let expected = (self.model.held_back_count(), self.model.dead_letter_count());
         assert_eq!((self.queue.held_back_count(), self.queue.dead_letter_count()), expected, "held back, dead letters");
         if let Some(due_ms) = self.model.next_due_ms() {
@@ -420,9 +454,10 @@ proptest! {
     fn a_queue_does_what_a_list_would_do(
         arguments in any_arguments(),
         finds_no_grave in any::<bool>(),
+        returns_max in prop_oneof![1..4_u16, Just(RETURNS_MAX)],
         steps in vec(a_step(), 1..60),
     ) {
-        Pair::new(&arguments, 0, finds_no_grave).run(steps);
+        Pair::new(&arguments, 0, finds_no_grave, returns_max).run(steps);
     }
 
     /// A consumer that lacks the credit which it shares is asked again one transition after the others. Where that shows, in
@@ -431,6 +466,7 @@ proptest! {
     fn consumers_that_share_a_limit_never_exceed_it_and_never_starve(
         arguments in any_arguments(),
         limit in 1..6_u32,
+        returns_max in prop_oneof![1..4_u16, Just(RETURNS_MAX)],
         steps in vec(a_step(), 1..60),
     ) {
         let arguments = QueueArguments {
@@ -440,6 +476,6 @@ proptest! {
             consumer_timeout_ms: None,
             ..arguments
         };
-        Pair::new(&arguments, limit, false).run(steps);
+        Pair::new(&arguments, limit, false, returns_max).run(steps);
     }
 }

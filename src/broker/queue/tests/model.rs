@@ -116,6 +116,10 @@ pub(super) struct Model {
     unburied: Vec<(Death, u64)>,
     retry_ms: Option<u64>,
     finds_no_grave: bool,
+    /// What is on its way back: its tokens, and why and since when.
+    returns: VecDeque<(VecDeque<Token>, Return, u64)>,
+    /// So many come back in one transition.
+    returns_max: u16,
 }
 
 impl Model {
@@ -134,7 +138,14 @@ impl Model {
             unburied: Vec::new(),
             retry_ms: None,
             finds_no_grave,
+            returns: VecDeque::new(),
+            returns_max: u16::MAX,
         }
+    }
+
+    /// Fewer messages come back in one transition.
+    pub(super) fn set_returns_max(&mut self, returns_max: u16) {
+        self.returns_max = returns_max;
     }
 
     fn number(&mut self) -> u64 {
@@ -173,7 +184,7 @@ impl Model {
     }
 
     pub(super) fn dead_letter_count(&self) -> usize {
-        self.unburied.len()
+        self.unburied.len() + if self.is_returning() { self.deaths.len() } else { 0 }
     }
 
     pub(super) fn unacked_count(&self) -> usize {
@@ -184,9 +195,14 @@ impl Model {
         self.consumers.iter().map(|consumer| consumer.new.id).collect()
     }
 
-    /// The tokens that are outstanding, in the order of delivery.
+    /// The tokens that a client can settle, in the order of delivery.
     pub(super) fn tokens(&self) -> Vec<Token> {
-        self.tokens_where(|_| true)
+        self.tokens_where(|unacked| self.returns.iter().all(|(tokens, ..)| !tokens.contains(&unacked.token)))
+    }
+
+    /// Whether this is neither settled nor back.
+    pub(super) fn holds(&self, token: Token) -> bool {
+        self.unacked().any(|unacked| unacked.token == token)
     }
 
     fn tokens_where(&self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Token> {
@@ -233,7 +249,9 @@ impl Model {
     /// Whether a consumer must have asked to be resumed: it would get the head, but for the room.
     pub(super) fn must_be_starved(&self, id: u64) -> bool {
         let consumer = self.consumers.iter().find(|consumer| consumer.new.id == id);
-        self.ready_count() > 0 && consumer.is_some_and(|consumer| self.has_credit(consumer) && consumer.room_bytes == 0)
+        !self.is_returning()
+            && self.ready_count() > 0
+            && consumer.is_some_and(|consumer| self.has_credit(consumer) && consumer.room_bytes == 0)
     }
 
     // --- transitions ---------------------------------------------------------------------------------------------------
@@ -314,8 +332,50 @@ impl Model {
         for id in of_channel.map(|consumer| consumer.new.id).collect::<Vec<_>>() {
             self.cancel(id);
         }
-        let held = self.tokens_where(|unacked| unacked.channel == channel);
-        self.requeue(&held, Return::Lost);
+        let can_be_settled = self.tokens();
+        let is_left = |unacked: &Unacked| unacked.channel == channel && can_be_settled.contains(&unacked.token);
+        self.requeue(&self.tokens_where(is_left), Return::Lost);
+    }
+
+    pub(super) fn is_returning(&self) -> bool {
+        !self.returns.is_empty()
+    }
+
+    /// One transition puts some more messages back.
+    pub(super) fn go_on_returning(&mut self) {
+        let mut left = self.returns_max;
+        self.put_back(&mut left);
+    }
+
+    pub(super) fn finish_returns(&mut self) {
+        while self.is_returning() {
+            self.go_on_returning();
+        }
+    }
+
+    fn put_back(&mut self, left: &mut u16) {
+        while let Some((tokens, cause, since_ms)) = self.returns.front_mut() {
+            if *left == 0 {
+                return;
+            }
+            let Some(token) = tokens.pop_front() else {
+                self.returns.pop_front();
+                if !self.is_returning() {
+                    self.all_returned();
+                }
+                continue;
+            };
+            *left -= 1;
+            let (cause, since_ms) = (*cause, *since_ms);
+            self.put_back_one(token, cause, since_ms);
+        }
+    }
+
+    fn all_returned(&mut self) {
+        if self.arguments.kind == QueueKind::Classic {
+            self.trim();
+        }
+        self.promote();
     }
 
     /// The message that `basic.get` must answer, with its place in the order lost.
@@ -354,33 +414,39 @@ impl Model {
     }
 
     pub(super) fn requeue(&mut self, tokens: &[Token], cause: Return) {
-        for token in tokens {
-            let Some(mut message) = self.take_out(*token) else { continue };
-            message.place = Place::Ready;
-            let is_failure = matches!(cause, Return::Rejected | Return::Lost);
-            message.counts.acquired += 1;
-            message.counts.failed += u32::from(is_failure);
-            if self.arguments.kind == QueueKind::Quorum {
-                if self.arguments.delivery_limit.is_some_and(|limit| message.counts.failed > limit) {
-                    self.kill(message, DeathReason::DeliveryLimit);
-                    continue;
-                }
-                let retry = self.arguments.delayed_retry;
-                let retry = retry.filter(|retry| if is_failure { retry.failed } else { retry.returned });
-                message.place = match retry {
-                    None => Place::Returned(self.number()),
-                    Some(retry) => {
-                        let delay_ms = (retry.min_ms * u64::from(message.counts.failed.max(1))).min(retry.max_ms);
-                        Place::HeldBack { until_ms: self.now_ms + delay_ms }
-                    }
-                };
+        let mut left = self.returns_max;
+        self.take_back(tokens, cause, &mut left);
+    }
+
+    fn take_back(&mut self, tokens: &[Token], cause: Return, left: &mut u16) {
+        let is_first = !self.is_returning();
+        self.returns.push_back((tokens.iter().copied().collect(), cause, self.now_ms));
+        if is_first {
+            self.put_back(left);
+        }
+    }
+
+    fn put_back_one(&mut self, token: Token, cause: Return, since_ms: u64) {
+        let Some(mut message) = self.take_out(token) else { return };
+        message.place = Place::Ready;
+        let is_failure = matches!(cause, Return::Rejected | Return::Lost);
+        message.counts.acquired += 1;
+        message.counts.failed += u32::from(is_failure);
+        if self.arguments.kind == QueueKind::Quorum {
+            if self.arguments.delivery_limit.is_some_and(|limit| message.counts.failed > limit) {
+                return self.kill(message, DeathReason::DeliveryLimit);
             }
-            self.messages.push(message);
+            let retry = self.arguments.delayed_retry;
+            let retry = retry.filter(|retry| if is_failure { retry.failed } else { retry.returned });
+            message.place = match retry {
+                None => Place::Returned(self.number()),
+                Some(retry) => {
+                    let delay_ms = (retry.min_ms * u64::from(message.counts.failed.max(1))).min(retry.max_ms);
+                    Place::HeldBack { until_ms: since_ms + delay_ms }
+                }
+            };
         }
-        if self.arguments.kind == QueueKind::Classic {
-            self.trim();
-        }
-        self.promote();
+        self.messages.push(message);
     }
 
     pub(super) fn purge(&mut self) -> usize {
@@ -403,6 +469,11 @@ impl Model {
 
     /// What the timer does; the consumers that were late, and whether the queue expired.
     pub(super) fn on_timer(&mut self) -> (Vec<u64>, bool) {
+        let mut left = self.returns_max;
+        self.put_back(&mut left);
+        if self.is_returning() {
+            return (Vec::new(), false);
+        }
         let late = self.unacked().filter(|unacked| unacked.deadline_ms <= self.now_ms);
         let late: BTreeSet<_> = late.map(|unacked| (unacked.channel, unacked.consumer)).collect();
         let mut told = Vec::new();
@@ -414,7 +485,7 @@ impl Model {
                 self.used_at_ms = used_at_ms;
                 told.push(id);
             }
-            self.requeue(&tokens, Return::TimedOut);
+            self.take_back(&tokens, Return::TimedOut, &mut left);
         }
         let held = self.messages.iter().filter_map(|message| Some((message.held_until_ms()?, message.seq)));
         let mut due: Vec<_> = held.filter(|(until_ms, _)| *until_ms <= self.now_ms).collect();
@@ -466,6 +537,9 @@ impl Model {
 
     /// Checks the deliveries that were observed, one by one in the queue's order, and drops what the queue must have dropped.
     pub(super) fn pump(&mut self, observed: &mut Observed) {
+        if self.is_returning() {
+            return;
+        }
         while !self.consumers.is_empty() {
             let Some(head) = self.order().first().map(|head| (*head).clone()) else { break };
             if head.expires_at_ms < self.now_ms {
@@ -586,6 +660,9 @@ impl Model {
 
     /// The deaths since the last look, in their order.
     pub(super) fn take_deaths(&mut self) -> Vec<Death> {
+        if self.is_returning() {
+            return Vec::new();
+        }
         let deaths = std::mem::take(&mut self.deaths);
         if self.finds_no_grave && self.keeps_dead() && !deaths.is_empty() {
             self.unburied.extend(deaths.iter().cloned());
@@ -601,7 +678,7 @@ impl Model {
 
     /// Once the active consumer that yields has nothing unacknowledged, the one of highest priority takes over.
     fn promote(&mut self) {
-        if self.yields && self.active.is_some_and(|active| self.unacked_of(active) == 0) {
+        if !self.is_returning() && self.yields && self.active.is_some_and(|active| self.unacked_of(active) == 0) {
             self.active = self.heir();
             self.yields = false;
         }
