@@ -25,7 +25,7 @@ impl Background {
     }
 
     /// Has it done.
-    pub(in crate::broker) fn run(&self, work: Work) {
+    pub fn run(&self, work: Work) {
         match self.runner.get() {
             Some(runner) => runner(work),
             None => work(),

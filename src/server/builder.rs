@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::management::{self, Management};
-use super::{Broker, StartError, patience, run_deadlines, storage, until_stopped};
+use super::{Broker, StartError, background, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{GUEST, Permissions, User, Users};
 use crate::broker;
 use crate::broker::alarm::Alarm;
@@ -329,9 +329,8 @@ impl Builder {
         for (name, default_queue_kind) in &self.vhosts {
             broker.add_vhost(name, *default_queue_kind);
         }
-        let blocking = tokio::runtime::Handle::current();
-        broker.node().background.run_on(Box::new(move |work| drop(blocking.spawn_blocking(work))));
-        let timer = tokio::spawn(run_deadlines(Arc::clone(&broker), self.clock.clone()));
+        let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
+        let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Hosting { broker: Arc::clone(&broker), users: Arc::new(self.users), identity, offer };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);

@@ -94,6 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "clock.rs",
             "http/server.rs",
             "server.rs",
+            "server/background.rs",
             "server/bell.rs",
             "server/builder.rs",
             "server/management.rs",
