@@ -127,7 +127,7 @@ impl Node {
 
     /// Counted bytes that are not messages.
     fn other_bytes(&self) -> u64 {
-        self.definitions.bytes() + self.half_frames.bytes()
+        self.definitions.bytes() + self.half_frames.bytes() + self.registry.taken.bytes()
     }
 
     /// Looks again what the process takes, if it took too much. [`Node::check_memory`] must follow.

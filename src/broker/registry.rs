@@ -13,9 +13,10 @@ use parking_lot::Mutex;
 
 use super::ids::{ChannelId, ConnectionId};
 use super::sink::{Notice, Sink};
+use super::usage::ByteCount;
 use crate::error::AmqpError;
 use crate::metrics::{ChurnCounters, Counter, MessageCounters, MessageStats};
-use crate::table::Table;
+use crate::table::EncodedTable;
 
 /// One end of a connection: the address as text, and the port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct ConnectionSpec {
     /// How the client logged in, as in `PLAIN`.
     pub auth_mechanism: &'static str,
     /// What the client says of itself.
-    pub client_properties: Arc<Table>,
+    pub client_properties: EncodedTable,
     /// How many channels it may have.
     pub channel_max: u16,
     /// Bytes of a frame at most.
@@ -55,11 +56,21 @@ pub struct ConnectionSpec {
     pub connected_at_ms: u64,
 }
 
+/// A connection with its task, its queue of notices and its place in the registry; what it holds of messages is counted with these.
+const CONNECTION_BYTES: usize = 4_096;
+/// An open channel without consumers.
+const CHANNEL_BYTES: usize = 1_024;
+
 impl ConnectionSpec {
     /// RabbitMQ's name of a connection: `127.0.0.1:41000 -> 127.0.0.1:5672`.
     pub fn name(&self) -> String {
         let (peer, local) = (&self.peer, &self.local);
         format!("{}:{} -> {}:{}", peer.host, peer.port, local.host, local.port)
+    }
+
+    /// Bytes that the connection takes, about, with what the client says of itself.
+    fn bytes(&self) -> usize {
+        CONNECTION_BYTES + self.client_properties.bytes() + self.user_provided_name.as_ref().map_or(0, String::len)
     }
 }
 
@@ -166,6 +177,8 @@ pub struct Registry {
     connections: DashMap<ConnectionId, Arc<ConnectionInfo>>,
     /// What came and went.
     pub churn: ChurnCounters,
+    /// What connections and channels take in memory, about; what they send and are sent aside.
+    pub taken: ByteCount,
     /// What passed through channels that have ended.
     past: Mutex<Past>,
 }
@@ -190,6 +203,7 @@ impl Registry {
         let replaced = self.connections.insert(info.spec.id, Arc::clone(&info));
         debug_assert!(replaced.is_none(), "identities of connections are never used again");
         self.churn.connection_created.add(1);
+        self.taken.change(0, info.spec.bytes());
         Registration { registry: Arc::clone(self), info }
     }
 
@@ -255,6 +269,7 @@ impl Registration {
         let channel = Arc::new(channel);
         self.info.channels.lock().insert(number, Arc::clone(&channel));
         self.registry.churn.channel_created.add(1);
+        self.registry.taken.change(0, CHANNEL_BYTES);
         ChannelRegistration { registry: Arc::clone(&self.registry), connection: Arc::clone(&self.info), channel }
     }
 }
@@ -263,6 +278,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.registry.connections.remove(&self.info.spec.id);
         self.registry.churn.connection_closed.add(1);
+        self.registry.taken.change(self.info.spec.bytes(), 0);
     }
 }
 
@@ -295,6 +311,7 @@ impl Drop for ChannelRegistration {
         *past.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
         drop(past);
         self.registry.churn.channel_closed.add(1);
+        self.registry.taken.change(CHANNEL_BYTES, 0);
     }
 }
 
@@ -304,6 +321,7 @@ mod tests {
     use crate::broker::ids::ConsumerId;
     use crate::broker::sink::Delivery;
     use crate::error::ReplyCode;
+    use crate::table::Table;
 
     /// Remembers what it is told.
     #[derive(Debug, Default)]
@@ -330,12 +348,28 @@ mod tests {
             vhost: vhost.into(),
             user_provided_name: None,
             auth_mechanism: "PLAIN",
-            client_properties: Arc::default(),
+            client_properties: EncodedTable::default(),
             channel_max: 2047,
             frame_max: 131_072,
             heartbeat: 60,
             connected_at_ms: 0,
         }
+    }
+
+    #[test]
+    fn what_connections_and_channels_take_is_counted_while_they_are_there() {
+        let registry = Arc::new(Registry::default());
+        let said: Table = [("product", "x".repeat(60_000))].into_iter().collect();
+        let spec = ConnectionSpec { client_properties: (&said).into(), ..spec(1, "guest", "/") };
+        let registration = registry.register(spec, Arc::default(), Arc::<Told>::default());
+        let without_channel = registry.taken.bytes();
+        assert!(without_channel > 60_000);
+        let channel = registration.open_channel(ChannelId(1), 1);
+        assert!(registry.taken.bytes() > without_channel);
+        drop(channel);
+        assert_eq!(registry.taken.bytes(), without_channel);
+        drop(registration);
+        assert_eq!(registry.taken.bytes(), 0);
     }
 
     #[test]

@@ -195,6 +195,8 @@ impl<P: Protocol> Driver<P> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             };
+            // It is noticed again when nothing is read the next time.
+            self.has_hung_up = false;
             let counters = self.protocol.counters();
             counters.received_bytes.add(count as u64);
             counters.reads.add(1);
@@ -245,12 +247,13 @@ impl<P: Protocol> Driver<P> {
             self.protocol.deliver(now_ms);
         }
         self.protocol.written(writes > 0, now_ms);
+        // Also when the socket takes nothing: that is when somebody looks.
+        let pending_bytes = self.protocol.output().map_or(0, |output| output.pending_bytes());
+        let counters = self.protocol.counters();
+        counters.pending_bytes.set(pending_bytes as u64);
         if writes > 0 {
-            let pending_bytes = self.protocol.output().map_or(0, |output| output.pending_bytes());
-            let counters = self.protocol.counters();
             counters.sent_bytes.add(sent_bytes);
             counters.writes.add(writes);
-            counters.pending_bytes.set(pending_bytes as u64);
         }
         Ok(())
     }

@@ -15,7 +15,6 @@ use super::stats::Kind;
 use super::values;
 use crate::broker::registry::ConnectionInfo;
 use crate::error::AmqpError;
-use crate::table::EncodedTable;
 
 /// A connection as the API shows it.
 #[derive(Debug, Serialize)]
@@ -74,7 +73,6 @@ impl Listed for ConnectionObject {
 
 fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObject {
     let spec = &connection.spec;
-    let properties = EncodedTable::from(&*spec.client_properties);
     ConnectionObject {
         name: spec.name(),
         vhost: Arc::clone(&spec.vhost),
@@ -91,7 +89,7 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObjec
         peer_port: spec.peer.port,
         connected_at: spec.connected_at_ms,
         user_provided_name: spec.user_provided_name.clone(),
-        client_properties: values::object(properties.fields()),
+        client_properties: values::object(spec.client_properties.fields()),
         channel_max: spec.channel_max,
         frame_max: spec.frame_max,
         timeout: spec.heartbeat,

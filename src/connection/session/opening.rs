@@ -139,7 +139,7 @@ impl Session {
             vhost: Arc::clone(&vhost.name),
             user_provided_name: client.connection_name.clone(),
             auth_mechanism: client.mechanism.name(),
-            client_properties: Arc::clone(&client.properties),
+            client_properties: client.properties.as_ref().into(),
             channel_max: tuning.channel_max,
             frame_max: tuning.frame_max,
             heartbeat: tuning.heartbeat,
