@@ -256,6 +256,8 @@ impl Pair {
             Step::Purge => {
                 let purged = self.queue.purge();
                 self.finish_returns();
+                // Those that find no queue are purged as well.
+                self.compare_deaths();
                 assert_eq!(purged, self.model.purge());
             }
             Step::GoOn => {
@@ -289,7 +291,6 @@ impl Pair {
         if self.model.is_returning() {
             self.model.finish_returns();
             self.pump();
-            self.compare_deaths();
         }
     }
 
