@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod accounts;
 mod background;
 mod bell;
 mod builder;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth::GUEST;
 use crate::broker;
+use crate::broker::administration::AdministrationError;
 use crate::clock::Clock;
 use crate::config::Serve;
 use crate::host;
@@ -154,6 +156,9 @@ pub enum StartError {
     /// What is in the data directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A user or virtual host that is to be there cannot be made.
+    #[error("cannot make the first users and virtual hosts: {0}")]
+    Administration(#[from] AdministrationError),
     /// There is nothing to listen on.
     #[error("no address to listen on; give one with --amqp-listen")]
     NoAddress,

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use leveret::auth::{Permissions, User, Users};
+use leveret::auth::Logins;
 use leveret::broker::Broker;
 use leveret::broker::node::Node;
-use leveret::broker::queue::arguments::QueueKind;
 use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::properties::PropertiesEditor;
@@ -114,9 +113,7 @@ impl Client {
 
 pub(crate) fn hosting() -> Arc<Hosting> {
     let broker = Broker::new(Arc::new(Node::default()));
-    broker.add_vhost("/", QueueKind::Classic);
-    let users = Users::default();
-    users.insert(User::new("guest", "guest", [0; 4]).with_permissions("/", Permissions::all()));
+    assert!(broker.begin().is_ok(), "a new broker has guest");
     let text = String::new;
     let identity = Identity {
         product: text(),
@@ -128,7 +125,7 @@ pub(crate) fn hosting() -> Arc<Hosting> {
         leveret_version: text(),
     };
     let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0 };
-    Arc::new(Hosting { broker: Arc::new(broker), users: Arc::new(users), identity, offer })
+    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer })
 }
 
 /// A whole publish to the default exchange, on channel 1.

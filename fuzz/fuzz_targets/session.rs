@@ -9,11 +9,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use leveret::auth::{Permissions, User, Users};
+use leveret::auth::Logins;
 use leveret::broker::Broker;
 use leveret::broker::alarm::Alarm;
 use leveret::broker::node::{Node, Settings};
-use leveret::broker::queue::arguments::QueueKind;
 use leveret::broker::random::Random;
 use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
@@ -247,13 +246,11 @@ fn broker() -> Arc<Broker> {
         ..Node::default()
     };
     let broker = Broker::new(Arc::new(node));
-    broker.add_vhost("/", QueueKind::Classic);
+    broker.begin().expect("a new broker has guest");
     Arc::new(broker)
 }
 
 fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
-    let users = Users::default();
-    users.insert(User::new("guest", "guest", [0; 4]).with_permissions("/", Permissions::all()));
     let text = String::new;
     let identity = Identity {
         product: text(),
@@ -266,7 +263,7 @@ fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
     };
     let mechanisms = vec![Mechanism::Plain];
     let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60 };
-    Arc::new(Hosting { broker: Arc::clone(broker), users: Arc::new(users), identity, offer })
+    Arc::new(Hosting { broker: Arc::clone(broker), logins: Logins::default(), identity, offer })
 }
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {

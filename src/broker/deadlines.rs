@@ -154,8 +154,9 @@ mod tests {
     use super::super::node::Node;
     use super::super::queue::NewMessage;
     use super::super::queue::arguments::QueueKind;
-    use super::super::vhost::{QueueDeclare, Vhost};
+    use super::super::vhost::QueueDeclare;
     use super::*;
+    use crate::broker::Broker;
     use crate::message::{Facts, MemoryGauge, Message, address};
     use crate::store::NO_TRANSACTION;
     use crate::table::{Table, Value};
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn expiring_messages_in_an_expiring_queue_leave_no_deadlines_behind() {
         let node = Arc::new(Node::default());
-        let vhost = Vhost::new("/", QueueKind::Classic, Arc::clone(&node));
+        let vhost = Broker::new(Arc::clone(&node)).add_vhost("/", QueueKind::Classic);
         let mut arguments = Table::new();
         arguments.insert("x-expires", Value::I32(1_000_000));
         let declare =

@@ -1,28 +1,25 @@
-//! Durable virtual hosts, exchanges, queues and bindings, as the log and the checkpoints have them.
+//! Everything durable that is no message, as the log and the checkpoints have it: exchanges, queues and bindings, and what administrators
+//! define.
 //!
 //! A definition is one change. Changes are applied to what is known by identities, which are never used again, so that a
 //! checkpoint that has seen some of them already does no harm: a name is free again only for another identity.
 
-use std::collections::BTreeMap;
+mod administered;
+mod codec;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::exchange::{self, Binding, Destination};
+use super::exchange::{Binding, Destination};
 use super::ids::{ExchangeId, QueueId};
-use super::queue::arguments::QueueKind;
+use super::metadata::State;
 use super::topology::ExchangeSpec;
-use crate::store::codec::{Reader, put_sized, put_varint};
 use crate::table::Table;
 
-/// A virtual host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VhostDefinition {
-    /// Its name.
-    pub name: String,
-    /// The type of queues that do not name one.
-    pub default_queue_kind: QueueKind,
-    /// What its delayed messages are known by.
-    pub delayed: QueueId,
-}
+pub use administered::{
+    Administered, ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
+    TopicPermissionDefinition, VhostDefinition, VhostLimits, is_shallow,
+};
 
 /// A queue that survives a restart.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,8 +68,8 @@ impl BindingDefinition {
 /// One change.
 #[derive(Clone, Debug)]
 pub enum Definition {
-    /// A virtual host was added.
-    Vhost(VhostDefinition),
+    /// An administrator put or deleted something.
+    Administered(Administered),
     /// An exchange was declared.
     Exchange(ExchangeDefinition),
     /// An exchange is gone, with its bindings.
@@ -87,167 +84,11 @@ pub enum Definition {
     Unbound(BindingDefinition),
 }
 
-const VHOST: u8 = 1;
-const EXCHANGE: u8 = 2;
-const EXCHANGE_DELETED: u8 = 3;
-const QUEUE: u8 = 4;
-const QUEUE_DELETED: u8 = 5;
-const BOUND: u8 = 6;
-const UNBOUND: u8 = 7;
-
-const TO_QUEUE: u8 = 0;
-const TO_EXCHANGE: u8 = 1;
-
-const DURABLE: u8 = 1;
-const AUTO_DELETE: u8 = 2;
-const INTERNAL: u8 = 4;
-const WAS_BOUND: u8 = 8;
-
-impl Definition {
-    /// The change in bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        match self {
-            Self::Vhost(vhost) => {
-                out.push(VHOST);
-                put_sized(&mut out, vhost.name.as_bytes());
-                put_sized(&mut out, vhost.default_queue_kind.name().as_bytes());
-                put_varint(&mut out, vhost.delayed.0);
-            }
-            Self::Exchange(exchange) => {
-                let spec = &exchange.spec;
-                let bits = [
-                    (spec.durable, DURABLE),
-                    (spec.auto_delete, AUTO_DELETE),
-                    (spec.internal, INTERNAL),
-                    (exchange.was_bound, WAS_BOUND),
-                ];
-                out.push(EXCHANGE);
-                put_sized(&mut out, exchange.vhost.as_bytes());
-                put_varint(&mut out, exchange.id.0);
-                put_sized(&mut out, spec.name.as_bytes());
-                put_sized(&mut out, spec.kind.name.as_bytes());
-                out.push(bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit));
-                put_table(&mut out, &spec.arguments.fields().to_owned());
-            }
-            Self::ExchangeDeleted(id) => {
-                out.push(EXCHANGE_DELETED);
-                put_varint(&mut out, id.0);
-            }
-            Self::Queue(queue) => {
-                out.push(QUEUE);
-                put_sized(&mut out, queue.vhost.as_bytes());
-                put_varint(&mut out, queue.id.0);
-                put_sized(&mut out, queue.name.as_bytes());
-                out.push(u8::from(queue.auto_delete) * AUTO_DELETE);
-                put_table(&mut out, &queue.arguments);
-            }
-            Self::QueueDeleted(id) => {
-                out.push(QUEUE_DELETED);
-                put_varint(&mut out, id.0);
-            }
-            Self::Bound(bound) => put_binding(&mut out, BOUND, bound),
-            Self::Unbound(bound) => put_binding(&mut out, UNBOUND, bound),
-        }
-        out
-    }
-
-    /// A change from bytes; `None` for what no version ever wrote.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let reader = &mut reader;
-        let definition = match reader.u8()? {
-            VHOST => Self::Vhost(VhostDefinition {
-                name: text(reader)?,
-                default_queue_kind: kind(&text(reader)?)?,
-                delayed: QueueId(reader.varint()?),
-            }),
-            EXCHANGE => Self::Exchange(read_exchange(reader)?),
-            EXCHANGE_DELETED => Self::ExchangeDeleted(ExchangeId(reader.varint()?)),
-            QUEUE => Self::Queue(QueueDefinition {
-                vhost: text(reader)?,
-                id: QueueId(reader.varint()?),
-                name: text(reader)?,
-                auto_delete: reader.u8()? & AUTO_DELETE != 0,
-                arguments: table(reader)?,
-            }),
-            QUEUE_DELETED => Self::QueueDeleted(QueueId(reader.varint()?)),
-            BOUND => Self::Bound(read_binding(reader)?),
-            UNBOUND => Self::Unbound(read_binding(reader)?),
-            _ => return None,
-        };
-        reader.is_empty().then_some(definition)
-    }
-}
-
-fn put_table(out: &mut Vec<u8>, table: &Table) {
-    let mut bytes = Vec::new();
-    table.encode(&mut bytes);
-    put_sized(out, bytes.get(4..).unwrap_or_default());
-}
-
-fn table(reader: &mut Reader<'_>) -> Option<Table> {
-    Table::decode(reader.sized()?).ok()
-}
-
-fn text(reader: &mut Reader<'_>) -> Option<String> {
-    std::str::from_utf8(reader.sized()?).ok().map(str::to_owned)
-}
-
-fn kind(name: &str) -> Option<QueueKind> {
-    [QueueKind::Classic, QueueKind::Quorum].into_iter().find(|kind| kind.name() == name)
-}
-
-fn read_exchange(reader: &mut Reader<'_>) -> Option<ExchangeDefinition> {
-    let (vhost, id, name) = (text(reader)?, ExchangeId(reader.varint()?), text(reader)?);
-    let kind = exchange::lookup(&text(reader)?)?;
-    let (flags, arguments) = (reader.u8()?, table(reader)?);
-    let alternate = arguments.get("alternate-exchange").and_then(|value| value.as_str()).map(Arc::from);
-    let spec = ExchangeSpec {
-        name: name.into(),
-        kind,
-        durable: flags & DURABLE != 0,
-        auto_delete: flags & AUTO_DELETE != 0,
-        internal: flags & INTERNAL != 0,
-        arguments: (&arguments).into(),
-        alternate,
-    };
-    Some(ExchangeDefinition { vhost, id, spec, was_bound: flags & WAS_BOUND != 0 })
-}
-
-fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition) {
-    out.push(tag);
-    put_varint(out, bound.source.0);
-    match bound.binding.destination {
-        Destination::Queue(id) => {
-            out.push(TO_QUEUE);
-            put_varint(out, id.0);
-        }
-        Destination::Exchange(id) => {
-            out.push(TO_EXCHANGE);
-            put_varint(out, id.0);
-        }
-    }
-    put_sized(out, &bound.binding.routing_key);
-    put_sized(out, bound.binding.arguments().as_bytes());
-}
-
-fn read_binding(reader: &mut Reader<'_>) -> Option<BindingDefinition> {
-    let source = ExchangeId(reader.varint()?);
-    let destination = match reader.u8()? {
-        TO_QUEUE => Destination::Queue(QueueId(reader.varint()?)),
-        TO_EXCHANGE => Destination::Exchange(ExchangeId(reader.varint()?)),
-        _ => return None,
-    };
-    let (routing_key, arguments) = (reader.sized()?, table(reader)?);
-    Some(BindingDefinition { source, binding: Binding::new(destination, routing_key, arguments).into() })
-}
-
 /// What a row of changes comes to.
 #[derive(Debug, Default)]
 pub struct Definitions {
-    /// Virtual hosts by name.
-    pub vhosts: BTreeMap<String, VhostDefinition>,
+    /// What administrators defined.
+    pub metadata: State,
     /// Exchanges by identity.
     pub exchanges: BTreeMap<u64, ExchangeDefinition>,
     /// Queues by identity.
@@ -255,26 +96,37 @@ pub struct Definitions {
     /// Bindings by all that they are, numbered in the order in which they were made.
     bindings: BTreeMap<Vec<u8>, (u64, BindingDefinition)>,
     next_binding: u64,
+    /// Exchanges and queues by their virtual host, to go with it.
+    owned: BTreeMap<String, BTreeSet<Destination>>,
 }
 
 impl Definitions {
     /// Applies one more change.
     pub fn apply(&mut self, definition: Definition) {
         match definition {
-            Definition::Vhost(vhost) => {
-                self.vhosts.insert(vhost.name.clone(), vhost);
+            Definition::Administered(change) => {
+                if let Administered::VhostDeleted { name } = &change {
+                    self.delete_all_of(name);
+                }
+                self.metadata.apply(change);
             }
             Definition::Exchange(exchange) => {
+                self.own(&exchange.vhost, Destination::Exchange(exchange.id));
                 self.exchanges.insert(exchange.id.0, exchange);
             }
             Definition::ExchangeDeleted(id) => {
-                self.exchanges.remove(&id.0);
+                if let Some(exchange) = self.exchanges.remove(&id.0) {
+                    self.disown(&exchange.vhost, Destination::Exchange(id));
+                }
             }
             Definition::Queue(queue) => {
+                self.own(&queue.vhost, Destination::Queue(queue.id));
                 self.queues.insert(queue.id.0, queue);
             }
             Definition::QueueDeleted(id) => {
-                self.queues.remove(&id.0);
+                if let Some(queue) = self.queues.remove(&id.0) {
+                    self.disown(&queue.vhost, Destination::Queue(id));
+                }
             }
             Definition::Bound(bound) => {
                 // One that is heard of again keeps its place.
@@ -283,6 +135,29 @@ impl Definitions {
             }
             Definition::Unbound(bound) => {
                 self.bindings.remove(&identity(&bound));
+            }
+        }
+    }
+
+    fn own(&mut self, vhost: &str, thing: Destination) {
+        match self.owned.get_mut(vhost) {
+            Some(owned) => owned.insert(thing),
+            None => self.owned.entry(vhost.to_owned()).or_default().insert(thing),
+        };
+    }
+
+    fn disown(&mut self, vhost: &str, thing: Destination) {
+        if let Some(owned) = self.owned.get_mut(vhost) {
+            owned.remove(&thing);
+        }
+    }
+
+    /// A virtual host takes its exchanges and queues along without further changes.
+    fn delete_all_of(&mut self, vhost: &str) {
+        for thing in self.owned.remove(vhost).unwrap_or_default() {
+            match thing {
+                Destination::Queue(id) => drop(self.queues.remove(&id.0)),
+                Destination::Exchange(id) => drop(self.exchanges.remove(&id.0)),
             }
         }
     }
@@ -305,7 +180,7 @@ impl Definitions {
     pub fn last_id(&self) -> u64 {
         let exchanges = self.exchanges.keys().next_back();
         let queues = self.queues.keys().next_back();
-        let delayed = self.vhosts.values().map(|vhost| &vhost.delayed.0).max();
+        let delayed = self.metadata.vhosts.values().map(|vhost| &vhost.delayed.0).max();
         [exchanges, queues, delayed].into_iter().flatten().copied().max().unwrap_or(0)
     }
 }
@@ -313,13 +188,15 @@ impl Definitions {
 /// Equal bindings have equal bytes.
 fn identity(bound: &BindingDefinition) -> Vec<u8> {
     let mut bytes = Vec::new();
-    put_binding(&mut bytes, BOUND, bound);
+    codec::put_binding(&mut bytes, codec::BOUND, bound);
     bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::exchange;
+    use crate::broker::queue::arguments::QueueKind;
 
     fn queue(id: u64) -> Definition {
         let arguments = [("x-max-length", 5)].into_iter().collect();
@@ -354,10 +231,9 @@ mod tests {
 
     #[test]
     fn definitions_come_back() {
-        let vhost =
-            VhostDefinition { name: "/".to_owned(), default_queue_kind: QueueKind::Quorum, delayed: QueueId(3) };
+        let vhost = VhostDefinition::new("/", QueueKind::Quorum, QueueId(3));
         let all = [
-            Definition::Vhost(vhost),
+            Definition::Administered(Administered::Vhost(vhost)),
             exchange(4, "topic"),
             queue(5),
             Definition::Bound(bound(4, 5, "a.#")),
@@ -382,6 +258,24 @@ mod tests {
         }
         assert_eq!(definitions.queues.keys().copied().collect::<Vec<_>>(), [6]);
         assert_eq!(definitions.last_id(), 6);
+    }
+
+    #[test]
+    fn what_is_in_a_virtual_host_goes_with_it() {
+        let vhost =
+            || Definition::Administered(Administered::Vhost(VhostDefinition::new("/", QueueKind::Classic, QueueId(1))));
+        let deleted = Definition::Administered(Administered::VhostDeleted { name: "/".to_owned() });
+        let bind = Definition::Bound(bound(4, 5, "k"));
+        let before = [vhost(), exchange(4, "topic"), queue(5), queue(6), bind, Definition::QueueDeleted(QueueId(6))];
+        let after = [vhost(), exchange(7, "topic"), queue(8)];
+        let mut definitions = Definitions::default();
+        // A checkpoint that has seen the end already, and then the log.
+        let changes = after.iter().chain(&before).chain(std::iter::once(&deleted)).chain(&after);
+        changes.cloned().for_each(|change| definitions.apply(change));
+        let ids = |map: Vec<&u64>| map.into_iter().copied().collect::<Vec<_>>();
+        assert_eq!(ids(definitions.queues.keys().collect()), [8]);
+        assert_eq!(ids(definitions.exchanges.keys().collect()), [7]);
+        assert_eq!((definitions.bindings().count(), definitions.metadata.vhosts.len()), (0, 1));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! Time comes in as milliseconds since the Unix epoch, randomness from [`random::Random`], and what a change means for clients
 //! leaves through [`sink::Sink`]s. Start reading at [`queue`], then [`vhost`].
 
+pub mod administration;
 pub mod alarm;
 pub mod background;
+pub mod changes;
 pub mod deadlines;
 mod death;
 pub mod definitions;
@@ -12,6 +14,7 @@ pub mod delayed;
 pub mod deprecated;
 pub mod exchange;
 pub mod ids;
+pub mod metadata;
 pub mod node;
 pub mod pager;
 pub mod pressure;
@@ -31,9 +34,9 @@ pub mod vhost;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use node::Node;
-use queue::arguments::QueueKind;
 use vhost::Vhost;
 
 /// The virtual hosts of a broker.
@@ -41,12 +44,16 @@ use vhost::Vhost;
 pub struct Broker {
     node: Arc<Node>,
     vhosts: DashMap<Arc<str>, Arc<Vhost>>,
+    /// Held while a virtual host is made or deleted, so that `vhosts` and the metadata do both in the same order.
+    vhost_changes: Mutex<()>,
+    /// Virtual hosts that were deleted, and whose queues are not gone yet.
+    leaving: Mutex<Vec<Arc<Vhost>>>,
 }
 
 impl Broker {
     /// A broker without virtual hosts.
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node, vhosts: DashMap::new() }
+        Self { node, vhosts: DashMap::new(), vhost_changes: Mutex::default(), leaving: Mutex::default() }
     }
 
     /// What all virtual hosts share.
@@ -57,19 +64,6 @@ impl Broker {
     /// A virtual host by its name.
     pub fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
         self.vhosts.get(name).map(|vhost| Arc::clone(&vhost))
-    }
-
-    /// All virtual hosts, by name.
-    pub fn vhosts(&self) -> Vec<Arc<Vhost>> {
-        let mut vhosts: Vec<_> = self.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect();
-        vhosts.sort_by(|a, b| a.name.cmp(&b.name));
-        vhosts
-    }
-
-    /// Adds a virtual host, unless there is one of this name.
-    pub fn add_vhost(&self, name: &str, default_queue_kind: QueueKind) -> Arc<Vhost> {
-        let new = || Vhost::new(name, default_queue_kind, Arc::clone(&self.node));
-        Arc::clone(&self.vhosts.entry(name.into()).or_insert_with(new))
     }
 
     /// Copies messages that keep much larger chunks alive, in all queues, so that these can go.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::alarm::Alarm;
 use super::background::Background;
+use super::changes::Changes;
 use super::deadlines::Deadlines;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
+use super::metadata::Metadata;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
 use super::queue::arguments::SharedArguments;
@@ -84,6 +86,10 @@ pub struct Node {
     pub alarm: Alarm,
     /// How much memory the whole process takes.
     pub residency: Residency,
+    /// What administrators defined.
+    pub metadata: Metadata,
+    /// Every change of what is durable and no message.
+    pub changes: Changes,
     /// Where changes are recorded.
     pub log: Arc<dyn Log>,
     /// Reads messages back from segment files; there are none when everything is kept in memory.
@@ -109,6 +115,8 @@ impl Default for Node {
             half_frames: ByteCount::default(),
             alarm: Alarm::default(),
             residency: Residency::default(),
+            metadata: Metadata::default(),
+            changes: Changes::default(),
             log: Arc::new(MemoryLog),
             loader: None,
             pressure: Pressure::default(),

@@ -173,8 +173,16 @@ impl Pager {
         chosen
     }
 
+    /// Also those that are being deleted: their messages are in files until then.
     fn vhosts(&self) -> Vec<Arc<Vhost>> {
-        self.broker.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect()
+        // In this order: one that leaves meanwhile is found twice, and never missed.
+        let mut vhosts = self.broker.vhosts();
+        for leaving in self.broker.leaving.lock().iter() {
+            if !vhosts.iter().any(|vhost| Arc::ptr_eq(vhost, leaving)) {
+                vhosts.push(Arc::clone(leaving));
+            }
+        }
+        vhosts
     }
 
     fn queues(&self) -> impl Iterator<Item = Arc<QueueHandle>> {
@@ -294,7 +302,8 @@ impl Pager {
 
     /// What a checkpoint is to say: the queues, and the rest.
     fn capture(&self, start: u64, is_clean: bool) -> (Draft, Checkpoint) {
-        let mut definitions = Vec::new();
+        let metadata = self.broker.node().metadata.definitions();
+        let mut definitions: Vec<_> = metadata.iter().map(|definition| definition.encode()).collect();
         // A little more than the last time, for a backlog that grows.
         let last_bytes = self.checkpoint_bytes.load(Ordering::Relaxed);
         let mut draft = Draft::with_capacity(last_bytes + last_bytes / 16);

@@ -4,6 +4,8 @@
 //! read them. Invariant: a connection is listed from its registration until its [`Registration`] is dropped, and a channel until its
 //! [`ChannelRegistration`] is.
 
+mod tally;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,9 @@ use super::usage::ByteCount;
 use crate::error::AmqpError;
 use crate::metrics::{ChurnCounters, Counter, MessageCounters, MessageStats};
 use crate::table::EncodedTable;
+use tally::Tally;
+
+pub use tally::{ChannelsReached, ConnectionLimits, ConnectionsReached};
 
 /// One end of a connection: the address as text, and the port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,6 +180,7 @@ pub struct ChannelInfo {
 #[derive(Debug, Default)]
 pub struct Registry {
     connections: DashMap<ConnectionId, Arc<ConnectionInfo>>,
+    tally: Tally,
     /// What came and went.
     pub churn: ChurnCounters,
     /// What connections and channels take in memory, about; what they send and are sent aside.
@@ -192,19 +198,24 @@ struct Past {
 
 impl Registry {
     /// Lists a connection until the registration is dropped. `sink` reaches its task.
+    ///
+    /// # Errors
+    /// When its virtual host or its user has as many as it may have.
     pub fn register(
         self: &Arc<Self>,
         spec: ConnectionSpec,
+        limits: ConnectionLimits,
         counters: Arc<ConnectionCounters>,
         sink: Arc<dyn Sink>,
-    ) -> Registration {
+    ) -> Result<Registration, ConnectionsReached> {
+        self.tally.add_connection(&spec.user, &spec.vhost, limits)?;
         let (is_blocked, channels) = (AtomicBool::new(false), Mutex::default());
         let info = Arc::new(ConnectionInfo { spec, counters, is_blocked, channels, sink });
         let replaced = self.connections.insert(info.spec.id, Arc::clone(&info));
         debug_assert!(replaced.is_none(), "identities of connections are never used again");
         self.churn.connection_created.add(1);
         self.taken.change(0, info.spec.bytes());
-        Registration { registry: Arc::clone(self), info }
+        Ok(Registration { registry: Arc::clone(self), info })
     }
 
     /// All connections, in no particular order.
@@ -263,20 +274,31 @@ impl Registration {
     }
 
     /// Lists a channel of the connection until the registration is dropped.
-    pub fn open_channel(&self, id: ChannelId, number: u16) -> ChannelRegistration {
+    ///
+    /// # Errors
+    /// When its user has as many as it may have.
+    pub fn open_channel(
+        &self,
+        id: ChannelId,
+        number: u16,
+        max_of_user: Option<u64>,
+    ) -> Result<ChannelRegistration, ChannelsReached> {
+        self.registry.tally.add_channel(&self.info.spec.user, max_of_user)?;
         let channel =
             ChannelInfo { id, number, gauges: ChannelGauges::default(), counters: MessageCounters::default() };
         let channel = Arc::new(channel);
         self.info.channels.lock().insert(number, Arc::clone(&channel));
         self.registry.churn.channel_created.add(1);
         self.registry.taken.change(0, CHANNEL_BYTES);
-        ChannelRegistration { registry: Arc::clone(&self.registry), connection: Arc::clone(&self.info), channel }
+        Ok(ChannelRegistration { registry: Arc::clone(&self.registry), connection: Arc::clone(&self.info), channel })
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.registry.connections.remove(&self.info.spec.id);
+        let spec = &self.info.spec;
+        self.registry.connections.remove(&spec.id);
+        self.registry.tally.remove_connection(&spec.user, &spec.vhost);
         self.registry.churn.connection_closed.add(1);
         self.registry.taken.change(self.info.spec.bytes(), 0);
     }
@@ -310,6 +332,7 @@ impl Drop for ChannelRegistration {
         past.all += stats;
         *past.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
         drop(past);
+        self.registry.tally.remove_channel(&self.connection.spec.user);
         self.registry.churn.channel_closed.add(1);
         self.registry.taken.change(CHANNEL_BYTES, 0);
     }
@@ -356,15 +379,19 @@ mod tests {
         }
     }
 
+    fn register(registry: &Arc<Registry>, spec: ConnectionSpec, sink: Arc<Told>) -> Registration {
+        registry.register(spec, ConnectionLimits::default(), Arc::default(), sink).unwrap()
+    }
+
     #[test]
     fn what_connections_and_channels_take_is_counted_while_they_are_there() {
         let registry = Arc::new(Registry::default());
         let said: Table = [("product", "x".repeat(60_000))].into_iter().collect();
         let spec = ConnectionSpec { client_properties: (&said).into(), ..spec(1, "guest", "/") };
-        let registration = registry.register(spec, Arc::default(), Arc::<Told>::default());
+        let registration = register(&registry, spec, Arc::default());
         let without_channel = registry.taken.bytes();
         assert!(without_channel > 60_000);
-        let channel = registration.open_channel(ChannelId(1), 1);
+        let channel = registration.open_channel(ChannelId(1), 1, None).unwrap();
         assert!(registry.taken.bytes() > without_channel);
         drop(channel);
         assert_eq!(registry.taken.bytes(), without_channel);
@@ -375,7 +402,7 @@ mod tests {
     #[test]
     fn a_connection_is_listed_as_long_as_it_is_registered() {
         let registry = Arc::new(Registry::default());
-        let registration = registry.register(spec(1, "guest", "/"), Arc::default(), Arc::<Told>::default());
+        let registration = register(&registry, spec(1, "guest", "/"), Arc::default());
         assert_eq!(registration.info().spec.name(), "127.0.0.1:41000 -> 127.0.0.1:5672");
         assert_eq!((registry.connection_count(), registry.connection(ConnectionId(1)).is_some()), (1, true));
         drop(registration);
@@ -387,9 +414,9 @@ mod tests {
     #[test]
     fn a_channel_number_that_is_opened_again_stays_listed() {
         let registry = Arc::new(Registry::default());
-        let registration = registry.register(spec(1, "guest", "/"), Arc::default(), Arc::<Told>::default());
-        let first = registration.open_channel(ChannelId(1), 7);
-        let second = registration.open_channel(ChannelId(2), 7);
+        let registration = register(&registry, spec(1, "guest", "/"), Arc::default());
+        let first = registration.open_channel(ChannelId(1), 7, None).unwrap();
+        let second = registration.open_channel(ChannelId(2), 7, None).unwrap();
         drop(first);
         let listed: Vec<_> = registration.info().channels().iter().map(|channel| channel.id).collect();
         assert_eq!(listed, [ChannelId(2)]);
@@ -405,9 +432,7 @@ mod tests {
         let _registrations: Vec<_> = (1..)
             .zip(&sinks)
             .zip(users)
-            .map(|((id, sink), (user, vhost))| {
-                registry.register(spec(id, user, vhost), Arc::default(), Arc::clone(sink) as Arc<dyn Sink>)
-            })
+            .map(|((id, sink), (user, vhost))| register(&registry, spec(id, user, vhost), Arc::clone(sink)))
             .collect();
         let error = AmqpError::connection_forced("user 'a' is deleted");
         assert_eq!(registry.close_where(|connection| &*connection.spec.user == "a", &error), 2);

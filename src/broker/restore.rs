@@ -32,7 +32,7 @@ impl Broker {
     ) -> Result<(), StoreError> {
         let definitions = read(definitions)?;
         self.node.ids.skip_to(definitions.last_id().saturating_add(1));
-        for definition in definitions.vhosts.values() {
+        for definition in definitions.metadata.vhosts.values() {
             let vhost = Vhost::bare(definition, Arc::clone(&self.node));
             self.vhosts.insert(Arc::clone(&vhost.name), vhost);
         }
@@ -49,13 +49,14 @@ impl Broker {
                 vhost.restore(|topology| topology.bind(bound.source, Arc::clone(&bound.binding)));
             }
         }
-        for vhost in definitions.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {
+        for vhost in definitions.metadata.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {
             vhost.declare_standard_exchanges();
             let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
             let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
             vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
             vhost.remove_forsaken_exchanges();
         }
+        self.node.metadata.restore(definitions.metadata);
         for (id, recovered) in queues {
             if recovered.is_nameless {
                 self.restore_nameless(QueueId(id), recovered, segments, now_ms);

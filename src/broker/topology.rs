@@ -95,6 +95,8 @@ pub struct Topology {
     incoming: BTreeMap<(Destination, BindingNumber), Incoming>,
     next_binding: BindingNumber,
     definition_bytes: usize,
+    /// The virtual host is deleted: nothing may be added any more, and the log is told of nothing.
+    is_closed: bool,
     /// What changed of the things that survive a restart, since [`Topology::take_changes`].
     changes: Vec<Definition>,
 }
@@ -111,6 +113,7 @@ impl Topology {
             incoming: BTreeMap::new(),
             next_binding: 0,
             definition_bytes: 0,
+            is_closed: false,
             changes: Vec::new(),
         }
     }
@@ -120,9 +123,20 @@ impl Topology {
         self.definition_bytes
     }
 
-    /// What changed of the things that survive a restart.
+    /// What changed of the things that survive a restart. What is in a virtual host that is deleted does not.
     pub fn take_changes(&mut self) -> Vec<Definition> {
-        std::mem::take(&mut self.changes)
+        let changes = std::mem::take(&mut self.changes);
+        if self.is_closed { Vec::new() } else { changes }
+    }
+
+    /// Closes it, because its virtual host is deleted.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Whether its virtual host is deleted.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Everything that survives a restart, each thing before what refers to it.

@@ -24,6 +24,7 @@ pub mod output;
 pub mod protocol;
 mod publish;
 mod report;
+mod rights;
 mod routes;
 pub mod session;
 mod settle;

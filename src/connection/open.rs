@@ -19,9 +19,10 @@ use super::incoming::IncomingBody;
 use super::outbox::Outbox;
 use super::output::Output;
 use super::report::TouchedChannels;
+use super::rights::LiveRights;
 use super::routes::RouteCache;
 use super::settle::SettleBatch;
-use crate::auth::{Access, Permissions, Resource, User};
+use crate::auth::User;
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId};
 use crate::broker::node::Node;
 use crate::broker::queue::QueueHandle;
@@ -59,7 +60,7 @@ pub(super) struct Open {
     pub(super) node: Arc<Node>,
     pub(super) vhost: Arc<Vhost>,
     pub(super) user: Arc<User>,
-    pub(super) permissions: Arc<Permissions>,
+    pub(super) rights: LiveRights,
     pub(super) client: Client,
     pub(super) tuning: Tuning,
     pub(super) peer: SocketAddr,
@@ -98,7 +99,7 @@ pub(super) struct Opening {
     pub node: Arc<Node>,
     pub vhost: Arc<Vhost>,
     pub user: Arc<User>,
-    pub permissions: Arc<Permissions>,
+    pub rights: LiveRights,
     pub client: Client,
     pub tuning: Tuning,
     pub peer: SocketAddr,
@@ -110,14 +111,13 @@ pub(super) struct Opening {
 impl Open {
     /// A connection without channels.
     pub(super) fn new(opening: Opening) -> Self {
-        let Opening { id, node, vhost, user, permissions, client, tuning, peer, registration, outbox, output } =
-            opening;
+        let Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output } = opening;
         Self {
             id,
             node,
             vhost,
             user,
-            permissions,
+            rights,
             client,
             tuning,
             peer,
@@ -255,7 +255,14 @@ impl Open {
         }
         let id = ChannelId(self.node.ids.fresh());
         self.closed_channels.remove(frame.channel);
-        let registration = self.registration.open_channel(id, frame.channel);
+        let registration = self.registration.open_channel(id, frame.channel, self.user_channels_max());
+        let registration = registration.map_err(|reached| {
+            let text = format!(
+                "number of channels opened for user '{}' has reached the maximum allowed user limit of {}",
+                self.user.name, reached.max
+            );
+            AmqpError::not_allowed(text).with_method(MethodId::NONE)
+        })?;
         self.channels.insert(frame.channel, Box::new(Channel::new(id, Some(registration))));
         self.reply(frame.channel, &Reply::ChannelOpenOk);
         Ok(())
@@ -350,12 +357,6 @@ impl Open {
         if std::mem::take(&mut self.told_blocked) {
             self.reply(0, &Reply::ConnectionUnblocked);
         }
-    }
-
-    /// # Errors
-    /// 403 when the user may not do this.
-    pub(super) fn may(&self, access: Access, resource: Resource<'_>) -> Result<(), AmqpError> {
-        self.permissions.check(access, resource, &self.vhost.name, &self.user.name)
     }
 
     pub(super) fn sink(&self) -> Arc<dyn Sink> {

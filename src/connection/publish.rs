@@ -142,6 +142,7 @@ impl Open {
             return Ok(route);
         }
         self.may(Access::Write, Resource::Exchange(request.exchange))?;
+        self.may_use_topics(Access::Write, request.exchange, &keys)?;
         let route = Arc::new(self.vhost.route(request.exchange, &keys, properties, Publisher::Client)?);
         self.effort.spend(ROUTE_EFFORT + route.effort);
         if route.by_key_alone {

@@ -19,7 +19,7 @@ use super::open::{Open, Received};
 use super::outbox::Outbox;
 use super::output::Output;
 use super::protocol::Protocol;
-use crate::auth::{User, Users};
+use crate::auth::{Logins, User};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
 use crate::broker::registry::ConnectionCounters;
@@ -42,8 +42,8 @@ const CLOSE_TIMEOUT_MAX_MS: u64 = 30_000;
 pub struct Hosting {
     /// The virtual hosts.
     pub broker: Arc<Broker>,
-    /// Who may log in.
-    pub users: Arc<Users>,
+    /// What holds for all logins.
+    pub logins: Logins,
     /// What we say we are.
     pub identity: Identity,
     /// What we offer.

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use super::outbox::{Outbox, delivery_bytes};
 use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
-use crate::auth::{Permissions, User, Users};
+use crate::auth::Logins;
 use crate::broker::Broker;
 use crate::broker::ids::ConsumerId;
 use crate::broker::node::Node;
-use crate::broker::queue::arguments::QueueKind;
 use crate::broker::registry::ChannelInfo;
 use crate::broker::reply_to::ReplyBudget;
 use crate::broker::sink::{Delivery, Notice, Sink};
@@ -22,9 +21,7 @@ use crate::protocol::sasl::Mechanism;
 
 fn hosting() -> Arc<Hosting> {
     let broker = Broker::new(Arc::new(Node::default()));
-    broker.add_vhost("/", QueueKind::Classic);
-    let users = Users::default();
-    users.insert(User::new("guest", "guest", [0; 4]).with_permissions("/", Permissions::all()));
+    broker.begin().unwrap();
     let text = String::new;
     let identity = Identity {
         product: text(),
@@ -36,7 +33,7 @@ fn hosting() -> Arc<Hosting> {
         leveret_version: text(),
     };
     let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0 };
-    Arc::new(Hosting { broker: Arc::new(broker), users: Arc::new(users), identity, offer })
+    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer })
 }
 
 /// A client and its session, with what is on its way between them.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::rates::Rates;
-use crate::auth::Users;
+use crate::auth::Logins;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::protocol::handshake::Identity;
@@ -25,8 +25,8 @@ pub(crate) struct ListenerInfo {
 pub(crate) struct Api {
     /// The virtual hosts, and what they share.
     pub(crate) broker: Arc<Broker>,
-    /// Who may log in.
-    pub(crate) users: Arc<Users>,
+    /// What holds for all logins.
+    pub(crate) logins: Logins,
     /// What the broker says of itself.
     pub(crate) identity: Identity,
     /// The time.

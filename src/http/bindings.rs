@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::{body, values};
 use crate::auth::{Access, Resource};
+use crate::broker::router::RoutingKeys;
 use crate::broker::topology::{BindingSnapshot, DestinationType};
 use crate::broker::vhost::Vhost;
 use crate::table::{EncodedTable, Table};
@@ -128,10 +129,12 @@ impl<'a> Ends<'a> {
         }
     }
 
-    fn may_change(&self, request: &Request<'_>, vhost: &Vhost) -> Result<(), Refusal> {
+    fn may_change(&self, request: &Request<'_>, vhost: &Vhost, routing_key: &[u8]) -> Result<(), Refusal> {
         let caller = request.caller()?;
         caller.may(&vhost.name, Access::Write, self.resource())?;
-        caller.may(&vhost.name, Access::Read, Resource::Exchange(self.source))
+        caller.may(&vhost.name, Access::Read, Resource::Exchange(self.source))?;
+        let checked = caller.may_use_topics(Access::Read, vhost, self.source, &RoutingKeys::single(routing_key));
+        checked.map_err(|error| Refusal::not_authorised(error.reply_text()))
     }
 }
 
@@ -149,7 +152,7 @@ pub(super) fn post(request: &Request<'_>) -> Result<Answer, Refusal> {
     let object = request.object()?;
     let routing_key = body::text(&object, "routing_key")?.unwrap_or_default();
     let arguments = body::arguments(&object, "arguments")?;
-    ends.may_change(request, &vhost)?;
+    ends.may_change(request, &vhost, routing_key.as_bytes())?;
     let now_ms = request.api.clock.now_ms();
     let (source, destination, key) = (ends.source, ends.destination, routing_key.as_bytes());
     match ends.destination_type {
@@ -192,7 +195,7 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.vhost_to_change()?;
     let ends = Ends::of(request)?;
     let binding = find(request, &vhost)?;
-    ends.may_change(request, &vhost)?;
+    ends.may_change(request, &vhost, binding.routing_key())?;
     let arguments = binding.binding.as_ref().map(|binding| binding.arguments().to_owned()).unwrap_or_default();
     let key = binding.routing_key();
     match ends.destination_type {

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Api;
 use super::refusal::Refusal;
-use crate::auth::{Access, Permissions, Resource, User, Users};
+use crate::auth::{Access, Permissions, Resource, User};
+use crate::broker::Broker;
+use crate::broker::router::RoutingKeys;
+use crate::broker::vhost::Vhost;
+use crate::error::AmqpError;
 
 /// What a request needs its caller to be. Each of the tags implies `management`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,7 @@ pub(super) enum Needs {
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     user: Arc<User>,
+    broker: Arc<Broker>,
 }
 
 /// Why a request has no caller.
@@ -41,7 +47,7 @@ pub(super) enum NoCaller {
 
 impl Caller {
     /// Logs in with the value of the header `Authorization`.
-    pub(super) fn log_in(users: &Users, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
+    pub(super) fn log_in(api: &Api, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
         let header = authorization.ok_or(NoCaller::NoCredentials)?.trim();
         let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
         if scheme.is_empty() {
@@ -57,13 +63,13 @@ impl Caller {
         let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
         let (name, password) = decoded.split_at(colon);
         let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
-        Self::with_password(users, name, password.get(1..).unwrap_or_default(), from).map_err(NoCaller::Refused)
+        Self::with_password(api, name, password.get(1..).unwrap_or_default(), from).map_err(NoCaller::Refused)
     }
 
     /// Logs in with a name and a password.
-    pub(super) fn with_password(users: &Users, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
-        match users.log_in(name, password, from) {
-            Ok(user) => Ok(Self { user }),
+    pub(super) fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
+        match api.logins.with_password(api.broker.user(name), password, from) {
+            Ok(user) => Ok(Self { user, broker: Arc::clone(&api.broker) }),
             Err(error) => {
                 tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
                 Err(wrong_credentials())
@@ -119,12 +125,12 @@ impl Caller {
 
     /// Whether it sees a virtual host with what is in it: it has permissions there, whatever they are.
     pub(super) fn enters(&self, vhost: &str) -> bool {
-        self.is_administrator() || self.user.permissions_in(vhost).is_some()
+        self.is_administrator() || self.permissions_in(vhost).is_some()
     }
 
     /// What it may do in a virtual host.
     pub(super) fn permissions_in(&self, vhost: &str) -> Option<Arc<Permissions>> {
-        self.user.permissions_in(vhost)
+        self.broker.node().metadata.rights(&self.user.name, vhost).permissions
     }
 
     /// # Errors
@@ -135,6 +141,19 @@ impl Caller {
             return Ok(());
         }
         Err(Refusal::not_authorised("Access refused."))
+    }
+
+    /// # Errors
+    /// 403 when the user may not use one of these keys with this topic exchange.
+    pub(super) fn may_use_topics(
+        &self,
+        access: Access,
+        vhost: &Vhost,
+        exchange: &str,
+        keys: &RoutingKeys<'_>,
+    ) -> Result<(), AmqpError> {
+        let rights = self.broker.node().metadata.rights(&self.user.name, &vhost.name);
+        rights.check_topics(access, vhost, exchange, keys, &self.user.name)
     }
 
     /// The user itself.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use regex::RegexBuilder;
+use fancy_regex::RegexBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,8 @@ const PAGE_SIZE_DEFAULT: usize = 100;
 const PAGE_SIZE_MAX: usize = 500;
 /// An expression of a client is not to take more memory than this when it is compiled.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
+/// One that looks around or refers to groups is given up after so many steps a name.
+const BACKTRACKS_MAX: usize = 10_000;
 
 /// A list that is an array, whatever page is asked for.
 pub(super) fn array<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Answer {
@@ -102,9 +104,13 @@ impl Page {
 fn filter<T: Listed>(request: &Request<'_>, items: &mut Vec<T>) {
     let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
     if request.is_set("use_regex") {
-        let regex = RegexBuilder::new(name).case_insensitive(true).size_limit(REGEX_BYTES_MAX).build();
+        let regex = RegexBuilder::new(name)
+            .case_insensitive(true)
+            .delegate_size_limit(REGEX_BYTES_MAX)
+            .backtrack_limit(BACKTRACKS_MAX)
+            .build();
         // An expression that is none matches nothing, as in RabbitMQ.
-        items.retain(|item| regex.as_ref().is_ok_and(|regex| regex.is_match(item.name())));
+        items.retain(|item| regex.as_ref().is_ok_and(|regex| regex.is_match(item.name()).unwrap_or(false)));
     } else {
         let name = name.to_lowercase();
         items.retain(|item| item.name().to_lowercase().contains(&name));

@@ -162,6 +162,7 @@ fn route(vhost: &Vhost, new: &Publish<'_>, caller: &Caller, now_ms: u64) -> Resu
     let gauge = &vhost.node().memory;
     let message = Message::standalone(gauge, incoming::facts(&summary), &address, new.properties, new.payload);
     let keys = RoutingKeys::with_copies(new.routing_key.as_bytes(), properties);
+    caller.may_use_topics(Access::Write, vhost, new.exchange, &keys)?;
     let route = vhost.route(new.exchange, &keys, properties, Publisher::Client)?;
     route.count(1);
     let new = NewMessage::published(message.clone(), expiration_ms);

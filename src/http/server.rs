@@ -285,7 +285,7 @@ fn caller(api: &Api, needs: Needs, peer: IpAddr, headers: &HeaderMap) -> Result<
         Some(Ok(value)) => Some(value),
         Some(Err(_)) => return Err(NoCaller::Unreadable),
     };
-    let caller = Caller::log_in(&api.users, authorization, peer)?;
+    let caller = Caller::log_in(api, authorization, peer)?;
     caller.require(Needs::Management).map_err(NoCaller::Refused)?;
     caller.require(needs).map_err(NoCaller::Refused)?;
     Ok(Some(caller))

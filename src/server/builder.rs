@@ -8,11 +8,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::accounts::{Account, populate};
 use super::management::{self, Management};
 use super::{Broker, StartError, background, patience, run_deadlines, storage, until_stopped};
-use crate::auth::{GUEST, Permissions, User, Users};
+use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
+use crate::broker::administration::{DEFAULT_VHOST, everything};
 use crate::broker::alarm::Alarm;
+use crate::broker::definitions::PermissionDefinition;
 use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
@@ -27,8 +30,6 @@ use crate::http::Api;
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
-/// The virtual host that every broker has.
-const DEFAULT_VHOST: &str = "/";
 /// Channels that a client may have open, as RabbitMQ offers it.
 const CHANNEL_MAX: u16 = 2047;
 /// The largest frame, as RabbitMQ offers it.
@@ -79,7 +80,8 @@ pub struct Builder {
     /// Of a process that is the broker's own. An embedding one takes memory for other things, too.
     resident_bytes_max: u64,
     version: Option<String>,
-    users: Users,
+    logins: Logins,
+    users: Vec<Account>,
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Address>,
 }
@@ -98,8 +100,9 @@ impl Default for Builder {
             memory_high_watermark_bytes: u64::MAX,
             resident_bytes_max: u64::MAX,
             version: None,
-            users: Users::default(),
-            vhosts: vec![(DEFAULT_VHOST.to_owned(), QueueKind::Classic)],
+            logins: Logins::default(),
+            users: Vec::new(),
+            vhosts: Vec::new(),
             http_addresses: Vec::new(),
         }
     }
@@ -223,15 +226,20 @@ impl Builder {
         self
     }
 
-    /// Adds a user that may do everything in every virtual host added so far, `/` at least. Without any, there is `guest`.
+    /// Adds an administrator that may do everything in every virtual host added so far, and in `/`. Without any, a new broker has `guest`.
+    /// One that is there already gets this password and these permissions.
     #[must_use]
-    pub fn user(self, name: &str, password: &str) -> Self {
-        let mut user = User::new(name, password, self.salt()).tagged("administrator");
-        for (vhost, _) in &self.vhosts {
-            user = user.with_permissions(vhost, Permissions::all());
-        }
-        self.users.insert(user);
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        let vhosts = self.vhosts.iter().map(|(vhost, _)| vhost.as_str());
+        let permissions = std::iter::once(DEFAULT_VHOST).chain(vhosts).map(|vhost| everything(name, vhost)).collect();
+        self.add_account(name, password, &[ADMINISTRATOR], permissions);
         self
+    }
+
+    fn add_account(&mut self, name: &str, password: &str, tags: &[&str], permissions: Vec<PermissionDefinition>) {
+        let (name, password) = (name.to_owned(), password.to_owned());
+        let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
+        self.users.push(Account { name, password, tags, permissions });
     }
 
     /// Adds a user that may do what these regular expressions allow, in one virtual host.
@@ -239,22 +247,24 @@ impl Builder {
     /// # Errors
     /// When an expression is malformed.
     pub fn user_with_permissions(
-        self,
+        mut self,
         name: &str,
         password: &str,
         vhost: &str,
         [configure, write, read]: [&str; 3],
-    ) -> Result<Self, regex::Error> {
-        let permissions = Permissions::new(configure, write, read)?;
-        self.users.insert(User::new(name, password, self.salt()).with_permissions(vhost, permissions));
+    ) -> Result<Self, InvalidPattern> {
+        Permissions::new(configure, write, read)?;
+        let [configure, write, read] = [configure, write, read].map(str::to_owned);
+        let (user, vhost) = (name.to_owned(), vhost.to_owned());
+        let permission = PermissionDefinition { user, vhost, configure, write, read };
+        self.add_account(name, password, &[], vec![permission]);
         Ok(self)
     }
 
     /// Adds a user that may also set any `user_id` on its messages.
     #[must_use]
-    pub fn impersonator(self, name: &str, password: &str) -> Self {
-        let user = User::new(name, password, self.salt()).with_permissions(DEFAULT_VHOST, Permissions::all());
-        self.users.insert(user.impersonating());
+    pub fn impersonator(mut self, name: &str, password: &str) -> Self {
+        self.add_account(name, password, &[IMPERSONATOR], vec![everything(name, DEFAULT_VHOST)]);
         self
     }
 
@@ -275,7 +285,7 @@ impl Builder {
     /// Lets anybody in without credentials, as `guest`.
     #[must_use]
     pub fn anonymous_login(mut self, is_allowed: bool) -> Self {
-        self.users.anonymous = is_allowed.then(|| GUEST.to_owned());
+        self.logins.anonymous = is_allowed.then(|| GUEST.to_owned());
         self
     }
 
@@ -289,7 +299,7 @@ impl Builder {
     /// Lets `guest` log in from other machines, too.
     #[must_use]
     pub fn guest_from_anywhere(mut self, is_allowed: bool) -> Self {
-        self.users.guest_from_anywhere = is_allowed;
+        self.logins.guest_from_anywhere = is_allowed;
         self
     }
 
@@ -304,9 +314,6 @@ impl Builder {
             [] => Vec::new(),
             addresses => bind(addresses).await.map_err(StartError::http)?.1,
         };
-        if self.users.is_empty() {
-            self = self.user(GUEST, GUEST);
-        }
         let identity = self.identity();
         let offer = self.offer();
         let mut node = self.node();
@@ -326,12 +333,10 @@ impl Builder {
             Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
             None => None,
         };
-        for (name, default_queue_kind) in &self.vhosts {
-            broker.add_vhost(name, *default_queue_kind);
-        }
+        populate(&broker, &self.vhosts, &self.users)?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
-        let hosting = Hosting { broker: Arc::clone(&broker), users: Arc::new(self.users), identity, offer };
+        let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
@@ -362,11 +367,6 @@ impl Builder {
         node
     }
 
-    fn salt(&self) -> [u8; 4] {
-        let [a, b, c, d, ..] = self.random.next().to_be_bytes();
-        [a, b, c, d]
-    }
-
     fn identity(&self) -> Identity {
         let version = self.settings.profile().version;
         Identity {
@@ -382,7 +382,7 @@ impl Builder {
 
     fn offer(&self) -> Offer {
         let mut mechanisms = vec![Mechanism::Plain, Mechanism::AmqPlain];
-        if self.users.anonymous.is_some() {
+        if self.logins.anonymous.is_some() {
             mechanisms.push(Mechanism::Anonymous);
         }
         Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: HEARTBEAT }

@@ -212,7 +212,8 @@ fn names(definitions: &[Vec<u8>], findings: &mut Vec<Finding>) -> BTreeMap<u64, 
             }
         }
     }
-    let delayed = all.vhosts.into_values().map(|vhost| (vhost.delayed.0, QueueName { vhost: vhost.name, name: None }));
+    let delayed =
+        all.metadata.vhosts.into_values().map(|vhost| (vhost.delayed.0, QueueName { vhost: vhost.name, name: None }));
     let queue = |queue: QueueDefinition| (queue.id.0, QueueName { vhost: queue.vhost, name: Some(queue.name) });
     delayed.chain(all.queues.into_values().map(queue)).collect()
 }

@@ -43,7 +43,7 @@ pub(super) fn listeners(amqp: &[TcpListener], http: &[TcpListener]) -> Vec<Liste
 pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<ListenerInfo>) -> Api {
     Api {
         broker: Arc::clone(&hosting.broker),
-        users: Arc::clone(&hosting.users),
+        logins: hosting.logins.clone(),
         identity: hosting.identity.clone(),
         started_at_ms: clock.now_ms(),
         clock,

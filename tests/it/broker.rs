@@ -14,9 +14,11 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use crate::client::{Connect, Connection, publish, queue};
 
+mod administrator;
 mod embedded;
 mod management;
 
+pub use administrator::Administrator;
 pub use management::Management;
 
 /// What a test asks of its broker before it starts.
@@ -211,11 +213,12 @@ impl TestBroker {
         }
     }
 
-    /// RabbitMQ's management interface.
-    pub fn management(&self) -> Option<&Management> {
+    /// Who administers it.
+    pub fn administrator(&self) -> Administrator<'_> {
         match &self.running {
-            Running::RabbitMq { management, .. } => Some(management),
-            Running::Embedded(_) | Running::Stopped => None,
+            Running::RabbitMq { management, .. } => Administrator::Remote(management),
+            Running::Embedded(embedded) => Administrator::Embedded(embedded.state()),
+            Running::Stopped => panic!("it has stopped"),
         }
     }
 

@@ -180,14 +180,13 @@ async fn virtual_hosts_do_not_see_each_other() {
 async fn connection_limits_of_vhost_and_user_refuse_with_530() {
     let (user, vhost) = (crate::broker::unique("user"), crate::broker::unique("vhost"));
     let broker = Setup::default().user(&user, "secret").vhost(&vhost).start().await;
-    let Some(management) = broker.management() else { return assert!(!broker.is_rabbitmq()) };
-    management.permit(&user, &vhost, ".*", ".*", ".*");
-    management.limit_vhost(&vhost, "max-connections", 0);
+    broker.administrator().permit(&user, &vhost, ".*", ".*", ".*");
+    broker.administrator().limit_vhost(&vhost, "max-connections", 0);
     let refused = broker.connect_with().user(&user, "secret").vhost(&vhost).ask().await;
     let text =
         format!("NOT_ALLOWED - access to vhost '{vhost}' refused for user '{user}': connection limit (0) is reached");
     refused.expect_close(530, &text, (10, 40)).await;
-    management.limit_user(&user, "max-connections", 0);
+    broker.administrator().limit_user(&user, "max-connections", 0);
     let refused = broker.connect_with().user(&user, "secret").ask().await;
     let text = format!("NOT_ALLOWED - connection refused for user '{user}': user connection limit (0) is reached");
     refused.expect_close(530, &text, (10, 40)).await;

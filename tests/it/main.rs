@@ -23,6 +23,7 @@ mod client;
 mod process;
 
 mod acking;
+mod administration;
 mod architecture;
 mod blocked;
 mod bystander;
@@ -55,6 +56,7 @@ mod lapin_failures;
 mod lapin_stories;
 mod log_output;
 mod max_length;
+mod permissions;
 mod plugin_exchanges;
 mod priorities;
 mod profiles;

@@ -235,8 +235,7 @@ async fn a_redeclaration_names_the_first_difference_of_the_fields() {
 async fn a_vhosts_limit_of_queues_refuses_new_ones() {
     let vhost = crate::broker::unique("vhost");
     let broker = crate::broker::Setup::default().vhost(&vhost).start().await;
-    let Some(management) = broker.management() else { return assert!(!broker.is_rabbitmq()) };
-    management.limit_vhost(&vhost, "max-queues", 1);
+    broker.administrator().limit_vhost(&vhost, "max-queues", 1);
     let ch = broker.connect_with().vhost(&vhost).open().await.channel(1).await;
     ch.declare(queue("first").exclusive()).await;
     let text =

@@ -50,8 +50,7 @@ async fn channel_max_limits_the_count_of_channels_and_not_their_numbers() {
 async fn the_channel_limit_of_a_user_refuses_with_530() {
     let user = crate::broker::unique("user");
     let broker = crate::broker::Setup::default().user(&user, "secret").start().await;
-    let Some(management) = broker.management() else { return assert!(!broker.is_rabbitmq()) };
-    management.limit_user(&user, "max-channels", 1);
+    broker.administrator().limit_user(&user, "max-channels", 1);
     let connection = broker.connect_with().user(&user, "secret").open().await;
     connection.channel(1).await;
     connection.unopened_channel(2).send(amq_protocol::protocol::channel::Open {}).await;

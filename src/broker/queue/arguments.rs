@@ -31,6 +31,11 @@ impl QueueKind {
         }
     }
 
+    /// The type of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Classic, Self::Quorum].into_iter().find(|kind| kind.name() == name)
+    }
+
     /// How RabbitMQ's error texts call it.
     pub const fn module(self) -> &'static str {
         match self {

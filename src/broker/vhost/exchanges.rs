@@ -101,6 +101,11 @@ impl Vhost {
         self.read(|topology| self.exchange_id(topology, name)).map(|_| ())
     }
 
+    /// Whether this is a topic exchange, of which alone topic permissions speak.
+    pub fn is_topic_exchange(&self, name: &str) -> bool {
+        self.read(|topology| topology.exchange(name).is_some_and(|exchange| exchange.spec.kind.name == "topic"))
+    }
+
     /// What it takes to delete an exchange: nothing if there is none.
     pub fn exchange_weight(&self, name: &str) -> usize {
         self.read(|topology| topology.exchange(name).map_or(0, Exchange::binding_count)) + self.delayed.len()

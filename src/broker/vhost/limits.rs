@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use super::Vhost;
+use crate::broker::metadata::effective;
 use crate::broker::topology::Topology;
 use crate::error::AmqpError;
 
@@ -24,11 +25,33 @@ pub(super) fn check_arguments(bytes: usize, subject: &dyn Display) -> Result<(),
 }
 
 impl Vhost {
+    /// How many queues there may be, if that is limited.
+    pub(super) fn queues_max(&self) -> Option<u64> {
+        self.node
+            .metadata
+            .read(|state| state.vhosts.get(&*self.name).and_then(|vhost| effective(vhost.limits.max_queues)))
+    }
+
+    /// # Errors
+    /// 406 when there are as many queues as there may be.
+    pub(super) fn check_queue_count(&self, topology: &Topology, name: &str, max: Option<u64>) -> Result<(), AmqpError> {
+        match max {
+            Some(max) if topology.queues().len() as u64 >= max => Err(AmqpError::precondition_failed(format!(
+                "cannot declare queue '{name}': queue limit in vhost '{}' ({max}) is reached",
+                self.name
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Whether a definition of so many bytes may be added.
     ///
     /// # Errors
-    /// 406 when it is too much.
+    /// 406 when it is too much, 320 when the virtual host is deleted: its connections are about to hear of it.
     pub(super) fn check_room(&self, topology: &Topology, bytes: usize) -> Result<(), AmqpError> {
+        if topology.is_closed() {
+            return Err(self.deleted());
+        }
         let max = self.node.definition_bytes_max();
         if (topology.definition_bytes() + bytes) as u64 <= max {
             return Ok(());

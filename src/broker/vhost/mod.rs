@@ -5,6 +5,7 @@
 
 mod bindings;
 mod dead_letters;
+mod deletion;
 mod exchanges;
 mod limits;
 mod publish;
@@ -18,13 +19,12 @@ use parking_lot::RwLock;
 
 use super::definitions::{Definition, VhostDefinition};
 use super::delayed::DelayedMessages;
-use super::ids::{ExchangeId, QueueId};
+use super::ids::ExchangeId;
 use super::node::Node;
 use super::queue::arguments::QueueKind;
 use super::topology::{Removal, Topology};
 use crate::error::AmqpError;
 use crate::store::LogPosition;
-use crate::store::record::Record;
 
 pub use exchanges::ExchangeDeclare;
 pub use publish::Publisher;
@@ -36,7 +36,6 @@ pub struct Vhost {
     /// Its name.
     pub name: Arc<str>,
     node: Arc<Node>,
-    default_queue_kind: QueueKind,
     topology: RwLock<Topology>,
     epoch: AtomicU64,
     /// Where the log has the last change of the topology.
@@ -46,16 +45,6 @@ pub struct Vhost {
 }
 
 impl Vhost {
-    /// A virtual host with the exchanges that every one has (behaviour reference 3.1).
-    pub fn new(name: &str, default_queue_kind: QueueKind, node: Arc<Node>) -> Arc<Self> {
-        let delayed = QueueId(node.ids.fresh());
-        let definition = VhostDefinition { name: name.to_owned(), default_queue_kind, delayed };
-        let vhost = Self::bare(&definition, node);
-        vhost.record(&[Definition::Vhost(definition)]);
-        vhost.declare_standard_exchanges();
-        vhost
-    }
-
     /// A virtual host without anything.
     pub(in crate::broker) fn bare(definition: &VhostDefinition, node: Arc<Node>) -> Arc<Self> {
         let name: Arc<str> = definition.name.as_str().into();
@@ -64,23 +53,15 @@ impl Vhost {
             name,
             delayed: Arc::new(DelayedMessages::new(definition.delayed, this.clone(), &node)),
             node,
-            default_queue_kind: definition.default_queue_kind,
             epoch: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
             this: this.clone(),
         })
     }
 
-    /// Everything of it that survives a restart.
+    /// Its exchanges, queues and bindings that survive a restart: none once it is deleted.
     pub(in crate::broker) fn definitions(&self) -> Vec<Definition> {
-        let vhost = VhostDefinition {
-            name: self.name.to_string(),
-            default_queue_kind: self.default_queue_kind,
-            delayed: self.delayed.id(),
-        };
-        let mut all = vec![Definition::Vhost(vhost)];
-        all.extend(self.read(Topology::definitions));
-        all
+        self.read(|topology| if topology.is_closed() { Vec::new() } else { topology.definitions() })
     }
 
     /// What all virtual hosts share.
@@ -89,8 +70,11 @@ impl Vhost {
     }
 
     /// The type of queues that do not name one, if they are durable, shared and not auto-delete.
-    pub const fn default_queue_kind(&self) -> QueueKind {
-        self.default_queue_kind
+    pub fn default_queue_kind(&self) -> QueueKind {
+        self.node
+            .metadata
+            .read(|state| state.vhosts.get(&*self.name).map(|vhost| vhost.default_queue_kind))
+            .unwrap_or_default()
     }
 
     /// Moves with every change of the topology: a route that was found at one epoch holds until the next.
@@ -101,6 +85,11 @@ impl Vhost {
     /// Messages that wait in `x-delayed-message` exchanges.
     pub fn delayed(&self) -> &Arc<DelayedMessages> {
         &self.delayed
+    }
+
+    /// Somebody may do more or less than before: what connections remember of it is looked up again.
+    pub(in crate::broker) fn rights_changed(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Reads the topology.
@@ -136,14 +125,7 @@ impl Vhost {
 
     /// Appends changes to the log, all or none.
     fn record(&self, changes: &[Definition]) {
-        if changes.is_empty() || !self.node.log.keeps() {
-            return;
-        }
-        let mut records = Vec::new();
-        for change in changes {
-            Record::Definition(&change.encode()).encode(&mut records);
-        }
-        let position = self.node.log.append(&records);
+        let position = self.node.changes.record(&*self.node.log, changes);
         self.changed_at.fetch_max(position.0, Ordering::AcqRel);
     }
 

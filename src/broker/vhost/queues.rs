@@ -61,12 +61,14 @@ impl Vhost {
         } else if let Some(queue) = self.find_queue(&name) {
             return self.redeclare(&queue, declare, connection, now_ms);
         }
+        let queues_max = self.queues_max();
         let spec = self.queue_spec(&name, declare, connection, is_server_named)?;
         let id = QueueId(self.node.ids.fresh());
         let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), Arc::clone(&self.node), now_ms));
         let existing = self.change(|topology| match topology.queue(&name) {
             Some(existing) => Ok(Some(Arc::clone(existing))),
             None => {
+                self.check_queue_count(topology, &name, queues_max)?;
                 self.check_room(topology, cost::of_queue(&queue.spec))?;
                 topology.add_queue(Arc::clone(&queue));
                 Ok(None)
@@ -237,7 +239,7 @@ impl Vhost {
     /// The virtual host's default applies only to queues that could be of any type (behaviour reference 4.2).
     fn default_kind(&self, declare: &QueueDeclare) -> QueueKind {
         if declare.durable && !declare.exclusive && !declare.auto_delete {
-            self.default_queue_kind
+            self.default_queue_kind()
         } else {
             QueueKind::Classic
         }

@@ -1,6 +1,7 @@
 //! Class `exchange` (behaviour reference 3).
 
 use crate::auth::{Access, Resource};
+use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::ExchangeDeclare;
 use crate::connection::open::Open;
 use crate::error::AmqpError;
@@ -23,12 +24,12 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: ExchangeMethod, no
             (Reply::ExchangeDeleteOk, no_wait)
         }
         ExchangeMethod::Bind { destination, source, routing_key, no_wait, arguments } => {
-            open.may_bind_exchange(&destination, &source)?;
+            open.may_bind_exchange(&destination, &source, &routing_key)?;
             open.vhost.bind_exchange(&destination, &source, &routing_key, arguments, now_ms)?;
             (Reply::ExchangeBindOk, no_wait)
         }
         ExchangeMethod::Unbind { destination, source, routing_key, no_wait, arguments } => {
-            open.may_bind_exchange(&destination, &source)?;
+            open.may_bind_exchange(&destination, &source, &routing_key)?;
             open.vhost.unbind_exchange(&destination, &source, &routing_key, arguments)?;
             (Reply::ExchangeUnbindOk, no_wait)
         }
@@ -57,15 +58,22 @@ impl Open {
         self.vhost.declare_exchange(declare)
     }
 
-    fn may_bind_exchange(&self, destination: &str, source: &str) -> Result<(), AmqpError> {
+    fn may_bind_exchange(&self, destination: &str, source: &str, routing_key: &[u8]) -> Result<(), AmqpError> {
         self.may(Access::Write, Resource::Exchange(destination))?;
-        self.may(Access::Read, Resource::Exchange(source))
+        self.may_bind_to(source, routing_key)
+    }
+
+    /// # Errors
+    /// 403 when the user may not read from this exchange, or not with this key.
+    pub(super) fn may_bind_to(&self, source: &str, routing_key: &[u8]) -> Result<(), AmqpError> {
+        self.may(Access::Read, Resource::Exchange(source))?;
+        self.may_use_topics(Access::Read, source, &RoutingKeys::single(routing_key))
     }
 
     /// # Errors
     /// 403 when the user may do nothing with it.
     pub(super) fn may_see(&self, resource: Resource<'_>) -> Result<(), AmqpError> {
-        let any = [Access::Read, Access::Write].into_iter().any(|access| self.permissions.allow(access, resource));
+        let any = [Access::Read, Access::Write].into_iter().any(|access| self.is_allowed(access, resource));
         if any { Ok(()) } else { self.may(Access::Configure, resource) }
     }
 }

@@ -17,13 +17,13 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
         }
         QueueMethod::Bind { queue, exchange, routing_key, no_wait, arguments } => {
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
-            open.may_bind_queue(&queue, &exchange)?;
+            open.may_bind_queue(&queue, &exchange, &routing_key)?;
             open.vhost.bind_queue(&queue, &exchange, &routing_key, arguments, open.id, now_ms)?;
             (Reply::QueueBindOk, no_wait)
         }
         QueueMethod::Unbind { queue, exchange, routing_key, arguments } => {
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
-            open.may_bind_queue(&queue, &exchange)?;
+            open.may_bind_queue(&queue, &exchange, &routing_key)?;
             open.vhost.unbind_queue(&queue, &exchange, &routing_key, arguments, open.id)?;
             (Reply::QueueUnbindOk, false)
         }
@@ -65,9 +65,9 @@ impl Open {
         Ok((queue, routing_key))
     }
 
-    fn may_bind_queue(&self, queue: &str, exchange: &str) -> Result<(), AmqpError> {
+    fn may_bind_queue(&self, queue: &str, exchange: &str, routing_key: &[u8]) -> Result<(), AmqpError> {
         self.may(Access::Write, Resource::Queue(queue))?;
-        self.may(Access::Read, Resource::Exchange(exchange))
+        self.may_bind_to(exchange, routing_key)
     }
 
     fn queue_declare(

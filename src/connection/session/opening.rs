@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Phase, SILENCE_MS, Session};
-use crate::auth::{LoginRefused, User, Users};
-use crate::broker::registry::{ConnectionSpec, Endpoint};
+use super::{Hosting, Phase, SILENCE_MS, Session};
+use crate::auth::{LoginRefused, User};
+use crate::broker::node::Node;
+use crate::broker::registry::{ConnectionSpec, ConnectionsReached, Endpoint, Registration};
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::connection::open::{Open, Opening};
+use crate::connection::protocol::Protocol;
+use crate::connection::rights::LiveRights;
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
@@ -67,7 +70,7 @@ impl Session {
         };
         match step {
             Step::Continue(next) => *state = next,
-            Step::Authenticate(login, credentials) => match log_in(&self.hosting.users, &credentials, self.peer) {
+            Step::Authenticate(login, credentials) => match log_in(&self.hosting, &credentials, self.peer) {
                 Ok(logged_in) => {
                     let (next, reply) = login.accept(&self.hosting.offer);
                     method::encode(&reply, 0, output.buffer());
@@ -92,42 +95,57 @@ impl Session {
     }
 
     /// # Errors
-    /// 530 when there is no such virtual host, or the user may not enter it (behaviour reference 1.5).
+    /// 530 when there is no such virtual host, the user may not enter it, or there are too many connections (behaviour reference 1.5).
     fn open(&mut self, client: Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
-        let Phase::Handshake { user: Some(user), output, .. } = &mut self.phase else {
+        let Phase::Handshake { user: Some(user), .. } = &self.phase else {
             impossible!("a connection is opened by nobody");
             return Ok(());
         };
-        let user = Arc::clone(user);
-        let broker = &self.hosting.broker;
+        let (user, broker) = (Arc::clone(user), &self.hosting.broker);
+        let node = Arc::clone(broker.node());
         let vhost = broker.vhost(name).ok_or_else(|| AmqpError::not_allowed(format!("vhost {name} not found")))?;
-        let permissions = user.permissions_in(name).ok_or_else(|| {
-            AmqpError::not_allowed(format!("access to vhost '{name}' refused for user '{}'", user.name))
-        })?;
+        let rights = LiveRights::new(&user.name, &vhost.name, &node.metadata);
+        let enter = || {
+            let refused = || format!("access to vhost '{name}' refused for user '{}'", user.name);
+            if rights.may_enter(&node.metadata) { Ok(()) } else { Err(AmqpError::not_allowed(refused())) }
+        };
+        enter()?;
+        let spec = self.spec(&client, tuning, &user, &vhost, now_ms);
+        let registration = self.register(spec, &node)?;
+        // Again: who deletes a user or a virtual host now finds the connection, and who did it before is found here.
+        enter()?;
+        if vhost.is_deleted() {
+            return Err(AmqpError::not_allowed(format!("vhost {name} not found")));
+        }
         tracing::info!(
             peer = %self.peer, user = %user.name, vhost = name, connection = client.connection_name.as_deref(),
             "user authenticated and granted access to vhost"
         );
+        let mut output = self.output().map(std::mem::take).unwrap_or_default();
         method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
-        let output = std::mem::take(output);
         self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
-        let spec = self.spec(&client, tuning, &user, &vhost, now_ms);
-        let sink = Arc::clone(&self.outbox) as Arc<dyn Sink>;
-        let open = Open::new(Opening {
-            registration: broker.node().registry.register(spec, Arc::clone(&self.counters), sink),
-            id: self.id,
-            node: Arc::clone(broker.node()),
-            vhost,
-            user,
-            permissions,
-            client,
-            tuning,
-            peer: self.peer,
-            outbox: Arc::clone(&self.outbox),
-            output,
-        });
-        self.phase = Phase::Open(Box::new(open));
+        let (peer, outbox) = (self.peer, Arc::clone(&self.outbox));
+        let id = self.id;
+        let opening = Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output };
+        self.phase = Phase::Open(Box::new(Open::new(opening)));
         Ok(())
+    }
+
+    /// Lists the connection, unless its virtual host or its user has as many as it may have.
+    fn register(&self, spec: ConnectionSpec, node: &Node) -> Result<Registration, AmqpError> {
+        let limits = node.metadata.connection_limits(&spec.user, &spec.vhost);
+        let (user, vhost) = (Arc::clone(&spec.user), Arc::clone(&spec.vhost));
+        let sink = Arc::clone(&self.outbox) as Arc<dyn Sink>;
+        node.registry.register(spec, limits, Arc::clone(&self.counters), sink).map_err(|reached| {
+            AmqpError::not_allowed(match reached {
+                ConnectionsReached::OfVhost { max } => {
+                    format!("access to vhost '{vhost}' refused for user '{user}': connection limit ({max}) is reached")
+                }
+                ConnectionsReached::OfUser { max } => {
+                    format!("connection refused for user '{user}': user connection limit ({max}) is reached")
+                }
+            })
+        })
     }
 
     fn spec(&self, client: &Client, tuning: Tuning, user: &User, vhost: &Vhost, now_ms: u64) -> ConnectionSpec {
@@ -155,10 +173,14 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
 }
 
-fn log_in(users: &Users, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
+fn log_in(hosting: &Hosting, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
+    let Hosting { broker, logins, .. } = hosting;
     match credentials {
-        Credentials::Password { user, password } => users.log_in(user, password, peer.ip()),
-        Credentials::Anonymous => users.log_in_anonymously(peer.ip()),
+        Credentials::Password { user, password } => logins.with_password(broker.user(user), password, peer.ip()),
+        Credentials::Anonymous => {
+            let user = logins.anonymous.as_deref().and_then(|name| broker.user(name));
+            logins.anonymously(user, peer.ip())
+        }
         Credentials::External => Err(LoginRefused::UnknownUser),
     }
 }

@@ -96,6 +96,11 @@ impl Embedded {
         self.broker.http_address()
     }
 
+    /// What is administered.
+    pub fn state(&self) -> &leveret::broker::Broker {
+        self.broker.state()
+    }
+
     /// Stops it and waits for the end.
     pub async fn stop(self) {
         self.broker.stop().await;

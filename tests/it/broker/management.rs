@@ -103,7 +103,7 @@ impl Management {
         Answered { status, head: head.lines().map(line).collect(), text }
     }
 
-    fn put(&self, path: &str, body: &Value) {
+    pub fn put(&self, path: &str, body: &Value) {
         let (status, answer) = self.request("PUT", path, Some(body));
         assert!((200..300).contains(&status), "PUT {path}: {status} {answer}");
     }

@@ -1,0 +1,89 @@
+//! What an administrator does to a running broker. Whoever offers it, over HTTP or by a program that embeds the broker, calls these.
+//!
+//! Each function checks, changes and records under one lock, so it happens as a whole or not at all; what follows for connections
+//! comes after that. Listings are values, in the order of names. Before somebody is told that it is done,
+//! [`Broker::administered_at`] must be durable.
+
+mod erlang;
+mod limits;
+mod permissions;
+mod users;
+mod vhosts;
+
+use super::Broker;
+use super::definitions::Administered;
+use super::metadata::State;
+use crate::auth::{InvalidPattern, NoRandomness};
+use crate::store::LogPosition;
+
+pub use vhosts::{DEFAULT_VHOST, VhostSettings, everything};
+
+/// What became of something that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// There was none of this name.
+    Created,
+    /// It took the place of another one.
+    Replaced,
+}
+
+impl Put {
+    const fn over<T>(known: Option<&T>) -> Self {
+        if known.is_some() { Self::Replaced } else { Self::Created }
+    }
+}
+
+/// Why something was not done, in RabbitMQ's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdministrationError {
+    /// What was to be looked at or deleted is not there.
+    #[error("Not Found")]
+    NotFound,
+    /// There is no such virtual host.
+    #[error("vhost_not_found")]
+    NoSuchVhost,
+    /// One of the two is not there.
+    #[error("vhost_or_user_not_found")]
+    NoSuchVhostOrUser,
+    /// There is no such exchange.
+    #[error("no_such_exchange: {0}")]
+    NoSuchExchange(String),
+    /// A virtual host is not to be deleted.
+    #[error("Refusing to delete virtual host '{0}' because it is protected from deletion")]
+    Protected(String),
+    /// A regular expression is malformed.
+    #[error(transparent)]
+    InvalidPattern(#[from] InvalidPattern),
+    /// What was put makes no sense.
+    #[error("Validation failed\n\n{0}\n")]
+    Invalid(String),
+    /// A password cannot be salted.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+impl Broker {
+    /// Makes changes, all or none.
+    fn administer<R>(
+        &self,
+        decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), AdministrationError>,
+    ) -> Result<R, AdministrationError> {
+        let node = self.node();
+        node.metadata.change(&node.changes, &*node.log, decide)
+    }
+
+    /// What is to be durable before anybody is told that what was put or deleted is.
+    pub fn administered_at(&self) -> LogPosition {
+        self.node().metadata.changed_at()
+    }
+
+    /// What connections remember of what they may do is looked up again: in this virtual host, or in all.
+    fn rights_changed(&self, vhost: Option<&str>) {
+        for concerned in self.vhosts().iter().filter(|concerned| vhost.is_none_or(|vhost| *concerned.name == *vhost)) {
+            concerned.rights_changed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Virtual hosts, made and deleted while the broker runs.
+
+use std::sync::Arc;
+
+use super::{AdministrationError, Put};
+use crate::auth::{ADMINISTRATOR, GUEST, PasswordHash, User};
+use crate::broker::Broker;
+use crate::broker::definitions::{Administered, PermissionDefinition, VhostDefinition};
+use crate::broker::ids::QueueId;
+use crate::broker::metadata::State;
+use crate::broker::queue::arguments::QueueKind;
+use crate::broker::vhost::Vhost;
+
+/// The virtual host that a new broker has.
+pub const DEFAULT_VHOST: &str = "/";
+
+/// What is said of a virtual host that is put. As in RabbitMQ, a description and tags that are not given are empty then, and the
+/// rest stays as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VhostSettings {
+    /// For people.
+    pub description: String,
+    /// For people.
+    pub tags: Vec<String>,
+    /// The type of queues that do not name one.
+    pub default_queue_kind: Option<QueueKind>,
+    /// Its messages are to be traced.
+    pub tracing: Option<bool>,
+    /// It cannot be deleted.
+    pub protected_from_deletion: Option<bool>,
+}
+
+impl VhostSettings {
+    /// One of which only the default type of queues is said.
+    pub fn of_kind(kind: QueueKind) -> Self {
+        Self { default_queue_kind: Some(kind), ..Self::default() }
+    }
+
+    fn applied_to(self, known: VhostDefinition) -> VhostDefinition {
+        VhostDefinition {
+            description: self.description,
+            tags: self.tags,
+            default_queue_kind: self.default_queue_kind.unwrap_or(known.default_queue_kind),
+            tracing: self.tracing.unwrap_or(known.tracing),
+            protected_from_deletion: self.protected_from_deletion.unwrap_or(known.protected_from_deletion),
+            ..known
+        }
+    }
+}
+
+impl Broker {
+    /// All virtual hosts, by name.
+    pub fn vhosts(&self) -> Vec<Arc<Vhost>> {
+        let mut vhosts: Vec<_> = self.vhosts.iter().map(|vhost| Arc::clone(&vhost)).collect();
+        vhosts.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        vhosts
+    }
+
+    /// What is said of all virtual hosts, by name.
+    pub fn vhost_definitions(&self) -> Vec<VhostDefinition> {
+        self.node().metadata.read(|state| state.vhosts.values().cloned().collect())
+    }
+
+    /// What is said of a virtual host.
+    pub fn vhost_definition(&self, name: &str) -> Option<VhostDefinition> {
+        self.node().metadata.read(|state| state.vhosts.get(name).cloned())
+    }
+
+    /// Adds a virtual host, unless there is one of this name.
+    pub fn add_vhost(&self, name: &str, default_queue_kind: QueueKind) -> Arc<Vhost> {
+        if let Some(vhost) = self.vhost(name) {
+            return vhost;
+        }
+        let settings = VhostSettings::of_kind(default_queue_kind);
+        let never = |_: &State| Ok(Vec::new());
+        match self.make_vhost(name, settings, never) {
+            Ok((_, vhost)) => vhost,
+            // Nothing was asked that could be refused.
+            Err(_) => Vhost::bare(&VhostDefinition::new(name, default_queue_kind, QueueId(0)), Arc::clone(self.node())),
+        }
+    }
+
+    /// Makes a virtual host or changes it. Who makes it may do everything in it, if that is somebody.
+    ///
+    /// # Errors
+    /// When the maker is nobody.
+    pub fn put_vhost(
+        &self,
+        name: &str,
+        settings: VhostSettings,
+        maker: Option<&str>,
+    ) -> Result<Put, AdministrationError> {
+        let (put, _) = self.make_vhost(name, settings, |state| {
+            let Some(maker) = maker else { return Ok(Vec::new()) };
+            state.users.get(maker).ok_or(AdministrationError::NoSuchVhostOrUser)?;
+            Ok(vec![Administered::Permission(everything(maker, name))])
+        })?;
+        Ok(put)
+    }
+
+    /// Makes a virtual host, with what `along` says, or changes it.
+    fn make_vhost(
+        &self,
+        name: &str,
+        settings: VhostSettings,
+        along: impl FnOnce(&State) -> Result<Vec<Administered>, AdministrationError>,
+    ) -> Result<(Put, Arc<Vhost>), AdministrationError> {
+        let _changing = self.vhost_changes.lock();
+        let fresh = QueueId(self.node().ids.fresh());
+        let (put, definition) = self.administer(|state| {
+            let known = state.vhosts.get(name);
+            let before = known.cloned().unwrap_or_else(|| VhostDefinition::new(name, QueueKind::default(), fresh));
+            let definition = settings.applied_to(before);
+            let mut changes = vec![Administered::Vhost(definition.clone())];
+            if known.is_none() {
+                changes.extend(along(state)?);
+            }
+            Ok(((Put::over(known), definition), changes))
+        })?;
+        let new = || {
+            let vhost = Vhost::bare(&definition, Arc::clone(self.node()));
+            vhost.declare_standard_exchanges();
+            vhost
+        };
+        Ok((put, Arc::clone(&self.vhosts.entry(name.into()).or_insert_with(new))))
+    }
+
+    /// Deletes a virtual host with everything in it, and closes its connections. It takes as long as there are queues.
+    ///
+    /// # Errors
+    /// When there is none, or it is protected.
+    pub fn delete_vhost(&self, name: &str) -> Result<(), AdministrationError> {
+        let changing = self.vhost_changes.lock();
+        let vhost = self.vhost(name).ok_or(AdministrationError::NotFound)?;
+        self.administer(|state| {
+            let definition = state.vhosts.get(name).ok_or(AdministrationError::NotFound)?;
+            if definition.protected_from_deletion {
+                return Err(AdministrationError::Protected(name.to_owned()));
+            }
+            // First: behind its end the log must tell of nothing new in it.
+            vhost.close();
+            Ok(((), vec![Administered::VhostDeleted { name: name.to_owned() }]))
+        })?;
+        // A checkpoint still tells where its messages are, until they are free.
+        self.leaving.lock().push(Arc::clone(&vhost));
+        self.vhosts.remove(name);
+        drop(changing);
+        self.node().registry.close_where(|connection| *connection.spec.vhost == *name, &vhost.deleted());
+        vhost.delete_everything();
+        self.leaving.lock().retain(|leaving| !Arc::ptr_eq(leaving, &vhost));
+        Ok(())
+    }
+
+    /// Protects a virtual host from deletion, or not any more.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn protect_vhost(&self, name: &str, is_protected: bool) -> Result<(), AdministrationError> {
+        self.administer(|state| {
+            let known = state.vhosts.get(name).ok_or(AdministrationError::NoSuchVhost)?;
+            let definition = VhostDefinition { protected_from_deletion: is_protected, ..known.clone() };
+            Ok(((), vec![Administered::Vhost(definition)]))
+        })
+    }
+
+    /// Whether what a new broker has was made: then what is missing of it was deleted.
+    pub fn has_begun(&self) -> bool {
+        self.node().metadata.read(|state| state.has_begun)
+    }
+
+    /// Makes what a new broker has: the virtual host `/`, and `guest` as its administrator unless there are users. It is made
+    /// once in the life of a data directory.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers for guest's password.
+    pub fn begin(&self) -> Result<(), AdministrationError> {
+        if self.has_begun() {
+            return Ok(());
+        }
+        self.add_vhost(DEFAULT_VHOST, QueueKind::Classic);
+        let guest = User::new(GUEST, PasswordHash::salted(GUEST.as_bytes())?, vec![ADMINISTRATOR.to_owned()]);
+        self.administer(|state| {
+            let mut changes = vec![Administered::Begun];
+            if state.users.is_empty() {
+                changes.push(Administered::User(guest));
+                changes.extend(state.vhosts.keys().map(|vhost| Administered::Permission(everything(GUEST, vhost))));
+            }
+            Ok(((), changes))
+        })
+    }
+}
+
+/// Permission to do everything.
+pub fn everything(user: &str, vhost: &str) -> PermissionDefinition {
+    let all = || ".*".to_owned();
+    PermissionDefinition { user: user.to_owned(), vhost: vhost.to_owned(), configure: all(), write: all(), read: all() }
+}

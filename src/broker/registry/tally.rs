@@ -1,0 +1,137 @@
+//! How many connections and channels there are, by user and virtual host, so that no limit is passed by two who come at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// How many connections there may be; `None` for as many as they like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// In the virtual host.
+    pub of_vhost: Option<u64>,
+    /// Of the user.
+    pub of_user: Option<u64>,
+}
+
+/// There are as many connections as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionsReached {
+    /// In the virtual host.
+    OfVhost {
+        /// So many.
+        max: u64,
+    },
+    /// Of the user.
+    OfUser {
+        /// So many.
+        max: u64,
+    },
+}
+
+/// A user has as many channels as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelsReached {
+    /// So many.
+    pub max: u64,
+}
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_vhost: HashMap<Arc<str>, u64>,
+    by_user: HashMap<Arc<str>, u64>,
+    channels_by_user: HashMap<Arc<str>, u64>,
+}
+
+impl Tally {
+    /// Counts a connection, unless there are too many. The virtual host is looked at first, as RabbitMQ does.
+    pub(super) fn add_connection(
+        &self,
+        user: &Arc<str>,
+        vhost: &Arc<str>,
+        limits: ConnectionLimits,
+    ) -> Result<(), ConnectionsReached> {
+        let mut counts = self.0.lock();
+        if let Some(max) = reached(&counts.by_vhost, vhost, limits.of_vhost) {
+            return Err(ConnectionsReached::OfVhost { max });
+        }
+        if let Some(max) = reached(&counts.by_user, user, limits.of_user) {
+            return Err(ConnectionsReached::OfUser { max });
+        }
+        add(&mut counts.by_vhost, vhost);
+        add(&mut counts.by_user, user);
+        Ok(())
+    }
+
+    pub(super) fn remove_connection(&self, user: &str, vhost: &str) {
+        let mut counts = self.0.lock();
+        remove(&mut counts.by_vhost, vhost);
+        remove(&mut counts.by_user, user);
+    }
+
+    /// Counts a channel, unless there are too many.
+    pub(super) fn add_channel(&self, user: &Arc<str>, max: Option<u64>) -> Result<(), ChannelsReached> {
+        let mut counts = self.0.lock();
+        if let Some(max) = reached(&counts.channels_by_user, user, max) {
+            return Err(ChannelsReached { max });
+        }
+        add(&mut counts.channels_by_user, user);
+        Ok(())
+    }
+
+    pub(super) fn remove_channel(&self, user: &str) {
+        remove(&mut self.0.lock().channels_by_user, user);
+    }
+}
+
+fn reached(counts: &HashMap<Arc<str>, u64>, name: &str, max: Option<u64>) -> Option<u64> {
+    max.filter(|max| counts.get(name).copied().unwrap_or(0) >= *max)
+}
+
+fn add(counts: &mut HashMap<Arc<str>, u64>, name: &Arc<str>) {
+    *counts.entry(Arc::clone(name)).or_default() += 1;
+}
+
+/// Whose count is 0 is not kept: names come and go.
+fn remove(counts: &mut HashMap<Arc<str>, u64>, name: &str) {
+    let Some(count) = counts.get_mut(name) else {
+        debug_assert!(false, "'{name}' was counted");
+        return;
+    };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gets_more_than_allowed_and_room_comes_back() {
+        let (tally, user, vhost): (_, Arc<str>, Arc<str>) = (Tally::default(), "u".into(), "v".into());
+        let limits = |of_vhost, of_user| ConnectionLimits { of_vhost, of_user };
+        assert_eq!(
+            tally.add_connection(&user, &vhost, limits(Some(0), None)),
+            Err(ConnectionsReached::OfVhost { max: 0 })
+        );
+        assert_eq!(tally.add_connection(&user, &vhost, limits(Some(1), Some(1))), Ok(()));
+        assert_eq!(
+            tally.add_connection(&user, &vhost, limits(None, Some(1))),
+            Err(ConnectionsReached::OfUser { max: 1 })
+        );
+        assert_eq!(tally.add_connection(&user, &vhost, limits(Some(2), Some(2))), Ok(()));
+        tally.remove_connection(&user, &vhost);
+        tally.remove_connection(&user, &vhost);
+        assert_eq!(tally.add_channel(&user, Some(1)), Ok(()));
+        assert_eq!(tally.add_channel(&user, Some(1)), Err(ChannelsReached { max: 1 }));
+        tally.remove_channel(&user);
+        let counts = tally.0.lock();
+        assert!(counts.by_vhost.is_empty() && counts.by_user.is_empty() && counts.channels_by_user.is_empty());
+    }
+}

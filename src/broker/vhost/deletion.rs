@@ -1,0 +1,34 @@
+//! The end of a virtual host: it is closed, then everything in it is deleted.
+
+use super::Vhost;
+use crate::error::AmqpError;
+
+impl Vhost {
+    /// Lets nothing be declared or bound in it any more. What is in it stays until [`Vhost::delete_everything`].
+    pub(in crate::broker) fn close(&self) {
+        self.change(|topology| topology.close());
+    }
+
+    /// Whether it is deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.read(|topology| topology.is_closed())
+    }
+
+    /// What connections to a virtual host that is deleted are closed with.
+    pub(in crate::broker) fn deleted(&self) -> AmqpError {
+        AmqpError::connection_forced(format!("vhost '{}' is deleted", self.name))
+    }
+
+    /// Deletes all queues and exchanges, with their messages and bindings.
+    pub(in crate::broker) fn delete_everything(&self) {
+        debug_assert!(self.is_deleted(), "something could be declared meanwhile");
+        let queues: Vec<_> = self.read(|topology| topology.queues().cloned().collect());
+        for queue in queues {
+            self.delete_queue_handle(&queue);
+        }
+        let exchanges: Vec<_> = self.read(|topology| topology.exchanges().map(|exchange| exchange.id).collect());
+        for id in exchanges {
+            self.remove(|topology| topology.remove_exchange(id));
+        }
+    }
+}
