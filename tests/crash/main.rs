@@ -30,4 +30,5 @@ mod moments;
 mod probe;
 mod queues;
 mod random;
+mod restarts;
 mod world;

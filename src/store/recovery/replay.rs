@@ -180,6 +180,8 @@ impl Replay {
             Record::Settled { queue, transaction: 0, ranges } => self.settled(queue, &ranges),
             Record::Freed { transaction: 0, freed } => self.freed(&freed, segments)?,
             Record::Enqueued { queue, transaction, messages } => {
+                // Also if it is never committed: other records may tell of these places, and must not be taken for news of others.
+                self.reach(queue, &messages);
                 self.hold(transaction, Held::Enqueued(queue, messages));
             }
             Record::Settled { queue, transaction, ranges } => self.hold(transaction, Held::Settled(queue, ranges)),
@@ -215,11 +217,18 @@ impl Replay {
         self.queues.entry(queue).or_insert_with(new)
     }
 
+    /// The places of these messages are not given to others.
+    fn reach(&mut self, queue: u64, messages: &[Enqueued]) {
+        let state = &mut self.queue(queue).state;
+        let last = messages.iter().map(|enqueued| enqueued.seq.saturating_add(1)).max();
+        state.next_seq = state.next_seq.max(last.unwrap_or(0));
+    }
+
     fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) {
+        self.reach(queue, &messages);
         let mut chunk: Option<Arc<Chunk>> = None;
         for enqueued in messages {
             let target = self.queue(queue);
-            target.state.next_seq = target.state.next_seq.max(enqueued.seq.saturating_add(1));
             if target.has_moved(&enqueued) || target.was_settled_early(enqueued.seq) {
                 continue;
             }
@@ -332,8 +341,12 @@ impl Queue {
     }
 
     /// Places ascend but for transactions, which count from their commit on.
-    fn add(&mut self, enqueued: Enqueued, message: Message) {
+    fn add(&mut self, mut enqueued: Enqueued, message: Message) {
         let seq = enqueued.seq;
+        if let Some(counts) = self.counts.remove(&seq) {
+            // It came back before its transaction was committed.
+            enqueued.counts = counts;
+        }
         let slot = (seq, Some((enqueued, message)));
         if self.young.back().is_none_or(|(last, _)| *last < seq) {
             self.young.push_back(slot);

@@ -1,0 +1,82 @@
+//! What only a second start shows.
+
+use std::sync::Arc;
+
+use leveret::broker::ids::{ChannelId, ConsumerId};
+use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle};
+use leveret::message::{Facts, Message, address};
+use leveret::properties::PropertiesEditor;
+use leveret::store::Log;
+
+use crate::disk::SimDisk;
+use crate::probe::{body, drain};
+use crate::random::Random;
+use crate::world::{Basket, Scale, World};
+
+const NOW_MS: u64 = 1_000_000;
+const CHANNEL: ChannelId = ChannelId(7);
+
+struct Broker {
+    scale: Scale,
+    world: World,
+}
+
+impl Broker {
+    fn new() -> Self {
+        let scale = Scale::of(&mut Random::new(1));
+        let world = World::open(&Arc::new(SimDisk::default()), &scale, NOW_MS, false).unwrap();
+        Self { scale, world }
+    }
+
+    /// Writes what is in the log, kills the broker and starts it again.
+    fn kill(self) -> Self {
+        while self.world.wal.durable().unwrap().0 < self.world.wal.head() {
+            self.world.wal.commit(true).unwrap();
+        }
+        let disk = self.world.disk.copy();
+        let world = World::open(&disk, &self.scale, NOW_MS, false).unwrap();
+        Self { world, ..self }
+    }
+
+    fn queue(&self, name: &str) -> Arc<QueueHandle> {
+        self.world.vhost.read(|topology| topology.queue(name).cloned()).unwrap()
+    }
+
+    fn publish(&self, queue: &str, id: u64, transaction: u64) {
+        let facts = Facts { persistent: true, ..Facts::default() };
+        let memory = Arc::clone(&self.world.broker.node().memory);
+        let properties = PropertiesEditor::new().build();
+        let message = Message::standalone(&memory, facts, &address("", queue.as_bytes()), &properties, &body(id, 10));
+        let new = NewMessage::published(message, None);
+        self.queue(queue).publish([new], transaction, NOW_MS, |_| panic!("{queue} refuses"));
+    }
+}
+
+/// What is delivered before its transaction is committed leaves records that tell of its place.
+#[test]
+fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
+    let broker = Broker::new();
+    broker.publish("plain", 1, 0);
+    let spec = ConsumerSpec {
+        id: ConsumerId(broker.world.broker.node().ids.fresh()),
+        channel: CHANNEL,
+        consumer_tag: "tag".into(),
+        sink: Arc::new(Basket::default()),
+        no_ack: true,
+        exclusive: false,
+        priority: 0,
+        prefetch_count: 0,
+        channel_credit: Arc::default(),
+        timeout_ms: None,
+    };
+    let id = spec.id;
+    broker.queue("plain").consume(spec, NOW_MS).unwrap();
+    broker.queue("plain").resume(id, NOW_MS);
+    let transaction = broker.world.wal.new_transaction();
+    broker.publish("plain", 2, transaction);
+    let broker = broker.kill();
+    broker.publish("plain", 3, 0);
+    let broker = broker.kill();
+    let found = drain(&broker.world, NOW_MS);
+    assert_eq!(found.iter().map(|found| (found.id, found.redelivered)).collect::<Vec<_>>(), [(3, false)]);
+}
