@@ -12,6 +12,7 @@ pub mod finding;
 mod lost_and_found;
 mod reader;
 mod replay;
+mod rewrite;
 mod salvage;
 
 use std::collections::HashMap;
@@ -146,7 +147,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     }
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, chain, file_bytes);
     read_log(&mut reader, &mut replay, &segments, gauge, opening, &mut report)?;
-    sync(disk, &reader, checkpoint.start)?;
+    sync(disk, &mut reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
     segments.skip_ids(checkpoint.last_segment);
     let mut resume = resume(&reader, &checkpoint, opening);
@@ -255,10 +256,9 @@ fn keep_aside(
     Ok(())
 }
 
-/// Makes durable what was read: a process that was killed may have written it without syncing it, and from now on it counts as
-/// durable.
-fn sync(disk: &Arc<dyn Disk>, reader: &LogReader<'_>, start: u64) -> Result<(), StoreError> {
-    reader.sync(start)?;
+/// Makes durable what was read, because from now on it counts as durable.
+fn sync(disk: &Arc<dyn Disk>, reader: &mut LogReader<'_>, start: u64) -> Result<(), StoreError> {
+    reader.make_durable(start)?;
     for directory in ["", wal::DIRECTORY] {
         let failed = StoreError::io(Call::SyncDirectory, disk.describe(directory));
         disk.sync_directory(directory).map_err(failed)?;

@@ -37,7 +37,7 @@ use round::Round;
 use space::SpaceWatch;
 
 pub use files::{Extent, LogFile};
-pub(super) use files::{file_number, file_path, make_file, offset_in_file, read_head};
+pub(super) use files::{file_head, file_number, file_path, make_file, offset_in_file, read_head};
 pub(super) use group::{GROUP_HEADER_BYTES, GROUP_MAGIC, KIND_CHUNK, KIND_RECORDS, checksum, group_bytes};
 pub use space::OnLowSpace;
 

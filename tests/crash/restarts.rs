@@ -7,14 +7,17 @@ use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle};
 use leveret::message::{Facts, Message, address};
 use leveret::properties::PropertiesEditor;
 use leveret::store::Log;
+use leveret::store::failure::Call;
 
-use crate::disk::SimDisk;
+use crate::disk::{Fault, SimDisk};
+use crate::history::{Crash, for_seeds};
 use crate::probe::{body, drain};
 use crate::random::Random;
 use crate::world::{Basket, Scale, World};
 
 const NOW_MS: u64 = 1_000_000;
 const CHANNEL: ChannelId = ChannelId(7);
+const EIO: i32 = 5;
 
 struct Broker {
     scale: Scale,
@@ -79,4 +82,21 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let broker = broker.kill();
     let found = drain(&broker.world, NOW_MS);
     assert_eq!(found.iter().map(|found| (found.id, found.redelivered)).collect::<Vec<_>>(), [(3, false)]);
+}
+
+/// What a failed sync leaves can be read as long as there is power: a start must not take it for what is on the device.
+#[test]
+fn what_a_failed_sync_left_is_not_believed_until_power_is_lost() {
+    for_seeds(100, |history| {
+        let call = *history.random.pick(&[Call::SyncLog, Call::SyncNew, Call::SyncDirectory]);
+        let at = history.world.disk.calls_of(call) + 1 + history.random.below(6) as u64;
+        history.world.disk.set_fault(Some(Fault::Failing { call, at, calls: 1, errno: EIO }));
+        history.run(150);
+        history.crash(Crash::Killed);
+        let steps = history.random.below(60);
+        history.run(steps);
+        history.crash(Crash::PowerLoss);
+        history.run(30);
+        history.check_live();
+    });
 }

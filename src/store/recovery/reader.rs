@@ -12,7 +12,7 @@ use crate::store::codec::Reader;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::failure::Call;
 use crate::store::run::Run;
-use crate::store::wal::{GROUP_HEADER_BYTES, GROUP_MAGIC, LogFile, checksum, file_path, group_bytes, offset_in_file};
+use crate::store::wal::{GROUP_HEADER_BYTES, GROUP_MAGIC, checksum, file_path, group_bytes, offset_in_file};
 
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 1024 * 1024;
@@ -40,8 +40,8 @@ struct Header {
 /// Reads the log from a position on.
 #[derive(Debug)]
 pub(super) struct LogReader<'a> {
-    disk: &'a dyn Disk,
-    file_bytes: u64,
+    pub(super) disk: &'a dyn Disk,
+    pub(super) file_bytes: u64,
     pub(super) chain: Chain,
     /// Behind the last byte that the files can hold that belong together.
     end: u64,
@@ -50,6 +50,8 @@ pub(super) struct LogReader<'a> {
     run: Run,
     /// Until where the checkpoint knows the log to be durable, and who wrote it there.
     durable: (u64, Run),
+    /// Until where some sync had succeeded, as far as the checkpoint or a group that was read knows.
+    pub(super) synced: u64,
     /// The numbers of files in which something was left out.
     pub(super) damaged: BTreeSet<u64>,
     block: Vec<u8>,
@@ -68,27 +70,12 @@ impl<'a> LogReader<'a> {
             position,
             run: checkpoint.start_run,
             durable: (checkpoint.durable, checkpoint.run),
+            synced: checkpoint.durable,
             damaged: BTreeSet::new(),
             block: Vec::new(),
             block_position: 0,
             open: None,
         }
-    }
-
-    /// Makes the files durable that hold what was read from `start` on.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub(super) fn sync(&self, start: u64) -> Result<(), StoreError> {
-        let range = start / self.file_bytes..=self.position / self.file_bytes;
-        for LogFile { number, .. } in self.chain.linked.iter().filter(|file| range.contains(&file.number)) {
-            let number = *number;
-            let path = file_path(number);
-            let failed = |call| StoreError::io(call, self.disk.describe(&path));
-            let file = self.disk.open(&path, false).map_err(failed(Call::Open))?;
-            file.sync().map_err(failed(Call::SyncLog))?;
-        }
-        Ok(())
     }
 
     /// Behind the last group that was read.
@@ -106,8 +93,9 @@ impl<'a> LogReader<'a> {
     /// # Errors
     /// When the file system fails, or the log is damaged before its end.
     pub(super) fn next_group(&mut self, salvage: bool, report: &mut Report) -> Result<Option<Group>, StoreError> {
-        if let Some((group, _)) = self.group_at(self.position)? {
+        if let Some((group, durable)) = self.group_at(self.position)? {
             self.check_run(&group, salvage, report)?;
+            self.synced = self.synced.max(durable);
             return Ok(Some(self.take(group, report)));
         }
         let behind = self.group_behind(self.position)?;
@@ -269,7 +257,7 @@ impl<'a> LogReader<'a> {
     }
 
     /// Bytes of the log; zeros where the files are shorter, and `None` where the first of them is missing.
-    fn bytes(&mut self, position: u64, length: usize) -> Result<Option<&[u8]>, StoreError> {
+    pub(super) fn bytes(&mut self, position: u64, length: usize) -> Result<Option<&[u8]>, StoreError> {
         let is_inside = position >= self.block_position
             && position + length as u64 <= self.block_position + self.block.len() as u64;
         if !is_inside {

@@ -91,11 +91,18 @@ pub(in crate::store) fn make_file(disk: &dyn Disk, file: LogFile) -> Result<Arc<
     Ok(made)
 }
 
+/// The beginning of a file, as far as it is there: head and link.
+pub(in crate::store) fn file_head(file: &dyn DiskFile) -> std::io::Result<Vec<u8>> {
+    let mut block = vec![0; LINK_OFFSET + LINK_BYTES];
+    let count = file.read_at(&mut block, 0)?;
+    block.truncate(count);
+    Ok(block)
+}
+
 /// What the beginning of a file says: which one it is, and who made the next one if there is a next one.
 pub(in crate::store) fn read_head(file: &dyn DiskFile) -> std::io::Result<(Result<Head, HeadFault>, Option<Run>)> {
-    let mut block = [0; LINK_OFFSET + LINK_BYTES];
-    let count = file.read_at(&mut block, 0)?;
-    let bytes = block.get(..count).unwrap_or_default();
+    let block = file_head(file)?;
+    let bytes = block.as_slice();
     let head = Head::decode(bytes, MAGIC);
     let link = head.ok().and_then(|head| read_link(bytes.get(LINK_OFFSET..)?, head));
     Ok((head, link))
