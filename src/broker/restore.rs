@@ -39,9 +39,10 @@ impl Broker {
         for exchange in definitions.exchanges.values() {
             self.restore_exchange(exchange);
         }
+        let mut restored = Vec::new();
         for queue in definitions.queues.values() {
             let recovered = queues.remove(&queue.id.0).unwrap_or_default();
-            self.restore_queue(queue, recovered, segments, now_ms);
+            restored.extend(self.restore_queue(queue, recovered, segments, now_ms));
         }
         for bound in definitions.bindings() {
             let Some(exchange) = definitions.exchanges.get(&bound.source.0) else { continue };
@@ -59,21 +60,27 @@ impl Broker {
         self.node.metadata.restore(definitions.metadata);
         for (id, recovered) in queues {
             if recovered.is_nameless {
-                self.restore_nameless(QueueId(id), recovered, segments, now_ms);
+                restored.extend(self.restore_nameless(QueueId(id), recovered, segments, now_ms));
             } else {
                 // It belonged to a queue that is gone.
                 segments.free(&all_of(&recovered));
             }
         }
+        // Dead letters are published from now on, so everything that routes them must be there.
+        restored.iter().for_each(|queue| queue.start(now_ms));
         Ok(())
     }
 
     /// A queue of which the messages are known and not what it was declared as.
-    fn restore_nameless(&self, id: QueueId, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
+    fn restore_nameless(
+        &self,
+        id: QueueId,
+        recovered: RecoveredQueue,
+        segments: &Segments,
+        now_ms: u64,
+    ) -> Option<Arc<QueueHandle>> {
         let levels = recovered.state.parts.iter().map(|part| part.level);
-        let Some(level_max) = levels.chain(recovered.young.iter().map(|(enqueued, _)| enqueued.level)).max() else {
-            return;
-        };
+        let level_max = levels.chain(recovered.young.iter().map(|(enqueued, _)| enqueued.level)).max()?;
         self.node.ids.skip_to(id.0.saturating_add(1));
         let mut arguments: Table = [("x-queue-type", QueueKind::Classic.name())].into_iter().collect();
         if level_max > 0 {
@@ -83,7 +90,7 @@ impl Broker {
         let (name, vhost) = (format!("lost+found.{}", id.0), vhost.name.to_string());
         tracing::warn!(queue = name, "messages were found whose queue is not known: they are in this one now");
         let definition = QueueDefinition { vhost, id, name, auto_delete: false, arguments };
-        self.restore_queue(&definition, recovered, segments, now_ms);
+        self.restore_queue(&definition, recovered, segments, now_ms)
     }
 
     fn restore_exchange(&self, definition: &ExchangeDefinition) {
@@ -100,8 +107,14 @@ impl Broker {
         }
     }
 
-    fn restore_queue(&self, definition: &QueueDefinition, recovered: RecoveredQueue, segments: &Segments, now_ms: u64) {
-        let Some(vhost) = self.vhost(&definition.vhost) else { return };
+    fn restore_queue(
+        &self,
+        definition: &QueueDefinition,
+        recovered: RecoveredQueue,
+        segments: &Segments,
+        now_ms: u64,
+    ) -> Option<Arc<QueueHandle>> {
+        let vhost = self.vhost(&definition.vhost)?;
         let spec = spec(definition, &self.node);
         let (id, weak) = (definition.id, Arc::downgrade(&vhost));
         let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
@@ -115,7 +128,7 @@ impl Broker {
         let freed = queue.peek(|state| state.restore(recovered, free_within));
         segments.free(&freed);
         vhost.restore(|topology| topology.add_queue(Arc::clone(&queue)));
-        queue.start(now_ms);
+        Some(queue)
     }
 }
 

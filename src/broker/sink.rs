@@ -36,6 +36,13 @@ pub struct DeliveryCounts {
     pub failed: u32,
 }
 
+impl DeliveryCounts {
+    /// After one more delivery that was lost on its way.
+    pub(super) const fn interrupted(self) -> Self {
+        Self { acquired: self.acquired.saturating_add(1), failed: self.failed.saturating_add(1) }
+    }
+}
+
 /// Something that the broker tells a connection unasked.
 #[derive(Clone, Debug)]
 pub enum Notice {

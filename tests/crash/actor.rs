@@ -18,7 +18,7 @@ use leveret::store::wal::Wal;
 use leveret::store::{Flight, Log};
 use leveret::table::Value;
 
-use crate::ledger::{Entry, Ledger, Span, told};
+use crate::ledger::{Entry, Ledger, Span};
 use crate::probe::{body, identify};
 use crate::queues::{DELIVERY_LIMIT, Kind, NOBODY, QUEUES, kind};
 use crate::random::Random;
@@ -288,7 +288,8 @@ impl Actor {
             delivered: None,
             expires_ms,
             due_ms,
-            counts: vec![(Span::ALWAYS, (0, 0))],
+            counts: (0, 0),
+            recorded: vec![(Span::ALWAYS, (0, 0))],
             deaths: Vec::new(),
             is_held: false,
             is_kept_dead: false,
@@ -337,10 +338,14 @@ impl Actor {
         let deaths = chain.iter().position(|name| *name == queue).unwrap();
         entry.deaths.push((span, deaths));
         if deaths == 0 {
-            let counts = told(entry.counts.last().unwrap().1);
-            assert_eq!((delivery.counts.acquired, delivery.counts.failed), counts, "{entry:?}");
+            assert_eq!((delivery.counts.acquired, delivery.counts.failed), entry.counts, "{entry:?}");
             assert!(delivery.redelivered || entry.delivered.is_none(), "{entry:?} is not redelivered");
             entry.delivered.get_or_insert(span);
+            if kind(queue).is_quorum {
+                // As if it had failed, until it is known how it ends.
+                let (acquired, failed) = entry.counts;
+                entry.recorded.push((span, (acquired + 1, failed + 1)));
+            }
         }
         match delivery.token {
             // It was given to a consumer that was taken off in the same moment, and is back already.
@@ -385,9 +390,10 @@ impl Actor {
             entry.deaths.push((span, deaths + 1));
         }
         entry.is_kept_dead = settlement != Settlement::Acked;
-        if settlement == Settlement::Rejected && kind(queue).is_quorum {
-            let (acquired, failed) = entry.counts.last().unwrap().1;
-            entry.counts.push((span, (acquired, failed + 1)));
+        if settlement != Settlement::Acked && kind(queue).is_quorum {
+            let (acquired, failed) = entry.counts;
+            entry.counts = (acquired + 1, failed + u32::from(settlement == Settlement::Rejected));
+            entry.recorded.push((span, entry.counts));
         }
         self.collect(before);
     }
@@ -407,21 +413,21 @@ impl Actor {
     fn count(&mut self, id: u64, queue: &str, cause: Return, before: u64) {
         let entry = self.ledger.find(id, queue).unwrap();
         if kind(queue).is_quorum {
-            let (acquired, failed) = entry.counts.last().unwrap().1;
+            let (acquired, failed) = entry.counts;
             let is_failure = matches!(cause, Return::Rejected | Return::Lost);
-            let counts = (acquired + 1, failed + u32::from(is_failure));
-            entry.counts.push((Span { from: before, to: u64::MAX }, counts));
-            entry.is_kept_dead |= counts.1 > DELIVERY_LIMIT;
+            entry.counts = (acquired + 1, failed + u32::from(is_failure));
+            entry.recorded.push((Span { from: before, to: u64::MAX }, entry.counts));
+            entry.is_kept_dead |= entry.counts.1 > DELIVERY_LIMIT;
         }
     }
 
     fn close_counts(&mut self, before: u64) {
         let to = self.wal.head();
         for entry in &mut self.ledger.entries {
-            if let Some((span, _)) =
-                entry.counts.last_mut().filter(|(span, _)| span.from == before && span.to == u64::MAX)
-            {
-                span.to = to;
+            for (span, _) in &mut entry.recorded {
+                if span.from == before && span.to == u64::MAX {
+                    span.to = to;
+                }
             }
         }
     }

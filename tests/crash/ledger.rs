@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::probe::Found;
-use crate::queues::kind;
+use crate::queues::{DELIVERY_LIMIT, kind};
 
 /// Where something was recorded: not before `from`, whole at `to`.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +52,10 @@ pub struct Entry {
     pub expires_ms: Option<u64>,
     /// It was held back until then.
     pub due_ms: Option<u64>,
-    /// What a quorum queue counted, its own deliveries and all that failed, and since when.
-    pub counts: Vec<(Span, (u32, u32))>,
+    /// What a quorum queue counted, its own deliveries and all that failed.
+    pub counts: (u32, u32),
+    /// What a start finds that was counted, and since when: a delivery that is out counts as failed from its beginning.
+    pub recorded: Vec<(Span, (u32, u32))>,
     /// It died so often, at least, since then.
     pub deaths: Vec<(Span, usize)>,
     /// It is delivered and not settled.
@@ -67,6 +69,24 @@ pub struct Entry {
 impl Entry {
     pub const fn is_gone(&self) -> bool {
         self.settled.is_some()
+    }
+
+    /// What a start can find that was counted, when the log ends here.
+    fn counts_at(&self, head: u64) -> Vec<(u32, u32)> {
+        let last_certain = self.recorded.iter().rposition(|(span, _)| span.at(head) == Some(true)).unwrap_or(0);
+        let possible = self.recorded[last_certain..].iter().filter(move |(span, _)| span.at(head) != Some(false));
+        possible.map(|(_, counts)| *counts).collect()
+    }
+
+    /// It may have died at the start, in a queue that keeps its dead letters, because of deliveries that failed.
+    fn may_be_over_limit(&self, look: Look) -> bool {
+        look.is_restarted && self.counts_at(look.head).iter().any(|(_, failed)| *failed > DELIVERY_LIMIT)
+    }
+
+    /// Goes on with what was counted.
+    fn recount(&mut self, counts: (u32, u32)) {
+        self.counts = counts;
+        self.recorded = vec![(Span::ALWAYS, counts)];
     }
 }
 
@@ -112,6 +132,10 @@ impl Ledger {
             let is_limited = home.max_length.is_some() || home.keeps_dead || entry.expires_ms == Some(look.now_ms);
             let Some(found) = by_key.get(&(entry.id, entry.home)) else {
                 let is_kept = is_limited && could_be_there(entry, look);
+                let over_limit = entry.counts_at(look.head).into_iter().rfind(|(_, failed)| *failed > DELIVERY_LIMIT);
+                if let Some(counts) = over_limit {
+                    entry.recount(counts);
+                }
                 (entry.is_held, entry.settled, entry.published) = (false, None, Span::ALWAYS);
                 entry.is_uncertain = true;
                 entry.delivered = entry.delivered.filter(|delivered| delivered.at(look.head) == Some(true));
@@ -122,9 +146,7 @@ impl Ledger {
             entry.is_held = false;
             entry.is_kept_dead = false;
             entry.delivered = found.redelivered.then_some(Span::ALWAYS);
-            let counted = entry.counts.iter().map(|(_, counts)| *counts);
-            let counts = counted.rev().find(|counts| told(*counts) == found.counts).unwrap_or(found.counts);
-            entry.counts = vec![(Span::ALWAYS, counts)];
+            entry.recount(found.counts);
             entry.deaths.clear();
             if !is_limited {
                 entry.deaths.push((Span::ALWAYS, deaths(entry, found)));
@@ -164,7 +186,8 @@ fn check_entry(entry: &Entry, found: Option<&Found>, look: Look) {
         // A quorum queue keeps what its dead letter queue does not.
         let may_have_ended = home.next.is_some() && look.is_restarted && !entry.is_persistent;
         let may_vanish = home.next.is_none() && (home.max_length.is_some() || is_expired) || may_have_ended;
-        let is_hidden = home.keeps_dead && (is_expired || entry.is_kept_dead && !look.is_restarted);
+        let is_hidden = home.keeps_dead
+            && (is_expired || entry.is_kept_dead && !look.is_restarted || entry.may_be_over_limit(look));
         let may_vanish = (may_vanish && !home.keeps_dead) || is_hidden || entry.is_uncertain;
         let is_needed = published == Some(true) && settled == Some(false) && !may_vanish;
         assert!(!is_needed, "{entry:?} is lost, {look:?}");
@@ -190,14 +213,8 @@ fn check_entry(entry: &Entry, found: Option<&Found>, look: Look) {
     }
 }
 
-/// What a client hears of these counts: before the queue's own first delivery, failed ones elsewhere count as deliveries.
-pub const fn told((acquired, failed): (u32, u32)) -> (u32, u32) {
-    (if acquired == 0 { failed } else { acquired }, failed)
-}
-
 fn check_counts(entry: &Entry, found: &Found, look: Look) {
-    let last_certain = entry.counts.iter().rposition(|(span, _)| span.at(look.head) == Some(true)).unwrap_or(0);
-    let possible = entry.counts[last_certain..].iter().filter(|(span, _)| span.at(look.head) != Some(false));
-    let possible: Vec<_> = possible.map(|(_, counts)| told(*counts)).collect();
+    let possible = if look.is_restarted { entry.counts_at(look.head) } else { vec![entry.counts] };
     assert!(possible.contains(&found.counts), "{found:?} was counted otherwise: {possible:?}, {entry:?}, {look:?}");
+    assert!(found.counts.1 <= DELIVERY_LIMIT, "{found:?} was delivered too often");
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use leveret::broker::ids::{ChannelId, ConsumerId};
-use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle};
+use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Settlement};
+use leveret::broker::sink::{Delivery, Sink};
 use leveret::message::{Facts, Message, address};
 use leveret::properties::PropertiesEditor;
 use leveret::store::Log;
@@ -11,7 +12,7 @@ use leveret::store::failure::Call;
 
 use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};
-use crate::probe::{body, drain};
+use crate::probe::{body, drain, identify};
 use crate::random::Random;
 use crate::world::{Basket, Scale, World};
 
@@ -53,6 +54,17 @@ impl Broker {
         let new = NewMessage::published(message, None);
         self.queue(queue).publish([new], transaction, NOW_MS, |_| panic!("{queue} refuses"));
     }
+
+    fn get(&self, queue: &str) -> Delivery {
+        let sink: Arc<dyn Sink> = Arc::new(Basket::default());
+        crate::probe::load_all(&self.world, NOW_MS);
+        self.queue(queue).get(CHANNEL, &sink, false, NOW_MS).unwrap().unwrap().0
+    }
+
+    /// How many messages have counts that a checkpoint would tell of.
+    fn recounted(&self, queue: &str) -> usize {
+        self.queue(queue).peek(|state| state.state(1, |_| false)).map_or(0, |state| state.counts.len())
+    }
 }
 
 /// What is delivered before its transaction is committed leaves records that tell of its place.
@@ -82,6 +94,27 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let broker = broker.kill();
     let found = drain(&broker.world, NOW_MS);
     assert_eq!(found.iter().map(|found| (found.id, found.redelivered)).collect::<Vec<_>>(), [(3, false)]);
+}
+
+#[test]
+fn counts_of_messages_that_are_gone_go_with_them_after_a_restart() {
+    let broker = Broker::new();
+    for id in 1..=3 {
+        broker.publish("quorum", id, 0);
+    }
+    broker.world.pager.finish().unwrap();
+    let mut broker = broker.kill();
+    for round in 1..=3 {
+        for _ in 0..2 {
+            let delivery = broker.get("quorum");
+            broker.queue("quorum").requeue(delivery.token.into_iter().collect(), Return::Nacked, NOW_MS);
+        }
+        let delivery = broker.get("quorum");
+        assert_eq!(identify(&delivery.message), round);
+        broker.queue("quorum").settle(delivery.token, Settlement::Acked, 0, NOW_MS);
+        broker = broker.kill();
+    }
+    assert_eq!(broker.recounted("quorum"), 0);
 }
 
 /// What a failed sync leaves can be read as long as there is power: a start must not take it for what is on the device.

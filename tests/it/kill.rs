@@ -21,7 +21,7 @@ use crate::client::delivery::Event;
 use crate::client::method::QueueDeclare;
 use crate::client::properties::properties;
 use crate::client::table::S;
-use crate::client::{Channel, Connect, Delivery, Value, args, consume, publish, queue};
+use crate::client::{Channel, Connect, Delivery, Value, args, consume, exchange, publish, queue};
 use crate::process::{Directory, Program};
 
 /// Publishes that wait for their confirm, and deliveries that wait for their acknowledgement.
@@ -30,6 +30,42 @@ const WINDOW: u64 = 200;
 const GETS: usize = 64;
 /// A log of more than this moves what is old to segment files.
 const LOG_WINDOW_BYTES: u64 = 32 * 1024 * 1024;
+
+/// reference: 5.6, lost connections count as failed
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_out_at_each_kill_reaches_its_delivery_limit() {
+    let directory = Directory::new("kill-limit");
+    let arguments = ["--disk-free-limit", "0"];
+    let mut program = Program::start_in(&directory, &arguments);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.confirm_select().await;
+    ch.declare(queue("other").quorum()).await;
+    ch.declare(queue("dead").durable()).await;
+    // A start that published dead letters before it knew the bindings would lose this one.
+    ch.declare_exchange(exchange("graves", "fanout").durable()).await;
+    ch.bind("dead", "graves", "").await;
+    let limit = queue("q").quorum().arg("x-delivery-limit", Value::I(2));
+    ch.declare(limit.arg("x-dead-letter-exchange", Value::S("graves".into()))).await;
+    ch.publish(publish("", "q", "poison")).await;
+    ch.expect_acks_up_to(1).await;
+    for count in 0..3 {
+        let ch = Connect::to(program.address()).open().await.channel(1).await;
+        ch.confirm_select().await;
+        let poison = ch.get("q").await.expect("below its limit");
+        assert_eq!(poison.headers().get("x-delivery-count").cloned(), (count > 0).then_some(Value::l(count)));
+        // What is confirmed is in the log behind the delivery.
+        ch.publish(publish("", "other", "later")).await;
+        ch.expect_acks_up_to(1).await;
+        program.kill();
+        drop(program);
+        program = Program::start_in(&directory, &arguments);
+    }
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    assert_eq!(ch.get("q").await, None);
+    let dead = ch.get("dead").await.expect("dead-lettered");
+    assert_eq!(dead.body, b"poison");
+    assert_eq!(dead.headers().get("x-first-death-reason").cloned(), Some(Value::S("delivery_limit".into())));
+}
 
 /// reference: 5.8, when acked: persistent and in a durable queue, so it is on disk
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,12 @@ impl Queue {
         let message = entry.message()?.clone();
         let redelivered = std::mem::replace(&mut entry.redelivered, true);
         // Only what came back, or died before, has any.
-        let counts = if redelivered { self.told_counts(&entry) } else { DeliveryCounts::default() };
+        let counts = if redelivered {
+            self.note_redelivery(&entry);
+            self.told_counts(&entry)
+        } else {
+            DeliveryCounts::default()
+        };
         if entry.is_stored {
             self.journal.delivered(entry.priority, entry.seq);
         }
@@ -116,6 +121,15 @@ impl Queue {
             Some(self.unacked.insert(holder, Unacked { entry, deadline_ms, delivery: self.deliveries }))
         };
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
+    }
+
+    /// A crash may come before this delivery ends, and then it has failed. The mark of delivered messages tells it of the first
+    /// delivery only: see [`Queue::count_interrupted`].
+    #[cold]
+    fn note_redelivery(&mut self, entry: &Entry) {
+        if entry.counts.acquired > 0 {
+            self.note_counts(entry, entry.counts.interrupted());
+        }
     }
 
     /// What a client is told of earlier deliveries. Where all returns count they are one number, `x-delivery-count`. Else, while this queue has none of its own, failed ones elsewhere are shown as both

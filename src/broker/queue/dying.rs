@@ -295,12 +295,16 @@ impl Queue {
     /// once.
     pub fn keep_unburied(&mut self, now_ms: u64) {
         if !self.buries_at_least_once() {
-            self.buried();
-        } else if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.handed > 0)
-            && let Some(unburied) = letters.pop()
-        {
-            letters.keep(unburied, now_ms + UNBURIED_RETRY_MS);
+            return self.buried();
         }
+        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0);
+        let Some((mut entry, reason)) = letters.and_then(|letters| letters.pop()) else { return };
+        if entry.counts.acquired == 0 {
+            // Messages behind it are delivered while it waits: a start must not take it for one that was out.
+            entry.counts.acquired = 1;
+            self.note_counts(&entry, entry.counts);
+        }
+        self.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
     }
 
     /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).

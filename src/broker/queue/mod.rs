@@ -32,6 +32,7 @@ mod limits;
 mod paged;
 mod paging;
 mod ready;
+mod recounted;
 mod removal;
 mod returning;
 mod rings;
@@ -46,7 +47,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 pub use compaction::{Compacted, CompactedRecord};
@@ -75,6 +75,7 @@ use dying::Dying;
 use entry::{Body, Entry, counted_bytes};
 use held_back::HeldBack;
 use ready::Ready;
+use recounted::Recounted;
 use returning::{RETURNS_MAX, Returning};
 use unacked::UnackedTable;
 
@@ -112,7 +113,7 @@ pub struct Queue {
     /// What is to be recorded of the transition that is under way.
     journal: Journal,
     /// Deliveries of messages in segment files that came back since they were written there, by place.
-    counts_since: FxHashMap<u64, Counts>,
+    recounted: Recounted,
     /// Until where the messages of each level are not in the log any more.
     moved: SmallVec<[(u8, u64); 1]>,
     /// To be read back.
@@ -157,7 +158,7 @@ impl Queue {
             called_at_ms: None,
             stats: MessageStats::default(),
             journal,
-            counts_since: FxHashMap::default(),
+            recounted: Recounted::default(),
             moved: SmallVec::new(),
             loads: SmallVec::new(),
             told_entry_bytes: 0,
@@ -181,7 +182,7 @@ impl Queue {
 
     /// How many bytes more, or fewer, the queue keeps for its messages than when this was asked last; their own bytes aside.
     pub fn change_of_entry_bytes(&mut self) -> i64 {
-        let counts = self.counts_since.len() * size_of::<(u64, Counts)>();
+        let counts = self.recounted.len() * size_of::<(u64, Counts)>();
         let bytes = i64::try_from(self.known_len() * size_of::<Entry>() + counts).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.told_entry_bytes, bytes)
     }
@@ -292,7 +293,7 @@ impl Queue {
         match entry.extent() {
             Some(extent) => {
                 self.journal.freed(&extent);
-                self.counts_since.remove(&entry.seq);
+                self.recounted.forget(entry.seq);
             }
             None if entry.is_stored => self.journal.settled(entry.seq),
             None => {}
@@ -382,7 +383,7 @@ impl Queue {
         self.consumers = Consumers::default();
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
-        self.counts_since = FxHashMap::default();
+        self.recounted = Recounted::default();
         self.returning = Returning::default();
         let ready = self.purge_ready();
         let weight = self.known_len();

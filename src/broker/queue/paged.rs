@@ -68,6 +68,11 @@ impl Paged {
         self.front.as_deref()
     }
 
+    /// Whether something that was found at the start is not read yet. It precedes everything else.
+    pub(super) fn has_restored(&self) -> bool {
+        self.front().is_some_and(|front| front.is_restored)
+    }
+
     pub(super) fn push(&mut self, unread: Unread) {
         if unread.count == 0 {
             self.read.push(unread.part);

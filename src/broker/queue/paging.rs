@@ -10,8 +10,11 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::Queue;
+use super::dying::DeathReason;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
+use super::recounted::Recounted;
+use super::settling::{count_interrupted, is_over_limit};
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
 use crate::store::address::{Address, Place, SegmentId};
@@ -178,26 +181,29 @@ impl Queue {
         for part in scattered {
             self.ready.level(part.level).paged.push_read(part.part());
         }
-        let Self { ready, unacked, held_back, dying, counts_since, .. } = self;
+        let Self { ready, unacked, held_back, dying, recounted, .. } = self;
         // It may have come back since its record was written.
-        let mut note_counts = |entry: &Entry| {
-            if entry.is_stored && entry.counts != DeliveryCounts::default() {
-                counts_since.insert(entry.seq, (entry.counts.acquired, entry.counts.failed));
+        let mut note_counts = |entry: &Entry, counts: DeliveryCounts| {
+            if entry.is_stored && counts != DeliveryCounts::default() {
+                recounted.note(entry.seq, counts);
             }
         };
-        let unacked = unacked.iter_mut().map(|unacked| &mut unacked.entry);
-        for entry in ready.requeued_mut().chain(unacked).chain(held_back.values_mut()) {
+        let unacked = unacked.iter_mut().map(|unacked| (&mut unacked.entry, true));
+        let others = ready.requeued_mut().chain(held_back.values_mut()).map(|entry| (entry, false));
+        for (entry, is_out) in others.chain(unacked) {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
-                note_counts(entry);
+                // The log may lose the record of a delivery that is out. For the first one there is the mark.
+                let is_redelivery = is_out && entry.counts.acquired > 0;
+                note_counts(entry, if is_redelivery { entry.counts.interrupted() } else { entry.counts });
             }
         }
         // These are about to be published: they stay in memory.
         for entry in dying.iter_mut() {
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
-                note_counts(entry);
+                note_counts(entry, entry.counts);
             }
         }
         for part in fresh.iter().chain(scattered) {
@@ -250,6 +256,9 @@ impl Queue {
         if self.deleted || !self.journal.is_kept() || self.next_seq == 0 {
             return None;
         }
+        if !self.ready.levels().iter().any(|level| level.paged.has_restored()) {
+            self.recounted.forget_unread();
+        }
         let mut parts = Vec::new();
         for level in self.ready.levels_mut() {
             parts.extend(level.paged.parts(&is_free).filter(|part| part.stored > 0));
@@ -261,7 +270,7 @@ impl Queue {
             moved: self.moved.to_vec(),
             parts,
             singles: Vec::new(),
-            counts: self.counts_since.iter().map(|(seq, counts)| (*seq, *counts)).collect(),
+            counts: self.recounted.iter().collect(),
         })
     }
 
@@ -273,7 +282,7 @@ impl Queue {
         self.next_seq = state.next_seq;
         self.journal.restore_marks(&state.delivered);
         self.moved = state.moved.into();
-        self.counts_since.extend(state.counts);
+        self.recounted = Recounted::restored(state.counts);
         state.parts.sort_by_key(|part| (part.level, part.first_seq));
         for part in state.parts {
             let (gone, gone_bytes) = free_within(&part);
@@ -287,7 +296,14 @@ impl Queue {
             }
         }
         for (enqueued, message) in young {
-            self.ready.push(Entry::replayed(&enqueued, message, self.arguments.kind));
+            let mut entry = Entry::replayed(&enqueued, message, self.arguments.kind);
+            let delivered_below = mark(&state.delivered, entry.priority);
+            count_interrupted(&self.arguments, &mut entry, delivered_below);
+            if is_over_limit(&self.arguments, &entry) {
+                self.bury(entry, DeathReason::DeliveryLimit);
+            } else {
+                self.ready.push(entry);
+            }
         }
         freed
     }
@@ -343,19 +359,29 @@ impl Queue {
         let records = std::mem::take(&mut loaded.records);
         let missing = level.paged.advance(&loaded, &records);
         let delivered_below = mark(&marks, level.priority);
-        let mut property_bytes = 0;
+        let (mut property_bytes, mut doomed) = (0, Vec::new());
         for record in records {
             let mut entry = Entry::read_back(record, self.arguments.kind);
             property_bytes += entry.counted_property_bytes();
             entry.redelivered |= entry.seq < delivered_below;
-            if let Some(&(acquired, failed)) = self.counts_since.get(&entry.seq) {
-                (entry.counts.acquired, entry.counts.failed) = (acquired, failed);
+            if is_restored {
+                entry.counts = self.recounted.read(entry.seq).unwrap_or(entry.counts);
+                count_interrupted(&self.arguments, &mut entry, delivered_below);
             }
-            level.push_read_back(entry);
+            if is_restored && is_over_limit(&self.arguments, &entry) {
+                doomed.push(entry);
+            } else {
+                level.push_read_back(entry);
+            }
         }
         let excess = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
         self.ready.learn_property_bytes(if is_restored { property_bytes } else { 0 }, excess);
         self.ready.forget_missing(missing);
+        // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
+        for entry in doomed {
+            self.ready.subtract(&entry);
+            self.bury(entry, DeathReason::DeliveryLimit);
+        }
     }
 }
 

@@ -436,7 +436,7 @@ impl Ready {
         self.bytes += u64::from(entry.counted_bytes);
     }
 
-    fn subtract(&mut self, entry: &Entry) {
+    pub(super) fn subtract(&mut self, entry: &Entry) {
         self.count -= 1;
         self.bytes -= u64::from(entry.counted_bytes);
     }

@@ -169,7 +169,7 @@ impl Queue {
         // Nobody but the next queue asks for the number.
         if cause.is_failure() && self.arguments.dead_letter_exchange.is_some() {
             entry.counts.failed = entry.counts.failed.saturating_add(1);
-            self.note_counts(&entry);
+            self.note_counts(&entry, entry.counts);
         }
         entry
     }
@@ -179,7 +179,7 @@ impl Queue {
         let is_counted = counts_all || cause.is_failure();
         entry.counts.acquired = entry.counts.acquired.saturating_add(1);
         entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_counted));
-        self.note_counts(&entry);
+        self.note_counts(&entry, entry.counts);
         self.take_back_quorum(entry, cause, now_ms);
     }
 

@@ -1,11 +1,11 @@
 //! How unacknowledged messages end: settled for good, or taken back.
 
 use super::Queue;
-use super::arguments::DelayedRetry;
+use super::arguments::{DelayedRetry, QueueArguments, QueueKind};
 use super::dying::DeathReason;
 use super::entry::Entry;
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::Token;
+use crate::broker::sink::{DeliveryCounts, Token};
 
 /// How a message came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +50,23 @@ impl Queue {
                     self.stats.ack += 1;
                     self.gone(&unacked.entry);
                 }
-                Settlement::Rejected => self.reject(unacked.entry),
-                Settlement::Nacked => self.bury(unacked.entry, DeathReason::Rejected),
+                Settlement::Rejected => self.refuse(unacked.entry, true),
+                Settlement::Nacked => self.refuse(unacked.entry, false),
             }
         }
         self.promote();
     }
 
     /// A rejected delivery has failed, also if it is the last one.
-    fn reject(&mut self, mut entry: Entry) {
+    fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
         if self.arguments.dead_letter_exchange.is_some() {
-            entry.counts.failed = entry.counts.failed.saturating_add(1);
-            // A crash may come before the dead letter is published.
-            self.note_counts(&entry);
+            let is_quorum = self.arguments.kind == QueueKind::Quorum;
+            entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_quorum));
+            entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_failure));
+            if is_quorum || is_failure {
+                // A crash may come before the dead letter is published, and must not count this delivery as interrupted.
+                self.note_counts(&entry, entry.counts);
+            }
         }
         self.bury(entry, DeathReason::Rejected);
     }
@@ -74,7 +78,7 @@ impl Queue {
     }
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
-        if self.arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit) {
+        if is_over_limit(&self.arguments, &entry) {
             self.bury(entry, DeathReason::DeliveryLimit);
             return;
         }
@@ -90,12 +94,11 @@ impl Queue {
     }
 
     /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
-    pub(super) fn note_counts(&mut self, entry: &Entry) {
-        let counts = (entry.counts.acquired, entry.counts.failed);
+    pub(super) fn note_counts(&mut self, entry: &Entry, counts: DeliveryCounts) {
         if entry.is_stored {
-            self.journal.counted(entry.seq, counts);
+            self.journal.counted(entry.seq, (counts.acquired, counts.failed));
             if !entry.address.is_in_log() {
-                self.counts_since.insert(entry.seq, counts);
+                self.recounted.note(entry.seq, counts);
             }
         }
     }
@@ -105,5 +108,18 @@ impl Queue {
         if let Some(consumer) = consumer {
             self.consumers.settled(consumer);
         }
+    }
+}
+
+/// Whether deliveries failed more often than this quorum queue allows.
+pub(super) fn is_over_limit(arguments: &QueueArguments, entry: &Entry) -> bool {
+    arguments.delivery_limit.is_some_and(|limit| entry.counts.failed > limit)
+}
+
+/// Counts the first delivery of a message that was out when the broker was killed: every other end of a delivery would have
+/// counted it as acquired. Later deliveries are counted in the log when they begin.
+pub(super) fn count_interrupted(arguments: &QueueArguments, entry: &mut Entry, delivered_below: u64) {
+    if arguments.kind == QueueKind::Quorum && entry.counts.acquired == 0 && entry.seq < delivered_below {
+        entry.counts = entry.counts.interrupted();
     }
 }
