@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leveret::Clock;
 use leveret::clock::Hand;
+use leveret::{Clock, Compatibility};
 
 use crate::client::eventually;
 use crate::client::properties::properties;
@@ -25,18 +25,22 @@ impl Durable {
         std::fs::remove_dir_all(&directory).ok();
         let (clock, hand) = Clock::manual();
         let mut durable = Self { directory, clock, hand, broker: None };
-        durable.start_again().await;
+        durable.start_like(Compatibility::default()).await;
         durable
     }
 
-    async fn start_again(&mut self) {
+    async fn start_like(&mut self, version: Compatibility) {
         let builder = leveret::Broker::builder().data_dir(&self.directory).clock(self.clock.clone()).disk_free_limit(0);
-        self.broker = Some(builder.start().await.unwrap());
+        self.broker = Some(builder.compatibility(version).start().await.unwrap());
     }
 
     async fn restart(&mut self) {
+        self.restart_like(Compatibility::default()).await;
+    }
+
+    async fn restart_like(&mut self, version: Compatibility) {
         self.broker.take().unwrap().stop().await;
-        self.start_again().await;
+        self.start_like(version).await;
     }
 
     async fn channel(&self) -> Channel {
@@ -92,18 +96,42 @@ async fn an_auto_delete_exchange_goes_with_what_did_not_survive() {
     let ch = durable.channel().await;
     ch.declare(queue("kept").durable()).await;
     ch.declare(queue("lost")).await;
-    for name in ["to.lost", "to.both", "to.other", "unbound"] {
+    ch.declare(queue("own").durable().exclusive()).await;
+    for name in ["to.lost", "to.own", "to.both", "to.other", "unbound"] {
         ch.declare_exchange(exchange(name, "fanout").durable().auto_delete()).await;
     }
     ch.bind("lost", "to.lost", "").await;
+    ch.bind("own", "to.own", "").await;
     ch.bind("lost", "to.both", "").await;
     ch.bind("kept", "to.both", "").await;
     ch.bind_exchange("to.lost", "to.other", "").await;
     durable.restart().await;
     let ch = durable.channel().await;
-    for (name, is_kept) in [("to.lost", false), ("to.other", false), ("to.both", true), ("unbound", true)] {
-        assert_eq!(ch.exchange_exists(name).await, is_kept, "{name}");
+    for name in ["to.lost", "to.own", "to.other"] {
+        assert!(!ch.exchange_exists(name).await, "{name}");
     }
+    for name in ["to.both", "unbound"] {
+        assert!(ch.exchange_exists(name).await, "{name}");
+    }
+}
+
+/// A queue that could not be declared today is still what it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_survives_whose_arguments_the_profile_of_today_refuses() {
+    let mut durable = Durable::start("refused").await;
+    durable.restart_like(Compatibility::V3_13).await;
+    let ch = durable.channel().await;
+    let with_locator = |name| queue(name).durable().arg("x-queue-master-locator", Value::S("min-masters".into()));
+    ch.declare(with_locator("q")).await;
+    ch.confirm_select().await;
+    ch.publish(publish("", "q", "m").with(persistent())).await;
+    ch.expect_acks_up_to(1).await;
+    durable.restart_like(Compatibility::V4_3).await;
+    let ch = durable.channel().await;
+    assert_eq!(ch.get("q").await.unwrap().body, b"m");
+    // A new one is refused, which closes the connection.
+    ch.send(with_locator("other")).await;
+    assert!(ch.connection.any_frame().await.is_method((10, 50)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
