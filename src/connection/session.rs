@@ -188,8 +188,10 @@ impl Session {
 
     /// Everything but the end of the conversation is ignored (behaviour reference 1.9).
     fn receive_closing(&mut self, bytes: &[u8], frame_max: u32) -> usize {
-        let (frame, used) = match frame::next_frame(bytes, frame_max) {
-            Ok(Some(next)) => next,
+        let (frame, used) = match frame::next_frame_or_nonsense(bytes, frame_max) {
+            Ok(Some((Some(frame), used))) => (frame, used),
+            // The end may be behind it.
+            Ok(Some((None, used))) => return used,
             Ok(None) => return 0,
             // Garbage behind what we closed for: there is nothing more to say.
             Err(_) => return bytes.len(),

@@ -61,6 +61,30 @@ pub struct Frame<'a> {
 /// 501 for a frame that is malformed, 505 for one that its channel can never take; both with class and method 0. The stream
 /// cannot be read on after either.
 pub fn next_frame(buffer: &[u8], frame_max: u32) -> Result<Option<(Frame<'_>, usize)>, AmqpError> {
+    let Some(Cut { kind, channel, payload }) = cut(buffer, frame_max)? else { return Ok(None) };
+    let frame = check(kind, channel, payload)?;
+    Ok(Some((frame, payload.len() + FRAME_OVERHEAD_BYTES)))
+}
+
+/// As [`next_frame`], when nobody is told any more what was wrong: instead of a frame that makes no sense there is none, and the
+/// stream can be read on.
+///
+/// # Errors
+/// When it cannot be told where the frame ends.
+pub fn next_frame_or_nonsense(buffer: &[u8], frame_max: u32) -> Result<Option<(Option<Frame<'_>>, usize)>, AmqpError> {
+    let Some(Cut { kind, channel, payload }) = cut(buffer, frame_max)? else { return Ok(None) };
+    Ok(Some((check(kind, channel, payload).ok(), payload.len() + FRAME_OVERHEAD_BYTES)))
+}
+
+/// A frame, whatever it says.
+struct Cut<'a> {
+    kind: u8,
+    channel: u16,
+    payload: &'a [u8],
+}
+
+#[inline]
+fn cut(buffer: &[u8], frame_max: u32) -> Result<Option<Cut<'_>>, AmqpError> {
     let Some((&[kind, c0, c1, s0, s1, s2, s3], rest)) = buffer.split_first_chunk::<FRAME_HEADER_BYTES>() else {
         return Ok(None);
     };
@@ -76,8 +100,7 @@ pub fn next_frame(buffer: &[u8], frame_max: u32) -> Result<Option<(Frame<'_>, us
     if end != FRAME_END {
         return Err(frame_error(kind, payload, &format!("{{invalid_frame_end_marker,{end}}}")));
     }
-    let frame = check(kind, u16::from_be_bytes([c0, c1]), payload)?;
-    Ok(Some((frame, payload.len() + FRAME_OVERHEAD_BYTES)))
+    Ok(Some(Cut { kind, channel: u16::from_be_bytes([c0, c1]), payload }))
 }
 
 /// The error for a method or content that is malformed as a whole: too short to be one, or of an unknown kind.

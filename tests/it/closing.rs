@@ -8,7 +8,7 @@ use crate::broker::{Setup, TestBroker, cut, q};
 use crate::client::connection::close;
 use crate::client::delivery::Event;
 use crate::client::properties::properties;
-use crate::client::socket::{BODY, HEADER, method};
+use crate::client::socket::{BODY, HEADER, HEARTBEAT, METHOD, frame, method};
 use crate::client::table::{S, args};
 use crate::client::{consume, publish, queue};
 
@@ -261,4 +261,18 @@ async fn a_stopping_broker_says_goodbye_with_320() {
     let text = "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'";
     connection.expect_close(320, text, (0, 0)).await;
     stopping.await.unwrap();
+}
+
+/// reference: 1.9, everything but the end of the conversation is ignored once the broker closed
+#[tokio::test]
+async fn nonsense_on_its_way_does_not_hide_close_ok() {
+    let broker = TestBroker::start().await;
+    for (kind, payload) in [(BODY, &b"x"[..]), (HEADER, b"x"), (METHOD, b"x"), (HEARTBEAT, b"x"), (4, b"")] {
+        let connection = broker.connect().await;
+        connection.write(frame(BODY, 0, b"abc")).await;
+        let text = r#"UNEXPECTED_FRAME - type 3, all octets = <<"abc">>"#;
+        connection.expect_error(505, text, (0, 0)).await;
+        connection.write([frame(kind, 0, payload), method(0, connection::CloseOk {})].concat()).await;
+        connection.expect_socket_closed().await;
+    }
 }
