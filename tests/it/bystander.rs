@@ -256,6 +256,9 @@ async fn full_of_mortals_again(who: &Attacker) {
 
 #[test]
 fn a_bystander_gets_on_while_others_do_their_worst() {
+    if crate::broker::rabbitmq_address().is_some() {
+        return; // What is promised here is ours: a RabbitMQ that others use, too, takes minutes for these attacks.
+    }
     let (runtime, broker) = start_broker();
     let address = broker.address();
     let seen = Arc::new(Seen::default());

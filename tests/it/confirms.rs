@@ -163,15 +163,19 @@ async fn a_quorum_queues_limit_is_soft() {
 /// reference: 5.8, each return goes directly before the confirm of its own message, and confirms of earlier ones before it
 #[tokio::test]
 async fn a_return_comes_between_the_confirms_of_its_neighbours() {
-    for on_disk in [false, true] {
+    for (on_disk, is_routed) in [(false, true), (true, true), (true, false)] {
         let broker = Setup { on_disk, ..Setup::default() }.start().await;
+        if is_routed && broker.is_rabbitmq() {
+            // There the queue is a process that confirms later, so the order is by chance.
+            continue;
+        }
         let ch = broker.connect().await.channel(1).await;
         let name = broker.name("q");
         ch.declare(queue(&name).durable()).await;
         ch.confirm_select().await;
-        let routed = publish("", &name, "m").with(properties().delivery_mode(2));
+        let first = publish("", if is_routed { &name } else { "nowhere" }, "m").with(properties().delivery_mode(2));
         let unroutable = publish("", "nowhere", "m").mandatory();
-        let pair = [ch.publish_bytes(&routed), ch.publish_bytes(&unroutable)].concat();
+        let pair = [ch.publish_bytes(&first), ch.publish_bytes(&unroutable)].concat();
         ch.connection.write(pair.repeat(2)).await;
         for number in [1, 3] {
             let confirm = Confirm { ack: true, delivery_tag: number, multiple: false, requeue: false };
