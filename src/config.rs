@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
-use crate::message::BODY_BYTES_CEILING;
+use crate::protocol::content::BODY_BYTES_MAX;
 
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
 /// written in the second that it takes to notice.
@@ -130,7 +130,7 @@ pub struct Serve {
 
     /// Refuse message bodies larger than this many bytes
     #[arg(long, value_name = "BYTES", default_value_t = MESSAGE_BYTES_MAX_DEFAULT,
-          value_parser = clap::value_parser!(u64).range(0..=BODY_BYTES_CEILING))]
+          value_parser = clap::value_parser!(u64).range(0..=BODY_BYTES_MAX))]
     pub max_message_size: u64,
 
     /// Let clients in without credentials, as guest

@@ -107,6 +107,12 @@ impl MethodId {
     pub const fn new(class_id: u16, method_id: u16) -> Self {
         Self { class_id, method_id }
     }
+
+    /// As it stands in front of a method's arguments.
+    pub const fn to_bytes(self) -> [u8; 4] {
+        let ([c0, c1], [m0, m1]) = (self.class_id.to_be_bytes(), self.method_id.to_be_bytes());
+        [c0, c1, m0, m1]
+    }
 }
 
 /// An error as a client sees it: the fields of `channel.close` or `connection.close`.

@@ -23,9 +23,6 @@ pub(crate) use buffers::{BUFFER_BYTES, SMALL_BUFFER_BYTES};
 /// Bytes of the fixed header in front of each record.
 const RECORD_HEADER_BYTES: usize = 12;
 
-/// The largest body that can be queued: RabbitMQ's ceiling for `max_message_size`.
-pub const BODY_BYTES_CEILING: u64 = 512 * 1024 * 1024;
-
 /// Counts the bytes of all chunks that are alive and of what queues keep for each message, which the memory alarm watches, and
 /// keeps the memory of large ones for others.
 #[derive(Debug, Default)]

@@ -71,7 +71,7 @@ fn encode_deliveries(count: u32) {
             out.clear();
         }
         let deliver = Deliver { channel: 1, consumer_tag: b"c", delivery_tag, redelivered: false };
-        fast::deliver(black_box(&mut out), &deliver, black_box(&content), FRAME_MAX);
+        fast::content_method(black_box(&mut out), &deliver, black_box(&content), FRAME_MAX);
     }
 }
 

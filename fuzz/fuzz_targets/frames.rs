@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use leveret::error::{AmqpError, Scope};
 use leveret::protocol::assembler::{Assembled, Assembler, BodySink, Publish};
 use leveret::protocol::command::{BasicMethod, Command};
-use leveret::protocol::fast::{self, Settlement, SettlementKind};
+use leveret::protocol::fast::{self, FastSettlement, SettlementKind};
 use leveret::protocol::frame::{self, Frame};
 use libfuzzer_sys::fuzz_target;
 
@@ -87,7 +87,7 @@ fn take_fast(buffer: &[u8], fast: bool, channels: &HashMap<u16, Assembler<Conten
     found.consumed
 }
 
-fn command(settlement: Settlement) -> Command {
+fn command(settlement: FastSettlement) -> Command {
     let delivery_tag = settlement.delivery_tag;
     match settlement.kind {
         SettlementKind::Ack { multiple } => Command::Basic(BasicMethod::Ack { delivery_tag, multiple }),

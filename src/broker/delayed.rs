@@ -18,10 +18,10 @@ use crate::store::checkpoint::{QueueState, Single};
 use crate::store::failure::Remedy;
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
-use crate::store::record::{Counts, Enqueued, Freed, Record};
+use crate::store::record::{Counts, Enqueued, Freed};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
-use crate::store::{Flight, LogPosition, StoreError};
+use crate::store::{Flight, LogPosition, LogTransaction, StoreError};
 
 /// What could not be read back is tried again after so long.
 const READ_AGAIN_MS: u64 = 500;
@@ -198,24 +198,19 @@ impl DelayedMessages {
             }
         };
         let log = &*self.node.log;
-        let _flight = Flight::begin(log);
-        let transaction = log.new_transaction();
+        let transaction = LogTransaction::begin(log);
         match new {
-            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction, now_ms),
+            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.number(), now_ms),
             None => tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost"),
         }
         let mut waiting = self.waiting.lock();
-        waiting.journal.set_transaction(transaction);
+        waiting.journal.set_transaction(transaction.number());
         if let Some(held) = waiting.by_due.remove(&key) {
             gone(&mut waiting.journal, key.1, &held);
         }
         self.record(&mut waiting);
         drop(waiting);
-        if log.keeps() {
-            let mut commit = Vec::new();
-            Record::Committed { transaction }.encode(&mut commit);
-            log.append(&commit);
-        }
+        transaction.commit();
         true
     }
 

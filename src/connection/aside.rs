@@ -2,12 +2,20 @@
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::effort::TURN_EFFORT;
+use super::effort::{Effort, TURN_EFFORT};
+use crate::broker::publisher::Turn;
 
 /// Does something that takes this effort. If it is more than a turn's worth, another thread takes the worker's place meanwhile.
 pub(super) fn aside<R>(effort: usize, work: impl FnOnce() -> R) -> R {
     let is_worker = || Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
     if effort >= TURN_EFFORT && is_worker() { tokio::task::block_in_place(work) } else { work() }
+}
+
+impl Turn for Effort {
+    fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R {
+        self.spend(things);
+        aside(things, work)
+    }
 }
 
 #[cfg(test)]

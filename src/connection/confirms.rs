@@ -16,13 +16,13 @@ pub(super) struct Confirms {
     /// How many of these were refused.
     refused: u64,
     /// What was settled but not answered, in the order of numbers; runs of equal fate are one.
-    runs: VecDeque<Run>,
+    runs: VecDeque<ConfirmRun>,
     /// Messages to return, by number, in the order of numbers. Each lies in a run that was accepted.
     returns: VecDeque<(u64, Message)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
+struct ConfirmRun {
     last: u64,
     /// Must be durable before the run is answered.
     position: LogPosition,
@@ -68,6 +68,8 @@ impl Confirms {
 
     /// Notes that a publish is to be returned. Must be called in the order of the numbers, before the number is settled.
     pub(super) fn return_later(&mut self, number: u64, message: Message) {
+        debug_assert!(self.returns.back().is_none_or(|(last, _)| *last < number), "numbers ascend");
+        debug_assert!(self.last_settled() < number, "it is settled already");
         self.returns.push_back((number, message));
     }
 
@@ -78,10 +80,16 @@ impl Confirms {
 
     /// Notes the fate of a publish. Must be called once for each number, in their order.
     pub(super) fn settle(&mut self, number: u64, position: LogPosition, is_refused: bool) {
+        debug_assert!(self.last_settled() < number && number <= self.published, "each number once, in their order");
         match self.runs.back_mut() {
             Some(run) if !run.is_refused && !is_refused && run.position == position => run.last = number,
-            _ => self.runs.push_back(Run { last: number, position, is_refused }),
+            _ => self.runs.push_back(ConfirmRun { last: number, position, is_refused }),
         }
+    }
+
+    /// The last number whose fate is known.
+    fn last_settled(&self) -> u64 {
+        self.runs.back().map_or(self.answered, |run| run.last)
     }
 
     /// What must be durable before anything more can be answered, and before everything can.

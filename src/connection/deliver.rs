@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::incoming::visible_properties;
 use super::open::Open;
 use super::outbox::{Outbox, close_reason, delivery_bytes};
-use super::output::ContentPart;
 use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
+use crate::broker::publisher::visible_properties;
 use crate::broker::sink::{Delivery, DeliveryCounts, Notice};
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
@@ -28,7 +27,7 @@ pub(super) struct Inbox {
     deliveries: Vec<Delivery>,
     notices: Vec<Notice>,
     /// Notices that wait for the answer to a method, because a client expects what the method did only behind its answer.
-    held: Vec<Notice>,
+    postponed: Vec<Notice>,
 }
 
 impl Inbox {
@@ -39,7 +38,7 @@ impl Inbox {
     }
 
     const fn has_notices(&self, is_answering: bool) -> bool {
-        !self.notices.is_empty() || !self.held.is_empty() && !is_answering
+        !self.notices.is_empty() || !self.postponed.is_empty() && !is_answering
     }
 
     /// Whether deliveries wait for the output to be written.
@@ -54,8 +53,8 @@ impl Open {
     /// # Errors
     /// What the connection is to be closed with, because somebody told it to close.
     pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
-        self.heed_log();
-        self.heed_urgent_notices()?;
+        self.send_what_is_durable();
+        self.take_urgent_notices()?;
         loop {
             // The outbox wakes nobody for more deliveries until these were taken, so what it holds behind them is looked for, too.
             let had_waited = self.inbox.is_waiting();
@@ -64,8 +63,8 @@ impl Open {
                 self.inbox.deliveries.reverse();
             }
             self.encode_deliveries();
-            if !self.inbox.is_waiting() && self.inbox.has_notices(self.durability.is_answering()) {
-                self.heed_notices(now_ms)?;
+            if !self.inbox.is_waiting() && self.inbox.has_notices(self.log_waits.is_answering()) {
+                self.take_notices(now_ms)?;
             }
             if self.inbox.is_waiting() {
                 break;
@@ -76,14 +75,15 @@ impl Open {
                 break;
             }
         }
-        self.report_channels();
+        self.channels.report();
+        self.channels.check();
         self.node.check_memory();
         Ok(())
     }
 
     /// The end of an alarm, and that the connection is to be closed: these do not wait until the client reads. One that writes
     /// before it reads would wait for the broker, which waits for it.
-    fn heed_urgent_notices(&mut self) -> Result<(), AmqpError> {
+    fn take_urgent_notices(&mut self) -> Result<(), AmqpError> {
         self.unblock();
         if !self.inbox.is_waiting() {
             return Ok(());
@@ -129,17 +129,14 @@ impl Open {
 
     /// A delivery whose consumer is gone is dropped: its channel was closed, and its queue took it back then.
     fn encode(&mut self, delivery: &Delivery) {
-        let Some(&number) = self.consumers.get(&delivery.consumer) else { return };
-        let Some(channel) = self.channels.get_mut(&number) else {
-            return impossible!("a consumer is of channel {number}, which does not exist");
-        };
+        let Some((number, channel)) = self.channels.of_consumer(delivery.consumer) else { return };
         let Some(consumer) = channel.consumers.get(&delivery.consumer) else {
             return impossible!("channel {number} does not know its consumer {:?}", delivery.consumer);
         };
         let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
         let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
         channel.stats.redeliver += u64::from(delivery.redelivered);
-        self.touched.mark(number);
+        self.channels.touch(number);
         let frame_max = self.tuning.frame_max;
         let method = fast::Deliver {
             channel: number,
@@ -149,16 +146,13 @@ impl Open {
         };
         let message = &delivery.message;
         let properties = delivered_properties(message, delivery.counts);
-        self.output.push_message(message, &properties, number, frame_max, |out, content, part| match part {
-            ContentPart::Whole => fast::deliver(out, &method, content, frame_max),
-            ContentPart::Head => fast::deliver_head(out, &method, content),
-        });
+        self.output.push_message(&method, message, &properties, frame_max);
     }
 
     /// Makes consumers try again that found no room, until there is no more of it.
     fn resume_consumers(&self, now_ms: u64) {
         while let Some(id) = self.outbox.next_starved() {
-            let channel = self.consumers.get(&id).and_then(|number| self.channels.get(number));
+            let channel = self.channels.number_of(id).and_then(|number| self.channels.get(number));
             let consumer = channel.and_then(|channel| channel.consumers.get(&id));
             if let Some(queue) = consumer.and_then(|consumer| consumer.queue.as_ref()) {
                 queue.resume(id, now_ms);
@@ -166,21 +160,21 @@ impl Open {
         }
     }
 
-    fn heed_notices(&mut self, now_ms: u64) -> Result<(), AmqpError> {
-        let is_answering = self.durability.is_answering();
-        let mut notices = std::mem::take(&mut self.inbox.held);
+    fn take_notices(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+        let is_answering = self.log_waits.is_answering();
+        let mut notices = std::mem::take(&mut self.inbox.postponed);
         notices.append(&mut self.inbox.notices);
         for notice in notices {
             match notice {
                 Notice::Close(error) => return Err(error),
                 // It has woken the connection, which looks at the alarm each time.
                 Notice::AlarmChanged => {}
-                notice if is_answering => self.inbox.held.push(notice),
-                Notice::ConsumerCancelled(consumer) => self.tell_cancelled(consumer),
+                notice if is_answering => self.inbox.postponed.push(notice),
+                Notice::ConsumerCancelled(consumer) => self.send_cancel(consumer),
                 Notice::ConsumerTimedOut(consumer, timeout_ms) => self.time_out(consumer, timeout_ms, now_ms),
                 Notice::GetTimedOut(id, timeout_ms) => {
                     let found = self.channels.iter().find(|(_, channel)| channel.id == id);
-                    if let Some(number) = found.map(|(number, _)| *number) {
+                    if let Some(number) = found.map(|(number, _)| number) {
                         self.close_channel(number, &self.delivery_timeout(number, timeout_ms), now_ms);
                     }
                 }
@@ -190,13 +184,10 @@ impl Open {
     }
 
     /// `basic.cancel`, to clients that understand it (behaviour reference 5.4).
-    fn tell_cancelled(&mut self, id: ConsumerId) {
+    fn send_cancel(&mut self, id: ConsumerId) {
         // The client may have cancelled it, or closed its channel, meanwhile.
-        let Some(number) = self.consumers.remove(&id) else { return };
+        let Some((number, consumer)) = self.channels.remove_consumer(id) else { return };
         self.outbox.forget(id);
-        let Some(consumer) = self.channels.get_mut(&number).and_then(|channel| channel.remove_consumer(id)) else {
-            return impossible!("channel {number} does not know its consumer {id:?}");
-        };
         if self.client.capabilities.consumer_cancel_notify {
             self.reply(number, &Reply::BasicCancel { consumer_tag: consumer.consumer_tag.to_string() });
         }
@@ -206,8 +197,8 @@ impl Open {
     fn time_out(&mut self, id: ConsumerId, timeout_ms: u64, now_ms: u64) {
         let may_cancel = self.node.settings.profile().consumer_timeout == Timed::QuorumOnly;
         if may_cancel && self.client.capabilities.consumer_cancel_notify {
-            self.tell_cancelled(id);
-        } else if let Some(&number) = self.consumers.get(&id) {
+            self.send_cancel(id);
+        } else if let Some(number) = self.channels.number_of(id) {
             self.close_channel(number, &self.delivery_timeout(number, timeout_ms), now_ms);
         }
     }

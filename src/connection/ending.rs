@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use rustc_hash::FxHashMap;
 
 use super::aside::aside;
-use super::channel::{Channel, ChannelPhase, Mode};
+use super::channel::{Channel, Mode};
 use super::effort::METHOD_EFFORT;
 use super::open::Open;
 use crate::broker::ids::{ChannelId, QueueId};
@@ -23,25 +23,22 @@ impl Open {
             reply_text: error.reply_text(),
             method: error.method.unwrap_or(MethodId::NONE),
         };
-        let Some(channel) = self.channels.remove(&number) else {
+        let Some(channel) = self.channels.remove(number) else {
             impossible!("channel {number} is to be closed, and there is none");
             return;
         };
         let effort = METHOD_EFFORT + channel.weight();
         self.effort.spend(effort);
-        aside(effort, || self.end_channel(number, *channel, now_ms));
+        aside(effort, || self.end_channel(number, channel, now_ms));
         self.reply(number, &close);
-        let mut closing = Channel::new(ChannelId(self.node.ids.fresh()), None);
-        closing.phase = ChannelPhase::Closing;
-        self.channels.insert(number, Box::new(closing));
+        self.channels.await_close_ok(number, ChannelId(self.node.ids.fresh()));
     }
 
     /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
     pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
         self.send_returns(number, &mut channel);
         let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
-        for (id, consumer) in channel.consumers.drain() {
-            self.consumers.remove(&id);
+        for (id, consumer) in std::mem::take(&mut channel.consumers) {
             self.outbox.forget(id);
             queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
         }
@@ -56,7 +53,6 @@ impl Open {
             queue.channel_closed(channel.id, now_ms);
         }
         if let Some(reply_to) = channel.reply_to {
-            self.consumers.remove(&reply_to.consumer);
             self.node.replies.remove(&reply_to.name);
         }
     }
@@ -68,8 +64,8 @@ impl Open {
 
     fn take_everything_off(&mut self, now_ms: u64) {
         self.node.alarm.forget(self.id);
-        for (number, channel) in std::mem::take(&mut self.channels) {
-            self.end_channel(number, *channel, now_ms);
+        for (number, channel) in self.channels.take_all() {
+            self.end_channel(number, channel, now_ms);
         }
         for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
             self.vhost.delete_queue_handle(&queue);

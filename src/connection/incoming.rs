@@ -1,14 +1,12 @@
-//! A message that a client publishes, from its content header on: what is checked, and how it becomes a record.
+//! A message whose body comes in several frames, and how it becomes a record.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::error::AmqpError;
-use crate::message::{ChunkWriter, Facts, MemoryGauge, Message, RecordOffset, address};
-use crate::properties::{Properties, PropertiesSummary, parse_expiration};
+use crate::broker::publisher::facts;
+use crate::message::{ChunkWriter, MemoryGauge, Message, RecordOffset, address};
+use crate::properties::Properties;
 use crate::protocol::assembler::{BodySink, Publish};
 use crate::protocol::content::ContentHeader;
-use crate::table::ValueRef;
 
 /// A body that comes in several frames, appended to its record as it comes. It counts as used memory from its header on.
 #[derive(Debug)]
@@ -68,64 +66,5 @@ impl BodySink for IncomingBody {
     fn extend_body(&mut self, piece: &[u8]) {
         self.writer.extend_body(piece);
         self.count();
-    }
-}
-
-/// What the broker must know of a message, from its properties.
-pub(crate) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
-    Facts {
-        persistent: summary.delivery_mode == Some(2),
-        priority: summary.priority,
-        has_bcc: summary.headers.is_some_and(|headers| headers.get("BCC").is_some()),
-        dead_lettered: false,
-        ignores_copies: false,
-    }
-}
-
-/// Checks the properties that a publish can be refused for (behaviour reference 5.1), and reads `expiration`.
-///
-/// # Errors
-/// 406 for another user's id, a bad expiration, or copies that are no arrays.
-pub(crate) fn check(
-    summary: &PropertiesSummary<'_>,
-    user: &str,
-    may_impersonate: bool,
-) -> Result<Option<u64>, AmqpError> {
-    if let Some(user_id) = summary.user_id
-        && user_id != user.as_bytes()
-        && !may_impersonate
-    {
-        let user_id = String::from_utf8_lossy(user_id);
-        return Err(AmqpError::precondition_failed(format!(
-            "user_id property set to '{user_id}' but authenticated user was '{user}'"
-        )));
-    }
-    let expiration_ms = summary.expiration.map(expiration_ms).transpose()?;
-    if let Some(headers) = summary.headers {
-        for name in ["CC", "BCC"] {
-            if let Some(other) = headers.get(name).filter(|value| !matches!(value, ValueRef::Array(_))) {
-                let type_name = other.type_name();
-                return Err(AmqpError::precondition_failed(format!(
-                    "invalid message: {{unacceptable_type_in_header,\"{name}\",{type_name}}}"
-                )));
-            }
-        }
-    }
-    Ok(expiration_ms)
-}
-
-fn expiration_ms(text: &[u8]) -> Result<u64, AmqpError> {
-    parse_expiration(text).map_err(|reason| {
-        let text = String::from_utf8_lossy(text);
-        AmqpError::precondition_failed(format!("invalid expiration '{text}': {reason}"))
-    })
-}
-
-/// The properties as recipients see them: without BCC.
-pub(super) fn visible_properties(message: &Message) -> Cow<'_, [u8]> {
-    if message.facts().has_bcc {
-        Cow::Owned(message.properties().edit().remove_header("BCC").build())
-    } else {
-        Cow::Borrowed(message.property_bytes())
     }
 }

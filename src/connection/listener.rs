@@ -58,7 +58,7 @@ impl Listener {
                 () = &mut stopped => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => self.start(stream, peer),
-                    Err(error) => self.endure(&error).await,
+                    Err(error) => self.handle_accept_error(&error).await,
                 },
                 Some(_) = self.connections.join_next() => {}
             }
@@ -102,7 +102,7 @@ impl Listener {
     }
 
     /// Nothing that accepting fails with is a reason to stop.
-    async fn endure(&mut self, error: &io::Error) {
+    async fn handle_accept_error(&mut self, error: &io::Error) {
         if is_of_one_connection(error) {
             return tracing::debug!(%error, "a client was gone before it was accepted");
         }

@@ -6,40 +6,36 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use rustc_hash::FxHashMap;
-
 use super::aside::aside;
-use super::batch::PublishBatch;
 use super::channel::{Channel, ChannelPhase};
-use super::closed_channels::ClosedChannels;
+use super::channels::Channels;
 use super::deliver::Inbox;
-use super::durability::Durability;
+use super::durability::LateAnswer;
 use super::effort::{Effort, METHOD_EFFORT};
 use super::incoming::IncomingBody;
+use super::log_waits::LogWaits;
+use super::methods;
 use super::outbox::Outbox;
 use super::output::Output;
-use super::report::TouchedChannels;
+use super::publish::PublishTicket;
 use super::rights::LiveRights;
-use super::routes::RouteCache;
-use super::settle::SettleBatch;
 use crate::auth::User;
-use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId};
+use crate::broker::ids::{ChannelId, ConnectionId};
 use crate::broker::node::Node;
+use crate::broker::publisher::Publisher;
 use crate::broker::queue::QueueHandle;
 use crate::broker::registry::Registration;
+use crate::broker::settler::Settler;
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::error::{AmqpError, MethodId, Scope};
 use crate::impossible::impossible;
 use crate::protocol::assembler::{self, Assembled};
-use crate::protocol::command::{Command, Reply};
+use crate::protocol::command::Reply;
+use crate::protocol::fast;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::handshake::{Client, Tuning};
-use crate::protocol::{fast, method};
-
-const CHANNEL_OPEN: MethodId = MethodId::new(20, 10);
-const CHANNEL_CLOSE: MethodId = MethodId::new(20, 40);
-const CHANNEL_CLOSE_OK: MethodId = MethodId::new(20, 41);
+use crate::protocol::method::{self, CHANNEL_CLOSE, CHANNEL_CLOSE_OK, CHANNEL_OPEN};
 
 /// A client that has not read so much of what we answered is not heard until it does.
 const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -64,29 +60,21 @@ pub(super) struct Open {
     pub(super) client: Client,
     pub(super) tuning: Tuning,
     pub(super) peer: SocketAddr,
-    /// The channels to be reported after this batch.
-    pub(super) touched: TouchedChannels,
     /// Lists the connection for others.
     pub(super) registration: Registration,
     pub(super) outbox: Arc<Outbox>,
     /// What is to be written.
     pub output: Output,
-    pub(super) channels: FxHashMap<u16, Box<Channel>>,
-    /// The channel of each consumer.
-    pub(super) consumers: FxHashMap<ConsumerId, u16>,
-    pub(super) batch: PublishBatch,
-    pub(super) settled: SettleBatch,
-    pub(super) routes: RouteCache,
+    pub(super) channels: Channels,
+    pub(super) publisher: Publisher<PublishTicket>,
+    pub(super) settler: Settler,
     pub(super) inbox: Inbox,
     pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
-    /// Channels that the client closed: what it sends right behind is ignored (behaviour reference 2).
-    pub(super) closed_channels: ClosedChannels,
     /// Waits for the memory alarm to be cleared; nothing is read meanwhile.
     pub(super) is_blocked: bool,
-    /// The client was told so.
-    pub(super) told_blocked: bool,
-    /// What waits for the log.
-    pub(super) durability: Durability,
+    /// `connection.blocked` was sent, and `connection.unblocked` not yet.
+    pub(super) sent_blocked: bool,
+    pub(super) log_waits: LogWaits<LateAnswer>,
     /// What was done since others had their turn.
     pub(super) effort: Effort,
 }
@@ -113,6 +101,8 @@ impl Open {
     pub(super) fn new(opening: Opening) -> Self {
         let Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output } = opening;
         Self {
+            publisher: Publisher::new(Arc::clone(&vhost)),
+            log_waits: LogWaits::new(Arc::clone(&node.log), Arc::clone(&outbox)),
             id,
             node,
             vhost,
@@ -124,25 +114,14 @@ impl Open {
             registration,
             outbox,
             output,
-            channels: FxHashMap::default(),
-            consumers: FxHashMap::default(),
-            batch: PublishBatch::default(),
-            settled: SettleBatch::default(),
-            routes: RouteCache::default(),
+            channels: Channels::default(),
+            settler: Settler::default(),
             inbox: Inbox::default(),
             exclusive_queues: Vec::new(),
-            closed_channels: ClosedChannels::default(),
             is_blocked: false,
-            told_blocked: false,
-            durability: Durability::default(),
-            touched: TouchedChannels::default(),
+            sent_blocked: false,
             effort: Effort::default(),
         }
-    }
-
-    /// Whether nothing may be read, because an alarm is raised and the client publishes.
-    pub(super) fn is_blocked(&self) -> bool {
-        self.is_blocked
     }
 
     /// Whether anything that is read would be looked at: no alarm, no answer that waits for the log, and no client that does not
@@ -150,13 +129,8 @@ impl Open {
     pub(super) fn takes_input(&self) -> bool {
         !self.is_blocked
             && !self.effort.is_turn_over()
-            && !self.durability.holds_reading()
+            && !self.log_waits.holds_reading()
             && self.output.pending_bytes() < OUTPUT_BYTES_MAX
-    }
-
-    /// The limits that were agreed.
-    pub(super) fn tuning(&self) -> Tuning {
-        self.tuning
     }
 
     /// Takes what was read. Publishes and settlements are collected and take effect at the end, or before any other method.
@@ -174,7 +148,8 @@ impl Open {
             }
         };
         self.flush(now_ms);
-        self.report_channels();
+        self.channels.report();
+        self.channels.check();
         result
     }
 
@@ -206,7 +181,7 @@ impl Open {
     /// Whether the channel is open, and a method due on it.
     fn is_idle(&self, channel: u16) -> bool {
         self.channels
-            .get(&channel)
+            .get(channel)
             .is_some_and(|channel| channel.phase == ChannelPhase::Open && channel.assembler.is_idle())
     }
 
@@ -220,7 +195,7 @@ impl Open {
             self.flush(now_ms);
             return self.connection_method(command).map_err(|error| error.with_method(method::id(frame.payload)));
         }
-        match self.channels.get(&frame.channel).map(|channel| channel.phase) {
+        match self.channels.get(frame.channel).map(|channel| channel.phase) {
             None => self.frame_on_closed_channel(frame)?,
             Some(ChannelPhase::Closing) => self.frame_on_closing_channel(frame)?,
             Some(ChannelPhase::Open) => {
@@ -235,7 +210,7 @@ impl Open {
     fn frame_on_closed_channel(&mut self, frame: &Frame<'_>) -> Result<(), AmqpError> {
         let id = method::id(frame.payload);
         let is_open = frame.kind == FrameKind::Method && id == CHANNEL_OPEN;
-        if !is_open && self.closed_channels.contains(frame.channel) {
+        if !is_open && self.channels.is_closed_by_client(frame.channel) {
             return Ok(());
         }
         if frame.kind != FrameKind::Method {
@@ -254,7 +229,6 @@ impl Open {
             return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
         }
         let id = ChannelId(self.node.ids.fresh());
-        self.closed_channels.remove(frame.channel);
         let registration = self.registration.open_channel(id, frame.channel, self.user_channels_max());
         let registration = registration.map_err(|reached| {
             let text = format!(
@@ -263,7 +237,7 @@ impl Open {
             );
             AmqpError::not_allowed(text).with_method(MethodId::NONE)
         })?;
-        self.channels.insert(frame.channel, Box::new(Channel::new(id, Some(registration))));
+        self.channels.open(frame.channel, Channel::new(id, Some(registration)));
         self.reply(frame.channel, &Reply::ChannelOpenOk);
         Ok(())
     }
@@ -275,8 +249,8 @@ impl Open {
         }
         match method::id(frame.payload) {
             CHANNEL_CLOSE_OK => {
-                self.channels.remove(&frame.channel);
-                self.closed_channels.insert(frame.channel);
+                self.channels.remove(frame.channel);
+                self.channels.closed_by_client(frame.channel);
             }
             CHANNEL_CLOSE => self.reply(frame.channel, &Reply::ChannelCloseOk),
             CHANNEL_OPEN => {
@@ -289,7 +263,7 @@ impl Open {
     }
 
     fn frame_on_open_channel(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get_mut(&frame.channel) else {
+        let Some(channel) = self.channels.get_mut(frame.channel) else {
             impossible!("channel {} was open a moment ago", frame.channel);
             return Ok(());
         };
@@ -306,10 +280,10 @@ impl Open {
             Some(Assembled::Publish(publish, body)) => self.publish_assembled(frame.channel, &publish, body, now_ms),
             Some(Assembled::Method(command)) => {
                 self.flush(now_ms);
-                self.touched.mark(frame.channel);
+                self.channels.touch(frame.channel);
                 let effort = METHOD_EFFORT + self.weight_of(frame.channel, &command);
                 self.effort.spend(effort);
-                aside(effort, || self.channel_method(frame.channel, command, now_ms))
+                aside(effort, || methods::dispatch(self, frame.channel, command, now_ms))
                     .map_err(|error| error.with_method(method::id(frame.payload)))
             }
         }
@@ -340,8 +314,8 @@ impl Open {
         }
         self.is_blocked = true;
         self.registration.info().set_blocked(true);
-        if self.client.capabilities.connection_blocked && !self.told_blocked {
-            self.told_blocked = true;
+        if self.client.capabilities.connection_blocked && !self.sent_blocked {
+            self.sent_blocked = true;
             let reason = self.node.alarm.reason().to_owned();
             self.reply(0, &Reply::ConnectionBlocked { reason });
         }
@@ -354,7 +328,7 @@ impl Open {
         }
         self.is_blocked = false;
         self.registration.info().set_blocked(false);
-        if std::mem::take(&mut self.told_blocked) {
+        if std::mem::take(&mut self.sent_blocked) {
             self.reply(0, &Reply::ConnectionUnblocked);
         }
     }
@@ -365,10 +339,6 @@ impl Open {
 
     pub(super) fn reply(&mut self, channel: u16, reply: &Reply) {
         method::encode(reply, channel, self.output.buffer());
-    }
-
-    fn channel_method(&mut self, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
-        super::methods::dispatch(self, channel, command, now_ms)
     }
 }
 

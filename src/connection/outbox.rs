@@ -73,6 +73,7 @@ impl Outbox {
 
     /// Exchanges what waits for the two empty vectors.
     pub fn take(&self, deliveries: &mut Vec<Delivery>, notices: &mut Vec<Notice>) {
+        debug_assert!(deliveries.is_empty() && notices.is_empty(), "what was taken before is dealt with");
         self.is_woken_for_deliveries.store(false, Ordering::SeqCst);
         let mut waiting = self.waiting.lock();
         std::mem::swap(&mut waiting.deliveries, deliveries);

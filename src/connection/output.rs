@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::ops::Range;
 
 use crate::message::Message;
-use crate::protocol::fast::{self, Content};
+use crate::protocol::fast::{self, Content, ContentMethod};
 use crate::protocol::frame::FRAME_END;
 
 /// Bodies from this size on are not copied but written from their chunk.
@@ -66,22 +66,16 @@ impl Output {
         &mut self.tail
     }
 
-    /// Appends a message: `whole` encodes it with its body, `head` without; large bodies are only referred to.
-    pub fn push_message(
-        &mut self,
-        message: &Message,
-        properties: &[u8],
-        channel: u16,
-        frame_max: u32,
-        encode: impl Fn(&mut Vec<u8>, &Content<'_>, ContentPart),
-    ) {
+    /// Appends a method with the message that it carries. A large body is only referred to.
+    pub fn push_message(&mut self, method: &impl ContentMethod, message: &Message, properties: &[u8], frame_max: u32) {
         let body = message.body();
         let content = Content { address: message.address(), properties, body };
         if body.len() < SHARED_BODY_BYTES_MIN {
-            encode(self.buffer(), &content, ContentPart::Whole);
+            fast::content_method(self.buffer(), method, &content, frame_max);
             return;
         }
-        encode(self.buffer(), &content, ContentPart::Head);
+        method.encode_head(self.buffer(), &content);
+        let channel = method.channel();
         for frame in fast::body_frames(channel, body.len(), frame_max) {
             self.buffer().extend_from_slice(&frame.header);
             self.close_tail();
@@ -138,15 +132,6 @@ impl Output {
     }
 }
 
-/// Which part of a message to encode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentPart {
-    /// Method, content header and body.
-    Whole,
-    /// Method and content header.
-    Head,
-}
-
 fn give_back(mut buffer: Vec<u8>) {
     if buffer.capacity() == 0 || buffer.capacity() > KEPT_BUFFER_BYTES_MAX {
         return;
@@ -166,6 +151,23 @@ mod tests {
     use super::*;
     use crate::message::{Facts, MemoryGauge, address};
 
+    /// A method of one octet.
+    struct Bracket;
+
+    impl ContentMethod for Bracket {
+        fn channel(&self) -> u16 {
+            1
+        }
+
+        fn text_bytes(&self) -> usize {
+            1
+        }
+
+        fn encode_head(&self, out: &mut Vec<u8>, _: &Content<'_>) {
+            out.push(b'<');
+        }
+    }
+
     fn written(output: &mut Output, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while !output.is_empty() {
@@ -181,19 +183,14 @@ mod tests {
         let message = Message::standalone(&gauge, Facts::default(), &address("x", b"k"), &[0, 0], body);
         let mut output = Output::default();
         output.buffer().extend_from_slice(b"before");
-        output.push_message(&message, message.property_bytes(), 1, 10_000, |out, content, part| {
-            out.extend_from_slice(b"<");
-            if part == ContentPart::Whole {
-                out.extend_from_slice(content.body);
-            }
-        });
+        output.push_message(&Bracket, &message, message.property_bytes(), 10_000);
         output.buffer().extend_from_slice(b"after");
         written(&mut output, step)
     }
 
     #[test]
     fn small_bodies_are_encoded_in_place() {
-        assert_eq!(sent(b"hello", 3), b"before<helloafter");
+        assert_eq!(sent(b"hello", 3), b"before<\x03\0\x01\0\0\0\x05hello\xceafter");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::open::Open;
 use crate::auth::{self, Access, Resource};
 use crate::broker::metadata::{Metadata, Rights};
 use crate::broker::router::RoutingKeys;
+use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
 
 /// The rights of one user in one virtual host, as of a revision.
@@ -37,6 +38,26 @@ impl LiveRights {
             *held = (revision, metadata.rights(&self.user, &self.vhost));
         }
         look(&held.1)
+    }
+
+    /// Checks that the user may publish to an exchange with these keys.
+    ///
+    /// # Errors
+    /// 403 when that is not so.
+    pub(super) fn check_publish(
+        &self,
+        metadata: &Metadata,
+        vhost: &Vhost,
+        exchange: &str,
+        keys: &RoutingKeys<'_>,
+    ) -> Result<(), AmqpError> {
+        let resource = Resource::Exchange(exchange);
+        self.look(metadata, |rights| {
+            if !rights.permissions.as_ref().is_some_and(|permissions| permissions.allow(Access::Write, resource)) {
+                return Err(auth::refused(Access::Write, resource, &self.vhost, &self.user));
+            }
+            rights.check_topics(Access::Write, vhost, exchange, keys, &self.user)
+        })
     }
 
     /// Whether the user may enter the virtual host.

@@ -173,7 +173,7 @@ impl Session {
 
     fn frame_max(&self) -> u32 {
         match &self.phase {
-            Phase::Open(open) => open.tuning().frame_max,
+            Phase::Open(open) => open.tuning.frame_max,
             Phase::Handshake { state, .. } => state.frame_max(),
             Phase::Closing { frame_max, .. } | Phase::Drained { frame_max, .. } => *frame_max,
             Phase::Greeting { .. } | Phase::Silent { .. } | Phase::Closed { .. } => FRAME_MAX_BEFORE_TUNE,

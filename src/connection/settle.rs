@@ -1,56 +1,25 @@
 //! `basic.ack`, `basic.nack` and `basic.reject` (behaviour reference 5.6): collected over a read batch, and settled queue by
 //! queue.
 
-use std::sync::Arc;
-
 use super::aside::aside;
 use super::channel::Mode;
 use super::effort::TURN_EFFORT;
 use super::open::Open;
-use super::transaction::Fate;
 use super::unacked::Outstanding;
-use crate::broker::queue::{QueueHandle, Return, Settlement};
-use crate::broker::sink::Token;
+use crate::broker::queue::{Return, Settlement};
+use crate::broker::settler::Fate;
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::fast::SettlementKind;
+use crate::protocol::method::{BASIC_ACK, BASIC_NACK, BASIC_REJECT};
 use crate::store::NO_TRANSACTION;
-
-/// Settlements that were checked, in their order: runs of the same queue and fate.
-#[derive(Debug, Default)]
-pub(super) struct SettleBatch {
-    runs: Vec<Run>,
-    /// The channels whose shared prefetch has credit again.
-    credited: Vec<u16>,
-}
-
-#[derive(Debug)]
-struct Run {
-    queue: Arc<QueueHandle>,
-    fate: Fate,
-    tokens: Vec<Token>,
-}
-
-impl SettleBatch {
-    fn add(&mut self, outstanding: Outstanding, fate: Fate) {
-        match self.runs.last_mut() {
-            Some(run) if run.fate == fate && Arc::ptr_eq(&run.queue, &outstanding.queue) => {
-                run.tokens.push(outstanding.token);
-            }
-            _ => self.runs.push(Run { queue: outstanding.queue, fate, tokens: vec![outstanding.token] }),
-        }
-    }
-}
-
-/// What it costs to settle with one queue, beside the messages: its lock, and its consumers' next messages.
-const RUN_EFFORT: usize = 8;
 
 /// The method that a settlement came with.
 const fn method_of(kind: SettlementKind) -> MethodId {
     match kind {
-        SettlementKind::Ack { .. } => MethodId::new(60, 80),
-        SettlementKind::Reject { .. } => MethodId::new(60, 90),
-        SettlementKind::Nack { .. } => MethodId::new(60, 120),
+        SettlementKind::Ack { .. } => BASIC_ACK,
+        SettlementKind::Reject { .. } => BASIC_REJECT,
+        SettlementKind::Nack { .. } => BASIC_NACK,
     }
 }
 
@@ -88,7 +57,7 @@ impl Open {
     fn reach_of(&self, number: u16, delivery_tag: u64, kind: SettlementKind) -> usize {
         match kind {
             SettlementKind::Ack { multiple: true } | SettlementKind::Nack { multiple: true, .. } => {
-                self.channels.get(&number).map_or(0, |channel| channel.unacked.reach(delivery_tag))
+                self.channels.get(number).map_or(0, |channel| channel.unacked.reach(delivery_tag))
             }
             SettlementKind::Ack { .. } | SettlementKind::Nack { .. } | SettlementKind::Reject { .. } => 0,
         }
@@ -101,7 +70,7 @@ impl Open {
         kind: SettlementKind,
         now_ms: u64,
     ) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get_mut(&number) else {
+        let Some(channel) = self.channels.get_mut(number) else {
             impossible!("a settlement came on channel {number}, which does not exist");
             return Ok(());
         };
@@ -111,11 +80,12 @@ impl Open {
         if fate == Fate::Settled(Settlement::Acked) {
             channel.stats.ack += settled.len() as u64;
         }
-        self.touched.mark(number);
         if let Mode::Transaction(transaction) = &mut channel.mode {
             transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, fate)));
+            self.channels.touch(number);
             return Ok(());
         }
+        self.channels.touch(number);
         // It is done here and now what takes long: here no other connection waits for it.
         let is_long = settled.len() >= TURN_EFFORT;
         for (_, outstanding) in settled {
@@ -129,16 +99,10 @@ impl Open {
 
     /// Collects one settled delivery.
     pub(super) fn settle_outstanding(&mut self, number: u16, outstanding: Outstanding, fate: Fate) {
-        if let Some(channel) = self.channels.get(&number)
-            && outstanding.is_consumed
-            && channel.credit.is_limited()
-        {
-            channel.credit.release(1);
-            if self.settled.credited.last() != Some(&number) {
-                self.settled.credited.push(number);
-            }
+        if outstanding.is_consumed {
+            self.channels.release_credit(number);
         }
-        self.settled.add(outstanding, fate);
+        self.settler.add(outstanding.queue, outstanding.token, fate);
     }
 
     /// Lets the collected settlements take effect.
@@ -148,22 +112,12 @@ impl Open {
 
     /// Lets the collected settlements take effect, in a transaction.
     pub(super) fn flush_settled_in(&mut self, transaction: u64, now_ms: u64) {
-        if self.settled.runs.is_empty() {
+        if self.settler.is_empty() {
             return;
         }
-        let mut runs = std::mem::take(&mut self.settled.runs);
-        for Run { queue, fate, tokens } in runs.drain(..) {
-            self.effort.spend(RUN_EFFORT + tokens.len());
-            match fate {
-                Fate::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
-                Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),
-            }
-        }
-        self.settled.runs = runs;
-        let mut credited = std::mem::take(&mut self.settled.credited);
-        credited.sort_unstable();
-        credited.dedup();
-        for number in credited {
+        let effort = self.settler.settle(transaction, now_ms);
+        self.effort.spend(effort);
+        for number in self.channels.take_credited() {
             self.resume_channel(number, now_ms);
         }
         self.node.check_memory();
@@ -171,7 +125,7 @@ impl Open {
 
     /// Offers the credit of a channel to its consumers that found none.
     pub(super) fn resume_channel(&self, number: u16, now_ms: u64) {
-        let Some(channel) = self.channels.get(&number) else {
+        let Some(channel) = self.channels.get(number) else {
             return impossible!("channel {number} ended before its settlements took effect");
         };
         while let Some(id) = channel.credit.next() {

@@ -1,26 +1,16 @@
 //! What a transaction holds back until `tx.commit` (behaviour reference 5.9).
 
-use super::batch::Pending;
+use super::publish::PendingPublish;
 use super::unacked::Outstanding;
-use crate::broker::queue::{Return, Settlement};
-use crate::message::Message;
+use crate::broker::settler::Fate;
 
 /// The publishes and settlements of a transaction that is open.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
     /// Messages, routed already, in the order of publishing.
-    pub publishes: Vec<(Pending, Message)>,
+    pub publishes: Vec<PendingPublish>,
     /// Settled deliveries, which [`Transaction::roll_back`] makes outstanding again.
     pub settlements: Vec<(u64, Outstanding, Fate)>,
-}
-
-/// What becomes of a settled delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is settled for good.
-    Settled(Settlement),
-    /// It goes back to its queue.
-    Returned(Return),
 }
 
 impl Transaction {

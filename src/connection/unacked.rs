@@ -48,6 +48,7 @@ impl UnackedTags {
 
     /// Adds a delivery; tags must ascend.
     pub(super) fn push(&mut self, delivery_tag: u64, outstanding: Outstanding) {
+        debug_assert!(self.tags.back().is_none_or(|(last, _)| *last < delivery_tag), "tags ascend");
         self.count += 1;
         self.consumed_count += usize::from(outstanding.is_consumed);
         self.tags.push_back((delivery_tag, Some(outstanding)));
@@ -112,6 +113,12 @@ impl UnackedTags {
         self.tags.binary_search_by_key(&delivery_tag, |(tag, _)| *tag).ok()
     }
 
+    /// Checks the invariants, in debug builds. Counting is left to the tests: it costs as much as there are deliveries.
+    fn check(&self) {
+        debug_assert!(self.tags.front().is_none_or(|(_, slot)| slot.is_some()), "no gap is at the front");
+        debug_assert!(self.consumed_count <= self.count && self.count <= self.tags.len(), "no more than there are");
+    }
+
     fn close_gaps(&mut self) {
         while self.tags.front().is_some_and(|(_, slot)| slot.is_none()) {
             self.tags.pop_front();
@@ -122,5 +129,6 @@ impl UnackedTags {
         if self.tags.is_empty() && self.tags.capacity() > GAPS_MIN * 64 {
             self.tags = VecDeque::new();
         }
+        self.check();
     }
 }

@@ -18,12 +18,12 @@ impl Channel {
 impl Open {
     /// What it takes to end the connection.
     pub(super) fn weight(&self) -> usize {
-        self.channels.values().map(|channel| channel.weight()).sum::<usize>() + self.weight_of_exclusive_queues()
+        self.channels.iter().map(|(_, channel)| channel.weight()).sum::<usize>() + self.weight_of_exclusive_queues()
     }
 
     /// What it takes to carry out a method. All that are not named here take the same, whatever the client has made before.
     pub(super) fn weight_of(&self, number: u16, command: &Command) -> usize {
-        let of_channel = || self.channels.get(&number).map_or(0, |channel| channel.weight());
+        let of_channel = || self.channels.get(number).map_or(0, |channel| channel.weight());
         match command {
             Command::Queue(QueueMethod::Purge { queue, .. } | QueueMethod::Delete { queue, .. }) => {
                 let name: Result<String, _> = self.queue_name(number, queue.clone());
@@ -50,7 +50,7 @@ impl Open {
 
     /// A quorum queue looks through all that is unacknowledged there for what this consumer left.
     fn weight_of_cancel(&self, number: u16, consumer_tag: &str) -> usize {
-        let channel = self.channels.get(&number);
+        let channel = self.channels.get(number);
         let consumer = channel.and_then(|channel| channel.consumers.get(&channel.consumer(consumer_tag)?));
         let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
         queue.map_or(0, |queue| queue.peek(|queue| queue.unacked_count()))

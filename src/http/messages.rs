@@ -15,13 +15,14 @@ use super::request::Request;
 use super::{body, exchanges, values};
 use crate::auth::{Access, Resource};
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::queue::{NewMessage, QueueHandle, Return, Settlement};
-use crate::broker::router::RoutingKeys;
+use crate::broker::publisher::{
+    AtOnce, Author, FoundRoute, Pending, PublishBody, PublishRequest, Publisher, RecordParts,
+};
+use crate::broker::queue::{QueueHandle, Return, Settlement};
 use crate::broker::sink::{Delivery, Notice, Sink};
-use crate::broker::vhost::{Publisher, Vhost};
-use crate::connection::incoming;
+use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
-use crate::message::{Message, address};
+use crate::message::address;
 use crate::properties::{Properties, PropertiesEditor, Property};
 use crate::store::{LogPosition, NO_TRANSACTION};
 
@@ -154,26 +155,31 @@ struct Publish<'a> {
 }
 
 /// Publishes one message: whether some queue took it, and what must be durable before the client is told.
-fn route(vhost: &Vhost, new: &Publish<'_>, caller: &Caller, now_ms: u64) -> Result<(bool, LogPosition), AmqpError> {
-    let properties = Properties::new(new.properties);
-    let summary = properties.summary();
-    let expiration_ms = incoming::check(&summary, caller.name(), caller.user().is_impersonator)?;
+fn route(
+    vhost: &Arc<Vhost>,
+    new: &Publish<'_>,
+    caller: &Caller,
+    now_ms: u64,
+) -> Result<(bool, LogPosition), AmqpError> {
     let address = address(new.exchange, new.routing_key.as_bytes());
-    let gauge = &vhost.node().memory;
-    let message = Message::standalone(gauge, incoming::facts(&summary), &address, new.properties, new.payload);
-    let keys = RoutingKeys::with_copies(new.routing_key.as_bytes(), properties);
-    caller.may_use_topics(Access::Write, vhost, new.exchange, &keys)?;
-    let route = vhost.route(new.exchange, &keys, properties, Publisher::Client)?;
-    route.count(1);
-    let new = NewMessage::published(message.clone(), expiration_ms);
-    let mut position = vhost.hold(&route.holds, &new, NO_TRANSACTION, now_ms);
-    route.replies.iter().for_each(|reply| reply.deliver(message.clone()));
-    let mut refusals = 0;
-    for queue in &route.queues {
-        position = position.max(queue.publish([new.clone()], NO_TRANSACTION, now_ms, |_| refusals += 1));
-    }
+    let request = PublishRequest::new(&address, new.exchange, new.routing_key.as_bytes(), new.properties);
+    let author = Author { user: caller.name(), may_impersonate: caller.user().is_impersonator };
+    let expiration_ms = request.check(author)?;
+    let mut publisher = Publisher::new(Arc::clone(vhost));
+    // Whether the caller may write was asked before the size of the message was.
+    let FoundRoute { route, .. } =
+        publisher.route(&request, |keys| caller.may_use_topics(Access::Write, vhost, new.exchange, keys))?;
+    let queues = route.queues.len();
+    let parts = RecordParts { address: &address, facts: request.facts(), properties: new.properties };
+    let payload_bytes = u32::try_from(new.payload.len()).unwrap_or(u32::MAX);
+    let body = PublishBody::Pieces(std::iter::once(new.payload), payload_bytes);
+    publisher.add(Pending { ticket: (), expiration_ms, route }, &parts, body);
+    let batch = publisher.take_batch();
+    let published = publisher.publish(&batch, NO_TRANSACTION, now_ms, &mut AtOnce);
+    let outcome = published.outcomes().at(0);
     vhost.node().check_memory();
-    Ok((!route.is_unroutable() && (refusals == 0 || refusals < route.queues.len()), position))
+    let is_taken = outcome.refusals == 0 || outcome.refusals < queues;
+    Ok((!outcome.is_unroutable && is_taken, outcome.position))
 }
 
 /// A fetched message.

@@ -12,9 +12,9 @@
 
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{BasicMethod, Command};
-use crate::protocol::content::{self, BASIC_PUBLISH, ContentHeader};
+use crate::protocol::content::{self, ContentHeader};
 use crate::protocol::frame::{Frame, FrameKind};
-use crate::protocol::method;
+use crate::protocol::method::{self, BASIC_PUBLISH};
 
 /// The arguments of a `basic.publish` whose content is on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]

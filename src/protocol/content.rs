@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::error::{AmqpError, MethodId};
+use crate::error::AmqpError;
 use crate::properties::{self, PropertiesError};
+use crate::protocol::method::BASIC_PUBLISH;
 use crate::protocol::{assembler, frame};
 
-/// `basic.publish`, which every refusal of its content names.
-pub const BASIC_PUBLISH: MethodId = MethodId::new(60, 40);
 /// The only class with contents.
 pub(super) const BASIC_CLASS: u16 = 60;
-/// The largest body that may be announced: RabbitMQ's ceiling.
+/// The largest body that may be announced: RabbitMQ's ceiling for `max_message_size`.
 pub const BODY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Memory that a content header's word alone may claim; beyond it, memory grows with the data that really comes.
 const RESERVED_BYTES_MAX: u64 = 1024 * 1024;

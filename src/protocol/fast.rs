@@ -8,10 +8,10 @@
 mod decode;
 mod encode;
 
-pub use decode::{BodyPieces, FastPublish, Settlement, SettlementKind, next_publish, next_settlement};
+pub use decode::{BodyPieces, FastPublish, FastSettlement, SettlementKind, next_publish, next_settlement};
 pub use encode::{
-    BodyFrame, BodyFrames, Content, Deliver, GetOk, Return, ack, basic_return, basic_return_head, body_frames, deliver,
-    deliver_head, get_ok, get_ok_head, heartbeat, nack,
+    BodyFrame, BodyFrames, Content, ContentMethod, Deliver, GetOk, Return, ack, body_frames, content_method, heartbeat,
+    nack,
 };
 
 #[cfg(test)]

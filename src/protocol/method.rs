@@ -6,6 +6,7 @@
 //! Strings too long for it are cut, because it panics. Its parser's errors are told apart here and never leave.
 
 mod command;
+mod ids;
 mod reply;
 
 use amq_protocol::frame::WriteContext;
@@ -13,10 +14,14 @@ use amq_protocol::protocol::{AMQPClass, gen_class, parse_class};
 
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{BasicMethod, Command, Reply};
-use crate::protocol::content::BASIC_PUBLISH;
 use crate::protocol::frame::{self, FRAME_END};
 use crate::protocol::octets;
 use crate::table::Table;
+
+pub use ids::{
+    BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, BASIC_RETURN, CHANNEL_CLOSE,
+    CHANNEL_CLOSE_OK, CHANNEL_OPEN, CONNECTION_OPEN,
+};
 
 /// Octets of class and method id.
 const ID_BYTES: usize = 4;
@@ -146,7 +151,8 @@ fn basic_publish(arguments: &[u8]) -> Option<Command> {
 }
 
 /// A short string, and what is behind it.
-fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+#[inline]
+pub(super) fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = bytes.split_first()?;
     rest.split_at_checked(usize::from(length))
 }

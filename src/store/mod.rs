@@ -229,6 +229,39 @@ impl Drop for Flight<'_> {
     }
 }
 
+/// A transaction in the log: what is recorded with its number happened all at once, or never. Bodies that messages of it refer to stay
+/// where they are until it ends.
+#[derive(Debug)]
+pub struct LogTransaction<'a> {
+    flight: Flight<'a>,
+    number: u64,
+}
+
+impl<'a> LogTransaction<'a> {
+    /// Begins one.
+    pub fn begin(log: &'a dyn Log) -> Self {
+        let flight = Flight::begin(log);
+        Self { flight, number: log.new_transaction() }
+    }
+
+    /// What its records are marked with.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Records that it is complete, and returns what must be durable before anybody is told so. Dropped without this, it never
+    /// happened for a broker that starts again.
+    pub fn commit(self) -> LogPosition {
+        let log = self.flight.log;
+        if !log.keeps() {
+            return LogPosition::START;
+        }
+        let mut commit = Vec::new();
+        record::Record::Committed { transaction: self.number }.encode(&mut commit);
+        log.append(&commit)
+    }
+}
+
 /// The log of a broker that keeps everything in memory: whatever it takes is as durable as it will ever be.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryLog;

@@ -8,7 +8,7 @@ use leveret::broker::ids::{ChannelId, ConsumerId};
 use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Settlement};
 use leveret::broker::router::RoutingKeys;
 use leveret::broker::sink::{Delivery, Sink, Token};
-use leveret::broker::vhost::{Publisher, Vhost};
+use leveret::broker::vhost::Vhost;
 use leveret::message::{ChunkWriter, Facts, Message, address};
 use leveret::properties::PropertiesEditor;
 use leveret::store::failure::Remedy;
@@ -242,7 +242,7 @@ impl Actor {
 
     fn hold(&mut self, message: Message, id: u64, facts: Facts, to: &'static str, delay_ms: u64) {
         let keys = RoutingKeys::single(to.as_bytes());
-        let route = self.vhost.route("later", &keys, message.properties(), Publisher::Client).unwrap();
+        let route = self.vhost.route("later", &keys, message.properties()).unwrap();
         let new = NewMessage::published(message, None);
         let position = self.vhost.hold(&route.holds, &new, 0, self.now_ms);
         let due_ms = Some(self.now_ms + delay_ms);

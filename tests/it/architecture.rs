@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("throttle", &[]),
     ("host", &[]),
     ("logging", &["clock", "config", "throttle"]),
-    ("config", &["broker", "message"]),
+    ("config", &["broker", "protocol"]),
     (
         "connection",
         &[

@@ -7,8 +7,7 @@ use crate::broker::death::Deaths;
 use crate::broker::queue::{DeadLetter, NewMessage, QueueHandle};
 use crate::broker::router::{Route, RoutingKeys, Walk};
 use crate::message::{Message, address};
-use crate::store::Flight;
-use crate::store::record::Record;
+use crate::store::LogTransaction;
 
 impl Vhost {
     /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `unburied`.
@@ -20,9 +19,6 @@ impl Vhost {
         unburied: &mut Vec<Arc<QueueHandle>>,
     ) {
         let Some(exchange) = queue.spec.arguments.dead_letter_exchange.as_deref() else { return };
-        let log = &*self.node.log;
-        // One transaction: the message is in one queue or in the other, whenever the broker dies.
-        let transaction = log.new_transaction();
         let of_clients = self.node.settings.profile().client_deaths;
         let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
         let message = self.buried_message(queue, exchange, &letter.message, &deaths);
@@ -33,23 +29,20 @@ impl Vhost {
         let targets: Vec<_> =
             route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
         let new = NewMessage { message, expiration_ms: None, failed: letter.failed };
-        let _flight = Flight::begin(log);
-        self.hold(&route.holds, &new, transaction, now_ms);
+        // One transaction: the message is in one queue or in the other, whenever the broker dies.
+        let transaction = LogTransaction::begin(&*self.node.log);
+        self.hold(&route.holds, &new, transaction.number(), now_ms);
         for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
-        let is_taken = self.publish_deferred(&targets, &new, transaction, now_ms, unburied);
+        let is_taken = self.publish_deferred(&targets, &new, transaction.number(), now_ms, unburied);
         // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
         if !is_taken && targets.len() == route.queues.len() && !route.taken {
             queue.keep_unburied(now_ms);
         } else {
-            queue.buried(transaction);
+            queue.buried(transaction.number());
         }
-        if log.keeps() {
-            let mut commit = Vec::new();
-            Record::Committed { transaction }.encode(&mut commit);
-            log.append(&commit);
-        }
+        transaction.commit();
     }
 
     /// The message as it is published to the dead letter exchange.

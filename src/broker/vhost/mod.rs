@@ -27,7 +27,6 @@ use crate::error::AmqpError;
 use crate::store::LogPosition;
 
 pub use exchanges::ExchangeDeclare;
-pub use publish::Publisher;
 pub use queues::{QueueDeclare, QueueDeclared};
 
 /// A virtual host.

@@ -13,37 +13,25 @@ use crate::properties::Properties;
 use crate::store::LogPosition;
 use crate::table::Value;
 
-/// Who publishes: clients are refused by internal exchanges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Publisher {
-    /// A client.
-    Client,
-    /// The broker itself.
-    Broker,
-}
-
 impl Vhost {
-    /// Where a message that is published to this exchange goes.
+    /// Where a message goes that a client publishes to this exchange.
     ///
     /// # Errors
-    /// 404 when the exchange is missing; to clients 403 when it is internal, 406 when its type refuses the message; 406 when routing
-    /// would take too long.
+    /// 404 when the exchange is missing, 403 when it is internal, 406 when its type refuses the message or routing would take too
+    /// long.
     pub fn route(
         &self,
         exchange: &str,
         keys: &RoutingKeys<'_>,
         properties: Properties<'_>,
-        publisher: Publisher,
     ) -> Result<Route, AmqpError> {
         let mut route = self.read(|topology| {
             let found = topology.exchange(exchange).ok_or_else(|| self.no_exchange(exchange))?;
-            if found.spec.internal && publisher == Publisher::Client {
+            if found.spec.internal {
                 let text = format!("cannot publish to internal {}", self.exchange_text(exchange));
                 return Err(AmqpError::access_refused(text));
             }
-            if publisher == Publisher::Client {
-                found.routing.check_publish(properties)?;
-            }
+            found.routing.check_publish(properties)?;
             let walk = Walk::new(topology, keys, properties, self.node.random.next());
             walk.from(found).map_err(|error| AmqpError::precondition_failed(error.to_string()))
         })?;

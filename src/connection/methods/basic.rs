@@ -6,12 +6,11 @@ use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::profile::Permission;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{QueueHandle, Return};
+use crate::broker::settler::Fate;
 use crate::connection::aside::aside;
 use crate::connection::deliver::delivered_properties;
 use crate::connection::effort::TURN_EFFORT;
 use crate::connection::open::Open;
-use crate::connection::output::ContentPart;
-use crate::connection::transaction::Fate;
 use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::protocol::command::{BasicMethod, Reply};
@@ -69,7 +68,7 @@ impl Open {
             // What is on its way has no tag yet, and counts all the same.
             self.encode_everything();
         }
-        if let Some(channel) = self.channels.get_mut(&number) {
+        if let Some(channel) = self.channels.get_mut(number) {
             if is_shared {
                 let used = u32::try_from(channel.unacked.consumed_count()).unwrap_or(u32::MAX);
                 channel.credit.set(u32::from(prefetch_count), used);
@@ -90,7 +89,7 @@ impl Open {
         let queue = self.vhost.queue(&queue, self.id)?;
         refuse_get(&queue)?;
         let sink = self.sink();
-        let Some(channel) = self.channels.get_mut(&number) else {
+        let Some(channel) = self.channels.get_mut(number) else {
             impossible!("a method came on channel {number}, which does not exist");
             return Ok(());
         };
@@ -113,10 +112,7 @@ impl Open {
         };
         let frame_max = self.tuning.frame_max;
         let properties = delivered_properties(&delivery.message, delivery.counts);
-        self.output.push_message(&delivery.message, &properties, number, frame_max, |out, content, part| match part {
-            ContentPart::Whole => fast::get_ok(out, &method, content, frame_max),
-            ContentPart::Head => fast::get_ok_head(out, &method, content),
-        });
+        self.output.push_message(&method, &delivery.message, &properties, frame_max);
         Ok(())
     }
 
@@ -124,7 +120,7 @@ impl Open {
         if !requeue {
             return Err(AmqpError::not_implemented("requeue=false"));
         }
-        let Some(channel) = self.channels.get_mut(&number) else {
+        let Some(channel) = self.channels.get_mut(number) else {
             impossible!("a method came on channel {number}, which does not exist");
             return Ok(());
         };

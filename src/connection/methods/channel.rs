@@ -16,9 +16,9 @@ impl Open {
 
     /// `channel.close` by the client.
     pub(super) fn channel_close(&mut self, number: u16, now_ms: u64) -> Result<(), AmqpError> {
-        if let Some(channel) = self.channels.remove(&number) {
-            self.end_channel(number, *channel, now_ms);
-            self.closed_channels.insert(number);
+        if let Some(channel) = self.channels.remove(number) {
+            self.end_channel(number, channel, now_ms);
+            self.channels.closed_by_client(number);
         }
         self.reply(number, &Reply::ChannelCloseOk);
         Ok(())

@@ -9,7 +9,7 @@ use crate::protocol::command::Reply;
 impl Open {
     /// `confirm.select`; repeating it does not reset the numbers.
     pub(super) fn confirm_select(&mut self, number: u16, no_wait: bool) -> Result<(), AmqpError> {
-        if let Some(channel) = self.channels.get_mut(&number) {
+        if let Some(channel) = self.channels.get_mut(number) {
             match channel.mode {
                 Mode::Transaction(_) => {
                     return Err(AmqpError::precondition_failed("cannot switch from tx to confirm mode"));

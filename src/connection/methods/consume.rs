@@ -1,12 +1,12 @@
 //! `basic.consume` and `basic.cancel` (behaviour reference 5.3, 5.4 and 5.10).
 
+mod arguments;
+
 use std::sync::Arc;
 
 use crate::auth::{Access, Resource};
 use crate::broker::ids::ConsumerId;
-use crate::broker::profile::{Profile, Timed};
-use crate::broker::queue::arguments::known::check_integer;
-use crate::broker::queue::arguments::{QueueKind, invalid_argument};
+use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{ConsumerSpec, QueueHandle};
 use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
 use crate::connection::channel::{ChannelConsumer, ReplyTo};
@@ -15,6 +15,8 @@ use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::table::Table;
+
+use arguments::ConsumerArguments;
 
 /// What a client asks for with `basic.consume`.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(super) struct Consume {
 
 impl Open {
     pub(super) fn basic_consume(&mut self, number: u16, consume: Consume, now_ms: u64) -> Result<(), AmqpError> {
-        let Some(channel) = self.channels.get(&number) else {
+        let Some(channel) = self.channels.get(number) else {
             impossible!("a method came on channel {number}, which does not exist");
             return Ok(());
         };
@@ -63,9 +65,10 @@ impl Open {
         consumer_tag: &Arc<str>,
         queue: &QueueHandle,
     ) -> Result<ConsumerSpec, AmqpError> {
-        let arguments = check_arguments(&consume.arguments, queue, self.node.settings.profile())?;
-        let Some(channel) = self.channels.get(&number) else { return Err(queue.not_found()) };
-        if queue.spec.arguments.kind == QueueKind::Quorum && channel.credit.is_limited() {
+        let (kind, profile) = (queue.spec.arguments.kind, self.node.settings.profile());
+        let arguments = ConsumerArguments::parse(&consume.arguments, kind, queue, profile)?;
+        let Some(channel) = self.channels.get(number) else { return Err(queue.not_found()) };
+        if kind == QueueKind::Quorum && channel.credit.is_limited() {
             return Err(AmqpError::not_implemented(format!("{queue} does not support global qos")));
         }
         Ok(ConsumerSpec {
@@ -87,13 +90,13 @@ impl Open {
         if !consume.no_ack {
             return Err(AmqpError::precondition_failed("reply consumer cannot acknowledge"));
         }
-        if self.channels.get(&number).is_some_and(|channel| channel.reply_to.is_some()) {
+        if self.channels.get(number).is_some_and(|channel| channel.reply_to.is_some()) {
             return Err(AmqpError::precondition_failed("reply consumer already set"));
         }
         let id = ConsumerId(self.node.ids.fresh());
         let consumer = ReplyConsumer { consumer: id, sink: self.sink() };
         let name = self.node.replies.register(consumer, &self.node.random);
-        if let Some(channel) = self.channels.get_mut(&number) {
+        if let Some(channel) = self.channels.get_mut(number) {
             channel.reply_to = Some(ReplyTo { consumer: id, name });
         }
         self.register(number, id, ChannelConsumer { consumer_tag, queue: None }, consume.no_wait);
@@ -103,10 +106,7 @@ impl Open {
     /// `basic.consume-ok` precedes the first delivery.
     fn register(&mut self, number: u16, id: ConsumerId, consumer: ChannelConsumer, no_wait: bool) {
         let consumer_tag = consumer.consumer_tag.to_string();
-        if let Some(channel) = self.channels.get_mut(&number) {
-            channel.add_consumer(id, consumer);
-        }
-        self.consumers.insert(id, number);
+        self.channels.add_consumer(number, id, consumer);
         if !no_wait {
             self.reply(number, &Reply::BasicConsumeOk { consumer_tag });
         }
@@ -120,9 +120,9 @@ impl Open {
         no_wait: bool,
         now_ms: u64,
     ) -> Result<(), AmqpError> {
-        let id = self.channels.get(&number).and_then(|channel| channel.consumer(consumer_tag));
+        let id = self.channels.get(number).and_then(|channel| channel.consumer(consumer_tag));
         if let Some(id) = id {
-            let queue = self.channels.get(&number).and_then(|channel| channel.consumers.get(&id)?.queue.clone());
+            let queue = self.channels.get(number).and_then(|channel| channel.consumers.get(&id)?.queue.clone());
             if let Some(queue) = queue {
                 queue.cancel(id, now_ms);
             }
@@ -136,44 +136,13 @@ impl Open {
     }
 
     fn unregister(&mut self, number: u16, id: ConsumerId) {
-        self.consumers.remove(&id);
+        self.channels.remove_consumer(id);
         self.outbox.forget(id);
-        let Some(channel) = self.channels.get_mut(&number) else {
+        let Some(channel) = self.channels.get_mut(number) else {
             return impossible!("a method came on channel {number}, which does not exist");
         };
-        channel.remove_consumer(id);
         if let Some(reply_to) = channel.reply_to.take_if(|reply_to| reply_to.consumer == id) {
             self.node.replies.remove(&reply_to.name);
         }
     }
-}
-
-/// The arguments of `basic.consume` that mean something.
-#[derive(Debug)]
-struct ConsumeArguments {
-    priority: i64,
-    timeout_ms: Option<u64>,
-}
-
-/// # Errors
-/// 406 for an argument of the wrong type, or one that this type of queue does not know.
-fn check_arguments(arguments: &Table, queue: &QueueHandle, profile: &Profile) -> Result<ConsumeArguments, AmqpError> {
-    let integer = |name: &str| -> Result<Option<i64>, AmqpError> {
-        let Some(value) = arguments.get(name) else { return Ok(None) };
-        check_integer(value).map(Some).map_err(|reason| invalid_argument(name, queue, &reason))
-    };
-    let priority = integer("x-priority")?.unwrap_or(0);
-    let kind = queue.spec.arguments.kind;
-    let of_quorum = ["x-consumer-timeout"];
-    let of_streams = ["x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"];
-    let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
-    let foreign = of_streams.iter().chain(of_quorum.iter().filter(|_| !is_timed));
-    for name in foreign {
-        if arguments.get(name).is_some() {
-            let text = format!("invalid arg '{name}' for {queue} of queue type {}", kind.module());
-            return Err(AmqpError::precondition_failed(text));
-        }
-    }
-    let timeout_ms = integer("x-consumer-timeout")?.and_then(|timeout_ms| u64::try_from(timeout_ms).ok());
-    Ok(ConsumeArguments { priority, timeout_ms })
 }

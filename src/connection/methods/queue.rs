@@ -51,7 +51,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
 impl Open {
     /// The queue that a method means.
     pub(in crate::connection) fn queue_name(&self, channel: u16, queue: String) -> Result<String, AmqpError> {
-        match self.channels.get(&channel) {
+        match self.channels.get(channel) {
             Some(channel) => channel.queue_name(queue),
             None => Ok(queue),
         }
@@ -91,7 +91,7 @@ impl Open {
             self.owns(&declared.queue);
         }
         let queue = declared.queue.spec.name.to_string();
-        if let Some(channel) = self.channels.get_mut(&channel) {
+        if let Some(channel) = self.channels.get_mut(channel) {
             channel.last_queue = Some(queue.clone());
         }
         let (message_count, consumer_count) = (declared.message_count, declared.consumer_count);

@@ -7,13 +7,12 @@ use crate::connection::open::Open;
 use crate::connection::transaction::Transaction;
 use crate::error::AmqpError;
 use crate::protocol::command::Reply;
-use crate::store::Flight;
-use crate::store::record::Record;
+use crate::store::LogTransaction;
 
 impl Open {
     /// `tx.select`; repeating it changes nothing.
     pub(super) fn tx_select(&mut self, number: u16) -> Result<(), AmqpError> {
-        if let Some(channel) = self.channels.get_mut(&number) {
+        if let Some(channel) = self.channels.get_mut(number) {
             match channel.mode {
                 Mode::Confirm(_) => {
                     return Err(AmqpError::precondition_failed("cannot switch from confirm to tx mode"));
@@ -30,16 +29,13 @@ impl Open {
     pub(super) fn tx_commit(&mut self, number: u16, now_ms: u64) -> Result<(), AmqpError> {
         let Transaction { publishes, settlements } = std::mem::take(self.transaction(number)?);
         let log = Arc::clone(&self.node.log);
-        let _flight = Flight::begin(&*log);
-        let transaction = log.new_transaction();
-        let is_complete = self.publish_transaction(&publishes, transaction, now_ms);
+        let transaction = LogTransaction::begin(&*log);
+        let is_complete = self.publish_transaction(&publishes, transaction.number(), now_ms);
         for (_, outstanding, fate) in settlements {
             self.settle_outstanding(number, outstanding, fate);
         }
-        self.flush_settled_in(transaction, now_ms);
-        let mut commit = Vec::new();
-        Record::Committed { transaction }.encode(&mut commit);
-        let position = log.append(&commit);
+        self.flush_settled_in(transaction.number(), now_ms);
+        let position = transaction.commit();
         if !is_complete {
             return Err(AmqpError::precondition_failed("partial tx completion"));
         }
@@ -50,7 +46,7 @@ impl Open {
     /// `tx.rollback`: publishes are dropped, settled deliveries are outstanding again with the same tags.
     pub(super) fn tx_rollback(&mut self, number: u16) -> Result<(), AmqpError> {
         let outstanding = self.transaction(number)?.roll_back();
-        if let Some(channel) = self.channels.get_mut(&number) {
+        if let Some(channel) = self.channels.get_mut(number) {
             channel.unacked.put_back(outstanding);
         }
         self.reply(number, &Reply::TxRollbackOk);
@@ -58,7 +54,7 @@ impl Open {
     }
 
     fn transaction(&mut self, number: u16) -> Result<&mut Transaction, AmqpError> {
-        match self.channels.get_mut(&number).map(|channel| &mut channel.mode) {
+        match self.channels.get_mut(number).map(|channel| &mut channel.mode) {
             Some(Mode::Transaction(transaction)) => Ok(transaction),
             _ => Err(AmqpError::precondition_failed("channel is not transactional")),
         }

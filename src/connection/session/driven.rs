@@ -131,7 +131,7 @@ impl Protocol for Session {
     /// What an alarm keeps from being read may hold the memory that the alarm is about, so it is given up. The log will get on with
     /// what it has: that is waited for.
     fn hung_up(&mut self, now_ms: u64) {
-        if matches!(&self.phase, Phase::Open(open) if open.is_blocked()) {
+        if matches!(&self.phase, Phase::Open(open) if open.is_blocked) {
             tracing::info!(peer = %self.peer, "client went away while it was blocked: closing connection");
             self.abandon(now_ms);
         } else {

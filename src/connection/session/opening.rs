@@ -12,13 +12,13 @@ use crate::broker::vhost::Vhost;
 use crate::connection::open::{Open, Opening};
 use crate::connection::protocol::Protocol;
 use crate::connection::rights::LiveRights;
-use crate::error::{AmqpError, MethodId};
+use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::protocol::frame;
 use crate::protocol::handshake::{self, Client, Handshake, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning};
 use crate::protocol::heartbeat::Heartbeat;
-use crate::protocol::method;
+use crate::protocol::method::{self, CONNECTION_OPEN};
 use crate::protocol::sasl::Credentials;
 
 impl Session {
@@ -165,9 +165,6 @@ impl Session {
         }
     }
 }
-
-/// `connection.open`, which refusals of the virtual host name.
-const CONNECTION_OPEN: MethodId = MethodId::new(10, 40);
 
 fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use crate::properties;
 use crate::protocol::content::BASIC_CLASS;
 use crate::protocol::frame::{BODY, FRAME_END, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES, HEADER, METHOD};
+use crate::protocol::method::{self, short_string};
 
-const BASIC_PUBLISH: [u8; 4] = method(40);
-const BASIC_ACK: [u8; 4] = method(80);
-const BASIC_REJECT: [u8; 4] = method(90);
-const BASIC_NACK: [u8; 4] = method(120);
+const PUBLISH: [u8; 4] = method::BASIC_PUBLISH.to_bytes();
+const ACK: [u8; 4] = method::BASIC_ACK.to_bytes();
+const REJECT: [u8; 4] = method::BASIC_REJECT.to_bytes();
+const NACK: [u8; 4] = method::BASIC_NACK.to_bytes();
 /// Octets of class, method, delivery tag and flags: `basic.ack`, `basic.reject` and `basic.nack` are all alike.
 const SETTLEMENT_BYTES: usize = 13;
 /// Octets of class, weight and body size in a content header.
@@ -49,7 +50,7 @@ pub struct BodyPieces<'a> {
 
 /// One `basic.ack`, `basic.nack` or `basic.reject`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settlement {
+pub struct FastSettlement {
     /// The channel; never 0.
     pub channel: u16,
     /// The delivery, or the last one of many.
@@ -106,18 +107,18 @@ pub fn next_publish(buffer: &[u8], frame_max: u32, max_message_size: u64) -> Opt
 /// The `basic.ack`, `basic.nack` or `basic.reject` at the start of `buffer`, if it is all there. The channel must be open, and
 /// a method due on it.
 #[inline]
-pub fn next_settlement(buffer: &[u8]) -> Option<Settlement> {
+pub fn next_settlement(buffer: &[u8]) -> Option<FastSettlement> {
     const WHOLE: usize = SETTLEMENT_BYTES + FRAME_OVERHEAD_BYTES;
     let frame: &[u8; WHOLE] = buffer.first_chunk()?;
     let [METHOD, h0, h1, 0, 0, 0, 13, m0, m1, m2, m3, tag @ .., bits, FRAME_END] = *frame else { return None };
     let kind = match [m0, m1, m2, m3] {
-        BASIC_ACK => SettlementKind::Ack { multiple: bits & 1 != 0 },
-        BASIC_NACK => SettlementKind::Nack { multiple: bits & 1 != 0, requeue: bits & 2 != 0 },
-        BASIC_REJECT => SettlementKind::Reject { requeue: bits & 1 != 0 },
+        ACK => SettlementKind::Ack { multiple: bits & 1 != 0 },
+        NACK => SettlementKind::Nack { multiple: bits & 1 != 0, requeue: bits & 2 != 0 },
+        REJECT => SettlementKind::Reject { requeue: bits & 1 != 0 },
         _ => return None,
     };
     let channel = u16::from_be_bytes([h0, h1]);
-    (channel != 0).then_some(Settlement { channel, delivery_tag: u64::from_be_bytes(tag), kind, consumed: WHOLE })
+    (channel != 0).then_some(FastSettlement { channel, delivery_tag: u64::from_be_bytes(tag), kind, consumed: WHOLE })
 }
 
 impl<'a> BodyPieces<'a> {
@@ -159,7 +160,7 @@ fn next_frame(buffer: &[u8], kind: u8, frame_max: u32) -> Option<(u16, &[u8], &[
 fn publish_arguments(method: &[u8]) -> Option<(&[u8], &str, &[u8], u8)> {
     // Two octets of reserved ticket stand behind class and method.
     let (&[m0, m1, m2, m3, _, _], arguments) = method.split_first_chunk::<6>()?;
-    if [m0, m1, m2, m3] != BASIC_PUBLISH {
+    if [m0, m1, m2, m3] != PUBLISH {
         return None;
     }
     let (&bits, address) = arguments.split_last()?;
@@ -167,12 +168,6 @@ fn publish_arguments(method: &[u8]) -> Option<(&[u8], &str, &[u8], u8)> {
     let (routing_key, rest) = short_string(rest)?;
     let exchange = std::str::from_utf8(exchange).ok()?;
     rest.is_empty().then_some((address, exchange, routing_key, bits))
-}
-
-#[inline]
-fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&length, rest) = bytes.split_first()?;
-    rest.split_at_checked(usize::from(length))
 }
 
 /// Body size and property bytes.
@@ -201,10 +196,4 @@ fn body_frames(buffer: &[u8], channel: u16, body_bytes: u32, frame_max: u32) -> 
     }
     let (frames, rest) = buffer.split_at_checked(buffer.len() - rest.len())?;
     Some((BodyPieces { frames }, rest))
-}
-
-const fn method(id: u16) -> [u8; 4] {
-    let [c0, c1] = BASIC_CLASS.to_be_bytes();
-    let [m0, m1] = id.to_be_bytes();
-    [c0, c1, m0, m1]
 }

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use crate::error::MethodId;
 use crate::protocol::content::BASIC_CLASS;
 use crate::protocol::frame::{
     self, BODY, FRAME_END, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES, HEADER, HEARTBEAT, METHOD,
 };
+use crate::protocol::method::{BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_NACK, BASIC_RETURN};
 
 /// A message as it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,70 +60,99 @@ pub struct Return<'a> {
 /// Octets of a delivery besides its variable parts, rounded up: three frames and their fixed arguments.
 const FIXED_BYTES_MAX: usize = 64;
 
-/// Appends `basic.deliver` with its content.
+/// A method that carries a message.
+pub trait ContentMethod {
+    /// Its channel.
+    fn channel(&self) -> u16;
+
+    /// Octets of its own texts.
+    fn text_bytes(&self) -> usize;
+
+    /// Appends the method and the content header; the body is to follow in [`body_frames`].
+    fn encode_head(&self, out: &mut Vec<u8>, content: &Content<'_>);
+}
+
+/// Appends a method with its whole content.
 #[inline]
-pub fn deliver(out: &mut Vec<u8>, method: &Deliver<'_>, content: &Content<'_>, frame_max: u32) {
-    reserve(out, method.consumer_tag.len(), content, content.body.len());
-    deliver_head(out, method, content);
-    body(out, method.channel, content.body, frame_max);
+pub fn content_method(out: &mut Vec<u8>, method: &impl ContentMethod, content: &Content<'_>, frame_max: u32) {
+    out.reserve(
+        FIXED_BYTES_MAX + method.text_bytes() + content.address.len() + content.properties.len() + content.body.len(),
+    );
+    method.encode_head(out, content);
+    body(out, method.channel(), content.body, frame_max);
 }
 
-/// Appends `basic.deliver` and its content header; the body is to follow in [`body_frames`].
-#[inline]
-pub fn deliver_head(out: &mut Vec<u8>, method: &Deliver<'_>, content: &Content<'_>) {
-    let (length, tag) = short(method.consumer_tag);
-    method_start(out, method.channel, 4 + 1 + tag.len() + 9 + content.address.len(), 60);
-    out.push(length);
-    out.extend_from_slice(tag);
-    out.extend_from_slice(&tag_and_bit(method.delivery_tag, method.redelivered));
-    out.extend_from_slice(content.address);
-    content_header(out, method.channel, content);
+impl ContentMethod for Deliver<'_> {
+    #[inline]
+    fn channel(&self) -> u16 {
+        self.channel
+    }
+
+    #[inline]
+    fn text_bytes(&self) -> usize {
+        self.consumer_tag.len()
+    }
+
+    #[inline]
+    fn encode_head(&self, out: &mut Vec<u8>, content: &Content<'_>) {
+        let (length, tag) = short(self.consumer_tag);
+        method_start(out, self.channel, 4 + 1 + tag.len() + 9 + content.address.len(), BASIC_DELIVER);
+        out.push(length);
+        out.extend_from_slice(tag);
+        out.extend_from_slice(&tag_and_bit(self.delivery_tag, self.redelivered));
+        out.extend_from_slice(content.address);
+        content_header(out, self.channel, content);
+    }
 }
 
-/// Appends `basic.get-ok` with its content.
-pub fn get_ok(out: &mut Vec<u8>, method: &GetOk, content: &Content<'_>, frame_max: u32) {
-    reserve(out, 0, content, content.body.len());
-    get_ok_head(out, method, content);
-    body(out, method.channel, content.body, frame_max);
+impl ContentMethod for GetOk {
+    fn channel(&self) -> u16 {
+        self.channel
+    }
+
+    fn text_bytes(&self) -> usize {
+        0
+    }
+
+    fn encode_head(&self, out: &mut Vec<u8>, content: &Content<'_>) {
+        method_start(out, self.channel, 4 + 9 + content.address.len() + 4, BASIC_GET_OK);
+        out.extend_from_slice(&tag_and_bit(self.delivery_tag, self.redelivered));
+        out.extend_from_slice(content.address);
+        out.extend_from_slice(&self.message_count.to_be_bytes());
+        content_header(out, self.channel, content);
+    }
 }
 
-/// Appends `basic.get-ok` and its content header; the body is to follow in [`body_frames`].
-pub fn get_ok_head(out: &mut Vec<u8>, method: &GetOk, content: &Content<'_>) {
-    method_start(out, method.channel, 4 + 9 + content.address.len() + 4, 71);
-    out.extend_from_slice(&tag_and_bit(method.delivery_tag, method.redelivered));
-    out.extend_from_slice(content.address);
-    out.extend_from_slice(&method.message_count.to_be_bytes());
-    content_header(out, method.channel, content);
-}
+impl ContentMethod for Return<'_> {
+    fn channel(&self) -> u16 {
+        self.channel
+    }
 
-/// Appends `basic.return` with its content.
-pub fn basic_return(out: &mut Vec<u8>, method: &Return<'_>, content: &Content<'_>, frame_max: u32) {
-    reserve(out, method.reply_text.len(), content, content.body.len());
-    basic_return_head(out, method, content);
-    body(out, method.channel, content.body, frame_max);
-}
+    fn text_bytes(&self) -> usize {
+        self.reply_text.len()
+    }
 
-/// Appends `basic.return` and its content header; the body is to follow in [`body_frames`].
-pub fn basic_return_head(out: &mut Vec<u8>, method: &Return<'_>, content: &Content<'_>) {
-    let (length, text) = short(method.reply_text.as_bytes());
-    method_start(out, method.channel, 4 + 2 + 1 + text.len() + content.address.len(), 50);
-    out.extend_from_slice(&method.reply_code.to_be_bytes());
-    out.push(length);
-    out.extend_from_slice(text);
-    out.extend_from_slice(content.address);
-    content_header(out, method.channel, content);
+    fn encode_head(&self, out: &mut Vec<u8>, content: &Content<'_>) {
+        let (length, text) = short(self.reply_text.as_bytes());
+        method_start(out, self.channel, 4 + 2 + 1 + text.len() + content.address.len(), BASIC_RETURN);
+        out.extend_from_slice(&self.reply_code.to_be_bytes());
+        out.push(length);
+        out.extend_from_slice(text);
+        out.extend_from_slice(content.address);
+        content_header(out, self.channel, content);
+    }
 }
 
 /// Appends `basic.ack`.
 #[inline]
 pub fn ack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
-    settlement(out, channel, 80, delivery_tag, u8::from(multiple));
+    settlement(out, channel, BASIC_ACK, delivery_tag, u8::from(multiple));
 }
 
 /// Appends `basic.nack`, with its `requeue` bit set as RabbitMQ's is; clients ignore it.
 #[inline]
 pub fn nack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
-    settlement(out, channel, 120, delivery_tag, u8::from(multiple) | 2);
+    settlement(out, channel, BASIC_NACK, delivery_tag, u8::from(multiple) | 2);
 }
 
 /// Appends a heartbeat.
@@ -180,17 +211,11 @@ fn body(out: &mut Vec<u8>, channel: u16, body: &[u8], frame_max: u32) {
     }
 }
 
-#[inline]
-fn reserve(out: &mut Vec<u8>, text_bytes: usize, content: &Content<'_>, body_bytes: usize) {
-    out.reserve(FIXED_BYTES_MAX + text_bytes + content.address.len() + content.properties.len() + body_bytes);
-}
-
 /// Frame header, class and method.
 #[inline]
-fn method_start(out: &mut Vec<u8>, channel: u16, size: usize, method: u16) {
+fn method_start(out: &mut Vec<u8>, channel: u16, size: usize, method: MethodId) {
     let [k, h0, h1, s0, s1, s2, s3] = frame::header(METHOD, channel, size);
-    let [c0, c1] = BASIC_CLASS.to_be_bytes();
-    let [m0, m1] = method.to_be_bytes();
+    let [c0, c1, m0, m1] = method.to_bytes();
     out.extend_from_slice(&[k, h0, h1, s0, s1, s2, s3, c0, c1, m0, m1]);
 }
 
@@ -207,10 +232,9 @@ fn content_header(out: &mut Vec<u8>, channel: u16, content: &Content<'_>) {
 }
 
 #[inline]
-fn settlement(out: &mut Vec<u8>, channel: u16, method: u16, delivery_tag: u64, bits: u8) {
+fn settlement(out: &mut Vec<u8>, channel: u16, method: MethodId, delivery_tag: u64, bits: u8) {
     let [h0, h1] = channel.to_be_bytes();
-    let [c0, c1] = BASIC_CLASS.to_be_bytes();
-    let [m0, m1] = method.to_be_bytes();
+    let [c0, c1, m0, m1] = method.to_bytes();
     let [t0, t1, t2, t3, t4, t5, t6, t7] = delivery_tag.to_be_bytes();
     let frame = [METHOD, h0, h1, 0, 0, 0, 13, c0, c1, m0, m1, t0, t1, t2, t3, t4, t5, t6, t7, bits, FRAME_END];
     out.extend_from_slice(&frame);

@@ -79,10 +79,10 @@ proptest! {
         let content = Content { address: &address, properties: &properties, body: &body };
         let method = Deliver { channel, consumer_tag: tag.as_bytes(), delivery_tag, redelivered };
         let mut out = Vec::new();
-        deliver(&mut out, &method, &content, FRAME_MAX);
+        content_method(&mut out, &method, &content, FRAME_MAX);
         prop_assert_eq!(&out, &expected);
         let mut apart = Vec::new();
-        deliver_head(&mut apart, &method, &content);
+        method.encode_head(&mut apart, &content);
         body_apart(&mut apart, channel, &body);
         prop_assert_eq!(&apart, &expected);
     }
@@ -100,7 +100,7 @@ proptest! {
         let (address, properties) = (address(&exchange, &routing_key), property_bytes(&properties));
         let content = Content { address: &address, properties: &properties, body: &body };
         let mut out = Vec::new();
-        get_ok(&mut out, &GetOk { channel, delivery_tag, redelivered, message_count }, &content, FRAME_MAX);
+        content_method(&mut out, &GetOk { channel, delivery_tag, redelivered, message_count }, &content, FRAME_MAX);
         prop_assert_eq!(out, expected);
     }
 
@@ -117,7 +117,7 @@ proptest! {
         let (address, properties) = (address(&exchange, &routing_key), property_bytes(&properties));
         let content = Content { address: &address, properties: &properties, body: &body };
         let mut out = Vec::new();
-        basic_return(&mut out, &Return { channel, reply_code, reply_text: &reply_text }, &content, FRAME_MAX);
+        content_method(&mut out, &Return { channel, reply_code, reply_text: &reply_text }, &content, FRAME_MAX);
         prop_assert_eq!(out, expected);
     }
 
@@ -157,7 +157,7 @@ proptest! {
     fn whatever_is_taken_from_damaged_frames_amq_protocol_reads_alike(bytes in damaged_stream()) {
         if let Some(settlement) = next_settlement(&bytes) {
             let (rest, frame) = parse_frame(&bytes[..]).unwrap();
-            let Settlement { channel, delivery_tag, kind, consumed } = settlement;
+            let FastSettlement { channel, delivery_tag, kind, consumed } = settlement;
             let method = match kind {
                 SettlementKind::Ack { multiple } => basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple }),
                 SettlementKind::Nack { multiple, requeue } => {
@@ -217,7 +217,7 @@ fn texts_too_long_for_a_short_string_are_cut() {
     let mut out = Vec::new();
     let tag = [b't'; 300];
     let method = Deliver { channel: 1, consumer_tag: &tag, delivery_tag: 1, redelivered: false };
-    deliver(&mut out, &method, &content, FRAME_MAX);
+    content_method(&mut out, &method, &content, FRAME_MAX);
     assert_eq!(out[11], 255);
     assert_eq!(out[out.len() - 23], FRAME_END);
 }

@@ -7,12 +7,12 @@ const BITS: u16 = 64;
 
 /// A set of channel numbers.
 #[derive(Debug, Default)]
-pub(super) struct ClosedChannels {
+pub(super) struct ClosedNumbers {
     /// As long as the greatest number needs.
     words: Vec<u64>,
 }
 
-impl ClosedChannels {
+impl ClosedNumbers {
     pub(super) fn insert(&mut self, number: u16) {
         let (index, bit) = place(number);
         if self.words.len() <= index {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn each_number_is_told_from_all_others() {
-        let mut closed = ClosedChannels::default();
+        let mut closed = ClosedNumbers::default();
         let numbers = [1, 63, 64, 2047, u16::MAX];
         numbers.iter().for_each(|number| closed.insert(*number));
         closed.remove(64);

@@ -1,4 +1,4 @@
-//! The routes that a connection remembers, valid while the epoch of its virtual host stays the same.
+//! The routes that a publisher remembers, valid while the epoch of its virtual host stays the same.
 
 use std::mem::size_of;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! What a connection reports of its channels to those who list them: once for each batch, and for the channels of the batch only.
 
-use super::channel::{Channel, Mode};
-use super::open::Open;
+use rustc_hash::FxHashMap;
+
 use crate::broker::registry::ChannelInfo;
+use crate::connection::channel::{Channel, Mode};
 
 /// The channels that something happened on since the last report.
 #[derive(Debug, Default)]
@@ -17,20 +18,16 @@ impl TouchedChannels {
             self.numbers.push(number);
         }
     }
-}
 
-impl Open {
-    /// Reports the channels that something happened on.
-    pub(super) fn report_channels(&mut self) {
-        let mut touched = std::mem::take(&mut self.touched.numbers);
-        for number in touched.drain(..) {
-            if let Some(channel) = self.channels.get(&number)
+    /// Reports them, and forgets them.
+    pub(super) fn report(&mut self, channels: &FxHashMap<u16, Box<Channel>>) {
+        for number in self.numbers.drain(..) {
+            if let Some(channel) = channels.get(&number)
                 && let Some(info) = channel.info()
             {
                 report(channel, info);
             }
         }
-        self.touched.numbers = touched;
     }
 }
 

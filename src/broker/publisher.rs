@@ -1,0 +1,192 @@
+//! The way of messages from a publisher to the queues, whatever protocol it speaks: checked and routed one by one, published in runs.
+//!
+//! ```text
+//!   PublishRequest --route--> FoundRoute --check, add--> batch --take_batch, publish--> Published
+//! ```
+//!
+//! Messages of a batch share one chunk. Consecutive ones with the same route are published together, so that a queue is locked and
+//! its consumers are woken once for many. `T` is what the publisher wants to know again about each message when it is published: its
+//! channel and number, the request that waits for an answer, or nothing.
+//!
+//! **Invariant**: a batch is published in the order in which messages were added, and each message of it has one outcome.
+
+mod batch;
+mod published;
+mod request;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::queue::NewMessage;
+use super::router::{Route, RoutingKeys};
+use super::vhost::Vhost;
+use crate::error::AmqpError;
+use crate::message::Message;
+use crate::properties::Properties;
+use crate::store::LogPosition;
+
+use batch::PublishBatch;
+pub use batch::{Pending, PublishBody, RecordParts};
+pub use published::{Outcome, Outcomes, Published};
+pub use request::{Author, PublishRequest, facts, visible_properties};
+use routes::RouteCache;
+
+/// Queues are locked for at most so many messages at a time.
+const RUN_MESSAGES_MAX: usize = 256;
+
+/// Publishes to the exchanges of one virtual host.
+#[derive(Debug)]
+pub struct Publisher<T> {
+    vhost: Arc<Vhost>,
+    routes: RouteCache,
+    batch: PublishBatch<T>,
+}
+
+/// Where a message goes, and what it took to find out.
+#[derive(Clone, Debug)]
+pub struct FoundRoute {
+    /// The route.
+    pub route: Arc<Route>,
+    /// How many queues and bindings were looked at; `None` if the route was remembered.
+    pub steps: Option<usize>,
+}
+
+/// Somebody who counts what is done, and who may have it done elsewhere if it takes long.
+pub trait Turn {
+    /// Does work that handles so many things.
+    fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R;
+}
+
+/// Does all work at once and counts nothing: for those who have a thread of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct AtOnce;
+
+impl Turn for AtOnce {
+    fn work<R>(&mut self, _: usize, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+}
+
+impl<T> Publisher<T> {
+    /// A publisher that has published nothing.
+    pub fn new(vhost: Arc<Vhost>) -> Self {
+        Self { vhost, routes: RouteCache::default(), batch: PublishBatch::default() }
+    }
+
+    /// Finds the route of a message. `authorize` is asked whenever the route is not remembered from an earlier message.
+    ///
+    /// # Errors
+    /// What `authorize` fails with, then 403 to an internal exchange, 404 when there is none, 406 when the exchange refuses the
+    /// message.
+    #[inline]
+    pub fn route(
+        &mut self,
+        request: &PublishRequest<'_>,
+        authorize: impl FnOnce(&RoutingKeys<'_>) -> Result<(), AmqpError>,
+    ) -> Result<FoundRoute, AmqpError> {
+        let properties = Properties::new(request.properties());
+        let keys = match request.has_headers() {
+            false => RoutingKeys::single(request.routing_key()),
+            true => RoutingKeys::with_copies(request.routing_key(), properties),
+        };
+        // Read before the topology, so that a change in between makes the route outdated.
+        let epoch = self.vhost.epoch();
+        if !keys.has_copies()
+            && let Some(route) = self.routes.get(request.address(), epoch)
+        {
+            return Ok(FoundRoute { route, steps: None });
+        }
+        authorize(&keys)?;
+        let route = Arc::new(self.vhost.route(request.exchange(), &keys, properties)?);
+        let steps = Some(route.effort);
+        if route.by_key_alone {
+            self.routes.insert(request.address(), &route, epoch);
+        }
+        Ok(FoundRoute { route, steps })
+    }
+
+    /// Adds a message to the batch. Returns whether the batch is full, and should be published.
+    #[inline]
+    pub fn add<'b>(
+        &mut self,
+        pending: Pending<T>,
+        parts: &RecordParts<'_>,
+        body: PublishBody<impl Iterator<Item = &'b [u8]>>,
+    ) -> bool {
+        self.batch.add(pending, parts, body, &self.vhost.node().memory);
+        self.batch.is_full()
+    }
+
+    /// Whether the batch holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Takes out the batch, to be given to [`Publisher::publish`].
+    pub fn take_batch(&mut self) -> Vec<(Pending<T>, Message)> {
+        self.batch.finish(&self.vhost.node().memory)
+    }
+
+    /// Keeps the memory of what [`Publisher::take_batch`] returned.
+    pub fn recycle(&mut self, messages: Vec<(Pending<T>, Message)>) {
+        self.batch.recycle(messages);
+    }
+
+    /// Publishes messages in their order.
+    pub fn publish(
+        &self,
+        messages: &[(Pending<T>, Message)],
+        transaction: u64,
+        now_ms: u64,
+        turn: &mut impl Turn,
+    ) -> Published {
+        let mut published = Published::default();
+        let mut start = 0;
+        while let Some((first, _)) = messages.get(start) {
+            let route = &*first.route;
+            let rest = messages.get(start..).unwrap_or_default();
+            let same = |(pending, _): &&(Pending<T>, Message)| Arc::ptr_eq(&pending.route, &first.route);
+            let length = rest.iter().take(RUN_MESSAGES_MAX).take_while(same).count();
+            let run = rest.get(..length).unwrap_or_default();
+            let things = length * (1 + route.queues.len() + route.holds.len());
+            let note = |place| published.refuse(start + place);
+            let position = turn.work(things, || publish_run(&self.vhost, route, run, transaction, now_ms, note));
+            start += length;
+            published.end_run(start, position, route.is_unroutable());
+        }
+        published.seal();
+        published
+    }
+}
+
+/// Publishes messages of one route; `refused` is called with the place of each one that some queue did not take. Returns what must be
+/// durable before the messages are confirmed.
+fn publish_run<T>(
+    vhost: &Vhost,
+    route: &Route,
+    run: &[(Pending<T>, Message)],
+    transaction: u64,
+    now_ms: u64,
+    mut refused: impl FnMut(usize),
+) -> LogPosition {
+    route.count(run.len());
+    let mut position = LogPosition::START;
+    let new =
+        |(pending, message): &(Pending<T>, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
+    if !route.holds.is_empty() {
+        for published in run {
+            position = position.max(vhost.hold(&route.holds, &new(published), transaction, now_ms));
+        }
+    }
+    for reply in &route.replies {
+        for (_, message) in run {
+            reply.deliver(message.clone());
+        }
+    }
+    for queue in &route.queues {
+        position = position.max(queue.publish(run.iter().map(new), transaction, now_ms, &mut refused));
+    }
+    position
+}

@@ -1,0 +1,70 @@
+//! Settlements of deliveries, whatever protocol they come from: collected in their order, and carried out queue by queue.
+
+use std::sync::Arc;
+
+use super::queue::{QueueHandle, Return, Settlement};
+use super::sink::Token;
+
+/// What it costs to settle with one queue, beside the messages: its lock, and its consumers' next messages.
+const RUN_EFFORT: usize = 8;
+
+/// What becomes of a settled delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is settled for good.
+    Settled(Settlement),
+    /// It goes back to its queue.
+    Returned(Return),
+}
+
+/// Settlements that are not carried out yet.
+///
+/// **Invariant**: a run is never empty, and neighbouring runs differ in queue or fate.
+#[derive(Debug, Default)]
+pub struct Settler {
+    runs: Vec<SettledRun>,
+}
+
+/// Deliveries of one queue with one fate, settled one after the other.
+#[derive(Debug)]
+struct SettledRun {
+    queue: Arc<QueueHandle>,
+    fate: Fate,
+    tokens: Vec<Token>,
+}
+
+impl Settler {
+    /// Collects one settled delivery.
+    pub fn add(&mut self, queue: Arc<QueueHandle>, token: Token, fate: Fate) {
+        match self.runs.last_mut() {
+            Some(run) if run.fate == fate && Arc::ptr_eq(&run.queue, &queue) => run.tokens.push(token),
+            _ => self.runs.push(SettledRun { queue, fate, tokens: vec![token] }),
+        }
+    }
+
+    /// Whether nothing is collected.
+    pub const fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Carries out what is collected, and returns about how many things were done.
+    pub fn settle(&mut self, transaction: u64, now_ms: u64) -> usize {
+        self.check();
+        let mut effort = 0;
+        for SettledRun { queue, fate, tokens } in self.runs.drain(..) {
+            effort += RUN_EFFORT + tokens.len();
+            match fate {
+                Fate::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
+                Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),
+            }
+        }
+        effort
+    }
+
+    fn check(&self) {
+        debug_assert!(self.runs.iter().all(|run| !run.tokens.is_empty()), "a run is never empty");
+        let differ =
+            |pair: &[SettledRun]| matches!(pair, [a, b] if a.fate != b.fate || !Arc::ptr_eq(&a.queue, &b.queue));
+        debug_assert!(self.runs.windows(2).all(differ), "neighbouring runs differ");
+    }
+}
