@@ -57,6 +57,9 @@ pub enum AdministrationError {
     /// What was put makes no sense.
     #[error("Validation failed\n\n{0}\n")]
     Invalid(String),
+    /// A limit of a user makes no sense.
+    #[error("{0}")]
+    InvalidLimit(String),
     /// A password cannot be salted.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),

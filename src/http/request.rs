@@ -80,10 +80,9 @@ impl Request<'_> {
 
     fn vhost_or(&self, absent: Refusal) -> Result<Arc<Vhost>, Refusal> {
         let name = self.part("vhost");
-        if !self.caller()?.enters(name) {
-            return Err(absent);
-        }
-        self.api.broker.vhost(name).ok_or(absent)
+        let vhost = self.api.broker.vhost(name).ok_or(absent)?;
+        // RabbitMQ's answer, by which one can tell that it is there.
+        if self.caller()?.enters(name) { Ok(vhost) } else { Err(Refusal::not_found("Not Found")) }
     }
 
     /// The virtual hosts that a list is about: the one of the path, or all that the caller may see.

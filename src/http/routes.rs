@@ -7,7 +7,8 @@ use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing}
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{
-    bindings, channels, connections, consumers, exchanges, features, health, messages, nodes, overview, queues, vhosts,
+    bindings, channels, connections, consumers, exchanges, features, health, limits, messages, nodes, overview,
+    permissions, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -121,9 +122,52 @@ pub(super) const ROUTES: &[Route] = &[
     at("/health/checks/protocol-listener/{protocols}").get(Management, health::protocol_listener),
     // Virtual hosts.
     at("/vhosts").get(Management, vhosts::list),
-    at("/vhosts/{vhost}").get(Administrator, vhosts::get),
+    at("/vhosts/{vhost}")
+        .get(Administrator, vhosts::get)
+        .put(Administrator, vhosts::put)
+        .delete(Administrator, vhosts::delete),
+    at("/vhosts/{vhost}/permissions").get(Administrator, permissions::of_vhost),
+    at("/vhosts/{vhost}/topic-permissions").get(Administrator, permissions::topic_of_vhost),
+    at("/vhosts/{vhost}/deletion/protection")
+        .get(Administrator, vhosts::get)
+        .post(Administrator, vhosts::protect)
+        .delete(Administrator, vhosts::unprotect),
+    at("/vhosts/{vhost}/start/{node}").post(Administrator, vhosts::start),
+    at("/vhost-limits").get(Management, limits::of_vhosts),
+    at("/vhost-limits/{vhost}").get(Management, limits::of_vhosts),
+    at("/vhost-limits/{vhost}/{limit}")
+        .put(Administrator, limits::put_vhost)
+        .delete(Administrator, limits::delete_vhost),
     at("/vhosts/{vhost}/connections").get(Management, connections::of_vhost),
     at("/vhosts/{vhost}/channels").get(Management, connections::channels_of_vhost),
+    // Users and what they may do.
+    at("/users").get(Administrator, users::list),
+    at("/users/without-permissions").get(Administrator, users::without_permissions),
+    at("/users/bulk-delete").post(Administrator, users::bulk_delete),
+    at("/users/{user}")
+        .get(Administrator, users::get)
+        .put(Administrator, users::put)
+        .delete(Administrator, users::delete),
+    at("/users/{user}/permissions").get(Administrator, permissions::of_user),
+    at("/users/{user}/topic-permissions").get(Administrator, permissions::topic_of_user),
+    at("/users/{user}/queues").get(Administrator, users::queues),
+    at("/permissions").get(Administrator, permissions::list),
+    at("/permissions/{vhost}/{user}")
+        .get(Administrator, permissions::get)
+        .put(Administrator, permissions::put)
+        .delete(Administrator, permissions::delete),
+    at("/topic-permissions").get(Administrator, permissions::topic_list),
+    at("/topic-permissions/{vhost}/{user}")
+        .get(Administrator, permissions::topic_get)
+        .put(Administrator, permissions::topic_put)
+        .delete(Administrator, permissions::topic_delete),
+    at("/topic-permissions/{vhost}/{user}/{exchange}")
+        .get(Administrator, permissions::topic_get)
+        .delete(Administrator, permissions::topic_delete),
+    at("/user-limits").get(Administrator, limits::of_users),
+    at("/user-limits/{user}").get(Administrator, limits::of_users),
+    at("/user-limits/{user}/{limit}").put(Administrator, limits::put_user).delete(Administrator, limits::delete_user),
+    at("/auth/hash_password/{password}").get(Administrator, users::hash_password),
     // Exchanges, queues, bindings.
     at("/exchanges").get(Management, exchanges::list),
     at("/exchanges/{vhost}").get(Management, exchanges::list),

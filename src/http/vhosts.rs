@@ -6,11 +6,15 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::body;
 use super::listing::{self, Listed};
 use super::rates::Owner;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::stats::Passed;
+use super::users;
+use crate::broker::administration::{Put, VhostSettings};
+use crate::broker::queue::arguments::QueueKind;
 use crate::broker::vhost::Vhost;
 
 /// A virtual host as the API shows it.
@@ -60,16 +64,19 @@ pub(super) fn depths(vhost: &Vhost) -> (usize, usize, usize) {
 }
 
 fn object(request: &Request<'_>, vhost: &Vhost) -> VhostObject {
-    let default_queue_type = vhost.default_queue_kind().name();
-    let description = if &*vhost.name == "/" { "Default virtual host" } else { "" };
+    // Absent only when it is deleted at this moment.
+    let definition = request.api.broker.vhost_definition(&vhost.name);
+    let default_queue_type = definition.as_ref().map(|vhost| vhost.default_queue_kind).unwrap_or_default().name();
+    let (description, tags) =
+        definition.as_ref().map(|vhost| (vhost.description.clone(), vhost.tags.clone())).unwrap_or_default();
     VhostObject {
         name: Arc::clone(&vhost.name),
-        description: description.to_owned(),
-        tags: Vec::new(),
+        description: description.clone(),
+        tags: tags.clone(),
         default_queue_type,
-        tracing: false,
-        protected_from_deletion: false,
-        metadata: Metadata { description: description.to_owned(), tags: Vec::new(), default_queue_type },
+        tracing: definition.as_ref().is_some_and(|vhost| vhost.tracing),
+        protected_from_deletion: definition.as_ref().is_some_and(|vhost| vhost.protected_from_deletion),
+        metadata: Metadata { description, tags, default_queue_type },
         cluster_state: [(request.api.node().to_owned(), json!("running"))].into_iter().collect(),
         statistics: (!request.is_set("disable_stats")).then(|| statistics(request, vhost)),
     }
@@ -106,4 +113,65 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
 pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.api.broker.vhost(request.part("vhost")).ok_or_else(Refusal::absent)?;
     Ok(listing::one(request, &object(request, &vhost)))
+}
+
+/// `PUT /vhosts/{vhost}`. Who makes one may do everything in it.
+pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let object = request.object()?;
+    let default_queue_kind = match body::text(&object, "default_queue_type")? {
+        None | Some("" | "undefined") => None,
+        Some(name) => Some(
+            QueueKind::from_name(name)
+                .ok_or_else(|| Refusal::bad_request(format!("{name} is not a valid queue type")))?,
+        ),
+    };
+    let settings = VhostSettings {
+        description: body::text(&object, "description")?.unwrap_or_default().to_owned(),
+        tags: users::tags(&object, "tags")?,
+        default_queue_kind,
+        tracing: optional(&object, "tracing")?,
+        protected_from_deletion: optional(&object, "protected_from_deletion")?,
+    };
+    let put = request.api.broker.put_vhost(request.part("vhost"), settings, Some(request.caller()?.name()))?;
+    Ok(Answer::put(put == Put::Created).once_durable(request.api.broker.administered_at()))
+}
+
+fn optional(object: &Map<String, Value>, key: &str) -> Result<Option<bool>, Refusal> {
+    object.contains_key(key).then(|| body::boolean(object, key, false)).transpose()
+}
+
+/// `DELETE /vhosts/{vhost}`.
+pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
+    request.api.broker.delete_vhost(request.part("vhost"))?;
+    Ok(Answer::no_content().once_durable(request.api.broker.administered_at()))
+}
+
+/// `POST /vhosts/{vhost}/deletion/protection`.
+pub(super) fn protect(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let name = request.part("vhost");
+    if request.api.broker.vhost(name).is_none() {
+        let text = format!("Cannot enable deletion protection of virtual host '{name}' because it does not exist");
+        return Err(Refusal::not_found(text));
+    }
+    request.api.broker.protect_vhost(name, true)?;
+    Ok(Answer::no_content().once_durable(request.api.broker.administered_at()))
+}
+
+/// `DELETE /vhosts/{vhost}/deletion/protection`.
+pub(super) fn unprotect(request: &Request<'_>) -> Result<Answer, Refusal> {
+    if request.api.broker.vhost(request.part("vhost")).is_none() {
+        return Err(Refusal::absent());
+    }
+    request.api.broker.protect_vhost(request.part("vhost"), false)?;
+    Ok(Answer::no_content().once_durable(request.api.broker.administered_at()))
+}
+
+/// `POST /vhosts/{vhost}/start/{node}`: every one that is there has started.
+pub(super) fn start(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (vhost, node) = (request.part("vhost"), request.part("node"));
+    if request.api.broker.vhost(vhost).is_none() {
+        let text = format!("Request to node {node} failed with {{no_such_vhost,<<\"{vhost}\">>}}");
+        return Err(Refusal::bad_request(text));
+    }
+    Ok(Answer::no_content())
 }

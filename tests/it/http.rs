@@ -9,6 +9,8 @@ mod messages;
 mod overview;
 mod queues;
 mod requests;
+mod users;
+mod vhosts;
 
 use serde_json::{Value, json};
 

@@ -15,6 +15,9 @@ const MAX_QUEUES: &str = "max-queues";
 /// How many channels a user may have.
 const MAX_CHANNELS: &str = "max-channels";
 
+/// What texts call the limits of users.
+const USER_LIMITS: &str = "user-limits";
+
 impl Broker {
     /// Sets a limit of a virtual host; a negative number is none. What is there already stays.
     ///
@@ -47,7 +50,7 @@ impl Broker {
     /// # Errors
     /// When there is no such user or limit, or the value is no whole number.
     pub fn put_user_limit(&self, user: &str, limit: &str, value: &Value) -> Result<(), AdministrationError> {
-        let number = check(limit, value, [MAX_CONNECTIONS, MAX_CHANNELS], "user-limits")?;
+        let number = check(limit, value, [MAX_CONNECTIONS, MAX_CHANNELS], USER_LIMITS)?;
         self.change_user_limit(user, limit, Some(number))
     }
 
@@ -97,8 +100,14 @@ impl VhostLimits {
     }
 }
 
+/// RabbitMQ validates limits of virtual hosts as it does parameters, and those of users by themselves, with other words around the text.
 fn check(limit: &str, value: &Value, known: [&str; 2], subject: &str) -> Result<i64, AdministrationError> {
-    let invalid = |text: String| Err(AdministrationError::Invalid(text));
+    let invalid = |text: String| {
+        Err(match subject {
+            USER_LIMITS => AdministrationError::InvalidLimit(text),
+            _ => AdministrationError::Invalid(text),
+        })
+    };
     if !known.contains(&limit) {
         return invalid(format!("Unrecognised terms [{{<<\"{limit}\">>,{}}}] in {subject}", Erlang(value)));
     }
@@ -144,7 +153,7 @@ mod tests {
         );
         assert_eq!(
             text(broker.put_user_limit("guest", "max-queues", &json!(1))),
-            "Validation failed\n\nUnrecognised terms [{<<\"max-queues\">>,1}] in user-limits\n"
+            "Unrecognised terms [{<<\"max-queues\">>,1}] in user-limits"
         );
         assert_eq!(broker.put_vhost_limit("no", "max-queues", &json!(1)), Err(AdministrationError::NoSuchVhost));
         assert_eq!(broker.put_user_limit("no", "max-channels", &json!(1)), Err(AdministrationError::NotFound));

@@ -1,9 +1,7 @@
 //! Who may ask, and what a refusal looks like.
 
-use serde_json::json;
-
-use super::{call, refused};
-use crate::broker::{Setup, TestBroker};
+use super::refused;
+use crate::broker::TestBroker;
 
 #[tokio::test]
 async fn without_credentials_the_way_to_log_in_is_told() {
@@ -34,21 +32,6 @@ async fn wrong_credentials_are_refused_without_a_hint() {
     assert_eq!(get("Basic ???").status, 400);
     assert_eq!(get("Basic Z3Vlc3Q=").status, 400);
     assert_eq!(get("basic Z3Vlc3Q6Z3Vlc3Q=").status, 200);
-}
-
-#[tokio::test]
-async fn somebody_without_a_tag_is_no_management_user() {
-    let broker = Setup { http: true, ..Setup::default() }.user("it-plain", "secret").start().await;
-    if !broker.is_rabbitmq() {
-        // The users of the embedding library may do everything.
-        return;
-    }
-    let api = broker.http().log_in("it-plain", "secret");
-    assert_eq!(api.request("GET", "/api/overview", None), refused(401, "not_authorised", "Not management user"));
-    assert_eq!(
-        call(&api, "PUT", "/api/queues/%2F/q", &json!({})),
-        refused(401, "not_authorised", "Not management user")
-    );
 }
 
 /// A browser sends the credentials of its user along with what pages of others ask for.
