@@ -11,6 +11,7 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex};
 
 use leveret::broker::Broker;
+use leveret::broker::definitions::Definition;
 use leveret::broker::ids::{ChannelId, ConsumerId};
 use leveret::broker::node::Node;
 use leveret::broker::queue::arguments::QueueKind;
@@ -29,6 +30,10 @@ const NOW_MS: u64 = 1_600_000_000_000;
 
 fuzz_target!(|input: &[u8]| {
     records(input).for_each(drop);
+    if let Some(definition) = Definition::decode(input) {
+        // What was read once can be written and read again.
+        assert!(Definition::decode(&definition.encode()).is_some(), "{definition:?}");
+    }
     for salvage in [false, true] {
         let disk = Arc::new(MemoryDisk::default());
         let mut rest = input;

@@ -6,7 +6,10 @@
 
 mod erlang;
 mod limits;
+mod parameters;
 mod permissions;
+mod policies;
+mod policy_keys;
 mod users;
 mod vhosts;
 

@@ -18,6 +18,7 @@ use leveret::store::wal::Wal;
 use leveret::store::{Flight, Log};
 use leveret::table::Value;
 
+use crate::administration::Administration;
 use crate::ledger::{Entry, Ledger, Span};
 use crate::probe::{body, identify};
 use crate::queues::{DELIVERY_LIMIT, Kind, NOBODY, QUEUES, kind};
@@ -49,6 +50,7 @@ pub struct Actor {
     loader: Arc<Loader>,
     basket: Arc<Basket>,
     pub ledger: Ledger,
+    pub administration: Administration,
     pub random: Random,
     pub now_ms: u64,
     held: Vec<Held>,
@@ -71,6 +73,7 @@ impl Actor {
             loader: Arc::clone(&world.loader),
             basket: Arc::default(),
             ledger: Ledger::default(),
+            administration: Administration::of(&world.broker),
             random,
             now_ms,
             held: Vec::new(),
@@ -89,6 +92,7 @@ impl Actor {
         self.vhost = Arc::clone(&world.vhost);
         self.wal = Arc::clone(&world.wal);
         self.loader = Arc::clone(&world.loader);
+        self.administration.go_on(&world.broker);
         self.basket = Arc::default();
         self.held.clear();
         self.consumers.clear();
@@ -107,7 +111,8 @@ impl Actor {
     /// One step.
     pub fn step(&mut self) {
         match self.random.below(100) {
-            0..30 => self.publish_some(),
+            0..26 => self.publish_some(),
+            26..30 => self.administer(),
             30..34 => self.publish("pair", "", NOTHING),
             34..38 => self.publish_delayed(),
             38..52 => self.get(),
@@ -123,6 +128,13 @@ impl Actor {
             93 => self.compact(),
             _ => self.commit(),
         }
+    }
+
+    fn administer(&mut self) {
+        let (before, wal) = (self.wal.head(), Arc::clone(&self.wal));
+        let what = self.administration.step(&self.broker, &mut self.random, self.now_ms, || wal.head());
+        self.trace.push(format!("{before} {what}"));
+        self.collect(before);
     }
 
     /// Messages are copied out of chunks that are mostly free.

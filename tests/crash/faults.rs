@@ -3,6 +3,7 @@
 use leveret::store::Log;
 use leveret::store::failure::{Call, Cause, Remedy};
 
+use crate::administration;
 use crate::disk::Fault;
 use crate::history::{Crash, History, for_seeds};
 use crate::probe::drain;
@@ -86,6 +87,8 @@ fn files_go_when_nothing_needs_them() {
         drain(&history.world, now_ms);
         // What waits there for a queue is never let go.
         history.world.vhost.delete_queue("limbo", false, false, NOBODY).unwrap();
+        // A virtual host takes its messages along, also those in files.
+        history.world.broker.delete_vhost(administration::VHOST).ok();
         history.relieve();
         check_files(history);
         let left: Vec<_> = history.world.disk.files().into_iter().filter(|(path, _)| path.ends_with(".seg")).collect();

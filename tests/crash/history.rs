@@ -161,6 +161,7 @@ impl History {
         let open = |disk: &Arc<SimDisk>| World::open(disk, &self.scale, now_ms, false).unwrap();
         let copy = open(&disk.copy());
         assert!(copy.head >= actor.durable, "{} was durable, and the log ends at {}", actor.durable, copy.head);
+        actor.administration.check(&copy, now_ms);
         let look = Look { head: copy.head, now_ms, is_restarted: true };
         let found = drain(&copy, now_ms);
         assert!(copy.wal.failure().is_none(), "{:?}", copy.wal.failure());

@@ -18,6 +18,7 @@
 )]
 
 mod actor;
+mod administration;
 mod check;
 mod damage;
 mod descriptors;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use leveret::Broker;
 use leveret::auth::PasswordHash;
 use leveret::broker::administration::{Put, VhostSettings};
-use leveret::broker::definitions::{PermissionDefinition, TopicPermissionDefinition};
+use leveret::broker::definitions::{
+    ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
+    TopicPermissionDefinition,
+};
 use leveret::broker::queue::arguments::QueueKind;
 use serde_json::json;
 
@@ -85,10 +88,19 @@ async fn everything_that_is_administered_outlives_a_restart() {
     let (user, vhost, exchange) = (text("alice"), text("shop"), text("amq.topic"));
     let (write, read) = (text("^{username}"), text("x"));
     state.put_topic_permission(TopicPermissionDefinition { user, vhost, exchange, write, read }).unwrap();
+    let definition = [("max-length".to_owned(), json!(10))].into_iter().collect();
+    let (vhost, name, pattern, apply_to) = (text("shop"), text("p"), text("^(?!amq)"), ApplyTo::QuorumQueues);
+    let (priority, is_operator) = (-2, true);
+    state.put_policy(PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator }).unwrap();
+    let (vhost, component, name, value) = (text("shop"), text("shovel"), text("s"), json!({"src-uri": ["amqp://"]}));
+    state.put_parameter(ParameterDefinition { vhost, component, name, value }).unwrap();
+    let (name, value) = (text("cluster_name"), json!(0.1));
+    state.put_global_parameter(GlobalParameterDefinition { name, value }).unwrap();
     let everything = |broker: &Broker| {
         let state = broker.state();
         let administered = (state.vhost_definitions(), state.users(), state.permissions(), state.topic_permissions());
-        format!("{administered:?} {:?} {:?}", state.vhost_limits(), state.user_limits())
+        let others = (state.policies(false), state.policies(true), state.parameters(), state.global_parameters());
+        format!("{administered:?} {others:?} {:?} {:?}", state.vhost_limits(), state.user_limits())
     };
     let before = everything(&broker);
     broker.stop().await;
