@@ -4,6 +4,8 @@
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
 mod burial;
+mod removal;
+mod returns;
 mod snapshot;
 
 use std::fmt;
@@ -13,9 +15,9 @@ use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
 use burial::{BURIALS_MAX, WhenAway, bury};
+use removal::is_over;
 
-use super::removal::STEP_MESSAGES;
-use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Removed, Return, Settlement};
+use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
@@ -91,40 +93,6 @@ impl QueueHandle {
     /// How many messages are known one by one: what it takes to delete the queue.
     pub fn weight(&self) -> usize {
         self.state.lock().known_len()
-    }
-
-    /// Drops all ready messages, those included that are on their way back: how many, and what must be durable before anybody is
-    /// told.
-    pub fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
-        let (removed, position) = loop {
-            let mut unburied = Vec::new();
-            let (removed, position) = self.transition_deferred(&mut unburied, |queue| {
-                if queue.is_returning() {
-                    queue.go_on_returning();
-                    queue.pump(now_ms);
-                }
-                (!queue.is_returning()).then(|| queue.purge())
-            });
-            bury(unburied, WhenAway::Order, now_ms);
-            if let Some(removed) = removed {
-                break (removed, position);
-            }
-        };
-        (removed.count, position.max(self.forget(removed)))
-    }
-
-    /// Records the end of messages that were taken out, step by step: what must be durable before anybody is told.
-    pub(in crate::broker) fn forget(&self, mut removed: Removed) -> LogPosition {
-        let mut position = LogPosition::START;
-        loop {
-            let mut queue = self.state.lock();
-            let forgotten = queue.forget(&mut removed);
-            position = position.max(self.record(&mut queue));
-            drop(queue);
-            if forgotten.is_last {
-                return position;
-            }
-        }
     }
 
     /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order; and has the memory
@@ -231,54 +199,6 @@ impl QueueHandle {
         });
     }
 
-    /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
-    pub fn requeue(self: &Arc<Self>, tokens: Vec<Token>, cause: Return, now_ms: u64) {
-        self.answered(now_ms, |queue| queue.requeue(tokens, cause, now_ms));
-    }
-
-    fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
-        let mut unburied = Vec::new();
-        let (is_returning, _) = self.transition_deferred(&mut unburied, |queue| {
-            answer(queue);
-            queue.pump(now_ms);
-            queue.is_returning()
-        });
-        if is_returning {
-            self.finish_returns(&mut unburied, now_ms);
-        }
-        bury(unburied, WhenAway::Read, now_ms);
-    }
-
-    /// Puts messages back, step by step, until no more are on their way.
-    fn finish_returns(self: &Arc<Self>, unburied: &mut Vec<Arc<Self>>, now_ms: u64) {
-        let mut is_returning = true;
-        while is_returning {
-            (is_returning, _) = self.transition_deferred(unburied, |queue| {
-                queue.go_on_returning();
-                queue.pump(now_ms);
-                queue.is_returning()
-            });
-        }
-    }
-
-    /// Takes off the consumers of a channel that is gone, and puts back what it did not settle; nobody is handed later messages in
-    /// between. Whether the queue goes with its last consumer is decided at once: nothing is put back into one that does.
-    pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
-        let mut unburied = Vec::new();
-        let ((removed, is_returning), _) = self.transition_deferred(&mut unburied, |queue| {
-            let was_last = queue.cancel_all_of(channel, now_ms);
-            let removed = is_over(queue, was_last && self.spec.auto_delete);
-            queue.requeue_all_of(channel, now_ms);
-            queue.pump(now_ms);
-            (removed, queue.is_returning())
-        });
-        if is_returning {
-            self.finish_returns(&mut unburied, now_ms);
-        }
-        bury(unburied, WhenAway::Order, now_ms);
-        self.delete(removed);
-    }
-
     /// Takes the head for `basic.get`; with the number of messages still ready.
     ///
     /// # Errors
@@ -361,29 +281,6 @@ impl QueueHandle {
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
     pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, now_ms: u64) {
         self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
-    }
-
-    /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.
-    fn delete(self: &Arc<Self>, removed: Option<Removed>) {
-        let Some(removed) = removed else { return };
-        if let Some(vhost) = self.vhost.upgrade() {
-            vhost.delete_queue_handle(self);
-        }
-        self.forget_later(removed);
-    }
-
-    /// As [`QueueHandle::forget`], of a queue that is deleted: the log says so, nobody waits for what is left of it, and the timer
-    /// must not.
-    pub(in crate::broker) fn forget_later(self: &Arc<Self>, removed: Removed) {
-        if removed.weight < STEP_MESSAGES {
-            self.forget(removed);
-            return;
-        }
-        let queue = Arc::clone(self);
-        self.node.background.run(Box::new(move || {
-            queue.forget(removed);
-            queue.node.check_memory();
-        }));
     }
 
     /// The 404 for this queue.
@@ -471,11 +368,6 @@ impl Loads for QueueHandle {
             queue.pump(now_ms);
         });
     }
-}
-
-/// Deletes a queue under its lock, so that nobody can consume from it between the decision and its end.
-fn is_over(queue: &mut Queue, is_over: bool) -> Option<Removed> {
-    is_over.then(|| queue.delete())
 }
 
 /// How error texts name the queue: `queue 'q' in vhost '/'`.

@@ -1,75 +1,19 @@
 //! The naive queue: a list of messages, sorted anew whenever somebody asks for the order, with no index and no memory of whose
 //! turn it is. It does not say which consumer gets a message; it says whether the one who got it was allowed to.
 
-use std::cmp::Reverse;
+mod deaths;
+mod delivery;
+mod message;
+mod returning;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use message::{ModelMessage, Place, Unacked};
 
 use super::harness::{Fresh, NewConsumer};
 use crate::broker::queue::arguments::{Overflow, QueueArguments, QueueKind};
-use crate::broker::queue::{DELIVERY_OVERHEAD_BYTES, DeathReason, Return, Settlement};
+use crate::broker::queue::{DeathReason, Return, Settlement};
 use crate::broker::sink::{DeliveryCounts, Token};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
-    Ready,
-    /// Ready in front of the others: a quorum queue's returned messages, in the order of return.
-    Returned(u64),
-    HeldBack {
-        until_ms: u64,
-    },
-    Unacked(Unacked),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Unacked {
-    token: Token,
-    channel: u64,
-    /// Who answers for it, if not its channel.
-    consumer: Option<u64>,
-    /// It went to a consumer, whatever became of that.
-    is_consumed: bool,
-    /// When it is late; `u64::MAX` for never.
-    deadline_ms: u64,
-    /// Its place in the order of deliveries.
-    delivery: u64,
-}
-
-#[derive(Clone, Debug)]
-struct ModelMessage {
-    id: u32,
-    seq: u64,
-    level: u8,
-    body_bytes: u64,
-    counted_bytes: u64,
-    expires_at_ms: u64,
-    redelivered: bool,
-    counts: DeliveryCounts,
-    place: Place,
-}
-
-impl ModelMessage {
-    fn unacked(&self) -> Option<Unacked> {
-        if let Place::Unacked(unacked) = self.place { Some(unacked) } else { None }
-    }
-
-    fn held_until_ms(&self) -> Option<u64> {
-        if let Place::HeldBack { until_ms } = self.place { Some(until_ms) } else { None }
-    }
-
-    /// The lane in which it is ready. Each lane has a head of its own, which is the only one that can expire.
-    fn lane(&self) -> Option<(u8, Reverse<u8>)> {
-        match self.place {
-            Place::Returned(_) => Some((0, Reverse(0))),
-            Place::Ready => Some((1, Reverse(self.level))),
-            Place::HeldBack { .. } | Place::Unacked(_) => None,
-        }
-    }
-
-    /// Its place in its lane.
-    fn rank(&self) -> u64 {
-        if let Place::Returned(at) = self.place { at } else { self.seq }
-    }
-}
 
 #[derive(Clone, Debug)]
 struct ModelConsumer {
@@ -337,47 +281,6 @@ impl Model {
         self.requeue(&self.tokens_where(is_left), Return::Lost);
     }
 
-    pub(super) fn is_returning(&self) -> bool {
-        !self.returns.is_empty()
-    }
-
-    /// One transition puts some more messages back.
-    pub(super) fn go_on_returning(&mut self) {
-        let mut left = self.returns_max;
-        self.put_back(&mut left);
-    }
-
-    pub(super) fn finish_returns(&mut self) {
-        while self.is_returning() {
-            self.go_on_returning();
-        }
-    }
-
-    fn put_back(&mut self, left: &mut u16) {
-        while let Some((tokens, cause, since_ms)) = self.returns.front_mut() {
-            if *left == 0 {
-                return;
-            }
-            let Some(token) = tokens.pop_front() else {
-                self.returns.pop_front();
-                if !self.is_returning() {
-                    self.all_returned();
-                }
-                continue;
-            };
-            *left -= 1;
-            let (cause, since_ms) = (*cause, *since_ms);
-            self.put_back_one(token, cause, since_ms);
-        }
-    }
-
-    fn all_returned(&mut self) {
-        if self.arguments.kind == QueueKind::Classic {
-            self.trim();
-        }
-        self.promote();
-    }
-
     /// The message that `basic.get` must answer, with its place in the order lost.
     pub(super) fn get(&mut self, channel: u64, seen: Option<&Seen>) {
         self.used_at_ms = self.now_ms;
@@ -411,42 +314,6 @@ impl Model {
         let is_it = |message: &ModelMessage| message.unacked().is_some_and(|unacked| unacked.token == wanted);
         let at = self.messages.iter().position(is_it)?;
         Some(self.messages.remove(at))
-    }
-
-    pub(super) fn requeue(&mut self, tokens: &[Token], cause: Return) {
-        let mut left = self.returns_max;
-        self.take_back(tokens, cause, &mut left);
-    }
-
-    fn take_back(&mut self, tokens: &[Token], cause: Return, left: &mut u16) {
-        let is_first = !self.is_returning();
-        self.returns.push_back((tokens.iter().copied().collect(), cause, self.now_ms));
-        if is_first {
-            self.put_back(left);
-        }
-    }
-
-    fn put_back_one(&mut self, token: Token, cause: Return, since_ms: u64) {
-        let Some(mut message) = self.take_out(token) else { return };
-        message.place = Place::Ready;
-        let is_failure = matches!(cause, Return::Rejected | Return::Lost);
-        message.counts.acquired += 1;
-        message.counts.failed += u32::from(is_failure);
-        if self.arguments.kind == QueueKind::Quorum {
-            if self.arguments.delivery_limit.is_some_and(|limit| message.counts.failed > limit) {
-                return self.kill(message, DeathReason::DeliveryLimit);
-            }
-            let retry = self.arguments.delayed_retry;
-            let retry = retry.filter(|retry| if is_failure { retry.failed } else { retry.returned });
-            message.place = match retry {
-                None => Place::Returned(self.number()),
-                Some(retry) => {
-                    let delay_ms = (retry.min_ms * u64::from(message.counts.failed.max(1))).min(retry.max_ms);
-                    Place::HeldBack { until_ms: since_ms + delay_ms }
-                }
-            };
-        }
-        self.messages.push(message);
     }
 
     pub(super) fn purge(&mut self) -> usize {
@@ -532,159 +399,4 @@ impl Model {
         }
         heads
     }
-
-    // --- delivery ------------------------------------------------------------------------------------------------------
-
-    /// Checks the deliveries that were observed, one by one in the queue's order, and drops what the queue must have dropped.
-    pub(super) fn pump(&mut self, observed: &mut Observed) {
-        if self.is_returning() {
-            return;
-        }
-        while !self.consumers.is_empty() {
-            let Some(head) = self.order().first().map(|head| (*head).clone()) else { break };
-            if head.expires_at_ms < self.now_ms {
-                self.expire(self.now_ms - 1);
-                continue;
-            }
-            let found = observed.iter().find(|(_, seen)| seen.front().is_some_and(|seen| seen.id == head.id));
-            let Some(id) = found.map(|(id, _)| *id) else {
-                let idle = self.consumers.iter().find(|consumer| self.is_eligible(consumer));
-                assert!(idle.is_none(), "message {} is ready, and idle is {idle:?}", head.id);
-                break;
-            };
-            let seen = observed.get_mut(&id).and_then(VecDeque::pop_front).expect("it was just looked at");
-            self.check_turn(id, &head);
-            let consumer = self.consumers.iter_mut().find(|consumer| consumer.new.id == id).expect("checked");
-            if consumer.room_bytes != usize::MAX {
-                let cost = seen_cost(head.body_bytes);
-                consumer.room_bytes = consumer.room_bytes.saturating_sub(cost);
-            }
-            let (channel, no_ack) = (consumer.new.channel, consumer.new.no_ack);
-            assert_eq!(seen.token.is_none(), no_ack, "message {}", head.id);
-            self.deliver(&seen, channel, Some(id));
-        }
-        self.expire(self.now_ms);
-        self.trim();
-    }
-
-    fn check_turn(&self, id: u64, head: &ModelMessage) {
-        let Some(consumer) = self.consumers.iter().find(|consumer| consumer.new.id == id) else {
-            panic!("consumer {id} is gone, and got message {}", head.id);
-        };
-        assert!(self.is_eligible(consumer), "message {} went to {consumer:?}, which has no credit or no room", head.id);
-        let better =
-            self.consumers.iter().find(|other| other.new.priority > consumer.new.priority && self.is_eligible(other));
-        assert!(better.is_none(), "message {} went to {consumer:?} before {better:?}", head.id);
-    }
-
-    fn deliver(&mut self, seen: &Seen, channel: u64, consumer: Option<u64>) {
-        let delivery = self.number();
-        let spec = self.consumers.iter().find(|spec| consumer == Some(spec.new.id));
-        let timeout_ms = spec.and_then(|spec| spec.new.timeout_ms).or(self.arguments.consumer_timeout_ms);
-        let deadline_ms = timeout_ms.map_or(u64::MAX, |timeout_ms| self.now_ms + timeout_ms);
-        let at = self.messages.iter().position(|message| message.id == seen.id).expect("it is in the queue");
-        let message = &mut self.messages[at];
-        let DeliveryCounts { acquired, failed } = message.counts;
-        let counts = match self.arguments.kind {
-            QueueKind::Classic => DeliveryCounts::default(),
-            // Failures elsewhere are shown as deliveries until there are deliveries here.
-            QueueKind::Quorum => DeliveryCounts { acquired: if acquired == 0 { failed } else { acquired }, failed },
-        };
-        let expected = Seen {
-            id: message.id,
-            token: seen.token,
-            redelivered: std::mem::replace(&mut message.redelivered, true),
-            counts,
-        };
-        assert_eq!(seen, &expected);
-        match seen.token {
-            None => {
-                self.messages.remove(at);
-            }
-            Some(token) => {
-                message.place = Place::Unacked(Unacked {
-                    token,
-                    channel,
-                    consumer,
-                    is_consumed: consumer.is_some(),
-                    deadline_ms,
-                    delivery,
-                })
-            }
-        }
-    }
-
-    fn expire(&mut self, limit_ms: u64) {
-        loop {
-            let due = self.heads().into_iter().find(|head| head.expires_at_ms <= limit_ms).map(|head| head.id);
-            let Some(id) = due else { break };
-            let message = self.remove(id);
-            self.kill(message, DeathReason::Expired);
-        }
-    }
-
-    fn trim(&mut self) {
-        if self.arguments.overflow != Overflow::DropHead {
-            return;
-        }
-        let max = self.arguments.max_length.unwrap_or(u64::MAX);
-        let max_bytes = self.arguments.max_length_bytes.unwrap_or(u64::MAX);
-        while self.size().0 > max || self.size().1 > max_bytes {
-            // What is held back counts, and cannot be dropped.
-            let Some(head) = self.order().first().map(|head| head.id) else { break };
-            let message = self.remove(head);
-            self.kill(message, DeathReason::MaxLength);
-        }
-    }
-
-    fn remove(&mut self, id: u32) -> ModelMessage {
-        let at = self.messages.iter().position(|message| message.id == id).expect("it is in the queue");
-        self.messages.remove(at)
-    }
-
-    // --- deaths --------------------------------------------------------------------------------------------------------
-
-    fn kill(&mut self, message: ModelMessage, reason: DeathReason) {
-        self.die(Death { id: message.id, reason, failed: message.counts.failed }, message.counted_bytes);
-    }
-
-    fn keeps_dead(&self) -> bool {
-        self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
-    }
-
-    fn die(&mut self, death: Death, counted_bytes: u64) {
-        if self.arguments.dead_letter_exchange.is_some() {
-            self.deaths.push((death, counted_bytes));
-        }
-    }
-
-    /// The deaths since the last look, in their order.
-    pub(super) fn take_deaths(&mut self) -> Vec<Death> {
-        if self.is_returning() {
-            return Vec::new();
-        }
-        let deaths = std::mem::take(&mut self.deaths);
-        if self.finds_no_grave && self.keeps_dead() && !deaths.is_empty() {
-            self.unburied.extend(deaths.iter().cloned());
-            self.retry_ms.get_or_insert(self.now_ms + 1_000);
-        }
-        deaths.into_iter().map(|(death, _)| death).collect()
-    }
-
-    fn heir(&self) -> Option<u64> {
-        let best = self.consumers.iter().map(|consumer| consumer.new.priority).max();
-        self.consumers.iter().find(|consumer| Some(consumer.new.priority) == best).map(|consumer| consumer.new.id)
-    }
-
-    /// Once the active consumer that yields has nothing unacknowledged, the one of highest priority takes over.
-    fn promote(&mut self) {
-        if !self.is_returning() && self.yields && self.active.is_some_and(|active| self.unacked_of(active) == 0) {
-            self.active = self.heir();
-            self.yields = false;
-        }
-    }
-}
-
-fn seen_cost(body_bytes: u64) -> usize {
-    usize::try_from(body_bytes).expect("small") + DELIVERY_OVERHEAD_BYTES
 }

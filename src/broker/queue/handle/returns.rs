@@ -1,0 +1,61 @@
+//! Putting messages back, step by step: what its client returned, and what a channel that is gone left.
+
+use std::sync::Arc;
+
+use super::burial::{WhenAway, bury};
+use super::removal::is_over;
+use super::{Queue, QueueHandle};
+use crate::broker::ids::ChannelId;
+use crate::broker::queue::Return;
+use crate::broker::sink::Token;
+
+impl QueueHandle {
+    /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
+    pub fn requeue(self: &Arc<Self>, tokens: Vec<Token>, cause: Return, now_ms: u64) {
+        self.answered(now_ms, |queue| queue.requeue(tokens, cause, now_ms));
+    }
+
+    /// Has a client's answers taken, and goes on with what comes back because of them.
+    pub(super) fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
+        let mut unburied = Vec::new();
+        let (is_returning, _) = self.transition_deferred(&mut unburied, |queue| {
+            answer(queue);
+            queue.pump(now_ms);
+            queue.is_returning()
+        });
+        if is_returning {
+            self.finish_returns(&mut unburied, now_ms);
+        }
+        bury(unburied, WhenAway::Read, now_ms);
+    }
+
+    /// Puts messages back, step by step, until no more are on their way.
+    fn finish_returns(self: &Arc<Self>, unburied: &mut Vec<Arc<Self>>, now_ms: u64) {
+        let mut is_returning = true;
+        while is_returning {
+            (is_returning, _) = self.transition_deferred(unburied, |queue| {
+                queue.go_on_returning();
+                queue.pump(now_ms);
+                queue.is_returning()
+            });
+        }
+    }
+
+    /// Takes off the consumers of a channel that is gone, and puts back what it did not settle; nobody is handed later messages in
+    /// between. Whether the queue goes with its last consumer is decided at once: nothing is put back into one that does.
+    pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
+        let mut unburied = Vec::new();
+        let ((removed, is_returning), _) = self.transition_deferred(&mut unburied, |queue| {
+            let was_last = queue.cancel_all_of(channel, now_ms);
+            let removed = is_over(queue, was_last && self.spec.auto_delete);
+            queue.requeue_all_of(channel, now_ms);
+            queue.pump(now_ms);
+            (removed, queue.is_returning())
+        });
+        if is_returning {
+            self.finish_returns(&mut unburied, now_ms);
+        }
+        bury(unburied, WhenAway::Order, now_ms);
+        self.delete(removed);
+    }
+}
