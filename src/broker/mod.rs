@@ -71,7 +71,7 @@ impl Broker {
     /// Copies messages that keep much larger chunks alive, in all queues, so that these can go.
     fn compact(&self) {
         for vhost in self.vhosts() {
-            let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+            let queues = vhost.queues();
             for queue in queues {
                 queue.peek(|queue| queue.compact());
             }

@@ -186,8 +186,7 @@ impl Pager {
     }
 
     fn queues(&self) -> impl Iterator<Item = Arc<QueueHandle>> {
-        let queues = |vhost: Arc<Vhost>| vhost.read(|topology| topology.queues().cloned().collect::<Vec<_>>());
-        self.vhosts().into_iter().flat_map(queues)
+        self.vhosts().into_iter().flat_map(|vhost| vhost.queues())
     }
 
     /// Moves what is in the log before `limit`, and all fresh messages of some queues.

@@ -6,6 +6,7 @@
 //! `definition_bytes` is the sum of what `cost` says of all that is there.
 
 pub(super) mod cost;
+mod inventory;
 mod removal;
 mod snapshot;
 
@@ -21,6 +22,7 @@ use super::queue::QueueHandle;
 use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
+pub use inventory::{Inventory, QueueList};
 pub use removal::Removal;
 pub use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 
@@ -137,20 +139,6 @@ impl Topology {
     /// Whether its virtual host is deleted.
     pub(super) const fn is_closed(&self) -> bool {
         self.is_closed
-    }
-
-    /// Everything that survives a restart, each thing before what refers to it.
-    pub fn definitions(&self) -> Vec<Definition> {
-        let exchanges = self.exchanges.values().filter_map(|exchange| self.exchange_definition(exchange));
-        let queues = self.queues.values().filter_map(|queue| self.queue_definition(queue));
-        let bindings = self.exchanges.values().flat_map(|exchange| {
-            let durable = |(binding, _): &(&Arc<Binding>, _)| self.is_durable(exchange, binding.destination);
-            let mut bindings: Vec<_> = exchange.bindings.iter().filter(durable).collect();
-            // Hash exchanges number their buckets in this order.
-            bindings.sort_unstable_by_key(|(_, number)| **number);
-            bindings.into_iter().map(|(binding, _)| Definition::Bound(BindingDefinition::new(exchange.id, binding)))
-        });
-        exchanges.chain(queues).chain(bindings).collect()
     }
 
     fn exchange_definition(&self, exchange: &Exchange) -> Option<Definition> {

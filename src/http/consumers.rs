@@ -128,7 +128,7 @@ fn object(
 pub(super) fn of_channel(api: &Api, connection: &ConnectionInfo, channel: &ChannelInfo) -> Vec<ConsumerObject> {
     let Some(vhost) = api.broker.vhost(&connection.spec.vhost) else { return Vec::new() };
     let channels = Channels::of(api);
-    let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+    let queues = vhost.queues();
     let consumers = queues.iter().flat_map(|queue| {
         let own = queue.consumers().into_iter().filter(|consumer| consumer.channel == channel.id);
         own.map(|consumer| object(&channels, &vhost, queue, consumer, api)).collect::<Vec<_>>()
@@ -142,7 +142,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let caller = request.caller()?;
     let mut items = Vec::new();
     for vhost in request.vhosts()? {
-        let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+        let queues = vhost.queues();
         items.extend(queues.iter().flat_map(|queue| of_queue(&channels, &vhost, queue, request.api)));
     }
     items.retain(|consumer| caller.is_monitor() || *consumer.user == *caller.name());

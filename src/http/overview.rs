@@ -137,7 +137,7 @@ fn object_totals(request: &Request<'_>, has_stats: bool) -> Result<ObjectTotals,
     let (mut exchanges, mut queues, mut consumers) = (0, 0, 0);
     for vhost in &vhosts {
         exchanges += vhost.read(|topology| topology.exchanges().len());
-        let all: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+        let all = vhost.queues();
         queues += all.len();
         if has_stats {
             consumers += all.iter().filter_map(|queue| queue.snapshot()).map(|queue| queue.consumers).sum::<usize>();

@@ -222,7 +222,7 @@ fn of_kind(request: &Request<'_>, queue: &QueueHandle, snapshot: &QueueSnapshot)
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let mut items = Vec::new();
     for vhost in request.vhosts()? {
-        let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+        let queues = vhost.queues();
         items.extend(queues.iter().filter_map(|queue| QueueObject::new(request, &vhost, queue)));
     }
     listing::paged(request, items)
@@ -232,7 +232,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
 pub(super) fn detailed(request: &Request<'_>) -> Result<Answer, Refusal> {
     let mut items = Vec::new();
     for vhost in request.vhosts()? {
-        let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+        let queues = vhost.queues();
         let objects = queues
             .iter()
             .filter_map(|queue| Some(QueueObject::new(request, &vhost, queue)?.with_details(request, &vhost, queue)));

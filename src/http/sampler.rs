@@ -17,13 +17,10 @@ pub(super) fn sample(api: &Api, now_ms: u64) {
     of_connections(api, &mut samples);
     let mut all = [0; 3];
     for vhost in api.broker.vhosts() {
-        let (queues, exchanges) = vhost.read(|topology| {
-            let queues: Vec<_> = topology.queues().cloned().collect();
-            let exchanges: Vec<_> =
-                topology.exchanges().map(|exchange| (exchange.id, Arc::clone(&exchange.counters))).collect();
-            (queues, exchanges)
+        let exchanges: Vec<_> = vhost.read(|topology| {
+            topology.exchanges().map(|exchange| (exchange.id, Arc::clone(&exchange.counters))).collect()
         });
-        for queue in queues {
+        for queue in vhost.queues() {
             let Some(snapshot) = queue.snapshot() else { continue };
             let depths = depths(&snapshot);
             all.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);

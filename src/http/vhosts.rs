@@ -57,7 +57,7 @@ impl Listed for VhostObject {
 
 /// How many messages the queues of a virtual host have: ready, unacknowledged, all.
 pub(super) fn depths(vhost: &Vhost) -> (usize, usize, usize) {
-    let queues: Vec<_> = vhost.read(|topology| topology.queues().cloned().collect());
+    let queues = vhost.queues();
     queues.iter().filter_map(|queue| queue.snapshot()).fold((0, 0, 0), |(ready, unacknowledged, all), queue| {
         (ready + queue.messages_ready, unacknowledged + queue.messages_unacknowledged, all + queue.messages())
     })

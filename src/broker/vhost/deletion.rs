@@ -22,8 +22,7 @@ impl Vhost {
     /// Deletes all queues and exchanges, with their messages and bindings.
     pub(in crate::broker) fn delete_everything(&self) {
         debug_assert!(self.is_deleted(), "something could be declared meanwhile");
-        let queues: Vec<_> = self.read(|topology| topology.queues().cloned().collect());
-        for queue in queues {
+        for queue in self.queues() {
             self.delete_queue_handle(&queue);
         }
         let exchanges: Vec<_> = self.read(|topology| topology.exchanges().map(|exchange| exchange.id).collect());

@@ -21,6 +21,7 @@ use super::definitions::{Definition, VhostDefinition};
 use super::delayed::DelayedMessages;
 use super::ids::ExchangeId;
 use super::node::Node;
+use super::queue::QueueHandle;
 use super::queue::arguments::QueueKind;
 use super::topology::{Removal, Topology};
 use crate::error::AmqpError;
@@ -58,9 +59,22 @@ impl Vhost {
         })
     }
 
-    /// Its exchanges, queues and bindings that survive a restart: none once it is deleted.
+    /// Its exchanges, queues and bindings that survive a restart, for a checkpoint: none once it is deleted. They are read in pieces:
+    /// who asks must have the log read from a position that is not later than this call.
     pub(in crate::broker) fn definitions(&self) -> Vec<Definition> {
-        self.read(|topology| if topology.is_closed() { Vec::new() } else { topology.definitions() })
+        let mut inventory = self.read(|topology| topology.begin_inventory());
+        while self.read(|topology| topology.take_inventory(&mut inventory)) {}
+        if self.is_deleted() { Vec::new() } else { inventory.into_definitions() }
+    }
+
+    /// Its queues, in no order.
+    pub fn queues(&self) -> Vec<Arc<QueueHandle>> {
+        let mut list = self.read(|topology| topology.queue_list());
+        let mut queues = Vec::new();
+        while !list.is_over() {
+            self.read(|topology| topology.take_queues(&mut list, &mut queues));
+        }
+        queues
     }
 
     /// What all virtual hosts share.
