@@ -73,7 +73,7 @@ impl Broker {
         for vhost in self.vhosts() {
             let queues = vhost.queues();
             for queue in queues {
-                queue.peek(|queue| queue.compact());
+                queue.relieve_chunks();
             }
         }
     }

@@ -44,6 +44,11 @@ impl HeldBack {
         self.by_due.values_mut()
     }
 
+    /// From this place on, by the time when they are due and the sequence number.
+    pub(super) fn iter_from_mut(&mut self, place: (u64, u64)) -> impl Iterator<Item = (&(u64, u64), &mut Entry)> {
+        self.by_due.range_mut(place..)
+    }
+
     pub(super) fn into_values(self) -> impl Iterator<Item = Entry> {
         self.by_due.into_values()
     }

@@ -18,6 +18,7 @@
 //! within a priority, messages are delivered in the order of `seq`.
 
 pub mod arguments;
+mod chunks;
 mod compaction;
 mod consumers;
 mod credit;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use chunks::ChunkRelief;
 pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub use credit::{ChannelCredit, Wanting};
@@ -63,7 +65,7 @@ pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::{DeliveryCounts, Notice, Sink};
+use crate::broker::sink::{DeliveryCounts, Sink};
 use crate::metrics::MessageStats;
 use crate::store::address::Address;
 use crate::store::journal::Journal;
@@ -373,14 +375,11 @@ impl Queue {
         self.used_at_ms = now_ms;
     }
 
-    /// Marks the queue as deleted, tells its consumers, and takes out all messages. [`Queue::forget`] must follow until it has all
-    /// of them.
+    /// Marks the queue as deleted, and takes out all consumers and messages. [`Removed::tell_consumers`] must follow, and
+    /// [`Queue::forget`] until it has all of the messages.
     pub fn delete(&mut self) -> Removed {
         self.deleted = true;
-        for consumer in self.consumers.iter() {
-            consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
-        }
-        self.consumers = Consumers::default();
+        let consumers = std::mem::take(&mut self.consumers);
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
         self.recounted = Recounted::default();
@@ -390,20 +389,7 @@ impl Queue {
         let unacked = std::mem::take(&mut self.unacked).into_entries();
         let held_back = std::mem::take(&mut self.held_back).into_values();
         let dying = std::mem::take(&mut self.dying).into_entries();
-        ready.and(weight, unacked.chain(held_back).chain(dying))
-    }
-
-    /// Copies messages that keep large shared chunks alive, so that these can go.
-    pub fn compact(&mut self) {
-        let held_back = self.held_back.values_mut();
-        let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.entry);
-        for entry in self.ready.iter_mut().chain(unacked).chain(held_back) {
-            if let Body::Held(message) = &mut entry.body
-                && message.pins_memory()
-            {
-                *message = message.compacted();
-            }
-        }
+        ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers)
     }
 
     /// How many messages were dropped or put back in this transition.

@@ -368,10 +368,11 @@ impl Ready {
         (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), freed)
     }
 
-    /// Every entry that is known one by one, to be changed in place; the order and the sizes must stay.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        let of_levels = self.levels.iter_mut().flat_map(|level| level.requeued.iter_mut().chain(&mut level.fresh));
-        self.returned.iter_mut().chain(of_levels)
+    /// The first `count` of those in front of all levels, the last of them first; and the levels. To be changed in place; the order and
+    /// the sizes must stay.
+    pub(super) fn rooms_mut(&mut self, count: usize) -> (impl Iterator<Item = (usize, &mut Entry)>, &mut [Level]) {
+        let count = count.min(self.returned.len());
+        (self.returned.range_mut(..count).enumerate().rev(), &mut self.levels)
     }
 
     /// The entries that are known one by one and not fresh, to be changed in place.

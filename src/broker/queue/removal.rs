@@ -8,8 +8,10 @@
 use std::fmt;
 
 use super::Queue;
+use super::consumers::Consumers;
 use super::dying::Dying;
 use super::entry::Entry;
+use crate::broker::sink::Notice;
 
 /// Messages whose end is recorded under one lock.
 pub(super) const STEP_MESSAGES: usize = 1024;
@@ -20,17 +22,31 @@ pub struct Removed {
     pub count: usize,
     /// How many were known one by one: so many are to be told of.
     pub weight: usize,
+    /// Of a queue that is deleted.
+    consumers: Consumers,
     entries: Box<dyn Iterator<Item = Entry> + Send>,
 }
 
 impl Removed {
     fn new(count: usize, weight: usize, entries: impl Iterator<Item = Entry> + Send + 'static) -> Self {
-        Self { count, weight, entries: Box::new(entries) }
+        Self { count, weight, consumers: Consumers::default(), entries: Box::new(entries) }
     }
 
     /// With others that were not ready.
     pub(super) fn and(self, weight: usize, others: impl Iterator<Item = Entry> + Send + 'static) -> Self {
         Self::new(self.count, self.weight + weight, self.entries.chain(others))
+    }
+
+    /// With consumers that lost their queue.
+    pub(super) fn with_consumers(self, consumers: Consumers) -> Self {
+        Self { consumers, ..self }
+    }
+
+    /// Tells the consumers that their queue is gone. They may be many: nothing should be locked.
+    pub fn tell_consumers(&mut self) {
+        for consumer in std::mem::take(&mut self.consumers).iter() {
+            consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
+        }
     }
 }
 

@@ -37,6 +37,12 @@ impl SortedRun {
         self.pieces.iter_mut().flatten()
     }
 
+    /// Those from this sequence number on.
+    pub(super) fn iter_from_mut(&mut self, seq: u64) -> impl Iterator<Item = &mut Entry> {
+        let from = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
+        self.pieces.range_mut(from..).flatten().skip_while(move |entry| entry.seq < seq)
+    }
+
     pub(super) fn pop_front(&mut self) -> Option<Entry> {
         let piece = self.pieces.front_mut()?;
         let entry = piece.pop_front();

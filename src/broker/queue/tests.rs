@@ -9,7 +9,7 @@ mod steps;
 mod unacked;
 
 use super::*;
-use crate::broker::sink::Token;
+use crate::broker::sink::{Notice, Token};
 use harness::{CHANNEL, Harness, OTHER_CHANNEL, consumer, fresh, id_of, ids};
 
 fn quorum() -> QueueArguments {

@@ -28,6 +28,12 @@ pub(super) struct Unacked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HolderId(u32);
 
+impl HolderId {
+    /// The first place, and one behind all.
+    pub(super) const FIRST: Self = Self(0);
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
+
 /// Why a channel holds messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Holding {
@@ -128,6 +134,13 @@ impl Holder {
 
     fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.front.iter().chain(self.behind.iter().flatten())
+    }
+
+    /// Those from this delivery on.
+    fn iter_from_mut(&mut self, delivery: u64) -> impl Iterator<Item = &mut Unacked> {
+        let before = self.behind.partition_point(|piece| piece.back().is_some_and(|last| last.delivery < delivery));
+        let pieces = self.behind.range_mut(before..).flatten();
+        self.front.iter_mut().chain(pieces).skip_while(move |unacked| unacked.delivery < delivery)
     }
 
     fn iter_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {
@@ -331,6 +344,20 @@ impl UnackedTable {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {
         self.holders.iter_mut().flatten().flat_map(Holder::iter_mut)
+    }
+
+    /// From this delivery of this holder on: who holds them, and they.
+    pub(super) fn iter_from_mut(
+        &mut self,
+        first: HolderId,
+        delivery: u64,
+    ) -> impl Iterator<Item = (HolderId, &mut Unacked)> {
+        let holders = self.holders.iter_mut().enumerate().skip(first.0 as usize);
+        holders.filter_map(|(at, holder)| Some((at, holder.as_mut()?))).flat_map(move |(at, holder)| {
+            let id = HolderId(u32::try_from(at).unwrap_or(u32::MAX));
+            let delivery = if id == first { delivery } else { 0 };
+            holder.iter_from_mut(delivery).map(move |unacked| (id, unacked))
+        })
     }
 
     /// How many a holder has.

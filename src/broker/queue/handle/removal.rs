@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::burial::{WhenAway, bury};
 use super::{Queue, QueueHandle};
-use crate::broker::queue::Removed;
 use crate::broker::queue::removal::STEP_MESSAGES;
+use crate::broker::queue::{ChunkRelief, Removed};
 use crate::store::LogPosition;
 
 impl QueueHandle {
@@ -43,6 +43,12 @@ impl QueueHandle {
         }
     }
 
+    /// Copies messages that keep much larger chunks alive, so that these can go: step by step.
+    pub fn relieve_chunks(&self) {
+        let mut relief = ChunkRelief::default();
+        while self.peek(|queue| queue.relieve_chunks(&mut relief)) {}
+    }
+
     /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.
     pub(super) fn delete(self: &Arc<Self>, removed: Option<Removed>) {
         let Some(removed) = removed else { return };
@@ -52,9 +58,10 @@ impl QueueHandle {
         self.forget_later(removed);
     }
 
-    /// As [`QueueHandle::forget`], of a queue that is deleted: the log says so, nobody waits for what is left of it, and the timer
+    /// As [`QueueHandle::forget`], of a queue that is deleted, whose consumers are told: the log says so, nobody waits for what is left of it, and the timer
     /// must not.
-    pub(in crate::broker) fn forget_later(self: &Arc<Self>, removed: Removed) {
+    pub(in crate::broker) fn forget_later(self: &Arc<Self>, mut removed: Removed) {
+        removed.tell_consumers();
         if removed.weight < STEP_MESSAGES {
             self.forget(removed);
             return;

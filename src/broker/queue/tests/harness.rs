@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::{
-    Burial, ChannelCredit, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue, Removed, Return,
-    Settlement,
+    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue,
+    Removed, Return, Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
-use crate::message::{Facts, MemoryGauge, Message, address};
+use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
 use crate::store::journal::Journal;
 
 pub(super) const CHANNEL: u64 = 1;
@@ -49,6 +49,21 @@ impl Fresh {
         let message = Message::standalone(&Arc::new(MemoryGauge::default()), facts, &address, &[0, 0], &body);
         NewMessage { message, expiration_ms: self.expiration_ms, failed: self.failed }
     }
+}
+
+/// So many small messages in one chunk, which a larger record fills up: each of them keeps all of it alive.
+pub(super) fn sharing_a_chunk(count: u32) -> (Arc<Chunk>, Vec<NewMessage>) {
+    let mut writer = ChunkWriter::default();
+    let mut push = |id: u32, body: &[u8]| {
+        let facts = Facts { priority: Some(id.to_be_bytes()[3] % 3), ..Facts::default() };
+        writer.push(facts, &address("", &id.to_be_bytes()), &[0, 0], body)
+    };
+    let offsets: Vec<_> = (0..count).map(|id| push(id, &[7; 10])).collect();
+    push(count, &vec![0; count as usize * 200]);
+    let chunk = writer.finish(&Arc::new(MemoryGauge::default()));
+    let new = |offset| NewMessage { message: Message::new(Arc::clone(&chunk), offset), expiration_ms: None, failed: 0 };
+    let messages = offsets.into_iter().map(new).collect();
+    (chunk, messages)
 }
 
 /// The number of a published message.
@@ -207,9 +222,13 @@ impl Harness {
 
     /// The places of the messages that were refused.
     pub(super) fn publish(&mut self, messages: Vec<Fresh>) -> Vec<usize> {
+        self.publish_new(messages.into_iter().map(Fresh::message))
+    }
+
+    pub(super) fn publish_new(&mut self, messages: impl IntoIterator<Item = NewMessage>) -> Vec<usize> {
         let mut refused = Vec::new();
         for (place, message) in messages.into_iter().enumerate() {
-            if self.queue.publish(message.message(), self.now_ms).is_err() {
+            if self.queue.publish(message, self.now_ms).is_err() {
                 refused.push(place);
             }
         }
@@ -325,7 +344,10 @@ impl Harness {
     }
 
     pub(super) fn compact(&mut self) {
-        self.queue.compact();
+        let mut relief = ChunkRelief::default();
+        while self.queue.relieve_chunks(&mut relief) {
+            self.finish();
+        }
     }
 
     pub(super) fn delete(&mut self) -> usize {
@@ -335,6 +357,7 @@ impl Harness {
 
     fn forget(&mut self, mut removed: Removed) -> usize {
         self.finish();
+        removed.tell_consumers();
         while !self.queue.forget(&mut removed).is_last {
             self.finish();
         }

@@ -1,6 +1,9 @@
 //! However many messages there are, no transition handles more than some of them: so nobody waits long for the queue's lock.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::broker::queue::arguments::DelayedRetry;
 use crate::broker::queue::removal::STEP_MESSAGES;
 
 const MANY: u32 = 10 * 1024;
@@ -124,4 +127,50 @@ fn dead_letters_that_found_no_queue_are_tried_again_some_at_a_time() {
     assert_eq!(queue.next_call_ms(), Some(queue.now_ms + 1_000));
     assert_eq!(queue.purge(), COUNT);
     assert_eq!(queue.dead_letter_count(), 0);
+}
+
+/// Wherever they are, the messages let go of the chunk that they share.
+#[test]
+fn chunks_are_relieved_some_messages_at_a_time() {
+    let retry = DelayedRetry { failed: true, returned: true, min_ms: 1_000, max_ms: 1_000 };
+    let delayed = QueueArguments { delayed_retry: Some(retry), ..quorum() };
+    let priorities = QueueArguments { max_priority: Some(2), ..QueueArguments::default() };
+    for arguments in [QueueArguments::default(), priorities, quorum(), delayed] {
+        let mut queue = Harness::new(arguments);
+        let (chunk, messages) = harness::sharing_a_chunk(MANY);
+        assert!(queue.publish_new(messages).is_empty());
+        let sink = queue.consume(consumer(1).prefetch(3 * 1024));
+        let tokens: Vec<_> = sink.take().iter().filter_map(|delivery| delivery.token).collect();
+        queue.cancel(1);
+        let (back, _) = tokens.split_at(tokens.len() / 2);
+        queue.requeue(back.to_vec(), Return::Rejected);
+        while queue.is_returning() {
+            queue.go_on_returning();
+        }
+        let users = || Arc::strong_count(&chunk) - 1;
+        assert_eq!((users(), queue.unacked_count()), (COUNT, tokens.len() - back.len()));
+        let mut relief = ChunkRelief::default();
+        loop {
+            let before = users();
+            let goes_on = queue.queue().relieve_chunks(&mut relief);
+            assert!(before - users() <= 1024, "{} at once", before - users());
+            if !goes_on {
+                break;
+            }
+        }
+        assert_eq!(users(), 0);
+    }
+}
+
+#[test]
+fn consumers_are_told_of_the_end_of_their_queue_once_it_is_not_locked() {
+    let mut queue = Harness::new(QueueArguments::default());
+    let sinks: Vec<_> = (0..10).map(|id| queue.consume(consumer(id))).collect();
+    let told = || sinks.iter().filter(|sink| !sink.notices.lock().unwrap().is_empty()).count();
+    let mut removed = queue.queue().delete();
+    assert_eq!((queue.consumer_count(), told()), (0, 0));
+    removed.tell_consumers();
+    assert_eq!(told(), 10);
+    removed.tell_consumers();
+    assert!(sinks.iter().all(|sink| sink.notices.lock().unwrap().len() == 1), "each is told once");
 }
