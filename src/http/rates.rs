@@ -1,7 +1,7 @@
 //! How fast counters move: what was counted at the last moments at which somebody looked, every five seconds.
 //!
-//! Pure: times and numbers come in. An object that does not move costs one entry, however long; one that is gone is forgotten with the
-//! next look. So memory is bounded by the objects that there are.
+//! Pure: times and numbers come in. An object that never counted anything costs nothing, one that does not move any more one entry,
+//! and one that is gone is forgotten with the next look. So memory is bounded by the objects that are in use.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -71,6 +71,14 @@ impl History {
         {
             self.0.pop_front();
         }
+        if self.0.len() == 1 {
+            self.0.shrink_to_fit();
+        }
+    }
+
+    /// Whether nothing was counted as far as it goes back: then it need not be kept.
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|run| run.numbers.iter().all(|number| *number == 0))
     }
 
     /// The change of one number a second, between the last two looks.
@@ -143,29 +151,58 @@ const SAMPLES_MAX: u64 = 1_000;
 /// All numbers of the last minutes.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
-    histories: Mutex<HashMap<Owner, History>>,
+    looks: Mutex<Looks>,
+}
+
+#[derive(Debug, Default)]
+struct Looks {
+    histories: HashMap<Owner, History>,
+    /// When everything was taken down last.
+    last_ms: Option<u64>,
 }
 
 impl Rates {
     /// Takes down the numbers of everything that there is, and forgets what is gone.
     pub(super) fn note(&self, all: impl IntoIterator<Item = (Owner, Numbers)>, now_ms: u64) {
-        let mut known = std::mem::take(&mut *self.histories.lock());
-        let mut kept = HashMap::with_capacity(known.len());
-        for (owner, numbers) in all {
-            let mut history = known.remove(&owner).unwrap_or_default();
-            let is_node = matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn);
-            history.note(numbers, now_ms, if is_node { NODE_CHANGES_MAX } else { CHANGES_MAX });
-            kept.insert(owner, history);
-        }
-        *self.histories.lock() = kept;
+        let mut looks = self.looks.lock();
+        let Looks { histories: known, last_ms } = std::mem::take(&mut *looks);
+        *looks = Looks { histories: noted(known, all, last_ms, now_ms), last_ms: Some(now_ms) };
     }
 
     /// How fast each number of an object moves, with samples if a range is asked for.
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
-        let histories = self.histories.lock();
-        let Some(history) = histories.get(&owner) else { return vec![Details::default(); count] };
+        let looks = self.looks.lock();
+        let Some(history) = looks.histories.get(&owner) else { return vec![Details::default(); count] };
         (0..count).map(|place| details(history, place, range)).collect()
     }
+}
+
+/// The histories of everything that counted something.
+fn noted(
+    mut known: HashMap<Owner, History>,
+    all: impl IntoIterator<Item = (Owner, Numbers)>,
+    last_ms: Option<u64>,
+    now_ms: u64,
+) -> HashMap<Owner, History> {
+    let mut kept = HashMap::with_capacity(known.len());
+    for (owner, numbers) in all {
+        let mut history = known.remove(&owner).unwrap_or_default();
+        if history.0.is_empty() {
+            if numbers.iter().all(|number| *number == 0) {
+                continue;
+            }
+            // Until now it had counted nothing.
+            if let Some(last_ms) = last_ms {
+                history.note(numbers.iter().map(|_| 0).collect(), last_ms, CHANGES_MAX);
+            }
+        }
+        let is_node = matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn);
+        history.note(numbers, now_ms, if is_node { NODE_CHANGES_MAX } else { CHANGES_MAX });
+        if !history.is_empty() {
+            kept.insert(owner, history);
+        }
+    }
+    kept
 }
 
 fn details(history: &History, place: usize, range: Option<Range>) -> Details {
@@ -197,7 +234,7 @@ mod tests {
 
     const QUEUE: Owner = Owner::Queue(QueueId(1));
 
-    fn noted(numbers: &[(u64, u64)]) -> Rates {
+    fn looked(numbers: &[(u64, u64)]) -> Rates {
         let rates = Rates::default();
         for (now_ms, number) in numbers {
             rates.note([(QUEUE, smallvec![*number])], *now_ms);
@@ -211,28 +248,36 @@ mod tests {
 
     #[test]
     fn a_rate_is_the_change_between_the_last_two_looks() {
-        assert!((rate(&noted(&[(0, 0), (5_000, 10)])) - 2.0).abs() < 1e-9);
-        assert!((rate(&noted(&[(0, 0), (5_000, 0), (10_000, 0), (15_000, 50)])) - 10.0).abs() < 1e-9);
+        assert!((rate(&looked(&[(0, 0), (5_000, 10)])) - 2.0).abs() < 1e-9);
+        assert!((rate(&looked(&[(0, 0), (5_000, 0), (10_000, 0), (15_000, 50)])) - 10.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_stands_still_has_no_rate_and_costs_one_entry() {
-        let rates = noted(&[(0, 0), (5_000, 10), (10_000, 10), (15_000, 10)]);
+        let rates = looked(&[(0, 0), (5_000, 10), (10_000, 10), (15_000, 10)]);
         assert!(rate(&rates).abs() < 1e-9);
-        assert_eq!(rates.histories.lock()[&QUEUE].0.len(), 2);
+        assert_eq!(rates.looks.lock().histories[&QUEUE].0.len(), 2);
+    }
+
+    #[test]
+    fn what_never_counted_anything_costs_nothing() {
+        let rates = looked(&[(0, 0), (5_000, 0)]);
+        assert!(rates.looks.lock().histories.is_empty());
+        rates.note([(QUEUE, smallvec![10])], 10_000);
+        assert!((rate(&rates) - 2.0).abs() < 1e-9, "before, it had counted nothing");
     }
 
     #[test]
     fn what_is_gone_is_forgotten() {
-        let rates = noted(&[(0, 0), (5_000, 10)]);
+        let rates = looked(&[(0, 0), (5_000, 10)]);
         rates.note([], 10_000);
-        assert!(rates.histories.lock().is_empty());
+        assert!(rates.looks.lock().histories.is_empty());
         assert!(rate(&rates).abs() < 1e-9);
     }
 
     #[test]
     fn samples_go_back_as_far_as_asked() {
-        let rates = noted(&[(0, 0), (5_000, 10), (10_000, 30)]);
+        let rates = looked(&[(0, 0), (5_000, 10), (10_000, 30)]);
         let details = &rates.details(QUEUE, 1, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[0];
         let samples: Vec<_> = details.samples.as_ref().unwrap().iter().map(|s| (s.timestamp, s.sample)).collect();
         assert_eq!(samples, [(10_000, 30), (5_000, 10), (0, 0)]);
@@ -245,6 +290,6 @@ mod tests {
         for look in 0..1000 {
             rates.note([(QUEUE, smallvec![look])], look * INTERVAL_MS);
         }
-        assert_eq!(rates.histories.lock()[&QUEUE].0.len(), CHANGES_MAX);
+        assert_eq!(rates.looks.lock().histories[&QUEUE].0.len(), CHANGES_MAX);
     }
 }

@@ -27,7 +27,7 @@ async fn send_all(ch: &Channel, requests: impl Iterator<Item = Request>) {
 
 #[tokio::test]
 async fn idle_queues_and_bindings_are_small() {
-    let program = Program::start("footprint", &[]);
+    let program = Program::start("footprint", &["--in-memory"]);
     let ch = Connect::to(program.address()).open().await.channel(1).await;
     let names = || (0..QUEUES).map(|number| format!("queue-{number}"));
     send_all(&ch, names().take(100).map(|name| queue(&name).no_wait().into())).await;

@@ -116,7 +116,7 @@ mod tests {
                 "x-stream-offset",
                 "invalid arg 'x-stream-offset' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue",
             ),
-            ("x-priority", "invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got boolean\""),
+            ("x-priority", "invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got bool\""),
         ];
         for (name, text) in texts {
             assert_eq!(parse(&[(name, Value::Bool(true))], QueueKind::Quorum), Err(text.to_owned()));
