@@ -2,6 +2,9 @@
 //!
 //! To the store they are a queue of their own, whose messages expire when they are due and are known one by one.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
@@ -70,7 +73,7 @@ impl Waiting {
     /// Which messages of this exchange there are among the next ones from a place on, and where to go on.
     fn of_exchange(&self, exchange: ExchangeId, start: DueKey) -> (Vec<DueKey>, Option<DueKey>) {
         let mut places = self.by_due.range(start..);
-        let looked_at = places.by_ref().take(FORGOTTEN_MAX);
+        let looked_at = places.by_ref().take(LOOKED_AT_MAX);
         let wanted = looked_at.filter(|(_, held)| held.exchange == exchange).map(|(key, _)| *key).collect();
         (wanted, places.next().map(|(key, _)| *key))
     }
@@ -79,8 +82,11 @@ impl Waiting {
 /// Messages that are delivered before others get their turn.
 const DELIVERED_MAX: usize = 256;
 
-/// Messages that are looked at under one lock when an exchange is deleted.
-const FORGOTTEN_MAX: usize = 4096;
+/// Messages that are looked at under one lock: some tenths of a millisecond's work.
+const LOOKED_AT_MAX: usize = 4096;
+
+/// Messages that get another place under one lock, each of which is searched.
+const MOVED_MAX: usize = 1024;
 
 impl DelayedMessages {
     /// None yet.
@@ -246,28 +252,44 @@ impl DelayedMessages {
         }
     }
 
+    /// Looks at all messages, some under each lock. Only the pager gives them other places, and it does one thing after the other. So
+    /// what comes meanwhile is in the log, behind what the pager asks for, and what goes is in the log, too: whether they are
+    /// looked at does not matter.
+    fn look_at_all(&self, mut look: impl FnMut(DueKey, &Held)) {
+        let mut from = Some((0, 0));
+        while let Some(start) = from {
+            let waiting = self.waiting.lock();
+            let mut places = waiting.by_due.range(start..);
+            places.by_ref().take(LOOKED_AT_MAX).for_each(|(key, held)| look(*key, held));
+            from = places.next().map(|(key, _)| *key);
+        }
+    }
+
     /// The messages that are in the log before `limit`, in the order of arrival.
     pub(in crate::broker) fn leaving(&self, limit: u64) -> Vec<Leaving> {
-        let waiting = self.waiting.lock();
-        let in_log = waiting.by_due.iter().filter(|(_, held)| held.address.is_in_log_before(limit));
-        let leaving = in_log.filter_map(|(&(due_ms, seq), held)| {
+        let mut all = Vec::new();
+        self.look_at_all(|(due_ms, seq), held| {
+            let Some(NewMessage { message, failed, .. }) =
+                held.new.as_ref().filter(|_| held.address.is_in_log_before(limit))
+            else {
+                return;
+            };
             let (queue, origin) = (self.id.0, held.exchange.0);
-            let NewMessage { message, failed, .. } = held.new.clone()?;
-            let (counts, is_stored) = ((0, failed), held.is_stored);
+            let (counts, is_stored) = ((0, *failed), held.is_stored);
             let label = Label { queue, seq, expires_at_ms: due_ms, counts, origin, is_stored, ..Label::default() };
-            Some(Leaving { label, message })
+            all.push(Leaving { label, message: message.clone() });
         });
-        let mut all: Vec<_> = leaving.collect();
         all.sort_by_key(|leaving| leaving.label.seq);
         all
     }
 
     /// Takes over where messages were written; they stay in memory, too. What is not wanted any more is to be freed.
     pub(in crate::broker) fn moved(&self, parts: &[MovedPart]) -> Vec<Freed> {
-        let mut waiting = self.waiting.lock();
         let mut freed = Vec::new();
-        for part in parts {
-            for record in &part.records {
+        let records = parts.iter().flat_map(|part| part.records.chunks(MOVED_MAX).map(move |records| (part, records)));
+        for (part, records) in records {
+            let mut waiting = self.waiting.lock();
+            for record in records {
                 let Moved { seq, offset, bytes, .. } = *record;
                 match waiting.by_due.get_mut(&(record.expires_at_ms, seq)) {
                     Some(held) => {
@@ -282,37 +304,46 @@ impl DelayedMessages {
 
     /// The messages that lie in these files, and what they take there.
     pub(in crate::broker) fn singles_in(&self, segments: &[SegmentId]) -> Vec<(Address, u32)> {
-        let waiting = self.waiting.lock();
-        let is_there = |held: &&Held| matches!(held.address.place(), Place::Segment(id, _) if segments.contains(&id));
-        waiting.by_due.values().filter(is_there).map(|held| (held.address, held.bytes)).collect()
+        let mut singles = Vec::new();
+        self.look_at_all(|_, held| {
+            if matches!(held.address.place(), Place::Segment(id, _) if segments.contains(&id)) {
+                singles.push((held.address, held.bytes));
+            }
+        });
+        singles
     }
 
     /// Takes over the new places of messages whose files were rewritten. What is not wanted any more is to be freed.
     pub(in crate::broker) fn compacted(&self, records: &[(Address, CompactedRecord)]) -> Vec<Freed> {
-        let mut waiting = self.waiting.lock();
         let mut freed = Vec::new();
-        for (old, record) in records {
-            match waiting.by_due.get_mut(&(record.expires_at_ms, record.seq)) {
-                Some(held) if held.address == *old => held.address = record.address(),
-                _ => freed.push(record.freed()),
+        for records in records.chunks(MOVED_MAX) {
+            let mut waiting = self.waiting.lock();
+            for (old, record) in records {
+                match waiting.by_due.get_mut(&(record.expires_at_ms, record.seq)) {
+                    Some(held) if held.address == *old => held.address = record.address(),
+                    _ => freed.push(record.freed()),
+                }
             }
         }
         freed
     }
 
-    /// What a checkpoint says of them.
+    /// What a checkpoint says of them. Those that come while they are looked at have later numbers than `next_seq`, and the log tells
+    /// of them.
     pub(in crate::broker) fn state(&self) -> QueueState {
-        let waiting = self.waiting.lock();
-        let in_segment = waiting.by_due.iter().filter(|(_, held)| matches!(held.address.place(), Place::Segment(..)));
-        let single = |(&(due_ms, seq), held): (&(u64, u64), &Held)| {
-            let Held { address, bytes, body_bytes, .. } = *held;
-            Single { seq, address, bytes, body_bytes, due_ms, origin: held.exchange.0 }
-        };
-        let singles = in_segment.map(single).collect();
-        let in_log = waiting.by_due.iter().filter(|(_, held)| held.address.is_in_log());
-        let below = in_log.map(|((_, seq), _)| *seq).min().unwrap_or(waiting.next_seq);
-        let (queue, next_seq) = (self.id.0, waiting.next_seq);
-        QueueState { queue, next_seq, moved: vec![(0, below)], singles, ..QueueState::default() }
+        let next_seq = self.waiting.lock().next_seq;
+        let (mut singles, mut below) = (Vec::new(), next_seq);
+        self.look_at_all(|(due_ms, seq), held| {
+            let Held { address, bytes, body_bytes, exchange, .. } = *held;
+            match address.place() {
+                Place::Segment(..) => {
+                    singles.push(Single { seq, address, bytes, body_bytes, due_ms, origin: exchange.0 });
+                }
+                Place::Log(_) => below = below.min(seq),
+                Place::Nowhere => {}
+            }
+        });
+        QueueState { queue: self.id.0, next_seq, moved: vec![(0, below)], singles, ..QueueState::default() }
     }
 
     /// Takes over what was found at the start, and orders the first call. Messages of exchanges that are gone are dropped.
