@@ -90,9 +90,9 @@ impl QueueHandle {
         result
     }
 
-    /// How many messages are known one by one: what it takes to delete the queue.
+    /// What it takes to purge or to delete the queue, in messages.
     pub fn weight(&self) -> usize {
-        self.state.lock().known_len()
+        self.state.lock().weight()
     }
 
     /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order; and has the memory

@@ -194,6 +194,11 @@ impl Queue {
         self.ready.known_len() + self.unacked.len() + self.held_back.len() + self.dying.len()
     }
 
+    /// How many things a purge takes out one by one: messages that are known so, and parts of files.
+    pub fn weight(&self) -> usize {
+        self.known_len() + self.ready.unread_part_count()
+    }
+
     /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).
     pub fn stores(&self, is_persistent: bool) -> bool {
         self.journal.is_kept() && (is_persistent || self.arguments.kind == QueueKind::Quorum)

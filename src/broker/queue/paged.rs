@@ -2,8 +2,12 @@
 //!
 //! A part costs the same however many messages it has, which is what keeps a backlog off the memory.
 
+mod cleared;
 mod packed;
 
+use std::sync::Arc;
+
+pub(super) use cleared::Cleared;
 use packed::Packed;
 
 use crate::store::checkpoint::Part;
@@ -49,6 +53,9 @@ pub(super) struct Paged {
     behind: Packed,
     /// Parts that were read to their ends, or whose messages are known one by one, while some are not settled.
     read: Vec<Part>,
+    /// What was cleared since it was looked through last. Boxed, because most queues have none.
+    #[expect(clippy::box_collection, reason = "a queue at rest has room for a pointer, not for a list")]
+    cleared: Option<Box<Vec<Arc<Cleared>>>>,
     /// Messages that are not read.
     unread_count: usize,
     /// Bytes of their bodies.
@@ -175,6 +182,7 @@ impl Paged {
 
     /// All parts that have unsettled messages, for a checkpoint; `is_free` tells which have none.
     pub(super) fn parts(&mut self, is_free: impl Fn(&Part) -> bool) -> impl Iterator<Item = Part> + '_ {
+        self.merge_cleared();
         self.read.retain(|part| !is_free(part));
         self.read.shrink_to_fit();
         self.all()
@@ -182,7 +190,15 @@ impl Paged {
 
     /// All parts.
     pub(super) fn all(&self) -> impl Iterator<Item = Part> + '_ {
-        self.read.iter().copied().chain(self.unread().map(|unread| unread.part))
+        let cleared = self.cleared.iter().flat_map(|cleared| cleared.iter()).flat_map(|cleared| cleared.parts());
+        self.read.iter().copied().chain(cleared).chain(self.unread().map(|unread| unread.part))
+    }
+
+    /// What was cleared is like parts that were read to their ends: some of it is not free.
+    fn merge_cleared(&mut self) {
+        for cleared in self.cleared.take().into_iter().flat_map(|cleared| *cleared) {
+            self.read.extend(cleared.parts());
+        }
     }
 
     /// What is not read of a part; `None` for one that is read, or not known.
@@ -193,6 +209,7 @@ impl Paged {
     /// Puts rewritten parts in the place of an old one. What was counted and is not there after all: messages, and bytes of
     /// bodies.
     pub(super) fn replace(&mut self, old: &Part, fresh: &[Unread], read: Vec<Part>) -> (u32, u64) {
+        self.merge_cleared();
         self.read.retain(|part| part != old);
         self.read.extend(read);
         let all: Vec<_> = self.unread().collect();
@@ -212,12 +229,17 @@ impl Paged {
         missing
     }
 
-    /// Forgets everything; what is to be freed.
-    pub(super) fn clear(&mut self) -> Vec<Freed> {
-        let unread: Vec<_> = self.unread().collect();
-        (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
-        self.unread_property_bytes = 0;
-        self.read.extend(unread.iter().map(|unread| unread.part));
-        unread.iter().map(Unread::stretch).collect()
+    /// How many parts are not read to their ends.
+    pub(super) fn unread_part_count(&self) -> usize {
+        usize::from(self.front.is_some()) + self.behind.len()
+    }
+
+    /// Takes everything out that is not read, which is to be freed. It costs the same for any number of parts.
+    pub(super) fn clear(&mut self) -> Option<Arc<Cleared>> {
+        let front = self.front.take()?;
+        let cleared = Arc::new(Cleared::new(*front, std::mem::take(&mut self.behind)));
+        (self.unread_count, self.unread_bytes, self.unread_property_bytes) = (0, 0, 0);
+        self.cleared.get_or_insert_default().push(Arc::clone(&cleared));
+        Some(cleared)
     }
 }

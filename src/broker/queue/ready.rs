@@ -11,17 +11,17 @@
 //! its priority (behaviour reference 5.6).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::arguments::QueueKind;
 use super::entry::Entry;
-use super::paged::{Paged, Unread};
+use super::paged::{Cleared, Paged, Unread};
 use super::sorted_run::SortedRun;
 use crate::store::address::Place;
 use crate::store::journal::Extent;
 use crate::store::loader::{BLOCK_BYTES, Load};
-use crate::store::record::Freed;
 
 /// Room for so many fresh messages is kept when the last one is taken.
 const KEPT_FRESH: usize = 1024;
@@ -194,6 +194,11 @@ impl Ready {
         self.count.saturating_sub(self.levels.iter().map(|level| level.paged.unread_count()).sum())
     }
 
+    /// How many parts of segment files are not read to their ends.
+    pub(super) fn unread_part_count(&self) -> usize {
+        self.levels.iter().map(|level| level.paged.unread_part_count()).sum()
+    }
+
     /// What they count for the limit in bytes. A part that was written by an earlier run counts with its bodies until it is read.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
@@ -352,20 +357,20 @@ impl Ready {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Takes out everything: how many messages, those of them that were known one by one, and what is to be freed of the others.
-    pub(super) fn take_all(&mut self) -> (usize, impl Iterator<Item = Entry> + Send + use<>, Vec<Freed>) {
+    /// Takes out everything: how many messages, those of them that were known one by one, and the parts that have the others.
+    pub(super) fn take_all(&mut self) -> (usize, impl Iterator<Item = Entry> + Send + use<>, Vec<Arc<Cleared>>) {
         let returned = std::mem::take(&mut self.returned);
-        let (mut requeued, mut fresh, mut freed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut requeued, mut fresh, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
         for level in &mut self.levels {
             requeued.push(std::mem::take(&mut level.requeued));
             fresh.push(std::mem::take(&mut level.fresh));
             level.requeued_bytes = 0;
-            freed.extend(level.paged.clear());
+            cleared.extend(level.paged.clear());
         }
         let count = std::mem::take(&mut self.count);
         self.bytes = 0;
         let requeued = requeued.into_iter().flat_map(SortedRun::into_entries);
-        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), freed)
+        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), cleared)
     }
 
     /// The first `count` of those in front of all levels, the last of them first; and the levels. To be changed in place; the order and

@@ -6,12 +6,15 @@
 //! between brings the others back: nobody was told yet that they are gone.
 
 use std::fmt;
+use std::iter;
 
 use super::Queue;
 use super::consumers::Consumers;
 use super::dying::Dying;
 use super::entry::Entry;
+use super::paged::Cleared;
 use crate::broker::sink::Notice;
+use crate::store::record::Freed;
 
 /// Messages whose end is recorded under one lock.
 pub(super) const STEP_MESSAGES: usize = 1024;
@@ -20,21 +23,24 @@ pub(super) const STEP_MESSAGES: usize = 1024;
 pub struct Removed {
     /// How many of them the client is told of.
     pub count: usize,
-    /// How many were known one by one: so many are to be told of.
+    /// How many were known one by one, and how many parts have the others: so many are to be told of.
     pub weight: usize,
     /// Of a queue that is deleted.
     consumers: Consumers,
     entries: Box<dyn Iterator<Item = Entry> + Send>,
+    /// What is to be freed of messages that were not known one by one.
+    stretches: Box<dyn Iterator<Item = Freed> + Send>,
 }
 
 impl Removed {
     fn new(count: usize, weight: usize, entries: impl Iterator<Item = Entry> + Send + 'static) -> Self {
-        Self { count, weight, consumers: Consumers::default(), entries: Box::new(entries) }
+        let stretches = Box::new(iter::empty());
+        Self { count, weight, consumers: Consumers::default(), entries: Box::new(entries), stretches }
     }
 
     /// With others that were not ready.
     pub(super) fn and(self, weight: usize, others: impl Iterator<Item = Entry> + Send + 'static) -> Self {
-        Self::new(self.count, self.weight + weight, self.entries.chain(others))
+        Self { weight: self.weight + weight, entries: Box::new(self.entries.chain(others)), ..self }
     }
 
     /// With consumers that lost their queue.
@@ -77,19 +83,20 @@ impl Queue {
 
     pub(super) fn purge_ready(&mut self) -> Removed {
         let weight = self.ready.known_len();
-        let (count, entries, stretches) = self.ready.take_all();
-        for stretch in stretches {
-            self.journal.freed_stretch(stretch);
-        }
-        Removed::new(count, weight, entries)
+        let (count, entries, cleared) = self.ready.take_all();
+        let parts: usize = cleared.iter().map(|cleared| cleared.len()).sum();
+        let stretches = Box::new(cleared.into_iter().flat_map(Cleared::stretches));
+        Removed { stretches, ..Removed::new(count, weight + parts, entries) }
     }
 
-    /// Records the end of some messages that were taken out.
+    /// Records the end of some messages, or of some parts, that were taken out.
     pub fn forget(&mut self, removed: &mut Removed) -> Forgotten {
         let entries: Vec<_> = removed.entries.by_ref().take(STEP_MESSAGES).collect();
         for entry in &entries {
             self.gone(entry);
         }
-        Forgotten { is_last: entries.len() < STEP_MESSAGES, _entries: entries }
+        let stretches = removed.stretches.by_ref().take(STEP_MESSAGES - entries.len());
+        let freed = stretches.map(|stretch| self.journal.freed_stretch(stretch)).count();
+        Forgotten { is_last: entries.len() + freed < STEP_MESSAGES, _entries: entries }
     }
 }

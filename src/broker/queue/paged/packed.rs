@@ -14,6 +14,7 @@ pub(super) struct Packed {
     bytes: Vec<u8>,
     /// Where the first one begins.
     from: usize,
+    count: usize,
 }
 
 impl Packed {
@@ -21,7 +22,12 @@ impl Packed {
         self.from == self.bytes.len()
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn push(&mut self, unread: &Unread) {
+        self.count += 1;
         let Unread { part, cursor, count, body_bytes, stored, is_restored } = unread;
         put_part(&mut self.bytes, part);
         let is_whole = *unread == Unread::whole(*part, *is_restored);
@@ -37,6 +43,7 @@ impl Packed {
         let mut reader = self.reader();
         let unread = read(&mut reader)?;
         self.from = self.bytes.len() - reader.len();
+        self.count -= 1;
         if self.is_empty() {
             *self = Self::default();
         } else if self.from >= FORGOTTEN_BYTES_MIN && self.from * 2 > self.bytes.len() {
@@ -50,6 +57,14 @@ impl Packed {
     pub(super) fn iter(&self) -> impl Iterator<Item = Unread> + '_ {
         let mut reader = self.reader();
         std::iter::from_fn(move || read(&mut reader))
+    }
+
+    /// The one at this place, which moves on to the next; the first place is 0.
+    pub(super) fn next_at(&self, place: &mut usize) -> Option<Unread> {
+        let mut reader = Reader::new(self.bytes.get(self.from + *place..)?);
+        let unread = read(&mut reader)?;
+        *place = self.bytes.len() - self.from - reader.len();
+        Some(unread)
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -110,6 +125,9 @@ mod tests {
             }
         }
         assert!(packed.iter().eq(expected.iter().copied()));
+        let mut place = 0;
+        assert!(std::iter::from_fn(|| packed.next_at(&mut place)).eq(expected.iter().copied()));
+        assert_eq!(packed.len(), expected.len());
         assert!(packed.bytes.len() - packed.from < expected.len() * 24, "a part takes more than it should");
         while let Some(next) = expected.pop_front() {
             assert_eq!(packed.pop(), Some(next));
