@@ -190,7 +190,11 @@ impl Queue {
         };
         let unacked = unacked.iter_mut().map(|unacked| (&mut unacked.entry, true));
         let others = ready.requeued_mut().chain(held_back.values_mut()).map(|entry| (entry, false));
+        // As long as for [`Queue::compacted`], and not in steps for the same reason.
         for (entry, is_out) in others.chain(unacked) {
+            if wanted.is_empty() {
+                break;
+            }
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
@@ -201,6 +205,9 @@ impl Queue {
         }
         // These are about to be published: they stay in memory.
         for entry in dying.iter_mut() {
+            if wanted.is_empty() {
+                break;
+            }
             if let Some((part, record)) = wanted.remove(&entry.seq) {
                 relocate(entry, part, &record);
                 note_counts(entry, entry.counts);
