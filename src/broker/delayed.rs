@@ -106,6 +106,11 @@ impl DelayedMessages {
         self.waiting.lock().by_due.len()
     }
 
+    /// When they are due, in this order.
+    pub fn due_times(&self) -> Vec<u64> {
+        self.waiting.lock().by_due.keys().map(|(due_ms, _)| *due_ms).collect()
+    }
+
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

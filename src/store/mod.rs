@@ -19,6 +19,7 @@ pub mod failure;
 mod head;
 pub mod journal;
 pub mod loader;
+mod owed;
 pub mod record;
 pub mod recovery;
 pub mod run;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 
 use crate::message::Chunk;
 use failure::{Call, Cause, Remedy};
+
+pub use owed::Owed;
 
 /// A place in the log, in the order of appending. Opaque to everybody but the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +178,13 @@ pub trait Log: Send + Sync + fmt::Debug {
     /// Ends what [`Log::begin`] announced.
     fn end(&self, flight: u64);
 
+    /// Announces that what a client did will be recorded later; [`Owed`] ends it. Until that record is durable, nothing that is appended
+    /// from now on is reported as durable.
+    fn owe(&self) -> u64;
+
+    /// Ends what [`Log::owe`] announced.
+    fn paid(&self, debt: u64);
+
     /// Appends the records of a chunk, unless they are there already. The messages know then where.
     fn append_chunk(&self, chunk: &Arc<Chunk>);
 
@@ -184,7 +194,7 @@ pub trait Log: Send + Sync + fmt::Debug {
     /// Appends records, whole or not at all.
     fn append(&self, records: &[u8]) -> LogPosition;
 
-    /// Everything up to here is durable.
+    /// Everything up to here is durable, and nothing before it is owed.
     ///
     /// # Errors
     /// [`LogFailed`] when nothing beyond what was reported before will ever be.
@@ -276,6 +286,12 @@ impl Log for MemoryLog {
     }
 
     fn end(&self, _: u64) {}
+
+    fn owe(&self) -> u64 {
+        0
+    }
+
+    fn paid(&self, _: u64) {}
 
     fn append_chunk(&self, _: &Arc<Chunk>) {}
 

@@ -18,6 +18,7 @@ mod files;
 mod group;
 mod round;
 mod space;
+mod telling;
 mod thread;
 
 use std::collections::VecDeque;
@@ -35,6 +36,7 @@ use files::{Files, SPARE_FILES_MAX};
 use group::{Group, Payload};
 use round::Round;
 use space::SpaceWatch;
+use telling::Debts;
 
 pub use files::{Extent, LogFile};
 pub(super) use files::{file_head, file_number, file_path, make_file, offset_in_file, read_head};
@@ -63,6 +65,7 @@ struct State {
     flights: Vec<u64>,
     next_flight: u64,
     waiters: Vec<(u64, Arc<dyn Wake>)>,
+    debts: Debts,
     /// Who waits until the log is not behind any more.
     held_back: Vec<Arc<dyn Wake>>,
     /// The furthest position that somebody waits for.
@@ -120,6 +123,8 @@ pub struct Wal {
     landed: Condvar,
     round: Mutex<Round>,
     durable: AtomicU64,
+    /// So much of it may be told: what somebody owes a record for is not passed.
+    told: AtomicU64,
     head: AtomicU64,
     start: AtomicU64,
     reusable_from: AtomicU64,
@@ -165,6 +170,7 @@ impl Wal {
             flights: Vec::new(),
             next_flight: 1,
             waiters: Vec::new(),
+            debts: Debts::default(),
             held_back: Vec::new(),
             wanted: 0,
             written: head,
@@ -188,6 +194,7 @@ impl Wal {
             landed: Condvar::new(),
             round: Mutex::new(round),
             durable: AtomicU64::new(head),
+            told: AtomicU64::new(head),
             head: AtomicU64::new(opened),
             start: AtomicU64::new(start),
             reusable_from: AtomicU64::new(start),
@@ -207,19 +214,6 @@ impl Wal {
     /// Sets who is told of a failure. Only the first call counts.
     pub fn on_failed(&self, tell: OnFailed) {
         self.on_failed.get_or_init(|| tell);
-    }
-
-    /// Sets who wakes those that wait. Only the first call counts; without one they are woken on the thread of the log.
-    pub fn on_due(&self, wake: OnDue) {
-        self.on_due.get_or_init(|| wake);
-    }
-
-    fn wake(&self, due: Vec<Arc<dyn Wake>>) {
-        match self.on_due.get() {
-            _ if due.is_empty() => {}
-            Some(wake) => wake(due),
-            None => due.iter().for_each(|waiter| waiter.wake()),
-        }
     }
 
     /// The run that wrote what is at this position, or one before it.
@@ -309,11 +303,6 @@ impl Wal {
         Ok(())
     }
 
-    /// Who is to be woken because the log is not behind any more.
-    fn take_caught_up(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<dyn Wake>> {
-        if state.held_back.is_empty() || self.is_behind() { Vec::new() } else { std::mem::take(&mut state.held_back) }
-    }
-
     fn push(&self, state: &mut MutexGuard<'_, State>, payload: Payload) -> u64 {
         let position = state.head;
         state.pending_bytes += payload.bytes().len();
@@ -355,6 +344,16 @@ impl Log for Wal {
         self.landed.notify_all();
     }
 
+    fn owe(&self) -> u64 {
+        let mut state = self.state.lock();
+        let head = state.head;
+        state.debts.begin(head)
+    }
+
+    fn paid(&self, debt: u64) {
+        self.pay(debt);
+    }
+
     fn append_chunk(&self, chunk: &Arc<Chunk>) {
         chunk.place_in_log(|| {
             let mut state = self.state.lock();
@@ -375,7 +374,7 @@ impl Log for Wal {
     fn durable(&self) -> Result<LogPosition, LogFailed> {
         match self.failure.get() {
             Some(_) => Err(LogFailed),
-            None => Ok(LogPosition(self.durable.load(Ordering::Acquire))),
+            None => Ok(LogPosition(self.told.load(Ordering::Acquire))),
         }
     }
 
@@ -390,7 +389,7 @@ impl Log for Wal {
 
     fn when_durable(&self, position: LogPosition, waiter: Arc<dyn Wake>) {
         let mut state = self.state.lock();
-        if self.durable.load(Ordering::Acquire) >= position.0 || self.failure.get().is_some() {
+        if self.told.load(Ordering::Acquire) >= position.0 || self.failure.get().is_some() {
             drop(state);
             waiter.wake();
             return;

@@ -20,7 +20,7 @@ use leveret::table::Value;
 
 use crate::administration::Administration;
 use crate::ledger::{Entry, Ledger, Span};
-use crate::probe::{body, identify};
+use crate::probe::{body, identify, load_all};
 use crate::queues::{DELIVERY_LIMIT, Kind, NOBODY, QUEUES, kind};
 use crate::random::Random;
 use crate::world::{Basket, World};
@@ -146,6 +146,13 @@ impl Actor {
         }
     }
 
+    /// Reads all that is waited for, and notes what consumers are given then.
+    pub fn load_all(&mut self, world: &World) {
+        let before = self.wal.head();
+        load_all(world, self.now_ms);
+        self.collect(before);
+    }
+
     fn load(&mut self) {
         self.note("load".to_owned());
         let before = self.wal.head();
@@ -168,6 +175,7 @@ impl Actor {
         }
         if let Ok(durable) = self.wal.durable() {
             self.durable = durable.0;
+            self.ledger.told(durable.0);
         }
     }
 
@@ -397,9 +405,10 @@ impl Actor {
         if settlement == Settlement::Acked || kind(queue).next.is_none() && !kind(queue).keeps_dead {
             entry.settled = Some(span);
         } else if kind(queue).next.is_some() && !kind(queue).is_quorum {
-            // It is buried at once, wherever it was.
+            // It is buried at once, wherever it was; or later, if it cannot be read now, but then the client is told nothing until it is.
             let deaths = kind(entry.home).chain().iter().position(|name| *name == queue).unwrap();
-            entry.deaths.push((span, deaths + 1));
+            let to = if self.wal.owes() { Span::UNTOLD } else { span.to };
+            entry.deaths.push((Span { to, ..span }, deaths + 1));
         }
         entry.is_kept_dead = settlement != Settlement::Acked;
         if settlement != Settlement::Acked && kind(queue).is_quorum {
@@ -540,10 +549,13 @@ impl Actor {
     }
 
     fn end_all(&mut self, home: &str, with_held: bool, span: Span) {
-        let now_ms = self.now_ms;
-        let has_arrived = |entry: &&mut Entry| entry.due_ms.is_none_or(|due_ms| due_ms <= now_ms);
-        for entry in self.ledger.entries.iter_mut().filter(|entry| entry.home == home).filter(has_arrived) {
-            if !entry.is_gone() && (with_held || !entry.is_held) {
+        let mut held_back = self.vhost.delayed().due_times();
+        // Those that came last are released last, also of those that are due and cannot be read now.
+        for entry in self.ledger.entries.iter_mut().rev() {
+            let waiting = held_back.iter().position(|due_ms| Some(*due_ms) == entry.due_ms);
+            if let Some(at) = waiting {
+                held_back.remove(at);
+            } else if entry.home == home && !entry.is_gone() && (with_held || !entry.is_held) {
                 entry.settled = Some(span);
                 entry.is_held = false;
             }

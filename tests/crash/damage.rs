@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use leveret::store::Log;
-
 use crate::disk::SimDisk;
 use crate::history::{History, for_seeds};
 use crate::probe::{Found, drain, load_all};
@@ -42,10 +40,7 @@ fn prepare(history: &mut History) {
     history.relieve();
     history.run(40);
     for _ in 0..2 {
-        let mut actor = history.actor.lock().unwrap();
-        while history.world.wal.durable().unwrap().0 < history.world.wal.head() {
-            actor.commit();
-        }
+        history.world.wal.sync_everything().unwrap();
         // So the log knows what was durable, even of the last groups.
         history.world.wal.seal();
         history.world.wal.commit(false).unwrap();

@@ -1,27 +1,86 @@
-//! Descriptors that cannot be had for a while: the store waits for them.
+//! Descriptors and memory that cannot be had for a while: the store waits for them.
 
+use std::sync::Arc;
+
+use leveret::broker::ids::ChannelId;
+use leveret::broker::queue::{NewMessage, Settlement};
+use leveret::broker::sink::Sink;
+use leveret::message::{Facts, Message, address};
 use leveret::store::failure::Call;
+use leveret::store::{Log, NO_TRANSACTION};
 
 use crate::disk::Fault;
 use crate::history::{Crash, for_seeds};
 use crate::probe::load_all;
+use crate::random::Random;
+use crate::world::{Basket, Scale, World};
+
+fn message() -> Message {
+    Message::standalone(
+        &Arc::default(),
+        Facts { persistent: true, ..Facts::default() },
+        &address("x", b"key"),
+        &[0, 0],
+        b"body",
+    )
+}
+
+/// What a client is told must not outlive what it did before: a rejection whose dead letter cannot be read yet.
+#[test]
+fn nothing_is_told_after_a_rejection_that_is_not_recorded() {
+    let scale = Scale { window_bytes: 0, ..Scale::of(&mut Random::new(1)) };
+    let world = World::open(&Arc::default(), &scale, 0, false).unwrap();
+    let queue = |name| world.vhost.read(|topology| topology.queue(name).cloned()).unwrap();
+    let publish = |name| queue(name).publish([NewMessage::published(message(), None)], NO_TRANSACTION, 0, |_| ());
+    publish("cellar");
+    let basket: Arc<dyn Sink> = Arc::<Basket>::default();
+    let (delivery, _) = queue("cellar").get(ChannelId(1), &basket, false, 0).unwrap().unwrap();
+    // What is unacknowledged leaves the log, and memory, too.
+    for _ in 0..300 {
+        publish("twin");
+    }
+    world.wal.sync_everything().unwrap();
+    world.pager.relieve().unwrap();
+    let at = world.disk.calls_of(Call::Read) + 1;
+    world.disk.set_fault(Some(Fault::Failing { call: Call::Read, at, calls: 1 << 40, errno: 12 }));
+    queue("cellar").settle(delivery.token, Settlement::Rejected, NO_TRANSACTION, 0);
+    let position = publish("plain");
+    world.wal.sync_everything().unwrap();
+    let durable = || world.wal.durable().unwrap();
+    assert!(world.wal.owes() && durable() < position, "a later message is confirmed");
+    world.disk.set_fault(None);
+    load_all(&world, 0);
+    assert!(!world.wal.owes() && durable() < position, "the rejection is not durable yet");
+    world.wal.sync_everything().unwrap();
+    assert!(durable() >= position);
+}
 
 /// No descriptor for a while, of the process (EMFILE) or of the system (ENFILE): messages are read later, and none is lost.
 #[test]
 fn without_descriptors_the_store_waits() {
+    wait(&[Call::Open, Call::Open, Call::Create], &[24, 23]);
+}
+
+/// No memory to read with for a while (ENOMEM): as without descriptors.
+#[test]
+fn without_memory_to_read_the_store_waits() {
+    wait(&[Call::Read], &[12]);
+}
+
+fn wait(calls_that_fail: &[Call], errnos: &[i32]) {
     for_seeds(40, |history| {
         history.run(120);
         history.relieve();
         for _ in 0..3 {
-            let errno = *history.random.pick(&[24, 23]);
-            let call = *history.random.pick(&[Call::Open, Call::Open, Call::Create]);
+            let errno = *history.random.pick(errnos);
+            let call = *history.random.pick(calls_that_fail);
             let at = history.world.disk.calls_of(call) + 1 + history.random.below(6) as u64;
             let calls = 1 + history.random.below(40) as u64;
             history.world.disk.set_fault(Some(Fault::Failing { call, at, calls, errno }));
             history.run(60);
             assert!(history.world.wal.failure().is_none(), "{:?}", history.world.wal.failure());
             history.world.disk.set_fault(None);
-            load_all(&history.world, history.actor.lock().unwrap().now_ms);
+            history.actor.lock().unwrap().load_all(&history.world);
             history.run(20);
             if history.random.one_in(2) {
                 history.crash(Crash::PowerLoss);

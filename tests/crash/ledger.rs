@@ -17,6 +17,8 @@ pub struct Span {
 
 impl Span {
     pub const ALWAYS: Self = Self { from: 0, to: 0 };
+    /// The end of what nobody depends on yet.
+    pub const UNTOLD: u64 = u64::MAX;
 
     /// Recorded as one, up to this position.
     pub const fn exact(position: u64) -> Self {
@@ -110,6 +112,15 @@ pub struct Look {
 impl Ledger {
     pub fn find(&mut self, id: u64, queue: &str) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.id == id && kind(entry.home).chain().contains(&queue))
+    }
+
+    /// A client is told that everything is durable up to here: what it did before must be, too.
+    pub fn told(&mut self, durable: u64) {
+        for (span, _) in self.entries.iter_mut().flat_map(|entry| &mut entry.deaths) {
+            if span.to == Span::UNTOLD && span.from < durable {
+                span.to = durable;
+            }
+        }
     }
 
     /// Checks what was found in all queues, and goes on with exactly that.

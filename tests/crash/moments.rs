@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use leveret::store::{Log, StoreError};
+use leveret::store::StoreError;
 
 use crate::disk::{From, SimDisk};
 use crate::history::{Crash, History, for_seeds};
@@ -22,11 +22,9 @@ struct Moment {
 
 /// Everything is synced, and the log knows it.
 fn now(history: &History, run_start: u64) -> Moment {
-    let mut actor = history.actor.lock().unwrap();
-    while history.world.wal.durable().unwrap().0 < history.world.wal.head() {
-        actor.commit();
-    }
-    let durable = history.world.wal.durable().unwrap().0;
+    let actor = history.actor.lock().unwrap();
+    history.world.wal.sync_everything().unwrap();
+    let durable = history.world.wal.head();
     history.world.wal.seal();
     history.world.wal.commit(false).unwrap();
     Moment { disk: history.world.disk.copy(), ledger: actor.ledger.clone(), durable, run_start }

@@ -11,6 +11,7 @@ use super::ready::neighbours;
 use super::{DROPS_MAX, Queue};
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
+use crate::store::Owed;
 use crate::store::address::Address;
 use crate::store::loader::Load;
 
@@ -42,6 +43,20 @@ impl DeathReason {
             Self::MaxLength => "maxlen",
             Self::DeliveryLimit => "delivery_limit",
         }
+    }
+}
+
+/// What is known of a death besides the message.
+#[derive(Debug)]
+struct Death {
+    reason: DeathReason,
+    /// It is the last of some that are owed to a client: all of them are recorded once this one is.
+    owed: Option<Box<Owed>>,
+}
+
+impl From<DeathReason> for Death {
+    fn from(reason: DeathReason) -> Self {
+        Self { reason, owed: None }
     }
 }
 
@@ -77,12 +92,17 @@ pub(super) struct Dying(Option<Box<Letters>>);
 struct Letters {
     waiting: VecDeque<Entry>,
     /// What those in `waiting` died of, one each.
-    deaths: VecDeque<DeathReason>,
+    deaths: VecDeque<Death>,
+    /// Some of them died of what a client said, and are not owed yet.
+    has_answered: bool,
+    /// What was owed for messages that are lost, until their end is recorded.
+    ended: Vec<Owed>,
     /// Handed to the one who buries, and not buried yet: so many at the front of `waiting`.
     handed: usize,
     /// Somebody buries them now; a second one would break the order of deaths.
     has_burier: bool,
-    is_loading: bool,
+    /// What the first of them waits for.
+    loading: Option<Load>,
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
     unburied: VecDeque<(Entry, DeathReason)>,
     /// So many of `unburied`, at its front, are due.
@@ -103,9 +123,10 @@ impl Dying {
         self.0.as_mut().is_some_and(|letters| letters.wants_burier())
     }
 
-    pub(super) fn loaded(&mut self) {
+    /// Something was read. What was read for others does not end the wait: the same would be ordered once more each time.
+    pub(super) fn loaded(&mut self, load: Load) {
         if let Some(letters) = &mut self.0 {
-            letters.is_loading = false;
+            letters.loading.take_if(|loading| *loading == load);
         }
     }
 
@@ -149,6 +170,13 @@ impl Dying {
         Self(self.0.as_mut().map(|letters| Box::new(letters.take_all())))
     }
 
+    /// What is owed for them: to be kept until their end is recorded.
+    pub(super) fn take_owed(&mut self) -> Vec<Owed> {
+        let Some(letters) = &mut self.0 else { return Vec::new() };
+        let waiting = letters.deaths.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed);
+        letters.ended.drain(..).chain(waiting).collect()
+    }
+
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
         let letters = self.0.map(|letters| *letters).unwrap_or_default();
         letters.waiting.into_iter().chain(letters.unburied.into_iter().map(|(entry, _)| entry))
@@ -159,10 +187,11 @@ impl Letters {
     fn push(&mut self, entry: Entry, reason: DeathReason) {
         self.bytes += u64::from(entry.counted_bytes);
         self.waiting.push_back(entry);
-        self.deaths.push_back(reason);
+        self.deaths.push_back(reason.into());
+        self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
     }
 
-    fn pop(&mut self) -> Option<(Entry, DeathReason)> {
+    fn pop(&mut self) -> Option<(Entry, Death)> {
         self.handed = self.handed.saturating_sub(1);
         let entry = self.waiting.pop_front()?;
         self.bytes -= u64::from(entry.counted_bytes);
@@ -171,7 +200,7 @@ impl Letters {
 
     /// Whether somebody must bury now; the question is answered with yes once.
     fn wants_burier(&mut self) -> bool {
-        let can_go_on = |entry: &Entry| !entry.is_away() || !self.is_loading;
+        let can_go_on = |entry: &Entry| !entry.is_away() || self.loading.is_none();
         let is_wanted = !self.has_burier && self.waiting.front().is_some_and(can_go_on);
         self.has_burier |= is_wanted;
         is_wanted
@@ -187,7 +216,7 @@ impl Letters {
         self.retrying -= count;
         for (entry, reason) in self.unburied.drain(..count) {
             self.waiting.push_back(entry);
-            self.deaths.push_back(reason);
+            self.deaths.push_back(reason.into());
         }
     }
 
@@ -205,7 +234,7 @@ impl Letters {
         while let Some(entry) = self.waiting.get(at) {
             if is_wanted(entry) {
                 removed.extend(self.waiting.remove(at));
-                self.deaths.remove(at);
+                self.ended.extend(self.deaths.remove(at).and_then(|death| death.owed).map(|owed| *owed));
             } else {
                 at += 1;
             }
@@ -218,10 +247,12 @@ impl Letters {
     fn take_all(&mut self) -> Self {
         let mut taken = std::mem::take(self);
         self.has_burier = std::mem::take(&mut taken.has_burier);
-        self.is_loading = taken.is_loading;
+        self.loading = taken.loading;
         for _ in 0..std::mem::take(&mut taken.handed) {
-            if let Some((entry, reason)) = taken.pop() {
-                self.push(entry, reason);
+            if let Some((entry, death)) = taken.pop() {
+                self.bytes += u64::from(entry.counted_bytes);
+                self.waiting.push_back(entry);
+                self.deaths.push_back(death);
                 self.handed += 1;
             }
         }
@@ -258,14 +289,14 @@ impl Queue {
     /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
     pub fn next_burial(&mut self) -> Burial {
         let Some(letters) = &mut self.dying.0 else { return Burial::Over };
-        let Letters { waiting, deaths, handed, has_burier, is_loading, .. } = &mut **letters;
+        let Letters { waiting, deaths, handed, has_burier, loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
             .take(LETTERS_MAX)
-            .map_while(|(entry, reason)| {
+            .map_while(|(entry, death)| {
                 let message = entry.message()?.clone();
-                Some(DeadLetter { message, reason: *reason, failed: entry.counts.failed })
+                Some(DeadLetter { message, reason: death.reason, failed: entry.counts.failed })
             })
             .collect();
         *handed = letters.len();
@@ -273,38 +304,55 @@ impl Queue {
         if *has_burier {
             return Burial::Letters(letters);
         }
-        match neighbours(waiting.iter(), 0).filter(|_| !*is_loading) {
+        match neighbours(waiting.iter(), 0).filter(|_| loading.is_none()) {
             Some(load) => {
-                *is_loading = true;
+                *loading = Some(load);
                 Burial::Away(load)
             }
             None => Burial::Over,
         }
     }
 
-    /// The first of the dead letters that were handed out is published, or dropped on purpose.
-    pub fn buried(&mut self) {
-        if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.handed > 0)
-            && let Some((entry, _)) = letters.pop()
-        {
-            self.gone(&entry);
+    /// What died of what a client said is owed to it until it is recorded.
+    pub fn owe_burial(&mut self, begin: impl FnOnce() -> Owed) {
+        if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.has_answered) {
+            letters.has_answered = false;
+            // They are recorded in their order.
+            if let Some(last) = letters.deaths.back_mut() {
+                last.owed = Some(Box::new(begin()));
+            }
         }
     }
 
+    /// What was owed and is recorded with this transition.
+    pub fn take_ended(&mut self) -> Vec<Owed> {
+        self.dying.0.as_mut().map_or_else(Vec::new, |letters| std::mem::take(&mut letters.ended))
+    }
+
+    /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
+    /// that is recorded.
+    pub fn buried(&mut self) -> Option<Box<Owed>> {
+        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
+        let (entry, death) = letters.pop()?;
+        self.gone(&entry);
+        death.owed
+    }
+
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
-    /// once.
-    pub fn keep_unburied(&mut self, now_ms: u64) {
+    /// once. As for [`Queue::buried`].
+    pub fn keep_unburied(&mut self, now_ms: u64) -> Option<Box<Owed>> {
         if !self.buries_at_least_once() {
             return self.buried();
         }
-        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0);
-        let Some((mut entry, reason)) = letters.and_then(|letters| letters.pop()) else { return };
+        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
+        let (mut entry, Death { reason, owed }) = letters.pop()?;
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.
             entry.counts.acquired = 1;
             self.note_counts(&entry, entry.counts);
         }
         self.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
+        owed
     }
 
     /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).

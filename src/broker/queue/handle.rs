@@ -27,7 +27,7 @@ use crate::store::address::Address;
 use crate::store::failure::Remedy;
 use crate::store::journal::Journal;
 use crate::store::loader::{Load, Loaded, Loads};
-use crate::store::{Flight, LogPosition};
+use crate::store::{Flight, LogPosition, Owed};
 use crate::table::EncodedTable;
 
 /// Whether a queue belongs to one connection.
@@ -102,6 +102,7 @@ impl QueueHandle {
         if change != 0 {
             self.node.memory.adjust(change);
         }
+        let ended = queue.take_ended();
         let journal = queue.journal();
         if journal.is_empty() {
             journal.set_transaction(0);
@@ -111,6 +112,7 @@ impl QueueHandle {
         let freed = journal.take(&mut records);
         journal.set_transaction(0);
         let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
+        drop(ended);
         if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
             loader.segments().free(&freed);
         }
@@ -176,16 +178,18 @@ impl QueueHandle {
         log.append_chunk(new.message.chunk());
     }
 
-    /// Tells that the first dead letter that was handed out is published, in this transaction.
-    pub(in crate::broker) fn buried(&self, transaction: u64) {
+    /// Tells that the first dead letter that was handed out is published, in this transaction. What was owed for it is to be kept
+    /// until the transaction is recorded.
+    pub(in crate::broker) fn buried(&self, transaction: u64) -> Option<Box<Owed>> {
         self.peek(|queue| {
             queue.journal().set_transaction(transaction);
-            queue.buried();
-        });
+            queue.buried()
+        })
     }
 
-    /// Settles messages for good. Dead letters that this makes are recorded, with the end of what they were, before this returns,
-    /// unless somebody else is burying: what the same client is told later is true only with them.
+    /// Settles messages for good. Dead letters that this makes are recorded, with the end of what they were, before this returns;
+    /// unless somebody else is burying, or what must be read first cannot be read now. Until they are recorded, they are owed:
+    /// what the same client is told later is true only with them.
     pub fn settle(
         self: &Arc<Self>,
         tokens: impl IntoIterator<Item = Token>,
@@ -280,7 +284,7 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
     pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, now_ms: u64) {
-        self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
+        let (_owed, _) = self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
     }
 
     /// The 404 for this queue.

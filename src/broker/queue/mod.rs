@@ -393,8 +393,9 @@ impl Queue {
         let weight = self.known_len();
         let unacked = std::mem::take(&mut self.unacked).into_entries();
         let held_back = std::mem::take(&mut self.held_back).into_values();
+        let owed = self.dying.take_owed();
         let dying = std::mem::take(&mut self.dying).into_entries();
-        ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers)
+        ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers).owing(owed)
     }
 
     /// How many messages were dropped or put back in this transition.

@@ -318,8 +318,8 @@ impl Queue {
     /// Takes over what was read back, and hands out what cannot be read and is lost. [`Queue::pump`] must follow.
     #[must_use = "lost messages are to be told of"]
     pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
-        self.dying.loaded();
         let Loaded { load, ahead_bytes, .. } = loaded;
+        self.dying.loaded(load);
         let damaged = std::mem::take(&mut loaded.damaged);
         self.ready.set_ahead(ahead_bytes);
         let is_part = self.ready.loaded_level(&load).is_some_and(|level| level.paged.expects(&load));

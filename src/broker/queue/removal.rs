@@ -14,6 +14,7 @@ use super::dying::Dying;
 use super::entry::Entry;
 use super::paged::Cleared;
 use crate::broker::sink::Notice;
+use crate::store::Owed;
 use crate::store::record::Freed;
 
 /// Messages whose end is recorded under one lock.
@@ -30,12 +31,15 @@ pub struct Removed {
     entries: Box<dyn Iterator<Item = Entry> + Send>,
     /// What is to be freed of messages that were not known one by one.
     stretches: Box<dyn Iterator<Item = Freed> + Send>,
+    /// Until their end is recorded.
+    _owed: Vec<Owed>,
 }
 
 impl Removed {
     fn new(count: usize, weight: usize, entries: impl Iterator<Item = Entry> + Send + 'static) -> Self {
         let stretches = Box::new(iter::empty());
-        Self { count, weight, consumers: Consumers::default(), entries: Box::new(entries), stretches }
+        let entries = Box::new(entries);
+        Self { count, weight, consumers: Consumers::default(), entries, stretches, _owed: Vec::new() }
     }
 
     /// With others that were not ready.
@@ -53,6 +57,11 @@ impl Removed {
         for consumer in std::mem::take(&mut self.consumers).iter() {
             consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
         }
+    }
+
+    /// With what was owed for some of them.
+    pub(super) fn owing(self, owed: Vec<Owed>) -> Self {
+        Self { _owed: owed, ..self }
     }
 }
 
@@ -74,9 +83,11 @@ impl Queue {
     /// Takes out all messages but those that are unacknowledged. [`Queue::forget`] must follow until it has all of them.
     pub fn purge(&mut self) -> Removed {
         let held_back = std::mem::take(&mut self.held_back);
-        let kept_dead = if self.buries_at_least_once() { self.dying.take_all() } else { Dying::default() };
+        let mut kept_dead = if self.buries_at_least_once() { self.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
-        let mut removed = self.purge_ready().and(out_of_order, held_back.into_values().chain(kept_dead.into_entries()));
+        let owed = kept_dead.take_owed();
+        let out_of_order_entries = held_back.into_values().chain(kept_dead.into_entries());
+        let mut removed = self.purge_ready().and(out_of_order, out_of_order_entries).owing(owed);
         removed.count += out_of_order;
         removed
     }

@@ -37,12 +37,14 @@ impl Vhost {
         }
         let is_taken = self.publish_deferred(&targets, &new, transaction.number(), now_ms, unburied);
         // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
-        if !is_taken && targets.len() == route.queues.len() && !route.taken {
+        let owed = if !is_taken && targets.len() == route.queues.len() && !route.taken {
             queue.keep_unburied(now_ms);
+            None
         } else {
-            queue.buried(transaction.number());
-        }
+            queue.buried(transaction.number())
+        };
         transaction.commit();
+        drop(owed);
     }
 
     /// The message as it is published to the dead letter exchange.

@@ -25,6 +25,10 @@ impl Log for SlowLog {
         0
     }
     fn end(&self, _: u64) {}
+    fn owe(&self) -> u64 {
+        0
+    }
+    fn paid(&self, _: u64) {}
     fn append_chunk(&self, _: &Arc<Chunk>) {}
     fn reusable_from(&self) -> u64 {
         0

@@ -226,13 +226,7 @@ impl Wal {
         let mut due = Vec::new();
         if is_synced {
             self.durable.store(written, Ordering::Release);
-            state.waiters.retain(|(position, waiter)| {
-                let is_due = *position <= written;
-                if is_due {
-                    due.push(Arc::clone(waiter));
-                }
-                !is_due
-            });
+            due = self.tell(&mut state);
             due.append(&mut self.take_caught_up(&mut state));
         }
         due

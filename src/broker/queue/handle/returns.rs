@@ -8,6 +8,7 @@ use super::{Queue, QueueHandle};
 use crate::broker::ids::ChannelId;
 use crate::broker::queue::Return;
 use crate::broker::sink::Token;
+use crate::store::Owed;
 
 impl QueueHandle {
     /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
@@ -21,12 +22,20 @@ impl QueueHandle {
         let (is_returning, _) = self.transition_deferred(&mut unburied, |queue| {
             answer(queue);
             queue.pump(now_ms);
+            self.owe_burial(queue);
             queue.is_returning()
         });
         if is_returning {
             self.finish_returns(&mut unburied, now_ms);
         }
         bury(unburied, WhenAway::Read, now_ms);
+    }
+
+    /// What died of what a client said is owed to it until that is recorded.
+    fn owe_burial(&self, queue: &mut Queue) {
+        if self.spec.durable && self.node.log.keeps() {
+            queue.owe_burial(|| Owed::begin(&self.node.log));
+        }
     }
 
     /// Puts messages back, step by step, until no more are on their way.
@@ -36,6 +45,7 @@ impl QueueHandle {
             (is_returning, _) = self.transition_deferred(unburied, |queue| {
                 queue.go_on_returning();
                 queue.pump(now_ms);
+                self.owe_burial(queue);
                 queue.is_returning()
             });
         }

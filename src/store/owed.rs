@@ -1,0 +1,27 @@
+//! What a client did and what is recorded later.
+
+use std::sync::Arc;
+
+use super::Log;
+
+/// A change that a client made and that is not in the log yet, because something must be read first, or because somebody else
+/// records it. What the client is told later must not outlive it in a crash: until it is dropped, and what was recorded by then is
+/// durable, [`Log::durable`] reports nothing that was appended since this began.
+#[derive(Debug)]
+pub struct Owed {
+    log: Arc<dyn Log>,
+    number: u64,
+}
+
+impl Owed {
+    /// From here on nothing is told.
+    pub fn begin(log: &Arc<dyn Log>) -> Self {
+        Self { log: Arc::clone(log), number: log.owe() }
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.log.paid(self.number);
+    }
+}
