@@ -182,6 +182,22 @@ impl Segments {
     }
 }
 
+/// Whether an offset is in one of these stretches, which are in their order and do not overlap.
 fn is_free(free: &[Freed], offset: u32) -> bool {
-    free.iter().any(|freed| freed.start <= offset && offset < freed.end)
+    let behind = free.partition_point(|freed| freed.start <= offset);
+    free.get(..behind).and_then(<[Freed]>::last).is_some_and(|freed| offset < freed.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_free_within_a_stretch() {
+        let stretch = |start, end| Freed { segment: SegmentId(1), start, end, stored: 1, body_bytes: 0 };
+        let free = [stretch(8, 16), stretch(16, 24), stretch(40, 48)];
+        let found: Vec<_> = (0..56).filter(|offset| is_free(&free, *offset)).collect();
+        assert_eq!(found, (8..24).chain(40..48).collect::<Vec<_>>());
+        assert!(!is_free(&[], 8));
+    }
 }
