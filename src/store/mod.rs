@@ -154,6 +154,11 @@ impl StoreError {
         matches!(self, Self::Corrupt { .. } | Self::Missing { .. } | Self::Foreign { .. })
     }
 
+    /// Whether there is no descriptor.
+    pub(crate) fn is_out_of_descriptors(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if Cause::of(source) == Cause::NoDescriptor)
+    }
+
     /// Whether there is no space.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if Cause::of(source) == Cause::NoSpace)

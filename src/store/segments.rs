@@ -12,6 +12,7 @@
 //! ```
 
 mod damage;
+mod open;
 mod reading;
 mod record;
 mod salvage;
@@ -33,6 +34,7 @@ use super::record::Freed;
 use super::run::Run;
 use super::{Sizes, StoreError};
 use crate::message::MemoryGauge;
+use open::OpenFiles;
 use segment::Segment;
 
 pub use damage::{DIRECTORY as LOST_DIRECTORY, Damaged};
@@ -66,6 +68,7 @@ impl fmt::Debug for Segments {
 #[derive(Debug, Default)]
 struct All {
     by_id: BTreeMap<SegmentId, Segment>,
+    open: OpenFiles,
     /// Files that are to be removed once no checkpoint names them.
     doomed: Vec<SegmentId>,
     last_id: u32,
@@ -156,15 +159,15 @@ impl Segments {
             let what = format!("{} bytes are missing at its end", known.length - size);
             return Err(StoreError::Corrupt { file: name(), offset: size, what });
         }
-        self.adopt(known, file, bytes);
+        self.adopt(known, bytes);
         Ok(())
     }
 
     /// Takes over a file as it is.
-    pub(super) fn adopt(&self, known: SegmentFile, file: Arc<dyn DiskFile>, bytes: u64) {
+    pub(super) fn adopt(&self, known: SegmentFile, bytes: u64) {
         let mut all = self.all.lock();
         all.last_id = all.last_id.max(known.id.0);
-        all.by_id.insert(known.id, Segment::restored(file, known, bytes));
+        all.by_id.insert(known.id, Segment::restored(known, bytes));
     }
 
     /// Opens a file, which must be the one of this number that such a run made; `None` if it is missing.
@@ -224,8 +227,8 @@ impl Segments {
         SegmentFile { id: SegmentId(all.last_id), run: all.run, length: 0 }
     }
 
-    fn add(&self, known: SegmentFile, file: Arc<dyn DiskFile>) {
-        self.all.lock().by_id.insert(known.id, Segment::new(file, known));
+    fn add(&self, known: SegmentFile) {
+        self.all.lock().by_id.insert(known.id, Segment::new(known));
     }
 
     fn written(&self, id: SegmentId, bytes: u64) {
@@ -235,7 +238,7 @@ impl Segments {
     }
 
     /// Has the system forget a synced file, if there is more already that will be read before it.
-    fn uncache_if_many(&self, id: SegmentId) {
+    fn uncache_if_many(&self, id: SegmentId, file: &Arc<dyn DiskFile>) {
         let mut all = self.all.lock();
         let cached_bytes: u64 =
             all.by_id.values().filter(|segment| segment.is_cached).map(|segment| segment.bytes).sum();
@@ -244,7 +247,6 @@ impl Segments {
         }
         let Some(segment) = all.by_id.get_mut(&id) else { return };
         segment.is_cached = false;
-        let file = Arc::clone(&segment.file);
         drop(all);
         file.uncache();
     }
@@ -318,11 +320,16 @@ impl Segments {
         let mut all = self.all.lock();
         all.freed_since_bytes = 0;
         let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| segment.is_empty()).map(|(id, _)| *id).collect();
+        let mut closed = Vec::new();
         for id in &empty {
             all.by_id.remove(id);
+            closed.extend(all.open.forget(*id));
         }
         all.doomed.extend(empty);
-        all.doomed.clone()
+        let doomed = all.doomed.clone();
+        drop(all);
+        drop(closed);
+        doomed
     }
 
     /// Removes files that no checkpoint names any more. One that cannot be removed is tried again with the next checkpoint.

@@ -1,4 +1,4 @@
-//! Descriptors and memory that cannot be had for a while: the store waits for them.
+//! Descriptors: few are needed however many segment files there are, and without any the store waits.
 
 use std::sync::Arc;
 
@@ -6,14 +6,18 @@ use leveret::broker::ids::ChannelId;
 use leveret::broker::queue::{NewMessage, Settlement};
 use leveret::broker::sink::Sink;
 use leveret::message::{Facts, Message, address};
+use leveret::store::disk::Disk;
 use leveret::store::failure::Call;
-use leveret::store::{Log, NO_TRANSACTION};
+use leveret::store::segments::{Label, SegmentWriter, Segments, Written};
+use leveret::store::{Log, NO_TRANSACTION, Sizes};
 
-use crate::disk::Fault;
+use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};
 use crate::probe::load_all;
 use crate::random::Random;
 use crate::world::{Basket, Scale, World};
+
+const FILES: u64 = 5_000;
 
 fn message() -> Message {
     Message::standalone(
@@ -23,6 +27,48 @@ fn message() -> Message {
         &[0, 0],
         b"body",
     )
+}
+
+/// Each message gets a file of its own.
+fn write_files(disk: &Arc<SimDisk>, files: u64) -> (Segments, Vec<Written>) {
+    let sizes = Sizes { segment_file_bytes: 1, ..Sizes::default() };
+    let segments = Segments::new(Arc::clone(disk) as Arc<dyn Disk>, Arc::default()).with_sizes(sizes);
+    let mut written = Vec::new();
+    for seq in 0..files {
+        let mut writer = SegmentWriter::new(&segments);
+        written.push(writer.push(&Label { queue: 7, seq, is_stored: true, ..Label::default() }, &message()).unwrap());
+        writer.flush(true).unwrap();
+        writer.finish();
+    }
+    (segments, written)
+}
+
+#[test]
+fn few_files_are_open_however_many_there_are() {
+    let disk = Arc::new(SimDisk::default());
+    let (segments, written) = write_files(&disk, FILES);
+    assert_eq!((segments.files().len() as u64, disk.open_files()), (FILES, 0));
+    for _ in 0..2 {
+        for (seq, place) in written.iter().enumerate() {
+            let block = segments.read(place.segment, place.offset, place.offset + place.bytes, 1, 7).unwrap();
+            assert_eq!(block.records.iter().map(|record| record.label.seq).collect::<Vec<_>>(), [seq as u64]);
+            assert!(disk.open_files() <= 32, "{} files are open", disk.open_files());
+        }
+    }
+}
+
+#[test]
+fn files_that_are_kept_open_give_way_to_the_one_that_is_read() {
+    let disk = Arc::new(SimDisk::default());
+    let (segments, written) = write_files(&disk, 3);
+    let read = |at: usize| {
+        let place = &written[at];
+        segments.read(place.segment, place.offset, place.offset + place.bytes, 1, 7).unwrap().records.len()
+    };
+    assert_eq!((read(0), read(1), disk.open_files()), (1, 1, 2));
+    let at = disk.calls_of(Call::Open) + 1;
+    disk.set_fault(Some(Fault::Failing { call: Call::Open, at, calls: 1, errno: 24 }));
+    assert_eq!((read(2), disk.open_files()), (1, 1));
 }
 
 /// What a client is told must not outlive what it did before: a rejection whose dead letter cannot be read yet.

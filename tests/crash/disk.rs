@@ -97,6 +97,8 @@ pub struct SimDisk {
     state: Arc<Mutex<State>>,
     /// Called in the middle of what the pager does, before it changes a file.
     hook: Arc<Mutex<Option<Hook>>>,
+    /// Files that somebody holds open.
+    open_files: Arc<()>,
 }
 
 impl fmt::Debug for SimDisk {
@@ -205,6 +207,11 @@ impl SimDisk {
         state.is_off || is_broken || state.failed > 0
     }
 
+    /// How many files are open.
+    pub fn open_files(&self) -> usize {
+        Arc::strong_count(&self.open_files) - 1
+    }
+
     pub fn is_off(&self) -> bool {
         self.lock().is_off
     }
@@ -234,7 +241,7 @@ impl SimDisk {
         let mut state = self.lock().clone();
         (state.fault, state.is_off, state.calls, state.failed) = (None, false, 0, 0);
         state.calls_of.clear();
-        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
+        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default(), open_files: Arc::default() })
     }
 
     /// What is left when the power is gone.
@@ -254,7 +261,7 @@ impl SimDisk {
             inodes.push(Inode { now: bytes.clone(), synced: bytes, unsynced: Vec::new() });
         }
         let state = State { inodes, synced_names: names.clone(), names, ..State::default() };
-        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() })
+        Arc::new(Self { state: Arc::new(Mutex::new(state)), hook: Arc::default(), open_files: Arc::default() })
     }
 
     /// Files of this disk and of another one, as `pick` says for each name. All of it is synced.
@@ -275,7 +282,7 @@ impl SimDisk {
             }
         }
         mixed.synced_names = mixed.names.clone();
-        Arc::new(Self { state: Arc::new(Mutex::new(mixed)), hook: Arc::default() })
+        Arc::new(Self { state: Arc::new(Mutex::new(mixed)), hook: Arc::default(), open_files: Arc::default() })
     }
 
     fn contents(&self) -> BTreeMap<String, Vec<u8>> {
@@ -330,7 +337,8 @@ impl Disk for SimDisk {
             None => return Err(io::ErrorKind::NotFound.into()),
         };
         let (state, hook) = (Arc::clone(&self.state), Arc::clone(&self.hook));
-        Ok(Arc::new(SimFile { disk: Self { state, hook }, path: path.to_owned(), inode }))
+        let open_files = Arc::clone(&self.open_files);
+        Ok(Arc::new(SimFile { disk: Self { state, hook, open_files }, path: path.to_owned(), inode }))
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {

@@ -50,7 +50,7 @@ impl Segments {
     /// # Errors
     /// When nothing of the file can be read.
     pub fn read(&self, id: SegmentId, start: u32, end: u32, bytes: u32, queue: u64) -> Result<Block, StoreError> {
-        let file = self.all.lock().by_id.get(&id).map(|segment| Arc::clone(&segment.file));
+        let file = self.file(id)?;
         // It was rewritten, or its last message settled, since somebody wanted to read it.
         let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
         let free = self.free_within(id, start, end);
@@ -70,7 +70,7 @@ impl Segments {
         bytes: u32,
         queue: u64,
     ) -> Result<Block, StoreError> {
-        let file = self.all.lock().by_id.get(&id).map(|segment| Arc::clone(&segment.file));
+        let file = self.file(id)?;
         let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
         let limits = Limits { end, queue: Some(queue), sets_aside: false };
         self.read_file(&file, id, start, bytes, &[], limits)

@@ -26,7 +26,7 @@ impl Segments {
             file.write_at(&mut [IoSlice::new(&head)], 0).map_err(failed(Call::Write))?;
             file.sync().map_err(failed(Call::SyncNew))?;
         }
-        self.adopt(SegmentFile { length, run: run.unwrap_or(known.run), ..known }, file, bytes);
+        self.adopt(SegmentFile { length, run: run.unwrap_or(known.run), ..known }, bytes);
         Ok(())
     }
 }

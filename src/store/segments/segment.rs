@@ -1,10 +1,8 @@
 //! One segment file, and what is free of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::store::address::SegmentId;
-use crate::store::disk::DiskFile;
 use crate::store::record::Freed;
 use crate::store::run::Run;
 
@@ -21,7 +19,6 @@ pub struct SegmentFile {
 
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) file: Arc<dyn DiskFile>,
     pub(super) known: SegmentFile,
     /// Bytes of all records.
     pub(super) bytes: u64,
@@ -36,13 +33,13 @@ pub(super) struct Segment {
 
 impl Segment {
     /// One without records.
-    pub(super) const fn new(file: Arc<dyn DiskFile>, known: SegmentFile) -> Self {
-        Self { file, known, bytes: 0, free_bytes: 0, free: BTreeMap::new(), is_open: true, is_cached: true }
+    pub(super) const fn new(known: SegmentFile) -> Self {
+        Self { known, bytes: 0, free_bytes: 0, free: BTreeMap::new(), is_open: true, is_cached: true }
     }
 
     /// One that an earlier run wrote. What of it is still in the system's cache is not ours to say.
-    pub(super) const fn restored(file: Arc<dyn DiskFile>, known: SegmentFile, bytes: u64) -> Self {
-        Self { file, known, bytes, free_bytes: 0, free: BTreeMap::new(), is_open: false, is_cached: false }
+    pub(super) const fn restored(known: SegmentFile, bytes: u64) -> Self {
+        Self { known, bytes, free_bytes: 0, free: BTreeMap::new(), is_open: false, is_cached: false }
     }
 
     /// Whether everything in it is free, and nothing more comes.

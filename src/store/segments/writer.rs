@@ -96,7 +96,7 @@ impl<'a> SegmentWriter<'a> {
             for (id, file, _) in &self.files {
                 let name = self.segments.disk.describe(&path(*id));
                 file.sync().map_err(StoreError::io(Call::SyncNew, name))?;
-                self.segments.uncache_if_many(*id);
+                self.segments.uncache_if_many(*id, file);
             }
             let name = self.segments.disk.describe(DIRECTORY);
             self.segments.disk.sync_directory(DIRECTORY).map_err(StoreError::io(Call::SyncNew, name))?;
@@ -116,10 +116,13 @@ impl<'a> SegmentWriter<'a> {
     pub fn abandon(self) {
         let ids: Vec<_> = self.files.iter().map(|(id, ..)| *id).chain(self.open.as_ref().map(|open| open.id)).collect();
         let mut all = self.segments.all.lock();
+        let mut closed = Vec::new();
         for id in &ids {
             all.by_id.remove(id);
+            closed.extend(all.open.forget(*id));
         }
         drop(all);
+        drop(closed);
         // They are removed at the next start if they cannot be now.
         self.segments.remove(&ids).ok();
     }
@@ -129,7 +132,7 @@ impl<'a> SegmentWriter<'a> {
         let id = known.id;
         let name = self.segments.disk.describe(&path(id));
         let file = self.segments.disk.open(&path(id), true).map_err(StoreError::io(Call::Create, name))?;
-        self.segments.add(known, Arc::clone(&file));
+        self.segments.add(known);
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
         buffer.extend_from_slice(&Head { number: u64::from(id.0), run: known.run }.encode(MAGIC));
         Ok(Open { id, file, written: 0, buffer })
