@@ -11,6 +11,7 @@
 mod access;
 mod codec;
 mod encoded;
+mod json;
 mod print;
 mod value;
 mod view;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use codec::decode_value;
 pub use encoded::EncodedTable;
+pub use json::{NullNotAllowed, from_json, to_json};
 pub use print::{Bytes, Characters, Term};
 pub use value::{Value, equivalent, equivalent_in_place};
 pub use view::{ArrayIter, ArrayRef, TableIter, TableRef, ValueRef};

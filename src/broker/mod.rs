@@ -10,6 +10,7 @@ pub mod changes;
 pub mod deadlines;
 mod death;
 pub mod definitions;
+pub mod definitions_file;
 pub mod delayed;
 pub mod deprecated;
 pub mod exchange;

@@ -21,6 +21,8 @@ pub(super) enum Needs {
     Nothing,
     /// Any user with a tag.
     Management,
+    /// The tag `policymaker`, or `administrator`.
+    Policymaker,
     /// The tag `monitoring`, or `administrator`.
     Monitoring,
     /// The tag `administrator`.
@@ -110,6 +112,7 @@ impl Caller {
                 let tags = ["management", "policymaker", "monitoring", "administrator"];
                 tags.iter().any(|tag| self.has(tag))
             }
+            Needs::Policymaker => self.has("policymaker") || self.is_administrator(),
             Needs::Monitoring => self.is_monitor(),
             Needs::Administrator => self.is_administrator(),
         };
@@ -118,6 +121,7 @@ impl Caller {
         }
         Err(Refusal::not_authorised(match needs {
             Needs::Nothing | Needs::Management => "Not management user",
+            Needs::Policymaker => "User not authorised to access object",
             Needs::Monitoring => "Not monitor user",
             Needs::Administrator => "Not administrator user",
         }))

@@ -3,12 +3,12 @@
 //! A new endpoint is one line here.
 
 use super::answer::Answer;
-use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing};
+use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing, Policymaker};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{
-    bindings, channels, connections, consumers, exchanges, features, health, limits, messages, nodes, overview,
-    permissions, queues, users, vhosts,
+    bindings, channels, connections, consumers, definitions, exchanges, features, health, limits, messages, nodes,
+    overview, parameters, permissions, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -167,6 +167,22 @@ pub(super) const ROUTES: &[Route] = &[
     at("/user-limits").get(Administrator, limits::of_users),
     at("/user-limits/{user}").get(Administrator, limits::of_users),
     at("/user-limits/{user}/{limit}").put(Administrator, limits::put_user).delete(Administrator, limits::delete_user),
+    // Parameters, definitions.
+    at("/parameters").get(Policymaker, parameters::list),
+    at("/parameters/{component}").get(Policymaker, parameters::list),
+    at("/parameters/{component}/{vhost}").get(Policymaker, parameters::list),
+    at("/parameters/{component}/{vhost}/{name}")
+        .get(Policymaker, parameters::get)
+        .put(Policymaker, parameters::put)
+        .delete(Policymaker, parameters::delete),
+    at("/global-parameters").get(Policymaker, parameters::global_list),
+    at("/global-parameters/{name}")
+        .get(Policymaker, parameters::global_get)
+        .put(Policymaker, parameters::global_put)
+        .delete(Policymaker, parameters::global_delete),
+    at("/definitions").get(Administrator, definitions::export),
+    at("/definitions/{vhost}").get(Administrator, definitions::export_vhost),
+    at("/all-configuration").get(Administrator, definitions::export),
     at("/auth/hash_password/{password}").get(Administrator, users::hash_password),
     // Exchanges, queues, bindings.
     at("/exchanges").get(Management, exchanges::list),

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod connections;
+mod definitions;
 mod exchanges;
 mod listing;
 mod login;

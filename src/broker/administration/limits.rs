@@ -100,6 +100,23 @@ impl VhostLimits {
     }
 }
 
+/// All limits of a virtual host at once. An empty list means none, as RabbitMQ 3 wrote it.
+///
+/// # Errors
+/// When one is unknown or no whole number.
+pub(in crate::broker) fn read(value: &Value) -> Result<VhostLimits, AdministrationError> {
+    let mut limits = VhostLimits::default();
+    if let Value::Object(fields) = value {
+        for (limit, value) in fields {
+            limits.set(limit, Some(check(limit, value, [MAX_CONNECTIONS, MAX_QUEUES], "limits")?));
+        }
+    } else if !value.as_array().is_some_and(Vec::is_empty) {
+        let text = format!("limits should be an object, actually was {}", Erlang(value));
+        return Err(AdministrationError::Invalid(text));
+    }
+    Ok(limits)
+}
+
 /// RabbitMQ validates limits of virtual hosts as it does parameters, and those of users by themselves, with other words around the text.
 fn check(limit: &str, value: &Value, known: [&str; 2], subject: &str) -> Result<i64, AdministrationError> {
     let invalid = |text: String| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AdministrationError, Put};
+use super::{AdministrationError, Put, limits};
 use crate::broker::Broker;
 use crate::broker::definitions::{
     Administered, GlobalParameterDefinition, ParameterDefinition, PolicyDefinition, VhostDefinition, VhostLimits,
@@ -16,6 +16,9 @@ pub(super) const OPERATOR_POLICY: &str = "operator_policy";
 pub(super) const VHOST_LIMITS: &str = "vhost-limits";
 /// The name of the one parameter of that component.
 pub(super) const LIMITS: &str = "limits";
+
+/// Components of RabbitMQ whose parameters are kept, although nothing here acts on them.
+const KEPT: [&str; 4] = ["shovel", "federation", "federation-upstream", "federation-upstream-set"];
 
 impl Broker {
     /// All parameters, by virtual host, component and name: with the operator policies and the limits of virtual hosts, which RabbitMQ lists
@@ -50,6 +53,55 @@ impl Broker {
         })
     }
 
+    /// Puts a parameter of any component that there can be: a limit of a virtual host and an operator policy as what they are.
+    ///
+    /// # Errors
+    /// When there is no such component or virtual host, or the value makes no sense.
+    pub fn put_any_parameter(&self, parameter: ParameterDefinition) -> Result<Put, AdministrationError> {
+        let component = parameter.component.as_str();
+        if component != OPERATOR_POLICY && component != VHOST_LIMITS && !KEPT.contains(&component) {
+            return Err(AdministrationError::Invalid(format!("component {component} not found")));
+        }
+        let change = understood(parameter)?;
+        self.administer(|state| {
+            let (put, change) = match change {
+                Understood::Policy(policy) => {
+                    state.vhosts.get(&policy.vhost).ok_or(AdministrationError::NoSuchVhost)?;
+                    (Put::over(state.policy(&policy.vhost, &policy.name, true)), Administered::Policy(policy))
+                }
+                Understood::Limits { vhost, limits } => {
+                    let known = state.vhosts.get(&vhost).ok_or(AdministrationError::NoSuchVhost)?;
+                    let had_any = (known.limits != VhostLimits::default()).then_some(());
+                    let change = Administered::Vhost(VhostDefinition { limits, ..known.clone() });
+                    (Put::over(had_any.as_ref()), change)
+                }
+                Understood::Kept(parameter) => {
+                    state.vhosts.get(&parameter.vhost).ok_or(AdministrationError::NoSuchVhost)?;
+                    let known = state.parameter(&parameter.vhost, &parameter.component, &parameter.name);
+                    (Put::over(known), Administered::Parameter(parameter))
+                }
+            };
+            Ok((put, vec![change]))
+        })
+    }
+
+    /// Deletes a parameter, a policy of operators, or the limits of a virtual host.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn delete_any_parameter(&self, vhost: &str, component: &str, name: &str) -> Result<(), AdministrationError> {
+        match component {
+            OPERATOR_POLICY => self.delete_policy(vhost, name, true),
+            VHOST_LIMITS => self.administer(|state| {
+                let is_limited = |known: &&VhostDefinition| name == LIMITS && known.limits != VhostLimits::default();
+                let known = state.vhosts.get(vhost).filter(is_limited).ok_or(AdministrationError::NotFound)?;
+                let limits = VhostLimits::default();
+                Ok(((), vec![Administered::Vhost(VhostDefinition { limits, ..known.clone() })]))
+            }),
+            _ => self.delete_parameter(vhost, component, name),
+        }
+    }
+
     /// All global parameters, by name.
     pub fn global_parameters(&self) -> Vec<GlobalParameterDefinition> {
         self.node().metadata.read(|state| state.global_parameters().values().cloned().collect())
@@ -77,6 +129,49 @@ impl Broker {
             Ok(((), vec![Administered::GlobalParameterDeleted { name: name.to_owned() }]))
         })
     }
+}
+
+/// What a parameter is.
+#[derive(Clone, Debug)]
+pub(in crate::broker) enum Understood {
+    /// An operator policy.
+    Policy(PolicyDefinition),
+    /// The limits of a virtual host, all of them.
+    Limits { vhost: String, limits: VhostLimits },
+    /// Something of a component that this broker does not have.
+    Kept(ParameterDefinition),
+}
+
+/// # Errors
+/// When the value makes no sense for its component.
+pub(in crate::broker) fn understood(parameter: ParameterDefinition) -> Result<Understood, AdministrationError> {
+    check(&parameter.name, &parameter.value)?;
+    match parameter.component.as_str() {
+        OPERATOR_POLICY => operator_policy(parameter).map(Understood::Policy),
+        VHOST_LIMITS => {
+            let limits = limits::read(&parameter.value)?;
+            Ok(Understood::Limits { vhost: parameter.vhost, limits })
+        }
+        _ => Ok(Understood::Kept(parameter)),
+    }
+}
+
+fn operator_policy(parameter: ParameterDefinition) -> Result<PolicyDefinition, AdministrationError> {
+    let ParameterDefinition { vhost, name, value, .. } = parameter;
+    for key in ["priority", "definition", "pattern"] {
+        if value.get(key).is_none() {
+            return Err(AdministrationError::Invalid(format!("Key \"{key}\" not found in {name}")));
+        }
+    }
+    let Value::Object(mut fields) = value else {
+        return Err(AdministrationError::Invalid("no policy provided".into()));
+    };
+    fields.extend([("vhost".to_owned(), vhost.into()), ("name".to_owned(), name.into())]);
+    fields.insert("is_operator".to_owned(), true.into());
+    let policy: PolicyDefinition = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| AdministrationError::Invalid(error.to_string()))?;
+    super::policies::check(&policy)?;
+    Ok(policy)
 }
 
 /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Exchange, Topology};
 use crate::broker::exchange::{Binding, Destination};
 use crate::broker::ids::ExchangeId;
+use crate::broker::queue::Exclusivity;
 use crate::metrics::ExchangeStats;
 
 use super::ExchangeSpec;
@@ -67,6 +68,25 @@ impl Topology {
         let defaults = self.queues.values().map(|queue| default_binding(&queue.spec.name));
         let others = self.exchanges.values().flat_map(|exchange| self.leading_from(exchange));
         defaults.chain(others).collect()
+    }
+
+    /// The bindings that others may know of, in the order in which they were made: not those of the default exchange, and not those to
+    /// queues of one connection.
+    pub fn bindings_as_made(&self) -> Vec<BindingSnapshot> {
+        let is_shared = |binding: &Binding| match binding.destination {
+            Destination::Exchange(_) => true,
+            Destination::Queue(id) => {
+                self.queues.get(&id).is_some_and(|queue| queue.spec.exclusivity == Exclusivity::Shared)
+            }
+        };
+        let mut numbered: Vec<_> = self
+            .exchanges
+            .values()
+            .flat_map(|exchange| exchange.bindings.iter().map(move |(binding, number)| (*number, exchange, binding)))
+            .filter(|(_, _, binding)| is_shared(binding))
+            .collect();
+        numbered.sort_unstable_by_key(|(number, ..)| *number);
+        numbered.into_iter().map(|(_, exchange, binding)| self.snapshot_of(exchange, binding)).collect()
     }
 
     /// The bindings that lead from an exchange, in no order.

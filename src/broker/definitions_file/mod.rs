@@ -1,0 +1,5 @@
+//! Definitions files: everything that is defined, as RabbitMQ exports and imports it.
+
+mod export;
+
+pub use export::Origin;

@@ -1,0 +1,32 @@
+//! `/definitions`: everything that is defined, written to a file and read from one.
+
+use super::answer::Answer;
+use super::refusal::Refusal;
+use super::request::Request;
+use crate::broker::definitions_file::Origin;
+
+fn origin<'a>(request: &'a Request<'_>) -> Origin<'a> {
+    let identity = &request.api.identity;
+    Origin { version: &identity.version, product: &identity.product, cluster_name: &identity.cluster_name }
+}
+
+/// Browsers save the answer under the name that the query gives.
+fn downloaded(request: &Request<'_>, answer: Answer) -> Answer {
+    match request.parameter("download") {
+        Some(name) => answer.with_header("content-disposition", format!("attachment; filename={name}")),
+        None => answer,
+    }
+}
+
+/// `GET /definitions`.
+pub(super) fn export(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let file = request.api.broker.export(&origin(request));
+    Ok(downloaded(request, Answer::json(&file)))
+}
+
+/// `GET /definitions/{vhost}`.
+pub(super) fn export_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request));
+    let file = file.ok_or_else(|| Refusal::bad_request("vhost_not_found"))?;
+    Ok(downloaded(request, Answer::json(&file)))
+}

@@ -1,0 +1,186 @@
+//! `/api/definitions`, `/api/parameters` and `/api/global-parameters`.
+
+use serde_json::{Value, json};
+
+use super::{absent, call, refused};
+use crate::broker::{Management, TestBroker};
+
+/// What goes with the test: a path that is deleted.
+struct Guest(Management, String);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.delete_quietly(&self.1);
+    }
+}
+
+fn vhost(broker: &TestBroker) -> (Guest, String) {
+    let (api, name) = (broker.http(), broker.name("vhost"));
+    let path = format!("/api/vhosts/{name}");
+    assert_eq!(call(&api, "PUT", &path, &json!({ "description": "d", "tags": "a,b" })).0, 201);
+    (Guest(api, path), name)
+}
+
+/// A queue, an exchange, bindings, a limit.
+fn fill(api: &Management, vhost: &str) {
+    for (verb, path, body) in [
+        ("PUT", format!("/api/queues/{vhost}/q"), json!({ "durable": true, "arguments": { "x-max-length": 5 } })),
+        ("PUT", format!("/api/exchanges/{vhost}/x"), json!({ "type": "topic", "durable": true })),
+        ("PUT", format!("/api/exchanges/{vhost}/y"), json!({ "type": "fanout", "auto_delete": true })),
+        ("POST", format!("/api/bindings/{vhost}/e/x/q/q"), json!({ "routing_key": "k", "arguments": { "a": 1 } })),
+        ("POST", format!("/api/bindings/{vhost}/e/x/e/y"), json!({})),
+        ("PUT", format!("/api/vhost-limits/{vhost}/max-queues"), json!({ "value": 9 })),
+    ] {
+        let status = call(api, verb, &path, &body).0;
+        assert!((200..300).contains(&status), "{verb} {path}: {status}");
+    }
+}
+
+/// A file without the keys that say where and when it was written, its lists in one order.
+fn essence(mut file: Value) -> Value {
+    let told = ["rabbit_version", "rabbitmq_version", "product_name", "product_version", "original_cluster_name"];
+    let fields = file.as_object_mut().unwrap();
+    for key in told.into_iter().chain(["explanation", "original_vhost_name"]) {
+        assert_eq!(fields.remove(key).is_some(), key != "original_cluster_name", "{key}");
+    }
+    for list in fields.values_mut().filter_map(Value::as_array_mut) {
+        list.sort_by_key(Value::to_string);
+    }
+    file
+}
+
+#[tokio::test]
+async fn a_virtual_host_is_exported_without_its_name() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    fill(&api, &name);
+    let file = api.get(&format!("/api/definitions/{name}"));
+    assert_eq!((&file["original_vhost_name"], &file["rabbitmq_version"]), (&json!(name), &file["product_version"]));
+    assert_eq!(file["explanation"], json!(format!("Definitions of virtual host '{name}'")));
+    let expected = json!({
+        "rabbitmq_definition_format": "single_virtual_host",
+        "description": "d",
+        "metadata": { "description": "d", "tags": ["a", "b"], "default_queue_type": "classic" },
+        "limits": { "max-queues": 9 },
+        "parameters": [{ "component": "vhost-limits", "name": "limits", "value": { "max-queues": 9 } }],
+        "policies": [],
+        "queues": [{
+            "name": "q", "type": "classic", "durable": true, "auto_delete": false,
+            "arguments": { "x-max-length": 5, "x-queue-type": "classic" },
+        }],
+        "exchanges": [
+            { "name": "x", "type": "topic", "durable": true, "auto_delete": false, "arguments": {} },
+            { "name": "y", "type": "fanout", "durable": false, "auto_delete": true, "arguments": {} },
+        ],
+        "bindings": [
+            { "source": "x", "destination": "q", "destination_type": "queue", "routing_key": "k", "arguments": { "a": 1 } },
+            { "source": "x", "destination": "y", "destination_type": "exchange", "routing_key": "", "arguments": {} },
+        ],
+    });
+    let sorted = |mut file: Value| {
+        file.as_object_mut().unwrap().values_mut().filter_map(Value::as_array_mut).for_each(|list| {
+            list.sort_by_key(Value::to_string);
+        });
+        file
+    };
+    assert_eq!(essence(file), sorted(expected));
+    let unknown = refused(400, "bad_request", "vhost_not_found");
+    assert_eq!(api.request("GET", "/api/definitions/no-such", None), unknown);
+}
+
+#[tokio::test]
+async fn everything_is_exported_under_both_paths() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    fill(&api, &name);
+    for path in ["/api/definitions?download=all.json", "/api/all-configuration?download=all.json"] {
+        let answered = api.send("GET", path, "", &[]);
+        assert_eq!(answered.header("content-disposition"), "attachment; filename=all.json");
+        let file = answered.json();
+        let cluster = api.get("/api/cluster-name")["name"].clone();
+        assert_eq!(
+            (&file["rabbitmq_definition_format"], &file["original_cluster_name"]),
+            (&json!("cluster"), &cluster)
+        );
+        let of_test = |key: &str| {
+            let mut list = file[key].as_array().unwrap_or_else(|| panic!("{key}: {file}")).clone();
+            list.retain(|thing| thing["vhost"] == json!(name) || thing["name"] == json!(name));
+            list
+        };
+        let metadata = json!({ "description": "d", "tags": ["a", "b"], "default_queue_type": "classic" });
+        let limits = json!({ "max-queues": 9 });
+        assert_eq!(of_test("vhosts"), [json!({ "name": name, "metadata": metadata, "limits": limits })]);
+        let permission = json!({ "user": "guest", "vhost": name, "configure": ".*", "write": ".*", "read": ".*" });
+        assert_eq!(of_test("permissions"), [permission]);
+        let parameter = json!({ "component": "vhost-limits", "name": "limits", "vhost": name, "value": limits });
+        assert_eq!(of_test("parameters"), [parameter]);
+        let counts = ["queues", "exchanges", "bindings", "policies", "topic_permissions"].map(|key| of_test(key).len());
+        assert_eq!(counts, [1, 2, 2, 0, 0]);
+        let users = file["users"].as_array().unwrap();
+        let guest = users.iter().find(|user| user["name"] == json!("guest")).unwrap();
+        assert_eq!(guest["hashing_algorithm"], "rabbit_password_hashing_sha256");
+        assert!(guest["password_hash"].is_string() && guest["tags"].is_array() && guest["limits"].is_object());
+    }
+}
+
+#[tokio::test]
+async fn limits_of_a_virtual_host_are_a_parameter() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    let path = format!("/api/parameters/vhost-limits/{name}/limits");
+    assert_eq!(api.request("GET", &path, None), absent());
+    assert_eq!(call(&api, "PUT", &path, &json!({ "value": { "max-queues": 3 } })), (201, Value::Null));
+    assert_eq!(call(&api, "PUT", &path, &json!({ "value": { "max-queues": 4 } })), (204, Value::Null));
+    let found = json!({ "component": "vhost-limits", "vhost": name, "name": "limits", "value": { "max-queues": 4 } });
+    assert_eq!(api.get(&path), found);
+    assert_eq!(api.get(&format!("/api/parameters/vhost-limits/{name}")), json!([found]));
+    assert_eq!(api.get("/api/parameters/zzz"), json!([]));
+    let zzz = format!("/api/parameters/zzz/{name}/n");
+    let unknown = refused(400, "bad_request", "Validation failed\n\ncomponent zzz not found\n");
+    assert_eq!(call(&api, "PUT", &zzz, &json!({ "value": 1 })), unknown);
+    let policy = refused(400, "bad_request", "policies may not be set using this method");
+    assert_eq!(call(&api, "PUT", &format!("/api/parameters/policy/{name}/n"), &json!({ "value": 1 })), policy);
+    let missing = refused(400, "bad_request", "[{key_missing,value}]");
+    assert_eq!(call(&api, "PUT", &path, &json!({})), missing);
+    assert_eq!(api.request("GET", "/api/parameters/vhost-limits/no-such", None), absent());
+    assert_eq!(api.request("DELETE", &path, None).0, 204);
+    assert_eq!(api.request("DELETE", &path, None), absent());
+}
+
+#[tokio::test]
+async fn global_parameters_are_put_and_deleted() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("parameter"));
+    let path = format!("/api/global-parameters/{name}");
+    let _guest = Guest(api.clone(), path.clone());
+    assert_eq!(call(&api, "PUT", &path, &json!({ "value": { "a": [1] } })), (201, Value::Null));
+    assert_eq!(call(&api, "PUT", &path, &json!({ "value": { "a": [2] } })), (204, Value::Null));
+    let found = json!({ "name": name, "value": { "a": [2] } });
+    assert_eq!(api.get(&path), found);
+    assert!(api.get("/api/global-parameters").as_array().unwrap().contains(&found));
+    assert_eq!(call(&api, "PUT", &path, &json!({})), refused(400, "bad_request", "[{key_missing,value}]"));
+    assert_eq!(api.request("DELETE", &path, None).0, 204);
+    assert_eq!(api.request("DELETE", &path, None), absent());
+}
+
+/// Each row: a tag, and what it gets from parameters and from definitions.
+#[tokio::test]
+async fn tags_decide_who_may_see_definitions() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("user"));
+    let path = format!("/api/users/{name}");
+    let _guest = Guest(api.clone(), path.clone());
+    let object = refused(401, "not_authorised", "User not authorised to access object");
+    let administrator = refused(401, "not_authorised", "Not administrator user");
+    for (tag, parameters) in [("management", Some(&object)), ("monitoring", Some(&object)), ("policymaker", None)] {
+        call(&api, "PUT", &path, &json!({ "password": "secret", "tags": tag }));
+        let own = api.clone().log_in(&name, "secret");
+        for path in ["/api/parameters", "/api/global-parameters"] {
+            let got = own.request("GET", path, None);
+            assert!(parameters.map_or(got.0 == 200, |refused| got == *refused), "{tag} {path}: {got:?}");
+        }
+        for path in ["/api/definitions", "/api/definitions/%2F"] {
+            assert_eq!(own.request("GET", path, None), administrator, "{tag} {path}");
+        }
+    }
+}
