@@ -19,6 +19,9 @@ use super::metadata::State;
 use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
+pub(in crate::broker) use limits::read as read_limits;
+pub(in crate::broker) use parameters::{Understood, understood};
+pub(in crate::broker) use policies::check as check_policy;
 pub use vhosts::{DEFAULT_VHOST, VhostSettings, everything};
 
 /// What became of something that was put.
@@ -70,7 +73,7 @@ pub enum AdministrationError {
 
 impl Broker {
     /// Makes changes, all or none.
-    fn administer<R>(
+    pub(in crate::broker) fn administer<R>(
         &self,
         decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), AdministrationError>,
     ) -> Result<R, AdministrationError> {
@@ -84,7 +87,7 @@ impl Broker {
     }
 
     /// What connections remember of what they may do is looked up again: in this virtual host, or in all.
-    fn rights_changed(&self, vhost: Option<&str>) {
+    pub(in crate::broker) fn rights_changed(&self, vhost: Option<&str>) {
         for concerned in self.vhosts().iter().filter(|concerned| vhost.is_none_or(|vhost| *concerned.name == *vhost)) {
             concerned.rights_changed();
         }

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::broker::definitions_file::Origin;
+use crate::broker::definitions_file::{DefinitionsError, DefinitionsFile, Origin};
 
 fn origin<'a>(request: &'a Request<'_>) -> Origin<'a> {
     let identity = &request.api.identity;
@@ -29,4 +29,33 @@ pub(super) fn export_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
     let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request));
     let file = file.ok_or_else(|| Refusal::bad_request("vhost_not_found"))?;
     Ok(downloaded(request, Answer::json(&file)))
+}
+
+impl From<DefinitionsError> for Refusal {
+    fn from(error: DefinitionsError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+/// An empty body says nothing, and is fine.
+fn done(
+    request: &Request<'_>,
+    read: impl FnOnce(&[u8]) -> Result<DefinitionsFile, DefinitionsError>,
+) -> Result<Answer, Refusal> {
+    if request.body.is_empty() {
+        return Ok(Answer::no_content());
+    }
+    let position = request.api.broker.import(&read(request.body)?, request.api.clock.now_ms())?;
+    Ok(Answer::no_content().once_durable(position))
+}
+
+/// `POST /definitions`.
+pub(super) fn import(request: &Request<'_>) -> Result<Answer, Refusal> {
+    done(request, DefinitionsFile::read)
+}
+
+/// `POST /definitions/{vhost}`.
+pub(super) fn import_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let vhost = request.vhost_to_change()?;
+    done(request, |bytes| DefinitionsFile::read_into(bytes, &vhost.name))
 }

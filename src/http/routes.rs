@@ -180,9 +180,11 @@ pub(super) const ROUTES: &[Route] = &[
         .get(Policymaker, parameters::global_get)
         .put(Policymaker, parameters::global_put)
         .delete(Policymaker, parameters::global_delete),
-    at("/definitions").get(Administrator, definitions::export),
-    at("/definitions/{vhost}").get(Administrator, definitions::export_vhost),
-    at("/all-configuration").get(Administrator, definitions::export),
+    at("/definitions").get(Administrator, definitions::export).post(Administrator, definitions::import),
+    at("/definitions/{vhost}")
+        .get(Administrator, definitions::export_vhost)
+        .post(Administrator, definitions::import_vhost),
+    at("/all-configuration").get(Administrator, definitions::export).post(Administrator, definitions::import),
     at("/auth/hash_password/{password}").get(Administrator, users::hash_password),
     // Exchanges, queues, bindings.
     at("/exchanges").get(Management, exchanges::list),

@@ -48,7 +48,7 @@ impl Broker {
 
 /// # Errors
 /// Everything that is wrong with it, a line each.
-pub(super) fn check(policy: &PolicyDefinition) -> Result<(), AdministrationError> {
+pub(in crate::broker) fn check(policy: &PolicyDefinition) -> Result<(), AdministrationError> {
     let mut wrong = wrong_settings(&policy.definition, policy.is_operator);
     if let Err(invalid) = Pattern::new(&policy.pattern) {
         wrong.push(format!("pattern should be regular expression but is invalid: {}", invalid.reason));

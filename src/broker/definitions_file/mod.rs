@@ -1,5 +1,14 @@
 //! Definitions files: everything that is defined, as RabbitMQ exports and imports it.
+//!
+//! An import reads the whole file (`read`, `entries`), looks at everything in it (`check`), and only then does it (`import`).
 
+mod check;
+mod entries;
+mod error;
 mod export;
+mod import;
+mod read;
 
+pub use error::DefinitionsError;
 pub use export::Origin;
+pub use read::DefinitionsFile;

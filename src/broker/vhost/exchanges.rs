@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Vhost, limits, refuse_default_exchange, without_line_breaks};
-use crate::broker::exchange::{self, ExchangeType};
+use crate::broker::exchange::{self, ExchangeType, Routing};
 use crate::broker::ids::ExchangeId;
 use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology, cost};
 use crate::error::AmqpError;
@@ -31,6 +31,14 @@ const STANDARD_EXCHANGES: [(&str, &str, bool); 7] = [
     ("amq.match", "headers", false),
     ("amq.rabbitmq.trace", "topic", true),
 ];
+
+/// The exchanges that a new virtual host will have: name, and how it routes.
+pub(in crate::broker) fn standard_exchanges() -> impl Iterator<Item = (&'static str, Box<dyn Routing>)> {
+    STANDARD_EXCHANGES.iter().filter_map(|(name, kind, _)| {
+        let routing = (exchange::lookup(kind)?.create)(&Table::new()).ok()?;
+        Some((*name, routing))
+    })
+}
 
 impl Vhost {
     /// Declares those that are missing.
@@ -69,18 +77,7 @@ impl Vhost {
         if name.starts_with("amq.") {
             return Err(AmqpError::access_refused(format!("exchange name '{name}' contains reserved prefix 'amq.*'")));
         }
-        let alternate = self.alternate(&name, &declare.arguments)?;
-        let routing = (kind.create)(&declare.arguments)?;
-        let spec = ExchangeSpec {
-            name: name.as_str().into(),
-            kind,
-            durable: declare.durable,
-            auto_delete: declare.auto_delete,
-            internal: declare.internal,
-            arguments: (&declare.arguments).into(),
-            alternate,
-        };
-        limits::check_arguments(spec.arguments.bytes(), &self.exchange_text(&name))?;
+        let (spec, routing) = self.new_exchange(&name, kind, declare)?;
         self.change(|topology| {
             // Somebody else may have declared it since.
             if let Some(known) = self.compare(topology, &name, kind, declare) {
@@ -90,6 +87,28 @@ impl Vhost {
             topology.add_exchange(ExchangeId(self.node.ids.fresh()), spec, routing);
             Ok(())
         })
+    }
+
+    /// What an exchange would be, and how it would route.
+    pub(super) fn new_exchange(
+        &self,
+        name: &str,
+        kind: &'static ExchangeType,
+        declare: &ExchangeDeclare,
+    ) -> Result<(ExchangeSpec, Box<dyn Routing>), AmqpError> {
+        let alternate = self.alternate(name, &declare.arguments)?;
+        let routing = (kind.create)(&declare.arguments)?;
+        let spec = ExchangeSpec {
+            name: name.into(),
+            kind,
+            durable: declare.durable,
+            auto_delete: declare.auto_delete,
+            internal: declare.internal,
+            arguments: (&declare.arguments).into(),
+            alternate,
+        };
+        limits::check_arguments(spec.arguments.bytes(), &self.exchange_text(name))?;
+        Ok((spec, routing))
     }
 
     /// Passive `exchange.declare`: type and flags do not matter.

@@ -7,6 +7,7 @@ mod bindings;
 mod dead_letters;
 mod deletion;
 mod exchanges;
+mod imported;
 mod limits;
 mod publish;
 mod queues;
@@ -28,6 +29,8 @@ use crate::error::AmqpError;
 use crate::store::LogPosition;
 
 pub use exchanges::ExchangeDeclare;
+pub(in crate::broker) use exchanges::standard_exchanges;
+pub(in crate::broker) use imported::IMPORTER;
 pub use queues::{QueueDeclare, QueueDeclared};
 
 /// A virtual host.

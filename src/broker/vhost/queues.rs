@@ -186,7 +186,7 @@ impl Vhost {
     }
 
     /// A queue by its name. One that was deleted and is on its way out of the topology is helped out.
-    fn find_queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
+    pub(super) fn find_queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
         let queue = self.read(|topology| topology.queue(name).cloned())?;
         if queue.peek(|queue| queue.is_deleted()) {
             self.delete_queue_handle(&queue);
@@ -195,7 +195,7 @@ impl Vhost {
         Some(queue)
     }
 
-    fn queue_spec(
+    pub(super) fn queue_spec(
         &self,
         name: &str,
         declare: &QueueDeclare,

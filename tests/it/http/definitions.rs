@@ -184,3 +184,160 @@ async fn tags_decide_who_may_see_definitions() {
         }
     }
 }
+
+/// What is in one virtual host goes into another one, and comes back the same.
+#[tokio::test]
+async fn a_virtual_host_is_imported_as_it_was_exported() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_one, from), (_other, into)) = (broker.http(), vhost(&broker), vhost(&broker));
+    fill(&api, &from);
+    let file = api.get(&format!("/api/definitions/{from}"));
+    let path = format!("/api/definitions/{into}");
+    for _ in 0..2 {
+        assert_eq!(call(&api, "POST", &path, &file), (204, Value::Null));
+        assert_eq!(essence(api.get(&path))["queues"], essence(file.clone())["queues"]);
+    }
+    let mut back = essence(api.get(&path));
+    back["limits"] = json!({ "max-queues": 9 });
+    assert_eq!(back, essence(file));
+    assert_eq!(
+        call(&api, "POST", "/api/definitions/no-such", &json!({})),
+        refused(404, "not_found", "vhost_not_found")
+    );
+}
+
+/// An own vhost key is passed over, unknown keys are, and so is what every virtual host has.
+#[tokio::test]
+async fn what_is_left_out_has_a_default() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    let path = format!("/api/definitions/{name}");
+    let file = json!({
+        "$schema": "x",
+        "queues": [{ "name": "q", "vhost": "no-such", "durable": true, "auto_delete": false, "arguments": {}, "zzz": 1 },
+                   { "name": "amq.mine", "durable": true, "auto_delete": false, "arguments": {} }],
+        "exchanges": [{ "name": "", "type": "direct", "durable": true, "auto_delete": false, "internal": false, "arguments": {} },
+                      { "name": "amq.mine", "type": "direct", "durable": true, "auto_delete": false, "internal": false, "arguments": {} }],
+        "bindings": [{ "source": "", "destination": "q", "destination_type": "queue", "routing_key": "q", "arguments": {} },
+                     { "source": "amq.topic", "destination": "q", "destination_type": "queue", "routing_key": "a", "arguments": {} }],
+    });
+    assert_eq!(call(&api, "POST", &path, &file), (204, Value::Null));
+    let found = api.get(&path);
+    let queue = json!({
+        "name": "q", "type": "classic", "durable": true, "auto_delete": false, "arguments": { "x-queue-type": "classic" },
+    });
+    assert_eq!((&found["queues"], &found["exchanges"]), (&json!([queue]), &json!([])));
+    let topic = json!({ "source": "amq.topic", "destination": "q", "destination_type": "queue", "routing_key": "a", "arguments": {} });
+    // RabbitMQ keeps the other one, which changes nothing.
+    let mut bindings = found["bindings"].as_array().unwrap().clone();
+    bindings.retain(|binding| binding["source"] != json!(""));
+    assert_eq!(bindings, [topic]);
+    let other = json!({ "queues": [{ "name": "q", "durable": true, "auto_delete": true, "arguments": { "x-max-length": 1 } }] });
+    assert_eq!(call(&api, "POST", &path, &other).0, 204, "what is there stays");
+    assert_eq!(api.get(&path)["queues"], json!([queue]));
+}
+
+/// Each row: a file for one virtual host, and why it is refused.
+#[tokio::test]
+async fn a_file_that_cannot_be_imported_is_refused_with_rabbitmqs_text() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    let path = format!("/api/definitions/{name}");
+    let binding = json!({ "source": "amq.topic", "destination": "no", "destination_type": "queue", "routing_key": "", "arguments": {} });
+    let policy = json!({ "name": "bad", "pattern": "a", "definition": { "zzz": 7 }, "apply-to": "all", "priority": 0 });
+    let (open, close) = ("{resources_missing,[{not_found,{resource,", ",queue,<<\"no\">>}}]}");
+    let unknown = "Validation failed\n\n[{<<\"zzz\">>,7}] are not recognised policy settings\n";
+    for (section, entry, reason) in [
+        (
+            "exchanges",
+            json!({ "name": "z", "type": "nope" }),
+            "precondition_failed: unknown exchange type 'nope'".to_owned(),
+        ),
+        ("bindings", binding, format!("{open}<<\"{name}\">>{close}")),
+        ("policies", policy, format!("{unknown} (vhost: \"{name}\" key: \"bad\")")),
+    ] {
+        let queue = json!({ "name": "before", "durable": true, "auto_delete": false, "arguments": {} });
+        let file = json!({ "queues": [queue], section: [entry] });
+        let (status, mut answer) = call(&api, "POST", &path, &file);
+        // Erlang breaks a long term into lines.
+        let text = answer["reason"].as_str().unwrap_or_default().replace(",\n    ", ",");
+        answer["reason"] = json!(text);
+        assert_eq!((status, answer), refused(400, "bad_request", &reason), "{section}");
+        if !broker.is_rabbitmq() {
+            assert_eq!(api.get(&path)["queues"], json!([]), "all or nothing: {section}");
+        }
+    }
+}
+
+/// A virtual host, a user and everything in between, in one file, with names of the test's own.
+#[tokio::test]
+async fn a_whole_file_brings_users_and_virtual_hosts() {
+    let broker = TestBroker::with_http().await;
+    let (api, vhost, user) = (broker.http(), broker.name("vhost"), broker.name("user"));
+    let guests = [format!("/api/vhosts/{vhost}"), format!("/api/users/{user}")];
+    let _guests = guests.map(|path| Guest(api.clone(), path));
+    let topic = json!({ "user": user, "vhost": vhost, "exchange": "x", "write": "^a", "read": ".*" });
+    let permission = json!({ "user": user, "vhost": vhost, "configure": "", "write": "^x$", "read": ".*" });
+    let queue = json!({ "name": "q", "vhost": vhost, "durable": true, "auto_delete": false, "arguments": { "x-queue-type": "quorum" } });
+    let exchange = json!({ "name": "x", "vhost": vhost, "type": "topic", "durable": true, "auto_delete": false, "internal": false, "arguments": {} });
+    let binding = json!({ "source": "x", "vhost": vhost, "destination": "q", "destination_type": "queue", "routing_key": "a", "arguments": {} });
+    let policy = json!({ "vhost": vhost, "name": "p", "pattern": "^q", "apply-to": "queues", "definition": { "max-length": 3 }, "priority": 2 });
+    let metadata = json!({ "description": "d", "tags": ["t"], "default_queue_type": "quorum" });
+    let file = json!({
+        "rabbit_version": "3.12.0",
+        "users": [{ "name": user, "password": "secret", "tags": "management,a", "limits": { "max-channels": 7 } }],
+        "vhosts": [{ "name": vhost, "metadata": metadata, "limits": {} }],
+        "permissions": [permission],
+        "topic_permissions": [topic],
+        "parameters": [{ "component": "vhost-limits", "vhost": vhost, "name": "limits", "value": { "max-queues": 4 } }],
+        "policies": [policy],
+        "queues": [queue],
+        "exchanges": [exchange],
+        "bindings": [binding],
+    });
+    for path in ["/api/definitions", "/api/all-configuration"] {
+        assert_eq!(call(&api, "POST", path, &file), (204, Value::Null));
+    }
+    assert_eq!(api.clone().log_in(&user, "secret").get("/api/whoami")["tags"], json!(["management", "a"]));
+    let found = api.get("/api/definitions");
+    let of_test = |key: &str| {
+        let mut list = found[key].as_array().unwrap().clone();
+        list.retain(|thing| thing["vhost"] == json!(vhost) || thing["name"] == json!(vhost));
+        // RabbitMQ gives permissions to whoever imports a virtual host, too.
+        list.retain(|thing| thing["user"] != json!("guest"));
+        list
+    };
+    for (key, expected) in
+        [("permissions", permission), ("topic_permissions", topic), ("policies", policy), ("bindings", binding)]
+    {
+        assert_eq!(of_test(key), [expected], "{key}");
+    }
+    assert_eq!(of_test("vhosts"), [json!({ "name": vhost, "metadata": metadata, "limits": { "max-queues": 4 } })]);
+    assert_eq!(of_test("queues")[0]["type"], "quorum");
+    let limits = json!([{ "user": user, "value": { "max-channels": 7 } }]);
+    assert_eq!(api.get(&format!("/api/user-limits/{user}")), limits);
+}
+
+/// Each row: a whole file, and why it is refused.
+#[tokio::test]
+async fn a_file_about_nobody_is_refused() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    let permission = |user: &str, vhost: &str| json!({ "permissions": [{ "user": user, "vhost": vhost, "configure": "", "write": "", "read": "" }] });
+    let nowhere = "Please create virtual host \"no-such\" prior to importing definitions.";
+    let queue = json!({ "name": "a", "vhost": "no-such", "durable": true, "auto_delete": false, "arguments": {} });
+    for (file, reason) in [
+        (permission("no-such", &name), "{no_such_user,<<\"no-such\">>}"),
+        (permission("guest", "no-such"), nowhere),
+        (json!({ "queues": [queue] }), nowhere),
+    ] {
+        assert_eq!(call(&api, "POST", "/api/definitions", &file), refused(400, "bad_request", reason));
+    }
+    for body in ["{", "[]"] {
+        let answered = api.send("POST", "/api/definitions", body, &[]);
+        let (status, answer) = (answered.status, answered.json());
+        let reason = answer["reason"].as_str().unwrap_or_default();
+        assert!(status == 400 && reason.starts_with("failed_to_parse_json"), "{body:?}: {status} {answer}");
+    }
+    assert_eq!(api.send("POST", "/api/definitions", "", &[]).status, 204);
+}

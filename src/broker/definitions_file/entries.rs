@@ -1,0 +1,240 @@
+//! What stands in a definitions file, with RabbitMQ's defaults for what is left out. Keys that are not known are passed over.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::auth::{HashingAlgorithm, PasswordHash, User, UserLimits, tags};
+use crate::broker::definitions::VhostDefinition;
+use crate::broker::queue::arguments::{QueueKind, known};
+use crate::broker::vhost::{ExchangeDeclare, QueueDeclare};
+use crate::table::{Table, from_json};
+
+/// A virtual host. What is not said of one that is there stays as it is.
+#[derive(Debug, Deserialize)]
+pub(super) struct VhostEntry {
+    pub(super) name: String,
+    #[serde(flatten)]
+    top: VhostSayings,
+    /// Newer versions say it here, and again above.
+    #[serde(default)]
+    metadata: VhostSayings,
+    #[serde(default)]
+    pub(super) limits: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct VhostSayings {
+    description: Option<String>,
+    #[serde(default, deserialize_with = "some_tags")]
+    tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "queue_kind")]
+    default_queue_type: Option<QueueKind>,
+    tracing: Option<bool>,
+    protected_from_deletion: Option<bool>,
+}
+
+impl VhostEntry {
+    pub(super) fn default_queue_kind(&self) -> Option<QueueKind> {
+        self.metadata.default_queue_type.or(self.top.default_queue_type)
+    }
+
+    pub(super) fn apply_to(&self, definition: &mut VhostDefinition) {
+        for said in [&self.top, &self.metadata] {
+            if let Some(description) = &said.description {
+                definition.description.clone_from(description);
+            }
+            if let Some(tags) = &said.tags {
+                definition.tags.clone_from(tags);
+            }
+            definition.default_queue_kind = said.default_queue_type.unwrap_or(definition.default_queue_kind);
+            definition.tracing = said.tracing.unwrap_or(definition.tracing);
+            let protected = said.protected_from_deletion;
+            definition.protected_from_deletion = protected.unwrap_or(definition.protected_from_deletion);
+        }
+    }
+}
+
+/// A user, with a hash or a password in clear, or neither: then it cannot log in with one.
+#[derive(Debug, Deserialize)]
+pub(super) struct UserEntry {
+    name: String,
+    password_hash: Option<String>,
+    hashing_algorithm: Option<String>,
+    password: Option<String>,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Vec<String>,
+    #[serde(default, deserialize_with = "user_limits")]
+    limits: Option<UserLimits>,
+}
+
+impl UserEntry {
+    /// The user, and its limits, if anything is said of them.
+    ///
+    /// # Errors
+    /// When its hash is none, or its password cannot be hashed.
+    pub(super) fn into_user(self) -> Result<(User, Option<UserLimits>), String> {
+        // As over HTTP: an unknown name is taken as the default.
+        let algorithm = self.hashing_algorithm.as_deref().and_then(HashingAlgorithm::from_name).unwrap_or_default();
+        let password = match (self.password_hash.as_deref(), self.password.as_deref()) {
+            (Some(hash), _) => PasswordHash::from_base64(hash, algorithm).ok_or("its password_hash is not base64")?,
+            (None, Some(password)) if !password.is_empty() => {
+                PasswordHash::salted(password.as_bytes()).map_err(|error| error.to_string())?
+            }
+            (None, _) => PasswordHash::none(),
+        };
+        Ok((User::new(&self.name, password, self.tags), self.limits))
+    }
+}
+
+/// A queue.
+#[derive(Debug, Deserialize)]
+pub(super) struct QueueEntry {
+    pub(super) vhost: String,
+    pub(super) name: String,
+    #[serde(default = "yes")]
+    durable: bool,
+    #[serde(default)]
+    auto_delete: bool,
+    #[serde(default, deserialize_with = "arguments")]
+    arguments: Table,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// RabbitMQ passes these over, too: the default exchange is always there, and `amq.` is reserved.
+fn is_reserved(name: &str) -> bool {
+    name.is_empty() || name.starts_with("amq.")
+}
+
+impl QueueEntry {
+    pub(super) fn is_imported(&self) -> bool {
+        !is_reserved(&self.name)
+    }
+
+    /// The key `type` counts where the arguments do not say one, so that a queue keeps its type in a virtual host with another default.
+    pub(super) fn declare(&self, default: Option<QueueKind>) -> QueueDeclare {
+        let mut arguments = self.arguments.clone();
+        let default = default.filter(|_| self.durable && !self.auto_delete).map(QueueKind::name);
+        if let (None, Some(kind)) = (arguments.get(known::TYPE), self.kind.as_deref().or(default)) {
+            arguments.insert(known::TYPE, kind);
+        }
+        QueueDeclare {
+            queue: self.name.clone(),
+            durable: self.durable,
+            exclusive: false,
+            auto_delete: self.auto_delete,
+            arguments,
+        }
+    }
+}
+
+/// An exchange.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExchangeEntry {
+    pub(super) vhost: String,
+    pub(super) name: String,
+    #[serde(rename = "type", default = "direct")]
+    kind: String,
+    #[serde(default = "yes")]
+    durable: bool,
+    #[serde(default)]
+    auto_delete: bool,
+    #[serde(default)]
+    internal: bool,
+    #[serde(default, deserialize_with = "arguments")]
+    arguments: Table,
+}
+
+impl ExchangeEntry {
+    pub(super) fn is_imported(&self) -> bool {
+        !is_reserved(&self.name)
+    }
+
+    pub(super) fn declare(&self) -> ExchangeDeclare {
+        ExchangeDeclare {
+            exchange: self.name.clone(),
+            kind: self.kind.clone(),
+            durable: self.durable,
+            auto_delete: self.auto_delete,
+            internal: self.internal,
+            arguments: self.arguments.clone(),
+        }
+    }
+}
+
+/// What a binding leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum End {
+    #[default]
+    Queue,
+    Exchange,
+}
+
+/// A binding.
+#[derive(Debug, Deserialize)]
+pub(super) struct BindingEntry {
+    pub(super) vhost: String,
+    pub(super) source: String,
+    pub(super) destination: String,
+    #[serde(default)]
+    pub(super) destination_type: End,
+    #[serde(default)]
+    pub(super) routing_key: String,
+    #[serde(default, deserialize_with = "arguments")]
+    pub(super) arguments: Table,
+}
+
+impl BindingEntry {
+    /// The default exchange has no bindings of its own. A binding to a queue that was passed over is passed over as well.
+    pub(super) fn is_imported(&self) -> bool {
+        let is_to_reserved_queue = self.destination_type == End::Queue && is_reserved(&self.destination);
+        !self.source.is_empty() && !is_to_reserved_queue
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn direct() -> String {
+    "direct".to_owned()
+}
+
+fn some_tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    tags(deserializer).map(Some)
+}
+
+/// Nothing, and what RabbitMQ 3 writes for it, is no type.
+fn queue_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<QueueKind>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    match name.as_deref() {
+        None | Some("" | "undefined") => Ok(None),
+        Some(name) => QueueKind::from_name(name)
+            .map(Some)
+            .ok_or_else(|| serde::de::Error::custom(format!("{name} is not a valid queue type"))),
+    }
+}
+
+/// RabbitMQ 3 writes an empty list for no limits.
+fn user_limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserLimits>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if is_empty_list(&value) {
+        return Ok(Some(UserLimits::default()));
+    }
+    UserLimits::deserialize(value).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// An empty list means none.
+fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    match value.as_object() {
+        Some(fields) => from_json(fields).map_err(serde::de::Error::custom),
+        None if is_empty_list(&value) => Ok(Table::new()),
+        None => Err(serde::de::Error::custom("its arguments are no object")),
+    }
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}

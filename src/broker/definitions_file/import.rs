@@ -1,0 +1,177 @@
+//! A definitions file is imported: users and all that administrators define in one step, then queues, exchanges and bindings one by one.
+//!
+//! Everything was looked at before. What can still fail then is what somebody else changes at the same time, and what is counted: the
+//! limit of queues in a virtual host, and the memory that definitions may take. Then what was made before stays, and importing the
+//! file once more goes on from there. What is there already stays as it is, whatever its arguments are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::entries::{BindingEntry, End};
+use super::{DefinitionsError, DefinitionsFile};
+use crate::auth::{User, UserLimits};
+use crate::broker::Broker;
+use crate::broker::administration::{AdministrationError, Understood, read_limits, understood};
+use crate::broker::definitions::{Administered, VhostDefinition};
+use crate::broker::ids::QueueId;
+use crate::broker::metadata::State;
+use crate::broker::queue::arguments::QueueKind;
+use crate::broker::vhost::{IMPORTER, Vhost};
+use crate::store::LogPosition;
+
+impl Broker {
+    /// Imports a file. What is to be durable before anybody is told that it is done.
+    ///
+    /// # Errors
+    /// When something in the file cannot be done; see above what is done then.
+    pub fn import(&self, file: &DefinitionsFile, now_ms: u64) -> Result<LogPosition, DefinitionsError> {
+        file.check(self)?;
+        self.import_administered(file)?;
+        let mut position = self.administered_at();
+        for queue in file.queues.iter().filter(|queue| queue.is_imported()) {
+            let vhost = self.imported_into(&queue.vhost)?;
+            if vhost.read(|topology| topology.queue(&queue.name).is_none()) {
+                vhost.declare_queue(&queue.declare(None), IMPORTER, now_ms)?;
+            }
+            position = position.max(vhost.changed_at());
+        }
+        for exchange in file.exchanges.iter().filter(|exchange| exchange.is_imported()) {
+            let vhost = self.imported_into(&exchange.vhost)?;
+            if vhost.read(|topology| topology.exchange(&exchange.name).is_none()) {
+                vhost.declare_exchange(&exchange.declare())?;
+            }
+            position = position.max(vhost.changed_at());
+        }
+        for binding in file.bindings.iter().filter(|binding| binding.is_imported()) {
+            let vhost = self.imported_into(&binding.vhost)?;
+            bind(&vhost, binding, now_ms)?;
+            position = position.max(vhost.changed_at());
+        }
+        file.warn();
+        Ok(position)
+    }
+
+    /// A virtual host that was there, or was made a moment ago.
+    fn imported_into(&self, name: &str) -> Result<Arc<Vhost>, DefinitionsError> {
+        self.vhost(name).ok_or_else(|| DefinitionsError::NoSuchVhost(name.to_owned()))
+    }
+
+    /// All or nothing.
+    fn import_administered(&self, file: &DefinitionsFile) -> Result<(), DefinitionsError> {
+        let _changing = self.vhost_changes.lock();
+        let names: Vec<_> = file.vhosts.iter().map(|entry| (entry.name.clone(), self.node().ids.fresh())).collect();
+        let fresh: BTreeMap<_, _> = names.into_iter().collect();
+        let made = self
+            .administer(|state| {
+                let vhosts = file.vhost_changes(state, &fresh)?;
+                file.check_ends(state, &vhosts)?;
+                let mut changes: Vec<_> = vhosts.values().cloned().map(Administered::Vhost).collect();
+                changes.extend(file.other_changes(state)?);
+                Ok((vhosts, changes))
+            })
+            .map_err(|error| DefinitionsError::Invalid(error.to_string()))?;
+        for (name, definition) in made {
+            let new = || {
+                let vhost = Vhost::bare(&definition, Arc::clone(self.node()));
+                vhost.declare_standard_exchanges();
+                vhost
+            };
+            self.vhosts.entry(name.as_str().into()).or_insert_with(new);
+        }
+        self.rights_changed(None);
+        Ok(())
+    }
+}
+
+impl DefinitionsFile {
+    /// Says in the log what an administrator might not expect.
+    fn warn(&self) {
+        let policies = self.policies.len();
+        if policies > 0 {
+            tracing::warn!(
+                policies,
+                "policies were imported: they are kept, and not applied to queues and exchanges yet"
+            );
+        }
+        let passed_over = self.queues.iter().filter(|queue| !queue.is_imported()).count()
+            + self.exchanges.iter().filter(|exchange| !exchange.is_imported()).count()
+            + self.bindings.iter().filter(|binding| !binding.is_imported()).count();
+        if passed_over > 0 {
+            tracing::warn!(passed_over, "reserved names in an imported file were passed over");
+        }
+    }
+
+    /// The virtual hosts as they will be, where the file says something of them.
+    fn vhost_changes(
+        &self,
+        state: &State,
+        fresh: &BTreeMap<String, u64>,
+    ) -> Result<BTreeMap<String, VhostDefinition>, AdministrationError> {
+        let mut changed: BTreeMap<String, VhostDefinition> = BTreeMap::new();
+        for entry in &self.vhosts {
+            let new = || {
+                let id = fresh.get(&entry.name).copied().unwrap_or_default();
+                VhostDefinition::new(&entry.name, QueueKind::default(), QueueId(id))
+            };
+            let known = || state.vhosts.get(&entry.name).cloned().unwrap_or_else(new);
+            let definition = changed.entry(entry.name.clone()).or_insert_with(known);
+            entry.apply_to(definition);
+            if let Some(limits) = &entry.limits {
+                definition.limits = read_limits(limits)?;
+            }
+        }
+        for parameter in &self.parameters {
+            let Understood::Limits { vhost, limits } = understood(parameter.clone())? else { continue };
+            let known = changed.get(&vhost).or_else(|| state.vhosts.get(&vhost)).cloned();
+            let known = known.ok_or(AdministrationError::NoSuchVhost)?;
+            changed.insert(vhost, VhostDefinition { limits, ..known });
+        }
+        Ok(changed)
+    }
+
+    /// Somebody may have deleted something since the file was looked at.
+    fn check_ends(&self, state: &State, made: &BTreeMap<String, VhostDefinition>) -> Result<(), AdministrationError> {
+        let permissions = self.permissions.iter().map(|permission| (&permission.vhost, &permission.user));
+        let topics = self.topic_permissions.iter().map(|permission| (&permission.vhost, &permission.user));
+        let has_user =
+            |name: &String| state.users.contains_key(name) || self.users.iter().any(|(user, _)| *user.name == **name);
+        if permissions.clone().chain(topics.clone()).any(|(_, user)| !has_user(user)) {
+            return Err(AdministrationError::NoSuchVhostOrUser);
+        }
+        let parameters = self.parameters.iter().map(|parameter| &parameter.vhost);
+        let policies = self.policies.iter().map(|policy| &policy.vhost);
+        let mut vhosts = permissions.chain(topics).map(|(vhost, _)| vhost).chain(parameters).chain(policies);
+        let is_there = |name: &String| state.vhosts.contains_key(name) || made.contains_key(name);
+        if vhosts.all(is_there) { Ok(()) } else { Err(AdministrationError::NoSuchVhost) }
+    }
+
+    fn other_changes(&self, state: &State) -> Result<Vec<Administered>, AdministrationError> {
+        let user = |(user, limits): &(User, Option<UserLimits>)| {
+            let known = state.users.get(&*user.name).map(|known| known.limits);
+            Administered::User(User { limits: limits.or(known).unwrap_or_default(), ..user.clone() })
+        };
+        let mut changes: Vec<_> = self.users.iter().map(user).collect();
+        changes.extend(self.permissions.iter().cloned().map(Administered::Permission));
+        changes.extend(self.topic_permissions.iter().cloned().map(Administered::TopicPermission));
+        for parameter in &self.parameters {
+            match understood(parameter.clone())? {
+                Understood::Policy(policy) => changes.push(Administered::Policy(policy)),
+                Understood::Kept(parameter) => changes.push(Administered::Parameter(parameter)),
+                Understood::Limits { .. } => {}
+            }
+        }
+        changes.extend(self.global_parameters.iter().cloned().map(Administered::GlobalParameter));
+        changes.extend(self.policies.iter().cloned().map(Administered::Policy));
+        Ok(changes)
+    }
+}
+
+fn bind(vhost: &Vhost, entry: &BindingEntry, now_ms: u64) -> Result<(), DefinitionsError> {
+    let BindingEntry { source, destination, arguments, .. } = entry;
+    let (key, arguments) = (entry.routing_key.as_bytes(), arguments.clone());
+    match entry.destination_type {
+        End::Queue => vhost.bind_queue(destination, source, key, arguments, IMPORTER, now_ms)?,
+        End::Exchange => vhost.bind_exchange(destination, source, key, arguments, now_ms)?,
+    }
+    Ok(())
+}
