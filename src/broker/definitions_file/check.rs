@@ -47,16 +47,17 @@ impl DefinitionsFile {
             stage.vhost(&policy.vhost)?;
             check_policy(&without_mirrors(policy)).map_err(|error| of_policy(policy, &error))?;
         }
-        self.queues.iter().try_for_each(|queue| stage.add_queue(queue, self.default_queue_kind(&queue.vhost)))?;
+        let kinds = self.default_queue_kinds();
+        self.queues.iter().try_for_each(|queue| stage.add_queue(queue, kinds.get(queue.vhost.as_str()).copied()))?;
         self.exchanges.iter().try_for_each(|exchange| stage.add_exchange(exchange))?;
         self.bindings.iter().try_for_each(|binding| stage.check_binding(binding))?;
         let topics = &self.topic_permissions;
         topics.iter().try_for_each(|topic| stage.source(&topic.vhost, &topic.exchange, |_| Ok(())))
     }
 
-    /// The type of queues that the file wants a virtual host to have, if it says so.
-    pub(super) fn default_queue_kind(&self, vhost: &str) -> Option<QueueKind> {
-        self.vhosts.iter().rev().filter(|entry| entry.name == vhost).find_map(|entry| entry.default_queue_kind())
+    /// The type of queues that the file wants a virtual host to have, where it says so.
+    fn default_queue_kinds(&self) -> HashMap<&str, QueueKind> {
+        self.vhosts.iter().filter_map(|entry| Some((entry.name.as_str(), entry.default_queue_kind()?))).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 //! limit of queues in a virtual host, and the memory that definitions may take. Then what was made before stays, and importing the
 //! file once more goes on from there. What is there already stays as it is, whatever its arguments are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::entries::{BindingEntry, End};
@@ -133,8 +133,8 @@ impl DefinitionsFile {
     fn check_ends(&self, state: &State, made: &BTreeMap<String, VhostDefinition>) -> Result<(), AdministrationError> {
         let permissions = self.permissions.iter().map(|permission| (&permission.vhost, &permission.user));
         let topics = self.topic_permissions.iter().map(|permission| (&permission.vhost, &permission.user));
-        let has_user =
-            |name: &String| state.users.contains_key(name) || self.users.iter().any(|(user, _)| *user.name == **name);
+        let users: HashSet<&str> = self.users.iter().map(|(user, _)| &*user.name).collect();
+        let has_user = |name: &String| state.users.contains_key(name) || users.contains(name.as_str());
         if permissions.clone().chain(topics.clone()).any(|(_, user)| !has_user(user)) {
             return Err(AdministrationError::NoSuchVhostOrUser);
         }

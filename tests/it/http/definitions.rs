@@ -341,3 +341,33 @@ async fn a_file_about_nobody_is_refused() {
     }
     assert_eq!(api.send("POST", "/api/definitions", "", &[]).status, 204);
 }
+
+/// What RabbitMQ 4 refuses or drops, and files of RabbitMQ 3 have.
+#[tokio::test]
+async fn files_of_rabbitmq_3_are_understood() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let api = broker.http();
+    let hash = "KZ+HQdWBkV/mlf/qF7DmDRVotGnKuQf+8FVtbDOBIlK/Xsge";
+    let file = json!({
+        "rabbit_version": "3.8.9",
+        "users": [{ "name": "old", "password_hash": hash, "tags": "management", "limits": [] }],
+        "vhosts": [{ "name": "old", "limits": [], "default_queue_type": "undefined" }],
+        "parameters": [{ "vhost": "old", "component": "zzz", "name": "n", "value": null }],
+        "policies": [{ "vhost": "old", "name": "ha", "pattern": ".*", "definition": { "ha-mode": "all" } }],
+        "queues": [{ "name": "typed", "vhost": "old", "type": "quorum", "arguments": [] }, { "name": "nowhere" }],
+    });
+    assert_eq!(call(&api, "POST", "/api/definitions", &file), (204, Value::Null));
+    let found = api.get("/api/definitions/old");
+    assert_eq!(found["queues"][0]["arguments"], json!({ "x-queue-type": "quorum" }));
+    assert_eq!(found["policies"][0]["definition"], json!({ "ha-mode": "all" }));
+    assert_eq!(found["parameters"], json!([{ "component": "zzz", "name": "n", "value": null }]));
+    assert_eq!(api.get("/api/queues/%2F/nowhere")["durable"], true);
+    assert_eq!(api.clone().log_in("old", "y").get("/api/whoami")["tags"], json!(["management"]));
+    let stream = json!({ "users": [{ "name": "new" }], "queues": [{ "name": "s", "type": "stream" }] });
+    let (status, answer) = call(&api, "POST", "/api/definitions", &stream);
+    assert_eq!(status, 400, "{answer}");
+    assert_eq!(api.request("GET", "/api/users/new", None), absent(), "all or nothing");
+}
