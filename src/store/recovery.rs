@@ -151,6 +151,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     report.is_clean = checkpoint.is_clean && report.groups == 0;
     segments.skip_ids(checkpoint.last_segment);
     let mut resume = resume(&reader, &checkpoint, opening);
+    resume.records = replay.records_of_files();
     if report.is_salvaged() {
         rebuild(disk, &mut replay, &segments, checkpoint.last_segment, &mut report)?;
         keep_aside(disk, &reader, &replay, &mut resume.spare, &mut report)?;
@@ -206,6 +207,7 @@ fn resume(reader: &LogReader<'_>, checkpoint: &Checkpoint, opening: Opening) -> 
         run: last_run.max(reader.run()).max(checkpoint.run).following(opening.nonce),
         start_run: checkpoint.start_run,
         spare: spare.collect(),
+        records: Vec::new(),
         files,
         checkpoint: checkpoint.number,
         file_bytes: opening.sizes.log_file_bytes,

@@ -105,6 +105,8 @@ pub struct Resume {
     pub checkpoint: u64,
     /// Numbers of files whose contents are needless.
     pub spare: Vec<u64>,
+    /// What this run appends first: what was found, and the next checkpoint lets go.
+    pub records: Vec<u8>,
     /// Bytes of a file.
     pub file_bytes: u64,
 }
@@ -158,15 +160,21 @@ impl Wal {
     /// Its first group says nothing but that a new run began, and is durable before anything else is written: what a run left
     /// behind its end can never be taken for a part of a later one, because no two of them have the same number.
     pub fn new(disk: Arc<dyn Disk>, resume: Resume) -> Self {
-        let Resume { start, head, run, start_run, files, checkpoint, spare, file_bytes } = resume;
+        let Resume { start, head, run, start_run, files, checkpoint, spare, records, file_bytes } = resume;
         let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
         let opened = opening.end();
+        let mut groups = VecDeque::from([opening]);
+        let pending_bytes = records.len();
+        if pending_bytes > 0 {
+            groups.push_back(Group { position: opened, payload: Payload::Records(records) });
+        }
+        let opened = groups.back().map_or(opened, Group::end);
         let state = State {
-            groups: VecDeque::from([opening]),
+            groups,
             head: opened,
             start,
             cuts: VecDeque::from([start]),
-            pending_bytes: 0,
+            pending_bytes,
             flights: Vec::new(),
             next_flight: 1,
             waiters: Vec::new(),

@@ -19,6 +19,7 @@ use crate::world::{Basket, Scale, World};
 const NOW_MS: u64 = 1_000_000;
 const CHANNEL: ChannelId = ChannelId(7);
 const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
 
 struct Broker {
     scale: Scale,
@@ -27,7 +28,10 @@ struct Broker {
 
 impl Broker {
     fn new() -> Self {
-        let scale = Scale::of(&mut Random::new(1));
+        Self::of(Scale::of(&mut Random::new(1)))
+    }
+
+    fn of(scale: Scale) -> Self {
         let world = World::open(&Arc::new(SimDisk::default()), &scale, NOW_MS, false).unwrap();
         Self { scale, world }
     }
@@ -115,6 +119,30 @@ fn counts_of_messages_that_are_gone_go_with_them_after_a_restart() {
         broker = broker.kill();
     }
     assert_eq!(broker.recounted("quorum"), 0);
+}
+
+/// The file that tells which message is gone goes with a checkpoint; the log that has the message stays.
+#[test]
+fn what_only_a_segment_file_told_is_known_when_that_file_is_gone() {
+    let scale = Scale { budget_bytes: 1, window_bytes: u64::MAX, ..Scale::of(&mut Random::new(1)) };
+    let broker = Broker::of(scale);
+    // Not two: the place of one that moves later would tell of those before it.
+    broker.publish("plain", 1, 0);
+    let at = broker.world.disk.calls_of(Call::Rename) + 1;
+    broker.world.disk.set_fault(Some(Fault::Failing { call: Call::Rename, at, calls: 1, errno: ENOSPC }));
+    broker.world.pager.relieve().unwrap_err();
+    broker.world.disk.set_fault(None);
+    let delivery = broker.get("plain");
+    assert_eq!(identify(&delivery.message), 1);
+    broker.queue("plain").settle(delivery.token, Settlement::Acked, 0, NOW_MS);
+    let broker = broker.kill();
+    let of_first_start = broker.world.wal.head() - broker.world.head;
+    let broker = broker.kill();
+    assert!(broker.world.wal.head() - broker.world.head < of_first_start, "it is recorded once");
+    broker.world.pager.relieve().unwrap();
+    let broker = broker.kill();
+    let found = drain(&broker.world, NOW_MS);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 /// What a failed sync leaves can be read as long as there is power: a start must not take it for what is on the device.

@@ -4,7 +4,7 @@
 //! Messages may have been moved to segment files, and settled there, without a checkpoint that tells of the move: the log knows
 //! them by their places in these files then, which say which messages they are.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::RecoveredQueue;
@@ -14,7 +14,7 @@ use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::StoreError;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
-use crate::store::record::{Counts, Enqueued, Freed, Record, records};
+use crate::store::record::{Counts, Enqueued, Freed, Record, encode_settled, records};
 use crate::store::run::Run;
 use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
@@ -27,6 +27,8 @@ struct Queue {
     young: VecDeque<(u64, Option<(Enqueued, Message)>)>,
     /// Settled, perhaps before the transaction that added them was committed: first and last.
     settled_early: BTreeMap<u64, u64>,
+    /// Messages that the log has and that are settled, as only a segment file tells that the checkpoint does not know.
+    settled_in_files: BTreeSet<u64>,
     /// [`QueueState::counts`].
     counts: HashMap<u64, Counts>,
 }
@@ -101,9 +103,7 @@ impl Replay {
 
     /// Whether the log tells of this message: that it is there, or that it is gone.
     pub(super) fn knows_message(&self, queue: u64, seq: u64) -> bool {
-        let knows = |queue: &Queue| {
-            queue.was_settled_early(seq) || queue.young.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
-        };
+        let knows = |queue: &Queue| queue.was_settled_early(seq) || queue.has_young(seq);
         self.queues.get(&queue).is_some_and(knows)
     }
 
@@ -262,6 +262,9 @@ impl Replay {
         let queue = self.queue(queue);
         for &(first, last) in ranges {
             queue.settle(first, last, has_open);
+            while let Some(&recorded) = queue.settled_in_files.range(first..=last).next() {
+                queue.settled_in_files.remove(&recorded);
+            }
             if remembers {
                 queue.remember_settled(first, last);
             }
@@ -279,7 +282,8 @@ impl Replay {
                     Err(error) => return Err(error),
                 }
             }
-            // Else the checkpoint has seen that the message is gone: it was taken after the file was made.
+            // Else the checkpoint has seen that the message is gone: it was taken after the file was made. If a later run took it, the
+            // log says so as well, in a record of the start that read the file ([`Self::records_of_files`]).
         }
         Ok(())
     }
@@ -305,8 +309,31 @@ impl Replay {
     }
 
     fn settled_in_file(&mut self, record: &Stored, segments: &Segments) {
-        self.settled(record.label.queue, &[(record.label.seq, record.label.seq)]);
+        let seq = record.label.seq;
+        let (has_open, queue) = (!self.transactions.is_empty(), self.queue(record.label.queue));
+        let is_in_log = has_open || queue.has_young(seq);
+        self.settled(record.label.queue, &[(seq, seq)]);
+        if is_in_log {
+            self.queue(record.label.queue).settled_in_files.insert(seq);
+        }
         self.freed_before(record, segments);
+    }
+
+    /// The records of what only segment files told. Nothing refers to these files any more, so they go with the next checkpoint; the log
+    /// that has the messages can stay longer, and whoever reads it then must hear that they are gone.
+    pub(super) fn records_of_files(&self) -> Vec<u8> {
+        let mut records = Vec::new();
+        for (&id, queue) in self.queues.iter().filter(|(_, queue)| !queue.settled_in_files.is_empty()) {
+            let mut ranges: Vec<(u64, u64)> = Vec::new();
+            for &seq in &queue.settled_in_files {
+                match ranges.last_mut() {
+                    Some((_, last)) if *last + 1 == seq => *last = seq,
+                    _ => ranges.push((seq, seq)),
+                }
+            }
+            encode_settled(id, 0, &ranges, &mut records);
+        }
+        records
     }
 
     /// A message that was settled in a file that was rewritten into one that no checkpoint names yet: frees it where the last
@@ -358,6 +385,10 @@ impl Queue {
             Some(same) if same.0 == seq => {}
             _ => self.young.insert(at, slot),
         }
+    }
+
+    fn has_young(&self, seq: u64) -> bool {
+        self.young.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
     }
 
     fn was_settled_early(&self, seq: u64) -> bool {
