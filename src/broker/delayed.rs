@@ -270,15 +270,21 @@ impl DelayedMessages {
         }
     }
 
-    /// The messages that are in the log before `limit`, in the order of arrival.
+    /// The messages that are in the log before `limit`, with all that came before one of them, in the order of arrival. A checkpoint
+    /// knows only one place that divides what is in files from what the log tells of; two publishers may write their bodies in one
+    /// order and come in the other.
     pub(in crate::broker) fn leaving(&self, limit: u64) -> Vec<Leaving> {
+        let mut last = None;
+        self.look_at_all(|(_, seq), held| {
+            if held.address.is_in_log_before(limit) {
+                last = last.max(Some(seq));
+            }
+        });
         let mut all = Vec::new();
+        let Some(last) = last else { return all };
         self.look_at_all(|(due_ms, seq), held| {
-            let Some(NewMessage { message, failed, .. }) =
-                held.new.as_ref().filter(|_| held.address.is_in_log_before(limit))
-            else {
-                return;
-            };
+            let is_leaving = seq <= last && held.address.is_in_log();
+            let Some(NewMessage { message, failed, .. }) = held.new.as_ref().filter(|_| is_leaving) else { return };
             let (queue, origin) = (self.id.0, held.exchange.0);
             let (counts, is_stored) = ((0, *failed), held.is_stored);
             let label = Label { queue, seq, expires_at_ms: due_ms, counts, origin, is_stored, ..Label::default() };

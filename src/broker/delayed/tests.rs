@@ -68,3 +68,26 @@ fn many_messages_are_moved_and_found_again() {
     let expected: Vec<_> = (0..COUNT).filter(|seq| seq % 2 == 1).map(|seq| seq * 64 + 32).collect();
     assert_eq!(offsets(&delayed.singles_in(&[new])), expected);
 }
+
+/// Else a start would read one from the log that was moved and is gone, because another one that came before it is in the log.
+#[test]
+fn what_came_before_a_message_that_leaves_the_log_leaves_with_it() {
+    let delayed = held_back();
+    let place = |seq: u32, address: Address| {
+        let mut waiting = delayed.waiting.lock();
+        let held = waiting.by_due.get_mut(&(due_ms(seq), seq.into())).unwrap();
+        (held.address, held.is_stored) = (address, true);
+    };
+    // The second one wrote its body first.
+    for (seq, position) in [(0, 300), (1, 100), (2, 400)] {
+        place(seq, Address::in_log(position));
+    }
+    let leaving = |limit| delayed.leaving(limit).iter().map(|leaving| leaving.label.seq).collect::<Vec<_>>();
+    assert_eq!(
+        (leaving(100), leaving(200), leaving(400), leaving(401)),
+        (vec![], vec![0, 1], vec![0, 1], vec![0, 1, 2])
+    );
+    place(0, Address::in_segment(SegmentId(4), 0));
+    place(1, Address::in_segment(SegmentId(4), 64));
+    assert_eq!(delayed.state().moved, [(0, 2)]);
+}
