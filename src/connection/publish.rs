@@ -81,8 +81,6 @@ impl Open {
     }
 
     /// `body` makes the body of a record of these parts, and is told whether the properties are not those that the client sent.
-    // On its own: within the loop that reads, it makes the compiler keep everything on the stack, 90 instructions for each message.
-    #[inline(never)]
     fn publish<'a, 'b>(
         &mut self,
         number: u16,
