@@ -101,6 +101,27 @@ fn nothing_is_told_after_a_rejection_that_is_not_recorded() {
     assert!(durable() >= position);
 }
 
+/// A client that asks again and again while nothing can be read orders the message once.
+#[test]
+fn what_is_asked_for_again_is_read_once() {
+    let scale = Scale { budget_bytes: 1, ..Scale::of(&mut Random::new(1)) };
+    let world = World::open(&Arc::default(), &scale, 0, false).unwrap();
+    let queue = world.vhost.read(|topology| topology.queue("plain").cloned()).unwrap();
+    queue.publish([NewMessage::published(message(), None)], NO_TRANSACTION, 0, |_| ());
+    world.wal.sync_everything().unwrap();
+    world.pager.relieve().unwrap();
+    let at = world.disk.calls_of(Call::Read) + 1;
+    world.disk.set_fault(Some(Fault::Failing { call: Call::Read, at, calls: 1 << 40, errno: 12 }));
+    let basket: Arc<dyn Sink> = Arc::<Basket>::default();
+    for _ in 0..10 {
+        assert!(queue.get(ChannelId(1), &basket, true, 0).unwrap().is_none());
+    }
+    world.disk.set_fault(None);
+    assert!(world.loader.step(0).unwrap());
+    assert!(!world.loader.step(0).unwrap(), "it was ordered twice");
+    assert!(queue.get(ChannelId(1), &basket, true, 0).unwrap().is_some());
+}
+
 /// No descriptor for a while, of the process (EMFILE) or of the system (ENFILE): messages are read later, and none is lost.
 #[test]
 fn without_descriptors_the_store_waits() {
@@ -114,7 +135,7 @@ fn without_memory_to_read_the_store_waits() {
 }
 
 fn wait(calls_that_fail: &[Call], errnos: &[i32]) {
-    for_seeds(40, |history| {
+    for_seeds(60, |history| {
         history.run(120);
         history.relieve();
         for _ in 0..3 {

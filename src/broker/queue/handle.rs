@@ -229,7 +229,8 @@ impl QueueHandle {
                 // The client waits for the answer to this and nothing else, so the block is read here and now. If it cannot
                 // be, the client finds nothing, and may ask again.
                 Got::Away(load) => {
-                    let Some(loaded) = self.read(load) else { return Ok(None) };
+                    let order = || self.transition(now_ms, Queue::order_head);
+                    let Some(loaded) = self.read(load, order) else { return Ok(None) };
                     self.transition(now_ms, |queue| self.take(queue, loaded));
                 }
             }
@@ -321,13 +322,13 @@ impl QueueHandle {
         (result, position)
     }
 
-    /// Reads here and now; `None` when the store has failed, or when it cannot be read yet: then it is ordered.
-    fn read(self: &Arc<Self>, load: Load) -> Option<Loaded> {
+    /// Reads here and now; `None` when the store has failed, or when it cannot be read yet: then `order` has it read later.
+    fn read(&self, load: Load, order: impl FnOnce()) -> Option<Loaded> {
         match self.node.loader.as_ref()?.read(load, self.id.0) {
             Ok(loaded) => Some(loaded),
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(queue = %self.spec.name, %error, "a message is read back later");
-                self.order(load);
+                order();
                 None
             }
             Err(error) => {
@@ -368,6 +369,7 @@ impl Loads for QueueHandle {
 
     fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64) {
         self.transition(now_ms, |queue| {
+            queue.arrived(loaded.load);
             self.take(queue, loaded);
             queue.pump(now_ms);
         });

@@ -62,8 +62,8 @@ pub(super) struct Paged {
     unread_bytes: u64,
     /// What their properties count for the limit in bytes; nothing of parts that an earlier run wrote.
     unread_property_bytes: u64,
-    /// Something of this level is being read.
-    pub(super) is_loading: bool,
+    /// What of this level is being read.
+    pub(super) loading: Option<Load>,
 }
 
 impl Paged {

@@ -315,6 +315,17 @@ impl Queue {
         freed
     }
 
+    /// What was ordered is there. [`Queue::loaded`] must follow.
+    pub fn arrived(&mut self, load: Load) {
+        self.ready.arrived(load);
+    }
+
+    /// Orders what is at the head, because it cannot be read now, unless it is ordered already.
+    pub fn order_head(&mut self) {
+        let load = self.ready.load_head();
+        self.loads.extend(load);
+    }
+
     /// Takes over what was read back, and hands out what cannot be read and is lost. [`Queue::pump`] must follow.
     #[must_use = "lost messages are to be told of"]
     pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
@@ -322,7 +333,7 @@ impl Queue {
         self.dying.loaded(load);
         let damaged = std::mem::take(&mut loaded.damaged);
         self.ready.set_ahead(ahead_bytes);
-        let is_part = self.ready.loaded_level(&load).is_some_and(|level| level.paged.expects(&load));
+        let is_part = self.ready.level_of(&load).is_some_and(|level| level.paged.expects(&load));
         if is_part && !self.deleted {
             damaged.iter().for_each(|damaged| self.journal.freed_stretch(damaged.freed()));
             self.stats.unreadable += damaged.len() as u64;
@@ -354,7 +365,7 @@ impl Queue {
 
     fn take_block(&mut self, mut loaded: Loaded) {
         let marks = self.journal.delivered_marks().to_vec();
-        let Some(level) = self.ready.loaded_level(&loaded.load) else { return };
+        let Some(level) = self.ready.level_of(&loaded.load) else { return };
         let is_restored = level.paged.front().is_some_and(|unread| unread.is_restored);
         if is_restored {
             for record in loaded.records.extract_if(.., |record| !record.label.is_stored) {

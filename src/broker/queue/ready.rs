@@ -10,6 +10,8 @@
 //! front of all levels (`returned`), because there a returned message goes to the front in the order of return, whatever
 //! its priority (behaviour reference 5.6).
 
+mod loading;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -75,7 +77,7 @@ impl Level {
         match self.head()? {
             Head::Held(entry) => Some(entry.expires_at_ms),
             // What is being read is looked at when it is there.
-            Head::Away(_) if self.paged.is_loading => None,
+            Head::Away(_) if self.paged.loading.is_some() => None,
             Head::Away(Some(entry)) => Some(entry.expires_at_ms),
             Head::Away(None) => self.paged.front().map(|unread| unread.part.expires_min_ms),
         }
@@ -102,7 +104,7 @@ impl Level {
 
     /// What to read so that there is a head in memory, or soon.
     fn next_load(&self, ahead_bytes: u64) -> Option<Load> {
-        if self.paged.is_loading {
+        if self.paged.loading.is_some() {
             return None;
         }
         match self.requeued.front() {
@@ -156,7 +158,8 @@ fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     returned: VecDeque<Entry>,
-    is_loading_returned: bool,
+    /// What is being read of them.
+    loading_returned: Option<Load>,
     /// Highest priority first; a queue without priorities has one level.
     levels: SmallVec<[Level; 1]>,
     count: usize,
@@ -276,7 +279,7 @@ impl Ready {
     /// Takes off a whole part at the head of its level, if everything that is not read of it is due before `limit_ms`.
     pub(super) fn pop_due_part(&mut self, limit_ms: u64) -> Option<Unread> {
         let is_due = |level: &&mut Level| {
-            let is_head = level.requeued.is_empty() && !level.paged.is_loading;
+            let is_head = level.requeued.is_empty() && level.paged.loading.is_none();
             is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
         };
         let paged = &mut self.expiring_mut().find(is_due)?.paged;
@@ -291,64 +294,9 @@ impl Ready {
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
         let heads = self.expiring().filter_map(Level::next_expiry_ms);
         // What is being read is looked at when it is there.
-        let is_waiting = |entry: &&Entry| !entry.is_away() || !self.is_loading_returned;
+        let is_waiting = |entry: &&Entry| !entry.is_away() || self.loading_returned.is_none();
         let returned = self.returned.front().filter(is_waiting).map(|entry| entry.expires_at_ms);
         heads.chain(returned).min().filter(|&at| at != u64::MAX)
-    }
-
-    /// What is to be read for the head of the queue; noted as being read.
-    pub(super) fn load_head(&mut self) -> Option<Load> {
-        if self.returned.front().is_some_and(Entry::is_away) {
-            if self.is_loading_returned {
-                return None;
-            }
-            self.is_loading_returned = true;
-            return neighbours(self.returned.iter(), 0);
-        }
-        let level = self.levels.iter_mut().find(|level| level.head().is_some())?;
-        let load = level.next_load(self.ahead_bytes)?;
-        level.paged.is_loading = true;
-        Some(load)
-    }
-
-    /// What is to be read for the head of the queue, even if it is being read.
-    pub(super) fn head_load(&self) -> Option<Load> {
-        if self.returned.front().is_some_and(Entry::is_away) {
-            return neighbours(self.returned.iter(), 0);
-        }
-        let level = self.levels.iter().find(|level| level.head().is_some())?;
-        neighbours(level.requeued.iter(), level.priority).or_else(|| level.paged.next_load(level.priority))
-    }
-
-    /// What is to be read because the head of some level may be due before `limit_ms`; noted as being read.
-    pub(super) fn load_due(&mut self, limit_ms: u64) -> Option<Load> {
-        let is_due = |level: &&mut Level| {
-            matches!(level.head(), Some(Head::Away(_))) && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
-        };
-        if !self.is_loading_returned
-            && self.returned.front().is_some_and(|entry| entry.is_away() && entry.expires_at_ms < limit_ms)
-        {
-            self.is_loading_returned = true;
-            return neighbours(self.returned.iter(), 0);
-        }
-        let ahead_bytes = self.ahead_bytes;
-        let level = self.expiring_mut().find(is_due)?;
-        let load = level.next_load(ahead_bytes)?;
-        level.paged.is_loading = true;
-        Some(load)
-    }
-
-    /// How much is to be at hand from now on.
-    pub(super) fn set_ahead(&mut self, bytes: u64) {
-        self.ahead_bytes = bytes;
-    }
-
-    /// The level that asked for this, which is not being read any more.
-    pub(super) fn loaded_level(&mut self, load: &Load) -> Option<&mut Level> {
-        self.is_loading_returned = false;
-        let level = self.levels.iter_mut().find(|level| level.priority == load.level)?;
-        level.paged.is_loading = false;
-        Some(level)
     }
 
     /// What was counted and is not there after all.

@@ -38,7 +38,7 @@ pub(super) fn bury(mut unburied: Vec<Arc<QueueHandle>>, when_away: WhenAway, now
             }
             Burial::Away(load) if when_away == WhenAway::Order => queue.order(load),
             Burial::Away(load) => {
-                let Some(loaded) = queue.read(load) else { return };
+                let Some(loaded) = queue.read(load, || queue.order(load)) else { return };
                 // Whether this one goes on burying is decided anew.
                 queue.transition_deferred(&mut unburied, |state| {
                     queue.take(state, loaded);

@@ -1,0 +1,76 @@
+//! What is to be read back, and what is being read: one stretch for each level, and one for what was returned.
+//!
+//! The stretch itself is remembered, so that something else that was read does not count as this one, and nothing is ordered twice.
+
+use super::{Head, Level, Ready, neighbours};
+use crate::broker::queue::entry::Entry;
+use crate::store::loader::Load;
+
+impl Level {
+    fn order(&mut self, ahead_bytes: u64) -> Option<Load> {
+        let load = self.next_load(ahead_bytes)?;
+        self.paged.loading = Some(load);
+        Some(load)
+    }
+}
+
+impl Ready {
+    fn order_returned(&mut self) -> Option<Load> {
+        if self.loading_returned.is_some() {
+            return None;
+        }
+        self.loading_returned = neighbours(self.returned.iter(), 0);
+        self.loading_returned
+    }
+
+    /// What is to be read for the head of the queue; noted as being read.
+    pub(in crate::broker::queue) fn load_head(&mut self) -> Option<Load> {
+        if self.returned.front().is_some_and(Entry::is_away) {
+            return self.order_returned();
+        }
+        let ahead_bytes = self.ahead_bytes;
+        self.levels.iter_mut().find(|level| level.head().is_some())?.order(ahead_bytes)
+    }
+
+    /// What is to be read for the head of the queue, even if it is being read.
+    pub(in crate::broker::queue) fn head_load(&self) -> Option<Load> {
+        if self.returned.front().is_some_and(Entry::is_away) {
+            return neighbours(self.returned.iter(), 0);
+        }
+        let level = self.levels.iter().find(|level| level.head().is_some())?;
+        neighbours(level.requeued.iter(), level.priority).or_else(|| level.paged.next_load(level.priority))
+    }
+
+    /// What is to be read because the head of some level may be due before `limit_ms`; noted as being read.
+    pub(in crate::broker::queue) fn load_due(&mut self, limit_ms: u64) -> Option<Load> {
+        let is_due = |level: &&mut Level| {
+            matches!(level.head(), Some(Head::Away(_))) && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
+        };
+        if self.loading_returned.is_none()
+            && self.returned.front().is_some_and(|entry| entry.is_away() && entry.expires_at_ms < limit_ms)
+        {
+            return self.order_returned();
+        }
+        let ahead_bytes = self.ahead_bytes;
+        self.expiring_mut().find(is_due)?.order(ahead_bytes)
+    }
+
+    /// How much is to be at hand from now on.
+    pub(in crate::broker::queue) fn set_ahead(&mut self, bytes: u64) {
+        self.ahead_bytes = bytes;
+    }
+
+    /// What was ordered is there: the next can be ordered.
+    pub(in crate::broker::queue) fn arrived(&mut self, load: Load) {
+        let is_this = |ordered: &mut Load| *ordered == load;
+        self.loading_returned.take_if(is_this);
+        for level in &mut self.levels {
+            level.paged.loading.take_if(is_this);
+        }
+    }
+
+    /// The level that wanted this.
+    pub(in crate::broker::queue) fn level_of(&mut self, load: &Load) -> Option<&mut Level> {
+        self.levels.iter_mut().find(|level| level.priority == load.level)
+    }
+}
