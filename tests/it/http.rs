@@ -1,4 +1,7 @@
 //! The management HTTP API: every test says what RabbitMQ 4.3 answers, and is checked there first.
+//!
+//! Requests block the thread of the test, and the broker in this process needs others to wake those who wait for its log: so these tests
+//! have a runtime of several threads.
 
 mod bindings;
 mod connections;

@@ -212,6 +212,18 @@ async fn some_arguments_are_accepted_whatever_they_hold() {
     }
 }
 
+/// RabbitMQ takes it, and then holds nothing back: a number out of range would mean that there is no delay.
+#[tokio::test]
+async fn a_retry_cannot_be_delayed_by_less_than_nothing() {
+    let broker = TestBroker::to_the_letter().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let ch = channel(&broker).await;
+    let cases = [(Value::I(-1), "{value_negative,-1}"), (Value::I(i32::MIN), "{value_negative,-2147483648}")];
+    refused(&broker, &ch, Quorum, "x-delayed-retry-min", &cases).await;
+}
+
 /// reference: 4.2, an argument that exists, but not for this type of queue
 #[tokio::test]
 async fn arguments_of_another_type_of_queue_are_refused() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{absent, call, refused};
 use crate::broker::TestBroker;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binding_is_made_named_and_removed() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -30,7 +30,7 @@ async fn a_binding_is_made_named_and_removed() {
     assert_eq!(api.get(&path), json!([]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_order_of_arguments_does_not_matter() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -48,7 +48,7 @@ async fn the_order_of_arguments_does_not_matter() {
     assert_eq!(api.get(&path).as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_ends_must_be_there() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -63,7 +63,7 @@ async fn both_ends_must_be_there() {
     assert_eq!(api.get("/api/bindings/%2F/e/no-such/q/no-such"), json!([]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_default_exchange_leads_to_every_queue() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));

@@ -20,7 +20,7 @@ async fn listed(api: &Management, connection: &Connection) -> Value {
     found
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_listed_with_who_it_is() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -52,7 +52,7 @@ async fn a_connection_is_listed_with_who_it_is() {
     assert_eq!(api.request("GET", "/api/channels/no-such", None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_closed_from_outside() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();

@@ -49,7 +49,7 @@ fn essence(mut file: Value) -> Value {
     file
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_virtual_host_is_exported_without_its_name() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -88,7 +88,7 @@ async fn a_virtual_host_is_exported_without_its_name() {
     assert_eq!(api.request("GET", "/api/definitions/no-such", None), unknown);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_exported_under_both_paths() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -123,7 +123,7 @@ async fn everything_is_exported_under_both_paths() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_of_a_virtual_host_are_a_parameter() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -147,7 +147,7 @@ async fn limits_of_a_virtual_host_are_a_parameter() {
     assert_eq!(api.request("DELETE", &path, None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn global_parameters_are_put_and_deleted() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("parameter"));
@@ -164,7 +164,7 @@ async fn global_parameters_are_put_and_deleted() {
 }
 
 /// Each row: a tag, and what it gets from parameters and from definitions.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tags_decide_who_may_see_definitions() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("user"));
@@ -186,7 +186,7 @@ async fn tags_decide_who_may_see_definitions() {
 }
 
 /// What is in one virtual host goes into another one, and comes back the same.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_virtual_host_is_imported_as_it_was_exported() {
     let broker = TestBroker::with_http().await;
     let (api, (_one, from), (_other, into)) = (broker.http(), vhost(&broker), vhost(&broker));
@@ -207,7 +207,7 @@ async fn a_virtual_host_is_imported_as_it_was_exported() {
 }
 
 /// An own vhost key is passed over, unknown keys are, and so is what every virtual host has.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_out_has_a_default() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -238,7 +238,7 @@ async fn what_is_left_out_has_a_default() {
 }
 
 /// Each row: a file for one virtual host, and why it is refused.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_imported_is_refused_with_rabbitmqs_text() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -270,7 +270,7 @@ async fn a_file_that_cannot_be_imported_is_refused_with_rabbitmqs_text() {
 }
 
 /// A virtual host, a user and everything in between, in one file, with names of the test's own.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_file_brings_users_and_virtual_hosts() {
     let broker = TestBroker::with_http().await;
     let (api, vhost, user) = (broker.http(), broker.name("vhost"), broker.name("user"));
@@ -319,7 +319,7 @@ async fn a_whole_file_brings_users_and_virtual_hosts() {
 }
 
 /// Each row: a whole file, and why it is refused.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_about_nobody_is_refused() {
     let broker = TestBroker::with_http().await;
     let (api, (_guest, name)) = (broker.http(), vhost(&broker));
@@ -343,7 +343,7 @@ async fn a_file_about_nobody_is_refused() {
 }
 
 /// What RabbitMQ 4 refuses or drops, and files of RabbitMQ 3 have.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_rabbitmq_3_are_understood() {
     let broker = TestBroker::with_http().await;
     if broker.is_rabbitmq() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{absent, call, refused};
 use crate::broker::{TestBroker, x};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exchange_is_declared_once_and_compared_afterwards() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("x"));
@@ -22,7 +22,7 @@ async fn an_exchange_is_declared_once_and_compared_afterwards() {
     assert_eq!(call(&api, "PUT", &path, &json!({ "type": "zzz" })), unknown);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exchanges_of_the_broker_stay_as_they_are() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -35,7 +35,7 @@ async fn exchanges_of_the_broker_stay_as_they_are() {
     assert_eq!(api.get("/api/exchanges/%2F/amq.default")["name"], "");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exchange_in_use_may_be_kept() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("x"));

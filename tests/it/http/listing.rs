@@ -25,7 +25,7 @@ fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_is_an_object_that_counts() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -45,7 +45,7 @@ async fn a_page_is_an_object_that_counts() {
     remove(&api, &stem, 5);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_that_cannot_be_is_refused() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -59,7 +59,7 @@ async fn a_page_that_cannot_be_is_refused() {
     assert_eq!(get("page=9&name=no-queue-has-this-name"), beyond);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn columns_reduce_objects_even_to_nothing() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -77,7 +77,7 @@ async fn columns_reduce_objects_even_to_nothing() {
     remove(&api, &stem, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_statistics_a_queue_is_what_it_was_declared_as() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -93,7 +93,7 @@ async fn without_statistics_a_queue_is_what_it_was_declared_as() {
     remove(&api, &stem, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn some_lists_have_no_pages() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();

@@ -3,7 +3,7 @@
 use super::refused;
 use crate::broker::TestBroker;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_credentials_the_way_to_log_in_is_told() {
     let broker = TestBroker::with_http().await;
     let api = broker.http().authorized_by(None);
@@ -16,7 +16,7 @@ async fn without_credentials_the_way_to_log_in_is_told() {
     assert_eq!(api.send("OPTIONS", "/api/overview", "", &[]).status, 200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_credentials_are_refused_without_a_hint() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -35,7 +35,7 @@ async fn wrong_credentials_are_refused_without_a_hint() {
 }
 
 /// A browser sends the credentials of its user along with what pages of others ask for.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_another_site_changes_nothing() {
     let broker = TestBroker::with_http().await;
     if broker.is_rabbitmq() {

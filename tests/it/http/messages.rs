@@ -16,7 +16,7 @@ fn fetch(count: u32, ackmode: &str) -> Value {
     json!({ "count": count, "ackmode": ackmode, "encoding": "auto" })
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_goes_in_and_comes_out_as_it_was() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -50,7 +50,7 @@ async fn a_message_goes_in_and_comes_out_as_it_was() {
     assert_eq!(call(&api, "POST", &path, &fetch(1, "ack_requeue_false")), (200, json!([])));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_amqp_refuses_is_refused_with_its_code() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -77,7 +77,7 @@ async fn what_amqp_refuses_is_refused_with_its_code() {
     assert_eq!(call(&api, "POST", "/api/exchanges/%2F/no-such/publish", &message(&name, "x")), unknown);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fetch_says_what_it_does_not_understand() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));

@@ -12,7 +12,7 @@ fn has(object: &Value, keys: &[&str]) {
 }
 
 /// The keys without which programs refuse the answer (`rabbitmqadmin`, NServiceBus, Telegraf).
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overview_has_what_programs_read() {
     let broker = TestBroker::with_http().await;
     let overview = broker.http().get("/api/overview");
@@ -60,7 +60,7 @@ async fn an_overview_has_what_programs_read() {
     assert!(short.get("message_stats").is_none() && short.get("listeners").is_none());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_has_what_programs_read() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -100,7 +100,7 @@ async fn a_node_has_what_programs_read() {
     assert_eq!(api.request("GET", "/api/nodes/no-such", None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_is_told_byte_for_byte() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -141,7 +141,7 @@ async fn health_is_told_byte_for_byte() {
 }
 
 /// NServiceBus stops at its start unless `stream_queue` is enabled.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn features_that_programs_ask_for_are_on() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -157,7 +157,7 @@ async fn features_that_programs_ask_for_are_on() {
     assert!(api.get("/api/deprecated-features").as_array().unwrap().iter().any(denied));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_is_told_who_it_is() {
     let broker = TestBroker::with_http().await;
     let expected = json!({ "name": "guest", "tags": ["administrator"], "is_internal_user": true });

@@ -6,7 +6,7 @@ use super::{absent, call, refused};
 use crate::broker::{TestBroker, q};
 use crate::client::{consume, publish, queue};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_declared_once_and_compared_afterwards() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -30,7 +30,7 @@ async fn a_queue_is_declared_once_and_compared_afterwards() {
     assert_eq!(api.request("GET", &path, None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_declared_is_refused_with_amqps_text() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -51,7 +51,7 @@ async fn what_cannot_be_declared_is_refused_with_amqps_text() {
     assert_eq!(call(&api, "PUT", "/api/queues/%2F/amq.mine", &json!({})), reserved);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_may_be_conditional() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -71,7 +71,7 @@ async fn deletion_may_be_conditional() {
 }
 
 /// RabbitMQ gives counts up to five seconds late; here they are true at once.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_tells_what_is_in_it_and_who_consumes() {
     let broker = TestBroker::with_http().await;
     if broker.is_rabbitmq() {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use super::{absent, refused};
 use crate::broker::TestBroker;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -24,7 +24,7 @@ async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
     assert_eq!((head.status, head.text.as_str(), head.header("content-type")), (200, "", "application/json"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paths_are_read_as_rabbitmq_reads_them() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -50,7 +50,7 @@ async fn paths_are_read_as_rabbitmq_reads_them() {
     assert_eq!(api.request("GET", "/api/zzz", None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_carry_rabbitmqs_headers() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -67,7 +67,7 @@ async fn answers_carry_rabbitmqs_headers() {
     assert_eq!((compressed.status, compressed.header("content-encoding")), (200, "gzip"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_has_a_largest_size() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
@@ -80,7 +80,7 @@ async fn a_body_has_a_largest_size() {
 }
 
 /// Whatever comes that is no request ends one connection and nothing else.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_http_harms_nobody() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();

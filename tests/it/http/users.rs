@@ -21,7 +21,7 @@ fn user(broker: &TestBroker, tags: &str) -> (Guest, String) {
     (Guest(api, name.clone()), name)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_is_made_changed_and_deleted() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -42,7 +42,7 @@ async fn a_user_is_made_changed_and_deleted() {
 }
 
 /// Hashes are RabbitMQ's: a user is moved from one broker to another without its password.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_is_made_from_a_hash() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -63,7 +63,7 @@ async fn a_user_is_made_from_a_hash() {
     assert_eq!(api.request("GET", &path, None), absent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn permissions_are_given_and_taken() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -93,7 +93,7 @@ async fn permissions_are_given_and_taken() {
     assert_eq!(own.request("GET", "/api/queues/%2F", None), hidden);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn topic_permissions_are_given_and_taken() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();
@@ -114,7 +114,7 @@ async fn topic_permissions_are_given_and_taken() {
 }
 
 /// Each row: what a user with this tag alone gets.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tags_decide_what_one_sees() {
     let broker = TestBroker::with_http().await;
     let denied = |reason| Some(refused(401, "not_authorised", reason));
@@ -140,7 +140,7 @@ async fn tags_decide_what_one_sees() {
     assert_eq!(own.request("GET", "/api/overview", None), refused(401, "not_authorised", "Not management user"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_are_put_one_by_one() {
     let broker = TestBroker::with_http().await;
     let api = broker.http();

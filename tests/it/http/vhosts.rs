@@ -6,7 +6,7 @@ use super::{absent, call, refused};
 use crate::broker::TestBroker;
 use crate::client::queue;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_virtual_host_is_made_changed_and_deleted() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("vhost"));
@@ -37,7 +37,7 @@ async fn a_virtual_host_is_made_changed_and_deleted() {
     assert_eq!(call(&api, "PUT", &path, &json!({ "default_queue_type": "zzz" })), bad);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_protected_virtual_host_stays() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("vhost"));
@@ -53,7 +53,7 @@ async fn a_protected_virtual_host_stays() {
     assert_eq!(missing, refused(404, "not_found", text));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_go_with_their_virtual_host() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("vhost"));
