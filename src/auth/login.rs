@@ -39,7 +39,7 @@ impl Logins {
     /// Logs a user in with a password, or says why not. The loopback rule comes after it, as in RabbitMQ.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason, for the log and not for the client.
     pub fn with_password(
         &self,
         user: Option<Arc<User>>,
@@ -61,7 +61,7 @@ impl Logins {
     /// Logs in without credentials, as the user that [`Logins::anonymous`] names.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason, for the log and not for the client.
     pub fn anonymously(&self, user: Option<Arc<User>>, from: IpAddr) -> Result<Arc<User>, LoginRefused> {
         if self.anonymous.is_none() {
             return Err(LoginRefused::NoAnonymous);

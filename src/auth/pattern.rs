@@ -26,7 +26,7 @@ enum Matcher {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid regular expression '{pattern}': {reason}")]
 pub struct InvalidPattern {
-    /// The expression.
+    /// The expression as it was given.
     pub pattern: String,
     /// What is wrong with it.
     pub reason: String,
@@ -41,7 +41,7 @@ impl Pattern {
         if text.is_empty() { Ok(Self::nothing()) } else { Self::new(text) }
     }
 
-    /// An expression.
+    /// An expression as it stands, an empty one too: that matches everything.
     ///
     /// # Errors
     /// When it is malformed.
@@ -50,7 +50,7 @@ impl Pattern {
         Ok(Self { text: text.into(), matcher })
     }
 
-    /// Permits nothing.
+    /// A pattern that no name matches.
     pub fn nothing() -> Self {
         Self { text: Box::default(), matcher: Matcher::Nothing }
     }

@@ -78,6 +78,7 @@ impl TopicPermissions {
         vhost: &str,
         user: &str,
     ) -> Result<(), AmqpError> {
+        // An exchange of which nothing is said allows all keys.
         let Some(permission) = self.0.get(exchange) else { return Ok(()) };
         let pattern = if access == Access::Read { &permission.read } else { &permission.write };
         let routing_key = String::from_utf8_lossy(routing_key);

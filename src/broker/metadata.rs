@@ -41,6 +41,7 @@ impl Rights {
         keys: &RoutingKeys<'_>,
         user: &str,
     ) -> Result<(), AmqpError> {
+        // Where nothing is said of routing keys, all are allowed.
         let Some(topics) = self.topics.as_ref().filter(|topics| topics.mention(exchange)) else { return Ok(()) };
         if !vhost.is_topic_exchange(exchange) {
             return Ok(());

@@ -20,7 +20,7 @@ use crate::store::{Sizes, StoreError};
 pub enum Verdict {
     /// Nothing is wrong.
     Whole,
-    /// Something is.
+    /// Something cannot be read, or does not fit the rest.
     Damaged,
 }
 

@@ -59,6 +59,7 @@ impl Vhost {
         connection: ConnectionId,
     ) -> Result<(), AmqpError> {
         refuse_default_exchange(exchange)?;
+        // As in RabbitMQ: what is not there need not be unbound.
         let Some(id) = self.read(|topology| topology.queue(queue).map(|queue| queue.id)) else { return Ok(()) };
         let binding = Binding::new(Destination::Queue(id), routing_key, arguments);
         if self.read(|topology| topology.has_binding(exchange, &binding)) {
