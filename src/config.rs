@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
@@ -12,40 +12,6 @@ use crate::protocol::content::BODY_BYTES_MAX;
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
 /// written in the second that it takes to notice.
 pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
-
-/// A message broker that every RabbitMQ client connects to unchanged.
-#[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
-pub struct CommandLine {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: Serve,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the broker (what happens without a command, too).
-    Serve(Serve),
-    /// Look after a data directory that no broker uses now.
-    #[command(subcommand)]
-    Store(StoreCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum StoreCommand {
-    /// Read everything and say what is wrong, without changing anything. Exit codes: 0 whole, 1 damaged, 2 cannot be checked.
-    Check(Check),
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Task {
-    /// To run the broker.
-    Serve(Serve),
-    /// To check a data directory.
-    Check(Check),
-}
 
 /// How to check a data directory.
 #[derive(Clone, Debug, Args)]
@@ -66,17 +32,6 @@ pub enum CheckFormat {
     Text,
     /// One JSON object.
     Json,
-}
-
-impl CommandLine {
-    /// What it asks for.
-    pub fn into_task(self) -> Task {
-        match self.command {
-            Some(Command::Serve(serve)) => Task::Serve(serve),
-            Some(Command::Store(StoreCommand::Check(check))) => Task::Check(check),
-            None => Task::Serve(self.serve),
-        }
-    }
 }
 
 /// How to run the broker.
@@ -179,46 +134,18 @@ pub enum LogFormat {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Args, Command, FromArgMatches};
 
     use super::*;
 
     fn serve(arguments: &[&str]) -> Serve {
-        let arguments = std::iter::once("leveret").chain(arguments.iter().copied());
-        match CommandLine::try_parse_from(arguments).unwrap().into_task() {
-            Task::Serve(serve) => serve,
-            Task::Check(check) => panic!("{check:?}"),
-        }
-    }
-
-    #[test]
-    fn serve_is_what_happens_without_a_command() {
-        assert!(serve(&["--in-memory"]).in_memory);
-        assert!(serve(&["serve", "--in-memory"]).in_memory);
-        assert!(!serve(&[]).in_memory);
+        let command = Serve::augment_args(Command::new("serve").no_binary_name(true));
+        Serve::from_arg_matches(&command.try_get_matches_from(arguments).unwrap()).unwrap()
     }
 
     #[test]
     fn the_profile_is_4_2_unless_told_otherwise() {
         assert_eq!(serve(&[]).compatibility, CompatibilityProfile::V4_2);
         assert_eq!(serve(&["--compatibility", "4.3"]).compatibility, CompatibilityProfile::V4_3);
-    }
-
-    #[test]
-    fn a_data_directory_excludes_memory() {
-        assert!(CommandLine::try_parse_from(["leveret", "--in-memory", "--data-dir", "x"]).is_err());
-    }
-
-    #[test]
-    fn the_readme_lists_every_flag() {
-        let readme = include_str!("../README.md");
-        let mut command = CommandLine::command();
-        command.build();
-        let serve = command.find_subcommand("serve").unwrap();
-        let check = command.find_subcommand("store").unwrap().find_subcommand("check").unwrap();
-        let arguments = [serve, check].into_iter().flat_map(|command| command.get_arguments());
-        let flags = arguments.filter_map(|argument| argument.get_long());
-        let missing: Vec<_> = flags.filter(|flag| *flag != "help" && !readme.contains(&format!("--{flag}"))).collect();
-        assert_eq!(missing, [""; 0], "flags that README.md does not name");
     }
 }

@@ -1,0 +1,113 @@
+//! The commands of the program, one file each, and the table of them.
+//!
+//! A new command is one file with a type that implements [`Run`], and one row in [`COMMANDS`]. `leveret` without a command runs the
+//! broker, so the flags of `serve` are understood without its name, too.
+
+mod serve;
+mod store;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, Command};
+
+use serve::Serve;
+use store::Store;
+
+/// What a command does once its arguments are read.
+trait Run: Args {
+    /// Does it; the exit code of the program.
+    fn run(self) -> ExitCode;
+}
+
+/// A command of the program.
+struct Row {
+    name: &'static str,
+    about: &'static str,
+    /// Adds its arguments.
+    arguments: fn(Command) -> Command,
+    run: fn(&ArgMatches) -> ExitCode,
+}
+
+/// Every command.
+const COMMANDS: &[Row] = &[
+    row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
+    row::<Store>("store", "Look after a data directory that no broker uses now"),
+];
+
+const fn row<C: Run>(name: &'static str, about: &'static str) -> Row {
+    Row { name, about, arguments: C::augment_args, run: run_command::<C> }
+}
+
+fn run_command<C: Run>(matches: &ArgMatches) -> ExitCode {
+    match C::from_arg_matches(matches) {
+        Ok(command) => command.run(),
+        Err(error) => error.exit(),
+    }
+}
+
+/// Does what the arguments ask for; the first one is the name that the program was called by.
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    let matches = command_line().get_matches_from(arguments);
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        let row = COMMANDS.iter().find(|row| row.name == name)?;
+        Some((row, matches))
+    });
+    match chosen {
+        Some((row, matches)) => (row.run)(matches),
+        None => run_command::<Serve>(&matches),
+    }
+}
+
+/// All commands as the library for command lines sees them.
+fn command_line() -> Command {
+    let about = "A message broker that every RabbitMQ client connects to unchanged";
+    let command = Command::new("leveret").version(env!("CARGO_PKG_VERSION")).about(about);
+    let command = Serve::augment_args(command).args_conflicts_with_subcommands(true);
+    command.subcommands(COMMANDS.iter().map(|row| (row.arguments)(Command::new(row.name)).about(row.about)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<ArgMatches, clap::Error> {
+        command_line().try_get_matches_from(std::iter::once(&"leveret").chain(arguments))
+    }
+
+    #[test]
+    fn serve_is_what_happens_without_a_command() {
+        let without_a_name = Serve::from_arg_matches(&read(&["--in-memory"]).unwrap()).unwrap();
+        assert!(without_a_name.settings.in_memory);
+        let named = read(&["serve", "--in-memory"]).unwrap();
+        let (name, matches) = named.subcommand().unwrap();
+        assert_eq!(name, "serve");
+        assert!(Serve::from_arg_matches(matches).unwrap().settings.in_memory);
+        assert!(!Serve::from_arg_matches(&read(&[]).unwrap()).unwrap().settings.in_memory);
+    }
+
+    #[test]
+    fn a_data_directory_excludes_memory() {
+        assert!(read(&["--in-memory", "--data-dir", "x"]).is_err());
+    }
+
+    #[test]
+    fn the_table_makes_sense_to_the_library() {
+        command_line().debug_assert();
+    }
+
+    #[test]
+    fn the_readme_lists_every_flag() {
+        let readme = include_str!("../../README.md");
+        let mut command = command_line();
+        command.build();
+        let serve = command.find_subcommand("serve").unwrap();
+        let check = command.find_subcommand("store").unwrap().find_subcommand("check").unwrap();
+        let arguments = [serve, check].into_iter().flat_map(|command| command.get_arguments());
+        let flags = arguments.filter_map(|argument| argument.get_long());
+        let missing: Vec<_> = flags.filter(|flag| *flag != "help" && !readme.contains(&format!("--{flag}"))).collect();
+        assert_eq!(missing, [""; 0], "flags that README.md does not name");
+    }
+}

@@ -1,0 +1,37 @@
+//! `leveret store`: looks after a data directory that no broker uses now.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use leveret::config::Check;
+use leveret::server::check::{self, Verdict};
+
+use super::Run;
+
+/// The arguments of `leveret store`.
+#[derive(Debug, Args)]
+pub(super) struct Store {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Read everything and say what is wrong, without changing anything. Exit codes: 0 whole, 1 damaged, 2 cannot be checked.
+    Check(Check),
+}
+
+impl Run for Store {
+    fn run(self) -> ExitCode {
+        let Task::Check(check) = self.task;
+        match check::check(&check, &mut io::stdout().lock()) {
+            Ok(Verdict::Whole) => ExitCode::SUCCESS,
+            Ok(Verdict::Damaged) => ExitCode::from(1),
+            Err(error) => {
+                writeln!(io::stderr(), "leveret: {error}").ok();
+                ExitCode::from(2)
+            }
+        }
+    }
+}
