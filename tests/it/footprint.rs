@@ -59,13 +59,16 @@ async fn measured() -> Vec<(&'static str, usize, usize)> {
     send_all(&ch, names().skip(100).map(|name| queue(&name).no_wait().into())).await;
     let mut found = vec![("queue", grown(QUEUES - 100), QUEUE_BYTES_MAX)];
 
-    let keys: [(&str, Key); 3] = [
+    let keys: [(&str, Key); 5] = [
         ("direct", |number| format!("device.{number}")),
         ("fanout", |number| format!("device.{number}")),
         ("headers", |_| String::new()),
+        ("topic", |number| format!("device.{number}")),
+        ("topic, three words", |number| format!("device.{number}.temperature")),
     ];
     for (kind, key) in keys {
-        ch.declare_exchange(exchange(kind, kind)).await;
+        let (exchange_type, _) = kind.split_once(',').unwrap_or((kind, ""));
+        ch.declare_exchange(exchange(kind, exchange_type)).await;
         let bound = (0..BINDINGS).map(|number| {
             let name = format!("queue-{}", number % QUEUES);
             let device = i32::try_from(number).unwrap();

@@ -1,8 +1,10 @@
 //! The destinations of one binding key, counted: two bindings that differ in their arguments alone lead to the same place.
 
+use std::fmt;
+
 use rustc_hash::FxHashMap;
 
-use super::Destination;
+use super::{Destination, ExchangeId, QueueId};
 
 /// Up to this many destinations a scan beats a hash map.
 const SCANNED_MAX: usize = 16;
@@ -14,22 +16,52 @@ const SCANNED_MAX: usize = 16;
 pub(super) enum Destinations {
     #[default]
     None,
-    One(Destination, u32),
+    One(Packed, u32),
     /// There were more than one at a time.
     Several(Box<Several>),
+}
+
+/// A destination in eight bytes, so that a set of one takes 16: the identity, and in the last bit whether it is an exchange. Identities
+/// are counted from 1, so none has the first bit set in the life of a data directory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Packed(u64);
+
+impl From<Destination> for Packed {
+    fn from(destination: Destination) -> Self {
+        let (id, is_exchange) = match destination {
+            Destination::Queue(QueueId(id)) => (id, 0),
+            Destination::Exchange(ExchangeId(id)) => (id, 1),
+        };
+        debug_assert!(id < 1 << 63, "an identity of 64 bits: {id}");
+        Self(id << 1 | is_exchange)
+    }
+}
+
+impl From<Packed> for Destination {
+    fn from(Packed(bits): Packed) -> Self {
+        let id = bits >> 1;
+        if bits & 1 == 0 { Self::Queue(QueueId(id)) } else { Self::Exchange(ExchangeId(id)) }
+    }
+}
+
+impl fmt::Debug for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Destination::from(*self).fmt(f)
+    }
 }
 
 /// Hashed with `FxHash`, unlike what is keyed by a client's bytes: the broker chooses the ids.
 #[derive(Debug, Default)]
 pub(super) struct Several {
-    counted: Vec<(Destination, u32)>,
+    counted: Vec<(Packed, u32)>,
     /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`].
-    places: Option<FxHashMap<Destination, usize>>,
+    places: Option<FxHashMap<Packed, usize>>,
 }
 
 impl Destinations {
     /// Adds one binding.
     pub(super) fn add(&mut self, destination: Destination) {
+        let destination = Packed::from(destination);
         match self {
             Self::None => *self = Self::One(destination, 1),
             Self::One(present, count) if *present == destination => *count += 1,
@@ -43,6 +75,7 @@ impl Destinations {
 
     /// Removes one binding; the destination goes with the last of its bindings.
     pub(super) fn remove(&mut self, destination: Destination) {
+        let destination = Packed::from(destination);
         let is_empty = match self {
             Self::One(present, count) if *present == destination => {
                 *count -= 1;
@@ -77,8 +110,8 @@ impl Destinations {
     pub(super) fn nth(&self, at: usize) -> Option<Destination> {
         match self {
             Self::None => None,
-            Self::One(destination, _) => (at == 0).then_some(*destination),
-            Self::Several(several) => several.counted.get(at).map(|(destination, _)| *destination),
+            Self::One(destination, _) => (at == 0).then(|| (*destination).into()),
+            Self::Several(several) => several.counted.get(at).map(|(destination, _)| (*destination).into()),
         }
     }
 
@@ -86,14 +119,16 @@ impl Destinations {
     pub(super) fn append_to(&self, destinations: &mut Vec<Destination>) {
         match self {
             Self::None => {}
-            Self::One(destination, _) => destinations.push(*destination),
-            Self::Several(several) => destinations.extend(several.counted.iter().map(|(destination, _)| *destination)),
+            Self::One(destination, _) => destinations.push((*destination).into()),
+            Self::Several(several) => {
+                destinations.extend(several.counted.iter().map(|(destination, _)| Destination::from(*destination)))
+            }
         }
     }
 }
 
 impl Several {
-    fn add(&mut self, destination: Destination) {
+    fn add(&mut self, destination: Packed) {
         if let Some((_, count)) = self.place(destination).and_then(|at| self.counted.get_mut(at)) {
             *count += 1;
             return;
@@ -108,7 +143,7 @@ impl Several {
         }
     }
 
-    fn remove(&mut self, destination: Destination) {
+    fn remove(&mut self, destination: Packed) {
         let Some(at) = self.place(destination) else { return };
         let Some((_, count)) = self.counted.get_mut(at) else { return };
         *count -= 1;
@@ -124,7 +159,7 @@ impl Several {
         }
     }
 
-    fn place(&self, destination: Destination) -> Option<usize> {
+    fn place(&self, destination: Packed) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&destination).copied(),
             None => self.counted.iter().position(|(present, _)| *present == destination),
@@ -134,11 +169,20 @@ impl Several {
 
 #[cfg(test)]
 mod tests {
-    use super::super::QueueId;
     use super::*;
 
     fn queue(id: u64) -> Destination {
         Destination::Queue(QueueId(id))
+    }
+
+    #[test]
+    fn a_set_of_one_is_small() {
+        assert_eq!(size_of::<Destinations>(), 16);
+        let exchange = Destination::Exchange(ExchangeId(7));
+        let mut set = Destinations::default();
+        set.add(exchange);
+        set.add(queue(7));
+        assert_eq!((set.nth(0), set.nth(1)), (Some(exchange), Some(queue(7))));
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! `topic`: binding keys of words, in which `*` stands for one word and `#` for any number of them.
 //!
-//! The binding keys form a trie of words, held in a slab so that 100,000 bindings are a few large allocations and so that
+//! The binding keys form a trie of words, held in slabs so that 100,000 bindings are a few large allocations and so that
 //! neither adding nor dropping recurses. Words are separated by `.` and may be empty; the empty key has no words at all.
+//! What follows the first word that a key shares with no other key is one [`Leaf`]: it becomes nodes when another key comes that
+//! has this word, too.
 //!
-//! **Invariant**: a node other than the root has a binding or a child; [`Routing::unbind`] removes the branch that a
-//! binding leaves behind.
+//! **Invariant**: a node other than the root has a binding or a child, and a leaf has a binding; [`Routing::unbind`] removes the
+//! branch that a binding leaves behind.
 
 mod children;
+mod leaf;
 mod matcher;
 mod reach;
+mod slab;
 
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -22,9 +25,11 @@ use super::destinations::Destinations;
 use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
-use children::Children;
+use children::{Children, Link};
+use leaf::{Leaf, Leaves};
 use matcher::Matcher;
 use reach::Reach;
+use slab::{Id, Slab};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "topic",
@@ -32,11 +37,11 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     create: |_| Ok(Box::new(Topic::default())),
 };
 
-/// A node's place in the slab, counted from 1, so that a link that leads nowhere takes no more than one that leads somewhere.
-type NodeId = NonZeroU32;
+/// A node's place in its slab.
+type NodeId = Id<Node>;
 
 /// The root's place: it is made first and never removed.
-const ROOT: NodeId = NodeId::MIN;
+const ROOT: NodeId = NodeId::FIRST;
 
 /// A node with its place among the children of another one, as allocators round it up.
 const NODE_BYTES: usize = size_of::<Node>() + 32;
@@ -65,19 +70,11 @@ impl Node {
         self.star.is_some() || self.hash.is_some() || !self.words.is_empty()
     }
 
-    fn child(&self, word: &[u8]) -> Option<NodeId> {
+    fn child(&self, word: &[u8]) -> Option<Link> {
         match word {
-            b"*" => self.star,
-            b"#" => self.hash,
+            b"*" => self.star.map(Link::Node),
+            b"#" => self.hash.map(Link::Node),
             _ => self.words.get(word),
-        }
-    }
-
-    fn insert_child(&mut self, word: &[u8], id: NodeId) {
-        match word {
-            b"*" => self.star = Some(id),
-            b"#" => self.hash = Some(id),
-            _ => self.words.insert(word, id),
         }
     }
 
@@ -93,14 +90,16 @@ impl Node {
 /// The trie.
 #[derive(Debug)]
 struct Topic {
-    nodes: Vec<Node>,
-    /// Places in `nodes` that are free.
-    free: Vec<NodeId>,
+    nodes: Slab<Node>,
+    leaves: Leaves,
 }
 
 impl Default for Topic {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()], free: Vec::new() }
+        let mut nodes = Slab::new();
+        let root = nodes.insert(Node::default());
+        debug_assert_eq!(root, ROOT);
+        Self { nodes, leaves: Slab::new() }
     }
 }
 
@@ -116,50 +115,71 @@ impl Routing for Topic {
     }
 
     fn bind(&mut self, binding: &Arc<Binding>) {
-        let mut at = ROOT;
-        for (word, reach) in words(&binding.routing_key).zip(Reach::along(&binding.routing_key)) {
-            at = self.child_or_new(at, word);
-            if let Some(node) = self.node_mut(at) {
+        let (mut at, mut left) = (ROOT, Words::of(&binding.routing_key));
+        for reach in Reach::along(left) {
+            let Some((word, rest)) = left.split() else { break };
+            let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { break };
+            let Some(child) = self.node_behind(at, word, link, rest) else {
+                if let Link::Literal(leaf) | Link::Pattern(leaf) = link
+                    && let Some(leaf) = self.leaves.get_mut(leaf)
+                {
+                    leaf.destinations.add(binding.destination);
+                }
+                return;
+            };
+            if let Some(node) = self.nodes.get_mut(child) {
                 node.reach.widen(reach);
             }
+            (at, left) = (child, rest);
         }
-        if let Some(node) = self.node_mut(at) {
+        if left.0.is_some() {
+            let mut destinations = Destinations::default();
+            destinations.add(binding.destination);
+            self.hang(at, left, destinations);
+        } else if let Some(node) = self.nodes.get_mut(at) {
             node.destinations.add(binding.destination);
         }
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        // The nodes from the root to the one before the last, each with the word that leads on.
+        // The nodes from the root to the last one, each with the word that leads on.
         let mut path: SmallVec<[(NodeId, &[u8]); 16]> = SmallVec::new();
-        let mut at = ROOT;
-        for word in words(&binding.routing_key) {
-            path.push((at, word));
-            let Some(child) = self.node(at).and_then(|node| node.child(word)) else { return };
-            at = child;
+        let (mut at, mut left) = (ROOT, Words::of(&binding.routing_key));
+        while let Some((word, rest)) = left.split() {
+            let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { return };
+            match link {
+                Link::Node(child) => {
+                    path.push((at, word));
+                    (at, left) = (child, rest);
+                }
+                Link::Literal(id) | Link::Pattern(id) => {
+                    let Some(leaf) = self.leaves.get_mut(id).filter(|leaf| leaf.is(rest)) else { return };
+                    leaf.destinations.remove(binding.destination);
+                    if !leaf.destinations.is_empty() {
+                        return;
+                    }
+                    self.leaves.take(id);
+                    if let Some(node) = self.nodes.get_mut(at) {
+                        node.remove_child(word);
+                    }
+                    return self.prune(at, path);
+                }
+            }
         }
-        if let Some(node) = self.node_mut(at) {
+        if let Some(node) = self.nodes.get_mut(at) {
             node.destinations.remove(binding.destination);
         }
-        while let Some((parent, word)) = path.pop() {
-            if !self.node(at).is_some_and(Node::is_empty) {
-                return;
-            }
-            self.free.push(at);
-            if let Some(node) = self.node_mut(parent) {
-                node.remove_child(word);
-            }
-            at = parent;
-        }
+        self.prune(at, path);
     }
 
-    /// Other bindings may share its nodes.
+    /// Other bindings may share its nodes, and whether they do changes while it is there: counted as if none did.
     fn index_bytes(&self, binding: &Binding) -> usize {
         let key = &binding.routing_key;
         key.len() + Words::of(key).count() * NODE_BYTES
     }
 
     fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
-        Matcher::new(&self.nodes, matches).route(publish.keys);
+        Matcher::new(&self.nodes, &self.leaves, matches).route(publish.keys);
     }
 
     fn routes_by_key_alone(&self) -> bool {
@@ -168,44 +188,73 @@ impl Routing for Topic {
 }
 
 impl Topic {
-    fn node(&self, id: NodeId) -> Option<&Node> {
-        node(&self.nodes, id)
+    /// The node that a word leads to. A leaf becomes one, unless it is what this key ends in.
+    fn node_behind(&mut self, parent: NodeId, word: &[u8], link: Link, rest: Words<'_>) -> Option<NodeId> {
+        let id = match link {
+            Link::Node(child) => return Some(child),
+            Link::Literal(leaf) | Link::Pattern(leaf) => leaf,
+        };
+        if self.leaves.get(id).is_some_and(|leaf| leaf.is(rest)) {
+            return None;
+        }
+        let mut leaf = self.leaves.take(id);
+        let child = self.nodes.insert(Node { reach: leaf.reach(), ..Node::default() });
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.words.replace(word, Link::Node(child));
+        }
+        let destinations = std::mem::take(&mut leaf.destinations);
+        self.hang(child, leaf.words(), destinations);
+        Some(child)
     }
 
-    fn node_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(place(id))
+    /// Adds the end of a key to a node that none of its words leads on from: nodes for the wildcards that it begins with, and a leaf.
+    fn hang(&mut self, mut at: NodeId, mut left: Words<'_>, destinations: Destinations) {
+        for reach in Reach::along(left) {
+            let Some((word, rest)) = left.split() else { break };
+            if word != b"*" && word != b"#" {
+                let link =
+                    if words_of(rest).any(|word| word == b"*" || word == b"#") { Link::Pattern } else { Link::Literal };
+                let leaf = self.leaves.insert(Leaf::new(rest, destinations));
+                if let Some(node) = self.nodes.get_mut(at) {
+                    node.words.insert(word, link(leaf));
+                }
+                return;
+            }
+            let child = self.nodes.insert(Node { reach, ..Node::default() });
+            if let Some(node) = self.nodes.get_mut(at) {
+                let place = if word == b"*" { &mut node.star } else { &mut node.hash };
+                debug_assert!(place.is_none(), "no other key goes on here");
+                *place = Some(child);
+            }
+            (at, left) = (child, rest);
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            debug_assert!(node.destinations.is_empty(), "no other key ends here");
+            node.destinations = destinations;
+        }
     }
 
-    fn child_or_new(&mut self, parent: NodeId, word: &[u8]) -> NodeId {
-        if let Some(child) = self.node(parent).and_then(|node| node.child(word)) {
-            return child;
+    /// Removes a node that nothing is bound at or below, and those above it that led only there.
+    fn prune(&mut self, mut at: NodeId, mut path: SmallVec<[(NodeId, &[u8]); 16]>) {
+        while let Some((parent, word)) = path.pop() {
+            if !self.nodes.get(at).is_some_and(Node::is_empty) {
+                return;
+            }
+            self.nodes.take(at);
+            if let Some(node) = self.nodes.get_mut(parent) {
+                node.remove_child(word);
+            }
+            at = parent;
         }
-        let child = self.free.pop().unwrap_or_else(|| {
-            self.nodes.push(Node::default());
-            // Memory ends long before 2^32 nodes.
-            u32::try_from(self.nodes.len()).ok().and_then(NodeId::new).unwrap_or(NodeId::MAX)
-        });
-        if let Some(node) = self.node_mut(child) {
-            node.reach = Reach::default();
-        }
-        if let Some(node) = self.node_mut(parent) {
-            node.insert_child(word, child);
-        }
-        child
     }
-}
-
-fn node(nodes: &[Node], id: NodeId) -> Option<&Node> {
-    nodes.get(place(id))
-}
-
-const fn place(id: NodeId) -> usize {
-    id.get() as usize - 1
 }
 
 /// The words of a key.
 fn words(key: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut left = Words::of(key);
+    words_of(Words::of(key))
+}
+
+fn words_of(mut left: Words<'_>) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (word, rest) = left.split()?;
         left = rest;

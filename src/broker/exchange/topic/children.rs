@@ -3,17 +3,29 @@
 use std::collections::HashMap;
 
 use super::NodeId;
+use super::leaf::LeafId;
 
 /// Up to this many words a scan beats a hash map, and takes a fraction of its memory.
 const SCANNED_MAX: usize = 8;
 
-/// Words and the nodes that they lead to.
+/// What a word leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Link {
+    /// Several keys go on there, or one ends there and another goes on.
+    Node(NodeId),
+    /// The end of a key, without wildcards.
+    Literal(LeafId),
+    /// The end of a key, with wildcards.
+    Pattern(LeafId),
+}
+
+/// Words and what they lead to.
 #[derive(Debug, Default)]
 pub(super) enum Children {
     #[default]
     None,
     /// Most nodes have one child for ever.
-    One(Box<[u8]>, NodeId),
+    One(Box<[u8]>, Link),
     /// Boxed, because else every node would be larger.
     Several(Box<Several>),
 }
@@ -22,9 +34,9 @@ pub(super) enum Children {
 #[derive(Debug)]
 pub(super) enum Several {
     /// Few, in no order.
-    Few(Vec<(Box<[u8]>, NodeId)>),
+    Few(Vec<(Box<[u8]>, Link)>),
     /// Many. The words are a client's bytes, so std's keyed hash keeps a client from choosing words that collide.
-    Many(HashMap<Box<[u8]>, NodeId>),
+    Many(HashMap<Box<[u8]>, Link>),
 }
 
 impl Children {
@@ -32,26 +44,39 @@ impl Children {
         matches!(self, Self::None)
     }
 
-    pub(super) fn get(&self, word: &[u8]) -> Option<NodeId> {
+    pub(super) fn get(&self, word: &[u8]) -> Option<Link> {
         match self {
             Self::None => None,
-            Self::One(present, id) => (**present == *word).then_some(*id),
+            Self::One(present, link) => (**present == *word).then_some(*link),
             Self::Several(several) => several.get(word),
         }
     }
 
     /// Adds a word that is not there.
-    pub(super) fn insert(&mut self, word: &[u8], id: NodeId) {
+    pub(super) fn insert(&mut self, word: &[u8], link: Link) {
         *self = match std::mem::take(self) {
-            Self::None => Self::One(word.into(), id),
-            Self::One(first, first_id) => {
-                Self::Several(Box::new(Several::Few(vec![(first, first_id), (word.into(), id)])))
+            Self::None => Self::One(word.into(), link),
+            Self::One(first, first_link) => {
+                Self::Several(Box::new(Several::Few(vec![(first, first_link), (word.into(), link)])))
             }
             Self::Several(mut several) => {
-                several.insert(word, id);
+                several.insert(word, link);
                 Self::Several(several)
             }
         };
+    }
+
+    /// Gives a word that is there another link.
+    pub(super) fn replace(&mut self, word: &[u8], link: Link) {
+        let place = match self {
+            Self::None => None,
+            Self::One(present, place) => (**present == *word).then_some(place),
+            Self::Several(several) => several.get_mut(word),
+        };
+        debug_assert!(place.is_some(), "the word is there");
+        if let Some(place) = place {
+            *place = link;
+        }
     }
 
     /// Removes a word. What was several stays so until the last is gone, so that a node at a limit does not swing.
@@ -68,23 +93,30 @@ impl Children {
 }
 
 impl Several {
-    fn get(&self, word: &[u8]) -> Option<NodeId> {
+    fn get_mut(&mut self, word: &[u8]) -> Option<&mut Link> {
         match self {
-            Self::Few(words) => words.iter().find(|(present, _)| **present == *word).map(|(_, id)| *id),
+            Self::Few(words) => words.iter_mut().find(|(present, _)| **present == *word).map(|(_, link)| link),
+            Self::Many(words) => words.get_mut(word),
+        }
+    }
+
+    fn get(&self, word: &[u8]) -> Option<Link> {
+        match self {
+            Self::Few(words) => words.iter().find(|(present, _)| **present == *word).map(|(_, link)| *link),
             Self::Many(words) => words.get(word).copied(),
         }
     }
 
-    fn insert(&mut self, word: &[u8], id: NodeId) {
+    fn insert(&mut self, word: &[u8], link: Link) {
         match self {
-            Self::Few(words) if words.len() < SCANNED_MAX => words.push((word.into(), id)),
+            Self::Few(words) if words.len() < SCANNED_MAX => words.push((word.into(), link)),
             Self::Few(words) => {
                 let mut many: HashMap<_, _> = words.drain(..).collect();
-                many.insert(word.into(), id);
+                many.insert(word.into(), link);
                 *self = Self::Many(many);
             }
             Self::Many(words) => {
-                words.insert(word.into(), id);
+                words.insert(word.into(), link);
             }
         }
     }

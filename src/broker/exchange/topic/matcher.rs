@@ -2,8 +2,12 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{Node, NodeId, ROOT, Words, node};
+use super::children::Link;
+use super::leaf::{self, Compared, LeafId, Leaves};
+use super::slab::Slab;
+use super::{Node, NodeId, ROOT, Words};
 use crate::broker::exchange::Matches;
+use crate::broker::exchange::destinations::Destinations;
 use crate::broker::router::RoutingKeys;
 
 /// The walks for one message. They allocate nothing but room for what is found, unless there are several keys or a key meets
@@ -13,19 +17,20 @@ use crate::broker::router::RoutingKeys;
 /// routing key, which may be long when it comes from a CC header.
 #[derive(Debug)]
 pub(super) struct Matcher<'t, 'm> {
-    nodes: &'t [Node],
+    nodes: &'t Slab<Node>,
+    leaves: &'t Leaves,
     matches: &'m mut Matches,
-    /// Each `#` behind another one on its branch that was walked already. What lies before it is read from left to right, so its
+    /// Each `#` behind another one on its branch that was walked already, or the leaf that it is in. What lies before it is read from left to right, so its
     /// first visit leaves the most words to choose from, and a later one could find nothing new. So a node is visited once for
     /// each word at most.
-    entered: FxHashSet<NodeId>,
+    entered: FxHashSet<Link>,
     /// With several keys: where destinations were found already.
-    found: Option<FxHashSet<NodeId>>,
+    found: Option<FxHashSet<Link>>,
 }
 
 impl<'t, 'm> Matcher<'t, 'm> {
-    pub(super) fn new(nodes: &'t [Node], matches: &'m mut Matches) -> Self {
-        Self { nodes, matches, entered: FxHashSet::default(), found: None }
+    pub(super) fn new(nodes: &'t Slab<Node>, leaves: &'t Leaves, matches: &'m mut Matches) -> Self {
+        Self { nodes, leaves, matches, entered: FxHashSet::default(), found: None }
     }
 
     pub(super) fn route(&mut self, keys: &RoutingKeys<'_>) {
@@ -38,42 +43,65 @@ impl<'t, 'm> Matcher<'t, 'm> {
 
     /// Follows `words` from a node. Behind a `#` it is known how many are left.
     fn walk(&mut self, id: NodeId, words: Words<'_>, left: Option<usize>) {
-        let Some(here) = node(self.nodes, id) else { return };
+        let Some(here) = self.nodes.get(id) else { return };
         if !self.matches.spend(1) || left.is_some_and(|left| !here.reach.admits(left)) {
             return;
         }
         match words.split() {
-            None => self.find(id, here),
+            None => self.find(Link::Node(id), &here.destinations),
             Some((word, rest)) => self.step(here, word, rest, left.map(|left| left.saturating_sub(1))),
         }
         self.enter_hash(here, words, left);
     }
 
-    fn find(&mut self, id: NodeId, here: &Node) {
-        if here.destinations.is_empty() || self.found.as_mut().is_some_and(|found| !found.insert(id)) {
+    fn find(&mut self, at: Link, destinations: &Destinations) {
+        if destinations.is_empty() || self.found.as_mut().is_some_and(|found| !found.insert(at)) {
             return;
         }
-        here.destinations.append_to(&mut self.matches.destinations);
+        destinations.append_to(&mut self.matches.destinations);
     }
 
     /// Takes one word from a node, as itself and as `*`.
     fn step(&mut self, here: &Node, word: &[u8], rest: Words<'_>, left: Option<usize>) {
-        if let Some(child) = here.words.get(word) {
-            self.walk(child, rest, left);
+        match here.words.get(word) {
+            None => {}
+            Some(Link::Node(child)) => self.walk(child, rest, left),
+            Some(link @ Link::Literal(id)) => {
+                if self.matches.spend(1)
+                    && let Some(leaf) = self.leaves.get(id).filter(|leaf| leaf.is(rest))
+                {
+                    self.find(link, &leaf.destinations);
+                }
+            }
+            Some(Link::Pattern(id)) => self.pattern(id, rest, left.is_some()),
         }
         if let Some(child) = here.star {
             self.walk(child, rest, left);
         }
     }
 
+    /// Compares a key's end that has wildcards. Its first `#` is entered once, as one of a node is.
+    fn pattern(&mut self, id: LeafId, words: Words<'_>, is_behind_hash: bool) {
+        let link = Link::Pattern(id);
+        let Some(leaf) = self.leaves.get(id).filter(|_| self.matches.spend(1)) else { return };
+        let is_match = match leaf::compare(leaf.words(), words, || self.matches.spend(1)) {
+            Compared::Ended(is_match) => is_match,
+            Compared::Hash(..) if is_behind_hash && !self.entered.insert(link) => false,
+            Compared::Hash(behind, left) => leaf::compare_behind_hash(behind, left, || self.matches.spend(1)),
+        };
+        if is_match {
+            self.find(link, &leaf.destinations);
+        }
+    }
+
     /// Takes any number of words by the `#` below a node, if there is one.
     fn enter_hash(&mut self, above: &Node, words: Words<'_>, left: Option<usize>) {
         let Some(id) = above.hash else { return };
-        if left.is_some() && !self.entered.insert(id) {
+        if left.is_some() && !self.entered.insert(Link::Node(id)) {
             return;
         }
-        let Some(hash) = node(self.nodes, id) else { return };
-        self.find(id, hash);
+        let Some(hash) = self.nodes.get(id) else { return };
+        self.find(Link::Node(id), &hash.destinations);
         if !hash.has_children() {
             return;
         }

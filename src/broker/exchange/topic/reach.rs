@@ -1,6 +1,6 @@
 //! How many words of a routing key may be left at a node, so that some binding key below it can match.
 
-use super::words;
+use super::{Words, words_of};
 
 /// A range that holds the right number for each binding key. Bindings that go do not make it narrower: to know what is left one
 /// would have to look at everything below, and a range that is too wide costs time only.
@@ -19,20 +19,16 @@ impl Default for Reach {
 
 impl Reach {
     /// What may follow each word of a binding key, from the first to the last.
-    pub(super) fn along(key: &[u8]) -> impl Iterator<Item = Self> + '_ {
-        let is_hash = |word: &[u8]| word == b"#";
-        let hashes = words(key).filter(|word| is_hash(word)).count();
-        let others = words(key).count() - hashes;
-        words(key).scan((hashes, others), move |(hashes, others), word| {
-            if is_hash(word) {
-                *hashes -= 1
-            } else {
-                *others -= 1
-            }
-            // A short string has no more than 256 words.
-            let least = u16::try_from(*others).unwrap_or(u16::MAX);
-            Some(Self { least, most: if *hashes > 0 { u16::MAX } else { least } })
+    pub(super) fn along(key: Words<'_>) -> impl Iterator<Item = Self> + '_ {
+        words_of(key).scan(Left::of(key), |left, word| {
+            left.pass(word);
+            Some(left.reach())
         })
+    }
+
+    /// What these words may stand for.
+    pub(super) fn of(key: Words<'_>) -> Self {
+        Left::of(key).reach()
     }
 
     pub(super) fn widen(&mut self, other: Self) {
@@ -51,12 +47,39 @@ impl Reach {
     }
 }
 
+/// Words of a binding key that are left.
+struct Left {
+    hashes: usize,
+    others: usize,
+}
+
+impl Left {
+    fn of(key: Words<'_>) -> Self {
+        let hashes = words_of(key).filter(|word| *word == b"#").count();
+        Self { hashes, others: key.count() - hashes }
+    }
+
+    fn pass(&mut self, word: &[u8]) {
+        if word == b"#" {
+            self.hashes -= 1;
+        } else {
+            self.others -= 1;
+        }
+    }
+
+    fn reach(&self) -> Reach {
+        // A short string has no more than 256 words.
+        let least = u16::try_from(self.others).unwrap_or(u16::MAX);
+        Reach { least, most: if self.hashes > 0 { u16::MAX } else { least } }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn along(key: &str) -> Vec<(u16, u16)> {
-        Reach::along(key.as_bytes()).map(|reach| (reach.least, reach.most)).collect()
+        Reach::along(Words::of(key.as_bytes())).map(|reach| (reach.least, reach.most)).collect()
     }
 
     #[test]
