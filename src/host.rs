@@ -20,6 +20,19 @@ pub(crate) fn data_directory() -> Option<PathBuf> {
     Some(strategy.data_dir().join("leveret"))
 }
 
+/// Where programs keep the sockets that belong to a running process and not to its data, for this one.
+pub(crate) fn runtime_directory() -> PathBuf {
+    let user = rustix::process::geteuid();
+    if user.is_root() {
+        return PathBuf::from("/run/leveret");
+    }
+    let strategy = etcetera::base_strategy::choose_native_strategy().ok();
+    match strategy.and_then(|strategy| strategy.runtime_dir()) {
+        Some(directory) => directory.join("leveret"),
+        None => PathBuf::from(format!("/tmp/leveret-{}", user.as_raw())),
+    }
+}
+
 /// How many files the process may have open; without a limit, as many as can be counted.
 pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)

@@ -10,6 +10,7 @@ mod background;
 mod bell;
 mod builder;
 pub mod check;
+pub mod local;
 mod management;
 mod storage;
 
@@ -82,7 +83,7 @@ impl Broker {
 
     /// Where it serves the management HTTP API.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        self.management.as_ref().map(|management| management.address)
+        self.management.as_ref().and_then(|management| management.address)
     }
 
     /// What clients connect to, as guest in the virtual host `/`.
@@ -120,7 +121,7 @@ impl Broker {
         }
         self.timer.abort();
         if let Some(management) = self.management.take() {
-            tokio::task::spawn_blocking(move || management.server.stop()).await.ok();
+            tokio::task::spawn_blocking(move || management.stop()).await.ok();
         }
         if let Some(storage) = self.storage.take() {
             // It waits for the disk; a panic was reported when it happened.

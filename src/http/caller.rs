@@ -1,6 +1,6 @@
 //! Who asks: the credentials of a request, and what their owner may see.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Api;
 use super::refusal::Refusal;
-use crate::auth::{Access, Permissions, Resource, User};
+use crate::auth::{ADMINISTRATOR, Access, PasswordHash, Permissions, Resource, User};
 use crate::broker::Broker;
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::Vhost;
@@ -29,11 +29,35 @@ pub(super) enum Needs {
     Administrator,
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Peer {
+    /// From the network.
+    Network(IpAddr),
+    /// From a process of this machine whose user may do everything: `local` has asked the system who that is.
+    Local,
+}
+
+impl Peer {
+    /// The address that counts where addresses count.
+    pub(super) const fn ip(self) -> IpAddr {
+        match self {
+            Self::Network(ip) => ip,
+            Self::Local => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+}
+
+/// The user as whom commands act, by the name that RabbitMQ's commands have. It is in no list, and nobody can log in as it.
+const LOCAL_USER: &str = "rmq-cli";
+
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     user: Arc<User>,
     broker: Arc<Broker>,
+    /// It may do everything in every virtual host, whatever permissions a user of its name has.
+    is_local: bool,
 }
 
 /// Why a request has no caller.
@@ -48,6 +72,12 @@ pub(super) enum NoCaller {
 }
 
 impl Caller {
+    /// Whoever came through the local socket.
+    pub(super) fn local(api: &Api) -> Self {
+        let user = User::new(LOCAL_USER, PasswordHash::none(), vec![ADMINISTRATOR.to_owned()]);
+        Self { user: Arc::new(user), broker: Arc::clone(&api.broker), is_local: true }
+    }
+
     /// Logs in with the value of the header `Authorization`.
     pub(super) fn log_in(api: &Api, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
         let header = authorization.ok_or(NoCaller::NoCredentials)?.trim();
@@ -71,7 +101,7 @@ impl Caller {
     /// Logs in with a name and a password.
     pub(super) fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
         match api.logins.with_password(api.broker.user(name), password, from) {
-            Ok(user) => Ok(Self { user, broker: Arc::clone(&api.broker) }),
+            Ok(user) => Ok(Self { user, broker: Arc::clone(&api.broker), is_local: false }),
             Err(error) => {
                 tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
                 Err(wrong_credentials())
@@ -134,6 +164,9 @@ impl Caller {
 
     /// What it may do in a virtual host.
     pub(super) fn permissions_in(&self, vhost: &str) -> Option<Arc<Permissions>> {
+        if self.is_local {
+            return Permissions::new(".*", ".*", ".*").ok().map(Arc::new);
+        }
         self.broker.node().metadata.rights(&self.user.name, vhost).permissions
     }
 

@@ -21,6 +21,7 @@ mod features;
 mod health;
 mod limits;
 mod listing;
+mod local;
 mod messages;
 mod nodes;
 mod overview;

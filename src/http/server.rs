@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,7 +26,8 @@ use tower_http::compression::CompressionLayer;
 
 use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, NoCaller};
+use super::caller::{Caller, Needs, NoCaller, Peer};
+use super::local;
 use super::rates::INTERVAL_MS;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -63,10 +65,14 @@ impl HttpServer {
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub(crate) fn start(api: Arc<Api>, listeners: Vec<StdListener>) -> Result<Self, HttpFailed> {
+    pub(crate) fn start(
+        api: Arc<Api>,
+        listeners: Vec<StdListener>,
+        local: Option<UnixListener>,
+    ) -> Result<Self, HttpFailed> {
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let run = move || runtime.block_on(serve(api, listeners, stopped));
+        let run = move || runtime.block_on(serve(api, listeners, local, stopped));
         let thread = std::thread::Builder::new().name("leveret-http".to_owned()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -87,7 +93,12 @@ impl Drop for HttpServer {
     }
 }
 
-async fn serve(api: Arc<Api>, listeners: Vec<StdListener>, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    api: Arc<Api>,
+    listeners: Vec<StdListener>,
+    local: Option<UnixListener>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let router = router(&api);
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     for listener in listeners {
@@ -96,6 +107,14 @@ async fn serve(api: Arc<Api>, listeners: Vec<StdListener>, mut stopped: watch::R
                 tokio::spawn(accept(listener, router.clone(), Arc::clone(&permits), stopped.clone()));
             }
             Err(error) => tracing::error!(%error, "cannot serve HTTP"),
+        }
+    }
+    if let Some(listener) = local {
+        match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
+            Ok(listener) => {
+                tokio::spawn(local::accept(listener, router.clone(), stopped.clone()));
+            }
+            Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }
     }
     let sampling = tokio::spawn(sample(Arc::clone(&api)));
@@ -126,7 +145,7 @@ async fn accept(listener: TcpListener, router: Router, permits: Arc<Semaphore>, 
             Ok((socket, peer)) => {
                 let (router, stopped) = (router.clone(), stopped.clone());
                 tokio::spawn(async move {
-                    let serving = connection(TokioIo::new(socket), peer, router, stopped);
+                    let serving = connection(TokioIo::new(socket), Peer::Network(peer.ip()), router, stopped);
                     serving.await;
                     drop(permit);
                 });
@@ -140,19 +159,18 @@ async fn accept(listener: TcpListener, router: Router, permits: Arc<Semaphore>, 
 }
 
 /// Until the server is to stop.
-async fn until(stopped: &mut watch::Receiver<bool>) {
+pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
     // An error means that the server was dropped, which stops it as well.
     stopped.wait_for(|is_stopped| *is_stopped).await.ok();
 }
 
-async fn connection(
-    socket: TokioIo<tokio::net::TcpStream>,
-    peer: SocketAddr,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// Serves one connection.
+pub(super) async fn connection<S>(socket: S, peer: Peer, router: Router, mut stopped: watch::Receiver<bool>)
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
     let service =
-        tower::service_fn(move |request: axum::http::Request<Incoming>| respond(router.clone(), peer.ip(), request));
+        tower::service_fn(move |request: axum::http::Request<Incoming>| respond(router.clone(), peer, request));
     let mut served = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -171,13 +189,13 @@ async fn connection(
     }
 }
 
-async fn respond(router: Router, peer: IpAddr, request: axum::http::Request<Incoming>) -> Result<Response, Infallible> {
+async fn respond(router: Router, peer: Peer, request: axum::http::Request<Incoming>) -> Result<Response, Infallible> {
     let (mut parts, body) = request.into_parts();
     if !is_readable(&parts.uri) {
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     parts.uri = without_trailing_slash(parts.uri);
-    parts.extensions.insert(Peer(peer));
+    parts.extensions.insert(peer);
     let request = axum::http::Request::from_parts(parts, Body::new(body));
     let answered = tower::ServiceExt::oneshot(router, request);
     Ok(match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
@@ -187,14 +205,11 @@ async fn respond(router: Router, peer: IpAddr, request: axum::http::Request<Inco
     })
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Peer(IpAddr);
-
 fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let api = Arc::clone(api);
-        let handler = move |Extension(Peer(peer)): Extension<Peer>, request: axum::extract::Request| {
+        let handler = move |Extension(peer): Extension<Peer>, request: axum::extract::Request| {
             let api = Arc::clone(&api);
             async move { handle(&api, route, peer, request).await }
         };
@@ -204,7 +219,7 @@ fn router(api: &Arc<Api>) -> Router {
 }
 
 /// Answers a request on a route.
-async fn handle(api: &Arc<Api>, route: &'static Route, peer: IpAddr, request: axum::extract::Request) -> Response {
+async fn handle(api: &Arc<Api>, route: &'static Route, peer: Peer, request: axum::extract::Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let (is_head, action) = match parts.method {
         Method::OPTIONS => {
@@ -246,7 +261,7 @@ type Bare = (StatusCode, Option<&'static str>);
 
 const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
 
-async fn act(api: &Arc<Api>, action: Action, peer: IpAddr, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
+async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
     let caller = match caller(api, action.needs, peer, &parts.headers) {
         Ok(caller) => caller,
         Err(NoCaller::NoCredentials) => return Err((StatusCode::UNAUTHORIZED, Some(HOW_TO_LOG_IN))),
@@ -276,7 +291,7 @@ async fn act(api: &Arc<Api>, action: Action, peer: IpAddr, parts: &mut Parts, bo
     Ok(answer)
 }
 
-fn caller(api: &Api, needs: Needs, peer: IpAddr, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
+fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
     if needs == Needs::Nothing {
         return Ok(None);
     }
@@ -285,7 +300,11 @@ fn caller(api: &Api, needs: Needs, peer: IpAddr, headers: &HeaderMap) -> Result<
         Some(Ok(value)) => Some(value),
         Some(Err(_)) => return Err(NoCaller::Unreadable),
     };
-    let caller = Caller::log_in(api, authorization, peer)?;
+    let caller = match (peer, authorization) {
+        // With credentials it is the user whose they are, and may do what that one may.
+        (Peer::Local, None) => Caller::local(api),
+        (Peer::Network(_), _) | (Peer::Local, Some(_)) => Caller::log_in(api, authorization, peer.ip())?,
+    };
     caller.require(Needs::Management).map_err(NoCaller::Refused)?;
     caller.require(needs).map_err(NoCaller::Refused)?;
     Ok(Some(caller))

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::accounts::{Account, populate};
 use super::management::{self, Management};
-use super::{Broker, StartError, background, patience, run_deadlines, storage, until_stopped};
+use super::{Broker, StartError, background, local, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
 use crate::broker::administration::{DEFAULT_VHOST, everything};
@@ -84,6 +84,7 @@ pub struct Builder {
     users: Vec<Account>,
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Address>,
+    has_local_socket: bool,
 }
 
 impl Default for Builder {
@@ -104,6 +105,7 @@ impl Default for Builder {
             users: Vec::new(),
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
+            has_local_socket: false,
         }
     }
 }
@@ -130,6 +132,8 @@ impl Builder {
             .guest_from_anywhere(serve.guest_from_anywhere)
             .no_consumer_timeout(serve.no_consumer_timeout);
         builder.resident_bytes_max = host::resident_bytes_max();
+        // An embedded broker has its program to look after it.
+        builder.has_local_socket = true;
         builder.addresses = match serve.amqp_listen.as_slice() {
             [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
             given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
@@ -349,7 +353,8 @@ impl Builder {
             disk_free_limit_bytes: self.disk_free_limit_bytes,
             ..management::api(&hosting, self.clock.clone(), management::listeners(&bound, &http_bound))
         };
-        let management = Management::start(api, http_bound)?;
+        let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
+        let management = Management::start(api, http_bound, local)?;
         let listeners = bound.into_iter().map(start).collect();
         Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir, management })
     }

@@ -1,20 +1,24 @@
 //! How the management HTTP API is started beside the broker.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use super::StartError;
+use super::local::LocalSocket;
 use crate::connection::session::Hosting;
 use crate::http::{Api, HttpFailed, HttpServer, ListenerInfo};
 
 /// The HTTP API of a broker.
 #[derive(Debug)]
 pub(super) struct Management {
-    /// Where it is served.
-    pub(super) address: SocketAddr,
+    /// Where it is served on the network.
+    pub(super) address: Option<SocketAddr>,
     pub(super) server: HttpServer,
+    /// Where it is served for commands on this machine. Its file goes with it.
+    local: Option<LocalSocket>,
 }
 
 impl Management {
@@ -22,11 +26,26 @@ impl Management {
     ///
     /// # Errors
     /// When its thread cannot be made.
-    pub(super) fn start(api: Api, sockets: Vec<TcpListener>) -> Result<Option<Self>, StartError> {
-        let Some(address) = sockets.first().and_then(|socket| socket.local_addr().ok()) else { return Ok(None) };
+    pub(super) fn start(
+        api: Api,
+        sockets: Vec<TcpListener>,
+        local: Option<(UnixListener, LocalSocket)>,
+    ) -> Result<Option<Self>, StartError> {
+        if sockets.is_empty() && local.is_none() {
+            return Ok(None);
+        }
+        let address = sockets.first().and_then(|socket| socket.local_addr().ok());
         let sockets = sockets.into_iter().map(TcpListener::into_std).collect::<Result<_, _>>();
-        let server = HttpServer::start(Arc::new(api), sockets.map_err(HttpFailed::from)?)?;
-        Ok(Some(Self { address, server }))
+        let (listener, local) = local.unzip();
+        let server = HttpServer::start(Arc::new(api), sockets.map_err(HttpFailed::from)?, listener)?;
+        Ok(Some(Self { address, server, local }))
+    }
+
+    /// Stops it; blocks until it has.
+    pub(super) fn stop(self) {
+        // First, so that no command finds a broker that does not answer any more.
+        drop(self.local);
+        self.server.stop();
     }
 }
 

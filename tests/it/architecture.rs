@@ -80,6 +80,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "connection/socket/plain.rs",
+            "http/local.rs",
             "http/server.rs",
             "logging.rs",
             "logging/writer.rs",
@@ -88,12 +89,13 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/wal/",
         ],
     ),
-    ("tokio::time", &["clock.rs", "http/server.rs", "server.rs"]),
+    ("tokio::time", &["clock.rs", "http/local.rs", "http/server.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
         "tokio",
         &[
             "clock.rs",
+            "http/local.rs",
             "http/server.rs",
             "server.rs",
             "server/background.rs",
@@ -124,9 +126,12 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server/management.rs",
         ],
     ),
-    ("std::fs", &["host.rs", "commands/", "store/disk.rs", "store/disk/", "store/segments/tests.rs"]),
-    ("std::process", &["host.rs", "main.rs", "commands/", "store/segments/tests.rs"]),
-    ("std::env", &["config.rs", "main.rs", "commands/", "store/segments/tests.rs"]),
+    (
+        "std::fs",
+        &["host.rs", "commands/", "server/local.rs", "store/disk.rs", "store/disk/", "store/segments/tests.rs"],
+    ),
+    ("std::process", &["host.rs", "main.rs", "commands/", "server/local.rs", "store/segments/tests.rs"]),
+    ("std::env", &["config.rs", "main.rs", "commands/", "server/local.rs", "store/segments/tests.rs"]),
     // One place knows the generated types; beside it only tests, as an oracle.
     ("amq_protocol", &["protocol/method.rs", "protocol/method/", "protocol/fast/tests.rs"]),
 ];

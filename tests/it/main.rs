@@ -54,6 +54,7 @@ mod http;
 mod kill;
 mod lapin_failures;
 mod lapin_stories;
+mod local_socket;
 mod log_output;
 mod max_length;
 mod permissions;

@@ -1,0 +1,80 @@
+//! The API over a socket of the file system, for commands on the same machine. Who comes through it needs no password.
+//!
+//! The socket's file is closed to others, and the system says who is at the other end: only root and the user as whom the broker
+//! runs are heard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::caller::Peer;
+use super::server::{connection, until};
+
+/// So many connections are served at a time. They are not taken from those of the network, which anybody may fill.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Serves until the server is to stop.
+pub(super) async fn accept(listener: UnixListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = until(&mut stopped) => return,
+        };
+        match accepted {
+            Ok((socket, _)) if is_trusted(&socket) => {
+                let (router, stopped) = (router.clone(), stopped.clone());
+                tokio::spawn(async move {
+                    connection(TokioIo::new(socket), Peer::Local, router, stopped).await;
+                    drop(permit);
+                });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection of the local socket");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn is_trusted(socket: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    match socket.peer_cred() {
+        Ok(peer) if may_administer(peer.uid(), own) => true,
+        Ok(peer) => {
+            tracing::warn!(uid = peer.uid(), pid = peer.pid(), "another user came through the local socket; refused");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot tell who came through the local socket; refused");
+            false
+        }
+    }
+}
+
+/// Whether a user may do everything, through a broker that runs as the user `own`.
+const fn may_administer(uid: u32, own: u32) -> bool {
+    uid == ROOT || uid == own
+}
+
+const ROOT: u32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_and_the_brokers_own_user_are_trusted() {
+        assert!(may_administer(0, 999));
+        assert!(may_administer(999, 999));
+        assert!(!may_administer(1000, 999));
+        assert!(!may_administer(1000, 0));
+    }
+}
