@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The share of the memory that messages may take before publishers wait, in percent.
-const HIGH_WATERMARK_PERCENT: u64 = 60;
 /// The share of the memory that the process may take in all. What is left is for what is under way when publishers are stopped.
 const RESIDENT_PERCENT: u64 = 80;
 
@@ -65,14 +63,14 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-/// The default memory watermark: a share of the memory, or of what the control group allows if that is less.
-pub(crate) fn memory_high_watermark_bytes() -> u64 {
-    memory::limit_bytes(&read).map_or(u64::MAX, |bytes| bytes / 100 * HIGH_WATERMARK_PERCENT)
+/// The memory of the machine, or what the control group allows if that is less.
+pub(crate) fn memory_bytes() -> Option<u64> {
+    memory::limit_bytes(&read)
 }
 
 /// What the whole process may take before publishers wait, however little of it is messages.
 pub(crate) fn resident_bytes_max() -> u64 {
-    memory::limit_bytes(&read).map_or(u64::MAX, |bytes| bytes / 100 * RESIDENT_PERCENT)
+    memory_bytes().map_or(u64::MAX, |bytes| bytes / 100 * RESIDENT_PERCENT)
 }
 
 /// What the whole process takes, where the system tells.

@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::config::{LogFilter, LogFormat};
 use crate::throttle::INTERVAL_MS;
 use format::Lines;
 
 pub use writer::{Line, LogWriter};
 
-/// Has everything that is logged, and the text of panics, written to stderr; what `LEVERET_LOG` leaves out is not.
+/// Has everything that is logged, and the text of panics, written to stderr; what the filter leaves out is not.
 ///
 /// # Errors
 /// When there can be no thread that writes it.
-pub fn start(format: LogFormat) -> io::Result<LogWriter> {
+pub fn start(format: LogFormat, filter: &LogFilter) -> io::Result<LogWriter> {
     let lines = Lines::new(format, io::stderr().is_terminal());
     let writer = LogWriter::start(io::stderr(), lines.clone(), Duration::from_millis(INTERVAL_MS))?;
-    let filter = EnvFilter::try_from_env("LEVERET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::new(&filter.0);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).event_format(lines).init();
     let panics = writer.clone();
     std::panic::set_hook(Box::new(move |panic| {

@@ -21,7 +21,7 @@ use crate::auth::GUEST;
 use crate::broker;
 use crate::broker::administration::AdministrationError;
 use crate::clock::Clock;
-use crate::config::Serve;
+use crate::config::Settings;
 use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
@@ -65,12 +65,12 @@ impl Broker {
         Builder::default()
     }
 
-    /// Starts what the command line asks for.
+    /// Starts what the configuration asks for.
     ///
     /// # Errors
-    /// As for [`Builder::start`]; and for what this version does not have.
-    pub async fn from_command_line(serve: &Serve) -> Result<Self, StartError> {
-        let builder = Builder::for_command_line(serve)?;
+    /// As for [`Builder::start`]; and when no place for messages is known.
+    pub async fn from_settings(settings: &Settings) -> Result<Self, StartError> {
+        let builder = Builder::for_settings(settings)?;
         // Only for a process that is the broker's own: an embedding one decides for itself.
         host::raise_descriptor_limit();
         builder.start().await

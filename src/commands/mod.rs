@@ -3,6 +3,7 @@
 //! A new command is one file with a type that implements [`Run`], and one row in [`COMMANDS`]. `leveret` without a command runs the
 //! broker, so the flags of `serve` are understood without its name, too.
 
+mod config;
 mod serve;
 mod store;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command};
 
+use config::Config;
 use serve::Serve;
 use store::Store;
 
@@ -33,6 +35,7 @@ struct Row {
 const COMMANDS: &[Row] = &[
     row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
     row::<Store>("store", "Look after a data directory that no broker uses now"),
+    row::<Config>("config", "Look at the configuration: files, environment and flags together"),
 ];
 
 const fn row<C: Run>(name: &'static str, about: &'static str) -> Row {
@@ -77,15 +80,20 @@ mod tests {
         command_line().try_get_matches_from(std::iter::once(&"leveret").chain(arguments))
     }
 
+    fn is_in_memory(matches: &ArgMatches) -> bool {
+        let serve = Serve::from_arg_matches(matches).unwrap();
+        let environment = leveret::config::Environment::default();
+        leveret::config::load(&serve.settings, &environment).settings.in_memory
+    }
+
     #[test]
     fn serve_is_what_happens_without_a_command() {
-        let without_a_name = Serve::from_arg_matches(&read(&["--in-memory"]).unwrap()).unwrap();
-        assert!(without_a_name.settings.in_memory);
+        assert!(is_in_memory(&read(&["--in-memory"]).unwrap()));
         let named = read(&["serve", "--in-memory"]).unwrap();
         let (name, matches) = named.subcommand().unwrap();
         assert_eq!(name, "serve");
-        assert!(Serve::from_arg_matches(matches).unwrap().settings.in_memory);
-        assert!(!Serve::from_arg_matches(&read(&[]).unwrap()).unwrap().settings.in_memory);
+        assert!(is_in_memory(matches));
+        assert!(!is_in_memory(&read(&[]).unwrap()));
     }
 
     #[test]
@@ -99,15 +107,22 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_every_flag() {
+    fn the_readme_names_flags_that_there_are() {
         let readme = include_str!("../../README.md");
         let mut command = command_line();
         command.build();
-        let serve = command.find_subcommand("serve").unwrap();
         let check = command.find_subcommand("store").unwrap().find_subcommand("check").unwrap();
-        let arguments = [serve, check].into_iter().flat_map(|command| command.get_arguments());
-        let flags = arguments.filter_map(|argument| argument.get_long());
-        let missing: Vec<_> = flags.filter(|flag| *flag != "help" && !readme.contains(&format!("--{flag}"))).collect();
-        assert_eq!(missing, [""; 0], "flags that README.md does not name");
+        let serve = command.find_subcommand("serve").unwrap();
+        let arguments = [serve, check].into_iter().flat_map(Command::get_arguments);
+        let names = |argument: &clap::Arg| {
+            let others = argument.get_all_aliases().unwrap_or_default();
+            argument.get_long().into_iter().chain(others).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let known: Vec<_> = arguments.flat_map(names).collect();
+        let usage = readme.split("```").filter(|part| part.starts_with("\nleveret "));
+        let is_between = |character: char| character.is_whitespace() || "[]|".contains(character);
+        let flags = usage.flat_map(|part| part.split(is_between)).filter_map(|word| word.strip_prefix("--"));
+        let unknown: Vec<_> = flags.filter(|flag| !known.iter().any(|known| known == flag)).collect();
+        assert_eq!(unknown, [""; 0]);
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use leveret::config;
+use leveret::config::{self, Configuration, Environment, Settings, Severity};
 use leveret::{Broker, logging};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,8 +34,17 @@ impl Run for Serve {
     }
 }
 
-async fn serve(settings: &config::Serve) -> ExitCode {
-    let Ok(log) = logging::start(settings.log_format) else { return ExitCode::FAILURE };
+async fn serve(arguments: &config::Serve) -> ExitCode {
+    let configuration = config::load(arguments, &Environment::of_process());
+    if configuration.wrong().next().is_some() {
+        for problem in configuration.wrong() {
+            writeln!(io::stderr(), "leveret: {problem}").ok();
+        }
+        return ExitCode::from(config::EXIT_CONFIGURATION);
+    }
+    let settings = &configuration.settings;
+    let Ok(log) = logging::start(settings.log_format, &settings.log_level) else { return ExitCode::FAILURE };
+    tell(&configuration);
     let code = match until_stopped(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,14 +56,24 @@ async fn serve(settings: &config::Serve) -> ExitCode {
     code
 }
 
-async fn until_stopped(serve: &config::Serve) -> Result<(), Box<dyn Error>> {
+/// Says in the log what is wrong with the configuration without being a reason not to start.
+fn tell(configuration: &Configuration) {
+    for problem in &configuration.problems {
+        match problem.severity {
+            Severity::Note => tracing::info!("{problem}"),
+            Severity::Unknown | Severity::Wrong => tracing::warn!("{problem}"),
+        }
+    }
+}
+
+async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let broker = Broker::from_command_line(serve).await?;
+    let broker = Broker::from_settings(settings).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        error = until_failed(serve, &broker) => return Err(error),
+        error = until_failed(settings, &broker) => return Err(error),
     }
     tracing::info!("stopping");
     broker.stop().await;
@@ -62,8 +81,8 @@ async fn until_stopped(serve: &config::Serve) -> Result<(), Box<dyn Error>> {
 }
 
 /// Tells whoever started it that it is ready, and waits for its failure.
-async fn until_failed(serve: &config::Serve, broker: &Broker) -> Box<dyn Error> {
-    if let Some(file) = serve.ports_file.clone() {
+async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
+    if let Some(file) = settings.ports_file.clone() {
         let mut ports = serde_json::json!({ "amqp": broker.address().port() });
         if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.http_address()) {
             ports.insert("http".to_owned(), address.port().into());

@@ -1,7 +1,7 @@
 //! What a broker is to be started with, and how it is started.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Serve};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Settings as Configured, Share};
 use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::Hosting;
@@ -37,38 +37,23 @@ const FRAME_MAX: u32 = 131_072;
 /// Seconds between heartbeats, as RabbitMQ offers it.
 const HEARTBEAT: u16 = 60;
 
-/// An address to listen on.
-#[derive(Clone, Copy, Debug)]
-struct Address {
-    address: SocketAddr,
-    /// Machines without it do without it.
-    is_optional: bool,
-}
-
-impl Address {
-    /// Where HTTP is served beside AMQP unless it is said otherwise: 10,000 ports above, as 15672 is above 5672, or on a free port.
-    fn of_http(&self) -> Self {
-        let port = match self.address.port() {
-            0 => 0,
-            port => port.checked_add(HTTP_PORTS_ABOVE).unwrap_or(0),
-        };
-        Self { address: SocketAddr::new(self.address.ip(), port), ..*self }
-    }
-}
-
 /// RabbitMQ's port.
 const AMQP_PORT: u16 = 5672;
 /// How far RabbitMQ's port of the management API, 15672, is above that of AMQP.
 const HTTP_PORTS_ABOVE: u16 = 10_000;
-const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, AMQP_PORT));
-/// Clients that are told `localhost` may try this first.
-const IPV6_LOOPBACK: Address =
-    Address { address: SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, AMQP_PORT, 0, 0)), is_optional: true };
+
+/// Where HTTP is served beside AMQP unless it is said otherwise: 10,000 ports above, as 15672 is above 5672, or on a free port.
+fn above(amqp: Listen) -> Listen {
+    amqp.with_port(match amqp.port() {
+        0 => 0,
+        port => port.checked_add(HTTP_PORTS_ABOVE).unwrap_or(0),
+    })
+}
 
 /// What a broker is to be started with.
 #[derive(Debug)]
 pub struct Builder {
-    addresses: Vec<Address>,
+    addresses: Vec<Listen>,
     in_memory: bool,
     data_dir: Option<PathBuf>,
     salvage: bool,
@@ -83,14 +68,15 @@ pub struct Builder {
     logins: Logins,
     users: Vec<Account>,
     vhosts: Vec<(String, QueueKind)>,
-    http_addresses: Vec<Address>,
+    http_addresses: Vec<Listen>,
+    heartbeat: u16,
     has_local_socket: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            addresses: vec![Address { address: SocketAddr::from(([127, 0, 0, 1], 0)), is_optional: false }],
+            addresses: vec![Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))],
             in_memory: false,
             data_dir: None,
             salvage: false,
@@ -105,43 +91,47 @@ impl Default for Builder {
             users: Vec::new(),
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
+            heartbeat: HEARTBEAT,
             has_local_socket: false,
         }
     }
 }
 
 impl Builder {
-    /// What the command line asks for.
+    /// What the configuration asks for.
     ///
     /// # Errors
-    /// When it asks for what this version does not have, or no place for messages is known.
-    pub(super) fn for_command_line(serve: &Serve) -> Result<Self, StartError> {
-        let watermark = serve.memory_high_watermark.unwrap_or_else(host::memory_high_watermark_bytes);
-        let builder = match (serve.in_memory, &serve.data_dir) {
+    /// When no place for messages is known.
+    pub(super) fn for_settings(configured: &Configured) -> Result<Self, StartError> {
+        let memory_bytes = host::memory_bytes();
+        let of_memory = |share: Share| memory_bytes.map_or(u64::MAX, |bytes| share.of(bytes));
+        let builder = match (configured.in_memory, &configured.data_dir) {
             (true, _) => Self::default().in_memory(),
             (false, Some(directory)) => Self::default().data_dir(directory),
             (false, None) => Self::default().data_dir(host::data_directory().ok_or(StartError::NoDataDirectory)?),
         };
         let mut builder = builder
-            .salvage(serve.salvage)
-            .disk_free_limit(serve.disk_free_limit)
-            .compatibility(serve.compatibility.into())
-            .memory_high_watermark(watermark)
-            .max_message_size(serve.max_message_size)
-            .anonymous_login(serve.anonymous_login)
-            .guest_from_anywhere(serve.guest_from_anywhere)
-            .no_consumer_timeout(serve.no_consumer_timeout);
+            .salvage(configured.salvage)
+            .disk_free_limit(configured.disk_free_limit.of(memory_bytes.unwrap_or_default()))
+            .compatibility(configured.compatibility)
+            .memory_high_watermark(of_memory(configured.memory_high_watermark))
+            .max_message_size(configured.max_message_size.0)
+            .anonymous_login(configured.anonymous_login)
+            .guest_from_anywhere(configured.guest_from_anywhere);
+        builder.settings.consumer_timeout_ms =
+            configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
+        builder.heartbeat = configured.heartbeat.0;
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
         builder.has_local_socket = true;
-        builder.addresses = match serve.amqp_listen.as_slice() {
-            [] => vec![Address { address: DEFAULT_ADDRESS, is_optional: false }, IPV6_LOOPBACK],
-            given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
+        builder.addresses = match configured.amqp_listen.as_slice() {
+            [] => vec![Listen::Localhost(AMQP_PORT)],
+            given => given.to_vec(),
         };
-        builder.http_addresses = match serve.http_listen.as_slice() {
-            _ if serve.no_http => Vec::new(),
-            [] => builder.addresses.iter().map(Address::of_http).collect(),
-            given => given.iter().map(|&address| Address { address, is_optional: false }).collect(),
+        builder.http_addresses = match configured.http_listen.as_slice() {
+            _ if configured.no_http => Vec::new(),
+            [] => builder.addresses.iter().copied().map(above).collect(),
+            given => given.to_vec(),
         };
         Ok(builder)
     }
@@ -177,14 +167,14 @@ impl Builder {
     /// Listens for AMQP here instead of on a free port of the loopback interface.
     #[must_use]
     pub fn amqp_listen(mut self, address: SocketAddr) -> Self {
-        self.addresses = vec![Address { address, is_optional: false }];
+        self.addresses = vec![Listen::At(address)];
         self
     }
 
     /// Serves the management HTTP API here; by default it is not served.
     #[must_use]
     pub fn http_listen(mut self, address: SocketAddr) -> Self {
-        self.http_addresses = vec![Address { address, is_optional: false }];
+        self.http_addresses = vec![Listen::At(address)];
         self
     }
 
@@ -390,58 +380,76 @@ impl Builder {
         if self.logins.anonymous.is_some() {
             mechanisms.push(Mechanism::Anonymous);
         }
-        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: HEARTBEAT }
+        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat }
     }
 }
 
 /// Binds all addresses, and tells which one the first of them came to be.
-async fn bind(addresses: &[Address]) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
+async fn bind(places: &[Listen]) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
     let mut bound = Vec::new();
-    let mut first = None;
-    for &Address { address, is_optional } in addresses {
-        let failed = |source| StartError::Listen { address, source };
-        match TcpListener::bind(address).await {
-            Ok(listener) => {
-                let address = listener.local_addr().map_err(failed)?;
-                tracing::info!("started TCP listener on {address}");
-                first.get_or_insert(address);
-                bound.push(listener);
+    for &place in places {
+        match place {
+            Listen::At(address) => bound.push(bind_one(address).await?),
+            Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into()).await {
+                Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into()).await?,
+                result => result?,
+            }),
+            Listen::Localhost(port) => {
+                let (address, listener) = bind_one((Ipv4Addr::LOCALHOST, port).into()).await?;
+                bound.push((address, listener));
+                // Clients that are told `localhost` may try this first; machines without IPv6 do without.
+                match bind_one((Ipv6Addr::LOCALHOST, address.port()).into()).await {
+                    Ok(listener) => bound.push(listener),
+                    // Whoever asked for any free port did not ask for this one.
+                    Err(error) if error.is_absent() || port == 0 => tracing::info!("{error}"),
+                    Err(error) => return Err(error),
+                }
             }
-            Err(error) if is_optional && is_absent(&error) => tracing::info!("not listening on {address}: {error}"),
-            Err(source) => return Err(failed(source)),
         }
     }
-    let first = first.ok_or(StartError::NoAddress)?;
-    Ok((first, bound))
+    let first = bound.first().map(|(address, _)| *address).ok_or(StartError::NoAddress)?;
+    for (address, _) in &bound {
+        tracing::info!("started TCP listener on {address}");
+    }
+    Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
 }
 
-/// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
-/// family of addresses; only one that somebody else listens on is there for sure.
-fn is_absent(error: &io::Error) -> bool {
-    error.kind() != io::ErrorKind::AddrInUse
+async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    Ok((listener.local_addr().map_err(failed)?, listener))
+}
+
+impl StartError {
+    /// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
+    /// family of addresses; only one that somebody else listens on is there for sure.
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Listen { source, .. } if source.kind() != io::ErrorKind::AddrInUse)
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
     #[test]
     fn http_is_served_above_amqp() {
-        let above = |port| {
-            let amqp = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            Address { address: amqp, is_optional: false }.of_http().address.port()
-        };
-        assert_eq!([5672, 5673, 0, 60_000].map(above), [15_672, 15_673, 0, 0]);
+        let ports = [5672, 5673, 0, 60_000].map(|port| above(Listen::Localhost(port)).port());
+        assert_eq!(ports, [15_672, 15_673, 0, 0]);
     }
 
+    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
     #[test]
     fn a_machine_without_ipv6_does_without_its_loopback_address() {
         const EAFNOSUPPORT: i32 = 97;
         const EADDRINUSE: i32 = 98;
         const EADDRNOTAVAIL: i32 = 99;
-        assert!(is_absent(&io::Error::from_raw_os_error(EAFNOSUPPORT)));
-        assert!(is_absent(&io::Error::from_raw_os_error(EADDRNOTAVAIL)));
-        assert!(!is_absent(&io::Error::from_raw_os_error(EADDRINUSE)));
+        let failed = |code| {
+            let address = (Ipv6Addr::LOCALHOST, 0).into();
+            StartError::Listen { address, source: io::Error::from_raw_os_error(code) }
+        };
+        assert!(failed(EAFNOSUPPORT).is_absent());
+        assert!(failed(EADDRNOTAVAIL).is_absent());
+        assert!(!failed(EADDRINUSE).is_absent());
     }
 }

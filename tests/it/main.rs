@@ -29,6 +29,7 @@ mod blocked;
 mod bystander;
 mod channel;
 mod closing;
+mod configuration;
 mod confirms;
 mod consuming;
 mod data_directory;

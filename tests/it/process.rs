@@ -30,6 +30,13 @@ impl Program {
         Self::start_by(shell, name, arguments).ready()
     }
 
+    /// Starts it with these environment variables.
+    pub fn start_with(environment: &[(&str, &str)], name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(LEVERET);
+        command.envs(environment.iter().copied());
+        Self::start_by(command, name, arguments).ready()
+    }
+
     /// Starts it after these words, which may make its output useless, and waits until the file with its port is there.
     pub async fn start_unheard(words: &str, name: &str, arguments: &[&str]) -> Self {
         let mut shell = Command::new("sh");
@@ -142,6 +149,11 @@ impl Drop for Program {
 /// Runs it to its end, which comes by itself.
 pub fn run(arguments: &[&str]) -> Output {
     Command::new(LEVERET).args(arguments).output().unwrap()
+}
+
+/// Runs it to its end with these environment variables.
+pub fn run_with(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(LEVERET).envs(environment.iter().copied()).args(arguments).output().unwrap()
 }
 
 /// It does not start: a clear sentence on stderr, and a failure.

@@ -1,0 +1,132 @@
+//! What was given for settings, from where, and what is wrong with it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::setting::Setting;
+
+/// Where a value comes from. What stands further down overrides what stands further up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nowhere: it is the default.
+    Default,
+    /// A place in a file.
+    File(Place),
+    /// An environment variable of this name.
+    Variable(String),
+    /// A flag of the command line, without its dashes.
+    Flag(String),
+}
+
+/// A place in a file. Lines and columns are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    /// The place of a byte in a text.
+    pub(crate) fn of(file: &Path, text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Self { file: file.to_owned(), line: before.matches('\n').count() + 1, column }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(place) => place.fmt(f),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag(name) => write!(f, "--{name}"),
+        }
+    }
+}
+
+impl Origin {
+    /// How much it counts.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File(_) => 1,
+            Self::Variable(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
+}
+
+/// A value that was given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// For what.
+    pub setting: &'static Setting,
+    /// It as text; several of a list.
+    pub texts: Vec<String>,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// What was read of one source.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// What it gives, in its order.
+    pub given: Vec<Given>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+impl Read {
+    pub(super) fn warn(&mut self, origin: Origin, text: impl Into<String>) {
+        self.problems.push(Problem { severity: Severity::Unknown, origin, text: text.into() });
+    }
+
+    pub(super) fn refuse(&mut self, origin: Origin, text: impl Into<String>) {
+        self.problems.push(Problem { severity: Severity::Wrong, origin, text: text.into() });
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.given.extend(other.given);
+        self.problems.extend(other.problems);
+    }
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth a line, and nothing is to be done.
+    Note,
+    /// It has no effect; a check fails.
+    Unknown,
+    /// The broker does not start.
+    Wrong,
+}
+
+/// Something that is wrong with what was given: one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub origin: Origin,
+    /// What, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.text)
+    }
+}

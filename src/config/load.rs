@@ -1,0 +1,74 @@
+//! The configuration is put together: which files are read, and in which order everything counts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+use super::arguments::Serve;
+use super::environment::{self, CONFIG_FILE, Environment};
+use super::given::{Origin, Place, Read};
+use super::merged::Configuration;
+use super::toml_file;
+
+/// A file that is larger is no configuration.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Its name where it is searched for.
+const FILE_NAME: &str = "leveret.toml";
+
+/// Puts together what files, the environment and the command line say.
+pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
+    let mut read = Read::default();
+    for file in files(serve, environment) {
+        read.add(read_file(&file));
+    }
+    read.add(environment::read(environment));
+    read.given.extend(serve.given.iter().cloned());
+    let mut configuration = Configuration { problems: read.problems, ..Configuration::default() };
+    configuration.take(read.given);
+    configuration
+}
+
+/// The files to be read: those that are named, else the first one that is where such files are.
+fn files(serve: &Serve, environment: &Environment) -> Vec<PathBuf> {
+    if !serve.config.is_empty() {
+        return serve.config.clone();
+    }
+    if let Some(file) = environment.get(CONFIG_FILE).filter(|file| !file.is_empty()) {
+        return vec![PathBuf::from(file)];
+    }
+    places().into_iter().find(|place| place.is_file()).into_iter().collect()
+}
+
+/// Where the file is searched for, in this order.
+pub(super) fn places() -> Vec<PathBuf> {
+    let of_the_user = etcetera::base_strategy::choose_native_strategy().ok();
+    let of_the_user = of_the_user.map(|strategy| strategy.config_dir().join("leveret").join(FILE_NAME));
+    let mut places = vec![PathBuf::from(FILE_NAME)];
+    places.extend(of_the_user);
+    places.push(Path::new("/etc/leveret").join(FILE_NAME));
+    places
+}
+
+fn read_file(file: &Path) -> Read {
+    match text_of(file) {
+        Ok(text) => toml_file::read(file, &text),
+        Err(reason) => {
+            let mut read = Read::default();
+            let place = Place { file: file.to_owned(), line: 1, column: 1 };
+            read.refuse(Origin::File(place), reason);
+            read
+        }
+    }
+}
+
+/// The text of a file, or why there is none.
+fn text_of(file: &Path) -> Result<String, String> {
+    let cannot = |error| format!("the file cannot be read: {error}");
+    let bytes = fs::metadata(file).map_err(cannot)?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(format!("the file has {bytes} bytes; a configuration has at most {FILE_BYTES_MAX}"));
+    }
+    fs::read_to_string(file).map_err(cannot)
+}

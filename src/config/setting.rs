@@ -1,0 +1,109 @@
+//! What is known of a setting, and the macro that declares all of them once.
+
+use super::given::{Given, Origin};
+use super::settings::Settings;
+
+/// A setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in a file.
+    pub name: &'static str,
+    /// What stands for its value in the help.
+    pub value_name: &'static str,
+    /// What its values may be.
+    pub allowed: &'static str,
+    /// What holds when nothing is given, for people.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// It takes several values.
+    pub is_list: bool,
+    /// Its flag alone means yes.
+    pub is_switch: bool,
+    /// Its value is not to be shown.
+    pub is_secret: bool,
+    /// It is read again at a hang-up.
+    pub is_reloaded: bool,
+    /// Looks at one value.
+    pub check: fn(&str) -> Result<(), String>,
+    /// Takes over what was given.
+    pub set: fn(&mut Settings, &[String]) -> Result<(), String>,
+    /// What holds.
+    pub show: fn(&Settings) -> Option<String>,
+    /// Makes it what it is elsewhere.
+    pub copy: fn(&mut Settings, &Settings),
+}
+
+/// Whether a setting is read again at a hang-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Only at the start.
+    AtStart,
+    /// At the start, and at each hang-up.
+    Again,
+}
+
+impl Setting {
+    /// The setting of this name, however its words are joined.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let name = name.replace('-', "_");
+        super::settings::SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Its flag, without dashes; none if its value must not be seen in a list of processes.
+    pub fn flag(&self) -> Option<String> {
+        (!self.is_secret).then(|| self.name.replace('_', "-"))
+    }
+
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// A value for it.
+    pub fn given(&'static self, texts: Vec<String>, origin: Origin) -> Given {
+        Given { setting: self, texts, origin }
+    }
+}
+
+/// What the names of variables begin with.
+pub(super) const PREFIX: &str = "LEVERET_";
+
+/// Declares settings: a sentence, name, type, value when nothing is given, how that is told people, and whether a hang-up reads it again.
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $shown:literal, $taken:ident;)*) => {
+        /// What holds: one value a setting.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Settings {
+            $($(#[doc = $doc])+ pub $name: $type,)*
+        }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        /// All settings, in the order of the reference page.
+        pub static SETTINGS: &[Setting] = &[$(Setting {
+            name: stringify!($name),
+            value_name: <$type as Value>::NAME,
+            allowed: <$type as Value>::ALLOWED,
+            default: $shown,
+            doc: concat!($($doc),+),
+            is_list: <$type as Value>::IS_LIST,
+            is_switch: <$type as Value>::IS_SWITCH,
+            is_secret: <$type as Value>::IS_SECRET,
+            is_reloaded: matches!(Taken::$taken, Taken::Again),
+            check: <$type as Value>::check,
+            set: |settings, texts| {
+                settings.$name = <$type as Value>::read_all(texts)?;
+                Ok(())
+            },
+            show: |settings| settings.$name.show(),
+            copy: |settings, other| settings.$name.clone_from(&other.$name),
+        },)*];
+    };
+}
+
+pub(super) use settings;

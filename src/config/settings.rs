@@ -1,0 +1,98 @@
+//! Every setting, once: what it does, its name, its type, what holds when nothing is given. Flags, variables, keys of files, the help and
+//! docs/configuration.md come from these rows. A new setting is one row, and its place in `server/builder.rs`.
+
+use std::path::PathBuf;
+
+use super::setting::{Setting, Taken, settings};
+use super::value::{Listen, LogFilter, LogFormat, MessageBytes, Seconds, Share, Timeout, Value};
+use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
+use crate::broker::profile::Compatibility;
+
+/// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
+/// written in the second that it takes to notice.
+pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
+
+settings! {
+    /// Listen for AMQP here; port 0 takes a free one
+    amqp_listen: Vec<Listen> = Vec::new(), "localhost:5672", AtStart;
+    /// Serve the management HTTP API here; port 0 takes a free one
+    http_listen: Vec<Listen> = Vec::new(), "10000 ports above AMQP: localhost:15672", AtStart;
+    /// Serve no management HTTP API
+    no_http: bool = false, "false", AtStart;
+
+    /// Keep durable queues and persistent messages in this directory
+    data_dir: Option<PathBuf> = None, "leveret in the platform's directory for data: $XDG_DATA_HOME, ~/.local/share", AtStart;
+    /// Keep everything in memory: nothing survives a stop
+    in_memory: bool = false, "false", AtStart;
+    /// Go on without what cannot be read of a damaged data directory, and report what that is
+    salvage: bool = false, "false", AtStart;
+
+    /// Block publishers when less than this is free on the disk
+    disk_free_limit: Share = Share::Bytes(DISK_FREE_LIMIT_BYTES_DEFAULT), "256MiB", AtStart;
+    /// Block publishers when messages take more memory than this
+    memory_high_watermark: Share = Share::Permille(600), "60%", AtStart;
+    /// Refuse message bodies larger than this
+    max_message_size: MessageBytes = MessageBytes(MESSAGE_BYTES_MAX_DEFAULT), "16MiB", AtStart;
+
+    /// Which RabbitMQ to be like: 4.2 accepts what 4.3 denies, and warns; 3.13 is for clients of before 4.0
+    compatibility: Compatibility = Compatibility::V4_2, "4.2", AtStart;
+    /// Close channels, as RabbitMQ does, whose deliveries are not acknowledged within this time
+    consumer_timeout: Timeout = Timeout(Some(1_800_000)), "30m", AtStart;
+    /// Wait for acknowledgements as long as it takes where a queue does not say how long: consumer_timeout = "off"
+    no_consumer_timeout: bool = false, "false", AtStart;
+    /// Offer clients heartbeats in this interval
+    heartbeat: Seconds = Seconds(60), "60s", AtStart;
+
+    /// Let clients in without credentials, as guest
+    anonymous_login: bool = false, "false", AtStart;
+    /// Let guest log in from other machines, too
+    guest_from_anywhere: bool = false, "false", AtStart;
+
+    /// Write the chosen ports to this file as JSON once the broker is ready
+    ports_file: Option<PathBuf> = None, "none", AtStart;
+    /// How to write the log
+    log_format: LogFormat = LogFormat::Text, "text", AtStart;
+    /// What of the log to write; LEVERET_LOG is the same
+    log_level: LogFilter = LogFilter::default(), "info", Again;
+}
+
+/// A setting that is the reverse of another one: together they make no sense.
+pub(super) const EXCLUDING: [(&str, &str); 4] = [
+    ("in_memory", "data_dir"),
+    ("in_memory", "salvage"),
+    ("no_http", "http_listen"),
+    ("no_consumer_timeout", "consumer_timeout"),
+];
+
+/// Short names of flags that people try first.
+pub(super) const OTHER_FLAGS: [(&str, &str); 2] = [("amqp_listen", "port"), ("http_listen", "http-port")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::environment::is_service_link;
+
+    #[test]
+    fn each_default_is_shown_as_it_is() {
+        let defaults = Settings::default();
+        let told = |setting: &&Setting| (setting.show)(&defaults).is_some();
+        for setting in SETTINGS.iter().filter(told) {
+            assert_eq!((setting.show)(&defaults).as_deref(), Some(setting.default), "{}", setting.name);
+        }
+    }
+
+    /// A service of Kubernetes is told to all its neighbours by such variables.
+    #[test]
+    fn no_variable_is_one_that_kubernetes_sets() {
+        for setting in SETTINGS {
+            assert!(!is_service_link(&setting.variable(), "5672"), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn sentences_are_short_and_have_no_full_stop() {
+        for setting in SETTINGS {
+            assert!(setting.doc.starts_with(' ') && !setting.doc.ends_with('.'), "{}", setting.name);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What `leveret config` prints, and docs/configuration.md.
+
+use std::fmt::Write;
+
+use super::given::Severity;
+use super::merged::Configuration;
+use super::settings::{OTHER_FLAGS, SETTINGS};
+
+impl Configuration {
+    /// Each setting with what holds and where it was said, as a file that says the same.
+    pub fn shown(&self) -> String {
+        let mut lines = String::new();
+        for setting in SETTINGS {
+            let origin = self.origin(setting);
+            let value = (setting.show)(&self.settings);
+            let line = match value {
+                Some(value) => format!("{} = {}", setting.name, toml(&value, setting.is_list)),
+                None => format!("# {} = {}", setting.name, setting.default),
+            };
+            // Writing to a string cannot fail.
+            writeln!(lines, "{line:<60} # {origin}").ok();
+        }
+        lines
+    }
+
+    /// What is wrong, a line each, and how bad the worst of it is.
+    pub fn checked(&self) -> (String, Severity) {
+        let lines = self.problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let worst = self.problems.iter().map(|problem| problem.severity).max();
+        (lines, worst.unwrap_or(Severity::Note))
+    }
+}
+
+/// A value as TOML.
+fn toml(value: &str, is_list: bool) -> String {
+    if is_list {
+        let items: Vec<_> = value.split(',').map(|item| toml(item, false)).collect();
+        return format!("[{}]", items.join(", "));
+    }
+    if matches!(value, "true" | "false") || (value.parse::<i64>().is_ok() && !value.starts_with('+')) {
+        return value.to_owned();
+    }
+    // JSON's strings are TOML's.
+    serde_json::Value::from(value).to_string()
+}
+
+const HEAD: &str = "\
+# Configuration
+
+This page is made of the table in `src/config/settings.rs` by `leveret config reference`.
+
+Nothing needs to be configured. What is, comes from flags, environment variables and a file; a flag overrides a variable, and a variable
+overrides the file. `leveret config show` prints what holds and where it was said; `leveret config check` says what is wrong.
+
+The file is `leveret.toml`: in the working directory, else in `leveret` in the user's directory for configuration (`~/.config`), else in
+`/etc/leveret`; `--config FILE` or `LEVERET_CONFIG_FILE` name another one. A key is a setting's name, and tables may be used for its
+first words: `log_format = \"json\"` is the same as `format = \"json\"` in the table `[log]`.
+
+- **Sizes** take RabbitMQ's units: `kB`, `MB`, `GB`, `TB` are powers of 1000; `k`, `KiB`, `M`, `MiB`, `G`, `GiB` powers of 1024.
+- **Times** take `ms`, `s`, `m`, `h`, `d`.
+- **Addresses** are a port of this machine (`5673`, `localhost:5673`), a port for all machines (`:5673`), or an address and a port
+  (`192.0.2.1:5673`, `[::1]:5673`). Lists are arrays in the file, and separated by commas in a variable.
+- A key or variable that is not known is named in the log, with the likely one, and has no effect. A wrong value is told with its place and
+  what is allowed, and the broker does not start: exit code 78. `leveret config check` exits with 0, with 1 if something has no effect, and with
+  78 if the broker would not start.
+- Variables that Kubernetes sets for a service named `leveret`, such as `LEVERET_PORT=tcp://...`, are no settings.
+
+";
+
+/// The reference page.
+pub fn reference() -> String {
+    let mut page = HEAD.to_owned();
+    let head = "| setting | values | default | what it does |\n|---|---|---|---|\n";
+    page.push_str(head);
+    for setting in SETTINGS {
+        let flag = setting.flag().map(|flag| format!("<br>`--{flag}`")).unwrap_or_default();
+        let others = OTHER_FLAGS.iter().filter(|(of, _)| *of == setting.name);
+        let others: String = others.map(|(_, flag)| format!(", `--{flag}`")).collect();
+        let again = if setting.is_reloaded { ". A hang-up (SIGHUP) reads it again" } else { "" };
+        let many = if setting.is_list { "; several" } else { "" };
+        let (name, variable, doc) = (setting.name, setting.variable(), setting.doc.trim());
+        let allowed = setting.allowed.replace('|', "\\|");
+        // Writing to a string cannot fail.
+        writeln!(
+            page,
+            "| `{name}`<br>`{variable}`{flag}{others} | {allowed}{many} | {} | {doc}{again}. |",
+            setting.default
+        )
+        .ok();
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::arguments::Serve;
+    use crate::config::environment::Environment;
+    use crate::config::toml_file;
+
+    #[test]
+    fn the_reference_page_is_up_to_date() {
+        let page = include_str!("../../docs/configuration.md");
+        assert!(page == reference(), "run: cargo run -- config reference > docs/configuration.md");
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_that_says_the_same() {
+        let environment = Environment::from([
+            ("LEVERET_CONFIG_FILE", "/dev/null"),
+            ("LEVERET_AMQP_LISTEN", ":5673,localhost:5674"),
+            ("LEVERET_PORTS_FILE", "/tmp/a \"quoted\" name"),
+        ]);
+        let configuration = crate::config::load(&Serve::default(), &environment);
+        let shown = configuration.shown();
+        assert!(shown.lines().any(|line| line.ends_with(" # LEVERET_PORTS_FILE")), "{shown}");
+        let read = toml_file::read(std::path::Path::new("shown"), &shown);
+        assert_eq!(read.problems, []);
+        let mut again = Configuration::default();
+        again.take(read.given.into_iter().filter(|given| given.texts != ["false"]).collect());
+        assert_eq!(again.settings, configuration.settings, "{:?}", again.problems);
+    }
+}

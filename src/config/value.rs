@@ -1,0 +1,100 @@
+//! The types of settings: how a value is read from text, and shown. Flags, variables and files all give text.
+
+mod choice;
+mod listen;
+mod log_filter;
+mod size;
+mod text;
+mod time;
+
+pub use choice::LogFormat;
+pub use listen::Listen;
+pub use log_filter::LogFilter;
+pub use size::{MessageBytes, Share};
+pub use text::Secret;
+pub use time::{Seconds, Timeout};
+
+/// A type of settings.
+pub(super) trait Value: Sized {
+    /// What stands for a value in the help.
+    const NAME: &'static str;
+    /// What may be said, for whoever said something else.
+    const ALLOWED: &'static str;
+    /// Several values may be given.
+    const IS_LIST: bool = false;
+    /// A flag without a value means yes.
+    const IS_SWITCH: bool = false;
+    /// Nobody is shown what it is.
+    const IS_SECRET: bool = false;
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// What is wrong and what is allowed, as the end of a sentence.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// Reads what was given. Of a setting that is no list the last value counts.
+    ///
+    /// # Errors
+    /// As for [`Value::read`].
+    fn read_all(texts: &[String]) -> Result<Self, String> {
+        Self::read(texts.last().map_or("", String::as_str))
+    }
+
+    /// Looks at one value.
+    ///
+    /// # Errors
+    /// As for [`Value::read`].
+    fn check(text: &str) -> Result<(), String> {
+        Self::read(text).map(drop)
+    }
+
+    /// It as it would be given; `None` when nothing was.
+    fn show(&self) -> Option<String>;
+}
+
+/// One value of a list.
+pub(super) trait Item: Value {}
+
+impl<T: Item> Value for Vec<T> {
+    const NAME: &'static str = T::NAME;
+    const ALLOWED: &'static str = T::ALLOWED;
+    const IS_LIST: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(vec![T::read(text)?])
+    }
+
+    fn read_all(texts: &[String]) -> Result<Self, String> {
+        texts.iter().map(|text| T::read(text)).collect()
+    }
+
+    fn show(&self) -> Option<String> {
+        let shown: Vec<_> = self.iter().filter_map(T::show).collect();
+        (!shown.is_empty()).then(|| shown.join(","))
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    const NAME: &'static str = T::NAME;
+    const ALLOWED: &'static str = T::ALLOWED;
+    const IS_LIST: bool = T::IS_LIST;
+    const IS_SECRET: bool = T::IS_SECRET;
+
+    fn read(text: &str) -> Result<Self, String> {
+        T::read(text).map(Some)
+    }
+
+    fn read_all(texts: &[String]) -> Result<Self, String> {
+        T::read_all(texts).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(T::show)
+    }
+}
+
+/// The end of a sentence that says what is allowed.
+fn allowed<T: Value>() -> String {
+    format!("allowed is {}", T::ALLOWED)
+}

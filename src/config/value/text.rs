@@ -1,0 +1,60 @@
+//! Words and paths.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Item, Value};
+
+impl Value for String {
+    const NAME: &'static str = "NAME";
+    const ALLOWED: &'static str = "any text";
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.clone())
+    }
+}
+
+impl Item for String {}
+
+impl Value for PathBuf {
+    const NAME: &'static str = "PATH";
+    const ALLOWED: &'static str = "a path that is not empty";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err(super::allowed::<Self>()) } else { Ok(Self::from(text)) }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.display().to_string())
+    }
+}
+
+impl Item for PathBuf {}
+
+/// A password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Value for Secret {
+    const NAME: &'static str = "PASSWORD";
+    const ALLOWED: &'static str = "any text";
+    const IS_SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some("********".to_owned())
+    }
+}
