@@ -23,6 +23,7 @@ pub mod profile;
 pub mod publisher;
 pub mod queue;
 pub mod random;
+pub mod recent_errors;
 pub mod registry;
 pub mod reply_to;
 pub mod residency;

@@ -13,6 +13,7 @@ use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
 use super::queue::arguments::SharedArguments;
 use super::random::Random;
+use super::recent_errors::RecentErrors;
 use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
 use super::residency::Residency;
@@ -74,6 +75,8 @@ pub struct Node {
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
     pub deprecated: DeprecatedUse,
+    /// What closed channels and connections.
+    pub recent_errors: RecentErrors,
     /// The connections that are open.
     pub registry: Arc<Registry>,
     /// Bytes held by messages.
@@ -109,6 +112,7 @@ impl Default for Node {
             arguments: SharedArguments::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
+            recent_errors: RecentErrors::default(),
             registry: Arc::default(),
             memory: Arc::default(),
             definitions: ByteCount::default(),

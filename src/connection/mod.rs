@@ -13,6 +13,7 @@ pub mod driver;
 mod durability;
 mod effort;
 mod ending;
+mod failures;
 mod incoming;
 mod kept;
 pub mod listener;

@@ -15,6 +15,7 @@ mod opening;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::failures::before_open;
 use super::open::{Open, Received};
 use super::outbox::Outbox;
 use super::output::Output;
@@ -26,7 +27,7 @@ use crate::broker::registry::ConnectionCounters;
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
-use crate::protocol::handshake::{Handshake, Identity, Offer};
+use crate::protocol::handshake::{Client, Handshake, Identity, Offer};
 use crate::protocol::heartbeat::Heartbeat;
 use crate::protocol::method;
 
@@ -143,6 +144,27 @@ impl Session {
 
     /// Closes by our own will, and waits for the answer.
     fn close(&mut self, error: &AmqpError, now_ms: u64) {
+        match &self.phase {
+            Phase::Open(open) => open.note_failure(None, error, now_ms),
+            Phase::Handshake { user, .. } => self.note_refusal(user.as_ref(), None, error, now_ms),
+            Phase::Greeting { .. }
+            | Phase::Silent { .. }
+            | Phase::Closing { .. }
+            | Phase::Drained { .. }
+            | Phase::Closed { .. } => self.note_refusal(None, None, error, now_ms),
+        }
+        self.close_noted(error, now_ms);
+    }
+
+    /// Has an error remembered that ends the connection before it is open.
+    fn note_refusal(&self, user: Option<&Arc<User>>, client: Option<&Client>, error: &AmqpError, now_ms: u64) {
+        let addresses = Addresses { peer: self.peer, local: self.local };
+        let source = before_open(addresses, user, client);
+        self.hosting.broker.node().recent_errors.note(source, error.clone(), now_ms);
+    }
+
+    /// As [`Session::close`], of an error that is remembered already.
+    fn close_noted(&mut self, error: &AmqpError, now_ms: u64) {
         tracing::warn!(peer = %self.peer, %error, "closing connection");
         let frame_max = self.frame_max();
         let mut output = self.leave(now_ms);

@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::later::{Later, Watch};
 use super::refusal::Refusal;
 use crate::store::LogPosition;
 
 /// An answer, and what must be durable before it is given.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Answer {
     /// The HTTP status.
     pub(super) status: u16,
@@ -17,13 +18,15 @@ pub(super) struct Answer {
     pub(super) headers: Vec<(&'static str, String)>,
     /// The client is told once this is durable.
     pub(super) after: LogPosition,
+    /// What is to be done first: it has the answer instead of this one.
+    pub(super) later: Option<Later>,
 }
 
 pub(super) const JSON: &str = "application/json";
 
 impl Answer {
     fn empty(status: u16) -> Self {
-        Self { status, body: None, headers: Vec::new(), after: LogPosition::START }
+        Self { status, body: None, headers: Vec::new(), after: LogPosition::START, later: None }
     }
 
     /// 200 with a JSON body.
@@ -36,6 +39,16 @@ impl Answer {
     /// A JSON body with another status.
     pub(super) fn json_with(status: u16, value: &Value) -> Self {
         Self { status, ..Self::json(value) }
+    }
+
+    /// What this work finds.
+    pub(super) fn after_work(work: impl FnOnce() -> Result<Self, Refusal> + Send + 'static) -> Self {
+        Self { later: Some(Later::Work(Box::new(work))), ..Self::empty(200) }
+    }
+
+    /// What this watch finds.
+    pub(super) fn after_watch(watch: impl Watch + 'static) -> Self {
+        Self { later: Some(Later::Watch(Box::new(watch))), ..Self::empty(200) }
     }
 
     /// 201: it was not there before.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::later::LaterBounds;
 use super::rates::Rates;
 use crate::auth::Logins;
 use crate::broker::Broker;
@@ -41,6 +42,8 @@ pub(crate) struct Api {
     pub(crate) disk_free_limit_bytes: u64,
     /// How fast counters move.
     pub(crate) rates: Rates,
+    /// How much is done at a time for answers that are not to be had at once.
+    pub(crate) later: LaterBounds,
 }
 
 impl Api {

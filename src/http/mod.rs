@@ -19,6 +19,8 @@ mod definitions;
 mod exchanges;
 mod features;
 mod health;
+mod later;
+mod leveret;
 mod limits;
 mod listing;
 mod local;
@@ -40,6 +42,7 @@ mod values;
 mod vhosts;
 
 pub(crate) use api::{Api, ListenerInfo};
+pub(crate) use later::LaterBounds;
 pub(crate) use rates::Rates;
 pub use server::HttpFailed;
 pub(crate) use server::HttpServer;

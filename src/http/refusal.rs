@@ -41,6 +41,11 @@ impl Refusal {
         Self::new(404, "not_found", reason)
     }
 
+    /// 429: so many of these run already.
+    pub(super) fn too_many() -> Self {
+        Self::new(429, "too_many_requests", "so many of these requests run already; ask again later")
+    }
+
     /// The body.
     pub(super) fn body(&self) -> Value {
         json!({ "error": self.error, "reason": self.reason })

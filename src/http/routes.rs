@@ -7,8 +7,8 @@ use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing,
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{
-    bindings, channels, connections, consumers, definitions, exchanges, features, health, limits, messages, nodes,
-    overview, parameters, permissions, queues, users, vhosts,
+    bindings, channels, connections, consumers, definitions, exchanges, features, health, leveret, limits, messages,
+    nodes, overview, parameters, permissions, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -227,6 +227,10 @@ pub(super) const ROUTES: &[Route] = &[
     at("/channels/{channel}").get(Management, channels::get),
     at("/consumers").get(Management, consumers::list),
     at("/consumers/{vhost}").get(Management, consumers::list),
+    // Leveret's own: docs/leveret-api.md.
+    at("/leveret/errors").get(Management, leveret::errors::list),
+    at("/leveret/queues/{vhost}/{queue}/peek").get(Management, leveret::peek::get),
+    at("/leveret/queues/{vhost}/{queue}/expect").post(Management, leveret::expect::post),
 ];
 
 #[cfg(test)]

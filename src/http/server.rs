@@ -284,7 +284,11 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
     };
     let reason = parts.headers.get("x-reason").and_then(|reason| reason.to_str().ok()).map(str::to_owned);
     let request = Request { api, caller, path, query, reason, body: &body };
-    let answer = (action.handler)(&request).unwrap_or_else(Answer::from);
+    let mut answered = (action.handler)(&request);
+    if let Ok(Answer { later: Some(later), .. }) = answered {
+        answered = api.later.answer(later).await;
+    }
+    let answer = answered.unwrap_or_else(Answer::from);
     if !until_durable(api, answer.after).await {
         return Ok(Refusal::bad_request("the store has failed: nothing more can be made durable").into());
     }

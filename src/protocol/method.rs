@@ -7,6 +7,7 @@
 
 mod command;
 mod ids;
+mod names;
 mod reply;
 
 use amq_protocol::frame::WriteContext;
@@ -22,6 +23,7 @@ pub use ids::{
     BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, BASIC_RETURN, CHANNEL_CLOSE,
     CHANNEL_CLOSE_OK, CHANNEL_OPEN, CONNECTION_OPEN,
 };
+pub use names::name;
 
 /// Octets of class and method id.
 const ID_BYTES: usize = 4;

@@ -70,5 +70,6 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         data_dir: None,
         disk_free_limit_bytes: 0,
         rates: crate::http::Rates::default(),
+        later: crate::http::LaterBounds::default(),
     }
 }

@@ -80,6 +80,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "connection/socket/plain.rs",
+            "http/later.rs",
             "http/local.rs",
             "http/server.rs",
             "logging.rs",
@@ -89,12 +90,13 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/wal/",
         ],
     ),
-    ("tokio::time", &["clock.rs", "http/local.rs", "http/server.rs", "server.rs"]),
+    ("tokio::time", &["clock.rs", "http/later.rs", "http/local.rs", "http/server.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
         "tokio",
         &[
             "clock.rs",
+            "http/later.rs",
             "http/local.rs",
             "http/server.rs",
             "server.rs",

@@ -7,6 +7,7 @@ mod bindings;
 mod connections;
 mod definitions;
 mod exchanges;
+mod leveret;
 mod listing;
 mod login;
 mod messages;

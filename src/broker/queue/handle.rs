@@ -4,6 +4,7 @@
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
 mod burial;
+mod looking;
 mod removal;
 mod returns;
 mod snapshot;
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
 use burial::{BURIALS_MAX, WhenAway, bury};
+pub use looking::LookedAt;
 use removal::is_over;
 
 use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Settlement};

@@ -40,6 +40,11 @@ impl HeldBack {
         self.by_due.values()
     }
 
+    /// With when each is due.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        self.by_due.iter().map(|((due_ms, _), entry)| (*due_ms, entry))
+    }
+
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.by_due.values_mut()
     }

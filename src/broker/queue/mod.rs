@@ -30,6 +30,7 @@ mod held_back;
 #[cfg(debug_assertions)]
 mod invariants;
 mod limits;
+mod looking;
 mod paged;
 mod paging;
 mod ready;
@@ -57,7 +58,8 @@ pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;
-pub use handle::{Exclusivity, QueueHandle, QueueSpec};
+pub use handle::{Exclusivity, LookedAt, QueueHandle, QueueSpec};
+pub use looking::{MessageState, SeenMessage};
 pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
 pub use removal::Removed;

@@ -124,7 +124,8 @@ impl Paged {
         share
     }
 
-    fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
+    /// What is not read, part by part.
+    pub(super) fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
         self.front.as_deref().copied().into_iter().chain(self.behind.iter())
     }
 

@@ -357,6 +357,11 @@ impl Ready {
         removed
     }
 
+    /// Those in front of all levels.
+    pub(super) const fn returned(&self) -> &VecDeque<Entry> {
+        &self.returned
+    }
+
     pub(super) fn levels(&self) -> &[Level] {
         &self.levels
     }

@@ -32,6 +32,23 @@ impl SortedRun {
         self.pieces.iter().flatten()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.iter().map(VecDeque::len).sum()
+    }
+
+    /// Those from the one on that stands at this place.
+    pub(super) fn iter_from(&self, mut place: usize) -> impl Iterator<Item = &Entry> {
+        let mut pieces = 0;
+        for piece in &self.pieces {
+            if place < piece.len() {
+                break;
+            }
+            (place, pieces) = (place - piece.len(), pieces + 1);
+        }
+        self.pieces.range(pieces..).flatten().skip(place)
+    }
+
     /// To be changed in place; the sequence numbers must stay.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.pieces.iter_mut().flatten()

@@ -132,6 +132,10 @@ impl Holder {
         unacked
     }
 
+    fn len(&self) -> usize {
+        self.front.len() + self.behind.iter().map(VecDeque::len).sum::<usize>()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.front.iter().chain(self.behind.iter().flatten())
     }
@@ -336,6 +340,23 @@ impl UnackedTable {
         let holders = self.holders.into_iter().flatten();
         let unacked = holders.flat_map(|holder| holder.front.into_iter().chain(holder.behind.into_iter().flatten()));
         unacked.map(|unacked| unacked.entry)
+    }
+
+    /// Those from the one on that stands at this place, by who holds them.
+    pub(super) fn held_from(
+        &self,
+        mut place: usize,
+    ) -> impl Iterator<Item = ((ChannelId, Option<ConsumerId>), &Unacked)> {
+        let mut holders = 0;
+        for holder in &self.holders {
+            let count = holder.as_ref().map_or(0, Holder::len);
+            if place < count {
+                break;
+            }
+            (place, holders) = (place - count, holders + 1);
+        }
+        let rest = self.holders.get(holders..).unwrap_or_default().iter().flatten();
+        rest.flat_map(|holder| holder.iter().map(|unacked| ((holder.channel, holder.consumer()), unacked))).skip(place)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unacked> {

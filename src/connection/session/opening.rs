@@ -82,8 +82,11 @@ impl Session {
                 }
             },
             Step::Open { client, tuning, virtual_host } => {
-                if let Err(error) = self.open(client, tuning, &virtual_host, now_ms) {
-                    self.close(&error.with_method(CONNECTION_OPEN), now_ms);
+                let user = user.clone();
+                if let Err(error) = self.open(&client, tuning, &virtual_host, now_ms) {
+                    let error = error.with_method(CONNECTION_OPEN);
+                    self.note_refusal(user.as_ref(), Some(&client), &error, now_ms);
+                    self.close_noted(&error, now_ms);
                 }
             }
             Step::CloseSilently(reason) => {
@@ -96,7 +99,7 @@ impl Session {
 
     /// # Errors
     /// 530 when there is no such virtual host, the user may not enter it, or there are too many connections (behaviour reference 1.5).
-    fn open(&mut self, client: Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
+    fn open(&mut self, client: &Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
         let Phase::Handshake { user: Some(user), .. } = &self.phase else {
             impossible!("a connection is opened by nobody");
             return Ok(());
@@ -110,7 +113,7 @@ impl Session {
             if rights.may_enter(&node.metadata) { Ok(()) } else { Err(AmqpError::not_allowed(refused())) }
         };
         enter()?;
-        let spec = self.spec(&client, tuning, &user, &vhost, now_ms);
+        let spec = self.spec(client, tuning, &user, &vhost, now_ms);
         let registration = self.register(spec, &node)?;
         // Again: who deletes a user or a virtual host now finds the connection, and who did it before is found here.
         enter()?;
@@ -126,6 +129,7 @@ impl Session {
         self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
         let (peer, outbox) = (self.peer, Arc::clone(&self.outbox));
         let id = self.id;
+        let client = client.clone();
         let opening = Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output };
         self.phase = Phase::Open(Box::new(Open::new(opening)));
         Ok(())

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
+use crate::broker::queue::looking::Seen as Looked;
 use crate::broker::queue::{
-    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, NewMessage, Queue,
-    Removed, Return, Settlement,
+    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, MessageState,
+    NewMessage, Queue, Removed, Return, SeenMessage, Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
 use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
@@ -420,6 +421,16 @@ impl Harness {
     /// What died since the last look.
     pub(super) fn take_dead(&mut self) -> Vec<DeadLetter> {
         std::mem::take(&mut self.dead)
+    }
+
+    /// What somebody sees who looks at these messages of a state.
+    pub(super) fn look_at(&self, state: MessageState, offset: usize, count: usize) -> Vec<SeenMessage> {
+        let seen = self.queue.look_at(state, offset, count).into_iter();
+        seen.map(|seen| match seen {
+            Looked::Message(message) => *message,
+            Looked::Away(..) | Looked::Part(_) => panic!("nothing was moved to a file"),
+        })
+        .collect()
     }
 
     fn pump(&mut self) {

@@ -3,6 +3,8 @@
 
 mod strategies;
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use strategies::{Step, a_step, any_arguments};
@@ -11,7 +13,7 @@ use super::harness::{Fresh, Harness, NewConsumer, id_of};
 use super::model::{Death, Model, Observed, Seen};
 use crate::broker::queue::arguments::{QueueArguments, QueueKind};
 use crate::broker::queue::returning::RETURNS_MAX;
-use crate::broker::queue::{Return, Settlement};
+use crate::broker::queue::{MessageState, Return, Settlement};
 use crate::broker::sink::{Delivery, Notice, Token};
 
 /// A queue and its model, side by side.
@@ -255,7 +257,34 @@ impl Pair {
         assert_eq!(dead, self.model.take_deaths());
     }
 
+    /// A look shows the ready messages in the order of delivery, from any place on, and each of the others once.
+    fn compare_looks(&self) {
+        let order = self.model.ready_ids();
+        for (offset, count) in [(0, usize::MAX), (1, 2), (order.len() / 2, 3)] {
+            let seen = self.queue.look_at(MessageState::Ready, offset, count);
+            let ids: Vec<_> = seen.iter().filter_map(|seen| Some(id_of(seen.message.as_ref()?))).collect();
+            let wanted: Vec<_> = order.iter().skip(offset).take(count).copied().collect();
+            assert_eq!(ids, wanted, "from {offset} on");
+            assert!(seen.iter().enumerate().all(|(at, seen)| seen.position == offset + at), "places from {offset} on");
+        }
+        let counts = [
+            (MessageState::Unacked, self.queue.unacked_count()),
+            (MessageState::Delayed, self.queue.held_back_count()),
+        ];
+        for (state, count) in counts {
+            let seen = self.queue.look_at(state, 0, usize::MAX);
+            let ids: BTreeSet<_> = seen.iter().map(|seen| seen.id).collect();
+            assert_eq!((seen.len(), ids.len()), (count, count), "{state:?}");
+            let behind: Vec<_> = self.queue.look_at(state, count / 2, 2).iter().map(|seen| seen.id).collect();
+            let wanted: Vec<_> = seen.iter().skip(count / 2).take(2).map(|seen| seen.id).collect();
+            assert_eq!(behind, wanted, "{state:?}");
+        }
+        // Those that a full queue refused have no place in its order, and so no number of their own.
+        assert_eq!(self.queue.look_at(MessageState::Dead, 0, usize::MAX).len(), self.queue.dead_letter_count());
+    }
+
     fn compare(&mut self) {
+        self.compare_looks();
         let expected = (self.model.ready_count(), self.model.unacked_count(), self.model.consumer_ids().len());
         let found = (self.queue.ready_count(), self.queue.unacked_count(), self.queue.consumer_count());
         assert_eq!(found, expected, "ready, unacked, consumers");

@@ -106,6 +106,11 @@ impl Model {
         order
     }
 
+    /// Their numbers.
+    pub(super) fn ready_ids(&self) -> Vec<u32> {
+        self.order().iter().map(|message| message.id).collect()
+    }
+
     fn unacked(&self) -> impl Iterator<Item = Unacked> + '_ {
         self.messages.iter().filter_map(ModelMessage::unacked)
     }

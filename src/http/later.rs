@@ -1,0 +1,90 @@
+//! Answers that are not to be had at once. A handler never waits: it says what is to be done, and here it is done, beside the thread
+//! that serves everybody, or looked at again and again.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::answer::Answer;
+use super::refusal::Refusal;
+
+/// Pieces of work that are done at a time; others wait for their turn.
+const WORK_MAX: usize = 2;
+/// Requests that wait for something to come to be, at a time.
+const WATCHES_MAX: usize = 100;
+/// Between two looks, at the beginning and at the end: a look locks a queue for a moment.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(2);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(50);
+
+/// What is done for an answer once the handler has returned.
+pub(super) enum Later {
+    /// Work that reads files, or handles many messages.
+    Work(Box<dyn FnOnce() -> Result<Answer, Refusal> + Send>),
+    /// Something is looked at until it is as somebody wants it.
+    Watch(Box<dyn Watch>),
+}
+
+/// Something that is looked at.
+pub(super) trait Watch: Send {
+    /// The answer, once there is one, after so many milliseconds.
+    fn look(&mut self, waited_ms: u64) -> Option<Result<Answer, Refusal>>;
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Work(_) => "Work",
+            Self::Watch(_) => "Watch",
+        })
+    }
+}
+
+/// How much is done later at a time.
+#[derive(Debug)]
+pub(crate) struct LaterBounds {
+    work: Semaphore,
+    watches: Semaphore,
+}
+
+impl Default for LaterBounds {
+    fn default() -> Self {
+        Self { work: Semaphore::new(WORK_MAX), watches: Semaphore::new(WATCHES_MAX) }
+    }
+}
+
+impl LaterBounds {
+    /// The answer.
+    pub(super) async fn answer(&self, later: Later) -> Result<Answer, Refusal> {
+        match later {
+            Later::Work(work) => {
+                // The semaphore is never closed.
+                let _turn = self.work.acquire().await;
+                tokio::task::spawn_blocking(work).await.unwrap_or_else(|_panicked| {
+                    Err(Refusal {
+                        status: 500,
+                        error: "internal_error",
+                        reason: "the log of the broker has more".into(),
+                    })
+                })
+            }
+            Later::Watch(watch) => {
+                let _place = self.watches.try_acquire().map_err(|_full| Refusal::too_many())?;
+                watched(watch).await
+            }
+        }
+    }
+}
+
+async fn watched(mut watch: Box<dyn Watch>) -> Result<Answer, Refusal> {
+    // Whatever the clock of the broker says, the client waits for real.
+    let (mut waited, mut pause) = (Duration::ZERO, LOOK_AGAIN_MIN);
+    loop {
+        if let Some(answer) = watch.look(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)) {
+            return answer;
+        }
+        tokio::time::sleep(pause).await;
+        waited += pause;
+        pause = (pause * 2).min(LOOK_AGAIN_MAX);
+    }
+}

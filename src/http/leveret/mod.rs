@@ -1,0 +1,8 @@
+//! Leveret's own endpoints, under `/leveret`: docs/leveret-api.md is their contract.
+
+mod advice;
+pub(super) mod errors;
+pub(super) mod expect;
+mod given;
+mod message;
+pub(super) mod peek;

@@ -1,0 +1,5 @@
+//! Leveret's own endpoints (docs/leveret-api.md). RabbitMQ has none of them.
+
+mod errors;
+mod expect;
+mod peek;
