@@ -27,6 +27,7 @@ mod local;
 mod messages;
 mod nodes;
 mod overview;
+mod pages;
 mod parameters;
 mod permissions;
 mod queues;

@@ -28,6 +28,7 @@ use super::answer::Answer;
 use super::api::Api;
 use super::caller::{Caller, Needs, NoCaller, Peer};
 use super::local;
+use super::pages;
 use super::rates::INTERVAL_MS;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -215,7 +216,13 @@ fn router(api: &Arc<Api>) -> Router {
         };
         router = router.route(&format!("/api{}", route.path), any(handler));
     }
-    router.fallback(async || respond_with(Refusal::absent().into())).layer(CompressionLayer::new())
+    router.fallback(page).layer(CompressionLayer::new())
+}
+
+/// Answers what is no path of the API: with a file of the pages, if it is one.
+async fn page(request: axum::extract::Request) -> Response {
+    let page = pages::answer(request.method(), request.uri().path(), request.headers());
+    page.unwrap_or_else(|| respond_with(Refusal::absent().into()))
 }
 
 /// Answers a request on a route.

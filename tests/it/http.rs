@@ -12,6 +12,7 @@ mod listing;
 mod login;
 mod messages;
 mod overview;
+mod pages;
 mod queues;
 mod requests;
 mod users;

@@ -1,0 +1,46 @@
+//! The management pages, as a browser gets them.
+
+use crate::broker::TestBroker;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_page_needs_no_credentials_and_is_asked_for_each_time() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let page = api.send("GET", "/", "", &[]);
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), "no-cache");
+    assert!(page.text.contains("<title>Leveret</title>"), "{}", page.text);
+    assert_eq!(api.send("GET", "/index.html", "", &[]).text, page.text);
+    let head = api.send("HEAD", "/", "", &[]);
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(api.send("POST", "/", "", &[]).status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_may_run_only_what_comes_from_the_broker() {
+    let broker = TestBroker::with_http().await;
+    let policy = broker.http().send("GET", "/", "", &[]).header("content-security-policy").to_owned();
+    for rule in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(rule), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_with_a_hash_in_their_name_are_kept_for_ever_and_come_compressed() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let index = api.send("GET", "/", "", &[]).text;
+    let script = index.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(".js"));
+    let script = script.unwrap_or_else(|| panic!("no script in {index}"));
+    let plain = api.send("GET", script, "", &[]);
+    assert_eq!((plain.status, plain.header("content-type")), (200, "text/javascript; charset=utf-8"));
+    assert_eq!(plain.header("cache-control"), "public, max-age=31536000, immutable");
+    let etag = plain.header("etag").to_owned();
+    let known = api.send("GET", script, "", &[("if-none-match", &etag)]);
+    assert_eq!((known.status, known.text.as_str()), (304, ""));
+    assert_eq!(api.send("GET", script, "", &[("if-none-match", "\"other\"")]).status, 200);
+    let packed = api.send("HEAD", script, "", &[("accept-encoding", "gzip")]);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(api.send("GET", "/assets/nothing.js", "", &[]).status, 404);
+}

@@ -1,0 +1,66 @@
+// A browser that looks at the pages, and notes everything that should not be there.
+import { chromium } from "playwright-core";
+import { eventually } from "./broker.mjs";
+import { serveBuild } from "./sources.mjs";
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+let browser;
+
+export async function openBrowser() {
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  return browser;
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+  browser = undefined;
+}
+
+/** A tab of its own. `page.faults` has what the console complains of, and requests to anybody else. */
+export async function openPage(broker, options = {}) {
+  const context = await (await openBrowser()).newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  if (process.env.PAGES_FROM_BUILD) await serveBuild(context, broker.url);
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  page.faults = [];
+  page.on("pageerror", (error) => page.faults.push(String(error)));
+  page.on("console", (message) => {
+    const isRefusal = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isRefusal) page.faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(broker.url) && !url.startsWith("data:") && !url.startsWith("blob:")) page.faults.push(`request to ${url}`);
+  });
+  return page;
+}
+
+export async function logIn(page, broker, hash = "#/", user = "guest", password = "guest") {
+  await page.goto(`${broker.url}/${hash}`);
+  await page.getByLabel("Name").fill(user);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: "Log out" }).waitFor();
+}
+
+export async function visit(page, hash) {
+  await page.evaluate((hash) => (location.hash = hash), hash);
+}
+
+/** Waits until the page shows a text. */
+export async function sees(page, text) {
+  await eventually(`the page shows ${text}`, async () => {
+    const shown = await page.locator("body").innerText();
+    return text instanceof RegExp ? text.test(shown) : shown.includes(text);
+  });
+}

@@ -1,0 +1,115 @@
+import type { Alerts, Errors } from "../api/leveret";
+import type { Channel, Connection, Exchange, Node, Overview, Page, Queue } from "../api/types";
+import { usePoll } from "../state/poll";
+import { problems, type Problem } from "../state/problems";
+import { link, queryText } from "../state/route";
+import { may } from "../state/session";
+import { Moment } from "../ui/basics";
+import { counted, visible } from "../ui/format";
+import { useIdlePolicies } from "../state/idle-policies";
+
+interface VerdictProps {
+  overview: Overview;
+  nodes: Node[] | undefined;
+  at: number;
+}
+
+/** So many queues are looked at from each end: what is wrong shows among the fullest. */
+const LOOKED_AT = 50;
+
+const top = (sort: string, columns: string) => queryText({ page: 1, page_size: LOOKED_AT, sort, sort_reverse: true, columns });
+
+const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,consumers,message_stats";
+
+/** Whether anything is wrong, before anything else. */
+export function Verdict({ overview, nodes, at }: VerdictProps) {
+  const isMonitor = may("monitoring");
+  const totals = overview.queue_totals;
+  const stats = overview.message_stats;
+  const grave = { atLeastMs: 5000 };
+  const full = usePoll<Page<Queue>>(totals?.messages_ready ? `/api/queues${top("messages_ready", QUEUE_COLUMNS)}` : null, "full", grave);
+  const held = usePoll<Page<Queue>>(totals?.messages_unacknowledged ? `/api/queues${top("messages_unacknowledged", QUEUE_COLUMNS)}` : null, "held", grave);
+  const lost = stats && (Number(stats["drop_unroutable"]) > 0 || Number(stats["return_unroutable"]) > 0);
+  const exchanges = usePoll<Page<Exchange>>(lost ? `/api/exchanges${top("message_stats.publish_in", "name,vhost,message_stats")}` : null, "exchanges", grave);
+  const channels = usePoll<Page<Channel>>(
+    lost ? `/api/channels${top("message_stats.drop_unroutable", "name,connection_details,message_stats")}` : null,
+    "channels",
+    grave,
+  );
+  const hasAlarm = nodes?.some((node) => node.mem_alarm || node.disk_free_alarm);
+  const connections = usePoll<Page<Connection>>(hasAlarm ? `/api/connections${top("state", "name,state,user_provided_name")}` : null, "blocked", grave);
+  const alerts = usePoll<Alerts>(isMonitor ? "/api/leveret/alerts?history=0" : null, "alerts", grave);
+  const errors = usePoll<Errors>("/api/leveret/errors?limit=3", "errors", grave);
+  const idlePolicies = useIdlePolicies();
+  const found = problems({
+    overview,
+    nodes,
+    queues: [...((totals?.messages_ready && full.data?.items) || []), ...((totals?.messages_unacknowledged && held.data?.items) || [])],
+    exchanges: exchanges.data?.items,
+    channels: channels.data?.items,
+    connections: connections.data?.items,
+    alerts: alerts.data?.active,
+    idlePolicies,
+  });
+  const tone = found.some((one) => one.isGrave) ? "bad" : found.length > 0 ? "warn" : "good";
+  const sentence = found.length === 0 ? "Nothing is wrong." : `${counted(found.length, "thing needs", "things need")} a look.`;
+  return (
+    <section class={`verdict ${tone}`} aria-label="Is anything wrong?">
+      <div class="verdict-line">
+        <p class="verdict-sentence" role="status">
+          {sentence}
+        </p>
+        <p class="faint">
+          {counted(overview.object_totals.queues, "queue")}, {counted(overview.object_totals.connections, "connection")}; looked <Moment at={at} />
+        </p>
+      </div>
+      {found.length > 0 && (
+        <ul class="problems">
+          {found.slice(0, 12).map((problem) => (
+            <ProblemRow key={problem.key} problem={problem} />
+          ))}
+        </ul>
+      )}
+      {found.length > 12 && <p class="faint">And {counted(found.length - 12, "more thing")} of the same kinds.</p>}
+      <RecentErrors errors={errors.data} />
+    </section>
+  );
+}
+
+function ProblemRow({ problem }: { problem: Problem }) {
+  return (
+    <li class={problem.isGrave ? "grave" : ""}>
+      <div>
+        <p class="problem-text">
+          <bdi>{visible(problem.text)}</bdi>
+        </p>
+        <p class="problem-next">
+          {problem.since && (
+            <>
+              Since <Moment at={problem.since} />.{" "}
+            </>
+          )}
+          {problem.next}
+        </p>
+      </div>
+      <a class="button" href={problem.href}>
+        {problem.act}
+      </a>
+    </li>
+  );
+}
+
+/** Errors of the last minutes, in one line: they often are the reason of what is wrong. */
+function RecentErrors({ errors }: { errors: Errors | undefined }) {
+  const recent = (errors?.items ?? []).filter((one) => Date.now() - one.at < 10 * 60_000);
+  const latest = recent[0];
+  if (!latest) return null;
+  return (
+    <p class="recent-error">
+      <a href={link(["errors"])}>Last error</a> <Moment at={latest.at} />:{" "}
+      <span class="said">
+        <bdi>{visible(latest.reply_text)}</bdi>
+      </span>
+    </p>
+  );
+}

@@ -1,0 +1,79 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, get } from "../api/client";
+import { refreshSeconds } from "./preferences";
+import { useStore } from "./store";
+
+export interface Polled<T> {
+  data: T | undefined;
+  error: ApiError | undefined;
+  /** When the data came, in milliseconds. */
+  at: number;
+  refresh(): void;
+}
+
+/** After an answer that did not come, the next one is asked for so soon. */
+const RETRY_MS = 2000;
+
+interface Options {
+  /** Not more often than this, whatever was chosen. */
+  atLeastMs?: number;
+  /** Once, and again only on demand. */
+  once?: boolean;
+}
+
+/**
+ * Asks for a path again and again, as often as was chosen, while the page is seen. What was there is kept while something else of the
+ * same `subject` is asked for, so that a list does not blink while one types; and when no answer comes.
+ */
+export function usePoll<T>(path: string | null, subject: string = path ?? "", options: Options = {}): Polled<T> {
+  const seconds = useStore(refreshSeconds);
+  const [state, setState] = useState<{ subject: string; data?: T; error?: ApiError; at: number }>({ subject, at: 0 });
+  const [turn, setTurn] = useState(0);
+  const isOnce = options.once ?? false;
+  const atLeastMs = options.atLeastMs ?? 0;
+  const pauseMs = seconds === 0 || isOnce ? Infinity : Math.max(seconds * 1000, atLeastMs);
+
+  useEffect(() => {
+    if (path === null) return;
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const later = (ms: number) => {
+      if (Number.isFinite(ms)) timer = setTimeout(look, ms);
+    };
+    const look = async () => {
+      if (document.hidden) return;
+      try {
+        const data = await get<T>(path, abort.signal);
+        setState({ subject, data, at: Date.now() });
+        later(pauseMs);
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        const failure = error instanceof ApiError ? error : new ApiError(-1, "unreadable", String(error), path);
+        setState((old) => ({ subject, data: old.subject === subject ? old.data : undefined, error: failure, at: old.at }));
+        later(failure.isUnreachable ? RETRY_MS : pauseMs);
+      }
+    };
+    const onVisible = () => {
+      if (document.hidden) return;
+      clearTimeout(timer);
+      if (Number.isFinite(pauseMs)) void look();
+    };
+    document.addEventListener("visibilitychange", onVisible);
+    void look();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", onVisible);
+    };
+  }, [path, subject, pauseMs, turn]);
+
+  const turnRef = useRef(setTurn);
+  const refresh = useCallback(() => turnRef.current((turn) => turn + 1), []);
+  const isCurrent = state.subject === subject;
+  return {
+    data: isCurrent ? state.data : undefined,
+    error: isCurrent ? state.error : undefined,
+    at: isCurrent ? state.at : 0,
+    refresh,
+  };
+}

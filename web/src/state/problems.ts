@@ -1,0 +1,202 @@
+import { rateOf, totalOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Queue } from "../api/types";
+import type { Alert, AlertRule } from "../api/leveret";
+import { counted, count, duration, bytes, rate } from "../ui/format";
+import { link } from "./route";
+
+/** Something that is wrong: what, where, and what to do next. */
+export interface Problem {
+  /** What it is about: the broker and the pages may both see the same thing, and it is told once. */
+  key: string;
+  isGrave: boolean;
+  text: string;
+  next: string;
+  href: string;
+  act: string;
+  since?: number;
+}
+
+export interface Seen {
+  overview?: Overview;
+  nodes?: Node[];
+  queues?: Queue[];
+  exchanges?: Exchange[];
+  channels?: Channel[];
+  connections?: Connection[];
+  alerts?: Alert[];
+  idlePolicies?: { vhost: string; name: string; pattern: string; applyTo: string }[];
+}
+
+/** Everything that is wrong, the gravest first. What the broker itself says goes before what the pages conclude. */
+export function problems(seen: Seen): Problem[] {
+  const found = [
+    ...(seen.alerts ?? []).map(ofAlert),
+    ...(seen.nodes ?? []).flatMap(ofNode),
+    ...(seen.connections ?? []).flatMap(ofConnection),
+    ...unroutable(seen),
+    ...distinct(seen.queues ?? []).flatMap(ofQueue),
+    ...(seen.idlePolicies ?? []).map(ofPolicy),
+  ];
+  const told = new Set<string>();
+  const once = found.filter((problem) => {
+    if (told.has(problem.key)) return false;
+    told.add(problem.key);
+    return true;
+  });
+  return [...once.filter((one) => one.isGrave), ...once.filter((one) => !one.isGrave)];
+}
+
+const key = (rule: string, vhost: string | null = "", name = "") => `${rule} ${vhost ?? ""} ${name}`;
+
+/** A rule of the broker that asks the same question as one of the pages. */
+const SAME: Record<string, string> = { unacked_age: "unacked", unroutable: "unroutable", no_consumers: "no_consumers" };
+
+function ofAlert(alert: Alert): Problem {
+  const vhost = alert.vhost ?? "";
+  const name = alert.object?.name ?? "";
+  const kind = alert.object?.type;
+  const to: Record<string, [string, string]> = {
+    queue: [link(["queues", vhost, name]), "Look at the queue"],
+    exchange: [link(["exchanges", vhost, name || "amq.default"]), "Look at the exchange"],
+    connection: [link(["connections", name]), "Look at the connection"],
+  };
+  const [href, act] = (kind && to[kind]) || [link(["alerts"]), "Look at the alerts"];
+  return {
+    key: key(SAME[alert.rule] ?? alert.rule, alert.vhost, name),
+    isGrave: ["critical", "error"].includes(alert.severity),
+    text: alert.text,
+    next: alert.next_step,
+    href,
+    act,
+    since: alert.raised_at,
+  };
+}
+
+function ofNode(node: Node): Problem[] {
+  const href = link(["nodes", node.name]);
+  const found: Problem[] = [];
+  if (node.mem_alarm) {
+    found.push({
+      key: key("memory_alarm"),
+      isGrave: true,
+      text: `The memory alarm is on: ${bytes(node.mem_used)} are used, and ${bytes(node.mem_limit)} is the limit. Publishers are blocked.`,
+      next: "Let consumers catch up, purge what nobody needs, or raise the limit.",
+      href,
+      act: "Look at the node",
+    });
+  }
+  if (node.disk_free_alarm) {
+    found.push({
+      key: key("disk_alarm"),
+      isGrave: true,
+      text: `The disk alarm is on: ${bytes(node.disk_free)} are free, and ${bytes(node.disk_free_limit)} must be. Publishers are blocked.`,
+      next: "Make room on the disk of the data directory.",
+      href,
+      act: "Look at the node",
+    });
+  }
+  return found;
+}
+
+function ofConnection(connection: Connection): Problem[] {
+  if (connection.state !== "blocked" && connection.state !== "blocking") return [];
+  const name = connection.user_provided_name || connection.name;
+  return [
+    {
+      key: key("blocked_connections"),
+      isGrave: false,
+      text: `Connection '${name}' wants to publish, and is blocked by an alarm.`,
+      next: "It goes on by itself when the alarm is over.",
+      href: link(["connections", connection.name]),
+      act: "Look at the connection",
+    },
+  ];
+}
+
+function unroutable(seen: Seen): Problem[] {
+  const stats = seen.overview?.message_stats;
+  const lost = rateOf(stats, "drop_unroutable") + rateOf(stats, "return_unroutable");
+  if (lost <= 0) return [];
+  const guilty = (seen.exchanges ?? []).filter(
+    (one) => rateOf(one.message_stats, "publish_in") > 0 && rateOf(one.message_stats, "publish_out") === 0,
+  );
+  const channel = (seen.channels ?? []).find(
+    (one) => rateOf(one.message_stats, "drop_unroutable") + rateOf(one.message_stats, "return_unroutable") > 0,
+  );
+  const by = channel?.connection_details ? ` They come from connection '${channel.connection_details.name}'.` : "";
+  const unnamed: Problem = {
+    key: key("unroutable"),
+    isGrave: false,
+    text: `${rate(lost)} messages a second reach no queue: no binding matches.${by}`,
+    next: "Ask where such a message would go, with the exchange and the routing key that the program uses.",
+    href: link(["where"]),
+    act: "Where would it go?",
+  };
+  if (guilty.length === 0) return [unnamed];
+  return guilty.map((exchange) => ({
+    ...unnamed,
+    key: key("unroutable", exchange.vhost, exchange.name),
+    text: `Exchange '${exchange.name || "(AMQP default)"}' in virtual host '${exchange.vhost}' is given ${rate(rateOf(exchange.message_stats, "publish_in"))} messages a second, and none reaches a queue.${by}`,
+    next: "Compare its bindings with the routing key that the program uses.",
+    href: link(["exchanges", exchange.vhost, exchange.name || "amq.default"]),
+    act: "Look at its bindings",
+  }));
+}
+
+function distinct(queues: Queue[]): Queue[] {
+  return [...new Map(queues.map((queue) => [`${queue.vhost} ${queue.name}`, queue])).values()];
+}
+
+function ofQueue(queue: Queue): Problem[] {
+  const stats = queue.message_stats;
+  const ready = queue.messages_ready ?? 0;
+  const unacked = queue.messages_unacknowledged ?? 0;
+  const consumers = queue.consumers ?? 0;
+  const where = `Queue '${queue.name}' in virtual host '${queue.vhost}'`;
+  const found: Problem[] = [];
+  const add = (rule: string, tab: string, act: string, text: string, next: string, isGrave = false) =>
+    found.push({
+      key: key(rule, queue.vhost, queue.name),
+      isGrave,
+      text: `${where} ${text}`,
+      next,
+      href: link(["queues", queue.vhost, queue.name], { tab }),
+      act,
+    });
+
+  if (queue.state === "paused") {
+    add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message")} wait.`, "Resume it when it is to deliver again.");
+  } else if (ready > 0 && consumers === 0) {
+    const grows = rateOf(stats, "publish");
+    const text = grows > 0 ? `, and ${rate(grows)} more come every second` : "";
+    add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message")} wait${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
+  }
+  const isStill = rateOf(stats, "ack") === 0 && rateOf(stats, "deliver") === 0 && rateOf(stats, "get") === 0;
+  if (consumers > 0 && unacked > 0 && isStill && (ready > 0 || totalOf(stats, "ack") === 0)) {
+    const behind = ready > 0 ? `, and ${counted(ready, "more message")} wait behind them` : "";
+    add("unacked", "consumers", "Look at its consumers", `has ${counted(unacked, "message")} that consumers hold and do not acknowledge${behind}.`, "See which consumer holds them, and whether its program acknowledges what it has done.");
+  }
+  const redelivered = rateOf(stats, "redeliver");
+  if (redelivered > 1 && redelivered > rateOf(stats, "deliver_get") / 2) {
+    add("redelivery_loop", "messages", "Look at the messages", `delivers the same messages again and again: ${rate(redelivered)} a second were delivered before.`, "Look which message comes back, and give the queue a delivery limit.", true);
+  }
+  return found;
+}
+
+function ofPolicy(policy: { vhost: string; name: string; pattern: string; applyTo: string }): Problem {
+  return {
+    key: key("idle_policy", policy.vhost, policy.name),
+    isGrave: false,
+    text: `Policy '${policy.name}' in virtual host '${policy.vhost}' applies to nothing: the pattern '${policy.pattern}' matches no ${policy.applyTo}.`,
+    next: "Compare the pattern with the names that are there.",
+    href: link(["policies", policy.vhost, policy.name]),
+    act: "Look at the policy",
+  };
+}
+
+/** What a threshold of a rule means. */
+export function threshold(rule: AlertRule, value: number): string {
+  if (rule.unit === "seconds") return duration(value * 1000);
+  if (rule.unit === "milliseconds") return duration(value);
+  if (rule.unit === "bytes") return bytes(value);
+  return `${count(value)} ${rule.unit}`;
+}

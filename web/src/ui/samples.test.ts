@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { aligned, extended, lengths, rates } from "./samples";
+
+const details = { rate: 0, samples: [{ sample: 30, timestamp: 10_000 }, { sample: 10, timestamp: 5_000 }, { sample: 10, timestamp: 0 }] };
+
+test("samples come with the latest first, and are drawn with the oldest first", () => {
+  expect(lengths(details)).toEqual({ times: [0, 5_000, 10_000], values: [10, 10, 30] });
+  expect(rates(details)).toEqual({ times: [5_000, 10_000], values: [0, 4] });
+  expect(lengths(undefined)).toEqual({ times: [], values: [] });
+});
+
+test("a counter that begins anew is no negative rate", () => {
+  expect(rates({ rate: 0, samples: [{ sample: 0, timestamp: 5_000 }, { sample: 100, timestamp: 0 }] }).values).toEqual([0]);
+});
+
+test("series of different times have gaps", () => {
+  expect(aligned([{ times: [1, 2], values: [5, 6] }, { times: [2, 3], values: [7, 8] }])).toEqual({ times: [1, 2, 3], values: [[5, 6, null], [null, 7, 8]] });
+});
+
+test("what a page has seen is kept, so long", () => {
+  const old = { times: [0, 10], values: [1, 2] };
+  expect(extended(old, { times: [10, 20], values: [3, 4] }, 15)).toEqual({ times: [10, 20], values: [3, 4] });
+});

@@ -1,0 +1,47 @@
+import type { Details } from "../api/types";
+
+/** Values over time, oldest first. */
+export interface Series {
+  times: number[];
+  values: (number | null)[];
+}
+
+/** The samples of a length, as the API gives them: the latest first. */
+export function lengths(details: Details | undefined): Series {
+  const samples = [...(details?.samples ?? [])].reverse();
+  return { times: samples.map((one) => one.timestamp), values: samples.map((one) => one.sample) };
+}
+
+/** How fast a counter grew between its samples. */
+export function rates(details: Details | undefined): Series {
+  const samples = [...(details?.samples ?? [])].reverse();
+  const times: number[] = [];
+  const values: (number | null)[] = [];
+  for (let at = 1; at < samples.length; at += 1) {
+    const [before, after] = [samples[at - 1], samples[at]];
+    if (!before || !after) continue;
+    const seconds = (after.timestamp - before.timestamp) / 1000;
+    times.push(after.timestamp);
+    values.push(seconds > 0 ? Math.max(0, (after.sample - before.sample) / seconds) : null);
+  }
+  return { times, values };
+}
+
+/** Several series over the times that any of them has. */
+export function aligned(series: Series[]): { times: number[]; values: (number | null)[][] } {
+  const times = [...new Set(series.flatMap((one) => one.times))].sort((a, b) => a - b);
+  const values = series.map((one) => {
+    const known = new Map(one.times.map((time, at) => [time, one.values[at] ?? null]));
+    return times.map((time) => known.get(time) ?? null);
+  });
+  return { times, values };
+}
+
+/** What was seen before and what is seen now: the API keeps a minute of each object, and a page that stays open more. */
+export function extended(old: Series, fresh: Series, keepMs: number): Series {
+  const known = new Map(old.times.map((time, at) => [time, old.values[at] ?? null]));
+  fresh.times.forEach((time, at) => known.set(time, fresh.values[at] ?? null));
+  const last = Math.max(0, ...known.keys());
+  const times = [...known.keys()].filter((time) => time >= last - keepMs).sort((a, b) => a - b);
+  return { times, values: times.map((time) => known.get(time) ?? null) };
+}

@@ -1,0 +1,186 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { columnChoice } from "../state/preferences";
+import { useStore } from "../state/store";
+
+export interface Column<T> {
+  id: string;
+  title: string;
+  /** Said when the title is not enough. */
+  about?: string;
+  /** The key of the API to sort by. */
+  sort?: string;
+  isNumber?: boolean;
+  /** Not shown until somebody chooses it. */
+  isExtra?: boolean;
+  cell: (row: T) => ComponentChildren;
+}
+
+export interface Order {
+  sort: string;
+  isReversed: boolean;
+}
+
+interface TableProps<T> {
+  /** What it shows, for those who cannot see it. */
+  label: string;
+  columns: Column<T>[];
+  rows: T[];
+  rowKey: (row: T) => string;
+  order?: Order;
+  onOrder?: (order: Order) => void;
+  selected?: Set<string>;
+  onSelect?: (selected: Set<string>) => void;
+  rowClass?: (row: T) => string;
+  rowName?: (row: T) => string;
+}
+
+export function Table<T>(props: TableProps<T>) {
+  const { columns, rows, rowKey, selected, onSelect } = props;
+  const isAll = rows.length > 0 && selected !== undefined && rows.every((row) => selected.has(rowKey(row)));
+  const toggle = (keys: string[], isOn: boolean) => {
+    const next = new Set(selected);
+    for (const key of keys) isOn ? next.add(key) : next.delete(key);
+    onSelect?.(next);
+  };
+  return (
+    <div class="table-room" tabIndex={0} role="region" aria-label={props.label}>
+      <table>
+        <thead>
+          <tr>
+            {onSelect && (
+              <th class="pick" scope="col">
+                <input
+                  type="checkbox"
+                  aria-label="Select all of this page"
+                  checked={isAll}
+                  onChange={(event) => toggle(rows.map(rowKey), event.currentTarget.checked)}
+                />
+              </th>
+            )}
+            {columns.map((column) => (
+              <Heading key={column.id} column={column} order={props.order} onOrder={props.onOrder} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const key = rowKey(row);
+            const isPicked = selected?.has(key) ?? false;
+            return (
+              <tr key={key} class={`${props.rowClass?.(row) ?? ""} ${isPicked ? "picked" : ""}`}>
+                {onSelect && (
+                  <td class="pick">
+                    <input
+                      type="checkbox"
+                      aria-label={`Select ${props.rowName?.(row) ?? key}`}
+                      checked={isPicked}
+                      onChange={(event) => toggle([key], event.currentTarget.checked)}
+                    />
+                  </td>
+                )}
+                {columns.map((column) => (
+                  <td key={column.id} class={column.isNumber ? "number" : ""}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface HeadingProps<T> {
+  column: Column<T>;
+  order: Order | undefined;
+  onOrder: ((order: Order) => void) | undefined;
+}
+
+function Heading<T>({ column, order, onOrder }: HeadingProps<T>) {
+  const key = column.sort;
+  const className = column.isNumber ? "number" : "";
+  if (!key || !onOrder) {
+    return (
+      <th scope="col" class={className} title={column.about}>
+        {column.title}
+      </th>
+    );
+  }
+  const isSorted = order?.sort === key;
+  const direction = isSorted ? (order.isReversed ? "descending" : "ascending") : "none";
+  // What is counted is looked at from its largest value.
+  const choose = () => onOrder({ sort: key, isReversed: isSorted ? !order.isReversed : (column.isNumber ?? false) });
+  return (
+    <th scope="col" class={className} aria-sort={direction} title={column.about}>
+      <button type="button" class="sort" onClick={choose}>
+        {column.title}
+        {isSorted && (
+          <span aria-hidden="true" class="arrow">
+            {order.isReversed ? " ↓" : " ↑"}
+          </span>
+        )}
+      </button>
+    </th>
+  );
+}
+
+/** The columns of a list that are shown. */
+export function useColumns<T>(list: string, columns: Column<T>[]): Column<T>[] {
+  const chosen = useStore(columnChoice)[list];
+  return columns.filter((column) => (chosen ? chosen.includes(column.id) : !column.isExtra));
+}
+
+/** Chooses the columns of a list. */
+export function ColumnChooser<T>({ list, columns }: { list: string; columns: Column<T>[] }) {
+  const choices = useStore(columnChoice);
+  const shown = useColumns(list, columns).map((column) => column.id);
+  const [isOpen, setOpen] = useState(false);
+  const element = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (!isOpen) return;
+    const close = (event: Event) => {
+      const isEscape = event instanceof KeyboardEvent && event.key === "Escape";
+      const isOutside = event.type === "pointerdown" && !element.current?.contains(event.target as Node);
+      if ((isEscape || isOutside) && element.current) element.current.open = false;
+    };
+    document.addEventListener("pointerdown", close);
+    document.addEventListener("keydown", close);
+    return () => {
+      document.removeEventListener("pointerdown", close);
+      document.removeEventListener("keydown", close);
+    };
+  }, [isOpen]);
+  const toggle = (id: string, isOn: boolean) => {
+    const next = columns.map((column) => column.id).filter((one) => (one === id ? isOn : shown.includes(one)));
+    columnChoice.set({ ...choices, [list]: next });
+  };
+  const forget = () => {
+    const { [list]: _, ...others } = choices;
+    columnChoice.set(others);
+  };
+  return (
+    <details class="chooser" ref={element} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary class="button">Columns</summary>
+      <fieldset>
+        <legend class="unseen">Columns</legend>
+        {columns.map((column) => (
+          <label key={column.id}>
+            <input
+              type="checkbox"
+              checked={shown.includes(column.id)}
+              disabled={column.id === "name"}
+              onChange={(event) => toggle(column.id, event.currentTarget.checked)}
+            />
+            {column.about ?? column.title}
+          </label>
+        ))}
+        <button type="button" class="small" onClick={forget}>
+          As at first
+        </button>
+      </fieldset>
+    </details>
+  );
+}
