@@ -27,7 +27,7 @@ pub use merged::Configuration;
 pub use setting::Setting;
 pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
 pub use shown::reference;
-pub use value::{Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout};
+pub use value::{CertificatePart, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout};
 
 /// How to check a data directory.
 #[derive(Clone, Debug, Args)]

@@ -31,6 +31,7 @@ pub mod logging;
 pub mod server;
 pub mod store;
 mod throttle;
+pub mod tls;
 
 pub use broker::profile::Compatibility;
 pub use clock::Clock;

@@ -8,8 +8,10 @@ use std::sync::Arc;
 mod accounts;
 mod background;
 mod bell;
+mod binding;
 mod builder;
 pub mod check;
+mod encryption;
 pub mod local;
 mod management;
 mod storage;
@@ -25,6 +27,7 @@ use crate::config::Settings;
 use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
+use crate::tls::{Certificates, TlsFilesError};
 use management::Management;
 use storage::Storage;
 
@@ -47,7 +50,7 @@ const STOP_PATIENCE_MS: u64 = 3_000;
 /// ```
 #[derive(Debug)]
 pub struct Broker {
-    address: SocketAddr,
+    outside: Outside,
     broker: Arc<broker::Broker>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
@@ -57,6 +60,15 @@ pub struct Broker {
     data_dir: Option<PathBuf>,
     /// `None` when it is not served, or was stopped.
     management: Option<Management>,
+}
+
+/// Where clients reach a broker.
+#[derive(Debug)]
+struct Outside {
+    address: SocketAddr,
+    amqps_address: Option<SocketAddr>,
+    /// Of all that speaks TLS.
+    certificates: Vec<Arc<Certificates>>,
 }
 
 impl Broker {
@@ -78,7 +90,17 @@ impl Broker {
 
     /// Where it listens for AMQP.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.outside.address
+    }
+
+    /// Where it listens for AMQP with TLS.
+    pub fn amqps_address(&self) -> Option<SocketAddr> {
+        self.outside.amqps_address
+    }
+
+    /// Reads the files with certificates again. What cannot be used is reported in the log, and the old ones stay. Waits for the disk.
+    pub fn reload_certificates(&self) {
+        self.outside.certificates.iter().for_each(|certificates| certificates.reload());
     }
 
     /// Where it serves the management HTTP API.
@@ -88,7 +110,7 @@ impl Broker {
 
     /// What clients connect to, as guest in the virtual host `/`.
     pub fn amqp_url(&self) -> String {
-        format!("amqp://{GUEST}:{GUEST}@{}/%2F", self.address)
+        format!("amqp://{GUEST}:{GUEST}@{}/%2F", self.outside.address)
     }
 
     /// Resolves when the store has failed and nothing more can be confirmed: with the reason. Cancel safe.
@@ -160,6 +182,22 @@ pub enum StartError {
     /// A user or virtual host that is to be there cannot be made.
     #[error("cannot make the first users and virtual hosts: {0}")]
     Administration(#[from] AdministrationError),
+    /// TLS cannot be spoken with the files that are given.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsFilesError),
+    /// There is no certificate for TLS.
+    #[error(
+        "TLS needs a certificate and its key: give them with --tls-cert and --tls-key (ssl_options.certfile, ssl_options.keyfile); leveret tls dev makes some to try it"
+    )]
+    NoCertificate,
+    /// The address cannot be listened on with TLS.
+    #[error("cannot listen on {address}: {source}; choose another with --amqps-listen, or stop what listens there")]
+    ListenTls {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// There is nothing to listen on.
     #[error("no address to listen on; give one with --amqp-listen")]
     NoAddress,
@@ -180,6 +218,14 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// The same about AMQP with TLS.
+    fn amqps(self) -> Self {
+        if let Self::Listen { address, source } = self {
+            return Self::ListenTls { address, source };
+        }
+        self
+    }
+
     /// The same about the HTTP API.
     fn http(self) -> Self {
         if let Self::Listen { address, source } = self {

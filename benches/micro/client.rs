@@ -125,7 +125,7 @@ pub(crate) fn hosting() -> Arc<Hosting> {
         leveret_version: text(),
     };
     let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0 };
-    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer })
+    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
 }
 
 /// A whole publish to the default exchange, on channel 1.

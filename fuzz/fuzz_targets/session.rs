@@ -263,7 +263,7 @@ fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
     };
     let mechanisms = vec![Mechanism::Plain];
     let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60 };
-    Arc::new(Hosting { broker: Arc::clone(broker), logins: Logins::default(), identity, offer })
+    Arc::new(Hosting { broker: Arc::clone(broker), logins: Logins::default(), identity, offer, external: None })
 }
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {

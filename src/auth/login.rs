@@ -69,6 +69,14 @@ impl Logins {
         self.check_loopback(user.ok_or(LoginRefused::UnknownUser)?, from)
     }
 
+    /// Logs in whom a certificate that was verified is for.
+    ///
+    /// # Errors
+    /// The reason, for the log and not for the client.
+    pub fn with_certificate(&self, user: Option<Arc<User>>, from: IpAddr) -> Result<Arc<User>, LoginRefused> {
+        self.check_loopback(user.ok_or(LoginRefused::UnknownUser)?, from)
+    }
+
     fn check_loopback(&self, user: Arc<User>, from: IpAddr) -> Result<Arc<User>, LoginRefused> {
         if &*user.name == GUEST && !self.guest_from_anywhere && !from.to_canonical().is_loopback() {
             return Err(LoginRefused::NotLoopback);

@@ -49,6 +49,8 @@ pub struct ConnectionSpec {
     pub user_provided_name: Option<String>,
     /// How the client logged in, as in `PLAIN`.
     pub auth_mechanism: &'static str,
+    /// How it is encrypted; `None` when it is not.
+    pub encryption: Option<Box<Encryption>>,
     /// What the client says of itself.
     pub client_properties: EncodedTable,
     /// How many channels it may have.
@@ -60,6 +62,35 @@ pub struct ConnectionSpec {
     /// When it was opened, in milliseconds since 1970.
     pub connected_at_ms: u64,
 }
+
+/// How a connection is encrypted, in RabbitMQ's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// The version of TLS.
+    pub protocol: &'static str,
+    /// How keys were exchanged.
+    pub key_exchange: &'static str,
+    /// The cipher.
+    pub cipher: &'static str,
+    /// The hash.
+    pub hash: &'static str,
+    /// Of the client, if it has shown one.
+    pub peer_certificate: Option<PeerCertificate>,
+}
+
+/// A client's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Whom it is for.
+    pub subject: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// From when until when it holds.
+    pub validity: String,
+}
+
+/// What TLS takes for a connection: keys, and buffers that are never given back.
+const ENCRYPTION_BYTES: usize = 16 * 1024;
 
 /// A connection with its task, its queue of notices and its place in the registry; what it holds of messages is counted with these.
 const CONNECTION_BYTES: usize = 4_096;
@@ -75,7 +106,11 @@ impl ConnectionSpec {
 
     /// Bytes that the connection takes, about, with what the client says of itself.
     fn bytes(&self) -> usize {
-        CONNECTION_BYTES + self.client_properties.bytes() + self.user_provided_name.as_ref().map_or(0, String::len)
+        let encryption = self.encryption.as_ref().map_or(0, |_| ENCRYPTION_BYTES);
+        CONNECTION_BYTES
+            + encryption
+            + self.client_properties.bytes()
+            + self.user_provided_name.as_ref().map_or(0, String::len)
     }
 }
 
@@ -371,6 +406,7 @@ mod tests {
             vhost: vhost.into(),
             user_provided_name: None,
             auth_mechanism: "PLAIN",
+            encryption: None,
             client_properties: EncodedTable::default(),
             channel_max: 2047,
             frame_max: 131_072,

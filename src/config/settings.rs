@@ -4,9 +4,13 @@
 use std::path::PathBuf;
 
 use super::setting::{Setting, Taken, settings};
-use super::value::{Listen, LogFilter, LogFormat, MessageBytes, Seconds, Share, Timeout, Value};
+use super::value::{
+    CertificatePart, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Share, Timeout, Value,
+};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
+use crate::protocol::sasl::Mechanism;
+use crate::tls::{SanType, TlsVersion, Verify};
 
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
 /// written in the second that it takes to notice.
@@ -47,6 +51,29 @@ settings! {
     anonymous_login: bool = false, "false", AtStart;
     /// Let guest log in from other machines, too
     guest_from_anywhere: bool = false, "false", AtStart;
+
+    /// Listen for AMQP with TLS here; RabbitMQ's port is 5671
+    amqps_listen: Vec<Listen> = Vec::new(), "none", AtStart;
+    /// The certificate to show to clients, and those that lead to its authority, in PEM; a new file is noticed
+    tls_cert: Option<PathBuf> = None, "none", AtStart;
+    /// The key of the certificate, in PEM
+    tls_key: Option<PathBuf> = None, "none", AtStart;
+    /// The authorities that clients' certificates may come from, in PEM
+    tls_ca: Option<PathBuf> = None, "none", AtStart;
+    /// Whether clients are asked for a certificate, which then must be of one of the authorities
+    tls_verify: Verify = Verify::None, "none", AtStart;
+    /// Refuse clients without a certificate, with tls_verify = "peer"
+    tls_require_client_cert: bool = false, "false", AtStart;
+    /// The versions of TLS to speak
+    tls_versions: Vec<TlsVersion> = vec![TlsVersion::V1_3, TlsVersion::V1_2], "1.3,1.2", AtStart;
+    /// How clients may log in; EXTERNAL is by their certificate
+    auth_mechanisms: Vec<Mechanism> = Vec::new(), "PLAIN,AMQPLAIN, and ANONYMOUS with anonymous_login", AtStart;
+    /// What of a client's certificate names the user, for EXTERNAL
+    ssl_cert_login_from: CertificatePart = CertificatePart::Subject, "distinguished_name", AtStart;
+    /// Which kind of subject alternative name it is
+    ssl_cert_login_san_type: SanType = SanType::Dns, "dns", AtStart;
+    /// Which one of that kind, from 0
+    ssl_cert_login_san_index: Index = Index(0), "0", AtStart;
 
     /// Write the chosen ports to this file as JSON once the broker is ready
     ports_file: Option<PathBuf> = None, "none", AtStart;

@@ -6,6 +6,7 @@ mod log_filter;
 mod size;
 mod text;
 mod time;
+mod tls;
 
 pub use choice::LogFormat;
 pub use listen::Listen;
@@ -13,6 +14,7 @@ pub use log_filter::LogFilter;
 pub use size::{MessageBytes, Share};
 pub use text::Secret;
 pub use time::{Seconds, Timeout};
+pub use tls::{CertificatePart, Index};
 
 /// A type of settings.
 pub(super) trait Value: Sized {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{Interest, Ready};
@@ -9,9 +10,10 @@ use tokio::io::{Interest, Ready};
 use super::admission::Admitted;
 use super::kept::Kept;
 use super::protocol::Protocol;
-use super::socket::Socket;
+use super::socket::{HandshakeFailed, Socket};
 use crate::broker::node::Node;
 use crate::clock::{Clock, Deadline};
+use crate::tls;
 
 /// Bytes read at a time. The buffer belongs to the worker thread, so that an idle connection owns none.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -70,8 +72,11 @@ impl<P: Protocol> Driver<P> {
     /// Runs the connection until it is over; then nothing of it is left on the broker.
     pub async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
-        if let Err(error) = self.serve().await {
-            tracing::info!(peer = %self.socket.peer(), %error, "connection lost");
+        if self.secure().await {
+            match self.serve().await {
+                Ok(()) => self.socket.say_goodbye(),
+                Err(error) => tracing::info!(peer = %self.socket.peer(), %error, "connection lost"),
+            }
         }
         if self.protocol.is_abandoned()
             && let Err(error) = self.socket.reset_when_closed()
@@ -79,6 +84,35 @@ impl<P: Protocol> Driver<P> {
             tracing::debug!(%error, "cannot reset the connection");
         }
         self.protocol.end(self.clock.now_ms());
+    }
+
+    /// What comes before the protocol. Its time is that of the protocol's own beginning; false when nothing came of it.
+    async fn secure(&mut self) -> bool {
+        if matches!(self.socket, Socket::Plain(_)) {
+            return true;
+        }
+        loop {
+            self.protocol.deliver(self.clock.now_ms());
+            if self.protocol.is_closed() {
+                return false;
+            }
+            self.deadline.set(&self.clock, self.protocol.next_deadline_ms());
+            let outbox = Arc::clone(self.protocol.outbox());
+            tokio::select! {
+                secured = self.socket.secure() => match secured {
+                    Ok(security) => {
+                        security.into_iter().for_each(|security| self.protocol.secured(security));
+                        return true;
+                    }
+                    Err(error) => {
+                        log_failure(self.socket.peer(), &error);
+                        return false;
+                    }
+                },
+                () = outbox.filled() => {}
+                () = self.deadline.reached() => self.protocol.on_timer(self.clock.now_ms()),
+            }
+        }
     }
 
     async fn serve(&mut self) -> io::Result<()> {
@@ -256,5 +290,22 @@ impl<P: Protocol> Driver<P> {
             counters.writes.add(writes);
         }
         Ok(())
+    }
+}
+
+fn log_failure(peer: SocketAddr, error: &HandshakeFailed) {
+    match error {
+        // Whoever looks whether the port is open.
+        HandshakeFailed::Silent => {}
+        HandshakeFailed::Foreign(spoken) => {
+            tracing::warn!(%peer, reason = spoken.to_amqps(), "closing connection: not a TLS client");
+        }
+        HandshakeFailed::Refused(error) => {
+            let tip = tls::tip(error);
+            tracing::warn!(%peer, %error, tip, "TLS handshake failed: closing connection");
+        }
+        HandshakeFailed::Gone(_) | HandshakeFailed::Io(_) => {
+            tracing::info!(%peer, %error, "TLS handshake failed: closing connection");
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::driver::Driver;
 use super::outbox::Outbox;
 use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
-use super::socket::{PlainSocket, Socket};
+use super::socket::{PlainSocket, Socket, TlsEndpoint, TlsSocket};
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
@@ -32,6 +32,8 @@ pub struct Listener {
     /// Held open for nothing. Without any descriptor a connection cannot even be accepted to be closed, and the system would tell of
     /// it again and again.
     spare: Option<OwnedFd>,
+    /// `None` without TLS.
+    tls: Option<Arc<TlsEndpoint>>,
     hosting: Arc<Hosting>,
     admission: Arc<Admission>,
     clock: Clock,
@@ -43,11 +45,17 @@ pub struct Listener {
 
 impl Listener {
     /// A listener for a socket that is bound already.
-    pub fn new(listener: TcpListener, hosting: Arc<Hosting>, admission: Arc<Admission>, clock: Clock) -> Self {
+    pub fn new(
+        listener: TcpListener,
+        tls: Option<Arc<TlsEndpoint>>,
+        hosting: Arc<Hosting>,
+        admission: Arc<Admission>,
+        clock: Clock,
+    ) -> Self {
         let (connections, outboxes) = (JoinSet::new(), Vec::new());
         let (refused, failures) = (Throttle::default(), Throttle::default());
         let spare = rustix::io::dup(&listener).ok();
-        Self { listener, spare, hosting, admission, clock, connections, outboxes, refused, failures }
+        Self { listener, spare, tls, hosting, admission, clock, connections, outboxes, refused, failures }
     }
 
     /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
@@ -85,9 +93,20 @@ impl Listener {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
         self.outboxes.push(Arc::downgrade(session.outbox()));
-        let socket = Socket::Plain(PlainSocket::new(stream, peer));
+        let Some(socket) = self.socket(PlainSocket::new(stream, peer)) else { return };
         let node = Arc::clone(self.hosting.broker.node());
         self.connections.spawn(Driver::new(session, socket, admitted, node, self.clock.clone()).run());
+    }
+
+    fn socket(&self, plain: PlainSocket) -> Option<Socket> {
+        let Some(tls) = &self.tls else { return Some(Socket::Plain(plain)) };
+        match TlsSocket::new(plain, Arc::clone(tls)) {
+            Ok(socket) => Some(Socket::Tls(socket)),
+            Err(error) => {
+                tracing::error!(%error, "TLS cannot be spoken with these certificates");
+                None
+            }
+        }
     }
 
     fn refuse(&mut self, peer: SocketAddr) {

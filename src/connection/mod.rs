@@ -14,6 +14,7 @@ mod durability;
 mod effort;
 mod ending;
 mod failures;
+pub mod foreign;
 mod incoming;
 mod kept;
 pub mod listener;

@@ -9,9 +9,13 @@ use std::sync::Arc;
 use super::outbox::Outbox;
 use super::output::Output;
 use crate::broker::registry::ConnectionCounters;
+use crate::tls::Security;
 
 /// One connection of a protocol, without its socket. [`Session`](super::session::Session) is that of AMQP 0-9-1.
 pub trait Protocol: fmt::Debug + Send + 'static {
+    /// Notes what was agreed on before the first byte, where the socket is encrypted.
+    fn secured(&mut self, security: Security);
+
     /// Takes what was read and returns how much of it is used up. The rest is given again, with more behind it.
     fn receive(&mut self, bytes: &[u8], now_ms: u64) -> usize;
 

@@ -30,6 +30,7 @@ use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
 use crate::protocol::handshake::{Client, Handshake, Identity, Offer};
 use crate::protocol::heartbeat::Heartbeat;
 use crate::protocol::method;
+use crate::tls::{LoginFrom, Security};
 
 /// How long a client may take to open its connection.
 const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
@@ -49,6 +50,17 @@ pub struct Hosting {
     pub identity: Identity,
     /// What we offer.
     pub offer: Offer,
+    /// Logins with certificates; `None` when they are not enabled.
+    pub external: Option<External>,
+}
+
+/// How clients log in that show a certificate.
+#[derive(Debug)]
+pub struct External {
+    /// What of it names the user.
+    pub login_from: LoginFrom,
+    /// What is offered over TLS.
+    pub offer: Offer,
 }
 
 /// The two ends of a connection's socket.
@@ -67,6 +79,8 @@ pub struct Session {
     id: ConnectionId,
     peer: SocketAddr,
     local: SocketAddr,
+    /// `None` without TLS.
+    security: Option<Box<Security>>,
     outbox: Arc<Outbox>,
     counters: Arc<ConnectionCounters>,
     phase: Phase,
@@ -109,6 +123,7 @@ impl Session {
             id,
             peer,
             local,
+            security: None,
             outbox,
             counters: Arc::default(),
             phase,

@@ -1,9 +1,10 @@
 //! The kinds of sockets that a connection can have, behind one set of methods.
 //!
-//! What a kind knows about its system calls stays in its own file. A kind that encrypts is one more variant here, and its file: it
-//! reads and writes what is plain, and says in `ready` that there is something to read while it still holds decrypted bytes.
+//! What a kind knows about its system calls stays in its own file. One that encrypts reads and writes what is plain, and says in `ready`
+//! that there is something to read while it still holds decrypted bytes.
 
 mod plain;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,13 +12,17 @@ use std::net::SocketAddr;
 use tokio::io::{Interest, Ready};
 
 use super::output::Output;
+use crate::tls::Security;
 pub use plain::PlainSocket;
+pub use tls::{HandshakeFailed, TlsEndpoint, TlsSocket};
 
 /// A connection's socket. Its methods never block.
 #[derive(Debug)]
 pub enum Socket {
     /// TCP without encryption.
     Plain(PlainSocket),
+    /// TCP with TLS.
+    Tls(TlsSocket),
 }
 
 impl Socket {
@@ -25,41 +30,54 @@ impl Socket {
     pub(super) const fn peer(&self) -> SocketAddr {
         match self {
             Self::Plain(socket) => socket.peer(),
+            Self::Tls(socket) => socket.peer(),
+        }
+    }
+
+    /// Shakes hands where that comes before everything else; what was agreed on. Cancel safe.
+    pub(super) async fn secure(&mut self) -> Result<Option<Security>, HandshakeFailed> {
+        match self {
+            Self::Plain(_) => Ok(None),
+            Self::Tls(socket) => socket.secure().await.map(Some),
         }
     }
 
     /// Waits for what is asked for, or for ever if that is nothing. Cancel safe.
-    pub(super) async fn ready(&self, interest: Option<Interest>) -> io::Result<Ready> {
+    pub(super) async fn ready(&mut self, interest: Option<Interest>) -> io::Result<Ready> {
         match self {
             Self::Plain(socket) => socket.ready(interest).await,
+            Self::Tls(socket) => socket.ready(interest).await,
         }
     }
 
     /// What tells that the client has closed its side, or that the connection was reset, without reading.
     pub(super) const fn hang_up_interest(&self) -> Interest {
         match self {
-            Self::Plain(_) => plain::HANG_UP,
+            Self::Plain(_) | Self::Tls(_) => plain::HANG_UP,
         }
     }
 
     /// Reads once; 0 at the end of the stream.
-    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.try_read(buffer),
+            Self::Tls(socket) => socket.try_read(buffer),
         }
     }
 
     /// Writes as much of the output as the system takes at once.
-    pub(super) fn try_write(&self, output: &Output) -> io::Result<usize> {
+    pub(super) fn try_write(&mut self, output: &Output) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.try_write(output),
+            Self::Tls(socket) => socket.try_write(output),
         }
     }
 
     /// Writes what the system takes, even if the runtime has not heard that there is room.
-    pub(super) fn write_regardless(&self, output: &Output) -> io::Result<usize> {
+    pub(super) fn write_regardless(&mut self, output: &Output) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write_regardless(output),
+            Self::Tls(socket) => socket.write_regardless(output),
         }
     }
 
@@ -67,6 +85,7 @@ impl Socket {
     pub(super) fn has_more_unread(&mut self) -> bool {
         match self {
             Self::Plain(socket) => socket.has_more_unread(),
+            Self::Tls(socket) => socket.plain_mut().has_more_unread(),
         }
     }
 
@@ -74,6 +93,7 @@ impl Socket {
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Self::Plain(socket) => socket.take_error(),
+            Self::Tls(socket) => socket.plain().take_error(),
         }
     }
 
@@ -81,6 +101,15 @@ impl Socket {
     pub(super) fn reset_when_closed(&self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.reset_when_closed(),
+            Self::Tls(socket) => socket.plain().reset_when_closed(),
+        }
+    }
+
+    /// Ends in order, if there is one beside closing.
+    pub(super) fn say_goodbye(&mut self) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(socket) => socket.say_goodbye(),
         }
     }
 }

@@ -33,7 +33,7 @@ fn hosting() -> Arc<Hosting> {
         leveret_version: text(),
     };
     let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0 };
-    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer })
+    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
 }
 
 /// A client and its session, with what is on its way between them.

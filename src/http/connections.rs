@@ -39,10 +39,10 @@ struct ConnectionObject {
     channel_max: u16,
     frame_max: u32,
     timeout: u16,
-    ssl_protocol: Option<String>,
-    ssl_key_exchange: Option<String>,
-    ssl_cipher: Option<String>,
-    ssl_hash: Option<String>,
+    ssl_protocol: Option<&'static str>,
+    ssl_key_exchange: Option<&'static str>,
+    ssl_cipher: Option<&'static str>,
+    ssl_hash: Option<&'static str>,
     peer_cert_subject: Option<String>,
     peer_cert_issuer: Option<String>,
     peer_cert_validity: Option<String>,
@@ -73,6 +73,8 @@ impl Listed for ConnectionObject {
 
 fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObject {
     let spec = &connection.spec;
+    let encryption = spec.encryption.as_deref();
+    let certificate = encryption.and_then(|encryption| encryption.peer_certificate.as_ref());
     ConnectionObject {
         name: spec.name(),
         vhost: Arc::clone(&spec.vhost),
@@ -82,7 +84,7 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObjec
         kind: "network",
         protocol: "AMQP 0-9-1",
         auth_mechanism: spec.auth_mechanism,
-        ssl: false,
+        ssl: encryption.is_some(),
         host: spec.local.host.clone(),
         port: spec.local.port,
         peer_host: spec.peer.host.clone(),
@@ -93,13 +95,13 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObjec
         channel_max: spec.channel_max,
         frame_max: spec.frame_max,
         timeout: spec.heartbeat,
-        ssl_protocol: None,
-        ssl_key_exchange: None,
-        ssl_cipher: None,
-        ssl_hash: None,
-        peer_cert_subject: None,
-        peer_cert_issuer: None,
-        peer_cert_validity: None,
+        ssl_protocol: encryption.map(|encryption| encryption.protocol),
+        ssl_key_exchange: encryption.map(|encryption| encryption.key_exchange),
+        ssl_cipher: encryption.map(|encryption| encryption.cipher),
+        ssl_hash: encryption.map(|encryption| encryption.hash),
+        peer_cert_subject: certificate.map(|certificate| certificate.subject.clone()),
+        peer_cert_issuer: certificate.map(|certificate| certificate.issuer.clone()),
+        peer_cert_validity: certificate.map(|certificate| certificate.validity.clone()),
         statistics: (!request.is_set("disable_stats")).then(|| statistics(request, connection)),
     }
 }

@@ -1,16 +1,16 @@
 //! What a broker is to be started with, and how it is started.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::accounts::{Account, populate};
+use super::binding::{Kind, bind};
+use super::encryption::Encryption;
 use super::management::{self, Management};
-use super::{Broker, StartError, background, local, patience, run_deadlines, storage, until_stopped};
+use super::{Broker, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
 use crate::broker::administration::{DEFAULT_VHOST, everything};
@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Settings as Configured, Share};
 use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
-use crate::connection::session::Hosting;
+use crate::connection::session::{External, Hosting};
 use crate::host;
 use crate::http::Api;
 use crate::protocol::handshake::{Identity, Offer};
@@ -70,6 +70,7 @@ pub struct Builder {
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Listen>,
     heartbeat: u16,
+    pub(super) encryption: Encryption,
     has_local_socket: bool,
 }
 
@@ -92,6 +93,7 @@ impl Default for Builder {
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
             heartbeat: HEARTBEAT,
+            encryption: Encryption::default(),
             has_local_socket: false,
         }
     }
@@ -128,6 +130,7 @@ impl Builder {
             [] => vec![Listen::Localhost(AMQP_PORT)],
             given => given.to_vec(),
         };
+        builder.encryption = Encryption::for_settings(configured);
         builder.http_addresses = match configured.http_listen.as_slice() {
             _ if configured.no_http => Vec::new(),
             [] => builder.addresses.iter().copied().map(above).collect(),
@@ -303,13 +306,15 @@ impl Builder {
     /// When the address cannot be listened on, or it was not said where to keep messages.
     pub async fn start(mut self) -> Result<Broker, StartError> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
-        let (address, bound) = bind(&self.addresses).await?;
+        let (address, bound) = bind(&self.addresses, Kind::Plain).await?;
+        let secured = self.encryption.start(&self.clock).await?;
         let http_bound = match self.http_addresses.as_slice() {
             [] => Vec::new(),
-            addresses => bind(addresses).await.map_err(StartError::http)?.1,
+            addresses => bind(addresses, Kind::Plain).await.map_err(StartError::http)?.1,
         };
         let identity = self.identity();
         let offer = self.offer();
+        let external = self.external(&offer);
         let mut node = self.node();
         let [a, b, c, d, ..] = node.random.next().to_be_bytes();
         let nonce = u32::from_be_bytes([a, b, c, d]);
@@ -330,23 +335,25 @@ impl Builder {
         populate(&broker, &self.vhosts, &self.users)?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
-        let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer };
+        let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
-        let start = |bound| {
-            let listener = Listener::new(bound, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
-            tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
-        };
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             disk_free_limit_bytes: self.disk_free_limit_bytes,
-            ..management::api(&hosting, self.clock.clone(), management::listeners(&bound, &http_bound))
+            ..management::api(&hosting, self.clock.clone(), management::listeners(&bound, &secured.amqp, &http_bound))
         };
         let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
         let management = Management::start(api, http_bound, local)?;
-        let listeners = bound.into_iter().map(start).collect();
-        Ok(Broker { address, broker, stop, listeners, timer, storage, data_dir, management })
+        let (amqps_address, certificates) = (secured.amqp_address(), secured.certificates());
+        let start = |(bound, tls)| {
+            let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
+            tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
+        };
+        let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
+        let outside = Outside { address, amqps_address, certificates };
+        Ok(Broker { outside, broker, stop, listeners, timer, storage, data_dir, management })
     }
 
     fn node(&mut self) -> Node {
@@ -362,6 +369,12 @@ impl Builder {
         node
     }
 
+    /// Logins with certificates, if they are enabled.
+    fn external(&self, offer: &Offer) -> Option<External> {
+        let mechanisms = self.encryption.mechanisms.clone().filter(|_| self.encryption.has_external())?;
+        Some(External { login_from: self.encryption.login_from, offer: Offer { mechanisms, ..offer.clone() } })
+    }
+
     fn identity(&self) -> Identity {
         let version = self.settings.profile().version;
         Identity {
@@ -375,60 +388,23 @@ impl Builder {
         }
     }
 
-    fn offer(&self) -> Offer {
-        let mut mechanisms = vec![Mechanism::Plain, Mechanism::AmqPlain];
-        if self.logins.anonymous.is_some() {
-            mechanisms.push(Mechanism::Anonymous);
+    /// What is offered without TLS.
+    fn offer(&mut self) -> Offer {
+        let mechanisms = match &self.encryption.mechanisms {
+            Some(wanted) => wanted.iter().copied().filter(|&mechanism| mechanism != Mechanism::External).collect(),
+            None if self.logins.anonymous.is_some() => {
+                vec![Mechanism::Plain, Mechanism::AmqPlain, Mechanism::Anonymous]
+            }
+            None => vec![Mechanism::Plain, Mechanism::AmqPlain],
+        };
+        if mechanisms.contains(&Mechanism::Anonymous) {
+            self.logins.anonymous.get_or_insert_with(|| GUEST.to_owned());
         }
         Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat }
     }
 }
 
-/// Binds all addresses, and tells which one the first of them came to be.
-async fn bind(places: &[Listen]) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
-    let mut bound = Vec::new();
-    for &place in places {
-        match place {
-            Listen::At(address) => bound.push(bind_one(address).await?),
-            Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into()).await {
-                Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into()).await?,
-                result => result?,
-            }),
-            Listen::Localhost(port) => {
-                let (address, listener) = bind_one((Ipv4Addr::LOCALHOST, port).into()).await?;
-                bound.push((address, listener));
-                // Clients that are told `localhost` may try this first; machines without IPv6 do without.
-                match bind_one((Ipv6Addr::LOCALHOST, address.port()).into()).await {
-                    Ok(listener) => bound.push(listener),
-                    // Whoever asked for any free port did not ask for this one.
-                    Err(error) if error.is_absent() || port == 0 => tracing::info!("{error}"),
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-    let first = bound.first().map(|(address, _)| *address).ok_or(StartError::NoAddress)?;
-    for (address, _) in &bound {
-        tracing::info!("started TCP listener on {address}");
-    }
-    Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
-}
-
-async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
-    let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    Ok((listener.local_addr().map_err(failed)?, listener))
-}
-
-impl StartError {
-    /// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
-    /// family of addresses; only one that somebody else listens on is there for sure.
-    fn is_absent(&self) -> bool {
-        matches!(self, Self::Listen { source, .. } if source.kind() != io::ErrorKind::AddrInUse)
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -436,20 +412,5 @@ mod tests {
     fn http_is_served_above_amqp() {
         let ports = [5672, 5673, 0, 60_000].map(|port| above(Listen::Localhost(port)).port());
         assert_eq!(ports, [15_672, 15_673, 0, 0]);
-    }
-
-    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
-    #[test]
-    fn a_machine_without_ipv6_does_without_its_loopback_address() {
-        const EAFNOSUPPORT: i32 = 97;
-        const EADDRINUSE: i32 = 98;
-        const EADDRNOTAVAIL: i32 = 99;
-        let failed = |code| {
-            let address = (Ipv6Addr::LOCALHOST, 0).into();
-            StartError::Listen { address, source: io::Error::from_raw_os_error(code) }
-        };
-        assert!(failed(EAFNOSUPPORT).is_absent());
-        assert!(failed(EADDRNOTAVAIL).is_absent());
-        assert!(!failed(EADDRINUSE).is_absent());
     }
 }

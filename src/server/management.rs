@@ -50,12 +50,13 @@ impl Management {
 }
 
 /// What the broker listens with, for those who ask.
-pub(super) fn listeners(amqp: &[TcpListener], http: &[TcpListener]) -> Vec<ListenerInfo> {
-    let info = |protocol, socket: &TcpListener| {
-        Some(ListenerInfo { protocol, address: socket.local_addr().ok()?, tls: false })
+pub(super) fn listeners(amqp: &[TcpListener], amqps: &[TcpListener], http: &[TcpListener]) -> Vec<ListenerInfo> {
+    let kinds = [("amqp", amqp, false), ("amqp/ssl", amqps, true), ("http", http, false)];
+    let of_kind = |(protocol, sockets, tls): (_, &[TcpListener], _)| {
+        let addresses: Vec<_> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        addresses.into_iter().map(move |address| ListenerInfo { protocol, address, tls })
     };
-    let amqp = amqp.iter().filter_map(|socket| info("amqp", socket));
-    amqp.chain(http.iter().filter_map(|socket| info("http", socket))).collect()
+    kinds.into_iter().flat_map(of_kind).collect()
 }
 
 /// The parts of an API that do not depend on its sockets.

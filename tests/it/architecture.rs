@@ -25,9 +25,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["message", "table"]),
     ("clock", &[]),
     ("throttle", &[]),
+    ("tls", &["clock"]),
     ("host", &[]),
     ("logging", &["clock", "config", "throttle"]),
-    ("config", &["broker", "protocol"]),
+    ("config", &["broker", "protocol", "tls"]),
     (
         "connection",
         &[
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "table",
             "throttle",
+            "tls",
         ],
     ),
     (
@@ -61,9 +63,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "protocol",
             "store",
             "table",
+            "tls",
         ],
     ),
-    ("server", &["auth", "broker", "clock", "config", "connection", "host", "http", "message", "protocol", "store"]),
+    (
+        "server",
+        &["auth", "broker", "clock", "config", "connection", "host", "http", "message", "protocol", "store", "tls"],
+    ),
     // Part of the program and not of the library, which it uses by its front.
     ("commands", &[]),
 ];
@@ -74,7 +80,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     // waits a moment for its connections when it stops, the end of the program for its log, the log's thread for lines that were left
     // out, and the store for its disk: all of these are real whatever the clock of a test says.
     ("Instant", &["clock.rs"]),
-    ("SystemTime", &["clock.rs", "logging/format.rs"]),
+    ("SystemTime", &["clock.rs", "logging/format.rs", "tls/certificates.rs"]),
     (
         "std::time",
         &[
@@ -88,6 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server.rs",
             "server/storage.rs",
             "store/wal/",
+            "tls/certificates.rs",
         ],
     ),
     ("tokio::time", &["clock.rs", "http/later.rs", "http/local.rs", "http/server.rs", "server.rs"]),
@@ -102,7 +109,9 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server.rs",
             "server/background.rs",
             "server/bell.rs",
+            "server/binding.rs",
             "server/builder.rs",
+            "server/encryption.rs",
             "server/management.rs",
             "server/storage.rs",
             "commands/",
@@ -113,6 +122,8 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/outbox.rs",
             "connection/socket.rs",
             "connection/socket/plain.rs",
+            "connection/socket/tls.rs",
+            "tls/turns.rs",
         ],
     ),
     (
@@ -124,8 +135,11 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/",
             "http/",
             "server.rs",
+            "server/binding.rs",
             "server/builder.rs",
+            "server/encryption.rs",
             "server/management.rs",
+            "tls/login.rs",
         ],
     ),
     (
@@ -139,6 +153,8 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/disk.rs",
             "store/disk/",
             "store/segments/tests.rs",
+            "tls/certificates.rs",
+            "tls/files.rs",
         ],
     ),
     (

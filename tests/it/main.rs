@@ -80,6 +80,7 @@ mod sasl;
 mod scale;
 mod silence;
 mod store_check;
+mod tls;
 mod ttl;
 mod tune;
 mod tx;

@@ -12,6 +12,7 @@ use crate::connection::protocol::Protocol;
 use crate::impossible::impossible;
 use crate::protocol::fast;
 use crate::protocol::heartbeat::{Beat, Heartbeat};
+use crate::tls::Security;
 
 /// How long output waits for a client that takes none of it.
 const STALL_TIMEOUT_MS: u64 = 30_000;
@@ -19,6 +20,10 @@ const STALL_TIMEOUT_MS: u64 = 30_000;
 const HANG_UP_TIMEOUT_MS: u64 = 30_000;
 
 impl Protocol for Session {
+    fn secured(&mut self, security: Security) {
+        self.security = Some(Box::new(security));
+    }
+
     fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }

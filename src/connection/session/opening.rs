@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Hosting, Phase, SILENCE_MS, Session};
+use super::{External, Hosting, Phase, SILENCE_MS, Session};
 use crate::auth::{LoginRefused, User};
 use crate::broker::node::Node;
-use crate::broker::registry::{ConnectionSpec, ConnectionsReached, Endpoint, Registration};
+use crate::broker::registry::{
+    ConnectionSpec, ConnectionsReached, Encryption, Endpoint, PeerCertificate, Registration,
+};
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
+use crate::connection::foreign::Spoken;
 use crate::connection::open::{Open, Opening};
 use crate::connection::protocol::Protocol;
 use crate::connection::rights::LiveRights;
@@ -16,10 +19,11 @@ use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::protocol::frame;
-use crate::protocol::handshake::{self, Client, Handshake, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning};
+use crate::protocol::handshake::{self, Client, Handshake, Offer, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning};
 use crate::protocol::heartbeat::Heartbeat;
 use crate::protocol::method::{self, CONNECTION_OPEN};
 use crate::protocol::sasl::Credentials;
+use crate::tls::{NoLoginName, Security};
 
 impl Session {
     pub(super) fn greet(&mut self, bytes: &[u8]) -> usize {
@@ -30,14 +34,16 @@ impl Session {
         match handshake::protocol_header(bytes) {
             ProtocolHeader::Incomplete => 0,
             ProtocolHeader::Accepted => {
-                let (state, reply) = handshake::start(&self.hosting.identity, &self.hosting.offer);
+                let (state, reply) =
+                    handshake::start(&self.hosting.identity, offer(&self.hosting, self.security.as_deref()));
                 method::encode(&reply, 0, output.buffer());
                 let (output, deadline_ms) = (std::mem::take(output), *deadline_ms);
                 self.phase = Phase::Handshake { state, user: None, output, deadline_ms };
                 PROTOCOL_HEADER.len()
             }
             ProtocolHeader::Refused => {
-                tracing::info!(peer = %self.peer, "not an AMQP 0-9-1 client: closing");
+                let reason = Spoken::of(bytes).to_amqp();
+                tracing::warn!(peer = %self.peer, reason, "not an AMQP 0-9-1 client: closing connection");
                 output.buffer().extend_from_slice(&PROTOCOL_HEADER);
                 self.phase = Phase::Closed { output: std::mem::take(output) };
                 bytes.len()
@@ -53,7 +59,7 @@ impl Session {
         let frame_max = state.frame_max();
         let before = std::mem::replace(state, Handshake::StartOkDue);
         let (step, used) = match frame::next_frame(bytes, frame_max) {
-            Ok(Some((frame, used))) => (before.frame(&frame, &self.hosting.offer), used),
+            Ok(Some((frame, used))) => (before.frame(&frame, offer(&self.hosting, self.security.as_deref())), used),
             Ok(None) => {
                 *state = before;
                 return 0;
@@ -70,17 +76,19 @@ impl Session {
         };
         match step {
             Step::Continue(next) => *state = next,
-            Step::Authenticate(login, credentials) => match log_in(&self.hosting, &credentials, self.peer) {
-                Ok(logged_in) => {
-                    let (next, reply) = login.accept(&self.hosting.offer);
-                    method::encode(&reply, 0, output.buffer());
-                    (*state, *user) = (next, Some(logged_in));
+            Step::Authenticate(login, credentials) => {
+                match log_in(&self.hosting, &credentials, self.security.as_deref(), self.peer) {
+                    Ok(logged_in) => {
+                        let (next, reply) = login.accept(&self.hosting.offer);
+                        method::encode(&reply, 0, output.buffer());
+                        (*state, *user) = (next, Some(logged_in));
+                    }
+                    Err(reason) => {
+                        tracing::warn!(peer = %self.peer, ?credentials, %reason, "login refused");
+                        self.take_step(login.refuse(), now_ms);
+                    }
                 }
-                Err(reason) => {
-                    tracing::warn!(peer = %self.peer, ?credentials, %reason, "login refused");
-                    self.take_step(login.refuse(), now_ms);
-                }
-            },
+            }
             Step::Open { client, tuning, virtual_host } => {
                 let user = user.clone();
                 if let Err(error) = self.open(&client, tuning, &virtual_host, now_ms) {
@@ -161,6 +169,7 @@ impl Session {
             vhost: Arc::clone(&vhost.name),
             user_provided_name: client.connection_name.clone(),
             auth_mechanism: client.mechanism.name(),
+            encryption: self.security.as_deref().map(|security| Box::new(encryption(security))),
             client_properties: client.properties.as_ref().into(),
             channel_max: tuning.channel_max,
             frame_max: tuning.frame_max,
@@ -174,14 +183,55 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
 }
 
-fn log_in(hosting: &Hosting, credentials: &Credentials, peer: SocketAddr) -> Result<Arc<User>, LoginRefused> {
+/// What is offered to a client.
+fn offer<'a>(hosting: &'a Hosting, security: Option<&Security>) -> &'a Offer {
+    match &hosting.external {
+        Some(external) if security.is_some() => &external.offer,
+        _ => &hosting.offer,
+    }
+}
+
+fn encryption(security: &Security) -> Encryption {
+    let Security { protocol, key_exchange, cipher, hash, peer, .. } = security;
+    let peer_certificate = peer.as_ref().map(|peer| PeerCertificate {
+        subject: peer.subject.clone(),
+        issuer: peer.issuer.clone(),
+        validity: peer.validity.clone(),
+    });
+    Encryption { protocol, key_exchange, cipher, hash, peer_certificate }
+}
+
+/// Why nobody is logged in.
+#[derive(Debug, thiserror::Error)]
+enum NoLogin {
+    #[error(transparent)]
+    Refused(#[from] LoginRefused),
+    #[error(transparent)]
+    NoName(#[from] NoLoginName),
+    #[error("the client's certificate is for user '{user}': {reason}")]
+    OfCertificate { user: String, reason: LoginRefused },
+}
+
+fn log_in(
+    hosting: &Hosting,
+    credentials: &Credentials,
+    security: Option<&Security>,
+    peer: SocketAddr,
+) -> Result<Arc<User>, NoLogin> {
     let Hosting { broker, logins, .. } = hosting;
     match credentials {
-        Credentials::Password { user, password } => logins.with_password(broker.user(user), password, peer.ip()),
+        Credentials::Password { user, password } => Ok(logins.with_password(broker.user(user), password, peer.ip())?),
         Credentials::Anonymous => {
             let user = logins.anonymous.as_deref().and_then(|name| broker.user(name));
-            logins.anonymously(user, peer.ip())
+            Ok(logins.anonymously(user, peer.ip())?)
         }
-        Credentials::External => Err(LoginRefused::UnknownUser),
+        Credentials::External => {
+            let (Some(External { login_from, .. }), Some(security)) = (&hosting.external, security) else {
+                return Err(NoLoginName::NoTls.into());
+            };
+            let user = security.login_name(*login_from)?;
+            let logged_in = logins.with_certificate(broker.user(&user), peer.ip());
+            logged_in.map_err(|reason| NoLogin::OfCertificate { user, reason })
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A TCP socket without encryption.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -74,16 +74,24 @@ impl PlainSocket {
     pub(super) fn try_write(&self, output: &Output) -> io::Result<usize> {
         match output.single_slice() {
             Some(slice) => self.stream.try_write(slice),
-            None => self.stream.try_write_vectored(&output.slices()),
+            None => self.try_write_slices(&output.slices()),
         }
+    }
+
+    pub(super) fn try_write_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.try_write_vectored(slices)
     }
 
     /// The runtime hears that there is room only once a third of the send buffer is free, which takes a slow client long.
     pub(super) fn write_regardless(&self, output: &Output) -> io::Result<usize> {
-        match rustix::io::writev(&self.stream, &output.slices()) {
-            Err(rustix::io::Errno::AGAIN) => Ok(0),
-            written => Ok(written?),
+        match self.write_slices_regardless(&output.slices()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            written => written,
         }
+    }
+
+    pub(super) fn write_slices_regardless(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(&self.stream, slices)?)
     }
 
     pub(super) fn has_more_unread(&mut self) -> bool {

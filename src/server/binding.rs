@@ -1,0 +1,83 @@
+//! How the broker's sockets are bound.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+
+use super::StartError;
+use crate::config::Listen;
+
+/// What is spoken on an address, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Plain,
+    Tls,
+}
+
+/// Binds all addresses, and tells which one the first of them came to be.
+pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
+    let mut bound = Vec::new();
+    for &place in places {
+        match place {
+            Listen::At(address) => bound.push(bind_one(address).await?),
+            Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into()).await {
+                Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into()).await?,
+                result => result?,
+            }),
+            Listen::Localhost(port) => {
+                let (address, listener) = bind_one((Ipv4Addr::LOCALHOST, port).into()).await?;
+                bound.push((address, listener));
+                // Clients that are told `localhost` may try this first; machines without IPv6 do without.
+                match bind_one((Ipv6Addr::LOCALHOST, address.port()).into()).await {
+                    Ok(listener) => bound.push(listener),
+                    // Whoever asked for any free port did not ask for this one.
+                    Err(error) if error.is_absent() || port == 0 => tracing::info!("{error}"),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    let first = bound.first().map(|(address, _)| *address).ok_or(StartError::NoAddress)?;
+    for (address, _) in &bound {
+        match kind {
+            Kind::Plain => tracing::info!("started TCP listener on {address}"),
+            Kind::Tls => tracing::info!("started TLS (SSL) listener on {address}"),
+        }
+    }
+    Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
+}
+
+async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    Ok((listener.local_addr().map_err(failed)?, listener))
+}
+
+impl StartError {
+    /// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
+    /// family of addresses; only one that somebody else listens on is there for sure.
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Listen { source, .. } if source.kind() != io::ErrorKind::AddrInUse)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
+    #[test]
+    fn a_machine_without_ipv6_does_without_its_loopback_address() {
+        const EAFNOSUPPORT: i32 = 97;
+        const EADDRINUSE: i32 = 98;
+        const EADDRNOTAVAIL: i32 = 99;
+        let failed = |code| {
+            let address = (Ipv6Addr::LOCALHOST, 0).into();
+            StartError::Listen { address, source: io::Error::from_raw_os_error(code) }
+        };
+        assert!(failed(EAFNOSUPPORT).is_absent());
+        assert!(failed(EADDRNOTAVAIL).is_absent());
+        assert!(!failed(EADDRINUSE).is_absent());
+    }
+}

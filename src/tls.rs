@@ -1,0 +1,58 @@
+//! TLS: the files with certificates, what a broker and a client agreed on, and who a client's certificate says that it is.
+//!
+//! Bytes come from files and from the caller: there is no socket here. Those who have one are `connection/socket/tls` and
+//! `http/secure`.
+
+mod certificates;
+mod chain;
+mod files;
+mod login;
+mod name;
+mod security;
+mod tip;
+mod turns;
+
+use std::path::PathBuf;
+
+pub use certificates::Certificates;
+pub use files::TlsFilesError;
+pub use login::{LoginFrom, NoLoginName, SanType};
+pub use security::{Peer, Security};
+pub use tip::tip;
+pub use turns::Turns;
+
+/// How TLS is to be spoken. The names are RabbitMQ's, of its `ssl_options`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The broker's certificate, and those that lead from it to its authority, in PEM.
+    pub certfile: PathBuf,
+    /// The key of the certificate, in PEM.
+    pub keyfile: PathBuf,
+    /// Certificates of the authorities that a client's certificate may come from, in PEM.
+    pub cacertfile: Option<PathBuf>,
+    /// Whether clients are asked for a certificate.
+    pub verify: Verify,
+    /// Whether a client without a certificate is refused. It is asked for one only with [`Verify::Peer`].
+    pub fail_if_no_peer_cert: bool,
+    /// The versions that are spoken; all without any.
+    pub versions: Vec<TlsVersion>,
+}
+
+/// Whether clients are asked for a certificate, which then must be one of a known authority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They are asked.
+    Peer,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2
+    V1_2,
+    /// 1.3
+    V1_3,
+}

@@ -1,0 +1,143 @@
+//! The certificates that are used now, which change when their files do.
+//!
+//! The files are looked at when a client comes, at most once in [`LOOK_MS`], so that an idle broker does nothing. What is new and
+//! holds together is used from then on; what does not is reported once, and the old certificates stay.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use parking_lot::{Mutex, RwLock};
+use rustls::ServerConfig;
+
+use super::files::{Loaded, TlsFilesError, load};
+use super::{TlsSettings, Verify};
+use crate::clock::Clock;
+
+/// How long files are believed to be as they were.
+const LOOK_MS: u64 = 2_000;
+/// It is said so long before a certificate ends.
+const SOON_S: i64 = 14 * 24 * 3600;
+
+/// The certificates of one set of files.
+#[derive(Debug)]
+pub struct Certificates {
+    settings: TlsSettings,
+    clock: Clock,
+    loaded: RwLock<Loaded>,
+    look_again_ms: AtomicU64,
+    /// How the files looked when they were read last. Locked while they are read, which happens on threads that may wait.
+    seen: Mutex<Vec<Seen>>,
+}
+
+/// How a file looked; `None` when it could not be looked at.
+type Seen = Option<(SystemTime, u64)>;
+
+impl Certificates {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, TlsFilesError> {
+        let seen = look(&settings);
+        let loaded = load(&settings)?;
+        let look_again_ms = AtomicU64::new(clock.now_ms() + LOOK_MS);
+        let (loaded, seen) = (RwLock::new(loaded), Mutex::new(seen));
+        let certificates = Self { settings, clock, loaded, look_again_ms, seen };
+        certificates.warn_of_dates();
+        Ok(Arc::new(certificates))
+    }
+
+    /// What a new connection is to use.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.loaded.read().config)
+    }
+
+    /// Whether clients are asked for certificates.
+    pub fn verifies_peer(&self) -> bool {
+        self.settings.verify == Verify::Peer
+    }
+
+    /// The last second, since 1970, in which the broker's certificate holds.
+    pub fn valid_until_s(&self) -> i64 {
+        self.loaded.read().valid_s.1
+    }
+
+    /// The file with the broker's certificate.
+    pub fn certfile(&self) -> PathBuf {
+        self.settings.certfile.clone()
+    }
+
+    /// Whether it is time to call [`Certificates::refresh`]. True for one caller only.
+    pub fn is_look_due(&self) -> bool {
+        let (now_ms, due_ms) = (self.clock.now_ms(), self.look_again_ms.load(Ordering::Relaxed));
+        now_ms >= due_ms
+            && self
+                .look_again_ms
+                .compare_exchange(due_ms, now_ms + LOOK_MS, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Reads the files again if they look different. Waits for the disk.
+    pub fn refresh(&self) {
+        let mut seen = self.seen.lock();
+        let now = look(&self.settings);
+        if *seen != now {
+            *seen = now;
+            self.read_again();
+        }
+    }
+
+    /// Reads the files again. Waits for the disk.
+    pub fn reload(&self) {
+        let mut seen = self.seen.lock();
+        *seen = look(&self.settings);
+        self.read_again();
+    }
+
+    fn read_again(&self) {
+        match load(&self.settings) {
+            Ok(loaded) => {
+                tracing::info!(
+                    subject = loaded.subject,
+                    "certificates read again from {}",
+                    self.settings.certfile.display()
+                );
+                *self.loaded.write() = loaded;
+                self.warn_of_dates();
+            }
+            Err(error) => tracing::error!(%error, "new certificates cannot be used: the old ones stay in use"),
+        }
+    }
+
+    fn warn_of_dates(&self) {
+        let (now_s, loaded) =
+            (i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX), self.loaded.read().clone());
+        let ((from_s, until_s), file) = (loaded.valid_s, self.settings.certfile.display());
+        let (from, until) = (date(from_s), date(until_s));
+        if now_s > until_s {
+            tracing::error!("the certificate in {file} expired at {until}: clients will refuse it; renew it");
+        } else if now_s < from_s {
+            tracing::error!(
+                "the certificate in {file} holds only from {from} on: clients will refuse it; check the clock"
+            );
+        } else if until_s - now_s < SOON_S {
+            tracing::warn!("the certificate in {file} expires at {until}; renew it");
+        }
+    }
+}
+
+fn date(seconds: i64) -> String {
+    match x509_parser::time::ASN1Time::from_timestamp(seconds) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{seconds} s after 1970"),
+    }
+}
+
+fn look(settings: &TlsSettings) -> Vec<Seen> {
+    let files = [Some(&settings.certfile), Some(&settings.keyfile), settings.cacertfile.as_ref()];
+    let look = |file: &PathBuf| fs::metadata(file).and_then(|found| Ok((found.modified()?, found.len()))).ok();
+    files.into_iter().flatten().map(look).collect()
+}

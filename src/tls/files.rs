@@ -1,0 +1,272 @@
+//! Reads the files with certificates and keys, and says which of them is wrong, how, and what to do.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::{TlsSettings, TlsVersion, Verify, chain};
+
+/// What is wrong with the files of TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFilesError {
+    /// A file cannot be read.
+    #[error("cannot read {what} from {file}: {source}; check the path, and that the broker's user may read it", file = file.display())]
+    Unreadable {
+        /// What is to be in it.
+        what: &'static str,
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no PEM.
+    #[error("{file} is not in the PEM format: {reason}; it must have lines such as -----BEGIN CERTIFICATE-----", file = file.display())]
+    NotPem {
+        /// Which one.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no certificate in it.
+    #[error("{file} holds no certificate{found}; name a PEM file that begins with the broker's own certificate", file = file.display())]
+    NoCertificate {
+        /// Which one.
+        file: PathBuf,
+        /// What it holds instead.
+        found: Found,
+    },
+    /// A certificate cannot be understood.
+    #[error("certificate {number} in {file} cannot be read: {reason}; make it anew", file = file.display())]
+    BadCertificate {
+        /// Which one.
+        file: PathBuf,
+        /// Its place in the file, from 1.
+        number: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no key in it.
+    #[error("{file} holds no private key{found}; name the PEM file with the key of the certificate", file = file.display())]
+    NoKey {
+        /// Which one.
+        file: PathBuf,
+        /// What it holds instead.
+        found: Found,
+    },
+    /// The key has a password.
+    #[error("the private key in {file} is encrypted, which cannot be read; decrypt it: openssl pkey -in {file} -out plain.pem", file = file.display())]
+    EncryptedKey {
+        /// Which one.
+        file: PathBuf,
+    },
+    /// The key is of a kind that is not known.
+    #[error("the private key in {file} cannot be used: {reason}; RSA keys of 2048 bits and more, ECDSA P-256 and P-384, and Ed25519 can", file = file.display())]
+    BadKey {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Certificate and key are not of each other.
+    #[error("the private key in {keyfile} is not the key of the certificate in {certfile}, which is that of {subject}; name the key that the certificate was made with", keyfile = keyfile.display(), certfile = certfile.display())]
+    WrongKey {
+        /// The file with the certificate.
+        certfile: PathBuf,
+        /// The file with the key.
+        keyfile: PathBuf,
+        /// Whose certificate it is.
+        subject: String,
+    },
+    /// The key belongs to another certificate of the file.
+    #[error("the key in {keyfile} is that of certificate {number} in {certfile}; put that certificate first", keyfile = keyfile.display(), certfile = certfile.display())]
+    WrongOrder {
+        /// The file with the certificates.
+        certfile: PathBuf,
+        /// The file with the key.
+        keyfile: PathBuf,
+        /// Which certificate the key belongs to, from 1.
+        number: usize,
+    },
+    /// Clients are to be verified by nobody.
+    #[error(
+        "clients are to show certificates, but it was not said whose: name the authorities with --tls-ca (ssl_options.cacertfile)"
+    )]
+    NoAuthorities,
+    /// The settings cannot be had together.
+    #[error("TLS cannot be set up as asked: {0}")]
+    Refused(#[from] rustls::Error),
+}
+
+/// What was found in a file where something else was expected.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A private key.
+    Key,
+    /// Certificates.
+    Certificates,
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "",
+            Self::Key => " but a private key (are the two files swapped?)",
+            Self::Certificates => " but certificates (are the two files swapped?)",
+        })
+    }
+}
+
+/// What the files say, ready for use.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub(super) config: Arc<ServerConfig>,
+    /// Between which times the broker's certificate holds, in seconds since 1970.
+    pub(super) valid_s: (i64, i64),
+    /// Whose certificate it is.
+    pub(super) subject: String,
+}
+
+/// Reads and checks all files.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, TlsFilesError> {
+    let provider = Arc::new(ring::default_provider());
+    let authorities = match &settings.cacertfile {
+        Some(file) => certificates(file, "the authorities' certificates")?,
+        None => Vec::new(),
+    };
+    let own = certificates(&settings.certfile, "the certificate")?;
+    let leaf = parsed(&settings.certfile, 1, own.first())?;
+    let valid_s = (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
+    let subject = super::name::distinguished(leaf.subject());
+    let key = with_key(settings, own, &subject, &authorities, &provider)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&versions(&settings.versions))?
+        .with_client_cert_verifier(verifier(settings, &authorities, provider)?);
+    let config = Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key))));
+    Ok(Loaded { config, valid_s, subject })
+}
+
+fn versions(wanted: &[TlsVersion]) -> Vec<&'static SupportedProtocolVersion> {
+    let is_wanted = |version| wanted.is_empty() || wanted.contains(&version);
+    let all = [(TlsVersion::V1_3, &version::TLS13), (TlsVersion::V1_2, &version::TLS12)];
+    all.into_iter().filter(|(version, _)| is_wanted(*version)).map(|(_, version)| version).collect()
+}
+
+fn with_key(
+    settings: &TlsSettings,
+    own: Vec<CertificateDer<'static>>,
+    subject: &str,
+    authorities: &[CertificateDer<'static>],
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsFilesError> {
+    let keyfile = &settings.keyfile;
+    let key = provider
+        .key_provider
+        .load_private_key(private_key(keyfile)?)
+        .map_err(|error| TlsFilesError::BadKey { file: keyfile.clone(), reason: error.to_string() })?;
+    let is_of = |certificate: &CertificateDer<'static>| {
+        let alone = CertifiedKey::new(vec![certificate.clone()], Arc::clone(&key));
+        !matches!(alone.keys_match(), Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)))
+    };
+    let (certfile, keyfile) = (settings.certfile.clone(), keyfile.clone());
+    match own.iter().position(is_of) {
+        Some(0) => Ok(CertifiedKey::new(chain::complete(own, authorities), key)),
+        Some(at) => Err(TlsFilesError::WrongOrder { certfile, keyfile, number: at + 1 }),
+        None => Err(TlsFilesError::WrongKey { certfile, keyfile, subject: subject.to_owned() }),
+    }
+}
+
+fn verifier(
+    settings: &TlsSettings,
+    authorities: &[CertificateDer<'static>],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsFilesError> {
+    if settings.verify == Verify::None {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    }
+    let Some(file) = &settings.cacertfile else { return Err(TlsFilesError::NoAuthorities) };
+    let mut roots = RootCertStore::empty();
+    for (number, authority) in (1..).zip(authorities) {
+        roots.add(authority.clone()).map_err(|error| bad(file, number, error))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if settings.fail_if_no_peer_cert { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| bad(file, 1, error))
+}
+
+fn bad(file: &Path, number: usize, reason: impl ToString) -> TlsFilesError {
+    TlsFilesError::BadCertificate { file: file.to_owned(), number, reason: reason.to_string() }
+}
+
+/// All certificates of a file; at least one, each of which can be read.
+fn certificates(file: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsFilesError> {
+    let sections = sections(file, what)?;
+    let is_key = |kind: &SectionKind| !matches!(kind, SectionKind::Certificate);
+    let found = if sections.iter().any(|(kind, _)| is_key(kind)) { Found::Key } else { Found::Nothing };
+    let certificates = sections.into_iter().filter(|(kind, _)| !is_key(kind));
+    let certificates: Vec<_> = certificates.map(|(_, der)| CertificateDer::from(der)).collect();
+    if certificates.is_empty() {
+        return Err(TlsFilesError::NoCertificate { file: file.to_owned(), found });
+    }
+    for (number, certificate) in (1..).zip(&certificates) {
+        parsed(file, number, Some(certificate))?;
+    }
+    Ok(certificates)
+}
+
+fn parsed<'a>(
+    file: &Path,
+    number: usize,
+    certificate: Option<&'a CertificateDer<'static>>,
+) -> Result<X509Certificate<'a>, TlsFilesError> {
+    let der = certificate.map(AsRef::as_ref).unwrap_or_default();
+    X509Certificate::from_der(der).map(|(_, certificate)| certificate).map_err(|error| bad(file, number, error))
+}
+
+/// The first key of a file.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library has many kinds, and there may be more")]
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFilesError> {
+    let sections = sections(file, "the private key")?;
+    let mut found = Found::Nothing;
+    for (kind, der) in sections {
+        match kind {
+            SectionKind::Certificate => found = Found::Certificates,
+            SectionKind::RsaPrivateKey => return Ok(PrivateKeyDer::Pkcs1(der.into())),
+            SectionKind::PrivateKey => return Ok(PrivateKeyDer::Pkcs8(der.into())),
+            SectionKind::EcPrivateKey => return Ok(PrivateKeyDer::Sec1(der.into())),
+            _ => {}
+        }
+    }
+    Err(TlsFilesError::NoKey { file: file.to_owned(), found })
+}
+
+/// What a PEM file holds, in its order.
+fn sections(file: &Path, what: &'static str) -> Result<Vec<(SectionKind, Vec<u8>)>, TlsFilesError> {
+    let text = fs::read(file).map_err(|source| TlsFilesError::Unreadable { what, file: file.to_owned(), source })?;
+    if text.windows(ENCRYPTED_KEY.len()).any(|at| at == ENCRYPTED_KEY)
+        || text.windows(ENCRYPTED.len()).any(|at| at == ENCRYPTED)
+    {
+        return Err(TlsFilesError::EncryptedKey { file: file.to_owned() });
+    }
+    <(SectionKind, Vec<u8>) as PemObject>::pem_slice_iter(&text)
+        .collect::<Result<_, pem::Error>>()
+        .map_err(|error| TlsFilesError::NotPem { file: file.to_owned(), reason: error.to_string() })
+}
+
+/// How PEM begins a key with a password; and how OpenSSL did before there was that.
+const ENCRYPTED_KEY: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
