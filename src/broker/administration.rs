@@ -10,6 +10,7 @@ mod parameters;
 mod permissions;
 mod policies;
 mod policy_keys;
+mod reset;
 mod users;
 mod vhosts;
 
@@ -22,6 +23,7 @@ use crate::store::LogPosition;
 pub(in crate::broker) use limits::read as read_limits;
 pub(in crate::broker) use parameters::{Understood, understood};
 pub(in crate::broker) use policies::check as check_policy;
+pub use reset::Reset;
 pub use vhosts::{DEFAULT_VHOST, VhostSettings, everything};
 
 /// What became of something that was put.

@@ -1,5 +1,6 @@
 //! Where a message goes: from an exchange along exchange-to-exchange bindings and alternate exchanges to queues, each queue once.
 
+mod explained;
 mod keys;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::topology::{Exchange, Topology};
 use crate::metrics::ExchangeCounters;
 use crate::properties::Properties;
 
+pub use explained::{Explained, ExplainedBinding, PassedExchange};
 pub use keys::RoutingKeys;
 
 /// What routing one message found. The answer for an exchange and a key can be used again while the topology's epoch stays

@@ -47,7 +47,7 @@ pub(super) fn objects(vhost: &Vhost, bindings: Vec<BindingSnapshot>) -> Vec<Bind
     bindings.into_iter().map(|binding| object(vhost, binding)).collect()
 }
 
-fn object(vhost: &Vhost, binding: BindingSnapshot) -> BindingObject {
+pub(super) fn object(vhost: &Vhost, binding: BindingSnapshot) -> BindingObject {
     BindingObject {
         properties_key: properties_key(&binding),
         vhost: Arc::clone(&vhost.name),

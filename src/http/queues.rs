@@ -146,7 +146,7 @@ impl QueueObject {
             internal_owner: false,
             arguments: values::object(spec.raw_arguments.fields()),
             node: request.api.node().to_owned(),
-            state: "running",
+            state: if snapshot.is_paused { "paused" } else { "running" },
             depths: has_depths.then(|| Depths {
                 messages: snapshot.messages(),
                 messages_ready: snapshot.messages_ready,

@@ -231,6 +231,13 @@ pub(super) const ROUTES: &[Route] = &[
     at("/leveret/errors").get(Management, leveret::errors::list),
     at("/leveret/queues/{vhost}/{queue}/peek").get(Management, leveret::peek::get),
     at("/leveret/queues/{vhost}/{queue}/expect").post(Management, leveret::expect::post),
+    at("/leveret/queues/{vhost}/{queue}/messages/delete").post(Management, leveret::messages::delete),
+    at("/leveret/queues/{vhost}/{queue}/messages/move").post(Management, leveret::messages::move_on),
+    at("/leveret/queues/{vhost}/{queue}/redrive").post(Management, leveret::redrive::post),
+    at("/leveret/queues/{vhost}/{queue}/pause").put(Policymaker, leveret::messages::pause),
+    at("/leveret/queues/{vhost}/{queue}/resume").put(Policymaker, leveret::messages::resume),
+    at("/leveret/routes/{vhost}").post(Management, leveret::reach::post),
+    at("/leveret/vhosts/{vhost}/reset").post(Administrator, leveret::reset::post),
 ];
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ impl Queue {
 
     /// False if more can be delivered than one transition does.
     fn deliver_ready(&mut self, now_ms: u64) -> bool {
-        if self.consumers.is_empty() {
+        if self.consumers.is_empty() || self.is_paused {
             return true;
         }
         let mut left = DELIVERIES_MAX;
@@ -169,6 +169,10 @@ impl Queue {
         self.expire(now_ms);
         if self.drops_left == 0 {
             return Got::Busy;
+        }
+        if self.is_paused {
+            self.stats.get_empty += 1;
+            return Got::Empty;
         }
         if matches!(self.ready.head(), Some(Head::Away(_)))
             && let Some(load) = self.ready.head_load()

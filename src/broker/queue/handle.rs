@@ -4,7 +4,9 @@
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
 mod burial;
+mod chosen;
 mod looking;
+mod pause;
 mod removal;
 mod returns;
 mod snapshot;
@@ -16,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
 use burial::{BURIALS_MAX, WhenAway, bury};
+pub use chosen::Choice;
 pub use looking::LookedAt;
 use removal::is_over;
 

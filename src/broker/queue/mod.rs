@@ -18,6 +18,7 @@
 //! within a priority, messages are delivered in the order of `seq`.
 
 pub mod arguments;
+mod chosen;
 mod chunks;
 mod compaction;
 mod consumers;
@@ -51,6 +52,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use chosen::ChosenMessage;
 pub use chunks::ChunkRelief;
 pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
@@ -58,7 +60,7 @@ pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeathReason};
 pub use entry::NewMessage;
-pub use handle::{Exclusivity, LookedAt, QueueHandle, QueueSpec};
+pub use handle::{Choice, Exclusivity, LookedAt, QueueHandle, QueueSpec};
 pub use looking::{MessageState, SeenMessage};
 pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
@@ -130,6 +132,8 @@ pub struct Queue {
     returns_left: u16,
     /// How many that are at its beginning. Tests have fewer.
     returns_max: u16,
+    /// Nothing is delivered until somebody ends the pause.
+    is_paused: bool,
     /// The queue is too long, and goes on dropping with the next call of [`Queue::on_timer`].
     is_behind: bool,
 }
@@ -169,6 +173,7 @@ impl Queue {
             drops_left: DROPS_MAX,
             returns_left: RETURNS_MAX,
             returns_max: RETURNS_MAX,
+            is_paused: false,
             is_behind: false,
         }
     }
@@ -375,6 +380,11 @@ impl Queue {
     /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.
     pub fn resume(&mut self, consumer: ConsumerId) {
         self.consumers.resume(consumer);
+    }
+
+    /// Stops deliveries, or allows them again; then [`Queue::pump`] must follow.
+    pub fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Notes a use, for `x-expires`.

@@ -4,6 +4,8 @@
 //! ([`Queue::fresh_leaving`], [`Queue::scattered_leaving`]), writes it, and tells where it is ([`Queue::moved`]). What left the
 //! queue meanwhile is freed at once. A fresh message can only leave from the front, so what is left of a part is its end.
 
+mod fresh;
+
 use std::fmt;
 
 use rustc_hash::FxHashMap;
@@ -219,37 +221,6 @@ impl Queue {
         let mut freed: Vec<_> = wanted.into_values().map(|(part, record)| part.freed(&record)).collect();
         freed.sort_by_key(|freed| (freed.segment, freed.start));
         freed
-    }
-
-    /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is added to `wanted`.
-    fn take_fresh<'a>(&mut self, moved: &'a MovedPart, wanted: &mut FxHashMap<u64, (&'a MovedPart, Moved)>) {
-        let level = self.ready.level(moved.level);
-        let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
-        let split = moved.records.partition_point(|record| record.seq < first_fresh);
-        let (taken, left) = moved.records.split_at(split);
-        wanted.extend(taken.iter().map(|record| (record.seq, (moved, *record))));
-        if let Some(last) = left.last() {
-            let count = level.fresh.partition_point(|entry| entry.seq <= last.seq);
-            let property_bytes = level.fresh.drain(..count).map(|entry| entry.counted_property_bytes()).sum();
-            level.paged.add_property_bytes(property_bytes);
-            if level.fresh.len() < level.fresh.capacity() / 4 {
-                level.fresh.shrink_to_fit();
-            }
-        }
-        let part = moved.part();
-        let mut unread = Unread {
-            part,
-            cursor: left.first().map_or(part.end, |first| first.offset),
-            count: u32::try_from(left.len()).unwrap_or(u32::MAX),
-            body_bytes: left.iter().map(|record| u64::from(record.body_bytes)).sum(),
-            stored: (0, 0),
-            is_restored: false,
-        };
-        for record in left.iter().filter(|record| record.is_stored) {
-            unread.stored.0 += 1;
-            unread.stored.1 += u64::from(record.body_bytes);
-        }
-        level.paged.push(unread);
     }
 
     fn note_moved(&mut self, part: &MovedPart) {

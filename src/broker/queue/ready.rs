@@ -10,6 +10,7 @@
 //! front of all levels (`returned`), because there a returned message goes to the front in the order of return, whatever
 //! its priority (behaviour reference 5.6).
 
+mod chosen;
 mod loading;
 
 use std::collections::VecDeque;

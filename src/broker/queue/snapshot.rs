@@ -32,6 +32,8 @@ pub struct QueueSnapshot {
     pub single_active_consumer_tag: Option<Arc<str>>,
     /// The tag of the exclusive consumer.
     pub exclusive_consumer_tag: Option<Arc<str>>,
+    /// It delivers nothing until somebody ends the pause.
+    pub is_paused: bool,
     /// When it was used last, in milliseconds since 1970: the last declare, get, or moment with a consumer.
     pub used_at_ms: u64,
     /// The `timestamp` of the first ready message, in seconds since 1970, if it has one and is in memory.
@@ -88,6 +90,7 @@ impl Queue {
             consumers_waiting: self.consumers.states().filter(is_up).count(),
             single_active_consumer_tag: self.consumers.active().map(|spec| Arc::clone(&spec.consumer_tag)),
             exclusive_consumer_tag: exclusive.map(|consumer| Arc::clone(&consumer.spec.consumer_tag)),
+            is_paused: self.is_paused,
             used_at_ms: self.used_at_ms,
             head_message_timestamp: self.ready.head_timestamp(),
             stats: self.stats,

@@ -124,6 +124,28 @@ impl SortedRun {
         self.pieces.into_iter().flatten()
     }
 
+    /// The entry of this sequence number.
+    pub(super) fn get(&self, seq: u64) -> Option<&Entry> {
+        let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
+        let piece = self.pieces.get(at)?;
+        piece.get(piece.binary_search_by_key(&seq, |entry| entry.seq).ok()?)
+    }
+
+    /// Moves those of these entries that may go to the end of `taken`. Each is searched, so a few cost little.
+    pub(super) fn take_few(&mut self, ids: &[u64], may_go: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+        for id in ids {
+            let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < *id));
+            let Some(piece) = self.pieces.get_mut(at) else { return };
+            let Ok(place) = piece.binary_search_by_key(id, |entry| entry.seq) else { continue };
+            if piece.get(place).is_some_and(&may_go) {
+                taken.extend(piece.remove(place));
+            }
+            if piece.is_empty() {
+                self.pieces.remove(at);
+            }
+        }
+    }
+
     /// Moves the entries that are wanted to the end of `taken`.
     pub(super) fn take_if(&mut self, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
         for entry in std::mem::take(self).into_entries() {

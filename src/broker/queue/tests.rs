@@ -1,6 +1,7 @@
 //! The queue's logic, without its lock and its virtual host: random histories against a naive model, and the edge cases that
 //! have a name.
 
+mod chosen;
 mod harness;
 mod histories;
 mod model;

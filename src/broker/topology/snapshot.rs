@@ -1,5 +1,6 @@
 //! Exchanges and bindings as plain values, for those who list them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Exchange, Topology};
@@ -44,6 +45,16 @@ pub struct BindingSnapshot {
 }
 
 impl BindingSnapshot {
+    /// What the default exchange does with the name of a queue.
+    pub(in crate::broker) fn of_default(queue: &str) -> Self {
+        default_binding(queue)
+    }
+
+    /// Whether it leads to the queue of this name.
+    pub fn is_to_queue(&self, name: &str) -> bool {
+        self.destination_type == DestinationType::Queue && &*self.destination == name
+    }
+
     /// The binding key. That of the default exchange is the queue's name.
     pub fn routing_key(&self) -> &[u8] {
         self.binding.as_ref().map_or(self.destination.as_bytes(), |binding| &binding.routing_key)
@@ -96,6 +107,22 @@ impl Topology {
         }
         let Some(exchange) = self.exchange(source) else { return Vec::new() };
         self.leading_from(exchange).collect()
+    }
+
+    /// Bindings that lead from an exchange, at most so many: first those to what was chosen, which are told apart, then others.
+    pub(in crate::broker) fn bindings_within(
+        &self,
+        source: &Exchange,
+        chosen: &BTreeSet<Destination>,
+        count: usize,
+    ) -> Vec<(BindingSnapshot, bool)> {
+        let to_chosen = chosen.iter().flat_map(|destination| {
+            let incoming = self.incoming.range((*destination, 0)..=(*destination, u64::MAX));
+            incoming.filter(|(_, incoming)| incoming.source == source.id).map(|(_, incoming)| &incoming.binding)
+        });
+        let others = source.bindings.keys().filter(|binding| !chosen.contains(&binding.destination));
+        let first = to_chosen.map(|binding| (self.snapshot_of(source, binding), true));
+        first.chain(others.map(|binding| (self.snapshot_of(source, binding), false))).take(count).collect()
     }
 
     fn leading_from<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = BindingSnapshot> + 'a {

@@ -1,6 +1,6 @@
 //! The end of a virtual host: it is closed, then everything in it is deleted.
 
-use super::Vhost;
+use super::{Vhost, standard_exchanges};
 use crate::error::AmqpError;
 
 impl Vhost {
@@ -29,5 +29,29 @@ impl Vhost {
         for id in exchanges {
             self.remove(|topology| topology.remove_exchange(id));
         }
+    }
+
+    /// Deletes everything that was declared: how many queues, exchanges and messages. Predeclared exchanges that have bindings are made
+    /// anew.
+    pub(in crate::broker) fn reset(&self) -> (usize, usize, usize) {
+        let (queues, mut messages) = (self.queues(), self.delayed.len());
+        for queue in &queues {
+            messages += queue.snapshot().map_or(0, |snapshot| snapshot.messages());
+            self.delete_queue_handle(queue);
+        }
+        let is_standard = |name: &str| standard_exchanges().any(|(standard, _)| standard == name);
+        let doomed: Vec<_> = self.read(|topology| {
+            let exchanges = topology.exchanges().map(|exchange| {
+                let is_standard = is_standard(&exchange.spec.name);
+                (exchange.id, is_standard, exchange.binding_count())
+            });
+            exchanges.filter(|(_, is_standard, bindings)| !is_standard || *bindings > 0).collect()
+        });
+        for (id, ..) in &doomed {
+            self.remove(|topology| topology.remove_exchange(*id));
+        }
+        self.declare_standard_exchanges();
+        let exchanges = doomed.iter().filter(|(_, is_standard, _)| !is_standard).count();
+        (queues.len(), exchanges, messages)
     }
 }

@@ -7,6 +7,7 @@ mod bindings;
 mod dead_letters;
 mod deletion;
 mod exchanges;
+mod forwarding;
 mod imported;
 mod limits;
 mod publish;
@@ -30,6 +31,7 @@ use crate::store::LogPosition;
 
 pub use exchanges::ExchangeDeclare;
 pub(in crate::broker) use exchanges::standard_exchanges;
+pub use forwarding::{ForwardTo, Forwarded};
 pub(in crate::broker) use imported::IMPORTER;
 pub use queues::{QueueDeclare, QueueDeclared};
 

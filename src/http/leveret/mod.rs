@@ -5,4 +5,8 @@ pub(super) mod errors;
 pub(super) mod expect;
 mod given;
 mod message;
+pub(super) mod messages;
 pub(super) mod peek;
+pub(super) mod reach;
+pub(super) mod redrive;
+pub(super) mod reset;

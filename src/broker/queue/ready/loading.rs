@@ -2,7 +2,8 @@
 //!
 //! The stretch itself is remembered, so that something else that was read does not count as this one, and nothing is ordered twice.
 
-use super::{Head, Level, Ready, neighbours};
+use super::chosen::CHOSEN_AMONG_MAX;
+use super::{Head, Level, Ready, neighbours, stretch};
 use crate::broker::queue::entry::Entry;
 use crate::store::loader::Load;
 
@@ -53,6 +54,18 @@ impl Ready {
         }
         let ahead_bytes = self.ahead_bytes;
         self.expiring_mut().find(is_due)?.order(ahead_bytes)
+    }
+
+    /// What is to be read of these messages, which are known one by one; `ids` are sorted.
+    pub(in crate::broker::queue) fn loads_of(&self, ids: &[u64]) -> Vec<Load> {
+        let returned = self.returned.iter().take(CHOSEN_AMONG_MAX);
+        let mut found: Vec<(&Entry, u8)> =
+            returned.filter(|entry| ids.binary_search(&entry.seq).is_ok()).map(|entry| (entry, 0)).collect();
+        for level in &self.levels {
+            found.extend(ids.iter().filter_map(|id| level.requeued.get(*id)).map(|entry| (entry, level.priority)));
+        }
+        let away = found.into_iter().filter(|(entry, _)| entry.is_away());
+        away.filter_map(|(entry, level)| stretch(&entry.extent()?, level)).collect()
     }
 
     /// How much is to be at hand from now on.

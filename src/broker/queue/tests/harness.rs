@@ -423,6 +423,20 @@ impl Harness {
         std::mem::take(&mut self.dead)
     }
 
+    /// Deletes chosen messages, or takes them out and puts them back or not.
+    pub(super) fn choose(&mut self, mut ids: Vec<u64>, is_deleted: bool, is_put_back: bool) {
+        ids.sort_unstable();
+        if is_deleted {
+            assert_eq!(self.queue.delete_chosen(&ids).len(), ids.len());
+        } else {
+            let taken = self.queue.take_chosen(&ids, ChannelId(u64::MAX));
+            assert_eq!(taken.len(), ids.len());
+            let tokens: Vec<_> = taken.iter().map(|taken| taken.token).collect();
+            if is_put_back { self.queue.return_chosen(&tokens) } else { self.queue.finish_chosen(&tokens) }
+        }
+        self.pump();
+    }
+
     /// What somebody sees who looks at these messages of a state.
     pub(super) fn look_at(&self, state: MessageState, offset: usize, count: usize) -> Vec<SeenMessage> {
         let seen = self.queue.look_at(state, offset, count).into_iter();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use strategies::{Step, a_step, any_arguments};
+use strategies::{ChosenEnd, Step, a_step, any_arguments};
 
 use super::harness::{Fresh, Harness, NewConsumer, id_of};
 use super::model::{Death, Model, Observed, Seen};
@@ -103,6 +103,7 @@ impl Pair {
                 self.queue.resume(id);
                 self.pump();
             }
+            Step::Choose { which, count, end } => self.choose(which, count, end),
             Step::Purge => {
                 let purged = self.queue.purge();
                 self.finish_returns();
@@ -122,6 +123,25 @@ impl Pair {
             Step::Compact => self.queue.compact(),
             Step::Advance { by_ms } => self.advance(by_ms),
         }
+    }
+
+    /// Every second one of the ready messages from a place on.
+    fn choose(&mut self, which: usize, count: usize, end: ChosenEnd) {
+        let ready = self.queue.look_at(MessageState::Ready, 0, usize::MAX);
+        let from = which % ready.len().max(1);
+        let chosen: Vec<_> = ready.iter().skip(from).step_by(2).take(count).collect();
+        let numbers: Vec<_> = chosen.iter().filter_map(|seen| Some(id_of(seen.message.as_ref()?))).collect();
+        // A quorum queue puts a message that came back before behind the front, where its number says.
+        let end = if self.is_classic || end != ChosenEnd::PutBack { end } else { ChosenEnd::Moved };
+        self.queue.choose(
+            chosen.iter().map(|seen| seen.id).collect(),
+            end == ChosenEnd::Deleted,
+            end == ChosenEnd::PutBack,
+        );
+        if end != ChosenEnd::PutBack {
+            self.model.remove_ready(&numbers);
+        }
+        self.pump();
     }
 
     fn requeue(&mut self, from: usize, count: usize, cause: Return, reversed: bool) {

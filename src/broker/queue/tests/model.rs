@@ -329,6 +329,11 @@ impl Model {
         before - self.messages.len()
     }
 
+    /// These ready messages are gone, without a trace.
+    pub(super) fn remove_ready(&mut self, ids: &[u32]) {
+        self.messages.retain(|message| message.lane().is_none() || !ids.contains(&message.id));
+    }
+
     pub(super) fn touch(&mut self) {
         self.used_at_ms = self.now_ms;
     }

@@ -8,6 +8,14 @@ use crate::broker::queue::arguments::{DelayedRetry, Overflow, QueueArguments, Qu
 use crate::broker::queue::tests::harness::{Fresh, NewConsumer};
 use crate::broker::queue::{Return, Settlement};
 
+/// What becomes of chosen messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChosenEnd {
+    Deleted,
+    Moved,
+    PutBack,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Publish(Vec<Fresh>),
@@ -44,6 +52,12 @@ pub(super) enum Step {
     },
     Resume {
         which: usize,
+    },
+    /// Deletes, moves elsewhere, or takes out and puts back ready messages that were chosen one by one.
+    Choose {
+        which: usize,
+        count: usize,
+        end: ChosenEnd,
     },
     Purge,
     /// Puts some more of the returned messages back.
@@ -109,6 +123,8 @@ pub(super) fn a_step() -> impl Strategy<Value = Step> {
             .prop_map(|(which, room_bytes)| Step::GiveRoom { which, room_bytes }),
         1 => which.prop_map(|which| Step::Resume { which }),
         2 => Just(Step::GoOn),
+        2 => (which, 1..4_usize, prop_oneof![Just(ChosenEnd::Deleted), Just(ChosenEnd::Moved), Just(ChosenEnd::PutBack)])
+            .prop_map(|(which, count, end)| Step::Choose { which, count, end }),
         1 => prop_oneof![2 => Just(Step::Touch), 1 => Just(Step::Compact), 1 => Just(Step::Purge)],
         3 => prop_oneof![1..60_u64, Just(1_000)].prop_map(|by_ms| Step::Advance { by_ms }),
     ]

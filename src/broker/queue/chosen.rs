@@ -1,0 +1,80 @@
+//! Messages that an administrator chose: deleted, or taken out to be sent elsewhere.
+//!
+//! ```text
+//!   ready --take_chosen--> unacked, held by a channel of its own --finish_chosen--> gone
+//!     ^                       |
+//!     +-----return_chosen------+
+//! ```
+//!
+//! No delivery is counted, and no flag of a message changes.
+
+use super::Queue;
+use super::unacked::Unacked;
+use crate::broker::ids::ChannelId;
+use crate::broker::sink::Token;
+use crate::message::Message;
+use crate::store::loader::Load;
+
+/// A message that was taken out by choice.
+#[derive(Clone, Debug)]
+pub struct ChosenMessage {
+    /// Its name within the queue.
+    pub id: u64,
+    /// The message.
+    pub message: Message,
+    /// What it is finished with, or put back.
+    pub token: Token,
+    /// Deliveries that failed.
+    pub failed: u32,
+}
+
+impl Queue {
+    /// Takes out those of these messages that are ready and in memory; `ids` are sorted. Nobody else can have them until
+    /// [`Queue::finish_chosen`] or [`Queue::return_chosen`].
+    pub fn take_chosen(&mut self, ids: &[u64], channel: ChannelId) -> Vec<ChosenMessage> {
+        let entries = self.ready.take_chosen(ids, |entry| !entry.is_away());
+        let mut chosen = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Some(message) = entry.message().cloned() else { continue };
+            let (id, failed) = (entry.seq, entry.counts.failed);
+            self.deliveries += 1;
+            let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.deliveries };
+            let holder = self.unacked.getter(channel);
+            chosen.push(ChosenMessage { id, message, token: self.unacked.insert(holder, unacked), failed });
+        }
+        chosen
+    }
+
+    /// What is to be read of these messages before they can be taken: they are known one by one, and in files only.
+    pub fn loads_of_chosen(&self, ids: &[u64]) -> Vec<Load> {
+        self.ready.loads_of(ids)
+    }
+
+    /// What is to be read so that the ready message at this place is known one by one.
+    pub fn load_for(&self, place: usize) -> Option<Load> {
+        self.ready.load_for(place)
+    }
+
+    /// Messages that were taken out are elsewhere now.
+    pub fn finish_chosen(&mut self, tokens: &[Token]) {
+        for token in tokens {
+            if let Some((unacked, _)) = self.unacked.remove(*token) {
+                self.gone(&unacked.entry);
+            }
+        }
+    }
+
+    /// Puts messages back that were taken out. [`Queue::pump`] must follow.
+    pub fn return_chosen(&mut self, tokens: &[Token]) {
+        let removed = tokens.iter().filter_map(|token| self.unacked.remove(*token));
+        let entries = removed.map(|(unacked, _)| unacked.entry).collect();
+        self.ready.put_back(entries);
+    }
+
+    /// Deletes those of these messages that are ready: which they were. They do not become dead letters.
+    pub fn delete_chosen(&mut self, ids: &[u64]) -> Vec<u64> {
+        let deleted = self.ready.take_chosen(ids, |_| true);
+        deleted.iter().for_each(|entry| self.gone(entry));
+        deleted.iter().map(|entry| entry.seq).collect()
+    }
+}

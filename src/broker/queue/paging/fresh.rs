@@ -1,0 +1,68 @@
+//! Fresh messages that were written to a file: from now on they are a part of it, and not known one by one.
+
+use rustc_hash::FxHashMap;
+
+use super::{Moved, MovedPart, Queue, Unread};
+use crate::broker::queue::ready::Level;
+
+impl MovedPart {
+    /// Of the part, what is not read: these messages, which are the last ones.
+    fn unread(&self, left: &[Moved]) -> Unread {
+        let part = self.part();
+        let stored = left.iter().filter(|record| record.is_stored);
+        let stored = stored.fold((0, 0), |(count, bytes), record| (count + 1, bytes + u64::from(record.body_bytes)));
+        Unread {
+            part,
+            cursor: left.first().map_or(part.end, |first| first.offset),
+            count: u32::try_from(left.len()).unwrap_or(u32::MAX),
+            body_bytes: left.iter().map(|record| u64::from(record.body_bytes)).sum(),
+            stored,
+            is_restored: false,
+        }
+    }
+}
+
+impl Queue {
+    /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is added to `wanted`.
+    pub(super) fn take_fresh<'a>(&mut self, moved: &'a MovedPart, wanted: &mut FxHashMap<u64, (&'a MovedPart, Moved)>) {
+        let level = self.ready.level(moved.level);
+        let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
+        let split = moved.records.partition_point(|record| record.seq < first_fresh);
+        let (taken, left) = moved.records.split_at(split);
+        wanted.extend(taken.iter().map(|record| (record.seq, (moved, *record))));
+        let last = left.last().map_or(0, |last| last.seq);
+        let count = level.fresh.partition_point(|entry| entry.seq <= last);
+        let is_whole = count == left.len();
+        let fresh: Vec<_> =
+            if is_whole { Vec::new() } else { level.fresh.range(..count).map(|entry| entry.seq).collect() };
+        let property_bytes = level.fresh.drain(..count).map(|entry| entry.counted_property_bytes()).sum();
+        level.paged.add_property_bytes(property_bytes);
+        if level.fresh.len() < level.fresh.capacity() / 4 {
+            level.fresh.shrink_to_fit();
+        }
+        if is_whole {
+            level.paged.push(moved.unread(left));
+            return;
+        }
+        // Some were taken out by choice while the part was written. What is read back later must not bring them again: each run of
+        // those that are there is a part of its own, and each of the others, as if it had been read.
+        push_read(level, moved, taken);
+        let is_fresh = |record: &Moved| fresh.binary_search(&record.seq).is_ok();
+        for run in left.chunk_by(|one, next| is_fresh(one) == is_fresh(next)) {
+            if run.first().is_some_and(is_fresh) {
+                let part = MovedPart { level: moved.level, segment: moved.segment, records: run.to_vec() };
+                level.paged.push(part.unread(run));
+            } else {
+                push_read(level, moved, run);
+                wanted.extend(run.iter().map(|record| (record.seq, (moved, *record))));
+            }
+        }
+    }
+}
+
+fn push_read(level: &mut Level, moved: &MovedPart, records: &[Moved]) {
+    if !records.is_empty() {
+        let part = MovedPart { level: moved.level, segment: moved.segment, records: records.to_vec() };
+        level.paged.push_read(part.part());
+    }
+}

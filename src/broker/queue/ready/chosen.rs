@@ -1,0 +1,84 @@
+//! Taking out ready messages that somebody chose one by one, wherever they are among the first ones.
+
+use std::collections::VecDeque;
+
+use super::{Level, Ready};
+use crate::broker::queue::entry::Entry;
+use crate::store::loader::Load;
+
+/// Messages can be chosen among so many at the front of a list: taking some of them out moves those that are before.
+pub(in crate::broker::queue) const CHOSEN_AMONG_MAX: usize = 65_536;
+
+impl Ready {
+    /// Takes out those of these messages that are known one by one and for which `may_go` holds; `ids` are sorted.
+    pub(in crate::broker::queue) fn take_chosen(&mut self, ids: &[u64], may_go: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let is_chosen = |entry: &Entry| ids.binary_search(&entry.seq).is_ok() && may_go(entry);
+        let mut taken = Vec::new();
+        let among = self.returned.len().min(CHOSEN_AMONG_MAX);
+        take_among(&mut self.returned, among, is_chosen, &mut taken);
+        for level in &mut self.levels {
+            let before = taken.len();
+            level.requeued.take_few(ids, &may_go, &mut taken);
+            let of_level = taken.get(before..).unwrap_or_default();
+            level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+            let among = level.chosen_among(ids);
+            take_among(&mut level.fresh, among, is_chosen, &mut taken);
+        }
+        for entry in &taken {
+            self.subtract(entry);
+        }
+        taken
+    }
+
+    /// Puts messages back that were taken out by choice, to where they were.
+    pub(in crate::broker::queue) fn put_back(&mut self, entries: Vec<Entry>) {
+        let mut requeued = Vec::new();
+        for entry in entries {
+            let fresh = &mut self.level(entry.priority).fresh;
+            // What was moved to a file meanwhile is not fresh any more.
+            if entry.is_away() || fresh.front().is_none_or(|first| entry.seq < first.seq) {
+                requeued.push(entry);
+                continue;
+            }
+            let at = fresh.partition_point(|other| other.seq < entry.seq);
+            let bytes = u64::from(entry.counted_bytes);
+            fresh.insert(at, entry);
+            (self.count, self.bytes) = (self.count + 1, self.bytes + bytes);
+        }
+        self.requeue(requeued);
+    }
+
+    /// What is to be read so that the message at this place is known one by one; `None` when it is, or when there is none.
+    pub(in crate::broker::queue) fn load_for(&self, place: usize) -> Option<Load> {
+        let mut known = self.returned.len();
+        for level in &self.levels {
+            known += level.requeued.len();
+            if place < known {
+                return None;
+            }
+            if !level.paged.is_empty() {
+                return level.paged.next_load(level.priority);
+            }
+            known += level.fresh.len();
+        }
+        None
+    }
+}
+
+impl Level {
+    /// How many fresh messages are to be looked through for the last of these.
+    fn chosen_among(&self, ids: &[u64]) -> usize {
+        let last = ids.last().map_or(0, |last| last.saturating_add(1));
+        self.fresh.partition_point(|entry| entry.seq < last).min(CHOSEN_AMONG_MAX)
+    }
+}
+
+/// Takes out of the first messages those that are chosen. The others keep their order.
+fn take_among(from: &mut VecDeque<Entry>, among: usize, is_chosen: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+    if !from.range(..among).any(&is_chosen) {
+        return;
+    }
+    let (chosen, kept): (Vec<_>, Vec<_>) = from.drain(..among).partition(&is_chosen);
+    taken.extend(chosen);
+    kept.into_iter().rev().for_each(|entry| from.push_front(entry));
+}

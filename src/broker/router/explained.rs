@@ -1,0 +1,273 @@
+//! Where a message would go, and why: the walk of `router.rs` for somebody who asks, with the bindings that it looked at.
+//!
+//! What routes is asked for the queues, so they are exact. Each binding is then tried alone, in an exchange of the same type that has no
+//! other: so the answer for a binding is that of the type itself, and no type is described twice.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::{RoutingKeys, Walk};
+use crate::broker::exchange::{Destination, ExchangeType, Matches, Publish, lookup};
+use crate::broker::topology::{BindingSnapshot, Exchange, Topology};
+use crate::properties::Properties;
+use crate::table::{EncodedTable, ValueRef, equivalent_in_place};
+
+/// Bindings that are looked at: some milliseconds' work, and most of it when nothing is locked.
+const BINDINGS_MAX: usize = 5_000;
+/// Exchanges that are passed.
+const EXCHANGES_MAX: usize = 100;
+
+/// What was asked, and what is there to answer it: taken under the topology's lock.
+#[derive(Debug)]
+pub struct Explained {
+    /// The queues that the message would reach, each once.
+    pub queues: Vec<Arc<str>>,
+    /// The exchanges that it passes, in the order of the walk.
+    pub exchanges: Vec<PassedExchange>,
+    /// The bindings that lead from them, those that match first.
+    pub bindings: Vec<ExplainedBinding>,
+    /// Bindings that were not looked at, because they are too many.
+    pub left_out: usize,
+    /// An exchange holds the message back.
+    pub is_held: bool,
+}
+
+/// An exchange on the way.
+#[derive(Clone, Debug)]
+pub struct PassedExchange {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its type.
+    pub kind: &'static str,
+    /// What is special about it.
+    pub note: Option<String>,
+}
+
+/// A binding, and whether it takes the message.
+#[derive(Clone, Debug)]
+pub struct ExplainedBinding {
+    /// The binding.
+    pub binding: BindingSnapshot,
+    /// The message goes this way.
+    pub matches: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// A binding that was found, with what its exchange does with the message.
+#[derive(Debug)]
+struct Found {
+    binding: BindingSnapshot,
+    kind: &'static ExchangeType,
+    arguments: EncodedTable,
+    /// Its destination is among those that the exchange chose.
+    is_chosen: bool,
+}
+
+/// The bindings that the walk comes to.
+#[derive(Debug, Default)]
+struct Passed {
+    exchanges: Vec<PassedExchange>,
+    found: Vec<Found>,
+    left_out: usize,
+    is_held: bool,
+}
+
+impl Explained {
+    /// Explains what a message would do that is published to this exchange; `None` when there is none, or routing would take too long.
+    pub fn of(
+        read: impl FnOnce(&mut dyn FnMut(&Topology)),
+        exchange: &str,
+        keys: &RoutingKeys<'_>,
+        properties: Properties<'_>,
+        random: u64,
+    ) -> Option<Self> {
+        let mut walked = None;
+        read(&mut |topology| {
+            let Some(found) = topology.exchange(exchange) else { return };
+            let Ok(route) = Walk::new(topology, keys, properties, random).from(found) else { return };
+            let queues = route.queues.iter().map(|queue| Arc::clone(&queue.spec.name)).collect();
+            walked = Some((queues, Passed::walk(topology, found, &Publish::new(keys, properties, random))));
+        });
+        let (queues, passed): (Vec<_>, _) = walked?;
+        let mut bindings: Vec<_> = passed.found.into_iter().map(|found| found.explain(keys, properties)).collect();
+        bindings.sort_by_key(|explained| !explained.matches);
+        let Passed { exchanges, left_out, is_held, .. } = Passed { found: Vec::new(), ..passed };
+        Some(Self { queues, exchanges, bindings, left_out, is_held })
+    }
+}
+
+impl Passed {
+    /// The same walk as that of a message.
+    fn walk(topology: &Topology, first: &Exchange, publish: &Publish<'_>) -> Self {
+        let mut passed = Self::default();
+        let (mut visited, mut pending) = (FxHashSet::default(), vec![first]);
+        while let Some(exchange) = pending.pop() {
+            if !visited.insert(exchange.id) || passed.exchanges.len() == EXCHANGES_MAX {
+                continue;
+            }
+            pending.extend(passed.visit(topology, exchange, publish));
+        }
+        passed
+    }
+
+    /// Notes what one exchange does; the exchanges that come next.
+    fn visit<'t>(
+        &mut self,
+        topology: &'t Topology,
+        exchange: &'t Exchange,
+        publish: &Publish<'_>,
+    ) -> Vec<&'t Exchange> {
+        let spec = &exchange.spec;
+        if spec.name.is_empty() {
+            self.exchanges.push(PassedExchange { name: Arc::clone(&spec.name), kind: spec.kind.name, note: None });
+            self.note_default(topology, exchange, publish);
+            return Vec::new();
+        }
+        if let Some(delay_ms) = exchange.routing.delay_ms(publish) {
+            self.is_held = true;
+            let note = Some(format!("it holds the message back for {delay_ms} ms, and routes it then"));
+            self.exchanges.push(PassedExchange { name: Arc::clone(&spec.name), kind: spec.kind.name, note });
+        } else {
+            self.exchanges.push(PassedExchange { name: Arc::clone(&spec.name), kind: spec.kind.name, note: None });
+        }
+        let mut matches = Matches::default();
+        exchange.routing.route(publish, &mut matches);
+        let chosen: BTreeSet<_> = matches.destinations.into_iter().collect();
+        self.note_bindings(topology, exchange, &chosen);
+        if chosen.is_empty() {
+            return self.alternate(topology, exchange).into_iter().collect();
+        }
+        let next = chosen.iter().filter_map(|destination| match destination {
+            Destination::Exchange(id) => topology.exchange_by_id(*id),
+            Destination::Queue(_) => None,
+        });
+        next.collect()
+    }
+
+    /// Every queue is bound to the exchange without a name, with its own name.
+    fn note_default(&mut self, topology: &Topology, exchange: &Exchange, publish: &Publish<'_>) {
+        for key in publish.keys.iter() {
+            let name = String::from_utf8_lossy(key);
+            let is_chosen = topology.queue(&name).is_some();
+            let binding = BindingSnapshot::of_default(&name);
+            let (kind, arguments) = (exchange.spec.kind, EncodedTable::default());
+            self.found.push(Found { binding, kind, arguments, is_chosen });
+        }
+    }
+
+    /// Those to what was chosen are all of interest; of the others there may be very many.
+    fn note_bindings(&mut self, topology: &Topology, exchange: &Exchange, chosen: &BTreeSet<Destination>) {
+        let all = topology.bindings_within(exchange, chosen, BINDINGS_MAX.saturating_sub(self.found.len()));
+        self.left_out += exchange.binding_count() - all.len().min(exchange.binding_count());
+        let (kind, arguments) = (exchange.spec.kind, &exchange.spec.arguments);
+        self.found.extend(all.into_iter().map(|(binding, is_chosen)| Found {
+            binding,
+            kind,
+            arguments: arguments.clone(),
+            is_chosen,
+        }));
+    }
+
+    fn alternate<'t>(&mut self, topology: &'t Topology, exchange: &Exchange) -> Option<&'t Exchange> {
+        let name = exchange.spec.alternate.as_ref()?;
+        let found = topology.exchange(name).filter(|_| !name.is_empty());
+        let note = match found {
+            Some(_) => format!("nothing matches, so the alternate exchange '{name}' gets the message"),
+            None => format!("nothing matches, and there is no alternate exchange '{name}'"),
+        };
+        if let Some(passed) = self.exchanges.last_mut() {
+            passed.note = Some(passed.note.take().map_or_else(|| note.clone(), |before| format!("{before}; {note}")));
+        }
+        found
+    }
+}
+
+impl Found {
+    fn explain(self, keys: &RoutingKeys<'_>, properties: Properties<'_>) -> ExplainedBinding {
+        let Self { binding, kind, arguments, is_chosen } = self;
+        let kind = effective(kind, &arguments);
+        let alone = || is_taken_alone(kind, &arguments, &binding, keys, properties);
+        let chooses = !KEYED.contains(&kind.name);
+        let matches = is_chosen && (binding.binding.is_none() || chooses || alone());
+        let why = why(kind.name, &binding, keys, properties, matches);
+        ExplainedBinding { binding, matches, why }
+    }
+}
+
+/// The types that look at each binding for itself; the others choose among all of them.
+const KEYED: [&str; 5] = ["direct", "fanout", "topic", "headers", "x-recent-history"];
+
+/// The type that routes in the end.
+fn effective(kind: &'static ExchangeType, arguments: &EncodedTable) -> &'static ExchangeType {
+    let inner = arguments.fields().get("x-delayed-type").and_then(ValueRef::as_str);
+    if kind.name == "x-delayed-message" { inner.and_then(lookup).unwrap_or(kind) } else { kind }
+}
+
+/// Whether an exchange of this type with this binding alone would send the message along it.
+fn is_taken_alone(
+    kind: &ExchangeType,
+    arguments: &EncodedTable,
+    binding: &BindingSnapshot,
+    keys: &RoutingKeys<'_>,
+    properties: Properties<'_>,
+) -> bool {
+    let Some(binding) = &binding.binding else { return true };
+    let Ok(mut routing) = (kind.create)(&arguments.fields().to_owned()) else { return true };
+    routing.bind(binding);
+    let mut matches = Matches::default();
+    routing.route(&Publish::new(keys, properties, 0), &mut matches);
+    !matches.destinations.is_empty()
+}
+
+fn why(
+    kind: &str,
+    binding: &BindingSnapshot,
+    keys: &RoutingKeys<'_>,
+    properties: Properties<'_>,
+    matches: bool,
+) -> String {
+    let names: Vec<_> = keys.iter().take(10).map(|key| format!("'{}'", String::from_utf8_lossy(key))).collect();
+    let (given, bound) = (names.join(", "), String::from_utf8_lossy(binding.routing_key()));
+    match (kind, matches) {
+        _ if binding.binding.is_none() && matches => format!("there is a queue of the name {given}"),
+        _ if binding.binding.is_none() => format!("there is no queue of the name '{bound}'"),
+        ("direct", true) => format!("{given} is the binding key"),
+        ("direct", false) => format!("{given} is not the binding key '{bound}'"),
+        ("topic", true) => format!("{given} matches the pattern '{bound}'"),
+        ("topic", false) => format!("{given} does not match the pattern '{bound}'"),
+        ("headers", _) => why_headers(binding, properties, matches),
+        ("fanout" | "x-recent-history", _) => "this type sends every message to all that is bound".to_owned(),
+        ("x-random" | "x-local-random", true) => "it was chosen by chance; another message may go elsewhere".to_owned(),
+        ("x-random" | "x-local-random", false) => {
+            "another one was chosen by chance; the next message may come here".to_owned()
+        }
+        (_, true) => "the hash of the message leads here".to_owned(),
+        (_, false) => "the hash of the message leads elsewhere".to_owned(),
+    }
+}
+
+/// The first header that decides, by name.
+fn why_headers(binding: &BindingSnapshot, properties: Properties<'_>, matches: bool) -> String {
+    let Some(binding) = &binding.binding else { return String::new() };
+    let arguments = binding.arguments();
+    let mode = arguments.get("x-match").and_then(ValueRef::as_str).unwrap_or("all");
+    let headers = properties.headers().unwrap_or_default();
+    let is_criterion = |name: &[u8]| name != b"x-match" && (mode.ends_with("-with-x") || !name.starts_with(b"x-"));
+    let unmet = arguments.iter().filter(|(name, _)| is_criterion(name)).find_map(|(name, wanted)| {
+        let text = String::from_utf8_lossy(name).into_owned();
+        match headers.get(name) {
+            None => Some(format!("there is no header '{text}'")),
+            Some(_) if matches!(wanted, ValueRef::Void) => None,
+            Some(found) if equivalent_in_place(wanted, found) => None,
+            Some(_) => Some(format!("the header '{text}' has another value")),
+        }
+    });
+    match (matches, unmet) {
+        (true, _) => format!("the headers fulfil x-match {mode}"),
+        (false, Some(unmet)) if mode.starts_with("all") => format!("x-match {mode}: {unmet}"),
+        (false, _) => format!("x-match {mode}: no header has the value that the binding asks for"),
+    }
+}
