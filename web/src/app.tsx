@@ -9,6 +9,7 @@ import { Loading, Note } from "./ui/basics";
 import { Questions } from "./ui/dialog";
 import { Toasts } from "./ui/toast";
 import { Mark } from "./ui/mark";
+import { Palette } from "./ui/palette";
 import { Topbar } from "./ui/topbar";
 import { clock } from "./ui/format";
 
@@ -34,6 +35,7 @@ function Shell({ who }: { who: Identity }) {
   const { parts } = useStore(place);
   const silent = useStore(silentSince);
   const [isOpen, setOpen] = useState(false);
+  const [isFinding, setFinding] = useState(false);
   const found = route(parts);
   const main = useRef<HTMLElement>(null);
   const where = parts.join("/");
@@ -51,6 +53,16 @@ function Shell({ who }: { who: Identity }) {
     scrollTo(0, 0);
     main.current?.querySelector("h1")?.focus({ preventScroll: true });
   }, [where]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+      event.preventDefault();
+      setFinding(true);
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
 
   return (
     <div class={`shell ${isOpen ? "open" : ""}`}>
@@ -84,12 +96,13 @@ function Shell({ who }: { who: Identity }) {
         </nav>
       </aside>
       <div class="right">
-        <Topbar who={who} isOpen={isOpen} onMenu={() => setOpen(!isOpen)} />
+        <Topbar who={who} isOpen={isOpen} onMenu={() => setOpen(!isOpen)} onFind={() => setFinding(true)} />
         {silent > 0 && <Silent since={silent} />}
         <main id="main" ref={main} tabIndex={-1}>
           <Content parts={parts} who={who} key={where} />
         </main>
       </div>
+      {isFinding && <Palette onClose={() => setFinding(false)} />}
       <Questions />
       <Toasts />
     </div>

@@ -9,6 +9,7 @@ interface TopbarProps {
   who: Identity;
   isOpen: boolean;
   onMenu: () => void;
+  onFind: () => void;
 }
 
 const THEMES: [Theme, string][] = [
@@ -18,7 +19,7 @@ const THEMES: [Theme, string][] = [
 ];
 
 /** What holds for all pages: the virtual host, how often is asked, the colours, and who one is. */
-export function Topbar({ who, isOpen, onMenu }: TopbarProps) {
+export function Topbar({ who, isOpen, onMenu, onFind }: TopbarProps) {
   const seconds = useStore(refreshSeconds);
   const chosen = useStore(theme);
   const vhost = useStore(vhostFilter);
@@ -40,6 +41,9 @@ export function Topbar({ who, isOpen, onMenu }: TopbarProps) {
           ))}
         </select>
       </label>
+      <button type="button" class="find" onClick={onFind}>
+        Find <kbd>Ctrl K</kbd>
+      </button>
       <span class="spring" />
       <label>
         <span>Refresh</span>

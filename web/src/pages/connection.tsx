@@ -1,0 +1,122 @@
+import { useState } from "preact/hooks";
+import { del } from "../api/client";
+import type { Channel, Connection } from "../api/types";
+import { usePoll } from "../state/poll";
+import { go, link, path } from "../state/route";
+import { identity, may } from "../state/session";
+import { Arguments, Facts, Failure, FullMoment, Head, Loading, Name, Note, Section } from "../ui/basics";
+import { Dialog } from "../ui/dialog";
+import { Text } from "../ui/fields";
+import { bytes, count, counted, visible } from "../ui/format";
+import { Table } from "../ui/table";
+import { tell } from "../ui/toast";
+import { CHANNEL_COLUMNS } from "./channels";
+import { client, ConnectionState } from "./connections";
+import type { PageProps } from "./routes";
+
+export function ConnectionPage({ args }: PageProps) {
+  const name = args[0] ?? "";
+  const base = `/api/connections${path(name)}`;
+  const polled = usePoll<Connection>(base);
+  const channels = usePoll<Channel[]>(`${base}/channels`);
+  const [isClosing, setClosing] = useState(false);
+  const connection = polled.data;
+  const crumbs = [{ text: "Connections", href: link(["connections"]) }];
+  if (polled.error?.isAbsent) {
+    return (
+      <>
+        <Head title={<Name of={name} />} crumbs={crumbs} />
+        <Note tone="warn">This connection is closed. If it was closed for a reason, <a href={link(["errors"])}>the errors</a> have it.</Note>
+      </>
+    );
+  }
+  const mayClose = connection && (may("administrator") || connection.user === identity.get()?.name);
+  const columns = CHANNEL_COLUMNS.filter((column) => !["connection", "vhost", "user"].includes(column.id) && !column.isExtra);
+  return (
+    <>
+      <Head title={<Name of={connection?.user_provided_name || name} />} crumbs={crumbs} about={connection?.user_provided_name ? <Name of={name} /> : undefined}>
+        {mayClose && (
+          <button type="button" class="danger-quiet" onClick={() => setClosing(true)}>
+            Close
+          </button>
+        )}
+        {connection && !mayClose && (
+          <details class="why">
+            <summary>What is missing here?</summary>
+            <p>Closing the connection of somebody else needs the tag administrator.</p>
+          </details>
+        )}
+      </Head>
+      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the connection" />}
+      {!connection && !polled.error && <Loading />}
+      {connection && (
+        <>
+          {connection.state === "blocked" && <Note tone="warn">This connection is not read: it publishes, and an alarm is on.</Note>}
+          <div class="columns">
+            <Section title="Facts">
+              <Facts
+                of={[
+                  ["State", <ConnectionState of={connection} />],
+                  ["User", <Name of={connection.user} />],
+                  ["Virtual host", <Name of={connection.vhost} />],
+                  ["From", `${connection.peer_host}:${connection.peer_port}`],
+                  ["Since", <FullMoment at={connection.connected_at} />],
+                  ["Protocol", `${connection.protocol}${connection.ssl ? `, ${connection.ssl_protocol ?? "TLS"} ${connection.ssl_cipher ?? ""}` : ", not encrypted"}`],
+                  ["Login", connection.auth_mechanism ?? "–"],
+                  ...(connection.peer_cert_subject ? ([["Certificate", visible(connection.peer_cert_subject)]] as [string, string][]) : []),
+                  ["Heartbeat", connection.timeout ? `${connection.timeout} s` : "none"],
+                  ["Largest frame", bytes(connection.frame_max)],
+                  ["Channels at most", count(connection.channel_max)],
+                  ["From the client", `${bytes(connection.recv_oct)}, ${bytes(connection.recv_oct_details?.rate)}/s`],
+                  ["To the client", `${bytes(connection.send_oct)}, ${bytes(connection.send_oct_details?.rate)}/s, ${bytes(connection.send_pend)} not taken yet`],
+                ]}
+              />
+            </Section>
+            <Section title={client(connection) || "Client"}>
+              <Arguments of={connection.client_properties} none="It says nothing of itself." />
+            </Section>
+          </div>
+          <Section title={counted(channels.data?.length ?? 0, "channel")}>
+            <Failure error={channels.error?.isAbsent ? undefined : channels.error} what="Cannot show the channels" />
+            {channels.data && channels.data.length > 0 && <Table label="Channels" columns={columns} rows={channels.data} rowKey={(channel) => channel.name} />}
+          </Section>
+        </>
+      )}
+      {isClosing && connection && <CloseDialog connection={connection} onClose={() => setClosing(false)} />}
+    </>
+  );
+}
+
+function CloseDialog({ connection, onClose }: { connection: Connection; onClose: () => void }) {
+  const [reason, setReason] = useState("Closed via management plugin");
+  const [error, setError] = useState<unknown>();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      await del(`/api/connections${path(connection.name)}`, { "x-reason": reason });
+      tell("The connection is closed.");
+      go(["connections"]);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return (
+    <Dialog title="Close this connection?" onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <p>
+          {counted(connection.channels ?? 0, "channel")} will be closed, and what its consumers hold goes back to the queues. Most programs connect again by themselves.
+        </p>
+        <Text label="Reason, which the program is told" value={reason} onChange={setReason} />
+        <Failure error={error} what="Not closed" />
+        <footer class="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="danger">
+            Close connection
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,174 @@
+import { useState } from "preact/hooks";
+import { del, post, put } from "../api/client";
+import { rateOf, type Vhost } from "../api/types";
+import { usePoll } from "../state/poll";
+import { go, link, path } from "../state/route";
+import { may } from "../state/session";
+import { Badge, Facts, Failure, Head, Loading, Name, Note, Section } from "../ui/basics";
+import { ask, Dialog } from "../ui/dialog";
+import { Choice, Text } from "../ui/fields";
+import { count, counted, rate } from "../ui/format";
+import { Table, type Column } from "../ui/table";
+import { tell } from "../ui/toast";
+import { LimitsSection } from "./limits";
+import { PermissionsSection } from "./permissions";
+import type { PageProps } from "./routes";
+
+const COLUMNS: Column<Vhost>[] = [
+  { id: "name", title: "Name", cell: (vhost) => (may("administrator") ? <a class="main-link" href={link(["vhosts", vhost.name])}><Name of={vhost.name} /></a> : <Name of={vhost.name} />) },
+  { id: "description", title: "Description", cell: (vhost) => <Name of={vhost.description ?? ""} empty="–" /> },
+  { id: "type", title: "Queues are", cell: (vhost) => <span class="faint">{vhost.default_queue_type && vhost.default_queue_type !== "undefined" ? vhost.default_queue_type : "classic"}</span> },
+  { id: "ready", title: "Ready", about: "Ready, messages", isNumber: true, cell: (vhost) => count(vhost.messages_ready ?? 0) },
+  { id: "unacked", title: "Unacked", about: "Unacknowledged, messages", isNumber: true, cell: (vhost) => count(vhost.messages_unacknowledged ?? 0) },
+  { id: "in", title: "In /s", about: "Published, messages a second", isNumber: true, cell: (vhost) => rate(rateOf(vhost.message_stats, "publish")) },
+  { id: "out", title: "Out /s", about: "Delivered, messages a second", isNumber: true, cell: (vhost) => rate(rateOf(vhost.message_stats, "deliver_get")) },
+  { id: "protected", title: "", cell: (vhost) => vhost.protected_from_deletion && <Badge>protected</Badge> },
+];
+
+export function VhostsPage(_: PageProps) {
+  const polled = usePoll<Vhost[]>("/api/vhosts");
+  const [isNew, setNew] = useState(false);
+  return (
+    <>
+      <Head title="Virtual hosts">
+        {may("administrator") && (
+          <button type="button" class="primary" onClick={() => setNew(true)}>
+            New virtual host
+          </button>
+        )}
+      </Head>
+      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the virtual hosts" />}
+      {!polled.data && !polled.error && <Loading />}
+      {polled.data && <Table label="Virtual hosts" columns={COLUMNS} rows={polled.data} rowKey={(vhost) => vhost.name} />}
+      {isNew && <VhostDialog onClose={() => setNew(false)} after={polled.refresh} />}
+    </>
+  );
+}
+
+function VhostDialog({ onClose, after }: { onClose: () => void; after: () => void }) {
+  const [name, setName] = useState("");
+  const [description, setDescription] = useState("");
+  const [type, setType] = useState("classic");
+  const [error, setError] = useState<unknown>();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setError(undefined);
+    try {
+      await put(`/api/vhosts${path(name)}`, { description, default_queue_type: type });
+      tell(`Virtual host '${name}' is there.`);
+      after();
+      onClose();
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return (
+    <Dialog title="New virtual host" onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <Text label="Name" value={name} onChange={setName} isRequired />
+        <Text label="Description" value={description} onChange={setDescription} />
+        <Choice label="Queues that do not say their type are" value={type} onChange={setType} choices={["classic", "quorum"]} />
+        <Failure error={error} what="Not made" />
+        <footer class="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Make virtual host
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+interface ResetAnswer {
+  connections: number;
+  queues: number;
+  messages: number;
+}
+
+export function VhostPage({ args }: PageProps) {
+  const name = args[0] ?? "";
+  const base = `/api/vhosts${path(name)}`;
+  const polled = usePoll<Vhost>(base);
+  const vhost = polled.data;
+  const isProtected = vhost?.protected_from_deletion ?? false;
+  const messages = counted(vhost?.messages ?? 0, "message");
+  const reset = () =>
+    ask({
+      title: `Make '${name}' as new?`,
+      text: `Its connections are closed; its queues with ${messages}, exchanges, bindings, policies and parameters are removed, for good. Permissions and limits stay.`,
+      act: "Reset",
+      typed: name,
+      run: () => post<ResetAnswer>(`/api/leveret/vhosts${path(name)}/reset`).finally(polled.refresh),
+      done: (answer) => {
+        const gone = answer as ResetAnswer;
+        return `Gone: ${counted(gone.queues, "queue")}, ${counted(gone.messages, "message")}, ${counted(gone.connections, "connection")}.`;
+      },
+    });
+  const remove = () =>
+    ask({
+      title: `Delete virtual host '${name}'?`,
+      text: `Everything in it goes with it, for good: its queues with ${messages}, exchanges, policies and permissions. Its connections are closed.`,
+      act: "Delete",
+      typed: name,
+      run: async () => {
+        await del(base);
+        go(["vhosts"]);
+      },
+      done: `Virtual host '${name}' is deleted.`,
+    });
+  const protect = () =>
+    ask({
+      title: isProtected ? "End the protection?" : `Protect '${name}' from being deleted?`,
+      text: isProtected ? "It can be deleted and reset again." : "Deleting and resetting it is refused until the protection ends.",
+      act: isProtected ? "End it" : "Protect",
+      isHarmless: true,
+      run: () => (isProtected ? del(`${base}/deletion/protection`) : post(`${base}/deletion/protection`)).then(polled.refresh),
+      done: isProtected ? "It is no longer protected." : "It is protected.",
+    });
+  return (
+    <>
+      <Head title={<Name of={name} />} crumbs={[{ text: "Virtual hosts", href: link(["vhosts"]) }]}>
+        {vhost && (
+          <>
+            <button type="button" onClick={protect}>
+              {isProtected ? "End protection" : "Protect"}
+            </button>
+            {!isProtected && (
+              <>
+                <button type="button" class="danger-quiet" onClick={reset}>
+                  Reset
+                </button>
+                <button type="button" class="danger-quiet" onClick={remove}>
+                  Delete
+                </button>
+              </>
+            )}
+          </>
+        )}
+      </Head>
+      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the virtual host" />}
+      {!vhost && !polled.error && <Loading />}
+      {isProtected && <Note>It is protected from being deleted and reset.</Note>}
+      {vhost && (
+        <>
+          <Section title="Facts">
+            <Facts
+              of={[
+                ["Description", <Name of={vhost.description ?? ""} empty="–" />],
+                ["Ready", `${count(vhost.messages_ready ?? 0)} messages`],
+                ["Unacknowledged", `${count(vhost.messages_unacknowledged ?? 0)} messages`],
+                ["Published", `${rate(rateOf(vhost.message_stats, "publish"))} messages/s`],
+                ["Delivered", `${rate(rateOf(vhost.message_stats, "deliver_get"))} messages/s`],
+              ]}
+            />
+          </Section>
+          <PermissionsSection by="vhost" name={name} />
+          <LimitsSection kind="vhost" name={name} />
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,120 @@
+import type { InputHTMLAttributes } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get } from "../api/client";
+import type { Connection, Exchange, Page, Queue, User } from "../api/types";
+import { ranked, type Offer } from "../state/palette";
+import { link, queryText } from "../state/route";
+import { allows, identity, may } from "../state/session";
+import { NAVIGATION } from "../pages/routes";
+import { Dialog } from "./dialog";
+import { visible } from "./format";
+
+const OF_A_KIND = 6;
+const SHOWN = 14;
+const REST_MS = 120;
+/** The types of Preact know no search field with a list. */
+const KIND = { type: "search", role: "combobox" } as unknown as InputHTMLAttributes<HTMLInputElement>;
+
+function pages(): Offer[] {
+  const tags = identity.get()?.tags ?? [];
+  const all = NAVIGATION.flatMap((group) => group.items).filter((item) => !item.needs || allows(tags, item.needs));
+  return all.map((item) => ({ id: `page ${item.title}`, title: item.title, kind: "page", href: link(item.path) }));
+}
+
+/** What one can do from anywhere. */
+function acts(): Offer[] {
+  const act = (title: string, href: string, words: string): Offer => ({ id: `act ${title}`, title, kind: "act", href, words });
+  return [
+    act("Queues with most messages", link(["queues"], { sort: "messages", sort_reverse: true }), "full backlog"),
+    act("Queues with most unacked messages", link(["queues"], { sort: "messages_unacknowledged", sort_reverse: true }), "stuck consumers"),
+    act("Ask where a message would go", link(["where"]), "route trace routing binding"),
+    ...(may("administrator") ? [act("Export or import definitions", link(["definitions"]), "backup restore")] : []),
+    act("Log out", link(["logout"]), "leave quit"),
+  ];
+}
+
+/** Asks the broker for things with such a name. */
+async function things(typed: string, signal: AbortSignal): Promise<Offer[]> {
+  const query = (columns: string) => queryText({ page: 1, page_size: OF_A_KIND, name: typed, columns, disable_stats: true });
+  const list = <T,>(path: string, columns: string) => get<Page<T>>(path + query(columns), signal).then((page) => page.items, () => [] as T[]);
+  const [queues, exchanges, connections, users] = await Promise.all([
+    list<Queue>("/api/queues", "name,vhost"),
+    list<Exchange>("/api/exchanges", "name,vhost"),
+    list<Connection>("/api/connections", "name,user_provided_name"),
+    may("administrator") ? get<User[]>("/api/users", signal).then((all) => all, () => []) : [],
+  ]);
+  return [
+    ...queues.map(({ name, vhost }): Offer => ({ id: `queue ${vhost} ${name}`, title: name, kind: "queue", words: vhost, href: link(["queues", vhost, name]) })),
+    ...exchanges.filter((one) => one.name).map(({ name, vhost }): Offer => ({ id: `exchange ${vhost} ${name}`, title: name, kind: "exchange", words: vhost, href: link(["exchanges", vhost, name]) })),
+    ...connections.map((one): Offer => ({ id: `connection ${one.name}`, title: one.user_provided_name || one.name, kind: "connection", words: one.name, href: link(["connections", one.name]) })),
+    ...users.map(({ name }): Offer => ({ id: `user ${name}`, title: name, kind: "user", href: link(["users", name]) })),
+  ];
+}
+
+/** Finds anything by its name: opened with Ctrl-K. */
+export function Palette({ onClose }: { onClose: () => void }) {
+  const [typed, setTyped] = useState("");
+  const [found, setFound] = useState<Offer[]>([]);
+  const [chosen, setChosen] = useState(0);
+  useEffect(() => {
+    const wanted = typed.trim();
+    if (wanted === "") {
+      setFound([]);
+      return;
+    }
+    const abort = new AbortController();
+    const timer = setTimeout(() => void things(wanted, abort.signal).then((all) => !abort.signal.aborted && setFound(all)), REST_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [typed]);
+  const offers = ranked([...pages(), ...found, ...acts()], typed, SHOWN);
+  const at = Math.min(chosen, Math.max(0, offers.length - 1));
+  const open = (offer: Offer | undefined) => {
+    if (!offer) return;
+    onClose();
+    location.hash = offer.href;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step !== 0 && offers.length > 0) {
+      event.preventDefault();
+      setChosen((at + step + offers.length) % offers.length);
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      open(offers[at]);
+    }
+  };
+  return (
+    <Dialog title="Find" onClose={onClose}>
+      <input
+        {...KIND}
+        aria-label="Find a queue, exchange, connection, user, page or act"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={offers.length > 0 ? `offer-${at}` : undefined}
+        placeholder="A queue, exchange, connection, user, page or act"
+        value={typed}
+        autofocus
+        autoComplete="off"
+        spellcheck={false}
+        onInput={(event) => (setTyped(event.currentTarget.value), setChosen(0))}
+        onKeyDown={onKeyDown}
+      />
+      <ul id="palette-list" class="palette" role="listbox" aria-label="What was found">
+        {offers.map((offer, index) => (
+          <li key={offer.id} id={`offer-${index}`} role="option" aria-selected={index === at} onClick={() => open(offer)} onPointerMove={() => setChosen(index)}>
+            <bdi>{visible(offer.title)}</bdi>
+            <span class="faint">
+              {offer.kind}
+              {offer.words && (offer.kind === "queue" || offer.kind === "exchange") ? ` in ${visible(offer.words)}` : ""}
+            </span>
+          </li>
+        ))}
+        {offers.length === 0 && <li class="faint">Nothing has this name.</li>}
+      </ul>
+    </Dialog>
+  );
+}
