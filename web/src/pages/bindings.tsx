@@ -60,7 +60,8 @@ export function BindingTable({ bindings, show, refresh }: BindingTableProps) {
     { id: "arguments", title: "Arguments", cell: (binding) => <Arguments of={binding.arguments} /> },
     {
       id: "acts",
-      title: "",
+      title: "Acts",
+      hidesTitle: true,
       cell: (binding) =>
         binding.source !== "" && (
           <button type="button" class="small danger-quiet" onClick={() => remove(binding, refresh)}>

@@ -79,7 +79,7 @@ function Limits({ kind, name }: { kind: Kind; name?: string }) {
       : []),
     { id: "limit", title: "Limit", cell: (row) => NAMES[kind].find(([id]) => id === row.limit)?.[1] ?? row.limit },
     { id: "value", title: "Value", isNumber: true, cell: (row) => (row.value < 0 ? "no limit" : count(row.value)) },
-    ...(may("administrator") ? [{ id: "acts", title: "", cell: (row: Row) => <button type="button" class="small danger-quiet" onClick={() => void clear(row)}>Take away</button> }] : []),
+    ...(may("administrator") ? [{ id: "acts", title: "Acts", hidesTitle: true, cell: (row: Row) => <button type="button" class="small danger-quiet" onClick={() => void clear(row)}>Take away</button> }] : []),
   ];
   return (
     <>

@@ -38,7 +38,7 @@ export function PermissionsSection({ by, name }: PermissionsProps) {
     { id: "configure", title: "May configure", cell: (one) => pattern(one.configure) },
     { id: "write", title: "May write to", cell: (one) => pattern(one.write) },
     { id: "read", title: "May read from", cell: (one) => pattern(one.read) },
-    { id: "acts", title: "", cell: (one) => <button type="button" class="small danger-quiet" onClick={() => revoke(one)}>Take away</button> },
+    { id: "acts", title: "Acts", hidesTitle: true, cell: (one) => <button type="button" class="small danger-quiet" onClick={() => revoke(one)}>Take away</button> },
   ];
   const topicColumns: Column<TopicPermission>[] = [
     other as Column<TopicPermission>,
@@ -47,7 +47,8 @@ export function PermissionsSection({ by, name }: PermissionsProps) {
     { id: "read", title: "May read keys", cell: (one) => pattern(one.read) },
     {
       id: "acts",
-      title: "",
+      title: "Acts",
+      hidesTitle: true,
       cell: (one) => (
         <button
           type="button"

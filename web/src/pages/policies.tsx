@@ -51,7 +51,8 @@ function columns(kind: PolicyKind, edit: (policy: Policy) => void, refresh: () =
   };
   const acts: Column<Policy> = {
     id: "acts",
-    title: "",
+    title: "Acts",
+    hidesTitle: true,
     cell: (policy) => (
       <span class="row">
         <button type="button" class="small" onClick={() => edit(policy)}>

@@ -195,7 +195,7 @@ function columns(state: string, onOpen: (message: Message) => void): Column<Mess
     { id: "size", title: "Size", isNumber: true, cell: (message) => bytes(message.payload_bytes) },
     { id: "exchange", title: "Exchange", cell: (message) => <Name of={message.exchange} empty="(AMQP default)" /> },
     { id: "key", title: "Routing key", cell: (message) => <Name of={message.routing_key} empty="(empty)" /> },
-    { id: "marks", title: "", cell: (message) => <Marks of={message} /> },
+    { id: "marks", title: "Marks", hidesTitle: true, cell: (message) => <Marks of={message} /> },
     { id: "age", title: "Waits", isNumber: true, cell: (message) => (message.age_ms == null ? "–" : duration(message.age_ms)) },
   ];
   const holder: Column<Message> = {

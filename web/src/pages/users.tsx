@@ -51,7 +51,8 @@ export function UsersPage(_: PageProps) {
     { id: "password", title: "Password", cell: (user) => (user.password_hash ? "yes" : <span class="faint">none: cannot log in with one</span>) },
     {
       id: "acts",
-      title: "",
+      title: "Acts",
+      hidesTitle: true,
       cell: (user) =>
         user.name !== own && (
           <button type="button" class="small danger-quiet" onClick={() => removeUser(user.name, polled.refresh)}>

@@ -22,7 +22,7 @@ const COLUMNS: Column<Vhost>[] = [
   { id: "unacked", title: "Unacked", about: "Unacknowledged, messages", isNumber: true, cell: (vhost) => count(vhost.messages_unacknowledged ?? 0) },
   { id: "in", title: "In /s", about: "Published, messages a second", isNumber: true, cell: (vhost) => rate(rateOf(vhost.message_stats, "publish")) },
   { id: "out", title: "Out /s", about: "Delivered, messages a second", isNumber: true, cell: (vhost) => rate(rateOf(vhost.message_stats, "deliver_get")) },
-  { id: "protected", title: "", cell: (vhost) => vhost.protected_from_deletion && <Badge>protected</Badge> },
+  { id: "protected", title: "Protection", hidesTitle: true, cell: (vhost) => vhost.protected_from_deletion && <Badge>protected</Badge> },
 ];
 
 export function VhostsPage(_: PageProps) {

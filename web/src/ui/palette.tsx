@@ -82,6 +82,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
       event.preventDefault();
       setChosen((at + step + offers.length) % offers.length);
     }
+    // A search field would only clear itself.
+    if (event.key === "Escape") {
+      event.preventDefault();
+      onClose();
+    }
     if (event.key === "Enter") {
       event.preventDefault();
       open(offers[at]);

@@ -6,6 +6,8 @@ import { useStore } from "../state/store";
 export interface Column<T> {
   id: string;
   title: string;
+  /** The title is said to those who cannot see the table, and not shown. */
+  hidesTitle?: boolean;
   /** Said when the title is not enough. */
   about?: string;
   /** The key of the API to sort by. */
@@ -105,7 +107,7 @@ function Heading<T>({ column, order, onOrder }: HeadingProps<T>) {
   if (!key || !onOrder) {
     return (
       <th scope="col" class={className} title={column.about}>
-        {column.title}
+        {column.hidesTitle ? <span class="unseen">{column.title}</span> : column.title}
       </th>
     );
   }

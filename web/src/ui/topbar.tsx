@@ -26,7 +26,7 @@ export function Topbar({ who, isOpen, onMenu, onFind }: TopbarProps) {
   const vhosts = usePoll<Vhost[]>("/api/vhosts?columns=name", "vhosts", { atLeastMs: 30_000 });
   const names = vhosts.data?.map((one) => one.name) ?? [];
   return (
-    <div class="topbar">
+    <header class="topbar">
       <button type="button" class="menu" aria-expanded={isOpen} aria-controls="navigation" onClick={onMenu}>
         Menu
       </button>
@@ -71,6 +71,6 @@ export function Topbar({ who, isOpen, onMenu, onFind }: TopbarProps) {
       <button type="button" class="plain" onClick={() => logout("")}>
         Log out
       </button>
-    </div>
+    </header>
   );
 }

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import amqp from "amqplib";
+import { Broker, eventually } from "./broker.mjs";
+import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+
+let broker, connection, channel, page;
+before(async () => {
+  broker = await Broker.start();
+  connection = await amqp.connect(broker.amqp);
+  channel = await connection.createConfirmChannel();
+  page = await openPage(broker);
+  await logIn(page, broker);
+  await page.getByLabel("Refresh").selectOption("1");
+});
+after(async () => {
+  await connection.close();
+  await closeBrowser();
+  await broker.end();
+});
+
+const publish = async (queue, ...bodies) => {
+  for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { persistent: true, headers: { tenant: "south" } });
+  await channel.waitForConfirms();
+};
+const ready = async (queue) => (await broker.api("GET", `/queues/%2F/${queue}`)).messages_ready;
+const dialog = () => page.getByRole("dialog");
+
+test("an empty broker shows how to begin", async () => {
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await connection.close();
+  await sees(page, `amqp://guest:guest@127.0.0.1:${broker.amqpPort}/`);
+  await page.getByRole("tab", { name: "Go", exact: true }).click();
+  await sees(page, "amqp091-go");
+  connection = await amqp.connect(broker.amqp);
+  channel = await connection.createConfirmChannel();
+});
+
+test("a queue is made, and the broker's refusal of another one told in the form", async () => {
+  await visit(page, "#/queues");
+  await page.getByRole("button", { name: "New queue" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("made");
+  await dialog().getByText("Arguments", { exact: true }).click();
+  await dialog().getByLabel("At most so many messages").fill("10");
+  await dialog().getByRole("button", { name: "Make queue" }).click();
+  await page.getByRole("link", { name: "made" }).waitFor();
+  const made = await broker.api("GET", "/queues/%2F/made");
+  assert.equal(made.arguments["x-max-length"], 10);
+  await page.getByRole("button", { name: "New queue" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("made");
+  await dialog().getByRole("button", { name: "Make queue" }).click();
+  await dialog().getByRole("alert").waitFor();
+  assert.match(await dialog().getByRole("alert").innerText(), /inequivalent arg 'x-max-length'/);
+  await page.keyboard.press("Escape");
+  await dialog().waitFor({ state: "detached" });
+});
+
+test("numbers move while one looks", async () => {
+  await channel.assertQueue("moving");
+  await visit(page, "#/queues/%2F/moving");
+  await page.getByRole("heading", { name: "moving" }).waitFor();
+  await publish("moving", "1", "2", "3");
+  await eventually("the page counts 3", async () => (await page.getByRole("region", { name: "Numbers" }).innerText()).includes("Ready\n3"));
+});
+
+test("messages are looked at without being touched, searched, opened and deleted", async () => {
+  await channel.assertQueue("looked");
+  await publish("looked", '{"order": 1, "deep": {"sku": "tea"}}', "plain text", "\u0000\u0001binary");
+  await visit(page, "#/queues/%2F/looked?tab=messages");
+  await page.getByRole("button", { name: "plain text" }).waitFor();
+  await page.getByLabel("Search in bodies and headers").fill("SKU");
+  await sees(page, "1 of 3 messages from here on");
+  await page.getByRole("button", { name: /order/ }).click();
+  await dialog().getByRole("button", { name: "tree" }).waitFor();
+  assert.match(await dialog().innerText(), /sku: "tea"/);
+  await dialog().getByRole("button", { name: "hex" }).click();
+  assert.match(await dialog().innerText(), /7b 22 6f 72/);
+  await dialog().getByRole("tab", { name: /Headers/ }).click();
+  assert.match(await dialog().innerText(), /tenant south/);
+  await page.keyboard.press("Escape");
+  const [message] = await broker.api("POST", "/queues/%2F/looked/get", { count: 1, ackmode: "ack_requeue_true", encoding: "auto" });
+  assert.equal(message.redelivered, false, "looking must not mark anything");
+});
+
+test("a message is published from the page, got as RabbitMQ gets it, and taken out", async () => {
+  await channel.assertQueue("got");
+  await visit(page, "#/queues/%2F/got?tab=messages");
+  await page.getByRole("button", { name: "Publish" }).click();
+  await dialog().getByLabel(/^Body/).fill("from the page");
+  await dialog().getByLabel("Headers, as a JSON object").fill("{not json");
+  await dialog().getByRole("button", { name: "Publish" }).click();
+  await dialog().getByRole("alert").waitFor();
+  await dialog().getByLabel("Headers, as a JSON object").fill('{"a": 1}');
+  await dialog().getByRole("button", { name: "Publish" }).click();
+  await sees(page, "a queue took the message");
+  await page.getByText("Get messages as RabbitMQ does").click();
+  await page.getByLabel("Then").selectOption("ack_requeue_false");
+  await page.getByRole("button", { name: "Take messages out" }).click();
+  await sees(page, "Message 1");
+  assert.equal(await ready("got"), 0);
+});
+
+test("a purge says how much goes, and wants the name", async () => {
+  await channel.assertQueue("purged");
+  await publish("purged", "1", "2");
+  await visit(page, "#/queues/%2F/purged");
+  await eventually("2 are ready", async () => (await page.getByRole("region", { name: "Numbers" }).innerText()).includes("Ready\n2"));
+  await page.getByRole("button", { name: "Purge" }).click();
+  await dialog().getByText("2 ready messages will be gone for good.").waitFor();
+  const act = dialog().getByRole("button", { name: "Purge" });
+  assert.equal(await act.isDisabled(), true);
+  await dialog().getByLabel(/Type purged/).fill("purge");
+  assert.equal(await act.isDisabled(), true);
+  await dialog().getByLabel(/Type purged/).fill("purged");
+  await act.click();
+  await sees(page, "The queue is purged.");
+  assert.equal(await ready("purged"), 0);
+});
+
+test("several queues are purged and deleted at once", async () => {
+  for (const name of ["many.1", "many.2", "other"]) await channel.assertQueue(name);
+  await publish("many.1", "1");
+  await visit(page, "#/queues?name=%5Emany&use_regex=true");
+  await page.getByRole("link", { name: "many.2" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "other" }).count(), 0);
+  await page.getByLabel("Select all of this page").check();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await dialog().getByText("With them go 1 message and all their bindings, for good.").waitFor();
+  await dialog().getByLabel(/Type 2 queues/).fill("2 queues");
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await sees(page, "2 queues deleted.");
+  await sees(page, "Nothing matches '^many'.");
+  const left = await broker.api("GET", "/queues?columns=name");
+  assert.ok(left.some((queue) => queue.name === "other"));
+});
+
+test("a binding is made and removed", async () => {
+  await channel.assertExchange("shop", "topic");
+  await channel.assertQueue("bound");
+  await visit(page, "#/queues/%2F/bound?tab=bindings");
+  await page.getByText("Add a binding to this queue").click();
+  await page.getByLabel("From exchange").fill("shop");
+  await page.getByLabel("Routing key").fill("order.*");
+  await page.getByRole("button", { name: "Bind", exact: true }).click();
+  await page.getByRole("cell", { name: "order.*" }).waitFor();
+  await page.getByRole("button", { name: "Remove" }).click();
+  await dialog().getByRole("button", { name: "Remove binding" }).click();
+  await sees(page, "The binding is removed.");
+  assert.equal((await broker.api("GET", "/queues/%2F/bound/bindings")).length, 1);
+});
+
+test("a queue that is deleted while one looks is told as gone", async () => {
+  await channel.assertQueue("vanishing");
+  await visit(page, "#/queues/%2F/vanishing");
+  await page.getByRole("heading", { name: "vanishing" }).waitFor();
+  await page.getByRole("button", { name: "Purge" }).waitFor();
+  await channel.deleteQueue("vanishing");
+  await sees(page, "There is no such queue");
+  assert.deepEqual(page.faults, []);
+});
