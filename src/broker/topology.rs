@@ -7,6 +7,7 @@
 
 pub(super) mod cost;
 mod inventory;
+mod listing;
 mod removal;
 mod snapshot;
 
@@ -22,7 +23,9 @@ use super::queue::QueueHandle;
 use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
+pub(in crate::broker) use inventory::LOOKED_AT_ONCE;
 pub use inventory::{Inventory, QueueList};
+pub use listing::{BindingList, ExchangeList};
 pub use removal::Removal;
 pub use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 

@@ -89,8 +89,7 @@ fn properties_key(binding: &BindingSnapshot) -> String {
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let mut items = Vec::new();
     for vhost in request.vhosts()? {
-        let bindings = vhost.read(|topology| topology.binding_snapshots());
-        items.extend(objects(&vhost, bindings));
+        items.extend(objects(&vhost, vhost.bindings()));
     }
     Ok(listing::array(request, items))
 }

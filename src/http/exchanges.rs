@@ -82,7 +82,7 @@ pub(super) fn name<'a>(request: &'a Request<'_>) -> &'a str {
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let mut items = Vec::new();
     for vhost in request.vhosts()? {
-        let exchanges = vhost.read(|topology| topology.exchange_snapshots());
+        let exchanges = vhost.exchanges();
         items.extend(exchanges.into_iter().map(|exchange| object(request, &vhost, exchange)));
     }
     listing::paged(request, items)
@@ -136,7 +136,7 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
 /// `GET /exchanges/{vhost}/{exchange}/bindings/source`.
 pub(super) fn bindings_from(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.vhost()?;
-    let found = vhost.read(|topology| topology.bindings_from(name(request)));
+    let found = vhost.bindings_from(name(request));
     Ok(listing::array(request, bindings::objects(&vhost, found)))
 }
 

@@ -7,6 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use super::api::Api;
 use super::rates::Owner;
 use crate::broker::queue::QueueSnapshot;
+use crate::broker::topology::ExchangeSnapshot;
 use crate::metrics::MessageStats;
 
 type Sample = (Owner, SmallVec<[u64; 4]>);
@@ -17,9 +18,6 @@ pub(super) fn sample(api: &Api, now_ms: u64) {
     of_connections(api, &mut samples);
     let mut all = [0; 3];
     for vhost in api.broker.vhosts() {
-        let exchanges: Vec<_> = vhost.read(|topology| {
-            topology.exchanges().map(|exchange| (exchange.id, Arc::clone(&exchange.counters))).collect()
-        });
         for queue in vhost.queues() {
             let Some(snapshot) = queue.snapshot() else { continue };
             let depths = depths(&snapshot);
@@ -27,10 +25,10 @@ pub(super) fn sample(api: &Api, now_ms: u64) {
             samples.push((Owner::Queue(queue.id), numbers(snapshot.stats)));
             samples.push((Owner::QueueDepth(queue.id), depths.into_iter().collect()));
         }
-        let of_exchange = |(id, counters): (_, Arc<crate::metrics::ExchangeCounters>)| {
-            (Owner::Exchange(id), counters.read().named().map(|(_, number)| number).collect())
+        let of_exchange = |exchange: ExchangeSnapshot| {
+            (Owner::Exchange(exchange.id), exchange.stats.named().map(|(_, number)| number).collect())
         };
-        samples.extend(exchanges.into_iter().map(of_exchange));
+        samples.extend(vhost.exchanges().into_iter().map(of_exchange));
         let stats = api.broker.node().registry.message_stats_of(&vhost.name);
         samples.push((Owner::Vhost(Arc::clone(&vhost.name)), numbers(stats)));
     }

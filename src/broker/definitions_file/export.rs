@@ -3,12 +3,15 @@
 //! What belongs to one connection is left out, and what every virtual host has. Other than in RabbitMQ's files, internal exchanges are
 //! there: without them, bindings would lead nowhere, and the file could not be imported.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::broker::Broker;
 use crate::broker::definitions::{ParameterDefinition, PolicyDefinition, VhostDefinition};
-use crate::broker::queue::Exclusivity;
-use crate::broker::topology::{BindingSnapshot, DestinationType, ExchangeSpec};
+use crate::broker::queue::{Exclusivity, QueueHandle};
+use crate::broker::topology::{BindingSnapshot, DestinationType, ExchangeSnapshot, ExchangeSpec};
 use crate::broker::vhost::Vhost;
 use crate::table::to_json;
 
@@ -139,6 +142,10 @@ fn topology(vhost: &Vhost) -> [Things; 3] {
     let mut queues = vhost.queues();
     queues.retain(|queue| queue.spec.exclusivity == Exclusivity::Shared && !queue.peek(|queue| queue.is_deleted()));
     queues.sort_unstable_by(|one, other| one.spec.name.cmp(&other.spec.name));
+    let (mut exchanges, mut bindings) = (vhost.exchanges(), vhost.bindings_as_made());
+    exchanges.retain(|exchange| !exchange.spec.name.is_empty() && !exchange.spec.name.starts_with("amq."));
+    exchanges.sort_unstable_by(|one, other| one.spec.name.cmp(&other.spec.name));
+    keep_whole(&mut bindings, &queues, &exchanges);
     let queues = queues.iter().map(|queue| {
         let spec = &queue.spec;
         fields(json!({
@@ -146,15 +153,26 @@ fn topology(vhost: &Vhost) -> [Things; 3] {
             "auto_delete": spec.auto_delete, "arguments": to_json(spec.raw_arguments.fields()),
         }))
     });
-    let (mut exchanges, bindings) = vhost.read(|topology| (topology.exchange_snapshots(), topology.bindings_as_made()));
-    exchanges.retain(|exchange| !exchange.spec.name.is_empty() && !exchange.spec.name.starts_with("amq."));
-    exchanges.sort_unstable_by(|one, other| one.spec.name.cmp(&other.spec.name));
     let exchanges = exchanges.iter().map(|snapshot| exchange(&snapshot.spec));
     [
         ("queues", queues.collect()),
         ("exchanges", exchanges.collect()),
         ("bindings", bindings.iter().map(binding).collect()),
     ]
+}
+
+/// Leaves out bindings of what came or went while the lists were made: a file is not to name what it does not have.
+fn keep_whole(bindings: &mut Vec<BindingSnapshot>, queues: &[Arc<QueueHandle>], exchanges: &[ExchangeSnapshot]) {
+    let queues: HashSet<_> = queues.iter().map(|queue| &*queue.spec.name).collect();
+    let exchanges: HashSet<_> = exchanges.iter().map(|exchange| &*exchange.spec.name).collect();
+    let is_exchange = |name: &str| exchanges.contains(name) || name.starts_with("amq.") || name.is_empty();
+    bindings.retain(|binding| {
+        let leads_somewhere = match binding.destination_type {
+            DestinationType::Queue => queues.contains(&*binding.destination),
+            DestinationType::Exchange => is_exchange(&binding.destination),
+        };
+        leads_somewhere && is_exchange(&binding.source)
+    });
 }
 
 fn exchange(spec: &ExchangeSpec) -> Map<String, Value> {

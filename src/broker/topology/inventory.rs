@@ -19,7 +19,7 @@ use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::queue::QueueHandle;
 
 /// Things that are looked at under one lock: some tenths of a millisecond's work.
-const LOOKED_AT_ONCE: usize = 1024;
+pub(in crate::broker) const LOOKED_AT_ONCE: usize = 1024;
 
 /// A look at everything that survives a restart. It is over when [`Topology::take_inventory`] says so.
 #[derive(Debug)]

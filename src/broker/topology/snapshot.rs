@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{Exchange, Topology};
 use crate::broker::exchange::{Binding, Destination};
 use crate::broker::ids::ExchangeId;
-use crate::broker::queue::Exclusivity;
 use crate::metrics::ExchangeStats;
 
 use super::ExchangeSpec;
@@ -20,6 +19,8 @@ pub struct ExchangeSnapshot {
     pub spec: ExchangeSpec,
     /// What passed through it.
     pub stats: ExchangeStats,
+    /// How many bindings lead from it.
+    pub bindings: usize,
 }
 
 /// What a binding leads to.
@@ -64,47 +65,18 @@ impl BindingSnapshot {
 impl Exchange {
     /// The exchange as it is now.
     pub fn snapshot(&self) -> ExchangeSnapshot {
-        ExchangeSnapshot { id: self.id, spec: self.spec.clone(), stats: self.counters.read() }
+        ExchangeSnapshot {
+            id: self.id,
+            spec: self.spec.clone(),
+            stats: self.counters.read(),
+            bindings: self.binding_count(),
+        }
     }
 }
 
 impl Topology {
-    /// All exchanges, in no order.
-    pub fn exchange_snapshots(&self) -> Vec<ExchangeSnapshot> {
-        self.exchanges.values().map(Exchange::snapshot).collect()
-    }
-
-    /// All bindings, those of the default exchange first: one for each queue.
-    pub fn binding_snapshots(&self) -> Vec<BindingSnapshot> {
-        let defaults = self.queues.values().map(|queue| default_binding(&queue.spec.name));
-        let others = self.exchanges.values().flat_map(|exchange| self.leading_from(exchange));
-        defaults.chain(others).collect()
-    }
-
-    /// The bindings that others may know of, in the order in which they were made: not those of the default exchange, and not those to
-    /// queues of one connection.
-    pub fn bindings_as_made(&self) -> Vec<BindingSnapshot> {
-        let is_shared = |binding: &Binding| match binding.destination {
-            Destination::Exchange(_) => true,
-            Destination::Queue(id) => {
-                self.queues.get(&id).is_some_and(|queue| queue.spec.exclusivity == Exclusivity::Shared)
-            }
-        };
-        let mut numbered: Vec<_> = self
-            .exchanges
-            .values()
-            .flat_map(|exchange| exchange.bindings.iter().map(move |(binding, number)| (*number, exchange, binding)))
-            .filter(|(_, _, binding)| is_shared(binding))
-            .collect();
-        numbered.sort_unstable_by_key(|(number, ..)| *number);
-        numbered.into_iter().map(|(_, exchange, binding)| self.snapshot_of(exchange, binding)).collect()
-    }
-
-    /// The bindings that lead from an exchange, in no order.
+    /// The bindings that lead from an exchange, in no order. The default exchange has none.
     pub fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
-        if source.is_empty() {
-            return self.queues.values().map(|queue| default_binding(&queue.spec.name)).collect();
-        }
         let Some(exchange) = self.exchange(source) else { return Vec::new() };
         self.leading_from(exchange).collect()
     }
@@ -151,7 +123,7 @@ impl Topology {
         })
     }
 
-    fn snapshot_of(&self, source: &Exchange, binding: &Arc<Binding>) -> BindingSnapshot {
+    pub(super) fn snapshot_of(&self, source: &Exchange, binding: &Arc<Binding>) -> BindingSnapshot {
         BindingSnapshot {
             source: Arc::clone(&source.spec.name),
             destination: self.name_of(binding.destination),
@@ -164,7 +136,8 @@ impl Topology {
     }
 }
 
-fn default_binding(queue: &str) -> BindingSnapshot {
+/// What the default exchange does for a queue.
+pub(super) fn default_binding(queue: &str) -> BindingSnapshot {
     let destination: Arc<str> = queue.into();
     BindingSnapshot { source: "".into(), destination, destination_type: DestinationType::Queue, binding: None }
 }

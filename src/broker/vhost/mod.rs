@@ -10,6 +10,7 @@ mod exchanges;
 mod forwarding;
 mod imported;
 mod limits;
+mod listing;
 mod publish;
 mod queues;
 
