@@ -77,6 +77,23 @@ impl Clock {
     }
 }
 
+/// Measures how long something takes, in real time whatever the clock of a test says.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Microseconds since the start.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
 /// A deadline that is moved far more often than it is reached: to move it later costs nothing.
 #[derive(Debug, Default)]
 pub struct Deadline {

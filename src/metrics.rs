@@ -165,6 +165,84 @@ counters! {
     queue_deleted,
 }
 
+counters! {
+    /// How many tried to log in.
+    LoginStats,
+    /// [`LoginStats`] that every login adds to.
+    LoginCounters of SharedCounter:
+    /// Logins with the right credentials.
+    auth_attempts_succeeded,
+    /// Logins that were refused.
+    auth_attempts_failed,
+}
+
+/// What the files of the store cost.
+#[derive(Debug, Default)]
+pub struct IoCounters {
+    /// Reads.
+    pub read_ops: SharedCounter,
+    /// Bytes that were read.
+    pub read_bytes: SharedCounter,
+    /// Microseconds that reads took.
+    pub read_us: SharedCounter,
+    /// Writes.
+    pub write_ops: SharedCounter,
+    /// Bytes that were written.
+    pub write_bytes: SharedCounter,
+    /// Microseconds that writes took.
+    pub write_us: SharedCounter,
+    /// Microseconds that it took to make files durable.
+    pub sync_us: SharedCounter,
+    /// How often that took no longer than each of [`SYNC_BUCKETS_US`] and longer than the one before; the last of all are longer.
+    pub syncs: [SharedCounter; SYNC_BUCKETS_US.len() + 1],
+}
+
+/// Bounds of the times that files take to be made durable, in microseconds.
+pub const SYNC_BUCKETS_US: [u64; 10] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
+
+impl IoCounters {
+    /// A file was made durable, which took so long.
+    pub fn note_sync(&self, elapsed_us: u64) {
+        self.sync_us.add(elapsed_us);
+        let bucket = SYNC_BUCKETS_US.partition_point(|bound_us| *bound_us < elapsed_us);
+        if let Some(counter) = self.syncs.get(bucket) {
+            counter.add(1);
+        }
+    }
+}
+
+/// Messages that died in a queue, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeathStats {
+    /// Refused by a consumer.
+    pub rejected: u64,
+    /// Too old.
+    pub expired: u64,
+    /// Too many.
+    pub maxlen: u64,
+    /// Delivered too often.
+    pub delivery_limit: u64,
+    /// Those of a queue that delivers dead letters at least once, which other queues have taken.
+    pub confirmed: u64,
+}
+
+impl std::ops::AddAssign for DeathStats {
+    fn add_assign(&mut self, other: Self) {
+        self.rejected += other.rejected;
+        self.expired += other.expired;
+        self.maxlen += other.maxlen;
+        self.delivery_limit += other.delivery_limit;
+        self.confirmed += other.confirmed;
+    }
+}
+
+impl LoginCounters {
+    /// Counts a login.
+    pub fn note(&self, is_right: bool) {
+        if is_right { self.auth_attempts_succeeded.add(1) } else { self.auth_attempts_failed.add(1) }
+    }
+}
+
 impl MessageStats {
     /// All deliveries, of whatever kind: `deliver_get` of RabbitMQ's API.
     pub fn deliver_get(&self) -> u64 {
@@ -186,6 +264,15 @@ mod tests {
         assert_eq!((stats.publish, stats.get, stats.deliver_get()), (5, 1, 1));
         let named: Vec<_> = stats.named().filter(|(_, count)| *count > 0).collect();
         assert_eq!(named, [("publish", 5), ("get", 1)]);
+    }
+
+    #[test]
+    fn a_sync_is_counted_in_the_first_bucket_that_it_fits() {
+        let io = IoCounters::default();
+        [0, 100, 101, 2_000_000].into_iter().for_each(|us| io.note_sync(us));
+        let counts: Vec<_> = io.syncs.iter().map(SharedCounter::get).collect();
+        assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(io.sync_us.get(), 2_000_201);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod check;
 mod encryption;
 pub mod local;
 mod management;
+mod metered;
 mod storage;
 
 use tokio::sync::{Notify, watch};
@@ -105,7 +106,12 @@ impl Broker {
 
     /// Where it serves the management HTTP API.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        self.management.as_ref().and_then(|management| management.address)
+        self.management.as_ref()?.address
+    }
+
+    /// Where it serves metrics for Prometheus.
+    pub fn prometheus_address(&self) -> Option<SocketAddr> {
+        self.management.as_ref()?.metrics_address
     }
 
     /// What clients connect to, as guest in the virtual host `/`.
@@ -204,6 +210,16 @@ pub enum StartError {
     /// The platform does not tell where data belongs.
     #[error("no home directory is known to keep messages in; give one with --data-dir, or say --in-memory")]
     NoDataDirectory,
+    /// The address for metrics cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; choose another with --prometheus-listen, or stop what listens there"
+    )]
+    ListenPrometheus {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The HTTP address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with --http-listen, or stop what listens there")]
     ListenHttp {
@@ -222,6 +238,14 @@ impl StartError {
     fn amqps(self) -> Self {
         if let Self::Listen { address, source } = self {
             return Self::ListenTls { address, source };
+        }
+        self
+    }
+
+    /// The same about the metrics.
+    fn prometheus(self) -> Self {
+        if let Self::Listen { address, source } = self {
+            return Self::ListenPrometheus { address, source };
         }
         self
     }

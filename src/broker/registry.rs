@@ -4,9 +4,10 @@
 //! read them. Invariant: a connection is listed from its registration until its [`Registration`] is dropped, and a channel until its
 //! [`ChannelRegistration`] is.
 
+mod past;
 mod tally;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,10 +18,12 @@ use super::ids::{ChannelId, ConnectionId};
 use super::sink::{Notice, Sink};
 use super::usage::ByteCount;
 use crate::error::AmqpError;
-use crate::metrics::{ChurnCounters, Counter, MessageCounters, MessageStats};
+use crate::metrics::{ChurnCounters, Counter, LoginCounters, MessageCounters, MessageStats};
 use crate::table::EncodedTable;
+use past::Past;
 use tally::Tally;
 
+pub use past::{ConnectionTotals, RetiredQueues};
 pub use tally::{ChannelsReached, ConnectionLimits, ConnectionsReached};
 
 /// One end of a connection: the address as text, and the port.
@@ -220,15 +223,12 @@ pub struct Registry {
     pub churn: ChurnCounters,
     /// What connections and channels take in memory, about; what they send and are sent aside.
     pub taken: ByteCount,
-    /// What passed through channels that have ended.
+    /// Who tried to log in by AMQP.
+    pub amqp_logins: LoginCounters,
+    /// Who tried to log in by HTTP.
+    pub http_logins: LoginCounters,
+    /// What passed through what has ended.
     past: Mutex<Past>,
-}
-
-/// What passed through channels that have ended.
-#[derive(Debug, Default)]
-struct Past {
-    all: MessageStats,
-    of_vhosts: HashMap<Arc<str>, MessageStats>,
 }
 
 impl Registry {
@@ -270,7 +270,7 @@ impl Registry {
 
     /// What has passed through all channels since the start.
     pub fn message_stats(&self) -> MessageStats {
-        let mut sum = self.past.lock().all;
+        let mut sum = self.past.lock().channels;
         self.connections().iter().for_each(|connection| sum += connection.message_stats());
         sum
     }
@@ -332,6 +332,8 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let spec = &self.info.spec;
+        // First, so that nothing is missing from the sum; for a moment it is counted twice.
+        self.registry.past.lock().connections += ConnectionTotals::of(&self.info.counters);
         self.registry.connections.remove(&spec.id);
         self.registry.tally.remove_connection(&spec.user, &spec.vhost);
         self.registry.churn.connection_closed.add(1);
@@ -364,7 +366,7 @@ impl Drop for ChannelRegistration {
         drop(channels);
         let stats = self.channel.counters.read();
         let mut past = self.registry.past.lock();
-        past.all += stats;
+        past.channels += stats;
         *past.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
         drop(past);
         self.registry.tally.remove_channel(&self.connection.spec.user);

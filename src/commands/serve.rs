@@ -90,6 +90,9 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
         if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.amqps_address()) {
             ports.insert("amqps".to_owned(), address.port().into());
         }
+        if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.prometheus_address()) {
+            ports.insert("prometheus".to_owned(), address.port().into());
+        }
         let written = on_a_thread({
             let file = file.clone();
             move || write_ports(&file, &ports)

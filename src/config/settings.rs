@@ -23,6 +23,10 @@ settings! {
     http_listen: Vec<Listen> = Vec::new(), "10000 ports above AMQP: localhost:15672", AtStart;
     /// Serve no management HTTP API
     no_http: bool = false, "false", AtStart;
+    /// Serve metrics for Prometheus here; port 0 takes a free one
+    prometheus_listen: Vec<Listen> = Vec::new(), "10020 ports above AMQP: localhost:15692", AtStart;
+    /// Serve no metrics for Prometheus
+    no_prometheus: bool = false, "false", AtStart;
 
     /// Keep durable queues and persistent messages in this directory
     data_dir: Option<PathBuf> = None, "leveret in the platform's directory for data: $XDG_DATA_HOME, ~/.local/share", AtStart;
@@ -84,10 +88,11 @@ settings! {
 }
 
 /// A setting that is the reverse of another one: together they make no sense.
-pub(super) const EXCLUDING: [(&str, &str); 4] = [
+pub(super) const EXCLUDING: [(&str, &str); 5] = [
     ("in_memory", "data_dir"),
     ("in_memory", "salvage"),
     ("no_http", "http_listen"),
+    ("no_prometheus", "prometheus_listen"),
     ("no_consumer_timeout", "consumer_timeout"),
 ];
 

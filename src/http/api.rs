@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::later::LaterBounds;
+use super::prometheus::Highest;
 use super::rates::Rates;
 use crate::auth::Logins;
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::metrics::IoCounters;
 use crate::protocol::handshake::Identity;
 
 /// Something that the broker listens with.
@@ -40,6 +42,10 @@ pub(crate) struct Api {
     pub(crate) data_dir: Option<String>,
     /// Below so many bytes of free disk space publishers wait.
     pub(crate) disk_free_limit_bytes: u64,
+    /// What the files of the store cost.
+    pub(crate) io: Arc<IoCounters>,
+    /// What counters were when Prometheus was told last.
+    pub(crate) highest: Highest,
     /// How fast counters move.
     pub(crate) rates: Rates,
     /// How much is done at a time for answers that are not to be had at once.

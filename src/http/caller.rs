@@ -100,7 +100,9 @@ impl Caller {
 
     /// Logs in with a name and a password.
     pub(super) fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
-        match api.logins.with_password(api.broker.user(name), password, from) {
+        let logged_in = api.logins.with_password(api.broker.user(name), password, from);
+        api.broker.node().registry.http_logins.note(logged_in.is_ok());
+        match logged_in {
             Ok(user) => Ok(Self { user, broker: Arc::clone(&api.broker), is_local: false }),
             Err(error) => {
                 tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");

@@ -30,6 +30,7 @@ mod overview;
 mod pages;
 mod parameters;
 mod permissions;
+mod prometheus;
 mod queues;
 mod rates;
 mod refusal;
@@ -44,6 +45,7 @@ mod vhosts;
 
 pub(crate) use api::{Api, ListenerInfo};
 pub(crate) use later::LaterBounds;
+pub(crate) use prometheus::Highest;
 pub(crate) use rates::Rates;
 pub use server::HttpFailed;
-pub(crate) use server::HttpServer;
+pub(crate) use server::{HttpServer, Listeners};

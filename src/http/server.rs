@@ -29,6 +29,7 @@ use super::api::Api;
 use super::caller::{Caller, Needs, NoCaller, Peer};
 use super::local;
 use super::pages;
+use super::prometheus;
 use super::rates::INTERVAL_MS;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -54,6 +55,17 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 #[error("cannot serve HTTP: {0}")]
 pub struct HttpFailed(#[from] io::Error);
 
+/// Sockets that listen already.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    /// For the management API.
+    pub(crate) management: Vec<StdListener>,
+    /// For Prometheus.
+    pub(crate) metrics: Vec<StdListener>,
+    /// For commands on this machine.
+    pub(crate) local: Option<UnixListener>,
+}
+
 /// The thread that serves HTTP. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct HttpServer {
@@ -66,14 +78,10 @@ impl HttpServer {
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub(crate) fn start(
-        api: Arc<Api>,
-        listeners: Vec<StdListener>,
-        local: Option<UnixListener>,
-    ) -> Result<Self, HttpFailed> {
+    pub(crate) fn start(api: Arc<Api>, listeners: Listeners) -> Result<Self, HttpFailed> {
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let run = move || runtime.block_on(serve(api, listeners, local, stopped));
+        let run = move || runtime.block_on(serve(api, listeners, stopped));
         let thread = std::thread::Builder::new().name("leveret-http".to_owned()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -94,15 +102,14 @@ impl Drop for HttpServer {
     }
 }
 
-async fn serve(
-    api: Arc<Api>,
-    listeners: Vec<StdListener>,
-    local: Option<UnixListener>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let router = router(&api);
+async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver<bool>) {
+    let management = router(&api);
+    let metrics = prometheus::router(&api);
+    let Listeners { management: of_management, metrics: of_metrics, local } = listeners;
+    let listeners = of_management.into_iter().map(|listener| (listener, &management));
+    let listeners = listeners.chain(of_metrics.into_iter().map(|listener| (listener, &metrics)));
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for listener in listeners {
+    for (listener, router) in listeners {
         match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
             Ok(listener) => {
                 tokio::spawn(accept(listener, router.clone(), Arc::clone(&permits), stopped.clone()));
@@ -113,7 +120,7 @@ async fn serve(
     if let Some(listener) = local {
         match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
             Ok(listener) => {
-                tokio::spawn(local::accept(listener, router.clone(), stopped.clone()));
+                tokio::spawn(local::accept(listener, management.clone(), stopped.clone()));
             }
             Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }
@@ -403,7 +410,7 @@ fn allow(headers: &mut HeaderMap, route: &Route) {
     }
 }
 
-fn respond_with(answer: Answer) -> Response {
+pub(super) fn respond_with(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = empty(status);
     for (name, value) in answer.headers {

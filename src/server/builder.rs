@@ -41,12 +41,14 @@ const HEARTBEAT: u16 = 60;
 const AMQP_PORT: u16 = 5672;
 /// How far RabbitMQ's port of the management API, 15672, is above that of AMQP.
 const HTTP_PORTS_ABOVE: u16 = 10_000;
+/// How far RabbitMQ's port of the metrics, 15692, is above that of AMQP.
+const PROMETHEUS_PORTS_ABOVE: u16 = 10_020;
 
-/// Where HTTP is served beside AMQP unless it is said otherwise: 10,000 ports above, as 15672 is above 5672, or on a free port.
-fn above(amqp: Listen) -> Listen {
+/// Where something is served beside AMQP unless it is said otherwise: so many ports above it, or on a free port.
+fn above(amqp: Listen, ports: u16) -> Listen {
     amqp.with_port(match amqp.port() {
         0 => 0,
-        port => port.checked_add(HTTP_PORTS_ABOVE).unwrap_or(0),
+        port => port.checked_add(ports).unwrap_or(0),
     })
 }
 
@@ -69,6 +71,7 @@ pub struct Builder {
     users: Vec<Account>,
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Listen>,
+    prometheus_addresses: Vec<Listen>,
     heartbeat: u16,
     pub(super) encryption: Encryption,
     has_local_socket: bool,
@@ -92,6 +95,7 @@ impl Default for Builder {
             users: Vec::new(),
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
+            prometheus_addresses: Vec::new(),
             heartbeat: HEARTBEAT,
             encryption: Encryption::default(),
             has_local_socket: false,
@@ -133,7 +137,12 @@ impl Builder {
         builder.encryption = Encryption::for_settings(configured);
         builder.http_addresses = match configured.http_listen.as_slice() {
             _ if configured.no_http => Vec::new(),
-            [] => builder.addresses.iter().copied().map(above).collect(),
+            [] => builder.addresses.iter().map(|amqp| above(*amqp, HTTP_PORTS_ABOVE)).collect(),
+            given => given.to_vec(),
+        };
+        builder.prometheus_addresses = match configured.prometheus_listen.as_slice() {
+            _ if configured.no_prometheus => Vec::new(),
+            [] => builder.addresses.iter().map(|amqp| above(*amqp, PROMETHEUS_PORTS_ABOVE)).collect(),
             given => given.to_vec(),
         };
         Ok(builder)
@@ -178,6 +187,13 @@ impl Builder {
     #[must_use]
     pub fn http_listen(mut self, address: SocketAddr) -> Self {
         self.http_addresses = vec![Listen::At(address)];
+        self
+    }
+
+    /// Serves metrics for Prometheus here; by default they are not served.
+    #[must_use]
+    pub fn prometheus_listen(mut self, address: SocketAddr) -> Self {
+        self.prometheus_addresses = vec![Listen::At(address)];
         self
     }
 
@@ -312,6 +328,10 @@ impl Builder {
             [] => Vec::new(),
             addresses => bind(addresses, Kind::Plain).await.map_err(StartError::http)?.1,
         };
+        let metrics_bound = match self.prometheus_addresses.as_slice() {
+            [] => Vec::new(),
+            addresses => bind(addresses, Kind::Plain).await.map_err(StartError::prometheus)?.1,
+        };
         let identity = self.identity();
         let offer = self.offer();
         let external = self.external(&offer);
@@ -327,6 +347,7 @@ impl Builder {
             node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
             node.loader = Some(Arc::clone(&opened.loader));
         }
+        let io = opened.as_ref().map(|opened| Arc::clone(&opened.io));
         let broker = Arc::new(broker::Broker::new(Arc::new(node)));
         let storage = match opened {
             Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
@@ -339,13 +360,15 @@ impl Builder {
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
+        let listeners = management::listeners(&bound, &secured.amqp, &http_bound, &metrics_bound);
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             disk_free_limit_bytes: self.disk_free_limit_bytes,
-            ..management::api(&hosting, self.clock.clone(), management::listeners(&bound, &secured.amqp, &http_bound))
+            io: io.unwrap_or_default(),
+            ..management::api(&hosting, self.clock.clone(), listeners)
         };
         let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
-        let management = Management::start(api, http_bound, local)?;
+        let management = Management::start(api, http_bound, metrics_bound, local)?;
         let (amqps_address, certificates) = (secured.amqp_address(), secured.certificates());
         let start = |(bound, tls)| {
             let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
@@ -409,8 +432,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn http_is_served_above_amqp() {
-        let ports = [5672, 5673, 0, 60_000].map(|port| above(Listen::Localhost(port)).port());
-        assert_eq!(ports, [15_672, 15_673, 0, 0]);
+    fn what_is_served_beside_amqp_is_above_it() {
+        let above = |port, ports| above(Listen::Localhost(port), ports).port();
+        let http = [5672, 5673, 0, 60_000].map(|port| above(port, HTTP_PORTS_ABOVE));
+        assert_eq!(http, [15_672, 15_673, 0, 0]);
+        assert_eq!([5672, 0].map(|port| above(port, PROMETHEUS_PORTS_ABOVE)), [15_692, 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! How the management HTTP API is started beside the broker.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
@@ -9,13 +9,15 @@ use tokio::net::TcpListener;
 use super::StartError;
 use super::local::LocalSocket;
 use crate::connection::session::Hosting;
-use crate::http::{Api, HttpFailed, HttpServer, ListenerInfo};
+use crate::http::{Api, HttpFailed, HttpServer, ListenerInfo, Listeners};
 
 /// The HTTP API of a broker.
 #[derive(Debug)]
 pub(super) struct Management {
     /// Where it is served on the network.
     pub(super) address: Option<SocketAddr>,
+    /// Where the metrics are.
+    pub(super) metrics_address: Option<SocketAddr>,
     pub(super) server: HttpServer,
     /// Where it is served for commands on this machine. Its file goes with it.
     local: Option<LocalSocket>,
@@ -28,17 +30,19 @@ impl Management {
     /// When its thread cannot be made.
     pub(super) fn start(
         api: Api,
-        sockets: Vec<TcpListener>,
+        management: Vec<TcpListener>,
+        metrics: Vec<TcpListener>,
         local: Option<(UnixListener, LocalSocket)>,
     ) -> Result<Option<Self>, StartError> {
-        if sockets.is_empty() && local.is_none() {
+        if management.is_empty() && metrics.is_empty() && local.is_none() {
             return Ok(None);
         }
-        let address = sockets.first().and_then(|socket| socket.local_addr().ok());
-        let sockets = sockets.into_iter().map(TcpListener::into_std).collect::<Result<_, _>>();
+        let address_of = |sockets: &[TcpListener]| sockets.first().and_then(|socket| socket.local_addr().ok());
+        let (address, metrics_address) = (address_of(&management), address_of(&metrics));
         let (listener, local) = local.unzip();
-        let server = HttpServer::start(Arc::new(api), sockets.map_err(HttpFailed::from)?, listener)?;
-        Ok(Some(Self { address, server, local }))
+        let listeners = Listeners { management: into_std(management)?, metrics: into_std(metrics)?, local: listener };
+        let server = HttpServer::start(Arc::new(api), listeners)?;
+        Ok(Some(Self { address, metrics_address, server, local }))
     }
 
     /// Stops it; blocks until it has.
@@ -49,9 +53,19 @@ impl Management {
     }
 }
 
+fn into_std(sockets: Vec<TcpListener>) -> Result<Vec<StdListener>, HttpFailed> {
+    sockets.into_iter().map(|socket| socket.into_std().map_err(HttpFailed::from)).collect()
+}
+
 /// What the broker listens with, for those who ask.
-pub(super) fn listeners(amqp: &[TcpListener], amqps: &[TcpListener], http: &[TcpListener]) -> Vec<ListenerInfo> {
-    let kinds = [("amqp", amqp, false), ("amqp/ssl", amqps, true), ("http", http, false)];
+pub(super) fn listeners(
+    amqp: &[TcpListener],
+    amqps: &[TcpListener],
+    http: &[TcpListener],
+    metrics: &[TcpListener],
+) -> Vec<ListenerInfo> {
+    let kinds =
+        [("amqp", amqp, false), ("amqp/ssl", amqps, true), ("http", http, false), ("http/prometheus", metrics, false)];
     let of_kind = |(protocol, sockets, tls): (_, &[TcpListener], _)| {
         let addresses: Vec<_> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
         addresses.into_iter().map(move |address| ListenerInfo { protocol, address, tls })
@@ -70,6 +84,8 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         listeners,
         data_dir: None,
         disk_free_limit_bytes: 0,
+        io: Arc::default(),
+        highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),
         later: crate::http::LaterBounds::default(),
     }

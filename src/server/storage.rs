@@ -10,11 +10,13 @@ use tokio::sync::watch;
 
 use super::StartError;
 use super::bell::Bell;
+use super::metered::Metered;
 use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::pager::Pager;
 use crate::clock::Clock;
 use crate::message::MemoryGauge;
+use crate::metrics::IoCounters;
 use crate::store::disk::{Disk, RealDisk};
 use crate::store::failure::Call;
 use crate::store::loader::Loader;
@@ -32,6 +34,7 @@ const MEMORY_BUDGET_BYTES: u64 = 96 * 1024 * 1024;
 /// What was found in a data directory, before it belongs to a broker.
 pub(super) struct Opened {
     disk: Arc<dyn Disk>,
+    pub(super) io: Arc<IoCounters>,
     pub(super) wal: Arc<Wal>,
     pub(super) loader: Arc<Loader>,
     definitions: Vec<Vec<u8>>,
@@ -55,14 +58,15 @@ pub(super) struct Storage {
 /// # Errors
 /// When it cannot be used, or is damaged and not to be salvaged.
 pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: u32) -> Result<Opened, StartError> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(path)?);
+    let io = Arc::<IoCounters>::default();
+    let disk: Arc<dyn Disk> = Arc::new(Metered::new(Arc::new(RealDisk::open(path)?), Arc::clone(&io)));
     let recovered = recover(&disk, gauge, Opening { salvage, nonce, sizes: Sizes::default() })?;
     let Recovered { definitions, queues, next_id, resume, segments, report } = recovered;
     tell(path, &report);
     let is_salvaged = report.is_salvaged();
     let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));
     let loader = Arc::new(Loader::new(Arc::new(segments)));
-    Ok(Opened { disk, wal, loader, definitions, queues, next_id, is_salvaged })
+    Ok(Opened { disk, io, wal, loader, definitions, queues, next_id, is_salvaged })
 }
 
 fn tell(path: &Path, report: &Report) {

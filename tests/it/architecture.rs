@@ -68,7 +68,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "server",
-        &["auth", "broker", "clock", "config", "connection", "host", "http", "message", "protocol", "store", "tls"],
+        &[
+            "auth",
+            "broker",
+            "clock",
+            "config",
+            "connection",
+            "host",
+            "http",
+            "message",
+            "metrics",
+            "protocol",
+            "store",
+            "tls",
+        ],
     ),
     // Part of the program and not of the library, which it uses by its front.
     ("commands", &[]),

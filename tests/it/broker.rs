@@ -213,6 +213,19 @@ impl TestBroker {
         }
     }
 
+    /// Its metrics, which nobody needs to log in for.
+    pub fn metrics(&self) -> Management {
+        let address = match &self.running {
+            Running::RabbitMq { management, .. } => {
+                let management = management.address();
+                SocketAddr::new(management.ip(), management.port() + 20)
+            }
+            Running::Embedded(embedded) => embedded.prometheus_address().expect("the test asked for HTTP"),
+            Running::Stopped => panic!("the broker was stopped"),
+        };
+        Management::at(address).authorized_by(None)
+    }
+
     /// Who administers it.
     pub fn administrator(&self) -> Administrator<'_> {
         match &self.running {

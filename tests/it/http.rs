@@ -13,6 +13,7 @@ mod login;
 mod messages;
 mod overview;
 mod pages;
+mod prometheus;
 mod queues;
 mod requests;
 mod users;

@@ -52,14 +52,18 @@ fn bad_options_are_refused() {
     check_refused(&["--max-message-size", "1099511627776"], "is not in 0..=536870912");
 }
 
-/// The management API is there without a flag, and not with `--no-http`.
+/// The management API and the metrics are there without a flag, and not with `--no-http` and `--no-prometheus`.
 #[test]
 fn http_is_served_unless_told_otherwise() {
     let program = Program::start("http", &["--in-memory"]);
     let port = program.ports()["http"].as_u64().unwrap();
     let api = Management::at(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap())));
     assert_eq!(api.get("/api/overview")["object_totals"]["queues"], 0);
-    assert!(Program::start("no-http", &["--in-memory", "--no-http"]).ports()["http"].is_null());
+    let port = program.ports()["prometheus"].as_u64().unwrap();
+    let metrics = Management::at(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()))).authorized_by(None);
+    assert_eq!(metrics.request("GET", "/healthz", None).0, 200);
+    let without = Program::start("no-http", &["--in-memory", "--no-http", "--no-prometheus"]).ports();
+    assert!(without["http"].is_null() && without["prometheus"].is_null());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::table::{Table, Value};
 pub use shared::SharedArguments;
 
 /// The types of queues.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum QueueKind {
     /// The ordinary queue.
     #[default]

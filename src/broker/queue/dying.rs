@@ -11,6 +11,7 @@ use super::ready::neighbours;
 use super::{DROPS_MAX, Queue};
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
+use crate::metrics::DeathStats;
 use crate::store::Owed;
 use crate::store::address::Address;
 use crate::store::loader::Load;
@@ -42,6 +43,29 @@ impl DeathReason {
             Self::Expired => "expired",
             Self::MaxLength => "maxlen",
             Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// What becomes of messages that die.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeadLetterStrategy {
+    /// They are dropped.
+    #[default]
+    Disabled,
+    /// They are published once.
+    AtMostOnce,
+    /// They are published until a queue takes them.
+    AtLeastOnce,
+}
+
+impl DeadLetterStrategy {
+    /// RabbitMQ's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::AtMostOnce => "at_most_once",
+            Self::AtLeastOnce => "at_least_once",
         }
     }
 }
@@ -262,11 +286,23 @@ impl Letters {
 
 impl Queue {
     pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
+        self.count_deaths(reason, 1);
         if self.arguments.dead_letter_exchange.is_some() {
             self.dying.letters().push(entry, reason);
         } else {
             self.gone(&entry);
         }
+    }
+
+    /// Counts messages that die, whether or not anybody wants to see them.
+    pub(super) fn count_deaths(&mut self, reason: DeathReason, count: u64) {
+        let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = &mut self.deaths;
+        *match reason {
+            DeathReason::Rejected => rejected,
+            DeathReason::Expired => expired,
+            DeathReason::MaxLength => maxlen,
+            DeathReason::DeliveryLimit => delivery_limit,
+        } += count;
     }
 
     /// A message dies that the queue never took.
@@ -332,6 +368,7 @@ impl Queue {
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
     pub fn buried(&mut self) -> Option<Box<Owed>> {
+        self.deaths.confirmed += u64::from(self.buries_at_least_once());
         let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (entry, death) = letters.pop()?;
         self.gone(&entry);
@@ -353,6 +390,15 @@ impl Queue {
         }
         self.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
         owed
+    }
+
+    /// What becomes of messages that die here.
+    pub(super) fn dead_letter_strategy(&self) -> DeadLetterStrategy {
+        match self.arguments.dead_letter_exchange {
+            None => DeadLetterStrategy::Disabled,
+            Some(_) if self.buries_at_least_once() => DeadLetterStrategy::AtLeastOnce,
+            Some(_) => DeadLetterStrategy::AtMostOnce,
+        }
     }
 
     /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).

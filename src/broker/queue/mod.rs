@@ -58,19 +58,19 @@ pub use compaction::{Compacted, CompactedRecord};
 pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
-pub use dying::{Burial, DeadLetter, DeathReason};
+pub use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
 pub use entry::NewMessage;
 pub use handle::{Choice, Exclusivity, LookedAt, QueueHandle, QueueSpec};
 pub use looking::{MessageState, SeenMessage};
 pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
-pub use removal::Removed;
+pub use removal::{Removed, Retired};
 pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{DeliveryCounts, Sink};
-use crate::metrics::MessageStats;
+use crate::metrics::{DeathStats, MessageStats};
 use crate::store::address::Address;
 use crate::store::journal::Journal;
 use crate::store::loader::Load;
@@ -116,6 +116,7 @@ pub struct Queue {
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
     stats: MessageStats,
+    deaths: DeathStats,
     /// What is to be recorded of the transition that is under way.
     journal: Journal,
     /// Deliveries of messages in segment files that came back since they were written there, by place.
@@ -165,6 +166,7 @@ impl Queue {
             deleted: false,
             called_at_ms: None,
             stats: MessageStats::default(),
+            deaths: DeathStats::default(),
             journal,
             recounted: Recounted::default(),
             moved: SmallVec::new(),
@@ -407,7 +409,10 @@ impl Queue {
         let held_back = std::mem::take(&mut self.held_back).into_values();
         let owed = self.dying.take_owed();
         let dying = std::mem::take(&mut self.dying).into_entries();
-        ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers).owing(owed)
+        let (stats, deaths) = (std::mem::take(&mut self.stats), std::mem::take(&mut self.deaths));
+        let retired = Retired { stats, deaths, dead_letters: self.dead_letter_strategy() };
+        let removed = ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers).owing(owed);
+        removed.of_retired(retired)
     }
 
     /// How many messages were dropped or put back in this transition.

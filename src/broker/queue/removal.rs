@@ -10,10 +10,11 @@ use std::iter;
 
 use super::Queue;
 use super::consumers::Consumers;
-use super::dying::Dying;
+use super::dying::{DeadLetterStrategy, Dying};
 use super::entry::Entry;
 use super::paged::Cleared;
 use crate::broker::sink::Notice;
+use crate::metrics::{DeathStats, MessageStats};
 use crate::store::Owed;
 use crate::store::record::Freed;
 
@@ -31,15 +32,29 @@ pub struct Removed {
     entries: Box<dyn Iterator<Item = Entry> + Send>,
     /// What is to be freed of messages that were not known one by one.
     stretches: Box<dyn Iterator<Item = Freed> + Send>,
+    /// What a queue counted that is deleted.
+    pub retired: Retired,
     /// Until their end is recorded.
     _owed: Vec<Owed>,
+}
+
+/// What a queue counted in its time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retired {
+    /// What passed through it.
+    pub stats: MessageStats,
+    /// What died in it.
+    pub deaths: DeathStats,
+    /// What became of that.
+    pub dead_letters: DeadLetterStrategy,
 }
 
 impl Removed {
     fn new(count: usize, weight: usize, entries: impl Iterator<Item = Entry> + Send + 'static) -> Self {
         let stretches = Box::new(iter::empty());
         let entries = Box::new(entries);
-        Self { count, weight, consumers: Consumers::default(), entries, stretches, _owed: Vec::new() }
+        let (consumers, retired) = (Consumers::default(), Retired::default());
+        Self { count, weight, consumers, entries, stretches, retired, _owed: Vec::new() }
     }
 
     /// With others that were not ready.
@@ -50,6 +65,11 @@ impl Removed {
     /// With consumers that lost their queue.
     pub(super) fn with_consumers(self, consumers: Consumers) -> Self {
         Self { consumers, ..self }
+    }
+
+    /// With what the queue counted.
+    pub(super) fn of_retired(self, retired: Retired) -> Self {
+        Self { retired, ..self }
     }
 
     /// Tells the consumers that their queue is gone. They may be many: nothing should be locked.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Queue;
 use super::consumers::{Consumer, ConsumerState};
+use super::dying::DeadLetterStrategy;
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::metrics::MessageStats;
+use crate::metrics::{DeathStats, MessageStats};
 
 /// A queue as it was at one moment.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct QueueSnapshot {
     pub messages_dlx: usize,
     /// Bytes of the ready messages: bodies, and of quorum queues the properties, too.
     pub message_bytes_ready: u64,
+    /// Bytes of the unacknowledged messages, counted as those of the ready ones.
+    pub message_bytes_unacknowledged: u64,
     /// Messages that are known one by one; the others are in segment files only.
     pub messages_ram: usize,
     /// Bytes that the queue keeps for its messages, their own bytes aside.
@@ -40,9 +43,23 @@ pub struct QueueSnapshot {
     pub head_message_timestamp: Option<u64>,
     /// What passed through it.
     pub stats: MessageStats,
+    /// What died in it.
+    pub deaths: DeathStats,
+    /// What became of that.
+    pub dead_letters: DeadLetterStrategy,
 }
 
 impl QueueSnapshot {
+    /// Bytes of its messages, counted as those of the ready ones.
+    pub const fn message_bytes(&self) -> u64 {
+        self.message_bytes_ready + self.message_bytes_unacknowledged
+    }
+
+    /// Ready messages that are known one by one.
+    pub const fn messages_ready_ram(&self) -> usize {
+        self.messages_ram.saturating_sub(self.messages_unacknowledged + self.messages_delayed + self.messages_dlx)
+    }
+
     /// All its messages, wherever they are: what RabbitMQ calls `messages`.
     pub const fn messages(&self) -> usize {
         self.messages_ready + self.messages_unacknowledged + self.messages_delayed + self.messages_dlx
@@ -84,6 +101,7 @@ impl Queue {
             messages_delayed: self.held_back.len(),
             messages_dlx: self.dying.len(),
             message_bytes_ready: self.ready.bytes(),
+            message_bytes_unacknowledged: self.unacked.bytes(),
             messages_ram: self.known_len(),
             entry_bytes: u64::try_from(self.told_entry_bytes).unwrap_or(0),
             consumers: self.consumers.len(),
@@ -94,6 +112,8 @@ impl Queue {
             used_at_ms: self.used_at_ms,
             head_message_timestamp: self.ready.head_timestamp(),
             stats: self.stats,
+            deaths: self.deaths,
+            dead_letters: self.dead_letter_strategy(),
         }
     }
 

@@ -109,6 +109,7 @@ impl Queue {
             // Nobody wants to see what is dropped: it need not be read.
             let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
             let Some(part) = part else { break };
+            self.count_deaths(DeathReason::Expired, u64::from(part.count));
             self.journal.freed_stretch(part.stretch());
         }
         let load = self.ready.load_due(limit_ms);

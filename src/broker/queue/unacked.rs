@@ -161,11 +161,17 @@ pub(super) struct UnackedTable {
     /// Holders whose first message can be late, by when to look.
     watched: BTreeSet<(u64, HolderId)>,
     count: usize,
+    /// What they count for the limit in bytes.
+    bytes: u64,
 }
 
 impl UnackedTable {
     pub(super) const fn len(&self) -> usize {
         self.count
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// A place for what this consumer will hold, until [`UnackedTable::leave`].
@@ -255,6 +261,7 @@ impl UnackedTable {
             holder.watched_ms = Some(unacked.deadline_ms);
             self.watched.insert((unacked.deadline_ms, id));
         }
+        self.bytes += u64::from(unacked.entry.counted_bytes);
         holder.push(unacked);
         self.count += 1;
         token
@@ -267,19 +274,21 @@ impl UnackedTable {
         let first = holder.front.front()?.delivery;
         let delivery = first + (token.wrapping_sub(first) & DELIVERY_MASK);
         let unacked = if delivery == first { holder.pop_front() } else { holder.take(delivery) }?;
-        Some((unacked, self.removed(id)))
+        let consumer = self.removed(id, &unacked);
+        Some((unacked, consumer))
     }
 
     /// Takes out the first message of a holder.
     pub(super) fn pop(&mut self, id: HolderId) -> Option<Unacked> {
         let unacked = self.holder_mut(id)?.pop_front()?;
-        self.removed(id);
+        self.removed(id, &unacked);
         Some(unacked)
     }
 
     /// One was taken out; the consumer that held it.
-    fn removed(&mut self, id: HolderId) -> Option<ConsumerId> {
+    fn removed(&mut self, id: HolderId, unacked: &Unacked) -> Option<ConsumerId> {
         self.count -= 1;
+        self.bytes -= u64::from(unacked.entry.counted_bytes);
         let consumer = self.holder(id)?.consumer();
         if consumer.is_none() {
             self.end_if_over(id);
@@ -391,6 +400,8 @@ impl UnackedTable {
     #[cfg(debug_assertions)]
     pub(super) fn check(&self) {
         assert_eq!(self.count, self.iter().count(), "counted");
+        let bytes: u64 = self.iter().map(|unacked| u64::from(unacked.entry.counted_bytes)).sum();
+        assert_eq!(self.bytes, bytes, "counted in bytes");
         let there = self.holders.iter().flatten();
         assert_eq!(there.clone().count(), self.of_channels.len(), "listed");
         assert_eq!(self.free.len(), self.holders.len() - self.of_channels.len(), "free");

@@ -218,6 +218,17 @@ fn log_in(
     security: Option<&Security>,
     peer: SocketAddr,
 ) -> Result<Arc<User>, NoLogin> {
+    let logged_in = find_user(hosting, credentials, security, peer);
+    hosting.broker.node().registry.amqp_logins.note(logged_in.is_ok());
+    logged_in
+}
+
+fn find_user(
+    hosting: &Hosting,
+    credentials: &Credentials,
+    security: Option<&Security>,
+    peer: SocketAddr,
+) -> Result<Arc<User>, NoLogin> {
     let Hosting { broker, logins, .. } = hosting;
     match credentials {
         Credentials::Password { user, password } => Ok(logins.with_password(broker.user(user), password, peer.ip())?),

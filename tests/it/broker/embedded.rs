@@ -77,7 +77,8 @@ pub async fn start(setup: &Setup) -> Embedded {
     }
     builder = builder.user("guest", "guest").anonymous_login(setup.anonymous_login.unwrap_or(true));
     if setup.http {
-        builder = builder.http_listen(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        builder = builder.http_listen(any).prometheus_listen(any);
     }
     let broker = builder.start().await.expect("an embedded broker starts");
     Embedded { broker, hand, _directory: directory }
@@ -94,6 +95,11 @@ impl Embedded {
     /// Where it serves the management API.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.broker.http_address()
+    }
+
+    /// Where it serves metrics.
+    pub fn prometheus_address(&self) -> Option<SocketAddr> {
+        self.broker.prometheus_address()
     }
 
     /// What is administered.

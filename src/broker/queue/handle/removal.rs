@@ -62,6 +62,7 @@ impl QueueHandle {
     /// must not.
     pub(in crate::broker) fn forget_later(self: &Arc<Self>, mut removed: Removed) {
         removed.tell_consumers();
+        self.node.registry.retire_queue(self.spec.arguments.kind, removed.retired);
         if removed.weight < STEP_MESSAGES {
             self.forget(removed);
             return;

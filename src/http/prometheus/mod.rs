@@ -1,0 +1,291 @@
+//! The metrics of port 15692, as RabbitMQ's Prometheus plugin has them: names, types, labels and help, for nobody in particular.
+//!
+//! A metric is one row of a table (`queues`, `connections`, `vhosts`, `node`, `global`), which all endpoints read: `/metrics` adds the
+//! numbers of all objects up, `/metrics/per-object` and `/metrics/detailed` write one line for each. Numbers of queues are taken
+//! with one short hold of each queue's lock; the text is made while it is sent (`scrape`), with nothing locked.
+
+mod connections;
+mod family;
+mod global;
+mod node;
+mod queues;
+mod scrape;
+mod text;
+mod vhosts;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Query;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use axum::routing::any;
+use tower_http::compression::CompressionLayer;
+
+use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
+use self::family::{Family, Row};
+use self::global::{Channels, Passed};
+use self::node::{NODE, NodeRow};
+use self::queues::{QUEUES, QueueRow};
+use self::scrape::{PerObject, Scrape, Written, sums};
+use self::text::Name;
+use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
+use super::Api;
+use crate::broker::vhost::Vhost;
+
+pub(crate) use global::Highest;
+
+/// The query of a request, decoded.
+type Parameters = Vec<(String, String)>;
+
+/// What answers a request.
+type Endpoint = fn(&Api, &Parameters) -> Response;
+
+/// Every path with what answers. Nobody needs to log in for them.
+const ENDPOINTS: &[(&str, Endpoint)] = &[
+    ("/metrics", |api, _| told(aggregated(api))),
+    ("/metrics/per-object", |api, _| told(per_object(api))),
+    ("/metrics/detailed", |api, parameters| told(detailed(api, parameters))),
+    ("/metrics/memory-breakdown", |api, _| told(memory_breakdown(api))),
+    ("/healthz", |_, _| state(StatusCode::OK, "ok")),
+    ("/readyz", readiness),
+];
+
+const PREFIX: &str = "rabbitmq_";
+const DETAILED: &str = "rabbitmq_detailed_";
+const CLUSTER: &str = "rabbitmq_cluster_";
+
+/// What is served there.
+pub(super) fn router(api: &Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for &(path, endpoint) in ENDPOINTS {
+        let api = Arc::clone(api);
+        let answer = move |method: Method, Query(parameters): Query<Parameters>| {
+            let api = Arc::clone(&api);
+            async move { allowed(&method, || endpoint(&api, &parameters)) }
+        };
+        router = router.route(path, any(answer));
+    }
+    let absent = async || super::server::respond_with(super::refusal::Refusal::absent().into());
+    router.fallback(absent).layer(CompressionLayer::new())
+}
+
+fn allowed(method: &Method, answer: impl FnOnce() -> Response) -> Response {
+    let mut response = match *method {
+        Method::GET => answer(),
+        // RabbitMQ gives nothing that would have to be counted first.
+        Method::HEAD | Method::OPTIONS => Response::new(Body::empty()),
+        _ => {
+            let mut refused = Response::new(Body::empty());
+            *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            refused
+        }
+    };
+    let methods = HeaderValue::from_static("HEAD, GET, OPTIONS");
+    response.headers_mut().insert(header::ALLOW, methods);
+    response
+}
+
+fn told(scrape: Scrape) -> Response {
+    let mut response = Response::new(Body::new(scrape));
+    set_type(response.headers_mut(), text::CONTENT_TYPE);
+    response
+}
+
+fn set_type(headers: &mut HeaderMap, content_type: &'static str) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+}
+
+fn state(status: StatusCode, word: &str) -> Response {
+    let mut response = Response::new(Body::from(format!("{{\"status\":\"{word}\"}}")));
+    *response.status_mut() = status;
+    set_type(response.headers_mut(), super::answer::JSON);
+    response
+}
+
+/// Whether clients can be served: not when the store has failed, after which nothing more is confirmed.
+fn readiness(api: &Api, _: &Parameters) -> Response {
+    match api.broker.node().log.durable() {
+        Ok(_) => state(StatusCode::OK, "ok"),
+        Err(_) => state(StatusCode::SERVICE_UNAVAILABLE, "failed"),
+    }
+}
+
+/// The sums over all objects.
+fn aggregated(api: &Api) -> Scrape {
+    let registry = &api.broker.node().registry;
+    let mut passed = Passed::new(registry.retired_queues());
+    let (mut queues, mut consumers) = (0, 0);
+    // What ended is one more row of each kind, with counters only.
+    let retired = registry.retired_queues().passed.into_values().map(QueueRow::ended);
+    let there = vhosts(api, &[]).into_iter().flat_map(|vhost| queue_rows(&vhost)).inspect(|row| {
+        (queues, consumers) = (queues + 1, consumers + row.is.consumers);
+        passed.add(row);
+    });
+    let of_queues = sums(PREFIX, QUEUES, retired.chain(there), &api.highest);
+    let (connections, channels) = connection_rows(api, &[]);
+    let ended = ConnectionRow::ended(registry.ended_connections());
+    let of_connections = sums(PREFIX, CONNECTIONS, connections.into_iter().chain([ended]), &api.highest);
+    let ended = ChannelRow::ended(registry.ended_channels());
+    let of_channels = sums(PREFIX, CHANNELS, channels.into_iter().chain([ended]), &api.highest);
+    let mut scrape = Scrape::default();
+    scrape.add(PerObject::new(PREFIX, NODE.iter().collect(), vec![NodeRow::new(api, queues, consumers)]));
+    scrape.add(of_queues);
+    scrape.add(of_connections);
+    scrape.add(of_channels);
+    scrape.add(PerObject::new(PREFIX, LOGINS.iter().collect(), logins(api)));
+    about_the_node(&mut scrape, api, "aggregated", &passed);
+    scrape
+}
+
+/// The same names with one sample for each object.
+fn per_object(api: &Api) -> Scrape {
+    let mut passed = Passed::new(api.broker.node().registry.retired_queues());
+    let queues: Vec<_> = vhosts(api, &[]).iter().flat_map(queue_rows).collect();
+    queues.iter().for_each(|row| passed.add(row));
+    let consumers = queues.iter().map(|row| row.is.consumers).sum();
+    let (connections, channels) = connection_rows(api, &[]);
+    let exchanges = exchange_rows(&vhosts(api, &[]));
+    let names: Vec<_> = EXCHANGES.iter().map(|family| family.name).collect();
+    // Of exchanges there are samples for each of them.
+    let of_node = NODE.iter().filter(|family| !names.contains(&family.name)).collect();
+    let mut scrape = Scrape::default();
+    scrape.add(PerObject::new(PREFIX, of_node, vec![NodeRow::new(api, queues.len(), consumers)]));
+    scrape.add(PerObject::new(PREFIX, QUEUES.iter().collect(), queues));
+    scrape.add(PerObject::new(PREFIX, CONNECTIONS.iter().collect(), connections));
+    scrape.add(PerObject::new(PREFIX, CHANNELS.iter().collect(), channels));
+    scrape.add(PerObject::new(PREFIX, EXCHANGES.iter().collect(), exchanges));
+    scrape.add(PerObject::new(PREFIX, LOGINS.iter().collect(), logins(api)));
+    about_the_node(&mut scrape, api, "per-object", &passed);
+    scrape
+}
+
+fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &Passed) {
+    let registry = &api.broker.node().registry;
+    scrape.add(Written(global::written(registry, passed, Channels::of(registry), &api.highest)));
+    scrape.add(Written(node::syncs(&api.io)));
+    scrape.add(Written(node::started(api)));
+    scrape.add(Written(identity(api, endpoint)));
+}
+
+/// The families that are asked for, of the virtual hosts that are asked for.
+fn detailed(api: &Api, parameters: &Parameters) -> Scrape {
+    let named = |name| parameters.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str());
+    let (groups, wanted): (Vec<_>, Vec<_>) = (named("family").collect(), named("vhost").collect());
+    let mut scrape = Scrape::default();
+    let vhosts = vhosts(api, &wanted);
+    let of_queues = of_groups(QUEUES, &groups);
+    if !of_queues.is_empty() {
+        scrape.add(PerObject::new(DETAILED, of_queues, vhosts.iter().flat_map(queue_rows).collect()));
+    }
+    let (connections, channels) = connection_rows(api, &wanted);
+    add(&mut scrape, DETAILED, of_groups(CONNECTIONS, &groups), || connections);
+    add(&mut scrape, DETAILED, of_groups(CHANNELS, &groups), || channels);
+    add(&mut scrape, DETAILED, of_groups(EXCHANGES, &groups), || exchange_rows(&vhosts));
+    add(&mut scrape, CLUSTER, of_groups(CLUSTER_EXCHANGES, &groups), || {
+        let mut rows = exchange_rows(&vhosts);
+        rows.retain(|row| !row.is.spec.name.is_empty());
+        rows
+    });
+    add(&mut scrape, CLUSTER, of_groups(VHOSTS, &groups), || {
+        vhosts.iter().map(|vhost| VhostRow(Arc::clone(&vhost.name))).collect()
+    });
+    add(&mut scrape, DETAILED, of_groups(LOGINS, &groups), || logins(api));
+    add(&mut scrape, DETAILED, of_groups(NODE, &groups), || vec![NodeRow::new(api, 0, 0)]);
+    scrape.add(Written(identity(api, "detailed")));
+    scrape
+}
+
+/// Adds families of one kind, if any are asked for.
+fn add<T: Row>(
+    scrape: &mut Scrape,
+    prefix: &'static str,
+    families: Vec<&'static Family<T>>,
+    rows: impl FnOnce() -> Vec<T>,
+) {
+    if !families.is_empty() {
+        scrape.add(PerObject::new(prefix, families, rows()));
+    }
+}
+
+fn of_groups<T>(families: &'static [Family<T>], groups: &[&str]) -> Vec<&'static Family<T>> {
+    families.iter().filter(|family| family.groups.iter().any(|group| groups.contains(group))).collect()
+}
+
+/// The virtual hosts of these names, or all if none are named.
+fn vhosts(api: &Api, wanted: &[&str]) -> Vec<Arc<Vhost>> {
+    let mut vhosts = api.broker.vhosts();
+    vhosts.retain(|vhost| wanted.is_empty() || wanted.contains(&&*vhost.name));
+    vhosts
+}
+
+fn queue_rows(vhost: &Arc<Vhost>) -> impl Iterator<Item = QueueRow> + use<> {
+    let vhost = Arc::clone(vhost);
+    vhost.queues().into_iter().filter_map(move |queue| {
+        let (name, kind) = (Arc::clone(&queue.spec.name), queue.spec.arguments.kind);
+        Some(QueueRow { vhost: Arc::clone(&vhost.name), name, kind, is: queue.snapshot()? })
+    })
+}
+
+fn connection_rows(api: &Api, wanted: &[&str]) -> (Vec<ConnectionRow>, Vec<ChannelRow>) {
+    let (mut connections, mut channels) = (Vec::new(), Vec::new());
+    for connection in api.broker.node().registry.connections() {
+        if wanted.is_empty() || wanted.contains(&&*connection.spec.vhost) {
+            connections.push(ConnectionRow::new(&connection));
+            channels.extend(connection.channels().iter().map(|channel| ChannelRow::new(&connection, channel)));
+        }
+    }
+    (connections, channels)
+}
+
+fn exchange_rows(vhosts: &[Arc<Vhost>]) -> Vec<ExchangeRow> {
+    let of = |vhost: &Arc<Vhost>| {
+        let vhost_name = Arc::clone(&vhost.name);
+        vhost.exchanges().into_iter().map(move |is| ExchangeRow { vhost: Arc::clone(&vhost_name), is })
+    };
+    vhosts.iter().flat_map(of).collect()
+}
+
+fn logins(api: &Api) -> Vec<LoginRow> {
+    let registry = &api.broker.node().registry;
+    let rows = [("http", registry.http_logins.read()), ("amqp091", registry.amqp_logins.read())];
+    rows.into_iter().map(|(protocol, is)| LoginRow { protocol, is }).collect()
+}
+
+fn identity(api: &Api, endpoint: &str) -> String {
+    let mut out = String::new();
+    let mut info = |name, help, labels: &[(&str, &str)]| {
+        let name = Name { prefix: PREFIX, name };
+        text::head(&mut out, name, text::Kind::Untyped, help);
+        text::sample(
+            &mut out,
+            name,
+            |writer| labels.iter().for_each(|(name, value)| writer.add(name, value)),
+            1_u64.into(),
+        );
+    };
+    let (identity, node) = (&api.identity, api.node());
+    let versions = [
+        ("rabbitmq_version", &*identity.version),
+        ("prometheus_plugin_version", &*identity.version),
+        ("prometheus_client_version", &*identity.leveret_version),
+        ("erlang_version", super::overview::ERLANG_VERSION),
+    ];
+    info("build_info", "RabbitMQ & Erlang/OTP version info", &versions);
+    let names = [
+        ("rabbitmq_node", node),
+        ("rabbitmq_cluster", &*identity.cluster_name),
+        ("rabbitmq_cluster_permanent_id", &*identity.cluster_name),
+        ("rabbitmq_endpoint", endpoint),
+    ];
+    info("identity_info", "RabbitMQ node & cluster identity info", &names);
+    out
+}
+
+/// What takes how much memory, as far as it is counted.
+fn memory_breakdown(api: &Api) -> Scrape {
+    let mut scrape = Scrape::default();
+    scrape.add(Written(node::memory(api) + &identity(api, "memory-breakdown")));
+    scrape
+}

@@ -1,0 +1,214 @@
+//! What is told of each queue.
+
+use std::sync::Arc;
+
+use super::family::{Family, Row, counter, gauge, unknown};
+use super::text::{Kind, Labels, Number};
+use crate::broker::queue::QueueSnapshot;
+use crate::broker::queue::arguments::QueueKind;
+use crate::metrics::MessageStats;
+
+/// A queue as it was at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct QueueRow {
+    pub(super) vhost: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) kind: QueueKind,
+    pub(super) is: QueueSnapshot,
+}
+
+impl Row for QueueRow {
+    fn labels(&self, labels: &mut Labels<'_>) {
+        labels.add("vhost", &self.vhost);
+        labels.add("queue", &self.name);
+    }
+}
+
+/// The labels of what RabbitMQ counts for each channel and exchange, too.
+fn in_queue_vhost(queue: &QueueRow, labels: &mut Labels<'_>) {
+    labels.add("queue_vhost", &queue.vhost);
+    labels.add("queue", &queue.name);
+}
+
+fn with_kind(queue: &QueueRow, labels: &mut Labels<'_>) {
+    queue.labels(labels);
+    labels.add("queue_type", erlang_name(queue.kind));
+    labels.add("membership", "leader");
+}
+
+/// What RabbitMQ calls a type of queues in its metrics.
+pub(super) const fn erlang_name(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::Classic => "rabbit_classic_queue",
+        QueueKind::Quorum => "rabbit_quorum_queue",
+    }
+}
+
+impl QueueRow {
+    /// What queues of one type counted that are deleted.
+    pub(super) fn ended(stats: MessageStats) -> Self {
+        Self { is: QueueSnapshot { stats, ..QueueSnapshot::default() }, ..Self::default() }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    fn capacity(&self) -> f64 {
+        match self.is.consumers {
+            0 => 0.0,
+            consumers => self.is.consumers_waiting as f64 / consumers as f64,
+        }
+    }
+
+    /// Not a number when there is none, as in RabbitMQ.
+    fn head_timestamp(&self) -> Number {
+        self.is.head_message_timestamp.map_or(Number::Real(f64::NAN), Number::Count)
+    }
+}
+
+/// Of each queue.
+pub(super) const QUEUES: &[Family<QueueRow>] = &[
+    gauge("queue_messages_ready", &["queue_coarse_metrics"], "Messages ready to be delivered to consumers", |queue| {
+        queue.is.messages_ready.into()
+    }),
+    gauge(
+        "queue_messages_unacked",
+        &["queue_coarse_metrics"],
+        "Messages delivered to consumers but not yet acknowledged",
+        |queue| queue.is.messages_unacknowledged.into(),
+    ),
+    gauge(
+        "queue_messages",
+        &["queue_coarse_metrics"],
+        "Sum of ready and unacknowledged messages - total queue depth",
+        |queue| queue.is.messages().into(),
+    ),
+    counter(
+        "queue_process_reductions_total",
+        &["queue_coarse_metrics"],
+        "Total number of queue process reductions",
+        |_| Number::Count(0),
+    ),
+    gauge("queue_consumers", &["queue_metrics", "queue_consumer_count"], "Consumers on a queue", |queue| {
+        queue.is.consumers.into()
+    }),
+    gauge("queue_consumer_capacity", &["queue_metrics"], "Consumer capacity", |queue| queue.capacity().into()),
+    gauge("queue_consumer_utilisation", &["queue_metrics"], "Same as consumer capacity", |queue| {
+        queue.capacity().into()
+    }),
+    gauge(
+        "queue_process_memory_bytes",
+        &["queue_metrics"],
+        "Memory in bytes used by the Erlang queue process",
+        |queue| queue.is.entry_bytes.into(),
+    ),
+    gauge("queue_messages_ram", &["queue_metrics"], "Ready and unacknowledged messages stored in memory", |queue| {
+        queue.is.messages_ram.into()
+    }),
+    unknown(
+        Kind::Gauge,
+        "queue_messages_ram_bytes",
+        &["queue_metrics"],
+        "Size of ready and unacknowledged messages stored in memory",
+    ),
+    gauge("queue_messages_ready_ram", &["queue_metrics"], "Ready messages stored in memory", |queue| {
+        queue.is.messages_ready_ram().into()
+    }),
+    gauge("queue_messages_unacked_ram", &["queue_metrics"], "Unacknowledged messages stored in memory", |queue| {
+        queue.is.messages_unacknowledged.into()
+    }),
+    unknown(Kind::Gauge, "queue_messages_persistent", &["queue_metrics"], "Persistent messages"),
+    unknown(Kind::Gauge, "queue_messages_persistent_bytes", &["queue_metrics"], "Size in bytes of persistent messages"),
+    gauge("queue_messages_bytes", &["queue_metrics"], "Size in bytes of ready and unacknowledged messages", |queue| {
+        queue.is.message_bytes().into()
+    }),
+    gauge("queue_messages_ready_bytes", &["queue_metrics"], "Size in bytes of ready messages", |queue| {
+        queue.is.message_bytes_ready.into()
+    }),
+    gauge(
+        "queue_messages_unacked_bytes",
+        &["queue_metrics"],
+        "Size in bytes of all unacknowledged messages",
+        |queue| queue.is.message_bytes_unacknowledged.into(),
+    ),
+    gauge(
+        "queue_head_message_timestamp",
+        &["queue_metrics"],
+        "Timestamp of the first message in the queue, if any",
+        |queue: &QueueRow| queue.head_timestamp(),
+    )
+    .not_summed(),
+    unknown(
+        Kind::Counter,
+        "queue_disk_reads_total",
+        &["queue_metrics"],
+        "Total number of times queue read messages from disk",
+    ),
+    unknown(
+        Kind::Counter,
+        "queue_disk_writes_total",
+        &["queue_metrics"],
+        "Total number of times queue wrote messages to disk",
+    ),
+    counter(
+        "queue_messages_published_total",
+        &["channel_queue_exchange_metrics"],
+        "Total number of messages published into a queue through an exchange on a channel",
+        |queue: &QueueRow| queue.is.stats.publish.into(),
+    )
+    .labelled(in_queue_vhost),
+    counter(
+        "queue_exchange_messages_published_total",
+        &["queue_exchange_metrics"],
+        "Total number of messages published into a queue through an exchange",
+        |queue| queue.is.stats.publish.into(),
+    ),
+    counter(
+        "queue_get_ack_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages fetched from a queue with basic.get in manual acknowledgement mode",
+        |queue| queue.is.stats.get.into(),
+    ),
+    counter(
+        "queue_get_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages fetched from a queue with basic.get in automatic acknowledgement mode",
+        |queue| queue.is.stats.get_no_ack.into(),
+    ),
+    counter(
+        "queue_messages_delivered_ack_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages delivered from a queue to consumers in manual acknowledgement mode",
+        |queue| queue.is.stats.deliver.into(),
+    ),
+    counter(
+        "queue_messages_delivered_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages delivered from a queue to consumers in automatic acknowledgement mode",
+        |queue| queue.is.stats.deliver_no_ack.into(),
+    ),
+    counter(
+        "queue_messages_redelivered_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages redelivered from a queue to consumers",
+        |queue| queue.is.stats.redeliver.into(),
+    ),
+    counter(
+        "queue_messages_acked_total",
+        &["queue_delivery_metrics"],
+        "Total number of messages acknowledged by consumers on a queue",
+        |queue| queue.is.stats.ack.into(),
+    ),
+    counter(
+        "queue_get_empty_total",
+        &["queue_delivery_metrics"],
+        "Total number of times basic.get operations fetched no message on a queue",
+        |queue| queue.is.stats.get_empty.into(),
+    ),
+    gauge(
+        "queue_info",
+        &["queue_metrics", "queue_coarse_metrics", "queue_consumer_count"],
+        "A metric with a constant '1' value and labels that provide some queue details",
+        |_| Number::Count(1),
+    )
+    .labelled(with_kind)
+    .per_object_only(),
+];
