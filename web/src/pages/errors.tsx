@@ -47,7 +47,8 @@ export function ErrorsPage(_: PageProps) {
 
 function objectLink(error: LoggedError): string | undefined {
   const { object, vhost } = error;
-  if (!object || !vhost) return undefined;
+  // What is not there has no page.
+  if (!object || !vhost || error.reply_code === 404) return undefined;
   if (object.type === "queue") return link(["queues", vhost, object.name]);
   if (object.type === "exchange") return link(["exchanges", vhost, object.name || "amq.default"]);
   return undefined;

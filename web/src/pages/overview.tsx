@@ -6,7 +6,7 @@ import { may } from "../state/session";
 import { Badge, Facts, Failure, Head, Loading, Section } from "../ui/basics";
 import { Chart } from "../ui/chart";
 import { bytes, count, duration, rate, visible } from "../ui/format";
-import { aligned, lengths, rates } from "../ui/samples";
+import { aligned, lengths, rates, since } from "../ui/samples";
 import { FirstSteps } from "./first-steps";
 import { Verdict } from "./verdict";
 
@@ -33,7 +33,7 @@ export function OverviewPage() {
       {overview && <Verdict overview={overview} nodes={nodes.data} at={polled.at} />}
       {overview && <Totals overview={overview} />}
       {overview && isEmpty && <FirstSteps listeners={overview.listeners ?? []} />}
-      {overview && <Charts overview={overview} range={range} onRange={setRange} />}
+      {overview && <Charts overview={overview} startedAt={polled.at - (nodes.data?.[0]?.uptime ?? Infinity)} range={range} onRange={setRange} />}
       {overview && (
         <div class="columns">
           <NodeFacts overview={overview} node={nodes.data?.[0]} />
@@ -82,12 +82,20 @@ export function Ranges({ choices, chosen, onChoose }: { choices: string[]; chose
   );
 }
 
-function Charts({ overview, range, onRange }: { overview: Overview; range: string; onRange: (range: string) => void }) {
+interface ChartsProps {
+  overview: Overview;
+  /** What was before is not drawn: there was nothing. */
+  startedAt: number;
+  range: string;
+  onRange: (range: string) => void;
+}
+
+function Charts({ overview, startedAt, range, onRange }: ChartsProps) {
   const totals = overview.queue_totals;
   const stats = overview.message_stats;
-  const depth = aligned([lengths(totals?.messages_ready_details), lengths(totals?.messages_unacknowledged_details)]);
+  const depth = since(aligned([lengths(totals?.messages_ready_details), lengths(totals?.messages_unacknowledged_details)]), startedAt);
   const names = ["publish", "deliver_get", "ack", "redeliver", "drop_unroutable"];
-  const flow = aligned(names.map((name) => rates(detailsOf(stats, name))));
+  const flow = since(aligned(names.map((name) => rates(detailsOf(stats, name)))), startedAt);
   const ranges = <Ranges choices={RANGES.map(([title]) => title)} chosen={range} onChoose={onRange} />;
   return (
     <div class="columns charts">

@@ -1,4 +1,4 @@
-import type { Channel, Consumer, Page, Queue } from "../api/types";
+import type { Channel, Connection, Consumer, Page, Queue } from "../api/types";
 import { rateOf } from "../api/types";
 import { usePoll } from "../state/poll";
 import { link, queryText } from "../state/route";
@@ -9,6 +9,8 @@ import { Table, type Column } from "../ui/table";
 interface Row {
   consumer: Consumer;
   channel: Channel | undefined;
+  /** What its program calls its connection. */
+  program: string;
 }
 
 const channelLink = (name: string) => link(["channels", name]);
@@ -18,10 +20,10 @@ const COLUMNS: Column<Row>[] = [
   {
     id: "connection",
     title: "Connection",
-    cell: ({ consumer }) =>
+    cell: ({ consumer, program }) =>
       consumer.channel_details ? (
         <a href={link(["connections", consumer.channel_details.connection_name])}>
-          <Name of={consumer.channel_details.connection_name} />
+          <Name of={program || consumer.channel_details.connection_name} />
         </a>
       ) : (
         "–"
@@ -53,7 +55,13 @@ export function QueueConsumers({ queue }: { queue: Queue }) {
   const query = queryText({ page: 1, page_size: 500, sort: "messages_unacknowledged", sort_reverse: true });
   const channels = usePoll<Page<Channel>>(consumers.length ? `/api/channels${query}` : null, "channels of consumers");
   const byName = new Map((channels.data?.items ?? []).map((channel) => [channel.name, channel]));
-  const rows = consumers.map((consumer) => ({ consumer, channel: byName.get(consumer.channel_details?.name ?? "") }));
+  const known = usePoll<Connection[]>(consumers.length ? "/api/connections?columns=name,user_provided_name" : null, "names of connections", { atLeastMs: 10_000 });
+  const programs = new Map((known.data ?? []).map((connection) => [connection.name, connection.user_provided_name ?? ""]));
+  const rows = consumers.map((consumer) => ({
+    consumer,
+    channel: byName.get(consumer.channel_details?.name ?? ""),
+    program: programs.get(consumer.channel_details?.connection_name ?? "") ?? "",
+  }));
   const idle = rows.filter(
     ({ consumer, channel }) => consumer.ack_required && channel && (channel.messages_unacknowledged ?? 0) > 0 && rateOf(channel.message_stats, "ack") === 0,
   );
@@ -61,7 +69,7 @@ export function QueueConsumers({ queue }: { queue: Queue }) {
     return (
       <Empty>
         Nobody consumes from this queue
-        {queue.messages_ready ? `, and ${counted(queue.messages_ready, "message")} wait.` : "."}
+        {queue.messages_ready ? `, and ${counted(queue.messages_ready, "message waits", "messages wait")}.` : "."}
       </Empty>
     );
   }

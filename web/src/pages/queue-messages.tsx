@@ -11,6 +11,7 @@ import { bytes, count, counted, duration, visible } from "../ui/format";
 import { MessageView } from "../ui/message";
 import { deathsOf } from "../ui/deaths";
 import { Table, type Column } from "../ui/table";
+import { DeadLetterWay } from "./dead-letter-way";
 import { GetMessages } from "./get-messages";
 import { MoveDialog } from "./move";
 import { RedriveDialog } from "./redrive";
@@ -91,7 +92,10 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
           Send back or move all
         </button>
       </div>
-      <p class="faint">Looking changes nothing: no order, no count, no flag.</p>
+      <div>
+        <p class="faint">Looking changes nothing: no order, no count, no flag.</p>
+        <DeadLetterWay queue={queue} />
+      </div>
       {picked.length > 0 && (
         <div class="selection" role="group" aria-label="What to do with the selected messages">
           <strong>{counted(picked.length, "message")} selected</strong>

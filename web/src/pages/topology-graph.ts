@@ -1,4 +1,5 @@
 import type { Binding, Exchange, Queue } from "../api/types";
+import { deadLetterExchange } from "../state/dead-letters";
 import { link } from "../state/route";
 import type { GraphData, GraphEdge, GraphNode } from "../ui/graph";
 
@@ -11,14 +12,6 @@ const exchangeId = (name: string) => `e ${name}`;
 const queueId = (name: string) => `q ${name}`;
 
 const text = (item: unknown) => (typeof item === "string" ? item : undefined);
-
-/** Where dead letters of a queue go: what it was declared with, else what a policy says. */
-export function deadLetterExchange(queue: Pick<Queue, "arguments" | "effective_policy_definition">): { exchange: string; key: string | undefined } | undefined {
-  const policy = queue.effective_policy_definition ?? {};
-  const exchange = text(queue.arguments["x-dead-letter-exchange"]) ?? text(policy["dead-letter-exchange"]);
-  if (exchange === undefined) return undefined;
-  return { exchange, key: text(queue.arguments["x-dead-letter-routing-key"]) ?? text(policy["dead-letter-routing-key"]) };
-}
 
 function queueNode(vhost: string, name: string, queue: QueueFacts | undefined): GraphNode {
   const ready = queue?.messages_ready ?? 0;

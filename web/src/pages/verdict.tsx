@@ -1,5 +1,5 @@
 import type { Alerts, Errors } from "../api/leveret";
-import type { Channel, Connection, Exchange, Node, Overview, Page, Queue } from "../api/types";
+import { rateOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Page, type Queue } from "../api/types";
 import { usePoll } from "../state/poll";
 import { problems, type Problem } from "../state/problems";
 import { link, queryText } from "../state/route";
@@ -19,7 +19,7 @@ const LOOKED_AT = 50;
 
 const top = (sort: string, columns: string) => queryText({ page: 1, page_size: LOOKED_AT, sort, sort_reverse: true, columns });
 
-const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,consumers,message_stats";
+const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,consumers,message_stats,arguments,effective_policy_definition";
 
 /** Whether anything is wrong, before anything else. */
 export function Verdict({ overview, nodes, at }: VerdictProps) {
@@ -29,6 +29,8 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
   const grave = { atLeastMs: 5000 };
   const full = usePoll<Page<Queue>>(totals?.messages_ready ? `/api/queues${top("messages_ready", QUEUE_COLUMNS)}` : null, "full", grave);
   const held = usePoll<Page<Queue>>(totals?.messages_unacknowledged ? `/api/queues${top("messages_unacknowledged", QUEUE_COLUMNS)}` : null, "held", grave);
+  const isAgain = rateOf(stats, "redeliver") > 0;
+  const again = usePoll<Page<Queue>>(isAgain ? `/api/queues${top("message_stats.redeliver_details.rate", QUEUE_COLUMNS)}` : null, "again", grave);
   const lost = stats && (Number(stats["drop_unroutable"]) > 0 || Number(stats["return_unroutable"]) > 0);
   const exchanges = usePoll<Page<Exchange>>(lost ? `/api/exchanges${top("message_stats.publish_in", "name,vhost,message_stats")}` : null, "exchanges", grave);
   const channels = usePoll<Page<Channel>>(
@@ -44,7 +46,7 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
   const found = problems({
     overview,
     nodes,
-    queues: [...((totals?.messages_ready && full.data?.items) || []), ...((totals?.messages_unacknowledged && held.data?.items) || [])],
+    queues: [...((totals?.messages_ready && full.data?.items) || []), ...((totals?.messages_unacknowledged && held.data?.items) || []), ...((isAgain && again.data?.items) || [])],
     exchanges: exchanges.data?.items,
     channels: channels.data?.items,
     connections: connections.data?.items,

@@ -29,6 +29,11 @@ test("messages that nobody consumes are told with their number", () => {
   expect(found[0]?.href).toBe("#/queues/%2F/orders?tab=bindings");
 });
 
+test("where messages wait to expire and go on, nobody is missed", () => {
+  const wait = queue({ messages_ready: 3, consumers: 0, arguments: { "x-message-ttl": 5000, "x-dead-letter-exchange": "" } });
+  expect(problems({ queues: [wait] })).toEqual([]);
+});
+
 test("a consumer that does not acknowledge is told, and one that works on its first message is not", () => {
   const stuck = queue({ messages_ready: 30, messages_unacknowledged: 10, consumers: 1, message_stats: { ack: 0 } });
   expect(keys({ queues: [stuck] })).toEqual(["unacked / orders"]);
@@ -39,7 +44,7 @@ test("a consumer that does not acknowledge is told, and one that works on its fi
 test("a message that comes back again and again is grave, and so comes first", () => {
   const queues = [
     queue({ name: "a", messages_ready: 1, consumers: 0 }),
-    queue({ name: "b", consumers: 1, message_stats: rates({ redeliver: 90, deliver_get: 100, deliver: 100 }) }),
+    queue({ name: "b", consumers: 1, message_stats: { ...rates({ redeliver: 90, deliver_get: 100, deliver: 100 }), redeliver: 900 } }),
   ];
   expect(keys({ queues })).toEqual(["redelivery_loop / b", "no_consumers / a"]);
 });

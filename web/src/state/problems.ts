@@ -1,6 +1,7 @@
 import { rateOf, totalOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Queue } from "../api/types";
 import type { Alert, AlertRule } from "../api/leveret";
 import { counted, count, duration, bytes, rate } from "../ui/format";
+import { deadLetterExchange } from "./dead-letters";
 import { link } from "./route";
 
 /** Something that is wrong: what, where, and what to do next. */
@@ -142,6 +143,15 @@ function unroutable(seen: Seen): Problem[] {
   }));
 }
 
+/** Fewer deliveries of what was delivered before are no loop, but bad luck. */
+const LOOP_DELIVERIES = 10;
+
+/** Whether messages only wait here until they expire and go on: nobody is to consume from such a queue. */
+function isWaitQueue(queue: Queue): boolean {
+  const policy = queue.effective_policy_definition ?? {};
+  return deadLetterExchange(queue) !== undefined && (queue.arguments?.["x-message-ttl"] ?? policy["message-ttl"]) !== undefined;
+}
+
 function distinct(queues: Queue[]): Queue[] {
   return [...new Map(queues.map((queue) => [`${queue.vhost} ${queue.name}`, queue])).values()];
 }
@@ -164,20 +174,21 @@ function ofQueue(queue: Queue): Problem[] {
     });
 
   if (queue.state === "paused") {
-    add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message")} wait.`, "Resume it when it is to deliver again.");
-  } else if (ready > 0 && consumers === 0) {
+    add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message waits", "messages wait")}.`, "Resume it when it is to deliver again.");
+  } else if (ready > 0 && consumers === 0 && !isWaitQueue(queue)) {
     const grows = rateOf(stats, "publish");
     const text = grows > 0 ? `, and ${rate(grows)} more come every second` : "";
-    add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message")} wait${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
+    add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message waits", "messages wait")}${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
   }
   const isStill = rateOf(stats, "ack") === 0 && rateOf(stats, "deliver") === 0 && rateOf(stats, "get") === 0;
   if (consumers > 0 && unacked > 0 && isStill && (ready > 0 || totalOf(stats, "ack") === 0)) {
-    const behind = ready > 0 ? `, and ${counted(ready, "more message")} wait behind them` : "";
+    const behind = ready > 0 ? `, and ${counted(ready, "more waits", "more wait")} behind them` : "";
     add("unacked", "consumers", "Look at its consumers", `has ${counted(unacked, "message")} that consumers hold and do not acknowledge${behind}.`, "See which consumer holds them, and whether its program acknowledges what it has done.");
   }
   const redelivered = rateOf(stats, "redeliver");
-  if (redelivered > 1 && redelivered > rateOf(stats, "deliver_get") / 2) {
-    add("redelivery_loop", "messages", "Look at the messages", `delivers the same messages again and again: ${rate(redelivered)} a second were delivered before.`, "Look which message comes back, and give the queue a delivery limit.", true);
+  if (redelivered > rateOf(stats, "deliver_get") / 2 && totalOf(stats, "redeliver") >= LOOP_DELIVERIES) {
+    const way = deadLetterExchange(queue) ? " They go through its dead letters and come back." : "";
+    add("redelivery_loop", "messages", "Look at the messages", `delivers the same messages again and again: ${rate(redelivered)} a second were delivered before, ${count(totalOf(stats, "redeliver"))} in all.${way}`, "Look which message comes back and why its consumer refuses it; a delivery limit ends such a loop.", true);
   }
   return found;
 }

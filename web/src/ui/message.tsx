@@ -61,7 +61,7 @@ export function MessageView({ message }: { message: Message }) {
         <ol class="story">
           {deaths.map((death, at) => (
             <li key={at}>
-              <Moment at={death.at} /> <bdi>{visible(sentence(death))}</bdi>
+              <strong>{death.at ? <Moment at={death.at} /> : "Once"}</strong> <bdi>{visible(sentence(death))}</bdi>
             </li>
           ))}
         </ol>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aligned, extended, lengths, rates } from "./samples";
+import { aligned, extended, lengths, rates, since } from "./samples";
 
 const details = { rate: 0, samples: [{ sample: 30, timestamp: 10_000 }, { sample: 10, timestamp: 5_000 }, { sample: 10, timestamp: 0 }] };
 
@@ -20,4 +20,11 @@ test("series of different times have gaps", () => {
 test("what a page has seen is kept, so long", () => {
   const old = { times: [0, 10], values: [1, 2] };
   expect(extended(old, { times: [10, 20], values: [3, 4] }, 15)).toEqual({ times: [10, 20], values: [3, 4] });
+});
+
+test("what was before the start is left out", () => {
+  const all = { times: [1, 2, 3], values: [[4, 5, 6]] };
+  expect(since(all, 2)).toEqual({ times: [2, 3], values: [[5, 6]] });
+  expect(since(all, 0)).toEqual(all);
+  expect(since(all, -Infinity)).toEqual(all);
 });

@@ -45,3 +45,10 @@ export function extended(old: Series, fresh: Series, keepMs: number): Series {
   const times = [...known.keys()].filter((time) => time >= last - keepMs).sort((a, b) => a - b);
   return { times, values: times.map((time) => known.get(time) ?? null) };
 }
+
+/** What was sampled since then. */
+export function since(all: { times: number[]; values: (number | null)[][] }, start: number): { times: number[]; values: (number | null)[][] } {
+  const first = all.times.findIndex((time) => time >= start);
+  if (first <= 0) return all;
+  return { times: all.times.slice(first), values: all.values.map((one) => one.slice(first)) };
+}

@@ -1,0 +1,89 @@
+// Problems that people have, planted: each must be told on the first page, and the way from there to its reason be short.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import amqp from "amqplib";
+import { Broker } from "./broker.mjs";
+import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { consumer, publisher } from "./scene.mjs";
+
+let broker, page;
+const parts = [];
+before(async () => {
+  broker = await Broker.start();
+  const connection = await amqp.connect(broker.amqp);
+  const channel = await connection.createConfirmChannel();
+  await channel.assertExchange("shop", "topic");
+  // A poison message that goes round through a dead-letter exchange and a queue in which it waits.
+  await channel.assertExchange("retry", "fanout");
+  await channel.assertQueue("invoices", { deadLetterExchange: "retry" });
+  await channel.assertQueue("invoices.wait", { messageTtl: 300, deadLetterExchange: "", deadLetterRoutingKey: "invoices" });
+  await channel.bindQueue("invoices.wait", "retry", "");
+  channel.sendToQueue("invoices", Buffer.from('{"invoice": 13}'));
+  // A consumer that does not acknowledge.
+  await channel.assertQueue("orders");
+  for (let at = 0; at < 40; at += 1) channel.sendToQueue("orders", Buffer.from("order"));
+  // A queue that grows behind a wrong binding.
+  await channel.assertQueue("audit");
+  await channel.bindQueue("audit", "shop", "#");
+  // A publisher whose routing key no binding matches.
+  await channel.assertExchange("events", "topic");
+  await channel.assertQueue("signups");
+  await channel.bindQueue("signups", "events", "user.signup");
+  await channel.waitForConfirms();
+  await connection.close();
+  parts.push(
+    await consumer(broker.amqp, "invoice-service", "invoices", 1, (channel, message) => channel.reject(message, false)),
+    await consumer(broker.amqp, "slow-service", "orders", 10, () => {}),
+    await consumer(broker.amqp, "signup-service", "signups", 10, (channel, message) => channel.ack(message)),
+    await publisher(broker.amqp, "web-shop", "shop", ["order.new"], 20),
+    await publisher(broker.amqp, "signup-form", "events", ["users.signup"], 20),
+  );
+  page = await openPage(broker);
+  await logIn(page, broker);
+});
+after(async () => {
+  await Promise.all(parts.map((part) => part.stop()));
+  await closeBrowser();
+  await broker.end();
+});
+
+/** The problem of the first page that says this. */
+async function problem(text) {
+  await visit(page, "#/");
+  const row = page.getByRole("listitem").filter({ hasText: text });
+  await row.first().waitFor({ timeout: 60_000 });
+  return row.first();
+}
+
+test("a poison message: 4 clicks to its story", async () => {
+  const row = await problem(/Queue 'invoices'.*(again and again|redeliver)/);
+  await row.getByRole("link").click();
+  await page.getByRole("link", { name: "invoices.wait" }).click();
+  await page.getByRole("heading", { name: "invoices.wait" }).waitFor();
+  await page.getByRole("button", { name: /invoice.*13/ }).click({ timeout: 30_000 });
+  await sees(page, /goes round and round: it died \d+ times/);
+  await page.getByRole("dialog").getByRole("tab", { name: "Story" }).click();
+  await sees(page, /In queue 'invoices' it was rejected by a consumer, \d+ times/);
+  await page.keyboard.press("Escape");
+});
+
+test("a consumer that does not acknowledge: 1 click to its program", async () => {
+  const row = await problem(/Queue 'orders'.*do not acknowledge/);
+  await row.getByRole("link").click();
+  await page.getByRole("link", { name: "slow-service" }).waitFor();
+  await sees(page, "1 consumer holds messages and acknowledges none");
+});
+
+test("a queue that grows behind a wrong binding: 1 click to the binding", async () => {
+  const row = await problem(/Queue 'audit'.*no consumer/);
+  await row.getByRole("link").click();
+  await page.getByRole("cell", { name: "#", exact: true }).waitFor();
+});
+
+test("a publisher whose messages reach no queue: 1 click to the bindings", async () => {
+  const row = await problem(/Exchange 'events'/);
+  await row.getByRole("link").click();
+  await sees(page, "none reaches a queue");
+  await page.getByRole("cell", { name: "user.signup" }).waitFor();
+  assert.deepEqual(page.faults, []);
+});
