@@ -20,6 +20,8 @@ const FIGURES: &[Figure] = &[
     Figure { name: "broker us/msg", decimals: 3, of: Sample::broker_us },
     Figure { name: "msg/s", decimals: 0, of: |sample| Some(sample.rate()) },
     Figure { name: "RSS MiB", decimals: 1, of: |sample| Some(sample.memory?.rss_bytes as f64 / 1024.0 / 1024.0) },
+    Figure { name: "peak MiB", decimals: 1, of: |sample| Some(sample.memory?.peak_bytes as f64 / 1024.0 / 1024.0) },
+    Figure { name: "faults/1k msg", decimals: 1, of: Sample::faults_per_1k },
     Figure { name: "p50 us", decimals: 1, of: |sample| Some(sample.latency?.p50_us) },
     Figure { name: "p99 us", decimals: 1, of: |sample| Some(sample.latency?.p99_us) },
     Figure { name: "p99.9 us", decimals: 1, of: |sample| Some(sample.latency?.p999_us) },

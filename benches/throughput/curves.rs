@@ -8,7 +8,7 @@ use crate::launch::Storage;
 use crate::meter::Sample;
 use crate::options::Options;
 use crate::report::print;
-use crate::scenario::{Load, Pipe, SCENARIOS, Topology, standing};
+use crate::scenario::{Leads, Load, Pipe, SCENARIOS, Topology, standing};
 use crate::svg::{Scale, Series, chart};
 use crate::target::Target;
 
@@ -111,7 +111,8 @@ pub(crate) fn draw(options: &Options, directory: &Path, targets: &mut [&mut Targ
 impl Curve {
     /// The median of `--repeat` runs.
     fn cost(&self, options: &Options, target: &Target, count: u64) -> Result<f64> {
-        let load = |messages| Load { messages, body_bytes: BODY_BYTES, verify: false, is_short: true };
+        let load =
+            |messages| Load { messages, body_bytes: BODY_BYTES, verify: false, is_short: true, leads: Leads::Window };
         let rate = (self.run)(target, load(PROBE_MESSAGES.min(self.messages)), count)?.rate();
         let messages = crate::scenario::rounded(rate * options.seconds).min(self.messages);
         let mut costs = Vec::new();

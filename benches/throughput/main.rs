@@ -122,6 +122,7 @@ fn measure(
     for _ in 0..options.repeat {
         for sample in scenario.run(target, load)? {
             report::run(options, Label { scenario: scenario.name, phase: sample.phase, body_bytes }, &sample);
+            sample.check_peak(options.peak_max)?;
             samples.push(sample);
         }
     }

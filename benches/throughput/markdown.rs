@@ -10,8 +10,8 @@ use crate::report::{Label, Machine, Spread, print};
 use crate::target::Target;
 
 const HEAD: &str = "\
-| scenario | body | msg/s | CPU us/msg | user + system | p50 / p99 us | RSS MiB | written B/msg | |
-|---|--:|--:|--:|--:|--:|--:|--:|---|
+| scenario | body | msg/s | CPU us/msg | user + system | p50 / p99 us | RSS / peak MiB | faults /1k msg | written B/msg | |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|---|
 ";
 
 /// The rows so far.
@@ -33,6 +33,8 @@ impl Table {
         let p50 = middle(&|sample| Some(sample.latency?.p50_us));
         let p99 = middle(&|sample| Some(sample.latency?.p99_us));
         let rss = middle(&|sample| Some(sample.memory?.rss_bytes as f64 / 1024.0 / 1024.0));
+        let peak = middle(&|sample| Some(sample.memory?.peak_bytes as f64 / 1024.0 / 1024.0));
+        let faults = middle(&Sample::faults_per_1k);
         let written = middle(&Sample::written_per_message).filter(|written| *written >= 0.1);
         let pair = |pair: Option<(f64, f64)>, between| {
             pair.map_or_else(String::new, |(one, other)| format!("{} {between} {}", short(one), short(other)))
@@ -41,11 +43,12 @@ impl Table {
         let others = extra(samples);
         let body = if label.body_bytes == 0 { String::new() } else { label.body_bytes.to_string() };
         self.rows.push(format!(
-            "| {} | {body} | {rate} | {cpu} | {} | {} | {} | {} | {} |\n",
+            "| {} | {body} | {rate} | {cpu} | {} | {} | {} | {} | {} | {} |\n",
             label.name(),
             pair(user.zip(system), "+"),
             pair(p50.zip(p99), "/"),
-            alone(rss),
+            pair(rss.zip(peak), "/"),
+            alone(faults),
             alone(written),
             others.join(", "),
         ));

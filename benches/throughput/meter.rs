@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Result};
 use crate::latency::Latency;
 use crate::process::{Memory, ProcessTree, Usage, own_usage};
 use crate::target::Target;
@@ -128,6 +129,20 @@ impl Sample {
         Self { phase: Some(phase), ..self }
     }
 
+    /// # Errors
+    ///
+    /// The broker has had more memory than so many MiB.
+    pub(crate) fn check_peak(&self, mebibytes_max: Option<u64>) -> Result<()> {
+        let peak_bytes = self.memory.map_or(0, |memory| memory.peak_bytes);
+        match mebibytes_max {
+            Some(max) if peak_bytes > max << 20 => {
+                let peak = peak_bytes >> 20;
+                Err(Error::unexpected(format!("the broker has had {peak} MiB of memory, and {max} are allowed")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Per second.
     pub(crate) fn rate(&self) -> f64 {
         self.messages as f64 / self.seconds
@@ -140,6 +155,11 @@ impl Sample {
 
     pub(crate) fn written_per_message(&self) -> Option<f64> {
         self.written_bytes.map(|bytes| bytes as f64 / self.messages as f64)
+    }
+
+    /// The broker's page faults for a thousand messages.
+    pub(crate) fn faults_per_1k(&self) -> Option<f64> {
+        self.broker.map(|usage| usage.faults as f64 * 1e3 / self.messages as f64)
     }
 
     /// The broker's CPU, user and system, in microseconds per message.

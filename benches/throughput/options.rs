@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::error::{Error, Result};
 use crate::launch::Storage;
-use crate::scenario::{SCENARIOS, Scenario};
+use crate::scenario::{Leads, SCENARIOS, Scenario};
 
 /// Measures what a message costs an AMQP 0-9-1 broker, in CPU, memory and time.
 #[derive(Debug, Parser)]
@@ -50,9 +50,22 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) backlog: u64,
 
+    /// How far publishers run ahead of consumers: as far as a window allows, as far as the broker lets them, or first the one and
+    /// then the other
+    #[arg(long, value_enum, default_value_t = Leads::Both)]
+    pub(crate) lead: Leads,
+
+    /// Fails when the broker's memory has ever been more than so many MiB while it was measured
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) peak_max: Option<u64>,
+
     /// Starts leveret with --in-memory for the durable scenarios, too: what they cost without a disk
     #[arg(long)]
     in_memory: bool,
+
+    /// Starts leveret with a data directory for the transient scenarios, too: as it is by default
+    #[arg(long, conflicts_with = "in_memory")]
+    on_disk: bool,
 
     /// Where fresh data directories are made, and where the disk's own fdatasync is timed [default: below target/]
     #[arg(long, value_name = "DIR")]
@@ -127,7 +140,11 @@ impl Options {
 
     /// Whether a leveret started for this scenario has a disk.
     pub(crate) fn storage(&self, scenario: &Scenario) -> Storage {
-        if self.in_memory { Storage::Memory } else { scenario.storage() }
+        match (self.in_memory, self.on_disk) {
+            (true, _) => Storage::Memory,
+            (_, true) => Storage::Disk,
+            _ => scenario.storage(),
+        }
     }
 
     /// The body sizes to run a scenario with; one zero where it publishes nothing.

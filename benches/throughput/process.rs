@@ -11,12 +11,14 @@ use crate::error::{Error, Result};
 /// The unit of the times in `/proc/PID/stat`: 100 per second in every Linux that people run (`getconf CLK_TCK`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// CPU time and context switches.
+/// CPU time, context switches and page faults.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
     pub(crate) switches: u64,
+    /// Pages of memory that were touched for the first time, or came back from a disk.
+    pub(crate) faults: u64,
 }
 
 impl Add for Usage {
@@ -27,6 +29,7 @@ impl Add for Usage {
             user: self.user + other.user,
             system: self.system + other.system,
             switches: self.switches + other.switches,
+            faults: self.faults + other.faults,
         }
     }
 }
@@ -40,6 +43,7 @@ impl Sub for Usage {
             user: self.user.saturating_sub(earlier.user),
             system: self.system.saturating_sub(earlier.system),
             switches: self.switches.saturating_sub(earlier.switches),
+            faults: self.faults.saturating_sub(earlier.faults),
         }
     }
 }
@@ -147,15 +151,17 @@ fn files_max(process: &str) -> u64 {
     number_after(&fs::read_to_string(format!("/proc/{process}/limits")).unwrap_or_default(), "Max open files")
 }
 
-/// User and system time of a process, and of the children that it has waited for.
+/// Page faults, user and system time of a process, and of the children that it has waited for.
 fn stat(pid: u32) -> std::io::Result<(Usage, Usage)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the name in parentheses, which may itself hold anything.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let mut times = after_name.split_whitespace().skip(11).map(|field| TICK * field.parse().unwrap_or(0));
-    let mut next = || times.next().unwrap_or_default();
-    let own = Usage { user: next(), system: next(), switches: 0 };
-    let waited = Usage { user: next(), system: next(), switches: 0 };
+    let mut fields = after_name.split_whitespace().skip(7).map(|field| field.parse::<u64>().unwrap_or(0));
+    let mut next = || fields.next().unwrap_or_default();
+    let [minor, waited_minor, major, waited_major] = [next(), next(), next(), next()];
+    let mut time = || TICK * u32::try_from(next()).unwrap_or(u32::MAX);
+    let own = Usage { user: time(), system: time(), switches: 0, faults: minor + major };
+    let waited = Usage { user: time(), system: time(), switches: 0, faults: waited_minor + waited_major };
     Ok((own, waited))
 }
 

@@ -95,7 +95,8 @@ pub(crate) fn conditions(options: &Options, targets: &[&Target]) {
     }
     print(&format!("machine    {cores} cores, {cpu}, Linux {kernel}, load {load}"));
     print(&format!(
-        "generator  writes up to {} KiB, publishers at most {AHEAD_MESSAGES_MAX} messages or {} MiB ahead of consumers",
+        "generator  writes up to {} KiB, publishers at most {AHEAD_MESSAGES_MAX} messages or {} MiB ahead of consumers; \
+         /free: no such window",
         WRITE_BYTES / 1024,
         AHEAD_BYTES_MAX / 1024 / 1024,
     ));
@@ -106,10 +107,10 @@ pub(crate) fn heading(options: &Options) {
     if !options.json {
         print("");
         print(
-            "                                                broker CPU, us/msg        switches    RSS   peak gen. us",
+            "                                                broker CPU, us/msg        switches   faults    RSS   peak gen. us",
         );
         print(
-            "scenario                 body messages     msg/s    total     user   system  /1k msg    MiB    MiB    /msg",
+            "scenario                 body messages     msg/s    total     user   system  /1k msg  /1k msg    MiB    MiB    /msg",
         );
     }
 }
@@ -133,7 +134,9 @@ fn row(label: Label<'_>, sample: &Sample) -> String {
         None => (none.clone(), none),
     };
     let generator = us(sample.generator.user + sample.generator.system);
-    row += &format!(" {total:>8} {user:>8} {system:>8} {switches:>8.1} {rss:>6} {peak:>6} {generator:>7}");
+    let faults = sample.faults_per_1k().unwrap_or_default();
+    row +=
+        &format!(" {total:>8} {user:>8} {system:>8} {switches:>8.1} {faults:>8.1} {rss:>6} {peak:>6} {generator:>7}");
     if let Some(latency) = sample.latency {
         let Latency { p50_us, p99_us, p999_us } = latency;
         row += &format!("  p50/p99/p99.9 us {p50_us:.1} {p99_us:.1} {p999_us:.1}");
@@ -161,6 +164,7 @@ fn json_of(label: Label<'_>, sample: &Sample) -> Value {
         put("broker_user_us", json!(sample.us_per_message(usage.user)));
         put("broker_system_us", json!(sample.us_per_message(usage.system)));
         put("switches_per_1000", json!(switches_per_1k(sample)));
+        put("faults_per_1000", json!(sample.faults_per_1k()));
     }
     if let Some(memory) = sample.memory {
         put("rss_bytes", json!(memory.rss_bytes));

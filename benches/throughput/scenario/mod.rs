@@ -14,7 +14,7 @@ mod topology;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub(crate) use pipe::Pipe;
+pub(crate) use pipe::{Leads, Pipe};
 pub(crate) use table::SCENARIOS;
 pub(crate) use topology::Topology;
 
@@ -64,6 +64,8 @@ pub(crate) struct Load {
     pub(crate) verify: bool,
     /// Only to warm up or to verify: nothing that takes long for the sake of a number.
     pub(crate) is_short: bool,
+    /// How far publishers run ahead.
+    pub(crate) leads: Leads,
 }
 
 /// Bodies above this make for fewer messages.
@@ -111,8 +113,8 @@ impl Scenario {
 
     /// How much to run: what was asked for, else the scenario's own number, or less when this broker would take too long.
     pub(crate) fn load(&self, target: &Target, options: &Options, body_bytes: usize) -> Result<Load> {
-        let load =
-            Load { messages: self.messages_max(options, body_bytes), body_bytes, verify: false, is_short: false };
+        let (messages, leads) = (self.messages_max(options, body_bytes), options.lead);
+        let load = Load { messages, body_bytes, verify: false, is_short: false, leads };
         let is_paced = matches!(&self.kind, Kind::Pipe(pipe) if pipe.pace.is_some());
         let is_fixed = matches!(
             self.kind,
@@ -147,7 +149,8 @@ impl Scenario {
             (Kind::Pipe(pipe), None) if pipe.confirm_window == Some(1) => messages / VERIFIED_SHARE / 4,
             _ => (messages / VERIFIED_SHARE).min(VERIFIED_BYTES_MAX / bytes),
         };
-        let load = Load { messages: messages.max(1), body_bytes, verify: true, is_short: true };
+        let leads = options.lead;
+        let load = Load { messages: messages.max(1), body_bytes, verify: true, is_short: true, leads };
         self.is_flow().then_some(load)
     }
 
@@ -167,8 +170,8 @@ impl Scenario {
     /// One run, or two where the second times what the first was too full for.
     pub(crate) fn run(&self, target: &Target, load: Load) -> Result<Vec<Sample>> {
         match &self.kind {
-            Kind::Pipe(pipe) if load.is_short => Ok(vec![pipe.run(target, load)?]),
-            Kind::Pipe(pipe) => Ok(vec![pipe.measure(target, load)?]),
+            Kind::Pipe(pipe) if load.is_short => pipe.run_short(target, load),
+            Kind::Pipe(pipe) => pipe.measure(target, load),
             Kind::Returned => Ok(vec![returned::run(target, load)?]),
             Kind::Backlog { durability, queues } => backlog::run(target, load, *durability, *queues),
             Kind::Expiry => expiry::run(target, load),

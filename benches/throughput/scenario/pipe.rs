@@ -1,7 +1,9 @@
-//! Publishers and consumers at the same time, with a bounded backlog between them.
+//! Publishers and consumers at the same time, with a backlog between them that a window bounds, or nothing but the broker.
 
 use std::sync::atomic::AtomicU64;
 use std::thread;
+
+use clap::ValueEnum;
 
 use super::Load;
 use super::topology::{Layout, Topology};
@@ -28,6 +30,19 @@ pub(crate) struct Pipe {
     pub(crate) mandatory: bool,
     /// Messages per second of each publisher, when not as many as possible.
     pub(crate) pace: Option<f64>,
+    /// Publishers write as fast as the socket takes it, however far the consumers are behind.
+    pub(crate) is_free: bool,
+}
+
+/// Which runs to make of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Leads {
+    /// Publishers wait for consumers when they are a window ahead.
+    Window,
+    /// Publishers write as fast as the socket takes it.
+    Free,
+    /// The one, then the other.
+    Both,
 }
 
 /// Each flow's sequence numbers start at its own multiple of this, so that a message in the wrong queue is noticed.
@@ -35,6 +50,9 @@ const FLOW_SEQUENCES: u64 = 1 << 48;
 
 /// The part of the greatest rate at which deliveries are timed: at the greatest itself, what is measured is the backlog.
 const TIMED_SHARE: f64 = 0.5;
+
+/// The same where nothing but the broker bounds the backlog: what remains of it when there is a little room.
+const NEARLY_ALL: f64 = 0.9;
 
 /// How long deliveries are timed.
 const TIMED_SECONDS: f64 = 1.5;
@@ -49,22 +67,65 @@ impl Pipe {
         durability: Durability::Transient,
         mandatory: false,
         pace: None,
+        is_free: false,
     };
+
+    /// Whether a window of the generator bounds the backlog, so that it can be left out. Confirms and a fixed rate bound it as well.
+    const fn can_be_free(&self) -> bool {
+        self.confirm_window.is_none() && self.pace.is_none()
+    }
+
+    const fn free(self) -> Self {
+        Self { is_free: true, ..self }
+    }
+
+    /// One run; without the window if that is what was asked for alone.
+    pub(super) fn run_short(&self, target: &Target, load: Load) -> Result<Vec<Sample>> {
+        let pipe = if load.leads == Leads::Free && self.can_be_free() { self.free() } else { *self };
+        Ok(vec![pipe.run(target, load)?])
+    }
+
+    pub(super) fn measure(&self, target: &Target, load: Load) -> Result<Vec<Sample>> {
+        let mut samples = Vec::new();
+        if load.leads != Leads::Free || !self.can_be_free() {
+            samples.push(self.measure_in_window(target, load)?);
+        }
+        if load.leads != Leads::Window && self.can_be_free() {
+            samples.push(self.measure_free(target, load)?.of_phase("free"));
+        }
+        Ok(samples)
+    }
 
     /// Measures at the greatest rate, and then times deliveries at half of it; confirms are timed in the first run, as
     /// their window bounds the backlog.
-    pub(super) fn measure(&self, target: &Target, load: Load) -> Result<Sample> {
+    fn measure_in_window(&self, target: &Target, load: Load) -> Result<Sample> {
         let mut sample = self.run(target, load)?;
-        if self.confirm_window.is_some() || self.pace.is_some() || self.topology == Topology::Priority {
-            return Ok(sample);
+        if self.can_be_free() && self.topology != Topology::Priority {
+            sample.latency = self.time_at(TIMED_SHARE, &sample, target, load)?;
         }
+        Ok(sample)
+    }
+
+    /// Measures without the window and times deliveries in the same run; then again at nine tenths of its rate.
+    fn measure_free(&self, target: &Target, load: Load) -> Result<Sample> {
+        let mut sample = self.free().run(target, load)?;
+        if self.topology != Topology::Priority
+            && let Some(latency) = self.time_at(NEARLY_ALL, &sample, target, load)?
+        {
+            sample.extra.push(("p50_us_at_90_percent", latency.p50_us));
+            sample.extra.push(("p99_us_at_90_percent", latency.p99_us));
+        }
+        Ok(sample)
+    }
+
+    /// Times deliveries at a part of the rate that was measured.
+    fn time_at(&self, share: f64, measured: &Sample, target: &Target, load: Load) -> Result<Option<Latency>> {
         let publishers = if self.topology == Topology::Pairs { f64::from(self.width) } else { 1.0 };
         let copies = self.topology.copies(self.width) as f64;
-        let publishes_per_second = sample.rate() / copies * TIMED_SHARE;
+        let publishes_per_second = measured.rate() / copies * share;
         let timed = Self { pace: Some(publishes_per_second / publishers), ..*self };
         let messages = super::rounded(publishes_per_second * copies * TIMED_SECONDS).min(load.messages);
-        sample.latency = timed.run(target, Load { messages, ..load })?.latency;
-        Ok(sample)
+        Ok(timed.run(target, Load { messages, ..load })?.latency)
     }
 
     pub(crate) fn run(&self, target: &Target, load: Load) -> Result<Sample> {
@@ -156,7 +217,7 @@ impl<'a> Work<'a> {
         let first_sequence = flow_number * FLOW_SEQUENCES;
         let publishers = if topology == Topology::Funnel { u64::from(width) } else { 1 };
         let stamps = if topology == Topology::Fanout { self.stamps.first() } else { self.stamps.get(flow) };
-        let is_timed = self.pipe.pace.is_some() && self.pipe.confirm_window.is_none();
+        let is_timed = (self.pipe.pace.is_some() || self.pipe.is_free) && self.pipe.confirm_window.is_none();
         Consuming {
             messages: self.each * publishers,
             body_bytes: self.load.body_bytes,
@@ -172,7 +233,7 @@ impl<'a> Work<'a> {
     }
 
     fn publishing(&self, flow: usize) -> Publishing<'a> {
-        let Pipe { topology, width, confirm_window, pace, .. } = *self.pipe;
+        let Pipe { topology, width, confirm_window, pace, is_free, .. } = *self.pipe;
         let number = u64::try_from(flow).unwrap_or(u64::MAX);
         let (received, sequences) = if topology == Topology::Pairs {
             let received = self.received.get(flow..=flow).unwrap_or_default();
@@ -188,9 +249,9 @@ impl<'a> Work<'a> {
             sequences: self.load.verify.then_some(sequences),
             confirm_window,
             ahead_max: ahead_max(self.load.body_bytes, topology.copies(width)),
-            received,
+            received: if is_free { Default::default() } else { received },
             pace,
-            stamps: self.stamps.get(flow).filter(|_| pace.is_some() || confirm_window.is_some()),
+            stamps: self.stamps.get(flow).filter(|_| is_free || pace.is_some() || confirm_window.is_some()),
         }
     }
 }
