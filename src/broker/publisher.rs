@@ -16,6 +16,7 @@ mod request;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use batch::{Pending, PublishBody, RecordParts};
 pub use published::{Outcome, Outcomes, Published};
 pub use request::{Author, PublishRequest, facts, visible_properties};
 use routes::RouteCache;
+pub use waits::PublisherWaits;
 
 /// Queues are locked for at most so many messages at a time.
 const RUN_MESSAGES_MAX: usize = 256;
@@ -42,6 +44,8 @@ pub struct Publisher<T> {
     vhost: Arc<Vhost>,
     routes: RouteCache,
     batch: PublishBatch<T>,
+    /// Waits for consumers that are behind; `None` for who publishes however long queues are.
+    waits: Option<Arc<PublisherWaits>>,
 }
 
 /// Where a message goes, and what it took to find out.
@@ -72,7 +76,18 @@ impl Turn for AtOnce {
 impl<T> Publisher<T> {
     /// A publisher that has published nothing.
     pub fn new(vhost: Arc<Vhost>) -> Self {
-        Self { vhost, routes: RouteCache::default(), batch: PublishBatch::default() }
+        Self { vhost, routes: RouteCache::default(), batch: PublishBatch::default(), waits: None }
+    }
+
+    /// The same, who has a place in the line of each queue that it makes too long for its consumers.
+    pub fn waiting(mut self, waits: Arc<PublisherWaits>) -> Self {
+        self.wait_with(waits);
+        self
+    }
+
+    /// Changes who has these places from now on.
+    pub fn wait_with(&mut self, waits: Arc<PublisherWaits>) {
+        self.waits = Some(waits);
     }
 
     /// Finds the route of a message. `authorize` is asked whenever the route is not remembered from an earlier message.
@@ -152,41 +167,43 @@ impl<T> Publisher<T> {
             let run = rest.get(..length).unwrap_or_default();
             let things = length * (1 + route.queues.len() + route.holds.len());
             let note = |place| published.refuse(start + place);
-            let position = turn.work(things, || publish_run(&self.vhost, route, run, transaction, now_ms, note));
+            let position = turn.work(things, || self.publish_run(route, run, transaction, now_ms, note));
             start += length;
             published.end_run(start, position, route.is_unroutable());
         }
         published.seal();
         published
     }
-}
 
-/// Publishes messages of one route; `refused` is called with the place of each one that some queue did not take. Returns what must be
-/// durable before the messages are confirmed.
-fn publish_run<T>(
-    vhost: &Vhost,
-    route: &Route,
-    run: &[(Pending<T>, Message)],
-    transaction: u64,
-    now_ms: u64,
-    mut refused: impl FnMut(usize),
-) -> LogPosition {
-    route.count(run.len());
-    let mut position = LogPosition::START;
-    let new =
-        |(pending, message): &(Pending<T>, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
-    if !route.holds.is_empty() {
-        for published in run {
-            position = position.max(vhost.hold(&route.holds, &new(published), transaction, now_ms));
+    /// Publishes messages of one route; `refused` is called with the place of each one that some queue did not take. Returns what must
+    /// be durable before the messages are confirmed.
+    fn publish_run(
+        &self,
+        route: &Route,
+        run: &[(Pending<T>, Message)],
+        transaction: u64,
+        now_ms: u64,
+        mut refused: impl FnMut(usize),
+    ) -> LogPosition {
+        route.count(run.len());
+        let mut position = LogPosition::START;
+        let new =
+            |(pending, message): &(Pending<T>, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
+        if !route.holds.is_empty() {
+            for published in run {
+                position = position.max(self.vhost.hold(&route.holds, &new(published), transaction, now_ms));
+            }
         }
-    }
-    for reply in &route.replies {
-        for (_, message) in run {
-            reply.deliver(message.clone());
+        for reply in &route.replies {
+            for (_, message) in run {
+                reply.deliver(message.clone());
+            }
         }
+        let waits = self.waits.as_ref();
+        for queue in &route.queues {
+            position =
+                position.max(queue.publish_at_pace(run.iter().map(new), waits, transaction, now_ms, &mut refused));
+        }
+        position
     }
-    for queue in &route.queues {
-        position = position.max(queue.publish(run.iter().map(new), transaction, now_ms, &mut refused));
-    }
-    position
 }

@@ -140,6 +140,7 @@ pub struct ConnectionInfo {
     /// What it counts.
     pub counters: Arc<ConnectionCounters>,
     is_blocked: AtomicBool,
+    flow_until_ms: Counter,
     channels: Mutex<BTreeMap<u16, Arc<ChannelInfo>>>,
     sink: Arc<dyn Sink>,
 }
@@ -172,6 +173,16 @@ impl ConnectionInfo {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
+    /// Whether it was made to wait for consumers a moment ago.
+    pub fn is_in_flow(&self, now_ms: u64) -> bool {
+        self.flow_until_ms.get() > now_ms
+    }
+
+    /// Notes until when it is told that it was made to wait for consumers.
+    pub fn note_flow(&self, until_ms: u64) {
+        self.flow_until_ms.set(until_ms);
+    }
+
     /// Asks the connection to close with this error, soon. It is still listed when this returns.
     pub fn close(&self, error: AmqpError) {
         self.sink.notify(Notice::Close(error));
@@ -199,6 +210,8 @@ pub struct ChannelGauges {
     pub confirm: Counter,
     /// Whether the channel is in transactions: 0 or 1.
     pub transactional: Counter,
+    /// Until when it is told that its publishes had to wait for consumers.
+    pub flow_until_ms: Counter,
 }
 
 /// An open channel, as others see it.
@@ -244,8 +257,8 @@ impl Registry {
         sink: Arc<dyn Sink>,
     ) -> Result<Registration, ConnectionsReached> {
         self.tally.add_connection(&spec.user, &spec.vhost, limits)?;
-        let (is_blocked, channels) = (AtomicBool::new(false), Mutex::default());
-        let info = Arc::new(ConnectionInfo { spec, counters, is_blocked, channels, sink });
+        let (is_blocked, flow_until_ms, channels) = (AtomicBool::new(false), Counter::default(), Mutex::default());
+        let info = Arc::new(ConnectionInfo { spec, counters, is_blocked, flow_until_ms, channels, sink });
         let replaced = self.connections.insert(info.spec.id, Arc::clone(&info));
         debug_assert!(replaced.is_none(), "identities of connections are never used again");
         self.churn.connection_created.add(1);

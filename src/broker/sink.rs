@@ -66,6 +66,13 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Asks it to resume this consumer when it has room again.
     fn starve(&self, consumer: ConsumerId);
 
+    /// Whether its connection has work with what it was handed, and a client that takes what is written. If so, the queue of this
+    /// consumer is to look again once that is over ([`QueueHandle::look_at_pace`](super::queue::QueueHandle::look_at_pace)).
+    fn watch(&self, consumer: ConsumerId) -> bool {
+        let _ = consumer;
+        false
+    }
+
     /// Takes over the deliveries and leaves the vector empty.
     fn deliver(&self, deliveries: &mut Vec<Delivery>);
 

@@ -84,6 +84,11 @@ impl Channels {
         std::mem::take(&mut self.by_number).into_iter().map(|(number, channel)| (number, *channel))
     }
 
+    /// Notes until when others are told that what was just published had to wait.
+    pub(super) fn note_flow(&self, until_ms: u64) {
+        self.touched.note_flow(&self.by_number, until_ms);
+    }
+
     /// Adds a consumer to a channel.
     pub(super) fn add_consumer(&mut self, number: u16, id: ConsumerId, consumer: ChannelConsumer) {
         let Some(channel) = self.by_number.get_mut(&number) else {

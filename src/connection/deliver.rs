@@ -160,6 +160,17 @@ impl Open {
         }
     }
 
+    /// Tells queues whose publishers wait that there is nothing more to be written, or that the client takes nothing more.
+    pub(super) fn tell_queues_of_pace(&self) {
+        while let Some(id) = self.outbox.next_watched() {
+            let channel = self.channels.number_of(id).and_then(|number| self.channels.get(number));
+            let consumer = channel.and_then(|channel| channel.consumers.get(&id));
+            if let Some(queue) = consumer.and_then(|consumer| consumer.queue.as_ref()) {
+                queue.look_at_pace();
+            }
+        }
+    }
+
     fn take_notices(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         let is_answering = self.log_waits.is_answering();
         let mut notices = std::mem::take(&mut self.inbox.postponed);

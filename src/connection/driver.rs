@@ -261,7 +261,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     fn write(&mut self, now_ms: u64) -> io::Result<()> {
-        let (mut sent_bytes, mut writes) = (0, 0);
+        let (mut sent_bytes, mut writes, mut is_refused) = (0, 0, false);
         for _ in 0..WRITES_PER_TURN {
             let Some(output) = self.protocol.output().filter(|output| !output.is_empty()) else { break };
             match self.socket.try_write(output) {
@@ -270,7 +270,10 @@ impl<P: Protocol> Driver<P> {
                     output.advance(count);
                     sent_bytes += count as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    is_refused = true;
+                    break;
+                }
                 Err(error) => return Err(error),
             }
             writes += 1;
@@ -280,6 +283,7 @@ impl<P: Protocol> Driver<P> {
             // There is room again: what waits for it comes along with the next write.
             self.protocol.deliver(now_ms);
         }
+        self.protocol.outbox().set_refused(is_refused);
         self.protocol.written(writes > 0, now_ms);
         // Also when the socket takes nothing: that is when somebody looks.
         let pending_bytes = self.protocol.output().map_or(0, |output| output.pending_bytes());

@@ -23,6 +23,7 @@ mod methods;
 mod open;
 pub mod outbox;
 pub mod output;
+mod pace;
 pub mod protocol;
 mod publish;
 mod rights;

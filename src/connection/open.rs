@@ -17,6 +17,7 @@ use super::log_waits::LogWaits;
 use super::methods;
 use super::outbox::Outbox;
 use super::output::Output;
+use super::pace::ReadingPace;
 use super::publish::PublishTicket;
 use super::rights::LiveRights;
 use crate::auth::User;
@@ -67,6 +68,7 @@ pub(super) struct Open {
     pub output: Output,
     pub(super) channels: Channels,
     pub(super) publisher: Publisher<PublishTicket>,
+    pub(super) pace: ReadingPace,
     pub(super) settler: Settler,
     pub(super) inbox: Inbox,
     pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
@@ -100,8 +102,10 @@ impl Open {
     /// A connection without channels.
     pub(super) fn new(opening: Opening) -> Self {
         let Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output } = opening;
+        let pace = ReadingPace::new(Arc::clone(&outbox));
         Self {
-            publisher: Publisher::new(Arc::clone(&vhost)),
+            publisher: Publisher::new(Arc::clone(&vhost)).waiting(Arc::clone(pace.waits())),
+            pace,
             log_waits: LogWaits::new(Arc::clone(&node.log), Arc::clone(&outbox)),
             id,
             node,
@@ -148,6 +152,10 @@ impl Open {
             }
         };
         self.flush(now_ms);
+        if let Some(until_ms) = self.pace.begin_if_ahead(now_ms) {
+            self.registration.info().note_flow(until_ms);
+            self.channels.note_flow(until_ms);
+        }
         self.channels.report();
         self.channels.check();
         result

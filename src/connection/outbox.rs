@@ -27,6 +27,12 @@ pub struct Outbox {
     is_starved: AtomicBool,
     /// Consumers that found no room. Locked under a queue's lock, and nothing is locked under it.
     starved: Mutex<Wanting>,
+    /// The socket takes nothing more of what is written.
+    is_refused: AtomicBool,
+    /// Consumers whose queues are to look again when there is nothing more to do. Locked under a queue's lock, and nothing is locked
+    /// under it.
+    watched: Mutex<Wanting>,
+    is_watched: AtomicBool,
     wake: Notify,
     /// What all requesters together may keep waiting.
     budget: Arc<ReplyBudget>,
@@ -130,6 +136,31 @@ impl Outbox {
     /// Forgets a consumer that is gone.
     pub(super) fn forget(&self, consumer: ConsumerId) {
         self.starved.lock().remove(consumer);
+        self.watched.lock().remove(consumer);
+    }
+
+    /// Notes whether the socket takes what is written.
+    pub(super) fn set_refused(&self, is_refused: bool) {
+        // Only the connection's own task changes it.
+        if self.is_refused.load(Ordering::Relaxed) != is_refused {
+            self.is_refused.store(is_refused, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether there is something to be written to a client that takes it.
+    fn has_work(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) > 0 && !self.is_refused.load(Ordering::SeqCst)
+    }
+
+    /// Whose queues are to look again now, one after the other.
+    pub(super) fn next_watched(&self) -> Option<ConsumerId> {
+        if !self.is_watched.load(Ordering::SeqCst) || self.has_work() {
+            return None;
+        }
+        let mut watched = self.watched.lock();
+        let next = watched.pop();
+        self.is_watched.store(!watched.is_empty(), Ordering::SeqCst);
+        next
     }
 
     /// Wakes the connection's task.
@@ -165,6 +196,15 @@ impl Sink for Outbox {
     fn starve(&self, consumer: ConsumerId) {
         self.starved.lock().add(consumer);
         self.is_starved.store(true, Ordering::SeqCst);
+    }
+
+    /// The queue puts its consumer down and then looks, the connection does its work and then looks: one of them sees the other.
+    fn watch(&self, consumer: ConsumerId) -> bool {
+        let mut watched = self.watched.lock();
+        watched.add(consumer);
+        self.is_watched.store(true, Ordering::SeqCst);
+        drop(watched);
+        self.has_work()
     }
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {

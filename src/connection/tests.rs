@@ -1,5 +1,6 @@
 //! Whole connections without sockets, where timing decides over a socket.
 
+mod pace;
 mod waking;
 
 use std::net::SocketAddr;

@@ -96,8 +96,9 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo, channel: &ChannelI
 
 fn statistics(request: &Request<'_>, connection: &ConnectionInfo, channel: &ChannelInfo) -> Statistics {
     let gauges = &channel.gauges;
+    let is_in_flow = connection.is_blocked() || gauges.flow_until_ms.get() > request.api.clock.now_ms();
     Statistics {
-        state: if connection.is_blocked() { "flow" } else { "running" },
+        state: if is_in_flow { "flow" } else { "running" },
         confirm: gauges.confirm.get() > 0,
         transactional: gauges.transactional.get() > 0,
         prefetch_count: gauges.prefetch_count.get(),

@@ -111,7 +111,11 @@ fn statistics(request: &Request<'_>, connection: &ConnectionInfo) -> Statistics 
     let details = request.details(Owner::Connection(connection.spec.id), 2, Kind::DataRates);
     let [recv_oct_details, send_oct_details] = details.try_into().unwrap_or_default();
     Statistics {
-        state: if connection.is_blocked() { "blocked" } else { "running" },
+        state: match connection.is_blocked() {
+            true => "blocked",
+            false if connection.is_in_flow(request.api.clock.now_ms()) => "flow",
+            false => "running",
+        },
         channels: connection.channel_count(),
         recv_oct: counters.received_bytes.get(),
         recv_oct_details,

@@ -45,6 +45,7 @@ mod exchange_declare;
 mod expiry;
 mod failed_deliveries;
 mod field_tables;
+mod flow;
 mod footprint;
 mod framing;
 mod full_disk;

@@ -149,6 +149,8 @@ struct Registered {
     rings: Rings,
     /// Consumers with outgoing deliveries.
     touched: Vec<ConsumerId>,
+    /// The one that was handed something last.
+    served: Option<ConsumerId>,
     single_active: bool,
     active: Option<ConsumerId>,
     /// The active one gets nothing more, and is replaced once it has nothing unacknowledged.
@@ -316,11 +318,19 @@ impl Registered {
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.
     fn flush(&mut self) {
         for id in self.touched.drain(..) {
+            self.served = Some(id);
             if let Some(consumer) = self.by_id.get_mut(&id) {
                 consumer.room_bytes = 0;
                 consumer.hand_over();
             }
         }
+    }
+
+    /// Whether the connection of the consumer that was handed something last has work with it. If so, it tells the queue when that is
+    /// over.
+    fn are_served(&self) -> bool {
+        let consumer = self.served.and_then(|id| self.by_id.get(&id));
+        consumer.is_some_and(|consumer| consumer.spec.sink.watch(consumer.spec.id))
     }
 
     /// Counts a settled message; a consumer that was full waits for its turn again, behind the others.

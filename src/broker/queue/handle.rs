@@ -25,6 +25,7 @@ use removal::is_over;
 use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
+use crate::broker::publisher::PublisherWaits;
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
@@ -90,8 +91,12 @@ impl QueueHandle {
     /// added.
     pub fn peek<R>(&self, look: impl FnOnce(&mut Queue) -> R) -> R {
         let mut queue = self.state.lock();
+        let level = queue.level();
         let result = look(&mut queue);
         self.record(&mut queue);
+        let on = queue.go_on(level);
+        drop(queue);
+        on.iter().for_each(|publisher| publisher.end());
         result
     }
 
@@ -138,8 +143,20 @@ impl QueueHandle {
         now_ms: u64,
         refused: impl FnMut(usize),
     ) -> LogPosition {
+        self.publish_at_pace(messages, None, transaction, now_ms, refused)
+    }
+
+    /// As [`QueueHandle::publish`]; this publisher waits if that makes the queue too long for its consumers.
+    pub fn publish_at_pace(
+        self: &Arc<Self>,
+        messages: impl IntoIterator<Item = NewMessage>,
+        publisher: Option<&Arc<PublisherWaits>>,
+        transaction: u64,
+        now_ms: u64,
+        refused: impl FnMut(usize),
+    ) -> LogPosition {
         let mut unburied = Vec::new();
-        let position = self.publish_deferred(messages, transaction, now_ms, refused, &mut unburied);
+        let position = self.publish_deferred(messages, publisher, transaction, now_ms, refused, &mut unburied);
         bury(unburied, WhenAway::Order, now_ms);
         position
     }
@@ -148,6 +165,7 @@ impl QueueHandle {
     pub(in crate::broker) fn publish_deferred(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
+        publisher: Option<&Arc<PublisherWaits>>,
         transaction: u64,
         now_ms: u64,
         mut refused: impl FnMut(usize),
@@ -160,6 +178,7 @@ impl QueueHandle {
             if queue.is_deleted() {
                 return;
             }
+            let level = queue.level();
             queue.journal().set_transaction(transaction);
             for (place, mut new) in messages.into_iter().enumerate() {
                 if queue.stores(new.message.facts().persistent) {
@@ -170,6 +189,9 @@ impl QueueHandle {
                 }
             }
             queue.pump(now_ms);
+            if let Some(publisher) = publisher {
+                queue.wait_if_ahead(publisher, level);
+            }
         });
         position
     }
@@ -277,6 +299,11 @@ impl QueueHandle {
         });
     }
 
+    /// Looks again who has to wait for consumers, because a connection that this told so has done its work, or waits for its client.
+    pub fn look_at_pace(&self) {
+        self.peek(|_| ());
+    }
+
     /// Does what is due, or as much as is done in one turn: how much it was.
     pub fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
         let (removed, dropped) = self.transition(now_ms, |queue| {
@@ -311,10 +338,13 @@ impl QueueHandle {
         change: impl FnOnce(&mut Queue) -> R,
     ) -> (R, LogPosition) {
         let mut queue = self.state.lock();
+        let level = queue.level();
         let result = change(&mut queue);
         let aftermath = queue.aftermath();
         let position = self.record(&mut queue);
+        let on = queue.go_on(level);
         drop(queue);
+        on.iter().for_each(|publisher| publisher.end());
         if aftermath.bury_dead_letters {
             unburied.push(Arc::clone(self));
         }

@@ -32,6 +32,7 @@ mod held_back;
 mod invariants;
 mod limits;
 mod looking;
+mod pace;
 mod paged;
 mod paging;
 mod ready;
@@ -69,6 +70,7 @@ pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::publisher::PublisherWaits;
 use crate::broker::sink::{DeliveryCounts, Sink};
 use crate::metrics::{DeathStats, MessageStats};
 use crate::store::address::Address;
@@ -80,6 +82,7 @@ use consumers::Consumers;
 use dying::Dying;
 use entry::{Body, Entry, counted_bytes};
 use held_back::HeldBack;
+use pace::Pace;
 use ready::Ready;
 use recounted::Recounted;
 use returning::{RETURNS_MAX, Returning};
@@ -137,6 +140,8 @@ pub struct Queue {
     is_paused: bool,
     /// The queue is too long, and goes on dropping with the next call of [`Queue::on_timer`].
     is_behind: bool,
+    /// Publishers that are ahead of the consumers.
+    pace: Pace<Arc<PublisherWaits>>,
 }
 
 /// Messages that one transition drops because they expired or are too many: what is left is dropped by the next ones, the first
@@ -177,6 +182,7 @@ impl Queue {
             returns_max: RETURNS_MAX,
             is_paused: false,
             is_behind: false,
+            pace: Pace::default(),
         }
     }
 

@@ -117,7 +117,7 @@ impl Vhost {
         let mut is_taken = false;
         for queue in queues {
             let mut refused = false;
-            queue.publish_deferred([new.clone()], transaction, now_ms, |_| refused = true, unburied);
+            queue.publish_deferred([new.clone()], None, transaction, now_ms, |_| refused = true, unburied);
             is_taken |= !refused;
         }
         is_taken

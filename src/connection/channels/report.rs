@@ -19,6 +19,12 @@ impl TouchedChannels {
         }
     }
 
+    /// Notes until when others are told that the publishes of these channels had to wait.
+    pub(super) fn note_flow(&self, channels: &FxHashMap<u16, Box<Channel>>, until_ms: u64) {
+        let touched = self.numbers.iter().filter_map(|number| channels.get(number)?.info());
+        touched.for_each(|info| info.gauges.flow_until_ms.set(until_ms));
+    }
+
     /// Reports them, and forgets them.
     pub(super) fn report(&mut self, channels: &FxHashMap<u16, Box<Channel>>) {
         for number in self.numbers.drain(..) {

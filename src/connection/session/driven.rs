@@ -46,7 +46,7 @@ impl Protocol for Session {
 
     fn wants_read(&self) -> bool {
         match &self.phase {
-            Phase::Open(open) => open.takes_input(),
+            Phase::Open(open) => open.takes_input() && !open.pace.is_waiting(),
             Phase::Greeting { .. }
             | Phase::Handshake { .. }
             | Phase::Silent { .. }
@@ -125,6 +125,9 @@ impl Protocol for Session {
         } else if has_sent || self.stalled_at_ms.is_none() {
             self.stalled_at_ms = Some(now_ms + STALL_TIMEOUT_MS);
         }
+        if let Phase::Open(open) = &self.phase {
+            open.tell_queues_of_pace();
+        }
     }
 
     fn noticed_input(&mut self) {
@@ -145,7 +148,8 @@ impl Protocol for Session {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms].into_iter().flatten().min()
+        let pace = if let Phase::Open(open) = &self.phase { open.pace.deadline_ms() } else { None };
+        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms, pace].into_iter().flatten().min()
     }
 
     fn on_timer(&mut self, now_ms: u64) {
@@ -156,6 +160,11 @@ impl Protocol for Session {
         if self.left_at_ms.take_if(|at_ms| *at_ms <= now_ms).is_some() && !self.wants_read() {
             tracing::warn!(peer = %self.peer, "client went away, and the log is not getting on: closing connection");
             return self.abandon(now_ms);
+        }
+        if let Phase::Open(open) = &mut self.phase
+            && let Some(waits) = open.pace.give_up(now_ms)
+        {
+            open.publisher.wait_with(waits);
         }
         if self.phase_deadline_ms().is_none_or(|at_ms| at_ms > now_ms) {
             return;

@@ -1,10 +1,13 @@
 //! `/api/connections`, `/api/channels`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use super::absent;
 use crate::broker::{Management, TestBroker};
-use crate::client::{Connection, eventually};
+use crate::client::{Connection, consume, eventually, publish, queue};
 
 /// RabbitMQ lists a connection some seconds after it was opened.
 async fn listed(api: &Management, connection: &Connection) -> Value {
@@ -67,4 +70,48 @@ async fn a_connection_is_closed_from_outside() {
         connection.expect_close(320, text, (0, 0)).await;
     }
     assert_eq!(api.request("DELETE", "/api/connections/username/nobody", None).0, 204);
+}
+
+/// A publisher that is ahead of consumers which keep up is made to wait, for moments: RabbitMQ's credit flow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_that_is_ahead_of_consumers_is_in_flow() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let name = broker.name("q");
+    let consumer = broker.connect().await.channel(1).await;
+    consumer.declare(queue(&name)).await;
+    consumer.consume(consume(&name).no_ack()).await;
+    let publisher = broker.connect().await;
+    let own = publisher.local_address().port();
+    let consuming = consumer.connection.local_address().port();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&is_over);
+    let publishing = tokio::spawn(async move {
+        let out = publisher.channel(1).await;
+        let piece = out.publish_bytes(&publish("", &name, "x".repeat(1_000))).repeat(1_000);
+        while !stop.load(Ordering::Relaxed) {
+            out.connection.write(&piece).await;
+        }
+        out.delete(&name).await;
+    });
+    let reading = tokio::spawn(async move { while consumer.connection.any_frame().await.channel == 1 {} });
+    let state = |path: &str, port: fn(&Value) -> &Value, wanted: u16| {
+        let all = api.get(path);
+        let listed = all.as_array().unwrap().iter().find(|listed| *port(listed) == wanted).cloned();
+        listed.map_or(Value::Null, |listed| listed["state"].clone())
+    };
+    for (path, port) in [
+        ("/api/connections", (|listed| &listed["peer_port"]) as fn(&Value) -> &Value),
+        ("/api/channels", |listed| &listed["connection_details"]["peer_port"]),
+    ] {
+        eventually("the publisher is in flow", async || {
+            let state = state(path, port, own);
+            if state == "flow" { Ok(()) } else { Err(state) }
+        })
+        .await;
+        assert_eq!(state(path, port, consuming), "running", "{path}: who consumes waits for nothing");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    publishing.await.unwrap();
+    reading.abort();
 }

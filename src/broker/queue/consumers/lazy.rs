@@ -103,6 +103,11 @@ impl Consumers {
         }
     }
 
+    /// See [`Registered::are_served`].
+    pub(in crate::broker::queue) fn are_served(&self) -> bool {
+        self.registered.as_ref().is_some_and(|registered| registered.are_served())
+    }
+
     /// See [`Registered::settled`].
     pub(in crate::broker::queue) fn settled(&mut self, id: ConsumerId) {
         if let Some(registered) = &mut self.registered {

@@ -1,0 +1,136 @@
+//! Publishers that wait for the consumers of a queue.
+//!
+//! A publisher is served faster than a consumer, so that without more ado every message would wait in a long queue and be fetched
+//! from memory that no cache holds. Therefore: while the connection of a consumer has work with what it was handed, whoever makes the
+//! queue longer than [`AHEAD_BYTES`] joins a line, and its connection reads nothing more until twice as much has left the queue
+//! as it brought, or the queue is short again. So a queue that is too long gets shorter, and nobody in the line waits for what
+//! others bring after it.
+//!
+//! Nobody waits for a client: as soon as the consumer's connection has nothing more to write, or its socket takes nothing more, the
+//! whole line goes on. Whether that is so does not depend on what is read from any client, so that clients which forward from
+//! queue to queue cannot make each other wait for ever.
+//!
+//! Pure: `W` is whoever waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Queue;
+use super::consumers::DELIVERY_OVERHEAD_BYTES;
+use crate::broker::publisher::PublisherWaits;
+
+/// How long a queue may be, in bytes of bodies and of what a delivery takes, before its publishers wait.
+pub(super) const AHEAD_BYTES: u64 = 256 * 1024;
+
+/// So many times what a publisher brought must leave before it goes on.
+const LEAVING_FACTOR: u64 = 2;
+
+/// The line of one queue. It takes no memory until somebody has to wait.
+#[derive(Debug)]
+pub(super) struct Pace<W> {
+    line: Option<Box<Line<W>>>,
+}
+
+#[derive(Debug)]
+struct Line<W> {
+    waiting: VecDeque<Waiting<W>>,
+    /// Bytes that have left the queue since the line was empty.
+    left: u64,
+    /// So much must have left before the last one in the line goes on.
+    claimed: u64,
+}
+
+#[derive(Debug)]
+struct Waiting<W> {
+    who: W,
+    /// What it brought.
+    bytes: u64,
+    /// It goes on when so much has left.
+    due: u64,
+}
+
+impl<W> Default for Pace<W> {
+    fn default() -> Self {
+        Self { line: None }
+    }
+}
+
+impl<W> Pace<W> {
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.line.is_none()
+    }
+
+    /// Makes somebody wait who has made a queue of one level longer, if it is too long now and a consumer is served. If it is the
+    /// last one in the line already, it waits for more there. Whether it has one place more.
+    fn wait_if_ahead(&mut self, who: &W, levels: (u64, u64), is_served: impl FnOnce() -> bool) -> bool
+    where
+        W: Clone + PartialEq,
+    {
+        let (before, now) = levels;
+        if now <= AHEAD_BYTES || now <= before || !is_served() {
+            return false;
+        }
+        let bytes = now - before;
+        let line = self.line.get_or_insert_with(|| Box::new(Line { waiting: VecDeque::new(), left: 0, claimed: 0 }));
+        line.claimed = line.claimed.max(line.left) + LEAVING_FACTOR * bytes;
+        if let Some(last) = line.waiting.back_mut().filter(|last| last.who == *who) {
+            last.bytes += bytes;
+            last.due = line.claimed;
+            return false;
+        }
+        line.waiting.push_back(Waiting { who: who.clone(), bytes, due: line.claimed });
+        true
+    }
+
+    /// Takes out of the line who goes on, after so many bytes have left a queue that has `level` now; all of them if no consumer is
+    /// served.
+    pub(super) fn go_on(&mut self, left: u64, level: u64, is_served: bool, goes_on: &mut impl Extend<W>) {
+        let Some(line) = &mut self.line else { return };
+        line.left += left;
+        // What those who go on may bring at once.
+        let mut expected = level;
+        while let Some(first) = line.waiting.front() {
+            expected += first.bytes;
+            if is_served && first.due > line.left && expected > AHEAD_BYTES.max(first.bytes) {
+                break;
+            }
+            goes_on.extend(line.waiting.pop_front().map(|first| first.who));
+        }
+        if line.waiting.is_empty() {
+            self.line = None;
+        }
+    }
+}
+
+impl Queue {
+    /// How long the queue is: what its ready messages come to when they are handed out.
+    pub fn level(&self) -> u64 {
+        self.ready.bytes() + self.ready.len() as u64 * DELIVERY_OVERHEAD_BYTES as u64
+    }
+
+    /// Makes a publisher wait that has just published, if the queue had this level before and is too long now. The messages were
+    /// offered to the consumers already.
+    pub fn wait_if_ahead(&mut self, publisher: &Arc<PublisherWaits>, level_before: u64) {
+        let levels = (level_before, self.level());
+        if self.pace.wait_if_ahead(publisher, levels, || self.consumers.are_served()) {
+            publisher.begin();
+        }
+    }
+
+    /// Who goes on after a transition before which the queue had this level. [`PublisherWaits::end`] must follow for each, outside of
+    /// the lock.
+    pub fn go_on(&mut self, level_before: u64) -> SmallVec<[Arc<PublisherWaits>; 1]> {
+        let mut on = SmallVec::new();
+        if !self.pace.is_empty() {
+            let (level, is_served) = (self.level(), self.consumers.are_served());
+            self.pace.go_on(level_before.saturating_sub(level), level, is_served, &mut on);
+        }
+        on
+    }
+}
+
+#[cfg(test)]
+mod tests;
