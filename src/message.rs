@@ -113,7 +113,9 @@ impl Chunk {
 
     fn counted(mut bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Self {
         if bytes.capacity() != BUFFER_BYTES && bytes.capacity() != SMALL_BUFFER_BYTES {
-            bytes.shrink_to_fit();
+            if !buffers::is_fitting(bytes.capacity(), bytes.len()) {
+                bytes.shrink_to_fit();
+            }
         } else if bytes.len() < bytes.capacity() / 4 {
             let exact = bytes.as_slice().to_vec();
             gauge.buffers.give_back(std::mem::replace(&mut bytes, exact));
@@ -153,9 +155,9 @@ pub struct ChunkWriter {
 pub struct RecordOffset(u32);
 
 impl ChunkWriter {
-    /// A writer that will take about `capacity` bytes.
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity), ..Self::default() }
+    /// A writer for one message that takes about so many bytes, in memory that was used before if it is a large one.
+    pub(crate) fn for_one(bytes: usize, gauge: &MemoryGauge) -> Self {
+        Self { bytes: gauge.buffers.own(bytes), ..Self::default() }
     }
 
     /// Whether nothing was written.
@@ -179,11 +181,6 @@ impl ChunkWriter {
     /// Bytes that it has room for.
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    /// Makes room for `additional` bytes at once.
-    pub fn reserve(&mut self, additional: usize) {
-        self.bytes.reserve(additional);
     }
 
     /// Appends one whole record. `address` is the exchange and the routing key as two short strings, `properties` the flags
@@ -414,7 +411,7 @@ mod tests {
     #[test]
     fn records_of_one_chunk_read_back_apart() {
         let gauge = gauge();
-        let mut writer = ChunkWriter::with_capacity(64);
+        let mut writer = ChunkWriter::default();
         let facts = Facts { persistent: true, priority: Some(7), ..Facts::default() };
         let first = writer.push(facts, &address("x", b"key"), &[0, 0], b"hello");
         let second = writer.begin(Facts::default(), &address("", b"q"), &[0x10, 0, 2], 6);

@@ -33,8 +33,8 @@ impl IncomingBody {
     /// A body of which only the header is there.
     pub(super) fn begin(publish: &Publish, header: &ContentHeader<'_>, gauge: &Arc<MemoryGauge>) -> Self {
         let address = address(&publish.exchange, &publish.routing_key);
-        let mut writer = ChunkWriter::default();
-        writer.reserve(address.len() + header.properties.len() + header.body_bytes_to_reserve() + 16);
+        let bytes = address.len() + header.properties.len() + header.body_bytes_to_reserve() + 16;
+        let mut writer = ChunkWriter::for_one(bytes, gauge);
         let facts = facts(&Properties::new(&header.properties).summary());
         let body_bytes = u32::try_from(header.body_bytes).unwrap_or(u32::MAX);
         let offset = writer.begin(facts, &address, &header.properties, body_bytes);

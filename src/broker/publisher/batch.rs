@@ -93,9 +93,8 @@ impl RecordParts<'_> {
         match body {
             PublishBody::Message(message) => message,
             PublishBody::Pieces(pieces, body_bytes) => {
-                let mut writer = ChunkWriter::with_capacity(
-                    RECORD_OVERHEAD_BYTES + self.address.len() + self.properties.len() + body_bytes as usize,
-                );
+                let bytes = RECORD_OVERHEAD_BYTES + self.address.len() + self.properties.len() + body_bytes as usize;
+                let mut writer = ChunkWriter::for_one(bytes, gauge);
                 let offset = self.write(&mut writer, pieces, body_bytes);
                 Message::new(writer.finish(gauge), offset)
             }
