@@ -6,6 +6,7 @@ const broker = process.env["LEVERET_HTTP"] ?? "http://127.0.0.1:15672";
 export default defineConfig({
   base: "/",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  worker: { format: "es" },
   build: {
     outDir: "build",
     emptyOutDir: true,

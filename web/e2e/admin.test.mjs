@@ -83,6 +83,22 @@ test("an exchange is made, published to, and deleted", async () => {
   await sees(page, "Exchange 'made' is deleted.");
 });
 
+test("a parameter of the whole broker is kept and deleted", async () => {
+  await visit(page, "#/parameters");
+  await page.getByRole("button", { name: "New parameter" }).last().click();
+  await dialog().getByLabel("Name").fill("colour");
+  await dialog().getByLabel("Value, as JSON").fill('"green');
+  await dialog().getByRole("button", { name: "Keep" }).click();
+  await dialog().getByRole("alert").waitFor();
+  await dialog().getByLabel("Value, as JSON").fill('"green"');
+  await dialog().getByRole("button", { name: "Keep" }).click();
+  await page.getByRole("cell", { name: "colour" }).waitFor();
+  assert.equal((await broker.api("GET", "/global-parameters/colour")).value, "green");
+  await page.getByRole("row", { name: /colour/ }).getByRole("button", { name: "Delete" }).click();
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await sees(page, "The parameter is deleted.");
+});
+
 test("a connection is closed with a reason that its program hears", async () => {
   const connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "to be closed" } });
   const heard = new Promise((done) => connection.on("close", done));
@@ -92,6 +108,7 @@ test("a connection is closed with a reason that its program hears", async () => 
   await dialog().getByLabel(/Reason/).fill("maintenance at noon");
   await dialog().getByRole("button", { name: "Close connection" }).click();
   assert.match(String(await heard), /maintenance at noon/);
+  await sees(page, "The connection is closed.");
 });
 
 test("definitions are saved, and imported after a look at what they bring", async () => {

@@ -54,6 +54,7 @@ async function places() {
     ["#/vhosts/%2F", "May write to"],
     ["#/policies", "Operator policies"],
     ["#/limits", "Of virtual hosts"],
+    ["#/parameters", "Of the whole broker"],
     ["#/feature-flags", "Deprecated features"],
     ["#/definitions", "Save definitions"],
     ["#/no/such/page", "There is no such page"],

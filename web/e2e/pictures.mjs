@@ -74,6 +74,8 @@ try {
     for (const [name, hash, ready] of PICTURES) {
       await visit(page, hash);
       await ready(page);
+      // What is under the mouse looks otherwise.
+      await page.mouse.move(0, 0);
       await pause(600);
       const file = join(into, `${name}-${colorScheme}.png`);
       await page.screenshot({ path: file });

@@ -54,7 +54,7 @@ export function AlertsPage(_: PageProps) {
                       <bdi>{visible(alert.text)}</bdi>
                     </p>
                     <p class="problem-next">
-                      Since <Moment at={alert.raised_at} />. {visible(alert.next_step)}
+                      Noticed <Moment at={alert.raised_at} />. {visible(alert.next_step)}
                     </p>
                   </div>
                   <span class="row">

@@ -15,6 +15,7 @@ import { LimitsPage } from "./limits";
 import { LivePage } from "./live";
 import { NodePage } from "./node";
 import { OverviewPage } from "./overview";
+import { ParametersPage } from "./parameters";
 import { PoliciesPage, PolicyPage } from "./policies";
 import { QueuePage } from "./queue";
 import { QueuesPage } from "./queues";
@@ -73,6 +74,7 @@ export const NAVIGATION: { title: string; items: { title: string; path: string[]
       { title: "Virtual hosts", path: ["vhosts"] },
       { title: "Policies", path: ["policies"] },
       { title: "Limits", path: ["limits"] },
+      { title: "Parameters", path: ["parameters"], needs: "policymaker" },
       { title: "Features", path: ["feature-flags"] },
       { title: "Definitions", path: ["definitions"], needs: "administrator" },
     ],
@@ -105,6 +107,7 @@ export const ROUTES: PageRoute[] = [
   { path: ["policies"], title: "Policies", page: PoliciesPage },
   { path: ["policies", "*", "*"], title: "Policy", page: PolicyPage },
   { path: ["limits"], title: "Limits", page: LimitsPage },
+  { path: ["parameters"], title: "Parameters", page: ParametersPage, needs: "policymaker" },
   { path: ["feature-flags"], title: "Features", page: FeaturesPage },
   { path: ["deprecated-features"], title: "Features", page: FeaturesPage },
   { path: ["definitions"], title: "Definitions", page: DefinitionsPage, needs: "administrator" },

@@ -88,7 +88,7 @@ function ProblemRow({ problem }: { problem: Problem }) {
         <p class="problem-next">
           {problem.since && (
             <>
-              Since <Moment at={problem.since} />.{" "}
+              Noticed <Moment at={problem.since} />.{" "}
             </>
           )}
           {problem.next}

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Failure, Loading } from "./basics";
 import { visible } from "./format";
+import { layOut, type Layout, type Shape } from "./layout";
 
 export interface GraphNode {
   id: string;
@@ -24,45 +25,23 @@ export interface GraphData {
   edges: GraphEdge[];
 }
 
-interface Placed {
-  width: number;
-  height: number;
-  nodes: (GraphNode & { x: number; y: number; width: number })[];
-  edges: (GraphEdge & { points: { x: number; y: number }[] })[];
-}
-
 const HEIGHT = 40;
 const CHARACTER = 7.3;
 const LONGEST = 30;
+const ORIGIN = { x: 0, y: 0 };
 
 const short = (text: string, most = LONGEST) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
 
-/** Puts everything at its place. The library is loaded with the first graph. */
-async function placed(graph: GraphData): Promise<Placed> {
-  const dagre = await import("@dagrejs/dagre");
-  const layout = new dagre.Graph({ multigraph: true });
-  layout.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 90, edgesep: 8, marginx: 8, marginy: 8 });
-  layout.setDefaultEdgeLabel(() => ({}));
-  for (const node of graph.nodes) {
-    const length = Math.max([...short(visible(node.title))].length, [...(node.note ?? "")].length * 0.85);
-    layout.setNode(node.id, { width: Math.max(96, length * CHARACTER + 28), height: HEIGHT });
-  }
-  graph.edges.forEach((edge, at) => {
-    const length = Math.min([...(edge.label ?? "")].length, LONGEST);
-    layout.setEdge(edge.from, edge.to, { width: length * 6.4, height: edge.label ? 14 : 0, labelpos: "c" }, String(at));
-  });
-  dagre.layout(layout);
-  const nodes = graph.nodes.map((node) => {
-    const { x, y, width } = layout.node(node.id) as { x: number; y: number; width: number };
-    return { ...node, x, y, width };
-  });
-  const edges = graph.edges.map((edge, at) => {
-    const { points } = layout.edge({ v: edge.from, w: edge.to, name: String(at) }) as { points: { x: number; y: number }[] };
-    return { ...edge, points };
-  });
-  const { width = 0, height = 0 } = layout.graph() as { width?: number; height?: number };
-  return { width, height, nodes, edges };
+/** What decides where things are. Room for a note is kept for all, so that nothing moves when a number grows. */
+function shapeOf(graph: GraphData): Shape {
+  const room = (text: string, character: number) => [...short(text)].length * character;
+  return {
+    nodes: graph.nodes.map((node) => ({ id: node.id, width: Math.max(node.kind === "queue" && node.note !== "queue" ? 168 : 104, room(visible(node.title), CHARACTER) + 28) })),
+    edges: graph.edges.map((edge) => ({ from: edge.from, to: edge.to, width: edge.label ? room(visible(edge.label), 6.4) : 0 })),
+  };
 }
+
+type Point = { x: number; y: number };
 
 interface GraphProps {
   label: string;
@@ -72,26 +51,26 @@ interface GraphProps {
 
 /** A drawing of what leads where. */
 export function Graph({ label, graph, isSmall }: GraphProps) {
-  const [drawn, setDrawn] = useState<Placed>();
+  const [found, setFound] = useState<{ key: string; layout: Layout }>();
   const [error, setError] = useState<unknown>();
   const [zoom, setZoom] = useState(1);
   const room = useRef<HTMLDivElement>(null);
-  const shape = JSON.stringify(graph);
+  const shape = shapeOf(graph);
+  const key = JSON.stringify(shape);
   useEffect(() => {
-    let isOver = false;
-    placed(graph).then(
-      (result) => {
-        if (isOver) return;
-        setDrawn(result);
-        const width = room.current?.clientWidth ?? result.width;
-        setZoom(Math.min(1, Math.max(0.35, width / result.width)));
+    const abort = new AbortController();
+    layOut(shape, abort.signal).then(
+      (layout) => {
+        if (abort.signal.aborted) return;
+        setFound({ key, layout });
+        const width = room.current?.clientWidth ?? layout.width;
+        setZoom(Math.min(1, Math.max(0.35, width / layout.width)));
       },
       (failure) => setError(failure),
     );
-    return () => {
-      isOver = true;
-    };
-  }, [shape]);
+    return () => abort.abort();
+  }, [key]);
+  const drawn = found?.key === key ? found.layout : undefined;
   if (error) return <Failure error={error} what="Cannot draw this" />;
   if (!drawn) return <Loading />;
   return (
@@ -113,11 +92,11 @@ export function Graph({ label, graph, isSmall }: GraphProps) {
               <path d="M0 0 8 4 0 8Z" />
             </marker>
           </defs>
-          {drawn.edges.map((edge, at) => (
-            <Edge key={at} edge={edge} />
+          {graph.edges.map((edge, at) => (
+            <Edge key={at} edge={edge} points={drawn.edges[at] ?? []} />
           ))}
-          {drawn.nodes.map((node) => (
-            <Node key={node.id} node={node} />
+          {graph.nodes.map((node, at) => (
+            <Node key={node.id} node={node} at={drawn.nodes[at] ?? ORIGIN} width={shape.nodes[at]?.width ?? 0} />
           ))}
         </svg>
       </div>
@@ -125,8 +104,7 @@ export function Graph({ label, graph, isSmall }: GraphProps) {
   );
 }
 
-function Edge({ edge }: { edge: Placed["edges"][number] }) {
-  const { points } = edge;
+function Edge({ edge, points }: { edge: GraphEdge; points: Point[] }) {
   const middle = points[Math.floor(points.length / 2)];
   return (
     <g class={`edge ${edge.kind ?? "binding"}`}>
@@ -142,7 +120,7 @@ function Edge({ edge }: { edge: Placed["edges"][number] }) {
 }
 
 /** A smooth line through some points. */
-function curve(points: { x: number; y: number }[]): string {
+function curve(points: Point[]): string {
   const [first, ...rest] = points;
   if (!first) return "";
   let path = `M${first.x} ${first.y}`;
@@ -155,17 +133,17 @@ function curve(points: { x: number; y: number }[]): string {
   return path;
 }
 
-function Node({ node }: { node: Placed["nodes"][number] }) {
+function Node({ node, at, width }: { node: GraphNode; at: Point; width: number }) {
   const title = visible(node.title) || "(AMQP default)";
   const inside = (
     <>
       <title>{`${node.kind} ${title}${node.note ? `, ${node.note}` : ""}`}</title>
-      <rect x={node.x - node.width / 2} y={node.y - HEIGHT / 2} width={node.width} height={HEIGHT} rx={node.kind === "exchange" ? HEIGHT / 2 : 5} />
-      <text x={node.x} y={node.y + (node.note ? -2 : 4)} text-anchor="middle">
+      <rect x={at.x - width / 2} y={at.y - HEIGHT / 2} width={width} height={HEIGHT} rx={node.kind === "exchange" ? HEIGHT / 2 : 5} />
+      <text x={at.x} y={at.y + (node.note ? -2 : 4)} text-anchor="middle">
         {short(title)}
       </text>
       {node.note && (
-        <text class="node-note" x={node.x} y={node.y + 12} text-anchor="middle">
+        <text class="node-note" x={at.x} y={at.y + 12} text-anchor="middle">
           {node.note}
         </text>
       )}
