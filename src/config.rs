@@ -9,6 +9,7 @@ mod given;
 mod load;
 mod merged;
 mod nearest;
+mod rabbitmq;
 mod setting;
 mod settings;
 mod shown;
@@ -27,7 +28,9 @@ pub use merged::Configuration;
 pub use setting::Setting;
 pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
 pub use shown::reference;
-pub use value::{CertificatePart, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout};
+pub use value::{
+    CertificatePart, Expression, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout,
+};
 
 /// How to check a data directory.
 #[derive(Clone, Debug, Args)]

@@ -11,6 +11,7 @@ mod bell;
 mod binding;
 mod builder;
 pub mod check;
+mod definitions;
 mod encryption;
 pub mod local;
 mod management;
@@ -204,6 +205,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Definitions cannot be imported.
+    #[error("cannot import definitions: {0}")]
+    Definitions(String),
     /// There is nothing to listen on.
     #[error("no address to listen on; give one with --amqp-listen")]
     NoAddress,

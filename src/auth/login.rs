@@ -15,24 +15,33 @@ pub enum LoginRefused {
     /// The password is another.
     #[error("wrong password")]
     WrongPassword,
-    /// `guest` may only come from the same machine.
-    #[error("this user can only connect from localhost; give it another name, or start with --guest-from-anywhere")]
+    /// The user may only come from the same machine.
+    #[error(
+        "this user can only connect from localhost; use another user, or take it out of loopback_users \
+         (for guest: --guest-from-anywhere)"
+    )]
     NotLoopback,
     /// Nobody may log in without credentials.
     #[error("anonymous logins are not enabled")]
     NoAnonymous,
 }
 
-/// The user that only loopback connections may use, unless that is lifted.
+/// The user that a new broker has, and that only loopback connections may use, unless that is lifted.
 pub const GUEST: &str = "guest";
 
 /// What holds for all logins.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Logins {
-    /// `guest` may log in from any address.
-    pub guest_from_anywhere: bool,
+    /// Users who may only log in from the machine of the broker.
+    pub loopback_users: Vec<String>,
     /// Who an anonymous login is; `None` refuses it.
     pub anonymous: Option<String>,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self { loopback_users: vec![GUEST.to_owned()], anonymous: None }
+    }
 }
 
 impl Logins {
@@ -78,7 +87,7 @@ impl Logins {
     }
 
     fn check_loopback(&self, user: Arc<User>, from: IpAddr) -> Result<Arc<User>, LoginRefused> {
-        if &*user.name == GUEST && !self.guest_from_anywhere && !from.to_canonical().is_loopback() {
+        if self.loopback_users.iter().any(|name| *name == *user.name) && !from.to_canonical().is_loopback() {
             return Err(LoginRefused::NotLoopback);
         }
         Ok(user)

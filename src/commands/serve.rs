@@ -69,6 +69,10 @@ fn tell(configuration: &Configuration) {
 async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    if let Some(file) = &settings.pid_file {
+        let pid = std::process::id().to_string();
+        write_whole(file, &pid).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
     let broker = Broker::from_settings(settings).await?;
     tokio::select! {
         _ = terminate.recv() => {}
@@ -77,6 +81,10 @@ async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("stopping");
     broker.stop().await;
+    if let Some(file) = &settings.pid_file {
+        // Somebody may have taken it away.
+        fs::remove_file(file).ok();
+    }
     Ok(())
 }
 
@@ -95,7 +103,7 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
         }
         let written = on_a_thread({
             let file = file.clone();
-            move || write_ports(&file, &ports)
+            move || write_whole(&file, &ports.to_string())
         });
         if let Err(error) = written.await {
             return format!("cannot write {}: {error}", file.display()).into();
@@ -123,7 +131,7 @@ fn on_a_thread(write: impl FnOnce() -> io::Result<()> + Send + 'static) -> impl 
 }
 
 /// Whole or not at all, so that whoever waits for the file never reads half of it.
-fn write_ports(file: &Path, ports: &serde_json::Value) -> io::Result<()> {
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let unfinished = file.with_extension("tmp");
     // Made here and now: what has this name already may belong to somebody else, or lead elsewhere.
     match fs::remove_file(&unfinished) {
@@ -131,6 +139,6 @@ fn write_ports(file: &Path, ports: &serde_json::Value) -> io::Result<()> {
         Ok(()) | Err(_) => {}
     }
     let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    writeln!(made, "{ports}")?;
+    writeln!(made, "{text}")?;
     fs::rename(unfinished, file)
 }

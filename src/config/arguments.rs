@@ -69,7 +69,8 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
     if setting.is_switch {
         argument = argument.num_args(0..=1).require_equals(true).default_missing_value("true");
     }
-    for (_, other) in EXCLUDING.iter().filter(|(switch, _)| *switch == setting.name) {
+    let has_flag = |name: &str| Setting::find(name).and_then(Setting::flag).is_some();
+    for (_, other) in EXCLUDING.iter().filter(|(one, other)| *one == setting.name && has_flag(other)) {
         argument = argument.conflicts_with(*other);
     }
     for (_, flag) in OTHER_FLAGS.iter().filter(|(of, _)| *of == setting.name) {

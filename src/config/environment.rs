@@ -51,7 +51,9 @@ const SYNONYMS: [(&str, &str); 1] = [("LEVERET_LOG", "log_level")];
 /// Whether Kubernetes sets this variable in every container beside a service with such a name: `LEVERET_PORT=tcp://...`.
 pub(super) fn is_service_link(name: &str, value: &str) -> bool {
     let is_of_a_port = name.split("_PORT_").skip(1).any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-    let ends = name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") || name == "LEVERET_PORT";
+    let ends = name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || matches!(name, "LEVERET_PORT" | "RABBITMQ_PORT");
     is_of_a_port
         || ends
         || name.contains("_SERVICE_PORT_")

@@ -97,6 +97,10 @@ impl Read {
         self.problems.push(Problem { severity: Severity::Wrong, origin, text: text.into() });
     }
 
+    pub(super) fn note(&mut self, origin: Origin, text: impl Into<String>) {
+        self.problems.push(Problem { severity: Severity::Note, origin, text: text.into() });
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.given.extend(other.given);
         self.problems.extend(other.problems);

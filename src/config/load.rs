@@ -7,9 +7,10 @@ use etcetera::BaseStrategy;
 
 use super::arguments::Serve;
 use super::environment::{self, CONFIG_FILE, Environment};
-use super::given::{Origin, Place, Read};
+use super::given::{Origin, Place, Problem, Read, Severity};
 use super::merged::Configuration;
-use super::toml_file;
+use super::setting::Setting;
+use super::{rabbitmq, toml_file};
 
 /// A file that is larger is no configuration.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -23,11 +24,33 @@ pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     for file in files(serve, environment) {
         read.add(read_file(&file));
     }
+    read.add(rabbitmq::read_environment(environment));
     read.add(environment::read(environment));
     read.given.extend(serve.given.iter().cloned());
     let mut configuration = Configuration { problems: read.problems, ..Configuration::default() };
     configuration.take(read.given);
+    take_secrets(&mut configuration);
     configuration
+}
+
+/// Puts what is in files of their own where it belongs.
+fn take_secrets(configuration: &mut Configuration) {
+    for (file, setting) in [("default_user_file", "default_user"), ("default_pass_file", "default_pass")] {
+        let (Some(file), Some(setting)) = (Setting::find(file), Setting::find(setting)) else { continue };
+        let Some(path) = (file.show)(&configuration.settings) else { continue };
+        let origin = configuration.origin(file).clone();
+        match text_of(Path::new(&path)) {
+            Ok(text) => {
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                let text = text.strip_suffix('\r').unwrap_or(text);
+                configuration.set(setting, text, origin);
+            }
+            Err(reason) => {
+                let text = format!("{path}: {reason}");
+                configuration.problems.push(Problem { severity: Severity::Wrong, origin, text });
+            }
+        }
+    }
 }
 
 /// The files to be read: those that are named, else the first one that is where such files are.

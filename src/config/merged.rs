@@ -41,6 +41,16 @@ impl Configuration {
         }
     }
 
+    /// Makes it what was found where something else that was given says.
+    pub(super) fn set(&mut self, setting: &'static Setting, text: &str, origin: Origin) {
+        match (setting.set)(&mut self.settings, &[text.to_owned()]) {
+            Ok(()) => {
+                self.origins.insert(setting.name, origin);
+            }
+            Err(reason) => self.refuse(setting, &[text.to_owned()], origin, &reason),
+        }
+    }
+
     fn refuse(&mut self, setting: &'static Setting, texts: &[String], origin: Origin, reason: &str) {
         let wrong = texts.iter().find(|text| (setting.check)(text).is_err()).map_or("", String::as_str);
         let text = match &origin {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Taken, settings};
 use super::value::{
-    CertificatePart, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Share, Timeout, Value,
+    CertificatePart, Expression, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout,
+    Value,
 };
+use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
 use crate::protocol::sasl::Mechanism;
@@ -51,6 +53,34 @@ settings! {
     /// Offer clients heartbeats in this interval
     heartbeat: Seconds = Seconds(60), "60s", AtStart;
 
+    /// The user that a new broker has; guest, if nothing is said here and no definitions bring users
+    default_user: Option<String> = None, "guest", AtStart;
+    /// A file that holds the name of that user
+    default_user_file: Option<PathBuf> = None, "none", AtStart;
+    /// Its password
+    default_pass: Option<Secret> = None, "guest", AtStart;
+    /// A file that holds its password
+    default_pass_file: Option<PathBuf> = None, "none", AtStart;
+    /// Its tags
+    default_user_tags: Vec<String> = vec![ADMINISTRATOR.to_owned()], "administrator", AtStart;
+    /// What it may declare and delete, as a regular expression for names
+    default_permissions_configure: Expression = Expression::anything(), ".*", AtStart;
+    /// What it may publish to and bind
+    default_permissions_write: Expression = Expression::anything(), ".*", AtStart;
+    /// What it may consume and bind from
+    default_permissions_read: Expression = Expression::anything(), ".*", AtStart;
+    /// The virtual host that a new broker has
+    default_vhost: Option<String> = None, "/", AtStart;
+    /// Users who may only log in from the machine of the broker; none for nobody
+    loopback_users: Vec<String> = vec![GUEST.to_owned()], "guest", AtStart;
+
+    /// Import definitions at each start: a file, or a directory whose *.json files are read in the order of their names
+    definitions: Vec<PathBuf> = Vec::new(), "none", AtStart;
+    /// Do not import definitions again that have not changed since the last start
+    definitions_skip_if_unchanged: bool = false, "false", AtStart;
+    /// As RabbitMQ does: where definitions are imported, make no default user and no default virtual host
+    definitions_only: bool = false, "false", AtStart;
+
     /// Let clients in without credentials, as guest
     anonymous_login: bool = false, "false", AtStart;
     /// Let guest log in from other machines, too
@@ -79,6 +109,10 @@ settings! {
     /// Which one of that kind, from 0
     ssl_cert_login_san_index: Index = Index(0), "0", AtStart;
 
+    /// The name of the node that is told: it is in no path
+    node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;
+    /// Write the number of the process to this file
+    pid_file: Option<PathBuf> = None, "none", AtStart;
     /// Write the chosen ports to this file as JSON once the broker is ready
     ports_file: Option<PathBuf> = None, "none", AtStart;
     /// How to write the log
@@ -87,13 +121,15 @@ settings! {
     log_level: LogFilter = LogFilter::default(), "info", Again;
 }
 
-/// A setting that is the reverse of another one: together they make no sense.
-pub(super) const EXCLUDING: [(&str, &str); 5] = [
+/// Two settings that say different things of one matter: together they make no sense.
+pub(super) const EXCLUDING: [(&str, &str); 7] = [
     ("in_memory", "data_dir"),
     ("in_memory", "salvage"),
     ("no_http", "http_listen"),
     ("no_prometheus", "prometheus_listen"),
     ("no_consumer_timeout", "consumer_timeout"),
+    ("default_user_file", "default_user"),
+    ("default_pass_file", "default_pass"),
 ];
 
 /// Short names of flags that people try first.

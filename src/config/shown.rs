@@ -65,6 +65,14 @@ first words: `log_format = \"json\"` is the same as `format = \"json\"` in the t
   78 if the broker would not start.
 - Variables that Kubernetes sets for a service named `leveret`, such as `LEVERET_PORT=tcp://...`, are no settings.
 
+RabbitMQ's variables (`RABBITMQ_DEFAULT_USER`, `RABBITMQ_DEFAULT_PASS`, `RABBITMQ_DEFAULT_VHOST`, `RABBITMQ_NODE_PORT`, ...) are understood; a
+variable of Leveret's own overrides them. One that has no effect is named in the log.
+
+The **first user and virtual host** are made once, while the data directory is new. **Definitions** are imported at each start, before anybody can
+connect; what is there already stays. RabbitMQ makes no default user where it imports definitions. Leveret makes one if its name or password is set,
+and makes `guest` if the definitions bring no users, since nobody could log in otherwise; the log says so. `definitions_only` makes it do as
+RabbitMQ does.
+
 ";
 
 /// The reference page.

@@ -35,7 +35,8 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 9] = [
+const WRONG: [(&str, &[&str]); 10] = [
+    ("REGEX", &["(", "*"]),
     ("ADDR:PORT", &["nowhere", "localhost:65536", "::1", "-1"]),
     ("true|false", &["maybe", "", "2"]),
     ("BYTES", &["much", "-1", "1.5GB", "1XB", ""]),

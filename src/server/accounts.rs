@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use crate::auth::{PasswordHash, User};
+use super::StartError;
+use super::definitions::{Definitions, Loaded};
+use crate::auth::{GUEST, PasswordHash, User};
 use crate::broker::Broker;
 use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
 use crate::broker::definitions::PermissionDefinition;
 use crate::broker::queue::arguments::QueueKind;
+use crate::config::Settings;
 
 /// A user that is to be there, with its permissions.
 pub(super) struct Account {
@@ -22,29 +25,153 @@ impl fmt::Debug for Account {
     }
 }
 
-/// Makes the virtual hosts and users that are to be there, and what a new broker has.
-pub(super) fn populate(
-    broker: &Broker,
-    vhosts: &[(String, QueueKind)],
-    users: &[Account],
-) -> Result<(), AdministrationError> {
-    if !broker.has_begun() {
-        broker.add_vhost(DEFAULT_VHOST, QueueKind::Classic);
+/// The user and the virtual host that a new broker has.
+pub(super) struct First {
+    user: String,
+    password: String,
+    /// Somebody said which user or password it is to have.
+    is_wanted: bool,
+    tags: Vec<String>,
+    /// Expressions for configure, write and read.
+    permissions: [String; 3],
+    vhost: String,
+    is_vhost_wanted: bool,
+}
+
+impl Default for First {
+    fn default() -> Self {
+        Self::from(&Settings::default())
     }
-    for (name, default_queue_kind) in vhosts {
-        broker.add_vhost(name, *default_queue_kind);
-    }
-    for Account { name, password, tags, permissions } in users {
-        let is_as_wanted = |known: &User| known.password.matches(password.as_bytes()) && known.tags == *tags;
-        if !broker.user(name).is_some_and(|known| is_as_wanted(&known)) {
-            broker.put_user(name, PasswordHash::salted(password.as_bytes())?, tags.clone())?;
+}
+
+impl From<&Settings> for First {
+    fn from(settings: &Settings) -> Self {
+        let Settings { default_permissions_configure, default_permissions_write, default_permissions_read, .. } =
+            settings;
+        let permissions = [default_permissions_configure, default_permissions_write, default_permissions_read];
+        Self {
+            user: settings.default_user.clone().unwrap_or_else(|| GUEST.to_owned()),
+            password: settings.default_pass.as_ref().map_or(GUEST, |secret| &secret.0).to_owned(),
+            is_wanted: settings.default_user.is_some() || settings.default_pass.is_some(),
+            tags: settings.default_user_tags.clone(),
+            permissions: permissions.map(|expression| expression.0.clone()),
+            vhost: settings.default_vhost.clone().unwrap_or_else(|| DEFAULT_VHOST.to_owned()),
+            is_vhost_wanted: settings.default_vhost.is_some(),
         }
-        for permission in permissions {
-            // `/` may have been deleted since the first start.
-            if broker.vhost(&permission.vhost).is_some() {
-                broker.put_permission(permission.clone())?;
+    }
+}
+
+impl fmt::Debug for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("First").field("user", &self.user).field("vhost", &self.vhost).finish_non_exhaustive()
+    }
+}
+
+/// What a broker is to have: what a new one has, and what whoever embeds it asked for.
+pub(super) struct Populated<'a> {
+    pub(super) vhosts: &'a [(String, QueueKind)],
+    pub(super) users: &'a [Account],
+    pub(super) first: &'a First,
+}
+
+impl Populated<'_> {
+    /// Imports the definitions, and makes what is not there.
+    pub(super) fn populate(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartError> {
+        let is_new = !broker.has_begun();
+        let loaded = definitions.load()?;
+        if is_new && self.first.makes_vhost(&loaded) {
+            broker.add_vhost(&self.first.vhost, QueueKind::Classic);
+        }
+        loaded.import(broker, now_ms)?;
+        self.add_accounts(broker)?;
+        if is_new {
+            self.first.begin(broker, &loaded)?;
+        } else if self.first.is_wanted {
+            self.first.tell_of_the_past(broker);
+        }
+        Ok(())
+    }
+
+    fn add_accounts(&self, broker: &Broker) -> Result<(), AdministrationError> {
+        for (name, default_queue_kind) in self.vhosts {
+            broker.add_vhost(name, *default_queue_kind);
+        }
+        for Account { name, password, tags, permissions } in self.users {
+            let is_as_wanted = |known: &User| known.password.matches(password.as_bytes()) && known.tags == *tags;
+            if !broker.user(name).is_some_and(|known| is_as_wanted(&known)) {
+                broker.put_user(name, PasswordHash::salted(password.as_bytes())?, tags.clone())?;
+            }
+            for permission in permissions {
+                // `/` may have been deleted since the first start.
+                if broker.vhost(&permission.vhost).is_some() {
+                    broker.put_permission(permission.clone())?;
+                }
             }
         }
+        Ok(())
     }
-    broker.begin()
+}
+
+impl First {
+    /// As in RabbitMQ, definitions that bring virtual hosts are enough; those that name no virtual host need the default one.
+    fn makes_vhost(&self, loaded: &Loaded) -> bool {
+        !loaded.is_instead()
+            && (self.is_wanted || self.is_vhost_wanted || !loaded.has_vhosts() || loaded.names(&self.vhost))
+    }
+
+    /// Makes the first user of a new broker. RabbitMQ makes none where it imports definitions, which is a surprise when a user was asked for, or
+    /// when the definitions bring none and nobody could log in.
+    fn begin(&self, broker: &Broker, loaded: &Loaded) -> Result<(), AdministrationError> {
+        let has_users = !broker.users().is_empty();
+        let is_made = !loaded.is_instead() && (self.is_wanted || !has_users);
+        let user = if is_made {
+            Some(User::new(&self.user, PasswordHash::salted(self.password.as_bytes())?, self.tags.clone()))
+        } else {
+            None
+        };
+        let is_made = broker.begin_with(user, |vhost| self.permission(vhost))?;
+        if !loaded.is_there() {
+            return Ok(());
+        }
+        let user = &self.user;
+        match (is_made, self.is_wanted) {
+            (true, true) => tracing::info!(
+                "made user '{user}' besides those of the definitions, because default_user or default_pass is set; RabbitMQ \
+                 makes none then, nor does definitions_only = true"
+            ),
+            (true, false) => tracing::info!("the definitions have no users: made {user}, with the password {user}"),
+            (false, true) if broker.user(user).is_some() => {
+                tracing::info!("user '{user}' is as the definitions say: default_pass is not used");
+            }
+            (false, true) => {
+                tracing::warn!("user '{user}' was not made, because there are definitions and definitions_only is set")
+            }
+            (false, false) if !has_users => {
+                tracing::warn!("nobody can log in: the definitions have no users, and definitions_only is set");
+            }
+            (false, false) => {}
+        }
+        Ok(())
+    }
+
+    fn permission(&self, vhost: &str) -> PermissionDefinition {
+        let [configure, write, read] = self.permissions.clone();
+        PermissionDefinition { user: self.user.clone(), vhost: vhost.to_owned(), configure, write, read }
+    }
+
+    /// A default user is made at the first start only. Whoever changed its name or password since then wonders.
+    fn tell_of_the_past(&self, broker: &Broker) {
+        let user = &self.user;
+        match broker.user(user) {
+            None => tracing::warn!(
+                "user '{user}' was not made: a default user is made only while the data directory is new; make it with \
+                 'rabbitmqctl add_user', or over the management API"
+            ),
+            Some(known) if !known.password.matches(self.password.as_bytes()) => tracing::warn!(
+                "user '{user}' keeps its password: default_pass counts only while the data directory is new; change it with \
+                 'rabbitmqctl change_password', or over the management API"
+            ),
+            Some(_) => {}
+        }
+    }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::accounts::{Account, populate};
+use super::accounts::{Account, First, Populated};
 use super::binding::{Kind, bind};
+use super::definitions::Definitions;
 use super::encryption::Encryption;
 use super::management::{self, Management};
 use super::{Broker, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
@@ -75,6 +76,9 @@ pub struct Builder {
     heartbeat: u16,
     pub(super) encryption: Encryption,
     has_local_socket: bool,
+    node_name: String,
+    first: First,
+    definitions: Definitions,
 }
 
 impl Default for Builder {
@@ -99,6 +103,9 @@ impl Default for Builder {
             heartbeat: HEARTBEAT,
             encryption: Encryption::default(),
             has_local_socket: false,
+            node_name: Configured::default().node_name,
+            first: First::default(),
+            definitions: Definitions::default(),
         }
     }
 }
@@ -122,8 +129,11 @@ impl Builder {
             .compatibility(configured.compatibility)
             .memory_high_watermark(of_memory(configured.memory_high_watermark))
             .max_message_size(configured.max_message_size.0)
-            .anonymous_login(configured.anonymous_login)
-            .guest_from_anywhere(configured.guest_from_anywhere);
+            .anonymous_login(configured.anonymous_login);
+        builder.logins.loopback_users = loopback_users(configured);
+        builder.node_name.clone_from(&configured.node_name);
+        builder.first = First::from(configured);
+        builder.definitions = Definitions::from(configured);
         builder.settings.consumer_timeout_ms =
             configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
         builder.heartbeat = configured.heartbeat.0;
@@ -312,7 +322,10 @@ impl Builder {
     /// Lets `guest` log in from other machines, too.
     #[must_use]
     pub fn guest_from_anywhere(mut self, is_allowed: bool) -> Self {
-        self.logins.guest_from_anywhere = is_allowed;
+        self.logins.loopback_users.retain(|name| name != GUEST);
+        if !is_allowed {
+            self.logins.loopback_users.push(GUEST.to_owned());
+        }
         self
     }
 
@@ -353,7 +366,8 @@ impl Builder {
             Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
             None => None,
         };
-        populate(&broker, &self.vhosts, &self.users)?;
+        let populated = Populated { vhosts: &self.vhosts, users: &self.users, first: &self.first };
+        populated.populate(&broker, &self.definitions, self.clock.now_ms())?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
@@ -404,7 +418,7 @@ impl Builder {
             product: "RabbitMQ".to_owned(),
             version: self.version.clone().unwrap_or_else(|| version.to_owned()),
             platform: "Rust".to_owned(),
-            cluster_name: "rabbit@localhost".to_owned(),
+            cluster_name: self.node_name.clone(),
             information: "Leveret, licensed under MIT or Apache-2.0".to_owned(),
             copyright: "Copyright (c) 2026 The Leveret developers".to_owned(),
             leveret_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -425,6 +439,12 @@ impl Builder {
         }
         Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat }
     }
+}
+
+/// Who may only log in from this machine.
+fn loopback_users(configured: &Configured) -> Vec<String> {
+    let names = configured.loopback_users.iter().filter(|name| *name != "none");
+    names.filter(|name| *name != GUEST || !configured.guest_from_anywhere).cloned().collect()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tls", &["clock"]),
     ("host", &[]),
     ("logging", &["clock", "config", "throttle"]),
-    ("config", &["broker", "protocol", "tls"]),
+    ("config", &["auth", "broker", "protocol", "tls"]),
     (
         "connection",
         &[
@@ -162,6 +162,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "config/load.rs",
             "config/tests.rs",
             "host.rs",
+            "server/definitions.rs",
             "server/local.rs",
             "store/disk.rs",
             "store/disk/",

@@ -179,13 +179,29 @@ impl Broker {
         }
         self.add_vhost(DEFAULT_VHOST, QueueKind::Classic);
         let guest = User::new(GUEST, PasswordHash::salted(GUEST.as_bytes())?, vec![ADMINISTRATOR.to_owned()]);
+        let has_users = !self.users().is_empty();
+        self.begin_with((!has_users).then_some(guest), |vhost| everything(GUEST, vhost)).map(drop)
+    }
+
+    /// Notes that what a new broker has was made, and makes with it this user, unless there is one of its name, with these permissions in
+    /// all virtual hosts. Whether the user was made.
+    ///
+    /// # Errors
+    /// None that could be foreseen; a later version may have some.
+    pub fn begin_with(
+        &self,
+        user: Option<User>,
+        permission: impl Fn(&str) -> PermissionDefinition,
+    ) -> Result<bool, AdministrationError> {
         self.administer(|state| {
             let mut changes = vec![Administered::Begun];
-            if state.users.is_empty() {
-                changes.push(Administered::User(guest));
-                changes.extend(state.vhosts.keys().map(|vhost| Administered::Permission(everything(GUEST, vhost))));
+            let new = user.filter(|user| !state.users.contains_key(&*user.name));
+            let is_made = new.is_some();
+            if let Some(user) = new {
+                changes.push(Administered::User(user));
+                changes.extend(state.vhosts.keys().map(|vhost| Administered::Permission(permission(vhost))));
             }
-            Ok(((), changes))
+            Ok((is_made, changes))
         })
     }
 }

@@ -7,8 +7,10 @@ mod entries;
 mod error;
 mod export;
 mod import;
+mod place;
 mod read;
 
 pub use error::DefinitionsError;
 pub use export::Origin;
+pub use place::place_of;
 pub use read::DefinitionsFile;

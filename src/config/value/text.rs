@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{Item, Value};
+use crate::auth::Pattern;
 
 impl Value for String {
     const NAME: &'static str = "NAME";
@@ -34,6 +35,33 @@ impl Value for PathBuf {
 }
 
 impl Item for PathBuf {}
+
+/// A regular expression of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression(pub String);
+
+impl Expression {
+    /// One that every name matches.
+    pub fn anything() -> Self {
+        Self(".*".to_owned())
+    }
+}
+
+impl Value for Expression {
+    const NAME: &'static str = "REGEX";
+    const ALLOWED: &'static str = "a regular expression such as ^orders, .* for everything, or nothing for nothing";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match Pattern::new(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(format!("{}; {error}", super::allowed::<Self>())),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}
 
 /// A password.
 #[derive(Clone, PartialEq, Eq)]

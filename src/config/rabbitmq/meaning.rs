@@ -1,0 +1,62 @@
+//! What a name of RabbitMQ's means here, and how its value is written here.
+
+/// What a variable or a key means.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Meaning {
+    /// It is this setting; its value is made of RabbitMQ's.
+    Sets(&'static str, fn(&str) -> Result<String, String>),
+    /// It changes nothing, and that is as it should be: why.
+    Needless(&'static str),
+    /// It has no effect, although it would have one in RabbitMQ: what is missing, and what to do.
+    Missing(&'static str),
+}
+
+/// A value that is written here as in RabbitMQ.
+#[expect(clippy::unnecessary_wraps, reason = "the others can fail")]
+pub(super) fn same(value: &str) -> Result<String, String> {
+    Ok(value.to_owned())
+}
+
+/// A share of the memory: `0.4` is 40 %.
+pub(super) fn relative(value: &str) -> Result<String, String> {
+    let refused = || "allowed is a number such as 0.4, for 40 % of the memory".to_owned();
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if value.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return Err(refused());
+    }
+    let permille: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let permille: u32 = format!("0{whole}{permille}").parse().ok().ok_or_else(refused)?;
+    Ok(format!("{}.{}%", permille / 10, permille % 10))
+}
+
+/// What [`relative`] or a number of bytes says.
+pub(super) fn relative_or_absolute(value: &str) -> Result<String, String> {
+    if value.contains('.') || value == "0" || value == "1" { relative(value) } else { same(value) }
+}
+
+/// RabbitMQ's levels of the log, of which some are for categories: `connection.debug`, `debug`, `+color`.
+pub(super) fn log_levels(value: &str) -> Result<String, String> {
+    let mut of_all =
+        value.split(',').map(str::trim).filter(|word| !word.contains(['=', '+', '.']) && *word != "-color");
+    of_all.next_back().map(str::to_owned).ok_or_else(|| "allowed is a level such as debug or warning".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_here() {
+        for (relative_value, percent) in
+            [("0.4", "40.0%"), ("0.625", "62.5%"), ("1.5", "150.0%"), ("0", "0.0%"), (".5", "50.0%")]
+        {
+            assert_eq!(relative(relative_value).as_deref(), Ok(percent), "{relative_value}");
+        }
+        assert!(relative("much").is_err() && relative("").is_err() && relative("-1").is_err());
+        assert_eq!(relative_or_absolute("2GB").as_deref(), Ok("2GB"));
+        assert_eq!(relative_or_absolute("0.5").as_deref(), Ok("50.0%"));
+        assert_eq!(log_levels("debug,+color").as_deref(), Ok("debug"));
+        assert!(log_levels("connection=debug").is_err());
+    }
+}

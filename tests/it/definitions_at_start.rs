@@ -1,0 +1,165 @@
+//! Definitions that are imported when the broker starts. These run the binary.
+
+use std::path::PathBuf;
+
+use crate::client::{Connect, queue};
+use crate::process::{Directory, Program, run_with};
+
+const USERS: &str = r#"{
+  "users": [{"name": "anna", "password": "secret", "tags": "administrator"}],
+  "vhosts": [{"name": "shop"}],
+  "permissions": [{"user": "anna", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}],
+  "queues": [{"name": "orders", "vhost": "shop", "durable": true, "auto_delete": false, "arguments": {}}]
+}"#;
+
+const QUEUES: &str = r#"{"queues": [{"name": "orders", "durable": true}]}"#;
+
+/// A directory with files in it.
+struct Files(Directory);
+
+impl Files {
+    fn new(test: &str, files: &[(&str, &str)]) -> Self {
+        let directory = Directory::new(test);
+        std::fs::create_dir_all(directory.path()).unwrap();
+        let files_of = Self(directory);
+        for (name, text) in files {
+            std::fs::write(files_of.path(name), text).unwrap();
+        }
+        files_of
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+}
+
+async fn has_queue(program: &Program, user: (&str, &str), vhost: &str) {
+    let connection = Connect::to(program.address()).user(user.0, user.1).vhost(vhost).open().await;
+    connection.channel(1).await.declare(queue("orders").passive()).await;
+}
+
+async fn check_refused(program: &Program, user: &str, password: &str) {
+    let text =
+        "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile.";
+    Connect::to(program.address()).user(user, password).start().await.expect_close(403, text, (0, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_brings_users_virtual_hosts_and_queues_and_no_guest_is_made() {
+    let files = Files::new("definitions", &[("d.json", USERS)]);
+    let mut program = Program::start("definitions", &["--in-memory", "--definitions", &files.text("d.json")]);
+    has_queue(&program, ("anna", "secret"), "shop").await;
+    check_refused(&program, "guest", "guest").await;
+    let slash = Connect::to(program.address()).user("anna", "secret").vhost("/").ask().await;
+    slash.expect_close(530, "NOT_ALLOWED - vhost / not found", (10, 40)).await;
+    let log = program.stop();
+    let counts = "1 virtual host, 1 user, 0 policies, 1 queue, 0 exchanges, 0 bindings";
+    assert!(log.contains(&format!("imported definitions from {}: {counts}", files.text("d.json"))), "{log}");
+}
+
+/// RabbitMQ makes no user at all then, and nobody can log in.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_file_has_no_users_guest_is_made_and_the_log_says_so() {
+    let files = Files::new("definitions-guest", &[("d.json", QUEUES)]);
+    let mut program = Program::start("definitions-guest", &["--in-memory", "--definitions", &files.text("d.json")]);
+    has_queue(&program, ("guest", "guest"), "/").await;
+    let log = program.stop();
+    assert!(log.contains("the definitions have no users: made guest, with the password guest"), "{log}");
+}
+
+/// The trap that costs people hours with RabbitMQ, which ignores the variables then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_user_that_was_asked_for_is_made_besides_the_definitions() {
+    let files = Files::new("definitions-user", &[("d.json", USERS)]);
+    let file = files.text("d.json");
+    let environment = [("RABBITMQ_DEFAULT_USER", "bert"), ("RABBITMQ_DEFAULT_PASS", "pw")];
+    let mut program = Program::start_with(&environment, "definitions-user", &["--in-memory", "--definitions", &file]);
+    has_queue(&program, ("bert", "pw"), "shop").await;
+    has_queue(&program, ("anna", "secret"), "shop").await;
+    let log = program.stop();
+    assert!(log.contains("made user 'bert' besides those of the definitions"), "{log}");
+
+    let strict = ["--in-memory", "--definitions-only", "--definitions", &file];
+    let program = Program::start_with(&environment, "definitions-user", &strict);
+    check_refused(&program, "bert", "pw").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_read_in_the_order_of_names() {
+    let second = r#"{"permissions": [{"user": "anna", "vhost": "two", "configure": "", "write": "", "read": ""}]}"#;
+    let files = Files::new(
+        "definitions-directory",
+        &[
+            ("2.json", second),
+            ("1.json", r#"{"users": [{"name": "anna", "password": "pw", "tags": ""}], "vhosts": [{"name": "two"}]}"#),
+            ("notes.txt", "not JSON"),
+        ],
+    );
+    let program =
+        Program::start_with(&[("LEVERET_DEFINITIONS", files.0.text())], "definitions-directory", &["--in-memory"]);
+    Connect::to(program.address()).user("anna", "pw").vhost("two").open().await;
+}
+
+#[test]
+fn a_wrong_file_is_one_sentence_with_its_place_and_what_to_do() {
+    for (text, sentence) in [
+        (
+            "{\n  \"users\": [,]\n}",
+            "d.json:2:13: this is not JSON: expected value; mend it, or export the definitions again",
+        ),
+        (
+            "{\"permissions\": [\n {\"user\": \"x\", \"configure\": \"\", \"write\": \"\", \"read\": \"\"}]}",
+            "d.json:2:2: user 'x' is not there; add it to 'users', or leave its permissions out",
+        ),
+        (
+            "{\n \"queues\": [{\"vhost\": \"/\"}]}",
+            "d.json:2:13: entry 1 of 'queues' cannot be read: missing field `name`",
+        ),
+        (
+            "{\"queues\": [{\"name\": \"q\", \"vhost\": \"v\"}]}",
+            "d.json:1:13: virtual host 'v' is not there; add {\"name\": \"v\"} to 'vhosts'",
+        ),
+        (
+            "{\"bindings\":\n[{\"source\": \"amq.topic\", \"vhost\": \"/\", \"destination\": \"q\", \"destination_type\": \"queue\"}]}",
+            "d.json:2:2: queue 'q' is not in virtual host '/'; add it to 'queues', or leave out what names it",
+        ),
+    ] {
+        let files = Files::new("definitions-wrong", &[("d.json", text)]);
+        let arguments = ["--in-memory", "--port", "0", "--no-http", "--definitions", &files.text("d.json")];
+        let output = run_with(&[], &arguments);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(&format!("leveret: cannot import definitions: {}/{sentence}", files.0.text())), "{told}");
+        assert_eq!(output.stdout, b"", "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_changed_is_skipped_if_that_is_wanted() {
+    let files = Files::new("definitions-skip", &[("d.json", QUEUES)]);
+    let directory = Directory::new("definitions-skip-data");
+    let file = files.text("d.json");
+    let start = |more: &[&str]| {
+        let arguments = [&["--data-dir", directory.text(), "--definitions", &file], more].concat();
+        Program::start("definitions-skip", &arguments)
+    };
+    let skip = ["--definitions-skip-if-unchanged"];
+    let mut first = start(&skip);
+    Connect::to(first.address()).open().await.channel(1).await.delete("orders").await;
+    first.stop();
+    let mut second = start(&skip);
+    let text = "NOT_FOUND - no queue 'orders' in vhost '/'";
+    let ch = Connect::to(second.address()).open().await.channel(1).await;
+    ch.refused(queue("orders").passive(), 404, text).await;
+    assert!(second.stop().contains("the definitions have not changed since they were imported"));
+    std::fs::write(files.path("d.json"), format!("{QUEUES}\n")).unwrap();
+    let mut third = start(&skip);
+    has_queue(&third, ("guest", "guest"), "/").await;
+    Connect::to(third.address()).open().await.channel(1).await.delete("orders").await;
+    third.stop();
+    has_queue(&start(&[]), ("guest", "guest"), "/").await;
+}

@@ -1,0 +1,96 @@
+//! The user and the virtual host that a new broker has, as RabbitMQ's variables say. These run the binary.
+
+use crate::client::Connect;
+use crate::process::{Directory, Program, run_with};
+
+const REFUSED: &str =
+    "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile.";
+
+async fn check_refused(program: &Program, user: &str, password: &str) {
+    let connection = Connect::to(program.address()).user(user, password).start().await;
+    connection.expect_close(403, REFUSED, (0, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmqs_variables_make_the_first_user_and_there_is_no_guest() {
+    let environment =
+        [("RABBITMQ_DEFAULT_USER", "anna"), ("RABBITMQ_DEFAULT_PASS", "secret"), ("RABBITMQ_DEFAULT_VHOST", "shop")];
+    let program = Program::start_with(&environment, "first-user", &["--in-memory"]);
+    Connect::to(program.address()).user("anna", "secret").vhost("shop").open().await;
+    check_refused(&program, "guest", "guest").await;
+    let slash = Connect::to(program.address()).user("anna", "secret").vhost("/").ask().await;
+    slash.expect_close(530, "NOT_ALLOWED - vhost / not found", (10, 40)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_variables_override_rabbitmqs_and_a_password_may_be_in_a_file() {
+    let directory = Directory::new("pass-file");
+    std::fs::create_dir_all(directory.path()).unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, "from a file\n").unwrap();
+    let environment = [
+        ("RABBITMQ_DEFAULT_USER", "other"),
+        ("LEVERET_DEFAULT_USER", "bert"),
+        ("RABBITMQ_DEFAULT_PASS_FILE", file.to_str().unwrap()),
+    ];
+    let program = Program::start_with(&environment, "pass-file", &["--in-memory"]);
+    Connect::to(program.address()).user("bert", "from a file").open().await;
+    check_refused(&program, "other", "from a file").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_user_is_made_once_and_a_later_one_is_told_why_not() {
+    let directory = Directory::new("first-user-once");
+    let arguments = ["--data-dir", directory.text()];
+    let mut first = Program::start_with(&[("RABBITMQ_DEFAULT_USER", "anna")], "first-user-once", &arguments);
+    Connect::to(first.address()).user("anna", "guest").open().await;
+    first.stop();
+    let mut second = Program::start_with(&[("RABBITMQ_DEFAULT_USER", "bert")], "first-user-once", &arguments);
+    check_refused(&second, "bert", "guest").await;
+    let log = second.stop();
+    assert!(
+        log.contains("WARN user 'bert' was not made: a default user is made only while the data directory is new"),
+        "{log}"
+    );
+    let environment = [("RABBITMQ_DEFAULT_USER", "anna"), ("RABBITMQ_DEFAULT_PASS", "new")];
+    let mut third = Program::start_with(&environment, "first-user-once", &arguments);
+    Connect::to(third.address()).user("anna", "guest").open().await;
+    let log = third.stop();
+    assert!(log.contains("WARN user 'anna' keeps its password: default_pass counts only while"), "{log}");
+}
+
+#[test]
+fn a_variable_that_is_not_understood_is_named_with_the_likely_one() {
+    let environment = [("RABBITMQ_DEFAULT_PASSWORD", "x"), ("RABBITMQ_ERLANG_COOKIE", "x")];
+    let log = Program::start_with(&environment, "unknown-variable", &["--in-memory"]).stop();
+    let expected =
+        "WARN RABBITMQ_DEFAULT_PASSWORD: is no variable that has an effect; did you mean RABBITMQ_DEFAULT_PASS?";
+    assert!(log.contains(expected), "{log}");
+    assert!(log.contains("INFO RABBITMQ_ERLANG_COOKIE: is not needed"), "{log}");
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let output = run_with(&[("RABBITMQ_DEFAULT_PASS", "hunter2")], &["config", "show"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("default_pass = \"********\""), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let output = run_with(&[("RABBITMQ_DEFAULT_PASS_FILE", "/nowhere/secret")], &["--in-memory"]);
+    assert_eq!(output.status.code(), Some(78));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let expected = "leveret: RABBITMQ_DEFAULT_PASS_FILE: /nowhere/secret: the file cannot be read: No such file";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn the_file_with_the_process_number_is_there_while_it_runs() {
+    let directory = Directory::new("pid-file");
+    std::fs::create_dir_all(directory.path()).unwrap();
+    let file = directory.path().join("rabbit.pid");
+    let mut program =
+        Program::start_with(&[("RABBITMQ_PID_FILE", file.to_str().unwrap())], "pid-file", &["--in-memory"]);
+    let pid: u32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
+    program.stop();
+    assert!(!file.exists());
+}
