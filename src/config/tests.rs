@@ -35,7 +35,12 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 10] = [
+const WRONG: [(&str, &[&str]); 15] = [
+    ("none|peer", &["maybe", ""]),
+    ("MECHANISM", &["KERBEROS", ""]),
+    ("WHAT", &["name", ""]),
+    ("KIND", &["name", ""]),
+    ("INDEX", &["first", "-1", ""]),
     ("REGEX", &["(", "*"]),
     ("ADDR:PORT", &["nowhere", "localhost:65536", "::1", "-1"]),
     ("true|false", &["maybe", "", "2"]),

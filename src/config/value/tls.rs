@@ -53,7 +53,7 @@ words!(
 );
 words!(
     Mechanism,
-    "NAME",
+    "MECHANISM",
     "PLAIN, AMQPLAIN, ANONYMOUS or EXTERNAL",
     [
         ("PLAIN", Self::Plain),
