@@ -2,6 +2,7 @@
 //!
 //! These are values and rules. Which users there are is known by the broker's metadata.
 
+mod attempts;
 mod login;
 mod password;
 mod pattern;
@@ -11,6 +12,7 @@ mod user;
 
 use std::fmt;
 
+pub use attempts::{AttemptCounts, LoginAttempts};
 pub use login::{GUEST, LoginRefused, Logins};
 pub use password::{HashingAlgorithm, NoRandomness, PasswordHash};
 pub use pattern::{InvalidPattern, Pattern};

@@ -2,6 +2,7 @@
 //!
 //! To the store they are a queue of their own, whose messages expire when they are due and are known one by one.
 
+mod looking;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
 use crate::store::{Flight, LogPosition, LogTransaction, StoreError};
 
+pub use looking::SeenDelayed;
+
 /// What could not be read back is tried again after so long.
 const READ_AGAIN_MS: u64 = 500;
 
@@ -36,6 +39,8 @@ pub struct DelayedMessages {
     vhost: Weak<Vhost>,
     node: Arc<Node>,
     waiting: Mutex<Waiting>,
+    /// Held by whoever delivers or cancels, so that no message is delivered twice. It comes before `waiting`.
+    delivering: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -93,7 +98,7 @@ impl DelayedMessages {
     pub fn new(id: QueueId, vhost: Weak<Vhost>, node: &Arc<Node>) -> Self {
         let journal = Journal::new(id.0, node.log.keeps());
         let waiting = Mutex::new(Waiting { by_due: BTreeMap::new(), next_seq: 0, journal });
-        Self { id, vhost, node: Arc::clone(node), waiting }
+        Self { id, vhost, node: Arc::clone(node), waiting, delivering: Mutex::default() }
     }
 
     /// What the store knows them by.
@@ -172,7 +177,7 @@ impl DelayedMessages {
         let mut delivered = 0;
         while delivered < DELIVERED_MAX {
             let Some(key) = self.first_due(now_ms) else { break };
-            if !self.deliver(&vhost, key, now_ms) {
+            if self.deliver(&vhost, key, now_ms).is_none() {
                 // In their order, or not yet.
                 self.node.deadlines.order_delayed(now_ms.saturating_add(READ_AGAIN_MS), self);
                 return delivered;
@@ -194,18 +199,19 @@ impl DelayedMessages {
         self.waiting.lock().by_due.keys().next().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
     }
 
-    /// Publishes one message and forgets it, in one transaction; false when it cannot be read back now.
-    fn deliver(&self, vhost: &Vhost, key: (u64, u64), now_ms: u64) -> bool {
-        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return true };
+    /// Publishes one message and forgets it, in one transaction: where the log has it. `None` when it cannot be read back now.
+    fn deliver(&self, vhost: &Vhost, key: DueKey, now_ms: u64) -> Option<LogPosition> {
+        let _turn = self.delivering.lock();
+        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return Some(LogPosition::START) };
         let new = match held.new.map_or_else(|| self.read(held.address, held.bytes), |new| Ok(Some(new))) {
             Ok(new) => new,
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(vhost = %vhost.name, %error, "a delayed message is read back later");
-                return false;
+                return None;
             }
             Err(error) => {
                 self.node.log.fail(error);
-                return false;
+                return None;
             }
         };
         let log = &*self.node.log;
@@ -221,8 +227,7 @@ impl DelayedMessages {
         }
         self.record(&mut waiting);
         drop(waiting);
-        transaction.commit();
-        true
+        Some(transaction.commit())
     }
 
     /// The message at this place; `None` if it is not there any more.

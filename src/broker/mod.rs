@@ -5,6 +5,7 @@
 
 pub mod administration;
 pub mod alarm;
+pub mod alerts;
 pub mod background;
 pub mod changes;
 pub mod deadlines;
@@ -31,6 +32,7 @@ mod restore;
 pub mod router;
 pub mod settler;
 pub mod sink;
+pub mod tails;
 pub mod topology;
 mod usage;
 pub mod vhost;

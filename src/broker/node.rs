@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::alarm::Alarm;
+use super::alerts::Alerts;
 use super::background::Background;
 use super::changes::Changes;
 use super::deadlines::Deadlines;
@@ -17,6 +18,7 @@ use super::recent_errors::RecentErrors;
 use super::registry::Registry;
 use super::reply_to::ReplyConsumers;
 use super::residency::Residency;
+use super::tails::Tails;
 use super::usage::ByteCount;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
@@ -75,6 +77,10 @@ pub struct Node {
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
     pub deprecated: DeprecatedUse,
+    /// What an operator should look at.
+    pub alerts: Alerts,
+    /// Who wants to see what is published.
+    pub tails: Tails,
     /// What closed channels and connections.
     pub recent_errors: RecentErrors,
     /// The connections that are open.
@@ -112,6 +118,8 @@ impl Default for Node {
             arguments: SharedArguments::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
+            alerts: Alerts::default(),
+            tails: Tails::default(),
             recent_errors: RecentErrors::default(),
             registry: Arc::default(),
             memory: Arc::default(),

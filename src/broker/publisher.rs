@@ -157,6 +157,8 @@ impl<T> Publisher<T> {
         now_ms: u64,
         turn: &mut impl Turn,
     ) -> Published {
+        let tails = &self.vhost.node().tails;
+        let is_watched = tails.is_any();
         let mut published = Published::default();
         let mut start = 0;
         while let Some((first, _)) = messages.get(start) {
@@ -168,6 +170,9 @@ impl<T> Publisher<T> {
             let things = length * (1 + route.queues.len() + route.holds.len());
             let note = |place| published.refuse(start + place);
             let position = turn.work(things, || self.publish_run(route, run, transaction, now_ms, note));
+            if is_watched {
+                tails.show(&self.vhost.name, route, run.iter().map(|(_, message)| message), now_ms);
+            }
             start += length;
             published.end_run(start, position, route.is_unroutable());
         }

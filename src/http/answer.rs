@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::events::{BeginEvents, EventBody};
 use super::later::{Later, Watch};
 use super::refusal::Refusal;
 use crate::store::LogPosition;
@@ -20,13 +21,15 @@ pub(super) struct Answer {
     pub(super) after: LogPosition,
     /// What is to be done first: it has the answer instead of this one.
     pub(super) later: Option<Later>,
+    /// Events that follow for as long as the client reads.
+    pub(super) events: Option<EventBody>,
 }
 
 pub(super) const JSON: &str = "application/json";
 
 impl Answer {
     fn empty(status: u16) -> Self {
-        Self { status, body: None, headers: Vec::new(), after: LogPosition::START, later: None }
+        Self { status, body: None, headers: Vec::new(), after: LogPosition::START, later: None, events: None }
     }
 
     /// 200 with a JSON body.
@@ -49,6 +52,16 @@ impl Answer {
     /// What this watch finds.
     pub(super) fn after_watch(watch: impl Watch + 'static) -> Self {
         Self { later: Some(Later::Watch(Box::new(watch))), ..Self::empty(200) }
+    }
+
+    /// Events that begin now.
+    pub(super) fn events(begin: BeginEvents) -> Self {
+        Self { later: Some(Later::Events(begin)), ..Self::empty(200) }
+    }
+
+    /// 200 with these events.
+    pub(super) fn with_events(events: EventBody) -> Self {
+        Self { events: Some(events), ..Self::empty(200) }
     }
 
     /// 201: it was not there before.

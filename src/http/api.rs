@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::later::LaterBounds;
 use super::prometheus::Highest;
 use super::rates::Rates;
-use crate::auth::Logins;
+use crate::auth::{LoginAttempts, Logins};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::metrics::IoCounters;
@@ -48,6 +50,8 @@ pub(crate) struct Api {
     pub(crate) highest: Highest,
     /// How fast counters move.
     pub(crate) rates: Rates,
+    /// Who logged in, or tried to, over HTTP.
+    pub(crate) attempts: Mutex<LoginAttempts>,
     /// How much is done at a time for answers that are not to be had at once.
     pub(crate) later: LaterBounds,
 }

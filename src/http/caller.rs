@@ -67,7 +67,9 @@ pub(super) enum NoCaller {
     NoCredentials,
     /// The header cannot be read: 400 without a body.
     Unreadable,
-    /// The credentials are wrong, or not enough.
+    /// The name or the password is wrong, and the answer is to be held back for so long.
+    WrongCredentials { delay_ms: u64 },
+    /// The credentials are not enough.
     Refused(Refusal),
 }
 
@@ -95,7 +97,12 @@ impl Caller {
         let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
         let (name, password) = decoded.split_at(colon);
         let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
-        Self::with_password(api, name, password.get(1..).unwrap_or_default(), from).map_err(NoCaller::Refused)
+        let logged_in = Self::with_password(api, name, password.get(1..).unwrap_or_default(), from);
+        let (mut attempts, now_ms) = (api.attempts.lock(), api.clock.now_ms());
+        if logged_in.is_ok() {
+            attempts.succeeded(from, now_ms);
+        }
+        logged_in.map_err(|_refusal| NoCaller::WrongCredentials { delay_ms: attempts.failed(from, now_ms) })
     }
 
     /// Logs in with a name and a password.

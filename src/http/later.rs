@@ -2,17 +2,21 @@
 //! that serves everybody, or looked at again and again.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
+use super::events::{BeginEvents, EventBody};
 use super::refusal::Refusal;
 
 /// Pieces of work that are done at a time; others wait for their turn.
 const WORK_MAX: usize = 2;
 /// Requests that wait for something to come to be, at a time.
 const WATCHES_MAX: usize = 100;
+/// Answers that tell of what happens, at a time.
+const EVENTS_MAX: usize = 16;
 /// Between two looks, at the beginning and at the end: a look locks a queue for a moment.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(2);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(50);
@@ -23,6 +27,8 @@ pub(super) enum Later {
     Work(Box<dyn FnOnce() -> Result<Answer, Refusal> + Send>),
     /// Something is looked at until it is as somebody wants it.
     Watch(Box<dyn Watch>),
+    /// Something is told of as it happens.
+    Events(BeginEvents),
 }
 
 /// Something that is looked at.
@@ -36,6 +42,7 @@ impl fmt::Debug for Later {
         f.write_str(match self {
             Self::Work(_) => "Work",
             Self::Watch(_) => "Watch",
+            Self::Events(_) => "Events",
         })
     }
 }
@@ -45,11 +52,16 @@ impl fmt::Debug for Later {
 pub(crate) struct LaterBounds {
     work: Semaphore,
     watches: Semaphore,
+    events: Arc<Semaphore>,
 }
 
 impl Default for LaterBounds {
     fn default() -> Self {
-        Self { work: Semaphore::new(WORK_MAX), watches: Semaphore::new(WATCHES_MAX) }
+        Self {
+            work: Semaphore::new(WORK_MAX),
+            watches: Semaphore::new(WATCHES_MAX),
+            events: Arc::new(Semaphore::new(EVENTS_MAX)),
+        }
     }
 }
 
@@ -71,6 +83,10 @@ impl LaterBounds {
             Later::Watch(watch) => {
                 let _place = self.watches.try_acquire().map_err(|_full| Refusal::too_many())?;
                 watched(watch).await
+            }
+            Later::Events(begin) => {
+                let place = Arc::clone(&self.events).try_acquire_owned().map_err(|_full| Refusal::too_many())?;
+                Ok(Answer::with_events(EventBody::begin(begin, place)))
             }
         }
     }

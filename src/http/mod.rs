@@ -16,6 +16,7 @@ mod channels;
 mod connections;
 mod consumers;
 mod definitions;
+mod events;
 mod exchanges;
 mod features;
 mod health;

@@ -228,7 +228,13 @@ pub(super) const ROUTES: &[Route] = &[
     at("/consumers").get(Management, consumers::list),
     at("/consumers/{vhost}").get(Management, consumers::list),
     // Leveret's own: docs/leveret-api.md.
+    at("/leveret/openapi.json").get(Nothing, leveret::openapi::get),
+    at("/leveret/alerts").get(Monitoring, leveret::alerts::list),
     at("/leveret/errors").get(Management, leveret::errors::list),
+    at("/leveret/tail").get(Monitoring, leveret::tail::get),
+    at("/leveret/delayed/{vhost}").get(Management, leveret::delayed::list),
+    at("/leveret/delayed/{vhost}/cancel").post(Management, leveret::delayed::cancel),
+    at("/leveret/delayed/{vhost}/publish").post(Management, leveret::delayed::publish),
     at("/leveret/queues/{vhost}/{queue}/peek").get(Management, leveret::peek::get),
     at("/leveret/queues/{vhost}/{queue}/expect").post(Management, leveret::expect::post),
     at("/leveret/queues/{vhost}/{queue}/messages/delete").post(Management, leveret::messages::delete),

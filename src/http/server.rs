@@ -26,7 +26,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, NoCaller, Peer};
+use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
 use super::local;
 use super::pages;
 use super::prometheus;
@@ -137,6 +137,7 @@ async fn sample(api: Arc<Api>) {
     loop {
         let now_ms = api.clock.now_ms();
         sampler::sample(&api, now_ms);
+        sampler::look_for_alerts(&api, now_ms);
         api.clock.sleep_until(now_ms + INTERVAL_MS).await;
     }
 }
@@ -280,6 +281,11 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
         Ok(caller) => caller,
         Err(NoCaller::NoCredentials) => return Err((StatusCode::UNAUTHORIZED, Some(HOW_TO_LOG_IN))),
         Err(NoCaller::Unreadable) => return Err((StatusCode::BAD_REQUEST, None)),
+        Err(NoCaller::WrongCredentials { delay_ms }) => {
+            // Only this client waits.
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            return Ok(wrong_credentials().into());
+        }
         Err(NoCaller::Refused(refusal)) => return Ok(refusal.into()),
     };
     if is_cross_site(parts) {
@@ -417,6 +423,13 @@ pub(super) fn respond_with(answer: Answer) -> Response {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
         }
+    }
+    if let Some(events) = answer.events {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        *response.body_mut() = Body::new(events);
+        return response;
     }
     let Some((content_type, body)) = answer.body else { return response };
     let headers = response.headers_mut();

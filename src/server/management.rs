@@ -87,6 +87,7 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         io: Arc::default(),
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),
+        attempts: parking_lot::Mutex::default(),
         later: crate::http::LaterBounds::default(),
     }
 }

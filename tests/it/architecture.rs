@@ -99,6 +99,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "connection/socket/plain.rs",
+            "http/events.rs",
             "http/later.rs",
             "http/local.rs",
             "http/server.rs",
@@ -110,12 +111,13 @@ const CONFINED: &[(&str, &[&str])] = &[
             "tls/certificates.rs",
         ],
     ),
-    ("tokio::time", &["clock.rs", "http/later.rs", "http/local.rs", "http/server.rs", "server.rs"]),
+    ("tokio::time", &["clock.rs", "http/events.rs", "http/later.rs", "http/local.rs", "http/server.rs", "server.rs"]),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
         "tokio",
         &[
             "clock.rs",
+            "http/events.rs",
             "http/later.rs",
             "http/local.rs",
             "http/server.rs",

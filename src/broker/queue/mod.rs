@@ -40,6 +40,7 @@ mod recounted;
 mod removal;
 mod returning;
 mod rings;
+mod sample;
 mod settling;
 mod snapshot;
 mod sorted_run;
@@ -66,6 +67,7 @@ pub use looking::{MessageState, SeenMessage};
 pub(in crate::broker) use paging::tell_lost;
 pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
 pub use removal::{Removed, Retired};
+pub use sample::QueueSample;
 pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 

@@ -55,7 +55,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn head(&self) -> Option<Head<'_>> {
+    pub(super) fn head(&self) -> Option<Head<'_>> {
         if let Some(entry) = self.requeued.front() {
             return Some(Head::of(entry));
         }

@@ -48,6 +48,9 @@ enum Holding {
 /// Messages of a piece at most: what one that is settled out of order may have to move.
 const PIECE_MAX: usize = 256;
 
+/// Holders among whom the oldest delivery is looked for: some microseconds' work.
+const HOLDERS_LOOKED_AT_MAX: usize = 1_000;
+
 /// Room for so many messages is kept when the last one is settled.
 const KEPT_UNACKED: usize = 64;
 
@@ -349,6 +352,12 @@ impl UnackedTable {
         let holders = self.holders.into_iter().flatten();
         let unacked = holders.flat_map(|holder| holder.front.into_iter().chain(holder.behind.into_iter().flatten()));
         unacked.map(|unacked| unacked.entry)
+    }
+
+    /// The first delivery that is not settled. Of very many holders only the first ones are looked at.
+    pub(super) fn oldest_delivery(&self) -> Option<u64> {
+        let holders = self.holders.iter().take(HOLDERS_LOOKED_AT_MAX).flatten();
+        holders.filter_map(|holder| Some(holder.front.front()?.delivery)).min()
     }
 
     /// Those from the one on that stands at this place, by who holds them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Exchange, Topology};
 use crate::broker::exchange::{Binding, Destination};
-use crate::broker::ids::ExchangeId;
+use crate::broker::ids::{ExchangeId, QueueId};
 use crate::metrics::ExchangeStats;
 
 use super::ExchangeSpec;
@@ -95,6 +95,14 @@ impl Topology {
         let others = source.bindings.keys().filter(|binding| !chosen.contains(&binding.destination));
         let first = to_chosen.map(|binding| (self.snapshot_of(source, binding), true));
         first.chain(others.map(|binding| (self.snapshot_of(source, binding), false))).take(count).collect()
+    }
+
+    /// The queues that an exchange is bound to; of very many bindings only some are looked at.
+    pub(in crate::broker) fn queues_bound_to(&self, source: &str, bindings_max: usize) -> Vec<QueueId> {
+        let Some(exchange) = self.exchange(source) else { return Vec::new() };
+        let destinations = exchange.bindings.keys().take(bindings_max).map(|binding| binding.destination);
+        let queue = |destination| if let Destination::Queue(id) = destination { Some(id) } else { None };
+        destinations.filter_map(queue).collect()
     }
 
     fn leading_from<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = BindingSnapshot> + 'a {

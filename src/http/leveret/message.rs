@@ -40,18 +40,18 @@ impl Shown {
         body.len().min(self.truncate)
     }
 
-    /// The body.
-    pub(super) fn payload(self, body: &[u8]) -> Payload {
+    /// A body of so many bytes, of which these are there.
+    fn payload_of(self, body: &[u8], body_bytes: usize) -> Payload {
         let cut = body.get(..self.truncate).unwrap_or(body);
-        let (payload, payload_encoding) = match text(cut, cut.len() < body.len()) {
+        let (payload, payload_encoding) = match text(cut, cut.len() < body_bytes) {
             Some(text) if !self.is_base64 => (text.to_owned(), "string"),
             Some(_) | None => (STANDARD.encode(cut), "base64"),
         };
         Payload {
             payload: Some(payload),
             payload_encoding: Some(payload_encoding),
-            payload_bytes: body.len(),
-            payload_truncated: cut.len() < body.len(),
+            payload_bytes: body_bytes,
+            payload_truncated: cut.len() < body_bytes,
         }
     }
 }
@@ -89,11 +89,18 @@ pub(super) struct MessageObject {
 impl MessageObject {
     /// All keys are null of one that cannot be read.
     pub(super) fn new(message: Option<&Message>, shown: Shown) -> Self {
-        let Some(message) = message else { return Self { properties: json!([]), ..Self::default() } };
+        match message {
+            Some(message) => Self::of_part(message, message.body_bytes(), shown),
+            None => Self { properties: json!([]), ..Self::default() },
+        }
+    }
+
+    /// Of a message whose body has so many bytes, and may have been cut.
+    pub(super) fn of_part(message: &Message, body_bytes: usize, shown: Shown) -> Self {
         Self {
             exchange: Some(message.exchange().to_owned()),
             routing_key: Some(values::text(message.routing_key())),
-            payload: shown.payload(message.body()),
+            payload: shown.payload_of(message.body(), body_bytes),
             properties: properties(message.properties()),
         }
     }
@@ -139,7 +146,7 @@ mod tests {
     use super::*;
 
     fn shown(body: &[u8], truncate: usize) -> (String, &'static str, bool) {
-        let payload = Shown { truncate, is_base64: false }.payload(body);
+        let payload = Shown { truncate, is_base64: false }.payload_of(body, body.len());
         (payload.payload.unwrap(), payload.payload_encoding.unwrap(), payload.payload_truncated)
     }
 

@@ -14,6 +14,7 @@ use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::{MessageState, QueueHandle, SeenMessage};
 use crate::broker::registry::Registry;
 use crate::broker::vhost::Vhost;
+use crate::clock::Clock;
 use crate::http::answer::Answer;
 use crate::http::queues;
 use crate::http::refusal::Refusal;
@@ -70,6 +71,7 @@ struct Wanted {
     offset: usize,
     limit: usize,
     shown: Shown,
+    clock: Clock,
 }
 
 /// `GET /leveret/queues/{vhost}/{queue}/peek`.
@@ -87,6 +89,7 @@ pub(in crate::http) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
         offset: given::count(request, "offset", 0, 0..=usize::MAX)?,
         limit: given::count(request, "limit", SHOWN_DEFAULT, 1..=SHOWN_MAX)?,
         shown: Shown::of(request, TRUNCATE_DEFAULT, TRUNCATE_MAX)?,
+        clock: request.api.clock.clone(),
     };
     Ok(Answer::after_work(move || Ok(wanted.look())))
 }
@@ -114,6 +117,15 @@ impl Wanted {
         }))
     }
 
+    /// How long it has been there at least.
+    fn age_ms(&self, seen: &SeenMessage) -> Option<u64> {
+        let (alerts, now_ms) = (&self.vhost.node().alerts, self.clock.now_ms());
+        match seen.delivery {
+            Some(delivery) => alerts.age_of_delivery_ms(self.queue.id, delivery, now_ms),
+            None => alerts.age_of_ready_ms(self.queue.id, seen.id, now_ms),
+        }
+    }
+
     fn object(&self, seen: SeenMessage, holders: &Holders) -> SeenObject {
         SeenObject {
             position: seen.position,
@@ -128,7 +140,7 @@ impl Wanted {
             on_disk: seen.is_on_disk,
             expires_at: seen.expires_at_ms,
             due_at: seen.due_at_ms,
-            age_ms: None,
+            age_ms: self.age_ms(&seen),
             consumer: seen.holder.map(|holder| holders.get(holder)),
             deaths: seen.message.as_ref().map(deaths).unwrap_or_default(),
         }

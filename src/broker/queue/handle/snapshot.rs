@@ -1,13 +1,19 @@
 //! How others look at a queue: one short hold of its lock, and plain values.
 
 use super::QueueHandle;
-use crate::broker::queue::{ConsumerSnapshot, QueueSnapshot};
+use crate::broker::queue::{ConsumerSnapshot, QueueSample, QueueSnapshot};
 
 impl QueueHandle {
     /// The queue in numbers; `None` once it is deleted.
     pub fn snapshot(&self) -> Option<QueueSnapshot> {
         let queue = self.state.lock();
         (!queue.is_deleted()).then(|| queue.snapshot())
+    }
+
+    /// What the alert rules want to know; `None` once it is deleted.
+    pub fn sample(&self) -> Option<QueueSample> {
+        let queue = self.state.lock();
+        (!queue.is_deleted()).then(|| queue.sample(self.id))
     }
 
     /// Its consumers, in the order of registration.

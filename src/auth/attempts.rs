@@ -1,0 +1,122 @@
+//! How often somebody logged in, or tried to, from where; and how long whoever fails is made to wait.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Addresses that are remembered. Beyond, the one that was quiet for longest is forgotten.
+const ADDRESSES_MAX: usize = 10_000;
+/// The first failures of an address cost so long each; later ones twice as long as the one before.
+const DELAY_MS: u64 = 100;
+const CHEAP_FAILURES: u32 = 4;
+const DELAY_MS_MAX: u64 = 3_000;
+/// After so long without a failure an address begins anew.
+const FORGIVEN_MS: u64 = 60_000;
+
+/// How often somebody logged in from one address, or in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptCounts {
+    /// Logins that were refused.
+    pub failed: u64,
+    /// Logins that were not.
+    pub succeeded: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct OfAddress {
+    counts: AttemptCounts,
+    /// Failures in a row, none of which is much later than the one before.
+    in_a_row: u32,
+    last_ms: u64,
+}
+
+/// All attempts.
+#[derive(Debug, Default)]
+pub struct LoginAttempts {
+    all: AttemptCounts,
+    addresses: HashMap<IpAddr, OfAddress>,
+}
+
+impl LoginAttempts {
+    /// Counts a login.
+    pub fn succeeded(&mut self, from: IpAddr, now_ms: u64) {
+        self.all.succeeded += 1;
+        let address = self.address(from, now_ms);
+        address.counts.succeeded += 1;
+        address.last_ms = now_ms;
+    }
+
+    /// Counts a login that was refused: how long its answer is to be held back.
+    pub fn failed(&mut self, from: IpAddr, now_ms: u64) -> u64 {
+        self.all.failed += 1;
+        let address = self.address(from, now_ms);
+        if now_ms.saturating_sub(address.last_ms) > FORGIVEN_MS {
+            address.in_a_row = 0;
+        }
+        address.counts.failed += 1;
+        address.last_ms = now_ms;
+        address.in_a_row = address.in_a_row.saturating_add(1);
+        let doubled = address.in_a_row.saturating_sub(CHEAP_FAILURES).min(u64::BITS / 2);
+        (DELAY_MS << doubled).min(DELAY_MS_MAX)
+    }
+
+    /// All attempts.
+    pub fn all(&self) -> AttemptCounts {
+        self.all
+    }
+
+    /// The attempts by address.
+    pub fn by_address(&self) -> impl Iterator<Item = (IpAddr, AttemptCounts)> + '_ {
+        self.addresses.iter().map(|(from, address)| (*from, address.counts))
+    }
+
+    fn address(&mut self, from: IpAddr, now_ms: u64) -> &mut OfAddress {
+        let from = from.to_canonical();
+        if self.addresses.len() >= ADDRESSES_MAX && !self.addresses.contains_key(&from) {
+            // Half of them at once, so that the search is seldom.
+            let mut times: Vec<_> = self.addresses.values().map(|address| address.last_ms).collect();
+            let (_, median, _) = times.select_nth_unstable(ADDRESSES_MAX / 2);
+            let median = *median;
+            self.addresses.retain(|_, address| address.last_ms > median);
+        }
+        self.addresses.entry(from).or_insert_with(|| OfAddress { last_ms: now_ms, ..OfAddress::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn address(number: u32) -> IpAddr {
+        Ipv4Addr::from_bits(number).into()
+    }
+
+    #[test]
+    fn who_goes_on_guessing_waits_longer_and_longer() {
+        let mut attempts = LoginAttempts::default();
+        let delays: Vec<_> = (0..11).map(|now_ms| attempts.failed(address(1), now_ms)).collect();
+        assert_eq!(delays, [100, 100, 100, 100, 200, 400, 800, 1600, 3000, 3000, 3000]);
+        assert_eq!(attempts.failed(address(2), 20), 100, "others are not meant");
+        assert_eq!(attempts.failed(address(1), 60_020), 100, "a minute is over");
+        attempts.succeeded(address(1), 60_030);
+        assert_eq!(attempts.all(), AttemptCounts { failed: 13, succeeded: 1 });
+        let mut by_address: Vec<_> = attempts.by_address().map(|(from, counts)| (from, counts.failed)).collect();
+        by_address.sort_unstable();
+        assert_eq!(by_address, [(address(1), 12), (address(2), 1)]);
+    }
+
+    #[test]
+    fn so_many_addresses_are_remembered_and_no_more() {
+        let mut attempts = LoginAttempts::default();
+        for number in 0..25_000 {
+            attempts.failed(address(number), u64::from(number));
+        }
+        assert!(attempts.addresses.len() <= ADDRESSES_MAX);
+        assert!(attempts.addresses.contains_key(&address(24_999)), "the latest are remembered");
+        for number in 0..25_000 {
+            attempts.failed(address(number), 30_000);
+        }
+        assert!(attempts.addresses.len() <= ADDRESSES_MAX, "also if all of them came in the same moment");
+    }
+}

@@ -1,0 +1,108 @@
+//! What an operator should look at: rules over what is sampled every few seconds, each with a threshold that raises an alert and a lower one
+//! that ends it.
+//!
+//! ```text
+//!   samples of queues, virtual hosts, the node --watched--> what the rules measure --rules--> raised, over --> log, API, metrics
+//! ```
+//!
+//! Pure but for `round`, which takes the samples: one short hold of each queue's lock, and nothing on the way of a message. A new rule is
+//! one row of `rules::RULES`. Everything is bounded: what is kept of a queue is some hundred bytes while it has messages, alerts and
+//! history have [`ACTIVE_MAX`] and [`HISTORY_MAX`].
+
+mod ages;
+mod engine;
+mod round;
+mod rules;
+mod watched;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::broker::ids::QueueId;
+
+pub use engine::{ACTIVE_MAX, Change, HISTORY_MAX};
+pub use rules::{RULES, Rule, Severity};
+
+use engine::Engine;
+
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AlertObject {
+    /// The whole broker.
+    Node,
+    /// A virtual host.
+    Vhost(Arc<str>),
+    /// A queue, by its virtual host and its name.
+    Queue(Arc<str>, Arc<str>),
+}
+
+impl AlertObject {
+    /// The virtual host that it is in, or is.
+    pub fn vhost(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Node => None,
+            Self::Vhost(vhost) | Self::Queue(vhost, _) => Some(vhost),
+        }
+    }
+}
+
+/// Something that an operator should look at, or should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its place among all alerts since the start, from 1.
+    pub id: u64,
+    /// The rule.
+    pub rule: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about.
+    pub object: AlertObject,
+    /// When it was raised, in milliseconds since 1970.
+    pub raised_at_ms: u64,
+    /// When it was over.
+    pub cleared_at_ms: Option<u64>,
+    /// What was measured last.
+    pub value: u64,
+    /// More than this raises it.
+    pub threshold: u64,
+    /// One sentence with the numbers and the place.
+    pub text: String,
+    /// What to do next.
+    pub next_step: &'static str,
+}
+
+/// The alerts of a broker.
+#[derive(Debug, Default)]
+pub struct Alerts(Mutex<Engine>);
+
+/// All alerts at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct AlertList {
+    /// When the broker looked last; 0 before it did.
+    pub looked_at_ms: u64,
+    /// Those that hold, the latest first.
+    pub active: Vec<Alert>,
+    /// Those that are over, the latest first.
+    pub history: Vec<Alert>,
+}
+
+impl Alerts {
+    /// All alerts.
+    pub fn list(&self) -> AlertList {
+        self.0.lock().list()
+    }
+
+    /// How long the message with this number has been in its queue at least, if that is known.
+    pub fn age_of_ready_ms(&self, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
+        self.0.lock().watched(queue)?.ready_ages.age_ms(seq, now_ms)
+    }
+
+    /// How long the message of this delivery has been delivered at least, if that is known.
+    pub fn age_of_delivery_ms(&self, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
+        self.0.lock().watched(queue)?.delivery_ages.age_ms(delivery, now_ms)
+    }
+}

@@ -1,0 +1,264 @@
+//! The rules, each one row: what is measured, when it raises an alert, when that is over, and what is said.
+
+use super::watched::{Measured, MeasuredNode, MeasuredVhost};
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Somebody should look at it today.
+    Warning,
+    /// Somebody should look at it now.
+    Critical,
+}
+
+impl Severity {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What a rule measures, and its sentence, which begins with the place: `Queue 'q' in virtual host '/'`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Measures {
+    Queue(fn(&Measured) -> u64, fn(&str, &Measured) -> String),
+    Vhost(fn(&MeasuredVhost) -> u64, fn(&str, &MeasuredVhost) -> String),
+    Node(fn(&MeasuredNode) -> u64, fn(&MeasuredNode) -> String),
+}
+
+/// A rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// More than this raises an alert.
+    pub raise: u64,
+    /// This, or less, ends it.
+    pub clear: u64,
+    /// What is counted.
+    pub unit: &'static str,
+    /// What it is about, in a few words.
+    pub description: &'static str,
+    /// What to do next.
+    pub next_step: &'static str,
+    pub(super) measures: Measures,
+}
+
+const fn seconds(ms: u64) -> u64 {
+    ms / 1000
+}
+
+/// Ages and growth count only if somebody consumes: without a consumer there is another alert.
+const fn if_consumed(measured: &Measured, value: u64) -> u64 {
+    if measured.consumers > 0 && !measured.is_paused { value } else { 0 }
+}
+
+/// Every rule there is.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "depth",
+        severity: Severity::Warning,
+        raise: 10_000,
+        clear: 8_000,
+        unit: "messages",
+        description: "very many messages are ready",
+        next_step: "Start more consumers, or look why they are slow; a length limit (max-length) keeps a queue from growing for ever.",
+        measures: Measures::Queue(
+            |queue| queue.ready,
+            |place, queue| format!("{place} has {} ready messages and {} consumers.", queue.ready, queue.consumers),
+        ),
+    },
+    Rule {
+        name: "growth",
+        severity: Severity::Warning,
+        raise: 1_000,
+        clear: 0,
+        unit: "messages",
+        description: "ready messages have only become more for a minute, although somebody consumes",
+        next_step: "The consumers are slower than the publishers: start more of them, or raise their prefetch.",
+        measures: Measures::Queue(
+            |queue| if_consumed(queue, if queue.growing_ms >= 60_000 { queue.grown } else { 0 }),
+            |place, queue| {
+                let (grown, seconds) = (queue.grown, seconds(queue.growing_ms));
+                format!(
+                    "{place} has grown by {grown} to {} messages in {seconds} s, with {} consumers.",
+                    queue.ready, queue.consumers
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "no_consumers",
+        severity: Severity::Critical,
+        raise: 60,
+        clear: 0,
+        unit: "seconds",
+        description: "messages wait, and nobody consumes",
+        next_step: "Start the program that consumes from it, or look for its last error under /api/leveret/errors.",
+        measures: Measures::Queue(
+            |queue| seconds(queue.lonely_ms),
+            |place, queue| {
+                format!(
+                    "{place} has had no consumer for {} s, while {} messages wait.",
+                    seconds(queue.lonely_ms),
+                    queue.ready
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "ready_age",
+        severity: Severity::Warning,
+        raise: 300,
+        clear: 240,
+        unit: "seconds",
+        description: "the oldest ready message has waited for long, although somebody consumes",
+        next_step: "Look whether the consumers take messages at all (prefetch, unacknowledged messages), and how fast.",
+        measures: Measures::Queue(
+            |queue| if_consumed(queue, seconds(queue.ready_age_ms)),
+            |place, queue| {
+                let seconds = seconds(queue.ready_age_ms);
+                format!(
+                    "The oldest of {} ready messages has waited for {seconds} s. {place} has {} consumers.",
+                    queue.ready, queue.consumers
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "unacked_age",
+        severity: Severity::Warning,
+        raise: 900,
+        clear: 720,
+        unit: "seconds",
+        description: "the oldest delivered message has not been acknowledged for long",
+        next_step: "Look which consumer holds it (peek with state=unacked): a handler hangs, or does not acknowledge.",
+        measures: Measures::Queue(
+            |queue| seconds(queue.unacked_age_ms),
+            |place, queue| {
+                let seconds = seconds(queue.unacked_age_ms);
+                format!(
+                    "{place} has {} unacknowledged messages, the oldest of which was delivered {seconds} s ago.",
+                    queue.unacked
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "dead_letters",
+        severity: Severity::Warning,
+        raise: 0,
+        clear: 0,
+        unit: "messages",
+        description: "messages have become dead letters within the last minute",
+        next_step: "Look at them with peek in the queue that dead letters go to: their deaths say why.",
+        measures: Measures::Queue(
+            |queue| queue.deaths,
+            |place, queue| {
+                format!(
+                    "{} messages of the last minute have become dead letters. {place} is where they died.",
+                    queue.deaths
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "dead_letter_queue",
+        severity: Severity::Warning,
+        raise: 100,
+        clear: 80,
+        unit: "messages",
+        description: "a queue that dead letters go to is not emptied",
+        next_step: "Look at them with peek; when what was wrong is mended, redrive sends them back.",
+        measures: Measures::Queue(
+            |queue| if queue.is_dead_letter_queue { queue.messages } else { 0 },
+            |place, queue| format!("{place} has {} messages, and dead letters go there.", queue.messages),
+        ),
+    },
+    Rule {
+        name: "redelivery_loop",
+        severity: Severity::Critical,
+        raise: 50,
+        clear: 40,
+        unit: "percent",
+        description: "most deliveries are of messages that came back before",
+        next_step: "A message fails again and again: reject it without requeue, or limit deliveries (delivery-limit).",
+        measures: Measures::Queue(
+            |queue| queue.redelivered_percent,
+            |place, queue| {
+                let (percent, all) = (queue.redelivered_percent, queue.deliveries);
+                format!(
+                    "{place} delivers the same messages again and again: {percent} % of {all} deliveries within a minute were redeliveries."
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "unroutable",
+        severity: Severity::Warning,
+        raise: 10,
+        clear: 8,
+        unit: "percent",
+        description: "many published messages reach no queue",
+        next_step: "Ask /api/leveret/routes where such a message goes, and bind a queue or an alternate exchange.",
+        measures: Measures::Vhost(
+            |vhost| vhost.percent,
+            |place, vhost| {
+                format!(
+                    "{place} had {} of {} messages within a minute that reached no queue.",
+                    vhost.unroutable, vhost.published
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "blocked_connections",
+        severity: Severity::Critical,
+        raise: 10,
+        clear: 0,
+        unit: "seconds",
+        description: "publishers have been blocked for a while",
+        next_step: "See which alarm is on, and free memory or disk space: consume, purge, or delete queues.",
+        measures: Measures::Node(
+            |node| seconds(node.blocked_ms),
+            |node| {
+                format!(
+                    "{} connections have been blocked for {} s.",
+                    node.blocked_connections,
+                    seconds(node.blocked_ms)
+                )
+            },
+        ),
+    },
+    Rule {
+        name: "memory_alarm",
+        severity: Severity::Critical,
+        raise: 0,
+        clear: 0,
+        unit: "alarms",
+        description: "the memory alarm is on",
+        next_step: "Consume, purge or delete queues, close connections, or give the broker more memory.",
+        measures: Measures::Node(
+            |node| u64::from(node.memory_alarm),
+            |_| "The broker takes too much memory; publishers wait.".to_owned(),
+        ),
+    },
+    Rule {
+        name: "disk_alarm",
+        severity: Severity::Critical,
+        raise: 0,
+        clear: 0,
+        unit: "alarms",
+        description: "the disk alarm is on",
+        next_step: "Free disk space where the data directory is.",
+        measures: Measures::Node(
+            |node| u64::from(node.disk_alarm),
+            |_| "There is too little free disk space; publishers wait.".to_owned(),
+        ),
+    },
+];

@@ -1,0 +1,71 @@
+//! What the alert rules want to know of a queue: a few numbers, taken under one short hold of its lock.
+
+use super::Queue;
+use super::ready::Head;
+use crate::broker::ids::QueueId;
+use crate::metrics::DeathStats;
+
+/// A queue at one moment, for the alert rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueSample {
+    /// Its identity.
+    pub id: QueueId,
+    /// Messages that can be delivered.
+    pub ready: u64,
+    /// Messages that were delivered and are not settled.
+    pub unacked: u64,
+    /// Consumers.
+    pub consumers: u64,
+    /// It delivers nothing until somebody ends the pause.
+    pub is_paused: bool,
+    /// The number that the next message gets.
+    pub next_seq: u64,
+    /// The smallest number of a message at the head of a priority level.
+    pub oldest_ready: Option<u64>,
+    /// How many deliveries there were that must be settled.
+    pub deliveries: u64,
+    /// The first of them that is not settled.
+    pub oldest_delivery: Option<u64>,
+    /// Deliveries to consumers.
+    pub delivered: u64,
+    /// Those of them that were of messages that were delivered before.
+    pub redelivered: u64,
+    /// Messages that became dead letters.
+    pub deaths: u64,
+}
+
+impl Queue {
+    pub(super) fn sample(&self, id: QueueId) -> QueueSample {
+        let stats = self.stats;
+        QueueSample {
+            id,
+            ready: self.ready.len() as u64,
+            unacked: self.unacked.len() as u64,
+            consumers: self.consumers.len() as u64,
+            is_paused: self.is_paused,
+            next_seq: self.next_seq,
+            oldest_ready: self.oldest_ready(),
+            deliveries: self.deliveries,
+            oldest_delivery: self.unacked.oldest_delivery(),
+            delivered: stats.deliver + stats.deliver_no_ack,
+            redelivered: stats.redeliver,
+            deaths: self.dead_letter_count_ever(),
+        }
+    }
+
+    /// Messages that died and were not simply dropped.
+    fn dead_letter_count_ever(&self) -> u64 {
+        let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = self.deaths;
+        let has_exchange = self.arguments.dead_letter_exchange.is_some();
+        if has_exchange { rejected + expired + maxlen + delivery_limit } else { 0 }
+    }
+
+    fn oldest_ready(&self) -> Option<u64> {
+        let returned = self.ready.returned().front().map(|entry| entry.seq);
+        let heads = self.ready.levels().iter().filter_map(|level| match level.head()? {
+            Head::Held(entry) | Head::Away(Some(entry)) => Some(entry.seq),
+            Head::Away(None) => level.paged.front().map(|unread| unread.part.first_seq),
+        });
+        heads.chain(returned).min()
+    }
+}

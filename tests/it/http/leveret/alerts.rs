@@ -1,0 +1,69 @@
+//! What an operator should look at, as the API shows it; the rules themselves are tested beside their code.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::call;
+use crate::broker::{Setup, TestBroker};
+use crate::client::{consume, eventually, publish, queue};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_without_consumers_is_told_of_and_then_not_any_more() {
+    let broker = Setup { http: true, manual_clock: true, ..Setup::default() }.start().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let (api, name) = (broker.http(), broker.name("q"));
+    let ch = broker.connect().await.channel(1).await;
+    ch.declare(queue(&name)).await;
+    ch.publish(publish("", &name, "a")).await;
+    ch.expect_ready(&name, 1).await;
+    let alerts = || api.get("/api/leveret/alerts");
+    assert_eq!(alerts()["active"], json!([]));
+    eventually("the alert is raised", async || {
+        broker.pass(Duration::from_secs(5)).await;
+        let found = alerts();
+        if found["active"] == json!([]) { Err(found) } else { Ok(()) }
+    })
+    .await;
+    let found = alerts();
+    let alert = &found["active"][0];
+    let known = ["rule", "severity", "vhost", "object", "threshold", "cleared_at"].map(|key| alert[key].clone());
+    let object = json!({ "type": "queue", "name": name });
+    assert_eq!(known, [json!("no_consumers"), json!("critical"), json!("/"), object, json!(60), Value::Null]);
+    assert!(
+        alert["text"].as_str().unwrap().contains(&format!("Queue '{name}' in virtual host '/' has had no consumer"))
+    );
+    assert!(alert["next_step"].as_str().unwrap().contains("/api/leveret/errors"));
+    assert_eq!(api.get("/api/leveret/alerts?vhost=other")["active"], json!([]));
+    // The message has been there for a minute, as peek says, too.
+    let peeked = api.get(&format!("/api/leveret/queues/%2F/{name}/peek"));
+    assert!(peeked["messages"][0]["age_ms"].as_u64().unwrap() >= 55_000, "{peeked}");
+    ch.consume(consume(&name)).await;
+    ch.expect_deliver().await;
+    eventually("the alert is over", async || {
+        broker.pass(Duration::from_secs(5)).await;
+        let found = alerts();
+        if found["active"] == json!([]) { Ok(()) } else { Err(found) }
+    })
+    .await;
+    let found = alerts();
+    assert_eq!((&found["history"][0]["rule"], found["history"].as_array().unwrap().len()), (&json!("no_consumers"), 1));
+    assert!(found["history"][0]["cleared_at"].is_u64() && found["looked_at"].is_u64());
+    assert_eq!(api.get("/api/leveret/alerts?history=0")["history"], json!([]));
+    assert_eq!(call(&api, "GET", "/api/leveret/alerts?history=1001", &Value::Null).0, 400);
+    api.create_user("manager", "m", "management");
+    assert_eq!(call(&api.clone().log_in("manager", "m"), "GET", "/api/leveret/alerts", &Value::Null).0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_describes_every_path() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let document = broker.http().authorized_by(None).get("/api/leveret/openapi.json");
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/api/leveret/alerts"]["get"]["responses"]["200"].is_object());
+}
