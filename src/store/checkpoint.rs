@@ -30,7 +30,7 @@ const MAGIC: &[u8; 4] = b"LVCP";
 const HEADER_BYTES: usize = 24;
 
 /// A part of a segment file that holds messages of one level of one queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// The priority level.
     pub level: u8,

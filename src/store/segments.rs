@@ -302,9 +302,17 @@ impl Segments {
         segment.free.range(..=start).next_back().is_some_and(|(_, freed)| freed.end >= end)
     }
 
-    /// Looks at the free stretches of all files.
-    pub fn each_free(&self, look: impl FnMut(Freed)) {
-        self.all.lock().by_id.values().flat_map(|segment| segment.free.values().copied()).for_each(look);
+    /// Looks at the free stretches of all files, one file after the other: who frees something waits for one file at most. What is freed
+    /// in a file that was looked at already is missing, and the log tells of it.
+    pub fn each_free(&self, mut look: impl FnMut(Freed)) {
+        let ids: Vec<_> = self.all.lock().by_id.keys().copied().collect();
+        for id in ids {
+            let free: Vec<_> = match self.all.lock().by_id.get(&id) {
+                Some(segment) => segment.free.values().copied().collect(),
+                None => continue,
+            };
+            free.into_iter().for_each(&mut look);
+        }
     }
 
     /// Has a file removed after the next checkpoint. Its number is not given again.

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Queue;
-use super::paged::Unread;
+use super::paged::{Replacement, Unread};
 use super::paging::{Moved, MovedPart};
 use crate::store::address::{Address, SegmentId};
 use crate::store::checkpoint::Part;
@@ -80,10 +80,7 @@ impl Queue {
 
     /// Takes over the new places. What is not wanted any more is to be freed.
     pub fn compacted(&mut self, compacted: &[Compacted]) -> Vec<Freed> {
-        let mut known: FxHashMap<Address, CompactedRecord> = FxHashMap::default();
-        for compacted in compacted {
-            self.replace_part(compacted, &mut known);
-        }
+        let mut known = self.replace_parts(compacted);
         let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.entry);
         let one_by_one = self.ready.requeued_mut().chain(unacked).chain(self.held_back.values_mut());
         // Not in steps, because an entry could go from what is not looked at yet to what was, and keep a place that is free then. Where
@@ -102,31 +99,50 @@ impl Queue {
         freed
     }
 
-    /// Replaces a part; its messages that were read already are added to `known`, by their old places.
-    fn replace_part(&mut self, compacted: &Compacted, known: &mut FxHashMap<Address, CompactedRecord>) {
-        let old = compacted.part;
-        let level = self.ready.level(old.level);
-        let (cursor, is_restored) =
-            level.paged.unread_of(&old).map_or((u32::MAX, false), |unread| (unread.cursor, unread.is_restored));
-        let mut unread = Vec::new();
-        let mut read = Vec::new();
-        for (moved, records) in compacted.moved() {
+    /// Replaces the parts. The result are their messages that were read already, by their old places.
+    fn replace_parts(&mut self, compacted: &[Compacted]) -> FxHashMap<Address, CompactedRecord> {
+        let mut known = FxHashMap::default();
+        let mut left: FxHashMap<Part, &Compacted> = compacted.iter().map(|one| (one.part, one)).collect();
+        let mut missing = (0, 0);
+        for level in self.ready.levels_mut() {
+            let replace =
+                |part: &Part, unread: Option<&Unread>| Some(left.remove(part)?.replacement(unread, &mut known));
+            let (count, body_bytes) = level.paged.replace(replace);
+            missing = (missing.0 + count, missing.1 + body_bytes);
+        }
+        self.ready.forget_missing(missing);
+        // A part that is not there any more has nothing unread. Its messages are settled, or known one by one.
+        for compacted in left.into_values() {
+            let read = compacted.replacement(None, &mut known).read;
+            let level = self.ready.level(compacted.part.level);
+            read.into_iter().for_each(|part| level.paged.push_read(part));
+        }
+        known
+    }
+}
+
+impl Compacted {
+    /// What takes the place of the part. Its messages that were read already are added to `known`, by their old places.
+    fn replacement(&self, old: Option<&Unread>, known: &mut FxHashMap<Address, CompactedRecord>) -> Replacement {
+        let (cursor, is_restored) = old.map_or((u32::MAX, false), |unread| (unread.cursor, unread.is_restored));
+        let mut replacement = Replacement::default();
+        for (moved, records) in self.moved() {
             let split = records.partition_point(|one| one.old_offset < cursor);
             let (taken, left) = records.split_at(split);
-            known.extend(taken.iter().map(|one| (Address::in_segment(old.segment, one.old_offset), *one)));
+            let old_address = |one: &CompactedRecord| Address::in_segment(self.part.segment, one.old_offset);
+            known.extend(taken.iter().map(|one| (old_address(one), *one)));
             match left.first() {
-                None => read.push(moved.part()),
+                None => replacement.read.push(moved.part()),
                 Some(first) => {
                     let stored = sum(left.iter().filter(|one| one.is_stored));
                     // What an earlier run did not store is not there.
                     let (count, body_bytes) = if is_restored { stored } else { sum(left.iter()) };
                     let (part, cursor) = (moved.part(), first.written.offset);
-                    unread.push(Unread { part, cursor, count, body_bytes, stored, is_restored });
+                    replacement.unread.push(Unread { part, cursor, count, body_bytes, stored, is_restored });
                 }
             }
         }
-        let missing = level.paged.replace(&old, &unread, read);
-        self.ready.forget_missing(missing);
+        replacement
     }
 }
 

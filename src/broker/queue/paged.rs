@@ -45,6 +45,15 @@ impl Unread {
     }
 }
 
+/// What takes the place of a part that was rewritten.
+#[derive(Debug, Default)]
+pub(super) struct Replacement {
+    /// What is not read, in its order.
+    pub(super) unread: Vec<Unread>,
+    /// Parts whose messages were all read.
+    pub(super) read: Vec<Part>,
+}
+
 /// The parts of a level, in the order of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Paged {
@@ -202,30 +211,38 @@ impl Paged {
         }
     }
 
-    /// What is not read of a part; `None` for one that is read, or not known.
-    pub(super) fn unread_of(&self, part: &Part) -> Option<Unread> {
-        self.unread().find(|unread| unread.part == *part)
-    }
-
-    /// Puts rewritten parts in the place of an old one. What was counted and is not there after all: messages, and bytes of
-    /// bodies.
-    pub(super) fn replace(&mut self, old: &Part, fresh: &[Unread], read: Vec<Part>) -> (u32, u64) {
+    /// Gives rewritten parts the place of old ones. `replacement` is asked once for each part that is there, with what is not read of it.
+    /// The result is what was counted and is not there after all: messages, and bytes of bodies.
+    pub(super) fn replace(
+        &mut self,
+        mut replacement: impl FnMut(&Part, Option<&Unread>) -> Option<Replacement>,
+    ) -> (u32, u64) {
         self.merge_cleared();
-        self.read.retain(|part| part != old);
-        self.read.extend(read);
+        for part in std::mem::take(&mut self.read) {
+            match replacement(&part, None) {
+                None => self.read.push(part),
+                Some(Replacement { unread, read }) => {
+                    debug_assert!(unread.is_empty(), "what was read to its end has nothing unread");
+                    self.read.extend(read);
+                }
+            }
+        }
         let all: Vec<_> = self.unread().collect();
         (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
         let mut missing = (0, 0);
-        for unread in all {
-            if unread.part != *old {
-                self.push(unread);
+        for old in all {
+            let Some(Replacement { unread, read }) = replacement(&old.part, Some(&old)) else {
+                self.push(old);
                 continue;
+            };
+            self.read.extend(read);
+            let (mut count, mut body_bytes) = (old.count, old.body_bytes);
+            for unread in unread {
+                (count, body_bytes) =
+                    (count.saturating_sub(unread.count), body_bytes.saturating_sub(unread.body_bytes));
+                self.push(unread);
             }
-            missing = (unread.count, unread.body_bytes);
-            for unread in fresh {
-                missing = (missing.0.saturating_sub(unread.count), missing.1.saturating_sub(unread.body_bytes));
-                self.push(*unread);
-            }
+            missing = (missing.0 + count, missing.1 + body_bytes);
         }
         missing
     }
