@@ -34,7 +34,7 @@ pub mod settler;
 pub mod sink;
 pub mod tails;
 pub mod topology;
-mod usage;
+pub(crate) mod usage;
 pub mod vhost;
 
 use std::sync::Arc;

@@ -234,8 +234,8 @@ pub struct Registry {
     tally: Tally,
     /// What came and went.
     pub churn: ChurnCounters,
-    /// What connections and channels take in memory, about; what they send and are sent aside.
-    pub taken: ByteCount,
+    /// What connections, channels and consumers take in memory, about; what they send and are sent aside.
+    pub taken: Arc<ByteCount>,
     /// Who tried to log in by AMQP.
     pub amqp_logins: LoginCounters,
     /// Who tried to log in by HTTP.

@@ -1,5 +1,6 @@
 //! Counting bytes that many add to.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number of bytes in use.
@@ -19,5 +20,41 @@ impl ByteCount {
         } else {
             self.0.fetch_sub((before - now) as u64, Ordering::Relaxed);
         }
+    }
+}
+
+/// Bytes that are counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    count: Arc<ByteCount>,
+    bytes: usize,
+}
+
+impl Taken {
+    pub(crate) fn new(count: &Arc<ByteCount>, bytes: usize) -> Self {
+        count.change(0, bytes);
+        Self { count: Arc::clone(count), bytes }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.count.change(self.bytes, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_given_back() {
+        let count = Arc::new(ByteCount::default());
+        let taken = (Taken::new(&count, 10), Taken::new(&count, 5));
+        assert_eq!(count.bytes(), 15);
+        drop(taken.0);
+        assert_eq!(count.bytes(), 5);
+        drop(taken.1);
+        assert_eq!(count.bytes(), 0);
     }
 }

@@ -18,6 +18,7 @@ use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::{ChannelCredit, QueueHandle};
 use crate::broker::registry::{ChannelInfo, ChannelRegistration};
 use crate::broker::sink::Token;
+use crate::broker::usage::{ByteCount, Taken};
 use crate::error::AmqpError;
 use crate::metrics::MessageStats;
 use crate::protocol::assembler::Assembler;
@@ -44,12 +45,25 @@ pub(super) enum Mode {
 }
 
 /// A consumer of this channel.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ChannelConsumer {
     /// Its name.
     pub consumer_tag: Arc<str>,
     /// The queue that it consumes from; `None` for the pseudo-queue of direct replies.
     pub queue: Option<Arc<QueueHandle>>,
+    /// What it takes in memory: counted back when it is dropped.
+    _taken: Taken,
+}
+
+/// A consumer with its places in the channel, the connection and the queue; its name and its arguments aside.
+const CONSUMER_BYTES: usize = 768;
+
+impl ChannelConsumer {
+    /// A consumer whose memory is counted until it is gone. Nothing but memory bounds how many a channel has.
+    pub(super) fn new(consumer_tag: Arc<str>, queue: Option<Arc<QueueHandle>>, count: &Arc<ByteCount>) -> Self {
+        let _taken = Taken::new(count, CONSUMER_BYTES + consumer_tag.len());
+        Self { consumer_tag, queue, _taken }
+    }
 }
 
 /// The requester's side of direct reply-to.

@@ -161,10 +161,12 @@ impl Channels {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn consumer(consumer_tag: &str) -> ChannelConsumer {
-        ChannelConsumer { consumer_tag: consumer_tag.into(), queue: None }
+        ChannelConsumer::new(consumer_tag.into(), None, &Arc::default())
     }
 
     #[test]

@@ -6,7 +6,7 @@ use amq_protocol::protocol::connection::AMQPMethod;
 use crate::broker::{Setup, TestBroker};
 use crate::client::method::{bind, exchange_bind};
 use crate::client::table::S;
-use crate::client::{Channel, Request, args, exchange, publish, queue};
+use crate::client::{Channel, Request, args, consume, exchange, publish, queue};
 
 const WATERMARK_BYTES: u64 = 4 << 20;
 const ARGUMENT_BYTES: usize = 30_250;
@@ -109,6 +109,31 @@ async fn definitions_count_for_the_alarm() {
     for number in 0..COUNT {
         ch.delete(&format!("q{number}")).await;
     }
+    connection.expect((10, 61)).await;
+    assert!(publisher.expect_confirm().await.ack);
+}
+
+/// reference: 1.11, nothing but memory bounds how many consumers a channel has
+#[tokio::test]
+async fn consumers_count_for_the_alarm() {
+    let Some(broker) = with_watermark().await else { return };
+    let connection = broker.connect().await;
+    let (publisher, ch) = (connection.channel(1).await, broker.connect().await.channel(1).await);
+    ch.declare(queue("messages")).await;
+    for _ in 0..3_000 {
+        ch.send(consume("messages").no_wait()).await;
+    }
+    ch.sync().await;
+    publisher.confirm_select().await;
+    publisher.declare(queue("others")).await;
+    // Less than the watermark by itself.
+    publisher.publish_confirmed(publish("", "others", vec![0; 2_500_000])).await;
+    publisher.publish(publish("", "others", "waits")).await;
+    match connection.expect((10, 60)).await {
+        AMQPClass::Connection(AMQPMethod::Blocked(blocked)) => assert_eq!(blocked.reason.as_str(), "low on memory"),
+        other => panic!("{other:?}"),
+    }
+    ch.close().await;
     connection.expect((10, 61)).await;
     assert!(publisher.expect_confirm().await.ack);
 }

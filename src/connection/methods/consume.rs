@@ -53,7 +53,7 @@ impl Open {
         let spec = self.consumer_spec(number, &consume, &consumer_tag, &queue)?;
         let id = spec.id;
         queue.consume(spec, now_ms)?;
-        self.register(number, id, ChannelConsumer { consumer_tag, queue: Some(Arc::clone(&queue)) }, consume.no_wait);
+        self.register(number, id, consumer_tag, Some(&queue), consume.no_wait);
         queue.resume(id, now_ms);
         Ok(())
     }
@@ -99,16 +99,23 @@ impl Open {
         if let Some(channel) = self.channels.get_mut(number) {
             channel.reply_to = Some(ReplyTo { consumer: id, name });
         }
-        self.register(number, id, ChannelConsumer { consumer_tag, queue: None }, consume.no_wait);
+        self.register(number, id, consumer_tag, None, consume.no_wait);
         Ok(())
     }
 
     /// `basic.consume-ok` precedes the first delivery.
-    fn register(&mut self, number: u16, id: ConsumerId, consumer: ChannelConsumer, no_wait: bool) {
-        let consumer_tag = consumer.consumer_tag.to_string();
+    fn register(
+        &mut self,
+        number: u16,
+        id: ConsumerId,
+        consumer_tag: Arc<str>,
+        queue: Option<&Arc<QueueHandle>>,
+        no_wait: bool,
+    ) {
+        let consumer = ChannelConsumer::new(Arc::clone(&consumer_tag), queue.cloned(), &self.node.registry.taken);
         self.channels.add_consumer(number, id, consumer);
         if !no_wait {
-            self.reply(number, &Reply::BasicConsumeOk { consumer_tag });
+            self.reply(number, &Reply::BasicConsumeOk { consumer_tag: consumer_tag.to_string() });
         }
     }
 
