@@ -1,4 +1,4 @@
-// Problems that people have, planted: each must be told on the first page, and the way from there to its reason be short.
+// Five problems that people have, planted: each must be told on the first page, and the way from there to its reason be short.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
@@ -85,5 +85,4 @@ test("a publisher whose messages reach no queue: 1 click to the bindings", async
   await row.getByRole("link").click();
   await sees(page, "none reaches a queue");
   await page.getByRole("cell", { name: "user.signup" }).waitFor();
-  assert.deepEqual(page.faults, []);
 });

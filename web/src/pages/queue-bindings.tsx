@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { post } from "../api/client";
-import type { Binding, Exchange, Queue } from "../api/types";
+import type { Binding, Exchange, Page, Queue } from "../api/types";
 import { usePoll } from "../state/poll";
 import { path } from "../state/route";
 import { Failure, Loading } from "../ui/basics";
@@ -41,8 +41,8 @@ export function NewBinding({ vhost, destination, source, kind, after }: NewBindi
   const [given, setGiven] = useState("");
   const [error, setError] = useState<unknown>();
   const list = source === undefined ? "exchanges" : kind === "q" ? "queues" : "exchanges";
-  const known = usePoll<Exchange[]>(`/api/${list}${path(vhost)}?columns=name&disable_stats=true`, `names ${list} ${vhost}`, { once: true });
-  const names = (known.data ?? []).map((one) => one.name).filter(Boolean);
+  const known = usePoll<Page<Exchange>>(`/api/${list}${path(vhost)}?page=1&page_size=500&columns=name&disable_stats=true`, `names ${list} ${vhost}`, { once: true });
+  const names = (known.data?.items ?? []).map((one) => one.name).filter(Boolean);
   const listId = `known-${list}-${kind}`;
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -62,7 +62,7 @@ export function NewBinding({ vhost, destination, source, kind, after }: NewBindi
       <summary>{source === undefined ? "Add a binding to this queue" : kind === "q" ? "Bind a queue to this exchange" : "Bind an exchange to this one"}</summary>
       <form class="stack" onSubmit={submit}>
         <datalist id={listId}>
-          {names.slice(0, 500).map((name) => (
+          {names.map((name) => (
             <option key={name} value={name} />
           ))}
         </datalist>

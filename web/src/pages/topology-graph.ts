@@ -1,6 +1,7 @@
 import type { Binding, Exchange, Queue } from "../api/types";
 import { deadLetterExchange } from "../state/dead-letters";
 import { link } from "../state/route";
+import { count, counted } from "../ui/format";
 import type { GraphData, GraphEdge, GraphNode } from "../ui/graph";
 
 /** Exchanges, bindings and queues as a drawing. */
@@ -16,7 +17,7 @@ const text = (item: unknown) => (typeof item === "string" ? item : undefined);
 function queueNode(vhost: string, name: string, queue: QueueFacts | undefined): GraphNode {
   const ready = queue?.messages_ready ?? 0;
   const waits = ready > 0 && queue?.consumers === 0;
-  const note = queue?.messages_ready === undefined ? "queue" : `${ready} ready, ${queue.consumers ?? 0} consumers`;
+  const note = queue?.messages_ready === undefined ? "queue" : `${count(ready)} ready, ${counted(queue.consumers ?? 0, "consumer")}`;
   return { id: queueId(name), title: name, kind: "queue", note, href: link(["queues", vhost, name]), ...(waits ? { tone: "warn" as const } : {}) };
 }
 

@@ -37,11 +37,13 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
     if (path === null) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isSeen = false;
     const later = (ms: number) => {
       if (Number.isFinite(ms)) timer = setTimeout(look, ms);
     };
     const look = async () => {
       if (document.hidden) return;
+      isSeen = true;
       try {
         const data = await get<T>(path, abort.signal);
         setState({ subject, data, at: Date.now() });
@@ -56,7 +58,8 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
     const onVisible = () => {
       if (document.hidden) return;
       clearTimeout(timer);
-      if (Number.isFinite(pauseMs)) void look();
+      // What was opened behind another tab was never asked for.
+      if (Number.isFinite(pauseMs) || !isSeen) void look();
     };
     document.addEventListener("visibilitychange", onVisible);
     void look();

@@ -28,6 +28,8 @@ export interface GraphData {
 const HEIGHT = 40;
 const CHARACTER = 7.3;
 const LONGEST = 30;
+/** Pixels around the drawing. */
+const FRAME = 24;
 const ORIGIN = { x: 0, y: 0 };
 
 const short = (text: string, most = LONGEST) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
@@ -63,7 +65,7 @@ export function Graph({ label, graph, isSmall }: GraphProps) {
       (layout) => {
         if (abort.signal.aborted) return;
         setFound({ key, layout });
-        const width = room.current?.clientWidth ?? layout.width;
+        const width = (room.current?.clientWidth ?? layout.width) - FRAME;
         setZoom(Math.min(1, Math.max(0.35, width / layout.width)));
       },
       (failure) => setError(failure),
@@ -72,9 +74,15 @@ export function Graph({ label, graph, isSmall }: GraphProps) {
   }, [key]);
   const drawn = found?.key === key ? found.layout : undefined;
   if (error) return <Failure error={error} what="Cannot draw this" />;
-  if (!drawn) return <Loading />;
+  if (!drawn) {
+    return (
+      <div class="graph" ref={room}>
+        <Loading />
+      </div>
+    );
+  }
   return (
-    <div class={`graph ${isSmall ? "is-small" : ""}`}>
+    <div class={`graph ${isSmall ? "is-small" : ""}`} ref={room}>
       {!isSmall && (
         <div class="graph-tools" role="group" aria-label="Size of the drawing">
           <button type="button" class="small" aria-label="Smaller" onClick={() => setZoom(Math.max(0.2, zoom / 1.25))}>
@@ -85,7 +93,7 @@ export function Graph({ label, graph, isSmall }: GraphProps) {
           </button>
         </div>
       )}
-      <div class="graph-room" ref={room} tabIndex={0} role="region" aria-label={label}>
+      <div class="graph-room" tabIndex={0} role="region" aria-label={label}>
         <svg width={drawn.width * zoom} height={drawn.height * zoom} viewBox={`0 0 ${drawn.width} ${drawn.height}`} role="group" aria-label={label}>
           <defs>
             <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
