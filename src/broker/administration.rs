@@ -4,12 +4,10 @@
 //! comes after that. Listings are values, in the order of names. Before somebody is told that it is done,
 //! [`Broker::administered_at`] must be durable.
 
-mod erlang;
 mod limits;
 mod parameters;
 mod permissions;
 mod policies;
-mod policy_keys;
 mod reset;
 mod users;
 mod vhosts;
@@ -21,8 +19,9 @@ use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
 pub(in crate::broker) use limits::read as read_limits;
-pub(in crate::broker) use parameters::{Understood, understood};
+pub(in crate::broker) use parameters::{OPERATOR_POLICY, Understood, understood};
 pub(in crate::broker) use policies::check as check_policy;
+pub use policies::{apply_to, read as read_policy};
 pub use reset::Reset;
 pub use vhosts::{DEFAULT_VHOST, VhostSettings, everything};
 

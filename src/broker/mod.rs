@@ -19,6 +19,7 @@ pub mod ids;
 pub mod metadata;
 pub mod node;
 pub mod pager;
+pub mod policies;
 pub mod pressure;
 pub mod profile;
 pub mod publisher;

@@ -73,6 +73,8 @@ pub struct Node {
     pub background: Background,
     /// What queues were declared with.
     pub arguments: SharedArguments,
+    /// What queues obey that policies hold for.
+    pub effective_arguments: SharedArguments,
     /// Who waits for direct replies.
     pub replies: ReplyConsumers,
     /// Which deprecated features clients use.
@@ -116,6 +118,7 @@ impl Default for Node {
             deadlines: Deadlines::default(),
             background: Background::default(),
             arguments: SharedArguments::default(),
+            effective_arguments: SharedArguments::default(),
             replies: ReplyConsumers::default(),
             deprecated: DeprecatedUse::default(),
             alerts: Alerts::default(),

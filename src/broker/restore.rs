@@ -66,6 +66,7 @@ impl Broker {
                 segments.free(&all_of(&recovered));
             }
         }
+        self.vhosts().iter().for_each(|vhost| vhost.restore_policies(now_ms));
         // Dead letters are published from now on, so everything that routes them must be there.
         restored.iter().for_each(|queue| queue.start(now_ms));
         Ok(())

@@ -219,7 +219,7 @@ impl<'t, 'm> Walk<'t, 'm> {
 
     fn visit_alternate(&mut self, exchange: &Exchange) {
         // An alternate of "" never routes (behaviour reference 3.4).
-        let Some(name) = exchange.spec.alternate.as_ref().filter(|name| !name.is_empty()) else { return };
+        let Some(name) = exchange.alternate().filter(|name| !name.is_empty()) else { return };
         if let Some(alternate) = self.topology.exchange(name) {
             self.pending.push(alternate.id);
         }

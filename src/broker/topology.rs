@@ -8,6 +8,7 @@
 pub(super) mod cost;
 mod inventory;
 mod listing;
+mod policies;
 mod removal;
 mod snapshot;
 
@@ -19,6 +20,7 @@ use rustc_hash::FxHashMap;
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
+use super::policies::Applied;
 use super::queue::QueueHandle;
 use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
@@ -44,7 +46,7 @@ pub struct ExchangeSpec {
     pub internal: bool,
     /// Its arguments.
     pub arguments: EncodedTable,
-    /// `alternate-exchange`.
+    /// `alternate-exchange`. A policy may say another one.
     pub alternate: Option<Arc<str>>,
 }
 
@@ -60,6 +62,7 @@ pub struct Exchange {
     /// What passed through it; shared with the routes that connections remember.
     pub counters: Arc<ExchangeCounters>,
     bindings: HashMap<Arc<Binding>, BindingNumber>,
+    policies: Option<Arc<Applied>>,
     /// What it takes in memory, with its bindings.
     bytes: usize,
     /// A binding led from it once; kept of those that are auto-delete.
@@ -215,7 +218,8 @@ impl Topology {
     pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
         let (bytes, counters) = (cost::of_exchange(&spec), Arc::default());
-        let exchange = Exchange { id, spec, routing, counters, bindings: HashMap::new(), bytes, was_bound: false };
+        let (bindings, policies, was_bound) = (HashMap::new(), None, false);
+        let exchange = Exchange { id, spec, routing, counters, bindings, policies, bytes, was_bound };
         self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
         self.exchanges.insert(id, exchange);

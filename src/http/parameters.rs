@@ -73,14 +73,16 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
     if component == "policy" {
         return Err(Refusal::bad_request("policies may not be set using this method"));
     }
-    let put = request.api.broker.put_any_parameter(ParameterDefinition { vhost, component, name, value })?;
+    let parameter = ParameterDefinition { vhost, component, name, value };
+    let put = request.api.broker.put_any_parameter(parameter, request.api.clock.now_ms())?;
     Ok(Answer::put(put == Put::Created).once_durable(request.api.broker.administered_at()))
 }
 
 /// `DELETE /parameters/{component}/{vhost}/{name}`.
 pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = vhost_to_change(request)?;
-    request.api.broker.delete_any_parameter(&vhost, request.part("component"), request.part("name"))?;
+    let (component, name, now_ms) = (request.part("component"), request.part("name"), request.api.clock.now_ms());
+    request.api.broker.delete_any_parameter(&vhost, component, name, now_ms)?;
     Ok(Answer::no_content().once_durable(request.api.broker.administered_at()))
 }
 

@@ -104,7 +104,7 @@ impl Administration {
                 let (apply_to, priority) = (ApplyTo::All, 0);
                 let policy =
                     PolicyDefinition { vhost, name: name(), pattern, apply_to, definition, priority, is_operator };
-                broker.put_policy(policy).unwrap();
+                broker.put_policy(policy, now_ms).unwrap();
                 "put policy"
             }
             _ => {

@@ -91,7 +91,8 @@ async fn everything_that_is_administered_outlives_a_restart() {
     let definition = [("max-length".to_owned(), json!(10))].into_iter().collect();
     let (vhost, name, pattern, apply_to) = (text("shop"), text("p"), text("^(?!amq)"), ApplyTo::QuorumQueues);
     let (priority, is_operator) = (-2, true);
-    state.put_policy(PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator }).unwrap();
+    let policy = PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator };
+    state.put_policy(policy, 0).unwrap();
     let (vhost, component, name, value) = (text("shop"), text("shovel"), text("s"), json!({"src-uri": ["amqp://"]}));
     state.put_parameter(ParameterDefinition { vhost, component, name, value }).unwrap();
     let (name, value) = (text("cluster_name"), json!(0.1));

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::AdministrationError;
-use super::erlang::Erlang;
 use crate::auth::{User, UserLimits};
 use crate::broker::Broker;
 use crate::broker::definitions::{Administered, VhostDefinition, VhostLimits};
+use crate::broker::policies::Erlang;
 
 /// How many connections there may be, of a virtual host or a user.
 const MAX_CONNECTIONS: &str = "max-connections";

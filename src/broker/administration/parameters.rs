@@ -11,7 +11,7 @@ use crate::broker::definitions::{
 use crate::broker::metadata::State;
 
 /// The component whose parameters are policies of operators.
-pub(super) const OPERATOR_POLICY: &str = "operator_policy";
+pub(in crate::broker) const OPERATOR_POLICY: &str = "operator_policy";
 /// The component whose parameters are limits of virtual hosts.
 pub(super) const VHOST_LIMITS: &str = "vhost-limits";
 /// The name of the one parameter of that component.
@@ -57,41 +57,40 @@ impl Broker {
     ///
     /// # Errors
     /// When there is no such component or virtual host, or the value makes no sense.
-    pub fn put_any_parameter(&self, parameter: ParameterDefinition) -> Result<Put, AdministrationError> {
+    pub fn put_any_parameter(&self, parameter: ParameterDefinition, now_ms: u64) -> Result<Put, AdministrationError> {
         let component = parameter.component.as_str();
         if component != OPERATOR_POLICY && component != VHOST_LIMITS && !KEPT.contains(&component) {
             return Err(AdministrationError::Invalid(format!("component {component} not found")));
         }
-        let change = understood(parameter)?;
-        self.administer(|state| {
-            let (put, change) = match change {
-                Understood::Policy(policy) => {
-                    state.vhosts.get(&policy.vhost).ok_or(AdministrationError::NoSuchVhost)?;
-                    (Put::over(state.policy(&policy.vhost, &policy.name, true)), Administered::Policy(policy))
-                }
-                Understood::Limits { vhost, limits } => {
-                    let known = state.vhosts.get(&vhost).ok_or(AdministrationError::NoSuchVhost)?;
-                    let had_any = (known.limits != VhostLimits::default()).then_some(());
-                    let change = Administered::Vhost(VhostDefinition { limits, ..known.clone() });
-                    (Put::over(had_any.as_ref()), change)
-                }
-                Understood::Kept(parameter) => {
-                    state.vhosts.get(&parameter.vhost).ok_or(AdministrationError::NoSuchVhost)?;
-                    let known = state.parameter(&parameter.vhost, &parameter.component, &parameter.name);
-                    (Put::over(known), Administered::Parameter(parameter))
-                }
-            };
-            Ok((put, vec![change]))
-        })
+        match understood(parameter)? {
+            Understood::Policy(policy) => self.put_policy(policy, now_ms),
+            Understood::Limits { vhost, limits } => self.administer(|state| {
+                let known = state.vhosts.get(&vhost).ok_or(AdministrationError::NoSuchVhost)?;
+                let had_any = (known.limits != VhostLimits::default()).then_some(());
+                let change = Administered::Vhost(VhostDefinition { limits, ..known.clone() });
+                Ok((Put::over(had_any.as_ref()), vec![change]))
+            }),
+            Understood::Kept(parameter) => self.administer(|state| {
+                state.vhosts.get(&parameter.vhost).ok_or(AdministrationError::NoSuchVhost)?;
+                let known = state.parameter(&parameter.vhost, &parameter.component, &parameter.name);
+                Ok((Put::over(known), vec![Administered::Parameter(parameter)]))
+            }),
+        }
     }
 
     /// Deletes a parameter, a policy of operators, or the limits of a virtual host.
     ///
     /// # Errors
     /// When there is none.
-    pub fn delete_any_parameter(&self, vhost: &str, component: &str, name: &str) -> Result<(), AdministrationError> {
+    pub fn delete_any_parameter(
+        &self,
+        vhost: &str,
+        component: &str,
+        name: &str,
+        now_ms: u64,
+    ) -> Result<(), AdministrationError> {
         match component {
-            OPERATOR_POLICY => self.delete_policy(vhost, name, true),
+            OPERATOR_POLICY => self.delete_policy(vhost, name, true, now_ms),
             VHOST_LIMITS => self.administer(|state| {
                 let is_limited = |known: &&VhostDefinition| name == LIMITS && known.limits != VhostLimits::default();
                 let known = state.vhosts.get(vhost).filter(is_limited).ok_or(AdministrationError::NotFound)?;
@@ -163,15 +162,10 @@ fn operator_policy(parameter: ParameterDefinition) -> Result<PolicyDefinition, A
             return Err(AdministrationError::Invalid(format!("Key \"{key}\" not found in {name}")));
         }
     }
-    let Value::Object(mut fields) = value else {
+    let Value::Object(fields) = value else {
         return Err(AdministrationError::Invalid("no policy provided".into()));
     };
-    fields.extend([("vhost".to_owned(), vhost.into()), ("name".to_owned(), name.into())]);
-    fields.insert("is_operator".to_owned(), true.into());
-    let policy: PolicyDefinition = serde_json::from_value(Value::Object(fields))
-        .map_err(|error| AdministrationError::Invalid(error.to_string()))?;
-    super::policies::check(&policy)?;
-    Ok(policy)
+    super::policies::read((&vhost, &name, true), &fields)
 }
 
 /// # Errors
@@ -227,7 +221,7 @@ mod tests {
         let definition = [("max-length".to_owned(), json!(3))].into_iter().collect();
         let (apply_to, priority, is_operator) = (ApplyTo::Queues, 5, true);
         broker
-            .put_policy(PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator })
+            .put_policy(PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator }, 0)
             .unwrap();
         let listed = broker.parameters();
         let components: Vec<_> = listed.iter().map(|parameter| parameter.component.as_str()).collect();

@@ -51,7 +51,10 @@ impl Broker {
         })?;
         let error = AmqpError::connection_forced(format!("vhost '{name}' is reset"));
         let connections = self.node().registry.close_where(|connection| *connection.spec.vhost == *name, &error);
+        vhost.load_policies();
         let (queues, exchanges, messages) = vhost.reset();
+        // Those that every virtual host has are still there.
+        vhost.apply_to_exchanges();
         Ok(Reset { connections, queues, messages, exchanges, policies, parameters })
     }
 }

@@ -119,6 +119,7 @@ impl Broker {
         })?;
         let new = || {
             let vhost = Vhost::bare(&definition, Arc::clone(self.node()));
+            vhost.load_policies();
             vhost.declare_standard_exchanges();
             vhost
         };

@@ -78,18 +78,20 @@ fn targets(vhost: &Vhost, queues: &[Arc<QueueHandle>]) -> FxHashSet<QueueId> {
     let mut exchanges = FxHashSet::default();
     let mut found = FxHashSet::default();
     for queue in queues {
-        let arguments = &queue.spec.arguments;
-        match (arguments.dead_letter_exchange.as_deref(), arguments.dead_letter_routing_key.as_deref()) {
-            (Some(""), Some(key)) => {
+        let Some(dead_letters) = queue.dead_letters() else { continue };
+        match (&*dead_letters.exchange, dead_letters.routing_key.as_deref()) {
+            ("", Some(key)) => {
                 let named = std::str::from_utf8(key).ok();
                 found.extend(named.and_then(|name| vhost.read(|topology| Some(topology.queue(name)?.id))));
             }
-            (Some(exchange), _) if exchanges.len() < DEAD_LETTER_EXCHANGES_MAX => drop(exchanges.insert(exchange)),
+            (exchange, _) if exchanges.len() < DEAD_LETTER_EXCHANGES_MAX => {
+                exchanges.insert(Box::<str>::from(exchange));
+            }
             _ => {}
         }
     }
     for exchange in exchanges {
-        found.extend(vhost.read(|topology| topology.queues_bound_to(exchange, BINDINGS_MAX)));
+        found.extend(vhost.read(|topology| topology.queues_bound_to(&exchange, BINDINGS_MAX)));
     }
     found
 }

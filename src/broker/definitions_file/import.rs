@@ -4,14 +4,14 @@
 //! limit of queues in a virtual host, and the memory that definitions may take. Then what was made before stays, and importing the
 //! file once more goes on from there. What is there already stays as it is, whatever its arguments are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::entries::{BindingEntry, End};
 use super::{DefinitionsError, DefinitionsFile};
 use crate::auth::{User, UserLimits};
 use crate::broker::Broker;
-use crate::broker::administration::{AdministrationError, Understood, read_limits, understood};
+use crate::broker::administration::{AdministrationError, OPERATOR_POLICY, Understood, read_limits, understood};
 use crate::broker::definitions::{Administered, VhostDefinition};
 use crate::broker::ids::QueueId;
 use crate::broker::metadata::State;
@@ -27,6 +27,10 @@ impl Broker {
     pub fn import(&self, file: &DefinitionsFile, now_ms: u64) -> Result<LogPosition, DefinitionsError> {
         file.check(self)?;
         self.import_administered(file)?;
+        for vhost in file.vhosts_with_policies().iter().filter_map(|name| self.vhost(name)) {
+            vhost.load_policies();
+            vhost.apply_policies(now_ms);
+        }
         let mut position = self.administered_at();
         for queue in file.queues.iter().filter(|queue| queue.is_imported()) {
             let vhost = self.imported_into(&queue.vhost)?;
@@ -73,6 +77,7 @@ impl Broker {
         for (name, definition) in made {
             let new = || {
                 let vhost = Vhost::bare(&definition, Arc::clone(self.node()));
+                vhost.load_policies();
                 vhost.declare_standard_exchanges();
                 vhost
             };
@@ -86,19 +91,19 @@ impl Broker {
 impl DefinitionsFile {
     /// Says in the log what an administrator might not expect.
     fn warn(&self) {
-        let policies = self.policies.len();
-        if policies > 0 {
-            tracing::warn!(
-                policies,
-                "policies were imported: they are kept, and not applied to queues and exchanges yet"
-            );
-        }
         let passed_over = self.queues.iter().filter(|queue| !queue.is_imported()).count()
             + self.exchanges.iter().filter(|exchange| !exchange.is_imported()).count()
             + self.bindings.iter().filter(|binding| !binding.is_imported()).count();
         if passed_over > 0 {
             tracing::warn!(passed_over, "reserved names in an imported file were passed over");
         }
+    }
+
+    /// The virtual hosts of which the file brings policies, or operator policies.
+    fn vhosts_with_policies(&self) -> BTreeSet<&str> {
+        let operators = self.parameters.iter().filter(|parameter| parameter.component == OPERATOR_POLICY);
+        let operators = operators.map(|parameter| parameter.vhost.as_str());
+        self.policies.iter().map(|policy| policy.vhost.as_str()).chain(operators).collect()
     }
 
     /// The virtual hosts as they will be, where the file says something of them.

@@ -28,6 +28,7 @@ pub struct State {
     permissions: BTreeMap<Place, (PermissionDefinition, Arc<Permissions>)>,
     topic_permissions: BTreeMap<Place, TopicRights>,
     policies: BTreeMap<(String, bool, String), PolicyDefinition>,
+    policy_revision: u64,
     parameters: BTreeMap<(String, String, String), ParameterDefinition>,
     global_parameters: BTreeMap<String, GlobalParameterDefinition>,
 }
@@ -66,9 +67,11 @@ impl State {
                 self.delete_topic_permission((vhost, user), &exchange);
             }
             Administered::Policy(policy) => {
+                self.policy_revision += 1;
                 self.policies.insert((policy.vhost.clone(), policy.is_operator, policy.name.clone()), policy);
             }
             Administered::PolicyDeleted { vhost, name, is_operator } => {
+                self.policy_revision += 1;
                 self.policies.remove(&(vhost, is_operator, name));
             }
             Administered::Parameter(parameter) => {
@@ -88,6 +91,7 @@ impl State {
     }
 
     fn delete_vhost(&mut self, name: &str) {
+        self.policy_revision += 1;
         self.vhosts.remove(name);
         self.permissions.retain(|(vhost, _), _| vhost != name);
         self.topic_permissions.retain(|(vhost, _), _| vhost != name);
@@ -149,6 +153,17 @@ impl State {
     /// All policies, by virtual host and name, those of operators behind the others of each virtual host.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyDefinition> {
         self.policies.values()
+    }
+
+    /// The policies and operator policies of a virtual host.
+    pub fn policies_of(&self, vhost: &str) -> impl Iterator<Item = &PolicyDefinition> {
+        let first = (vhost.to_owned(), false, String::new());
+        self.policies.range(first..).map(|(_, policy)| policy).take_while(move |policy| policy.vhost == vhost)
+    }
+
+    /// Moves with every change of a policy.
+    pub const fn policy_revision(&self) -> u64 {
+        self.policy_revision
     }
 
     /// A parameter.

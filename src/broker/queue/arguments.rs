@@ -1,16 +1,23 @@
 //! The arguments of a queue, checked and typed (behaviour reference 4.1 and 4.2). Which there are says [`known`].
+//!
+//! A queue is declared with some, which never change. What it obeys are the *effective* ones: the same, merged with what policies say.
 
 pub mod known;
+mod read;
 mod shared;
+mod values;
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use crate::broker::node::Settings;
-use crate::broker::profile::{Counted, Profile, Timed};
+use crate::broker::policies::Applied;
+use crate::broker::profile::{Counted, Timed};
 use crate::error::AmqpError;
-use crate::table::{Table, Value};
+use crate::table::Table;
 
 pub use shared::SharedArguments;
+pub(crate) use values::check_integer;
 
 /// The types of queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +77,15 @@ pub struct DelayedRetry {
     pub max_ms: u64,
 }
 
+/// Where the dead letters of a queue go. Each keeps it from its death on, whatever the queue obeys later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The exchange that they are published to.
+    pub exchange: Box<str>,
+    /// The routing key; their own where there is none.
+    pub routing_key: Option<Box<[u8]>>,
+}
+
 /// The arguments of a queue, checked and typed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueArguments {
@@ -85,10 +101,8 @@ pub struct QueueArguments {
     pub max_length_bytes: Option<u64>,
     /// `x-overflow`.
     pub overflow: Overflow,
-    /// `x-dead-letter-exchange`.
-    pub dead_letter_exchange: Option<String>,
-    /// `x-dead-letter-routing-key`.
-    pub dead_letter_routing_key: Option<Vec<u8>>,
+    /// `x-dead-letter-exchange`, and `x-dead-letter-routing-key`.
+    pub dead_letters: Option<Arc<DeadLetters>>,
     /// `x-dead-letter-strategy` is `at-least-once`.
     pub dead_letter_at_least_once: bool,
     /// `x-max-priority`.
@@ -99,6 +113,8 @@ pub struct QueueArguments {
     pub delivery_limit: Option<u32>,
     /// Which returns count towards the delivery limit.
     pub counted: Counted,
+    /// Deliveries may time out, now or under a policy that comes later.
+    pub is_timed: bool,
     /// `x-consumer-timeout`.
     pub consumer_timeout_ms: Option<u64>,
     /// `x-delayed-retry-type`, `-min` and `-max`.
@@ -123,67 +139,44 @@ impl QueueArguments {
         let kind =
             queue_kind(arguments, default_kind).map_err(|reason| invalid_argument(known::TYPE, queue, &reason))?;
         known::check(arguments, kind, queue, settings.profile())?;
-        Ok(Self::of(arguments, kind, settings))
+        Ok(Self::of(arguments, kind, None, settings))
     }
 
     /// The arguments of a queue that is there already. Nothing is refused: it may have been declared under another profile.
     pub fn restored(arguments: &Table, settings: &Settings) -> Self {
-        Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), settings)
+        Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), None, settings)
     }
 
-    fn of(arguments: &Table, kind: QueueKind, settings: &Settings) -> Self {
+    /// What a queue that was declared with these obeys under policies.
+    #[must_use]
+    pub fn under(&self, arguments: &Table, applied: &Applied, settings: &Settings) -> Self {
+        Self::of(arguments, self.kind, Some(applied), settings)
+    }
+
+    /// Whether what no policy can change is the same.
+    pub(super) fn is_same_for_good(&self, other: &Self) -> bool {
+        let fixed = |typed: &Self| (typed.kind, typed.max_priority, typed.single_active_consumer, typed.counted);
+        fixed(self) == fixed(other)
+    }
+
+    fn of(arguments: &Table, kind: QueueKind, applied: Option<&Applied>, settings: &Settings) -> Self {
         let profile = settings.profile();
         let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
-        Self {
+        let mut typed = Self {
             kind,
-            message_ttl_ms: integer(arguments, "x-message-ttl"),
-            expires_ms: integer(arguments, "x-expires"),
-            max_length: integer(arguments, "x-max-length"),
-            max_length_bytes: integer(arguments, "x-max-length-bytes"),
-            overflow: match string(arguments, "x-overflow") {
-                Some("reject-publish") => Overflow::RejectPublish,
-                Some("reject-publish-dlx") if kind == QueueKind::Classic => Overflow::RejectPublishDlx,
-                _ => Overflow::DropHead,
-            },
-            dead_letter_exchange: string(arguments, "x-dead-letter-exchange").map(str::to_owned),
-            dead_letter_routing_key: bytes(arguments, "x-dead-letter-routing-key").map(<[u8]>::to_vec),
-            dead_letter_at_least_once: string(arguments, "x-dead-letter-strategy") == Some("at-least-once"),
-            max_priority: integer(arguments, "x-max-priority").and_then(|level| u8::try_from(level).ok()),
-            single_active_consumer: arguments.get("x-single-active-consumer").and_then(Value::as_bool) == Some(true),
+            is_timed,
             delivery_limit: match kind {
                 QueueKind::Classic => None,
-                QueueKind::Quorum => delivery_limit(arguments, profile),
+                QueueKind::Quorum => profile.default_delivery_limit,
             },
             counted: profile.counted_deliveries,
-            consumer_timeout_ms: if is_timed {
-                integer(arguments, "x-consumer-timeout").or(settings.consumer_timeout_ms)
-            } else {
-                None
-            },
-            delayed_retry: delayed_retry(arguments),
-        }
+            consumer_timeout_ms: settings.consumer_timeout_ms.filter(|_| is_timed),
+            ..Self::default()
+        };
+        known::read_all(&mut typed, arguments, applied, profile);
+        read::finish(&mut typed);
+        typed
     }
-}
-
-/// `x-delivery-limit` is not validated by RabbitMQ: what is no integer means the default, a negative one means none.
-fn delivery_limit(arguments: &Table, profile: &Profile) -> Option<u32> {
-    match arguments.get("x-delivery-limit").and_then(Value::as_integer) {
-        Some(limit) if limit < 0 => None,
-        Some(limit) => Some(u32::try_from(limit).unwrap_or(u32::MAX)),
-        None => profile.default_delivery_limit,
-    }
-}
-
-fn delayed_retry(arguments: &Table) -> Option<DelayedRetry> {
-    let (failed, returned) = match string(arguments, "x-delayed-retry-type")? {
-        "all" => (true, true),
-        "failed" => (true, false),
-        "returned" => (false, true),
-        _ => return None,
-    };
-    let min_ms = integer(arguments, "x-delayed-retry-min")?;
-    let max_ms = integer(arguments, "x-delayed-retry-max").unwrap_or(min_ms);
-    Some(DelayedRetry { failed, returned, min_ms, max_ms })
 }
 
 /// Checked before all others, with a text of its own (behaviour reference 4.2).
@@ -208,26 +201,11 @@ fn queue_kind(arguments: &Table, default_kind: QueueKind) -> Result<QueueKind, S
                 .to_owned(),
         ),
         Some(other) => Err(format!("\"unsupported queue type '{other}'\"")),
-        None => Err(known::unacceptable_type(value)),
+        None => Err(values::unacceptable_type(value)),
     }
 }
 
 /// `invalid arg ... for queue ...: reason`.
 pub(crate) fn invalid_argument(name: &str, queue: &dyn Display, reason: &str) -> AmqpError {
     AmqpError::precondition_failed(format!("invalid arg '{name}' for {queue}: {reason}"))
-}
-
-fn integer(arguments: &Table, name: &str) -> Option<u64> {
-    arguments.get(name).and_then(Value::as_integer).and_then(|value| u64::try_from(value).ok())
-}
-
-fn string<'a>(arguments: &'a Table, name: &str) -> Option<&'a str> {
-    arguments.get(name).and_then(Value::as_str)
-}
-
-fn bytes<'a>(arguments: &'a Table, name: &str) -> Option<&'a [u8]> {
-    match arguments.get(name) {
-        Some(Value::LongString(bytes)) => Some(bytes),
-        _ => None,
-    }
 }

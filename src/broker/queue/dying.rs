@@ -4,8 +4,9 @@
 //! same transaction as of their arrival elsewhere.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::arguments::Overflow;
+use super::arguments::{DeadLetters, Overflow};
 use super::entry::{Body, Entry, NewMessage, counted_bytes};
 use super::ready::neighbours;
 use super::{DROPS_MAX, Queue};
@@ -74,13 +75,15 @@ impl DeadLetterStrategy {
 #[derive(Debug)]
 struct Death {
     reason: DeathReason,
+    /// Where it goes, whatever the queue obeys by the time it is published.
+    target: Arc<DeadLetters>,
     /// It is the last of some that are owed to a client: all of them are recorded once this one is.
     owed: Option<Box<Owed>>,
 }
 
-impl From<DeathReason> for Death {
-    fn from(reason: DeathReason) -> Self {
-        Self { reason, owed: None }
+impl Death {
+    const fn new(reason: DeathReason, target: Arc<DeadLetters>) -> Self {
+        Self { reason, target, owed: None }
     }
 }
 
@@ -91,6 +94,8 @@ pub struct DeadLetter {
     pub message: Message,
     /// Why it died.
     pub reason: DeathReason,
+    /// Where it goes.
+    pub target: Arc<DeadLetters>,
     /// Deliveries that failed, here and in the queues in which it died before.
     pub failed: u32,
 }
@@ -154,10 +159,10 @@ impl Dying {
         }
     }
 
-    /// Tries again what found no queue, if it is time.
-    pub(super) fn retry(&mut self, now_ms: u64) {
-        if let Some(letters) = &mut self.0 {
-            letters.retry(now_ms);
+    /// Has everything tried again that found no queue.
+    pub(super) fn retry_at(&mut self, at_ms: u64) {
+        if let Some(letters) = self.0.as_mut().filter(|letters| !letters.unburied.is_empty()) {
+            letters.retry_ms = Some(at_ms);
         }
     }
 
@@ -208,10 +213,10 @@ impl Dying {
 }
 
 impl Letters {
-    fn push(&mut self, entry: Entry, reason: DeathReason) {
+    fn push(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
         self.bytes += u64::from(entry.counted_bytes);
         self.waiting.push_back(entry);
-        self.deaths.push_back(reason.into());
+        self.deaths.push_back(Death::new(reason, target));
         self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
     }
 
@@ -230,18 +235,25 @@ impl Letters {
         is_wanted
     }
 
-    /// Tries again what found no queue, if it is time, some at a time.
-    fn retry(&mut self, now_ms: u64) {
+    /// Tries again what found no queue, if it is time, some at a time. Returns those that have nowhere to go any more.
+    fn retry(&mut self, now_ms: u64, target: Option<&Arc<DeadLetters>>) -> Vec<Entry> {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
             self.retrying = self.unburied.len();
         }
         let count = self.retrying.min(DROPS_MAX);
         self.retrying -= count;
-        for (entry, reason) in self.unburied.drain(..count) {
+        let retried = self.unburied.drain(..count);
+        let Some(target) = target else {
+            let dropped: Vec<_> = retried.map(|(entry, _)| entry).collect();
+            self.bytes -= dropped.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+            return dropped;
+        };
+        for (entry, reason) in retried {
             self.waiting.push_back(entry);
-            self.deaths.push_back(reason.into());
+            self.deaths.push_back(Death::new(reason, Arc::clone(target)));
         }
+        Vec::new()
     }
 
     /// Keeps one that found no queue, to be tried again.
@@ -287,9 +299,16 @@ impl Letters {
 impl Queue {
     pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
         self.count_deaths(reason, 1);
-        if self.arguments.dead_letter_exchange.is_some() {
-            self.dying.letters().push(entry, reason);
-        } else {
+        match &self.arguments.dead_letters {
+            Some(target) => self.dying.letters().push(entry, reason, Arc::clone(target)),
+            None => self.gone(&entry),
+        }
+    }
+
+    /// Tries again what found no queue, if it is time: where dead letters go now.
+    pub(super) fn retry_burials(&mut self, now_ms: u64) {
+        let Some(letters) = &mut self.dying.0 else { return };
+        for entry in letters.retry(now_ms, self.arguments.dead_letters.as_ref()) {
             self.gone(&entry);
         }
     }
@@ -332,7 +351,8 @@ impl Queue {
             .take(LETTERS_MAX)
             .map_while(|(entry, death)| {
                 let message = entry.message()?.clone();
-                Some(DeadLetter { message, reason: death.reason, failed: entry.counts.failed })
+                let (reason, target) = (death.reason, Arc::clone(&death.target));
+                Some(DeadLetter { message, reason, target, failed: entry.counts.failed })
             })
             .collect();
         *handed = letters.len();
@@ -382,7 +402,7 @@ impl Queue {
             return self.buried();
         }
         let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
-        let (mut entry, Death { reason, owed }) = letters.pop()?;
+        let (mut entry, Death { reason, owed, .. }) = letters.pop()?;
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.
             entry.counts.acquired = 1;
@@ -394,7 +414,7 @@ impl Queue {
 
     /// What becomes of messages that die here.
     pub(super) fn dead_letter_strategy(&self) -> DeadLetterStrategy {
-        match self.arguments.dead_letter_exchange {
+        match self.arguments.dead_letters {
             None => DeadLetterStrategy::Disabled,
             Some(_) if self.buries_at_least_once() => DeadLetterStrategy::AtLeastOnce,
             Some(_) => DeadLetterStrategy::AtMostOnce,

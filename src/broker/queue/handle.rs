@@ -7,6 +7,7 @@ mod burial;
 mod chosen;
 mod looking;
 mod pause;
+mod policies;
 mod removal;
 mod returns;
 mod snapshot;
@@ -58,7 +59,7 @@ pub struct QueueSpec {
     pub exclusivity: Exclusivity,
     /// The arguments as the client gave them.
     pub raw_arguments: EncodedTable,
-    /// The arguments, typed: queues that are declared alike share them.
+    /// The arguments, typed: queues that are declared alike share them. What the queue obeys may be something else.
     pub arguments: Arc<QueueArguments>,
 }
 

@@ -25,6 +25,7 @@ mod consumers;
 mod credit;
 mod delivery;
 mod dying;
+mod effective;
 mod entry;
 mod handle;
 mod held_back;
@@ -61,6 +62,7 @@ pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
 pub use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
+pub use effective::Effective;
 pub use entry::NewMessage;
 pub use handle::{Choice, Exclusivity, LookedAt, QueueHandle, QueueSpec};
 pub use looking::{MessageState, SeenMessage};
@@ -72,8 +74,9 @@ pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::policies::Applied;
 use crate::broker::publisher::PublisherWaits;
-use crate::broker::sink::{DeliveryCounts, Sink};
+use crate::broker::sink::DeliveryCounts;
 use crate::metrics::{DeathStats, MessageStats};
 use crate::store::address::Address;
 use crate::store::journal::Journal;
@@ -104,7 +107,9 @@ pub struct Aftermath {
 /// A queue's state.
 #[derive(Debug)]
 pub struct Queue {
+    /// What it obeys now.
     arguments: Arc<QueueArguments>,
+    policies: Option<Arc<Applied>>,
     ready: Ready,
     unacked: UnackedTable,
     returning: Returning,
@@ -162,6 +167,7 @@ impl Queue {
             consumers: Consumers::new(arguments.single_active_consumer),
             ready: Ready::new(arguments.kind),
             arguments,
+            policies: None,
             unacked: UnackedTable::default(),
             returning: Returning::default(),
             next_seq: 0,
@@ -321,18 +327,6 @@ impl Queue {
             }
             None if entry.is_stored => self.journal.settled(entry.seq),
             None => {}
-        }
-    }
-
-    /// Whether deliveries may be taken back because they are not acknowledged in time.
-    fn is_timed(&self) -> bool {
-        self.arguments.kind == QueueKind::Quorum || self.arguments.consumer_timeout_ms.is_some()
-    }
-
-    /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
-    pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
-        if self.is_timed() {
-            self.unacked.tell(channel, sink);
         }
     }
 

@@ -166,10 +166,12 @@ impl Queue {
     }
 
     fn returned_to_classic(&mut self, mut entry: Entry, cause: Return) -> Entry {
-        // Nobody but the next queue asks for the number.
-        if cause.is_failure() && self.arguments.dead_letter_exchange.is_some() {
+        if cause.is_failure() {
             entry.counts.failed = entry.counts.failed.saturating_add(1);
-            self.note_counts(&entry, entry.counts);
+            // Nobody but the next queue asks for the number. While there is none, it need not outlive a restart.
+            if self.arguments.dead_letters.is_some() {
+                self.note_counts(&entry, entry.counts);
+            }
         }
         entry
     }

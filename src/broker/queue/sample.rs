@@ -56,7 +56,7 @@ impl Queue {
     /// Messages that died and were not simply dropped.
     fn dead_letter_count_ever(&self) -> u64 {
         let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = self.deaths;
-        let has_exchange = self.arguments.dead_letter_exchange.is_some();
+        let has_exchange = self.arguments.dead_letters.is_some();
         if has_exchange { rejected + expired + maxlen + delivery_limit } else { 0 }
     }
 

@@ -59,7 +59,7 @@ impl Queue {
 
     /// A rejected delivery has failed, also if it is the last one.
     fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
-        if self.arguments.dead_letter_exchange.is_some() {
+        if self.arguments.dead_letters.is_some() {
             let is_quorum = self.arguments.kind == QueueKind::Quorum;
             entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_quorum));
             entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_failure));

@@ -6,6 +6,7 @@ use super::Queue;
 use super::consumers::{Consumer, ConsumerState};
 use super::dying::DeadLetterStrategy;
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::policies::Applied;
 use crate::metrics::{DeathStats, MessageStats};
 
 /// A queue as it was at one moment.
@@ -41,6 +42,10 @@ pub struct QueueSnapshot {
     pub used_at_ms: u64,
     /// The `timestamp` of the first ready message, in seconds since 1970, if it has one and is in memory.
     pub head_message_timestamp: Option<u64>,
+    /// The policies that hold for it.
+    pub policies: Option<Arc<Applied>>,
+    /// How often a delivery may fail under them.
+    pub delivery_limit: Option<u32>,
     /// What passed through it.
     pub stats: MessageStats,
     /// What died in it.
@@ -111,6 +116,8 @@ impl Queue {
             is_paused: self.is_paused,
             used_at_ms: self.used_at_ms,
             head_message_timestamp: self.ready.head_timestamp(),
+            policies: self.policies.clone(),
+            delivery_limit: self.arguments.delivery_limit,
             stats: self.stats,
             deaths: self.deaths,
             dead_letters: self.dead_letter_strategy(),

@@ -1,14 +1,16 @@
 //! What a queue does because time has passed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::arguments::QueueKind;
 use super::dying::DeathReason;
 use super::entry::Entry;
 use super::settling::Return;
 use super::unacked::HolderId;
 use super::{DROPS_MAX, Queue};
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::Notice;
+use crate::broker::sink::{Notice, Sink};
 
 /// Consumers, and channels that took messages with `basic.get`, that lose what they hold in one transition because it is late.
 const LATE_MAX: usize = 64;
@@ -28,7 +30,7 @@ impl Queue {
             let Some(due) = self.held_back.pop_due(now_ms) else { break };
             self.ready.push_returned(due);
         }
-        self.dying.retry(now_ms);
+        self.retry_burials(now_ms);
         self.pump(now_ms);
         self.is_behind |= self.is_returning();
         self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
@@ -37,6 +39,21 @@ impl Queue {
     pub(super) fn queue_expiry_ms(&self) -> Option<u64> {
         let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
         Some(self.used_at_ms.saturating_add(expires_ms))
+    }
+
+    /// Whether deliveries may be taken back because they are not acknowledged in time.
+    pub(super) fn is_timed(&self) -> bool {
+        match self.arguments.kind {
+            QueueKind::Quorum => true,
+            QueueKind::Classic => self.arguments.is_timed,
+        }
+    }
+
+    /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
+    pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
+        if self.is_timed() {
+            self.unacked.tell(channel, sink);
+        }
     }
 
     /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
@@ -93,7 +110,7 @@ impl Queue {
     }
 
     pub(super) fn expire_before(&mut self, limit_ms: u64) {
-        let is_dropped = self.arguments.dead_letter_exchange.is_none();
+        let is_dropped = self.arguments.dead_letters.is_none();
         let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
         loop {
             while self.drops_left > 0

@@ -18,7 +18,8 @@ use crate::broker::sink::{Sink, Token};
 #[derive(Debug)]
 pub(super) struct Unacked {
     pub(super) entry: Entry,
-    /// When it is late, by what held when it was delivered; `u64::MAX` for never. It ascends with the deliveries of a holder.
+    /// When it is late, by what held when it was delivered; `u64::MAX` for never. It ascends with the deliveries of a holder, unless
+    /// [`UnackedTable::timeout_changes`] was told.
     pub(super) deadline_ms: u64,
     /// Its place in the order of all deliveries of the queue.
     pub(super) delivery: u64,
@@ -62,14 +63,16 @@ struct Holder {
     sink: Option<Arc<dyn Sink>>,
     front: VecDeque<Unacked>,
     behind: VecDeque<VecDeque<Unacked>>,
-    /// When to look whether its first message is late.
+    /// When to look whether a message is late: never after the first one is.
     watched_ms: Option<u64>,
+    /// The timeout has changed since its messages were delivered, so that one behind may be late before the first one is.
+    is_mixed: bool,
 }
 
 impl Holder {
     fn new(channel: ChannelId, holding: Holding) -> Self {
         let (front, behind) = (VecDeque::new(), VecDeque::new());
-        Self { channel, holding, sink: None, front, behind, watched_ms: None }
+        Self { channel, holding, sink: None, front, behind, watched_ms: None, is_mixed: false }
     }
 
     const fn consumer(&self) -> Option<ConsumerId> {
@@ -82,6 +85,17 @@ impl Holder {
     /// A holder is kept while its consumer is there or it has messages.
     fn is_over(&self) -> bool {
         self.front.is_empty() && self.consumer().is_none()
+    }
+
+    /// When its first message is late that is ever late.
+    fn first_deadline_ms(&mut self) -> Option<u64> {
+        let deadline_ms = if self.is_mixed {
+            self.iter().map(|unacked| unacked.deadline_ms).min()
+        } else {
+            self.front.front().map(|first| first.deadline_ms)
+        };
+        self.is_mixed &= deadline_ms.is_some();
+        deadline_ms.filter(|&at_ms| at_ms != u64::MAX)
     }
 
     fn push(&mut self, unacked: Unacked) {
@@ -161,7 +175,7 @@ pub(super) struct UnackedTable {
     holders: Vec<Option<Holder>>,
     free: Vec<u32>,
     of_channels: BTreeSet<(ChannelId, Holding, HolderId)>,
-    /// Holders whose first message can be late, by when to look.
+    /// Holders of which a message can be late, by when to look.
     watched: BTreeSet<(u64, HolderId)>,
     count: usize,
     /// What they count for the limit in bytes.
@@ -260,9 +274,12 @@ impl UnackedTable {
             debug_assert!(false, "who takes a message has a place");
             return token;
         };
-        if unacked.deadline_ms != u64::MAX && holder.watched_ms.is_none() {
-            holder.watched_ms = Some(unacked.deadline_ms);
-            self.watched.insert((unacked.deadline_ms, id));
+        let deadline_ms = unacked.deadline_ms;
+        if deadline_ms != u64::MAX && holder.watched_ms.is_none_or(|watched_ms| deadline_ms < watched_ms) {
+            if let Some(watched_ms) = holder.watched_ms.replace(deadline_ms) {
+                self.watched.remove(&(watched_ms, id));
+            }
+            self.watched.insert((deadline_ms, id));
         }
         self.bytes += u64::from(unacked.entry.counted_bytes);
         holder.push(unacked);
@@ -329,13 +346,20 @@ impl UnackedTable {
         self.watched.first().map(|&(at_ms, _)| at_ms)
     }
 
-    /// A holder whose first message is late: its channel, and its consumer if it is one. Each is named once, and is to lose all that it
+    /// Later deliveries are late after another time than those that are here.
+    pub(super) fn timeout_changes(&mut self) {
+        for holder in self.holders.iter_mut().flatten() {
+            holder.is_mixed = !holder.front.is_empty();
+        }
+    }
+
+    /// A holder of which a message is late: its channel, and its consumer if it is one. Each is named once, and is to lose all that it
     /// has.
     pub(super) fn pop_late(&mut self, now_ms: u64) -> Option<(ChannelId, Option<ConsumerId>)> {
         while let Some(&(at_ms, id)) = self.watched.first().filter(|(at_ms, _)| *at_ms <= now_ms) {
             self.watched.remove(&(at_ms, id));
             let Some(holder) = self.holder_mut(id) else { continue };
-            holder.watched_ms = holder.front.front().map(|first| first.deadline_ms).filter(|&at_ms| at_ms != u64::MAX);
+            holder.watched_ms = holder.first_deadline_ms();
             match holder.watched_ms {
                 Some(at_ms) if at_ms > now_ms => drop(self.watched.insert((at_ms, id))),
                 Some(_) => {

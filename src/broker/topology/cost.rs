@@ -16,9 +16,11 @@ const BINDING_BYTES: usize = 200;
 /// The bytes that a queue takes while it has no messages.
 pub(in crate::broker) fn of_queue(spec: &QueueSpec) -> usize {
     let typed = &spec.arguments;
-    let exchange = typed.dead_letter_exchange.as_ref().map_or(0, String::len);
-    let routing_key = typed.dead_letter_routing_key.as_ref().map_or(0, Vec::len);
-    QUEUE_BYTES + spec.name.len() + spec.raw_arguments.bytes() + exchange + routing_key
+    let dead_letters = typed
+        .dead_letters
+        .as_ref()
+        .map_or(0, |target| target.exchange.len() + target.routing_key.as_deref().map_or(0, <[u8]>::len));
+    QUEUE_BYTES + spec.name.len() + spec.raw_arguments.bytes() + dead_letters
 }
 
 /// The bytes that an exchange takes without its bindings.

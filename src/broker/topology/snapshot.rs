@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Exchange, Topology};
 use crate::broker::exchange::{Binding, Destination};
 use crate::broker::ids::{ExchangeId, QueueId};
+use crate::broker::policies::Applied;
 use crate::metrics::ExchangeStats;
 
 use super::ExchangeSpec;
@@ -17,6 +18,8 @@ pub struct ExchangeSnapshot {
     pub id: ExchangeId,
     /// What it was declared as.
     pub spec: ExchangeSpec,
+    /// The policies that hold for it.
+    pub policies: Option<Arc<Applied>>,
     /// What passed through it.
     pub stats: ExchangeStats,
     /// How many bindings lead from it.
@@ -68,6 +71,7 @@ impl Exchange {
         ExchangeSnapshot {
             id: self.id,
             spec: self.spec.clone(),
+            policies: self.policies.clone(),
             stats: self.counters.read(),
             bindings: self.binding_count(),
         }

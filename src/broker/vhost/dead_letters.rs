@@ -18,10 +18,10 @@ impl Vhost {
         now_ms: u64,
         unburied: &mut Vec<Arc<QueueHandle>>,
     ) {
-        let Some(exchange) = queue.spec.arguments.dead_letter_exchange.as_deref() else { return };
+        let exchange = &*letter.target.exchange;
         let of_clients = self.node.settings.profile().client_deaths;
         let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
-        let message = self.buried_message(queue, exchange, &letter.message, &deaths);
+        let message = self.buried_message(letter, &deaths);
         let Some(route) = self.route_buried(exchange, &message) else {
             queue.keep_unburied(now_ms);
             return;
@@ -48,8 +48,9 @@ impl Vhost {
     }
 
     /// The message as it is published to the dead letter exchange.
-    fn buried_message(&self, queue: &QueueHandle, exchange: &str, message: &Message, deaths: &Deaths<'_>) -> Message {
-        let override_key = queue.spec.arguments.dead_letter_routing_key.as_deref();
+    fn buried_message(&self, letter: &DeadLetter, deaths: &Deaths<'_>) -> Message {
+        let (message, exchange) = (&letter.message, &*letter.target.exchange);
+        let override_key = letter.target.routing_key.as_deref();
         let routing_key = override_key.unwrap_or_else(|| message.routing_key());
         let mut facts = message.facts();
         facts.dead_lettered = true;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Vhost, limits, refuse_default_exchange, without_line_breaks};
 use crate::broker::exchange::{self, ExchangeType, Routing};
 use crate::broker::ids::ExchangeId;
+use crate::broker::policies::Subject;
 use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology, cost};
 use crate::error::AmqpError;
 use crate::table::{EncodedTable, Table, Value, ValueRef};
@@ -59,7 +60,13 @@ impl Vhost {
                 alternate: None,
             };
             let id = ExchangeId(self.node.ids.fresh());
-            self.change(|topology| topology.add_exchange(id, spec, routing));
+            let policies = self.policies();
+            let applied = policies.applied(name, Subject::Exchange);
+            self.change(|topology| {
+                topology.add_exchange(id, spec, routing);
+                topology.apply_policies(id, applied);
+            });
+            self.recheck_exchange(id, &policies);
         }
     }
 
@@ -78,15 +85,20 @@ impl Vhost {
             return Err(AmqpError::access_refused(format!("exchange name '{name}' contains reserved prefix 'amq.*'")));
         }
         let (spec, routing) = self.new_exchange(&name, kind, declare)?;
+        let (id, policies) = (ExchangeId(self.node.ids.fresh()), self.policies());
+        let applied = policies.applied(&name, Subject::Exchange);
         self.change(|topology| {
             // Somebody else may have declared it since.
             if let Some(known) = self.compare(topology, &name, kind, declare) {
                 return known;
             }
             self.check_room(topology, cost::of_exchange(&spec))?;
-            topology.add_exchange(ExchangeId(self.node.ids.fresh()), spec, routing);
+            topology.add_exchange(id, spec, routing);
+            topology.apply_policies(id, applied);
             Ok(())
-        })
+        })?;
+        self.recheck_exchange(id, &policies);
+        Ok(())
     }
 
     /// What an exchange would be, and how it would route.

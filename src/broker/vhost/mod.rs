@@ -11,6 +11,7 @@ mod forwarding;
 mod imported;
 mod limits;
 mod listing;
+mod policies;
 mod publish;
 mod queues;
 
@@ -18,12 +19,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::definitions::{Definition, VhostDefinition};
 use super::delayed::DelayedMessages;
 use super::ids::ExchangeId;
 use super::node::Node;
+use super::policies::PolicySet;
 use super::queue::QueueHandle;
 use super::queue::arguments::QueueKind;
 use super::topology::{Removal, Topology};
@@ -47,6 +49,9 @@ pub struct Vhost {
     /// Where the log has the last change of the topology.
     changed_at: AtomicU64,
     delayed: Arc<DelayedMessages>,
+    policies: RwLock<Arc<PolicySet>>,
+    /// Held for one step of applying policies.
+    applying: Mutex<()>,
     this: Weak<Self>,
 }
 
@@ -61,6 +66,8 @@ impl Vhost {
             node,
             epoch: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
+            policies: RwLock::default(),
+            applying: Mutex::default(),
             this: this.clone(),
         })
     }

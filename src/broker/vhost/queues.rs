@@ -64,7 +64,9 @@ impl Vhost {
         let queues_max = self.queues_max();
         let spec = self.queue_spec(&name, declare, connection, is_server_named)?;
         let id = QueueId(self.node.ids.fresh());
-        let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), Arc::clone(&self.node), now_ms));
+        let (policies, node) = (self.policies(), Arc::clone(&self.node));
+        let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), node, now_ms));
+        queue.prepare(&policies, now_ms);
         let existing = self.change(|topology| match topology.queue(&name) {
             Some(existing) => Ok(Some(Arc::clone(existing))),
             None => {
@@ -78,6 +80,7 @@ impl Vhost {
             return self.redeclare(&existing, declare, connection, now_ms);
         }
         queue.start(now_ms);
+        self.recheck_queue(&queue, &policies, now_ms);
         self.node.registry.churn.queue_declared.add(1);
         self.node.registry.churn.queue_created.add(1);
         Ok(QueueDeclared { queue, message_count: 0, consumer_count: 0, created: true })

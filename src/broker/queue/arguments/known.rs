@@ -1,23 +1,21 @@
-//! What `queue.declare` may be given: one line an argument, with the queue types that know it, its place in the order in which
-//! they compare it on redeclaration, and the rule for its value (behaviour reference 4.1 and 4.2).
+//! What `queue.declare` may be given: one row an argument, with the queue types that know it, its place in the order in which
+//! they compare it on redeclaration, the rule for its value, what it means, and the policy key that sets it, too (behaviour
+//! reference 4.1, 4.2 and 9).
 
 use std::fmt::Display;
 
-use super::{QueueKind, TTL_MS_MAX, invalid_argument};
-use crate::broker::profile::{Profile, QueueModes, Timed};
+use super::values::{self, Check, Context};
+use super::{QueueArguments, QueueKind, invalid_argument, read};
+use crate::broker::policies::{Applied, Merge};
+use crate::broker::profile::{Profile, Timed};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};
 
 /// The argument that says what type of queue it is.
 pub const TYPE: &str = "x-queue-type";
 
-/// What a check may look at beside the value.
-struct Context<'a> {
-    arguments: &'a Table,
-    profile: &'a Profile,
-}
-
-type Check = fn(&Value, &Context<'_>) -> Result<(), String>;
+/// Writes what a value means into the typed arguments.
+pub(super) type Read = fn(&mut QueueArguments, &Value);
 
 /// One argument of `queue.declare`.
 #[derive(Debug)]
@@ -28,6 +26,18 @@ pub struct QueueArgument {
     /// Its place in the order of quorum queues, which differs from that of the table; `None` where they do not know it.
     quorum: Option<u8>,
     check: Check,
+    read: Option<Read>,
+    policy: Option<FromPolicy>,
+}
+
+/// What sets the same as an argument.
+#[derive(Debug)]
+struct FromPolicy {
+    key: &'static str,
+    /// Which of the two counts: first the argument, second the policy.
+    merge: Merge,
+    /// The same in quorum queues.
+    quorum_merge: Merge,
 }
 
 /// Whether classic queues know an argument.
@@ -48,60 +58,106 @@ impl QueueArgument {
             (QueueKind::Classic, Classic::DoesNotKnow) => false,
         }
     }
+
+    /// What it means to the queue.
+    const fn reads(self, read: Read) -> Self {
+        Self { read: Some(read), ..self }
+    }
+
+    /// The policy key that sets it, too.
+    const fn policy(self, key: &'static str, merge: Merge) -> Self {
+        Self { policy: Some(FromPolicy { key, merge, quorum_merge: merge }), ..self }
+    }
+
+    /// As [`QueueArgument::policy`], where quorum queues merge otherwise.
+    const fn policy_of_types(self, key: &'static str, merge: Merge, quorum_merge: Merge) -> Self {
+        Self { policy: Some(FromPolicy { key, merge, quorum_merge }), ..self }
+    }
+
+    /// The value that counts.
+    fn effective<'a>(&self, kind: QueueKind, arguments: &'a Table, applied: Option<&'a Applied>) -> Option<&'a Value> {
+        let own = arguments.get(self.name);
+        let Some(from) = &self.policy else { return own };
+        let Some(of_policy) = applied.and_then(|applied| applied.value(from.key)) else { return own };
+        let Some(argument) = own else { return Some(of_policy) };
+        let merge = match kind {
+            QueueKind::Classic => from.merge,
+            QueueKind::Quorum => from.quorum_merge,
+        };
+        let number = |value: &Value| value.as_integer().map(i128::from);
+        Some(if merge.prefers_first(number(argument), number(of_policy)) { argument } else { of_policy })
+    }
 }
 
 const fn both(name: &'static str, quorum_place: u8, check: Check) -> QueueArgument {
-    QueueArgument { name, classic: Classic::Knows, quorum: Some(quorum_place), check }
+    QueueArgument { name, classic: Classic::Knows, quorum: Some(quorum_place), check, read: None, policy: None }
 }
 
 const fn classic(name: &'static str, check: Check) -> QueueArgument {
-    QueueArgument { name, classic: Classic::Knows, quorum: None, check }
+    QueueArgument { name, classic: Classic::Knows, quorum: None, check, read: None, policy: None }
 }
 
 const fn quorum(name: &'static str, place: u8, check: Check) -> QueueArgument {
-    QueueArgument { name, classic: Classic::DoesNotKnow, quorum: Some(place), check }
+    QueueArgument { name, classic: Classic::DoesNotKnow, quorum: Some(place), check, read: None, policy: None }
 }
 
 const fn stream(name: &'static str) -> QueueArgument {
-    QueueArgument { name, classic: Classic::DoesNotKnow, quorum: None, check: any }
+    QueueArgument { name, classic: Classic::DoesNotKnow, quorum: None, check: values::any, read: None, policy: None }
 }
 
 /// All arguments that mean something, in the order in which RabbitMQ checks them, and classic queues compare them. Others are
 /// stored and ignored.
 const QUEUE_ARGUMENTS: &[QueueArgument] = &[
-    both("x-expires", 4, positive_ttl),
-    both("x-message-ttl", 14, ttl),
-    both("x-dead-letter-exchange", 1, any),
-    both("x-dead-letter-routing-key", 2, dead_letter_routing_key),
-    quorum("x-dead-letter-strategy", 3, dead_letter_strategy),
-    both("x-max-length", 5, non_negative),
-    both("x-max-length-bytes", 6, non_negative),
-    quorum("x-max-in-memory-length", 7, non_negative),
-    quorum("x-max-in-memory-bytes", 8, non_negative),
-    classic("x-max-priority", max_priority),
-    both("x-overflow", 9, overflow),
-    classic("x-queue-mode", queue_mode),
-    classic("x-queue-version", queue_version),
-    both("x-single-active-consumer", 10, boolean),
-    both(TYPE, 11, any),
-    quorum("x-quorum-initial-group-size", 12, positive),
+    both("x-expires", 4, values::positive_ttl).reads(read::expires).policy("expires", Merge::Smaller),
+    both("x-message-ttl", 14, values::ttl).reads(read::message_ttl).policy("message-ttl", Merge::Smaller),
+    both("x-dead-letter-exchange", 1, values::any)
+        .reads(read::dead_letter_exchange)
+        .policy("dead-letter-exchange", Merge::First),
+    both("x-dead-letter-routing-key", 2, values::dead_letter_routing_key)
+        .reads(read::dead_letter_routing_key)
+        .policy("dead-letter-routing-key", Merge::First),
+    quorum("x-dead-letter-strategy", 3, values::dead_letter_strategy)
+        .reads(read::dead_letter_strategy)
+        .policy("dead-letter-strategy", Merge::First),
+    both("x-max-length", 5, values::non_negative).reads(read::max_length).policy("max-length", Merge::Smaller),
+    both("x-max-length-bytes", 6, values::non_negative)
+        .reads(read::max_length_bytes)
+        .policy("max-length-bytes", Merge::Smaller),
+    quorum("x-max-in-memory-length", 7, values::non_negative),
+    quorum("x-max-in-memory-bytes", 8, values::non_negative),
+    classic("x-max-priority", values::max_priority).reads(read::max_priority),
+    both("x-overflow", 9, values::overflow).reads(read::overflow).policy_of_types(
+        "overflow",
+        Merge::First,
+        Merge::Second,
+    ),
+    classic("x-queue-mode", values::queue_mode),
+    classic("x-queue-version", values::queue_version),
+    both("x-single-active-consumer", 10, values::boolean).reads(read::single_active_consumer),
+    both(TYPE, 11, values::any),
+    quorum("x-quorum-initial-group-size", 12, values::positive),
     stream("x-max-age"),
     stream("x-stream-max-segment-size-bytes"),
     stream("x-stream-filter-size-bytes"),
     stream("x-initial-cluster-size"),
-    classic("x-queue-master-locator", any),
-    both("x-queue-leader-locator", 15, leader_locator),
-    quorum("x-delivery-limit", 13, any),
-    quorum("x-consumer-disconnected-timeout", 16, non_negative),
-    QueueArgument {
-        name: "x-consumer-timeout",
-        classic: Classic::ObeysWhereTimed,
-        quorum: Some(17),
-        check: non_negative,
-    },
-    quorum("x-delayed-retry-type", 18, any),
-    quorum("x-delayed-retry-min", 19, delayed_retry_min),
-    quorum("x-delayed-retry-max", 20, any),
+    classic("x-queue-master-locator", values::any),
+    both("x-queue-leader-locator", 15, values::leader_locator),
+    quorum("x-delivery-limit", 13, values::any)
+        .reads(read::delivery_limit)
+        .policy("delivery-limit", Merge::SmallerLimit),
+    quorum("x-consumer-disconnected-timeout", 16, values::non_negative),
+    QueueArgument { classic: Classic::ObeysWhereTimed, ..quorum("x-consumer-timeout", 17, values::non_negative) }
+        .reads(read::consumer_timeout)
+        .policy("consumer-timeout", Merge::First),
+    quorum("x-delayed-retry-type", 18, values::any)
+        .reads(read::delayed_retry_type)
+        .policy("delayed-retry-type", Merge::First),
+    quorum("x-delayed-retry-min", 19, values::delayed_retry_min)
+        .reads(read::delayed_retry_min)
+        .policy("delayed-retry-min", Merge::First),
+    quorum("x-delayed-retry-max", 20, values::any)
+        .reads(read::delayed_retry_max)
+        .policy("delayed-retry-max", Merge::First),
 ];
 
 /// The arguments that a redeclaration of a queue of this type compares, in its order.
@@ -146,106 +202,25 @@ pub(super) fn check(
     }
 }
 
-pub(super) fn unacceptable_type(value: &Value) -> String {
-    format!("{{unacceptable_type,{}}}", value.type_name())
-}
-
-/// Any integer type, or RabbitMQ's words for what it is instead.
-pub(crate) fn check_integer(value: &Value) -> Result<i64, String> {
-    value.as_integer().ok_or_else(|| format!("\"expected integer, got {}\"", value.type_name()))
-}
-
-fn any(_: &Value, _: &Context<'_>) -> Result<(), String> {
-    Ok(())
-}
-
-fn non_negative(value: &Value, _: &Context<'_>) -> Result<(), String> {
-    match check_integer(value)? {
-        negative if negative < 0 => Err(format!("{{value_negative,{negative}}}")),
-        _ => Ok(()),
+/// Reads what each argument that the type knows means, with what policies make of it.
+pub(super) fn read_all(typed: &mut QueueArguments, arguments: &Table, applied: Option<&Applied>, profile: &Profile) {
+    let kind = typed.kind;
+    for known in QUEUE_ARGUMENTS.iter().filter(|known| known.is_known_to(kind, profile)) {
+        if let (Some(read), Some(value)) = (known.read, known.effective(kind, arguments, applied)) {
+            read(typed, value);
+        }
     }
 }
 
-fn positive(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    non_negative(value, context)?;
-    match check_integer(value)? {
-        0 => Err("{value_zero,0}".to_owned()),
-        _ => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::policies::find_key;
+
+    #[test]
+    fn what_a_policy_sets_is_a_key_that_policies_have() {
+        let keys: Vec<_> = QUEUE_ARGUMENTS.iter().filter_map(|known| Some(known.policy.as_ref()?.key)).collect();
+        assert!(keys.iter().all(|key| find_key(key, false).is_some()), "{keys:?}");
+        assert_eq!(keys.len(), 13);
     }
-}
-
-fn ttl(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    non_negative(value, context)?;
-    match check_integer(value)? {
-        large if large > TTL_MS_MAX => Err(format!("{{value_too_large,{large}}}")),
-        _ => Ok(()),
-    }
-}
-
-fn positive_ttl(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    ttl(value, context)?;
-    positive(value, context)
-}
-
-fn max_priority(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    non_negative(value, context)?;
-    match check_integer(value)? {
-        large if large > i64::from(u8::MAX) => Err(format!("{{max_value_exceeded,{large}}}")),
-        _ => Ok(()),
-    }
-}
-
-fn one_of(value: &Value, allowed: &[&str], otherwise: &str) -> Result<(), String> {
-    match value.as_str() {
-        Some(name) if allowed.contains(&name) => Ok(()),
-        Some(_) => Err(otherwise.to_owned()),
-        None => Err(unacceptable_type(value)),
-    }
-}
-
-fn dead_letter_routing_key(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    if value.as_str().is_none() {
-        return Err(unacceptable_type(value));
-    }
-    match context.arguments.get("x-dead-letter-exchange") {
-        Some(_) => Ok(()),
-        None => Err("routing_key_but_no_dlx_defined".to_owned()),
-    }
-}
-
-fn dead_letter_strategy(value: &Value, _: &Context<'_>) -> Result<(), String> {
-    one_of(value, &["at-most-once", "at-least-once"], "invalid_dlx_strategy")
-}
-
-/// RabbitMQ takes anything, and holds nothing back when it is negative: a retry that was to be later would come at once.
-fn delayed_retry_min(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    if value.as_integer().is_some() { non_negative(value, context) } else { Ok(()) }
-}
-
-fn overflow(value: &Value, _: &Context<'_>) -> Result<(), String> {
-    one_of(value, &["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow")
-}
-
-fn leader_locator(value: &Value, _: &Context<'_>) -> Result<(), String> {
-    one_of(value, &["client-local", "balanced", "random", "least-leaders", "min-masters"], "invalid_queue_locator_arg")
-}
-
-fn queue_mode(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    match (context.profile.queue_modes, value.as_str()) {
-        (QueueModes::Any, _) | (QueueModes::Known, Some("default" | "lazy")) => Ok(()),
-        (QueueModes::Known, Some(other)) => Err(format!("\"unsupported queue mode '{other}'\"")),
-        (QueueModes::Known, None) => Err(unacceptable_type(value)),
-    }
-}
-
-fn queue_version(value: &Value, context: &Context<'_>) -> Result<(), String> {
-    non_negative(value, context)?;
-    match check_integer(value)? {
-        version if context.profile.queue_versions.contains(&version) => Ok(()),
-        other => Err(format!("\"unsupported queue version '{other}'\"")),
-    }
-}
-
-fn boolean(value: &Value, _: &Context<'_>) -> Result<(), String> {
-    value.as_bool().map(|_| ()).ok_or_else(|| unacceptable_type(value))
 }

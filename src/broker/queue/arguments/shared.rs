@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::QueueArguments;
 
-/// The arguments of the queue that was declared last.
+/// The arguments of the last queue that got some.
 #[derive(Debug, Default)]
 pub struct SharedArguments(Mutex<Arc<QueueArguments>>);
 

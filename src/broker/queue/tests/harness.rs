@@ -9,11 +9,11 @@ use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::looking::Seen as Looked;
 use crate::broker::queue::{
-    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Got, MessageState,
-    NewMessage, Queue, Removed, Return, SeenMessage, Settlement,
+    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Effective, Got,
+    MessageState, NewMessage, Queue, Removed, Return, SeenMessage, Settlement,
 };
 use crate::broker::sink::{Delivery, Notice, Sink, Token};
-use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
+use crate::message::{Facts, MemoryGauge, Message, address};
 use crate::store::journal::Journal;
 
 pub(super) const CHANNEL: u64 = 1;
@@ -50,21 +50,6 @@ impl Fresh {
         let message = Message::standalone(&Arc::new(MemoryGauge::default()), facts, &address, &[0, 0], &body);
         NewMessage { message, expiration_ms: self.expiration_ms, failed: self.failed }
     }
-}
-
-/// So many small messages in one chunk, which a larger record fills up: each of them keeps all of it alive.
-pub(super) fn sharing_a_chunk(count: u32) -> (Arc<Chunk>, Vec<NewMessage>) {
-    let mut writer = ChunkWriter::default();
-    let mut push = |id: u32, body: &[u8]| {
-        let facts = Facts { priority: Some(id.to_be_bytes()[3] % 3), ..Facts::default() };
-        writer.push(facts, &address("", &id.to_be_bytes()), &[0, 0], body)
-    };
-    let offsets: Vec<_> = (0..count).map(|id| push(id, &[7; 10])).collect();
-    push(count, &vec![0; count as usize * 200]);
-    let chunk = writer.finish(&Arc::new(MemoryGauge::default()));
-    let new = |offset| NewMessage { message: Message::new(Arc::clone(&chunk), offset), expiration_ms: None, failed: 0 };
-    let messages = offsets.into_iter().map(new).collect();
-    (chunk, messages)
 }
 
 /// The number of a published message.
@@ -329,6 +314,12 @@ impl Harness {
     pub(super) fn go_on_returning(&mut self) {
         self.queue.go_on_returning();
         self.pump();
+    }
+
+    /// A policy changes what the queue obeys.
+    pub(super) fn apply(&mut self, arguments: QueueArguments) {
+        self.queue.apply(Effective { arguments: arguments.into(), policies: None }, self.now_ms);
+        self.finish();
     }
 
     pub(super) fn purge(&mut self) -> usize {

@@ -121,6 +121,7 @@ impl Pair {
                 self.model.touch();
             }
             Step::Compact => self.queue.compact(),
+            Step::Apply(arguments) => self.apply(*arguments),
             Step::Advance { by_ms } => self.advance(by_ms),
         }
     }
@@ -141,6 +142,30 @@ impl Pair {
         if end != ChosenEnd::PutBack {
             self.model.remove_ready(&numbers);
         }
+        self.pump();
+    }
+
+    /// A policy changes neither the type, nor what no policy has a key for; and what a history cannot have, no policy brings.
+    fn apply(&mut self, wanted: QueueArguments) {
+        let declared = self.model.arguments();
+        let same_kind = wanted.kind == declared.kind;
+        let of_kind = if same_kind { &wanted } else { declared };
+        let applied = QueueArguments {
+            delivery_limit: of_kind.delivery_limit,
+            consumer_timeout_ms: of_kind.consumer_timeout_ms,
+            delayed_retry: of_kind.delayed_retry,
+            dead_letter_at_least_once: of_kind.dead_letter_at_least_once,
+            overflow: of_kind.overflow,
+            max_length: wanted.max_length,
+            max_length_bytes: wanted.max_length_bytes,
+            message_ttl_ms: wanted.message_ttl_ms,
+            expires_ms: wanted.expires_ms,
+            dead_letters: wanted.dead_letters,
+            ..declared.clone()
+        };
+        let applied = if self.channel_limit > 0 { sharing_a_limit(applied) } else { applied };
+        self.queue.apply(applied.clone());
+        self.model.apply(applied);
         self.pump();
     }
 
@@ -328,6 +353,17 @@ fn check_all_expected(observed: &Observed) {
     }
 }
 
+/// What a history with a shared limit can have.
+fn sharing_a_limit(arguments: QueueArguments) -> QueueArguments {
+    QueueArguments {
+        max_length: None,
+        max_length_bytes: None,
+        message_ttl_ms: None,
+        consumer_timeout_ms: None,
+        ..arguments
+    }
+}
+
 fn pick<T: Copy>(from: &[T], which: usize) -> Option<T> {
     if from.is_empty() { None } else { Some(from[which % from.len()]) }
 }
@@ -342,7 +378,8 @@ fn seen(delivery: &Delivery) -> Seen {
 }
 
 fn death(letter: &crate::broker::queue::DeadLetter) -> Death {
-    Death { id: id_of(&letter.message), reason: letter.reason, failed: letter.failed }
+    let target = std::sync::Arc::clone(&letter.target);
+    Death { id: id_of(&letter.message), reason: letter.reason, target, failed: letter.failed }
 }
 
 proptest! {
@@ -367,13 +404,6 @@ proptest! {
         returns_max in prop_oneof![1..4_u16, Just(RETURNS_MAX)],
         steps in vec(a_step(), 1..60),
     ) {
-        let arguments = QueueArguments {
-            max_length: None,
-            max_length_bytes: None,
-            message_ttl_ms: None,
-            consumer_timeout_ms: None,
-            ..arguments
-        };
-        Pair::new(&arguments, limit, false, returns_max).run(steps);
+        Pair::new(&sharing_a_limit(arguments), limit, false, returns_max).run(steps);
     }
 }

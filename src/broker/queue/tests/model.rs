@@ -7,11 +7,12 @@ mod message;
 mod returning;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use message::{ModelMessage, Place, Unacked};
 
 use super::harness::{Fresh, NewConsumer};
-use crate::broker::queue::arguments::{Overflow, QueueArguments, QueueKind};
+use crate::broker::queue::arguments::{DeadLetters, Overflow, QueueArguments, QueueKind};
 use crate::broker::queue::{DeathReason, Return, Settlement};
 use crate::broker::sink::{DeliveryCounts, Token};
 
@@ -35,6 +36,7 @@ pub(super) struct Seen {
 pub(super) struct Death {
     pub(super) id: u32,
     pub(super) reason: DeathReason,
+    pub(super) target: Arc<DeadLetters>,
     pub(super) failed: u32,
 }
 
@@ -214,7 +216,7 @@ impl Model {
         }
         if refuses(self) {
             if self.arguments.overflow == Overflow::RejectPublishDlx {
-                self.die(Death { id: fresh.id, reason: DeathReason::MaxLength, failed: fresh.failed }, 0);
+                self.die(fresh.id, DeathReason::MaxLength, fresh.failed, 0);
             }
             return false;
         }
@@ -322,16 +324,35 @@ impl Model {
     }
 
     pub(super) fn purge(&mut self) -> usize {
-        let before = self.messages.len() + self.unburied.len();
+        let kept_dead = if self.keeps_dead() { self.unburied.len() } else { 0 };
+        let before = self.messages.len() + kept_dead;
         self.messages.retain(|message| message.unacked().is_some());
-        self.unburied.clear();
-        self.retry_ms = None;
+        if self.keeps_dead() {
+            self.unburied.clear();
+            self.retry_ms = None;
+        }
         before - self.messages.len()
     }
 
     /// These ready messages are gone, without a trace.
     pub(super) fn remove_ready(&mut self, ids: &[u32]) {
         self.messages.retain(|message| message.lane().is_none() || !ids.contains(&message.id));
+    }
+
+    pub(super) const fn arguments(&self) -> &QueueArguments {
+        &self.arguments
+    }
+
+    /// Something else is obeyed from now on. [`Model::pump`] must follow.
+    pub(super) fn apply(&mut self, arguments: QueueArguments) {
+        let before = std::mem::replace(&mut self.arguments, arguments);
+        if before.expires_ms != self.arguments.expires_ms {
+            self.used_at_ms = self.now_ms;
+        }
+        let keeps_target = self.keeps_dead() && before.dead_letters == self.arguments.dead_letters;
+        if before != self.arguments && !keeps_target && !self.unburied.is_empty() {
+            self.retry_ms = Some(self.now_ms);
+        }
     }
 
     pub(super) fn touch(&mut self) {
@@ -376,7 +397,7 @@ impl Model {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
             self.retry_ms = None;
             for (death, counted_bytes) in std::mem::take(&mut self.unburied) {
-                self.die(death, counted_bytes);
+                self.die(death.id, death.reason, death.failed, counted_bytes);
             }
         }
         (told, self.expiry_ms().is_some_and(|at_ms| at_ms <= self.now_ms))

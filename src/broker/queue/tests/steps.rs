@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::broker::queue::arguments::DelayedRetry;
 use crate::broker::queue::removal::STEP_MESSAGES;
+use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::recovery::RecoveredQueue;
@@ -79,7 +80,7 @@ fn a_purge_takes_what_was_there_and_nothing_later() {
 
 #[test]
 fn dead_letters_are_handed_out_some_at_a_time() {
-    let arguments = QueueArguments { dead_letter_exchange: Some("x".into()), ..QueueArguments::default() };
+    let arguments = QueueArguments { dead_letters: Some(Arc::default()), ..QueueArguments::default() };
     let mut queue = filled(arguments, Some(100));
     let due_ms = queue.now_ms + 200;
     let queue = queue.queue();
@@ -109,7 +110,7 @@ fn a_long_queue_is_delivered_some_at_a_time_and_in_order() {
 #[test]
 fn dead_letters_that_found_no_queue_are_tried_again_some_at_a_time() {
     let arguments = QueueArguments {
-        dead_letter_exchange: Some("x".into()),
+        dead_letters: Some(Arc::default()),
         dead_letter_at_least_once: true,
         overflow: Overflow::RejectPublish,
         ..quorum()
@@ -133,6 +134,21 @@ fn dead_letters_that_found_no_queue_are_tried_again_some_at_a_time() {
     assert_eq!(queue.dead_letter_count(), 0);
 }
 
+/// So many small messages in one chunk, which a larger record fills up: each of them keeps all of it alive.
+fn sharing_a_chunk(count: u32) -> (Arc<Chunk>, Vec<NewMessage>) {
+    let mut writer = ChunkWriter::default();
+    let mut push = |id: u32, body: &[u8]| {
+        let facts = Facts { priority: Some(id.to_be_bytes()[3] % 3), ..Facts::default() };
+        writer.push(facts, &address("", &id.to_be_bytes()), &[0, 0], body)
+    };
+    let offsets: Vec<_> = (0..count).map(|id| push(id, &[7; 10])).collect();
+    push(count, &vec![0; count as usize * 200]);
+    let chunk = writer.finish(&Arc::new(MemoryGauge::default()));
+    let new = |offset| NewMessage { message: Message::new(Arc::clone(&chunk), offset), expiration_ms: None, failed: 0 };
+    let messages = offsets.into_iter().map(new).collect();
+    (chunk, messages)
+}
+
 /// Wherever they are, the messages let go of the chunk that they share.
 #[test]
 fn chunks_are_relieved_some_messages_at_a_time() {
@@ -141,7 +157,7 @@ fn chunks_are_relieved_some_messages_at_a_time() {
     let priorities = QueueArguments { max_priority: Some(2), ..QueueArguments::default() };
     for arguments in [QueueArguments::default(), priorities, quorum(), delayed] {
         let mut queue = Harness::new(arguments);
-        let (chunk, messages) = harness::sharing_a_chunk(MANY);
+        let (chunk, messages) = sharing_a_chunk(MANY);
         assert!(queue.publish_new(messages).is_empty());
         let sink = queue.consume(consumer(1).prefetch(3 * 1024));
         let tokens: Vec<_> = sink.take().iter().filter_map(|delivery| delivery.token).collect();

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use crate::broker::profile::{Profile, Timed};
-use crate::broker::queue::arguments::known::check_integer;
+use crate::broker::queue::arguments::check_integer;
 use crate::broker::queue::arguments::{QueueKind, invalid_argument};
 use crate::error::AmqpError;
 use crate::table::{Table, Value};

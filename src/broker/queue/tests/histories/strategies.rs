@@ -1,10 +1,12 @@
 //! What can happen to a queue, and what it can be declared as.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::broker::queue::arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
+use crate::broker::queue::arguments::{DeadLetters, DelayedRetry, Overflow, QueueArguments, QueueKind};
 use crate::broker::queue::tests::harness::{Fresh, NewConsumer};
 use crate::broker::queue::{Return, Settlement};
 
@@ -64,6 +66,8 @@ pub(super) enum Step {
     GoOn,
     Touch,
     Compact,
+    /// A policy comes, changes or goes: what it can change is as here from now on.
+    Apply(Box<QueueArguments>),
     Advance {
         by_ms: u64,
     },
@@ -126,6 +130,7 @@ pub(super) fn a_step() -> impl Strategy<Value = Step> {
         2 => (which, 1..4_usize, prop_oneof![Just(ChosenEnd::Deleted), Just(ChosenEnd::Moved), Just(ChosenEnd::PutBack)])
             .prop_map(|(which, count, end)| Step::Choose { which, count, end }),
         1 => prop_oneof![2 => Just(Step::Touch), 1 => Just(Step::Compact), 1 => Just(Step::Purge)],
+        2 => any_arguments().prop_map(|arguments| Step::Apply(arguments.into())),
         3 => prop_oneof![1..60_u64, Just(1_000)].prop_map(|by_ms| Step::Advance { by_ms }),
     ]
 }
@@ -154,7 +159,9 @@ pub(super) fn any_arguments() -> impl Strategy<Value = QueueArguments> {
             delayed_retry,
             ..QueueArguments::default()
         });
-    let dead_letters = (prop::bool::weighted(0.9), any::<bool>());
+    let target = prop_oneof!["", "x"]
+        .prop_map(|exchange| Arc::new(DeadLetters { exchange: exchange.into(), routing_key: None }));
+    let dead_letters = (option::weighted(0.9, target), any::<bool>());
     (prop_oneof![classic, quorum], limits, overflow, times, dead_letters, prop::bool::weighted(0.2)).prop_map(
         |(by_kind, (max_length, max_length_bytes), overflow, (message_ttl_ms, expires_ms), dead_letters, single)| {
             let is_classic = by_kind.kind == QueueKind::Classic;
@@ -169,7 +176,7 @@ pub(super) fn any_arguments() -> impl Strategy<Value = QueueArguments> {
                 },
                 message_ttl_ms,
                 expires_ms,
-                dead_letter_exchange: dead_letters.0.then(String::new),
+                dead_letters: dead_letters.0,
                 dead_letter_at_least_once: dead_letters.1 && !is_classic,
                 single_active_consumer: single,
                 ..by_kind

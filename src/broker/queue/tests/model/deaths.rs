@@ -7,16 +7,17 @@ use crate::broker::queue::arguments::Overflow;
 
 impl Model {
     pub(super) fn kill(&mut self, message: ModelMessage, reason: DeathReason) {
-        self.die(Death { id: message.id, reason, failed: message.counts.failed }, message.counted_bytes);
+        self.die(message.id, reason, message.counts.failed, message.counted_bytes);
     }
 
     pub(super) fn keeps_dead(&self) -> bool {
         self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
     }
 
-    pub(super) fn die(&mut self, death: Death, counted_bytes: u64) {
-        if self.arguments.dead_letter_exchange.is_some() {
-            self.deaths.push((death, counted_bytes));
+    /// It goes where dead letters go now, whatever is obeyed later.
+    pub(super) fn die(&mut self, id: u32, reason: DeathReason, failed: u32, counted_bytes: u64) {
+        if let Some(target) = self.arguments.dead_letters.clone() {
+            self.deaths.push((Death { id, reason, target, failed }, counted_bytes));
         }
     }
 

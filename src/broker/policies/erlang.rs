@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 /// Prints a value as an Erlang term.
-pub(super) struct Erlang<'a>(pub(super) &'a Value);
+pub(in crate::broker) struct Erlang<'a>(pub(in crate::broker) &'a Value);
 
 impl fmt::Display for Erlang<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

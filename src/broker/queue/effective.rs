@@ -1,0 +1,56 @@
+//! What a queue obeys, and how that changes while messages wait and consumers wait for them.
+
+use std::sync::Arc;
+
+use super::Queue;
+use super::arguments::{DeadLetters, QueueArguments};
+use crate::broker::policies::Applied;
+
+/// What a queue obeys: what it was declared with, and what policies make of it.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// The arguments, merged.
+    pub arguments: Arc<QueueArguments>,
+    /// The policies that hold for it.
+    pub policies: Option<Arc<Applied>>,
+}
+
+impl Queue {
+    /// The policies that hold for it.
+    pub const fn policies(&self) -> Option<&Arc<Applied>> {
+        self.policies.as_ref()
+    }
+
+    /// Where dead letters go.
+    pub(super) fn dead_letters(&self) -> Option<&Arc<DeadLetters>> {
+        self.arguments.dead_letters.as_ref()
+    }
+
+    /// Obeys something else from now on. What is too much is dropped at once; a message that waits keeps the time to live that it has.
+    ///
+    /// Whoever uses the queue sees it as if it had always been like this, but for two things. The time after which it is deleted when it
+    /// is not used begins now, if it is another one. And what is dying goes where it was going: only dead letters that found no queue
+    /// are tried again where dead letters go now.
+    pub fn apply(&mut self, effective: Effective, now_ms: u64) {
+        if self.deleted {
+            return;
+        }
+        let Effective { arguments, policies } = effective;
+        debug_assert!(self.arguments.is_same_for_good(&arguments), "a policy changed what it cannot");
+        self.policies = policies;
+        let before = std::mem::replace(&mut self.arguments, arguments);
+        if *before == *self.arguments {
+            return;
+        }
+        if before.expires_ms != self.arguments.expires_ms {
+            self.used_at_ms = now_ms;
+        }
+        if before.consumer_timeout_ms != self.arguments.consumer_timeout_ms {
+            self.unacked.timeout_changes();
+        }
+        if !self.buries_at_least_once() || before.dead_letters != self.arguments.dead_letters {
+            self.dying.retry_at(now_ms);
+        }
+        self.pump(now_ms);
+    }
+}
