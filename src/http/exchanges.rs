@@ -30,6 +30,8 @@ struct ExchangeObject {
     auto_delete: bool,
     internal: bool,
     arguments: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Arc<str>>,
     user_who_performed_action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_stats: Option<Counted>,
@@ -63,6 +65,7 @@ fn object(request: &Request<'_>, vhost: &Vhost, exchange: ExchangeSnapshot) -> E
         auto_delete: exchange.spec.auto_delete,
         internal: exchange.spec.internal,
         arguments: values::object(exchange.spec.arguments.fields()),
+        policy: exchange.policies.as_ref().and_then(|applied| applied.policy.clone()),
         user_who_performed_action: "rmq-internal",
         message_stats: (!request.is_set("disable_stats")).then(|| stats::of_exchange(stats, request, owner)),
         name: exchange.spec.name,

@@ -31,6 +31,7 @@ mod overview;
 mod pages;
 mod parameters;
 mod permissions;
+mod policies;
 mod prometheus;
 mod queues;
 mod rates;

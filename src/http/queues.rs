@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::bindings;
 use super::consumers::{self, ConsumerObject};
 use super::listing::{self, Listed};
+use super::policies::AppliedObject;
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -38,6 +39,8 @@ pub(super) struct QueueObject {
     arguments: Map<String, Value>,
     node: String,
     state: &'static str,
+    #[serde(flatten)]
+    policies: AppliedObject,
     #[serde(flatten)]
     depths: Option<Depths>,
     #[serde(flatten)]
@@ -71,7 +74,6 @@ struct Statistics {
     message_bytes_ready: u64,
     messages_ram: usize,
     idle_since: String,
-    effective_policy_definition: Map<String, Value>,
 }
 
 /// What only queues of one type have.
@@ -96,8 +98,6 @@ enum OfKind {
 /// What only one queue shows, and lists do not.
 #[derive(Debug, Serialize)]
 struct QueueDetails {
-    policy: Option<String>,
-    operator_policy: Option<String>,
     single_active_consumer_tag: Option<Arc<str>>,
     consumer_details: Vec<ConsumerObject>,
     deliveries: [u8; 0],
@@ -133,6 +133,7 @@ impl QueueObject {
     fn new(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle) -> Option<Self> {
         let snapshot = queue.snapshot()?;
         let spec = &queue.spec;
+        let policies = AppliedObject::in_list(snapshot.policies.clone());
         let has_stats = !request.is_set("disable_stats");
         let has_depths = has_stats || request.is_set("enable_queue_totals");
         Some(Self {
@@ -147,6 +148,7 @@ impl QueueObject {
             arguments: values::object(spec.raw_arguments.fields()),
             node: request.api.node().to_owned(),
             state: if snapshot.is_paused { "paused" } else { "running" },
+            policies: if has_stats { policies } else { policies.with_nulls() },
             depths: has_depths.then(|| Depths {
                 messages: snapshot.messages(),
                 messages_ready: snapshot.messages_ready,
@@ -160,9 +162,8 @@ impl QueueObject {
 
     fn with_details(mut self, request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle) -> Self {
         let snapshot = queue.snapshot().unwrap_or_default();
+        self.policies = self.policies.with_nulls();
         self.details = Some(QueueDetails {
-            policy: None,
-            operator_policy: None,
             single_active_consumer_tag: snapshot.single_active_consumer_tag,
             consumer_details: consumers::of_queue(&consumers::Channels::of(request.api), vhost, queue, request.api),
             deliveries: [],
@@ -195,7 +196,6 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         message_bytes_ready: snapshot.message_bytes_ready,
         messages_ram: snapshot.messages_ram,
         idle_since: super::overview::timestamp(snapshot.used_at_ms),
-        effective_policy_definition: Map::new(),
     }
 }
 
@@ -211,7 +211,7 @@ fn of_kind(request: &Request<'_>, queue: &QueueHandle, snapshot: &QueueSnapshot)
             leader: node(),
             members: [node()],
             online: [node()],
-            delivery_limit: queue.spec.arguments.delivery_limit.map_or(-1, i64::from),
+            delivery_limit: snapshot.delivery_limit.map_or(-1, i64::from),
             messages_delayed: snapshot.messages_delayed,
             messages_dlx: snapshot.messages_dlx,
         },

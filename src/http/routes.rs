@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::{
     bindings, channels, connections, consumers, definitions, exchanges, features, health, leveret, limits, messages,
-    nodes, overview, parameters, permissions, queues, users, vhosts,
+    nodes, overview, parameters, permissions, policies, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -167,7 +167,19 @@ pub(super) const ROUTES: &[Route] = &[
     at("/user-limits").get(Administrator, limits::of_users),
     at("/user-limits/{user}").get(Administrator, limits::of_users),
     at("/user-limits/{user}/{limit}").put(Administrator, limits::put_user).delete(Administrator, limits::delete_user),
-    // Parameters, definitions.
+    // Policies, parameters, definitions.
+    at("/policies").get(Management, policies::list),
+    at("/policies/{vhost}").get(Management, policies::list),
+    at("/policies/{vhost}/{name}")
+        .get(Policymaker, policies::get)
+        .put(Policymaker, policies::put)
+        .delete(Policymaker, policies::delete),
+    at("/operator-policies").get(Management, policies::operator_list),
+    at("/operator-policies/{vhost}").get(Management, policies::operator_list),
+    at("/operator-policies/{vhost}/{name}")
+        .get(Administrator, policies::operator_get)
+        .put(Administrator, policies::operator_put)
+        .delete(Administrator, policies::operator_delete),
     at("/parameters").get(Policymaker, parameters::list),
     at("/parameters/{component}").get(Policymaker, parameters::list),
     at("/parameters/{component}/{vhost}").get(Policymaker, parameters::list),

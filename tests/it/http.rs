@@ -13,6 +13,8 @@ mod login;
 mod messages;
 mod overview;
 mod pages;
+mod policies;
+mod policy_effects;
 mod prometheus;
 mod queues;
 mod requests;

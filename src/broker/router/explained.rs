@@ -172,7 +172,7 @@ impl Passed {
     }
 
     fn alternate<'t>(&mut self, topology: &'t Topology, exchange: &Exchange) -> Option<&'t Exchange> {
-        let name = exchange.spec.alternate.as_ref()?;
+        let name = exchange.alternate()?;
         let found = topology.exchange(name).filter(|_| !name.is_empty());
         let note = match found {
             Some(_) => format!("nothing matches, so the alternate exchange '{name}' gets the message"),
