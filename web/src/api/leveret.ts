@@ -20,7 +20,6 @@ export interface AlertRule {
   raise: number;
   clear: number;
   unit: string;
-  hold_ms: number;
   description: string;
 }
 

@@ -13,6 +13,7 @@ import type { PageProps } from "./routes";
 function Where({ alert }: { alert: Alert }) {
   const { object, vhost } = alert;
   if (!object) return <span class="faint">the node</span>;
+  if (object.type === "vhost") return <>virtual host '{visible(object.name)}'</>;
   const part = { queue: "queues", exchange: "exchanges" }[object.type];
   const text = `${object.type} '${visible(object.name)}'`;
   return part && vhost ? <a href={link([part, vhost, object.name || "amq.default"])}>{text}</a> : <>{text}</>;
@@ -21,9 +22,8 @@ function Where({ alert }: { alert: Alert }) {
 const RULES: Column<AlertRule>[] = [
   { id: "name", title: "Rule", cell: (rule) => rule.name.replaceAll("_", " ") },
   { id: "about", title: "Raised when", cell: (rule) => rule.description },
-  { id: "raise", title: "Threshold", isNumber: true, cell: (rule) => threshold(rule, rule.raise) },
+  { id: "raise", title: "Above", isNumber: true, cell: (rule) => threshold(rule, rule.raise) },
   { id: "clear", title: "Over at", isNumber: true, cell: (rule) => threshold(rule, rule.clear) },
-  { id: "hold", title: "For", isNumber: true, cell: (rule) => (rule.hold_ms ? duration(rule.hold_ms) : "at once") },
 ];
 
 const HISTORY: Column<Alert>[] = [

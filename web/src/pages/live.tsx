@@ -20,7 +20,6 @@ import { VhostChoice } from "./vhost-choice";
 interface Passed extends Message {
   at: number;
   vhost: string;
-  user: string;
   queues: string[];
   /** Counts what came to this page. */
   number: number;
@@ -62,7 +61,6 @@ const COLUMNS = (onOpen: (message: Passed) => void): Column<Passed>[] => [
     ),
   },
   { id: "size", title: "Size", isNumber: true, cell: (message) => bytes(message.payload_bytes) },
-  { id: "user", title: "User", cell: (message) => <Name of={message.user ?? ""} empty="–" /> },
 ];
 
 /** What is published, as it passes. */

@@ -72,6 +72,17 @@ test("what the broker tells is not told again by the pages", () => {
   expect(found.map((one) => one.text)).toEqual(["The broker's words."]);
 });
 
+test("messages that reach no queue are told once, by who knows more of it", () => {
+  const alert = {
+    id: 1, rule: "unroutable", severity: "warning", vhost: "/", object: { type: "vhost", name: "/" },
+    raised_at: 1, cleared_at: null, value: 90, threshold: 10, text: "90 % reach no queue.", next_step: "Look.",
+  };
+  const overview = { message_stats: rates({ drop_unroutable: 5 }) } as never;
+  expect(problems({ alerts: [alert] }).map((one) => one.text)).toEqual(["90 % reach no queue."]);
+  expect(problems({ alerts: [alert], overview })).toHaveLength(1);
+  expect(problems({ alerts: [alert], overview })[0]?.text).toContain("5.0 messages a second reach no queue");
+});
+
 test("a policy that applies to nothing is told", () => {
   expect(keys({ idlePolicies: [{ vhost: "/", name: "ttl", pattern: "^ordres", applyTo: "queue" }] })).toEqual(["idle_policy / ttl"]);
 });

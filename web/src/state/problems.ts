@@ -29,11 +29,14 @@ export interface Seen {
 
 /** Everything that is wrong, the gravest first. What the broker itself says goes before what the pages conclude. */
 export function problems(seen: Seen): Problem[] {
+  const lost = unroutable(seen);
+  // The pages know the exchange and the program as well, where the broker knows the virtual host.
+  const alerts = (seen.alerts ?? []).filter((alert) => alert.rule !== "unroutable" || lost.length === 0);
   const found = [
-    ...(seen.alerts ?? []).map(ofAlert),
+    ...alerts.map(ofAlert),
     ...(seen.nodes ?? []).flatMap(ofNode),
     ...(seen.connections ?? []).flatMap(ofConnection),
-    ...unroutable(seen),
+    ...lost,
     ...distinct(seen.queues ?? []).flatMap(ofQueue),
     ...(seen.idlePolicies ?? []).map(ofPolicy),
   ];
@@ -49,7 +52,7 @@ export function problems(seen: Seen): Problem[] {
 const key = (rule: string, vhost: string | null = "", name = "") => `${rule} ${vhost ?? ""} ${name}`;
 
 /** A rule of the broker that asks the same question as one of the pages. */
-const SAME: Record<string, string> = { unacked_age: "unacked", unroutable: "unroutable", no_consumers: "no_consumers" };
+const SAME: Record<string, string> = { unacked_age: "unacked", no_consumers: "no_consumers" };
 
 function ofAlert(alert: Alert): Problem {
   const vhost = alert.vhost ?? "";
@@ -58,14 +61,15 @@ function ofAlert(alert: Alert): Problem {
   const to: Record<string, [string, string]> = {
     queue: [link(["queues", vhost, name]), "Look at the queue"],
     exchange: [link(["exchanges", vhost, name || "amq.default"]), "Look at the exchange"],
-    connection: [link(["connections", name]), "Look at the connection"],
+    vhost: [link(["where"], { vhost: name }), "Where would it go?"],
   };
   const [href, act] = (kind && to[kind]) || [link(["alerts"]), "Look at the alerts"];
   return {
     key: key(SAME[alert.rule] ?? alert.rule, alert.vhost, name),
     isGrave: ["critical", "error"].includes(alert.severity),
     text: alert.text,
-    next: alert.next_step,
+    // The API names its own path; here it is a page.
+    next: alert.next_step.replace("under /api/leveret/errors", "among the errors"),
     href,
     act,
     since: alert.raised_at,
