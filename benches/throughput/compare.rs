@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::error::Result;
+use crate::markdown::{self, short};
 use crate::meter::Sample;
 use crate::options::Options;
 use crate::report::{Label, Spread, print};
@@ -36,6 +37,56 @@ pub(crate) fn heading(options: &Options) {
     }
 }
 
+/// One line for each scenario: what a message costs A and B, and how they compare.
+#[derive(Debug, Default)]
+pub(crate) struct Ratios {
+    rows: Vec<String>,
+}
+
+const HEAD: &str = "\
+| scenario | body | CPU us/msg, A | B | A / B | msg/s, A | B | B / A | peak MiB, A | B | p50 us, A | B |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+";
+
+impl Ratios {
+    /// Ratios are those of neighbouring runs; what there is no figure of stays empty.
+    fn add(&mut self, label: Label<'_>, a: &[&Sample], b: &[&Sample]) {
+        let middle = |samples: &[&Sample], of: fn(&Sample) -> Option<f64>| {
+            Spread::of(samples.iter().filter_map(|sample| of(sample))).map_or_else(String::new, |all| short(all.median))
+        };
+        let ratio = |of: fn(&Sample) -> Option<f64>, above: &[&Sample], below: &[&Sample]| {
+            let ratios = above.iter().zip(below).filter_map(|(above, below)| Some(of(above)? / of(below)?));
+            Spread::of(ratios).map_or_else(String::new, |all| short(all.median))
+        };
+        let rate = |sample: &Sample| Some(sample.rate());
+        let peak = |sample: &Sample| Some(sample.memory?.peak_bytes as f64 / 1024.0 / 1024.0);
+        let p50 = |sample: &Sample| Some(sample.latency?.p50_us);
+        let cpu = Sample::broker_us;
+        let cells = [
+            label.name(),
+            if label.body_bytes == 0 { String::new() } else { label.body_bytes.to_string() },
+            middle(a, cpu),
+            middle(b, cpu),
+            ratio(cpu, a, b),
+            middle(a, rate),
+            middle(b, rate),
+            ratio(rate, b, a),
+            middle(a, peak),
+            middle(b, peak),
+            middle(a, p50),
+            middle(b, p50),
+        ];
+        self.rows.push(format!("| {} |\n", cells.join(" | ")));
+    }
+
+    /// Prints the table, and writes it where it was asked for.
+    pub(crate) fn finish(&self, options: &Options, a: &Target, b: &Target) -> Result<()> {
+        let names = format!("A is {}, B is {}: medians of {} runs each.", a.name(), b.name(), 2 * options.repeat);
+        let conditions = markdown::conditions("Measured in turn, A B B A, on");
+        markdown::write(options, &format!("{conditions}\n{names}\n\n{HEAD}"), &self.rows)
+    }
+}
+
 /// The runs of A, and the run of B beside each.
 #[derive(Default)]
 struct Pairs {
@@ -44,7 +95,13 @@ struct Pairs {
 }
 
 /// Runs one scenario with both brokers and prints the ratios B / A of neighbouring runs.
-pub(crate) fn run(options: &Options, scenario: &Scenario, body_bytes: usize, a: &Target, b: &Target) -> Result<()> {
+pub(crate) fn run(
+    options: &Options,
+    scenario: &Scenario,
+    body_bytes: usize,
+    (a, b): (&Target, &Target),
+    table: &mut Ratios,
+) -> Result<()> {
     for target in [a, b] {
         if let Some(load) = scenario.verified_load(options, body_bytes).filter(|_| !options.no_verify) {
             scenario.run(target, load)?;
@@ -68,6 +125,9 @@ pub(crate) fn run(options: &Options, scenario: &Scenario, body_bytes: usize, a: 
         for figure in FIGURES {
             print_figure(options, label, figure, &of_phase(&pairs.a, figure.of), &of_phase(&pairs.b, figure.of));
         }
+        let [of_a, of_b] =
+            [&pairs.a, &pairs.b].map(|runs| runs.iter().filter_map(|run| run.get(phase)).collect::<Vec<_>>());
+        table.add(label, &of_a, &of_b);
     }
     Ok(())
 }

@@ -66,11 +66,14 @@ fn run(options: &Options) -> Result<()> {
             return curves::draw(options, directory, &mut [&mut a, &mut b]);
         }
         compare::heading(options);
-        return each(options, &scenarios, |scenario, body_bytes| {
+        let mut table = compare::Ratios::default();
+        let result = each(options, &scenarios, |scenario, body_bytes| {
             let storage = options.storage(scenario);
             a.renew(storage).and_then(|()| b.renew(storage))?;
-            compare::run(options, scenario, body_bytes, &a, &b)
+            compare::run(options, scenario, body_bytes, (&a, &b), &mut table)
         });
+        table.finish(options, &a, &b)?;
+        return result;
     }
     let mut target = Target::new(options.url.as_deref(), options.pid, options)?;
     report::conditions(options, &[&target]);

@@ -56,17 +56,24 @@ impl Table {
 
     /// Prints the table, and writes it where it was asked for.
     pub(crate) fn finish(&self, options: &Options, target: &Target) -> Result<()> {
-        let text = format!("{}\n\n{HEAD}{}", conditions(options, target), self.rows.concat());
-        if options.markdown {
-            print(&text);
+        let conditions = conditions(&format!("{} on", target.name()));
+        let head = format!("{conditions} Median (lowest-highest) of {}.\n\n{HEAD}", options.repeat);
+        write(options, &head, &self.rows)
+    }
+}
+
+/// Prints a table, and writes it where it was asked for.
+pub(crate) fn write(options: &Options, head: &str, rows: &[String]) -> Result<()> {
+    let text = format!("{head}{}", rows.concat());
+    if options.markdown {
+        print(&text);
+    }
+    match (&options.into, &options.name) {
+        (Some(file), Some(name)) if !rows.is_empty() => {
+            let page = fs::read_to_string(file)?;
+            Ok(fs::write(file, replaced(&page, name, &text)?)?)
         }
-        match (&options.into, &options.name) {
-            (Some(file), Some(name)) if !self.rows.is_empty() => {
-                let page = fs::read_to_string(file)?;
-                Ok(fs::write(file, replaced(&page, name, &text)?)?)
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }
 
@@ -92,18 +99,15 @@ fn replaced(page: &str, name: &str, text: &str) -> Result<String> {
     Ok(format!("{before}{begin}{text}{end}{after}"))
 }
 
-fn conditions(options: &Options, target: &Target) -> String {
-    let Machine { cores, cpu, kernel, .. } = Machine::new();
+/// When and where, and how loaded the machine was before.
+pub(crate) fn conditions(what: &str) -> String {
+    let Machine { cores, cpu, kernel, load } = Machine::new();
     let said = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
         output.map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let (date, commit) = (said("date", &["-u", "+%F"]), said("git", &["rev-parse", "--short", "HEAD"]));
-    let runs = options.repeat;
-    format!(
-        "{} on {date}, bench of commit {commit}; {cores} cores, {cpu}, Linux {kernel}; median (lowest-highest) of {runs}.",
-        target.name()
-    )
+    format!("{what} {date}, bench of commit {commit}; {cores} cores, {cpu}, Linux {kernel}, load {load}.")
 }
 
 fn with_ends(spread: Spread, runs: usize) -> String {
@@ -112,7 +116,7 @@ fn with_ends(spread: Spread, runs: usize) -> String {
 }
 
 /// Three digits, with commas between thousands.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     let digits = number.abs().max(1e-9).log10().floor();
     if digits < 0.0 {
         return format!("{number:.3}");

@@ -63,7 +63,7 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) cpu: String,
     pub(crate) kernel: String,
-    load: String,
+    pub(crate) load: String,
 }
 
 impl Machine {
