@@ -83,6 +83,27 @@ test("an exchange is made, published to, and deleted", async () => {
   await sees(page, "Exchange 'made' is deleted.");
 });
 
+test("a policy is made with a look at what it matches, and deleted", async () => {
+  await broker.queue("mail.in");
+  await visit(page, "#/policies");
+  await page.getByRole("button", { name: "New policy", exact: true }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("limit-mail");
+  await dialog().getByLabel("Pattern, a regular expression").fill("^mial");
+  await dialog().getByText("This matches nothing").waitFor();
+  await dialog().getByLabel("Pattern, a regular expression").fill("^mail");
+  await dialog().getByText("Matches 1 name now").waitFor();
+  await dialog().getByLabel("Add to it").selectOption("At most 10,000 messages");
+  await dialog().getByRole("button", { name: "Make policy" }).click();
+  await page.getByRole("link", { name: "limit-mail" }).waitFor();
+  await eventually("it applies", async () => (await broker.api("GET", "/queues/%2F/mail.in")).policy === "limit-mail");
+  await visit(page, "#/queues/%2F/mail.in?tab=arguments");
+  await sees(page, "policy 'limit-mail'");
+  await visit(page, "#/policies/%2F/limit-mail");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await sees(page, "The policy is deleted.");
+});
+
 test("a parameter of the whole broker is kept and deleted", async () => {
   await visit(page, "#/parameters");
   await page.getByRole("button", { name: "New parameter" }).last().click();

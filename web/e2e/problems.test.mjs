@@ -29,6 +29,8 @@ before(async () => {
   await channel.assertExchange("events", "topic");
   await channel.assertQueue("signups");
   await channel.bindQueue("signups", "events", "user.signup");
+  // A policy that does not match.
+  await broker.api("PUT", "/policies/%2F/limit-orders", { pattern: "^ordres", definition: { "max-length": 1000 }, priority: 0, "apply-to": "queues" });
   await channel.waitForConfirms();
   await connection.close();
   parts.push(
@@ -85,4 +87,11 @@ test("a publisher whose messages reach no queue: 1 click to the bindings", async
   await row.getByRole("link").click();
   await sees(page, "none reaches a queue");
   await page.getByRole("cell", { name: "user.signup" }).waitFor();
+});
+
+test("a policy that matches nothing: 1 click to what was meant", async () => {
+  const row = await problem(/Policy 'limit-orders'/);
+  await row.getByRole("link").click();
+  await sees(page, /Nearly the same:\s*orders/);
+  assert.deepEqual(page.faults, []);
 });
