@@ -32,6 +32,11 @@ impl Counter {
 pub struct SharedCounter(AtomicU64);
 
 impl SharedCounter {
+    /// Counts from 0 again.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// Adds.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
@@ -237,6 +242,12 @@ impl std::ops::AddAssign for DeathStats {
 }
 
 impl LoginCounters {
+    /// Counts from 0 again.
+    pub fn reset(&self) {
+        self.auth_attempts_succeeded.reset();
+        self.auth_attempts_failed.reset();
+    }
+
     /// Counts a login.
     pub fn note(&self, is_right: bool) {
         if is_right { self.auth_attempts_succeeded.add(1) } else { self.auth_attempts_failed.add(1) }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::given::Severity;
 use super::merged::Configuration;
-use super::settings::{OTHER_FLAGS, SETTINGS};
+use super::settings::{OTHER_FLAGS, SETTINGS, Settings};
 
 impl Configuration {
     /// Each setting with what holds and where it was said, as a file that says the same.
@@ -28,6 +28,16 @@ impl Configuration {
         let lines = self.problems.iter().map(|problem| format!("{problem}\n")).collect();
         let worst = self.problems.iter().map(|problem| problem.severity).max();
         (lines, worst.unwrap_or(Severity::Note))
+    }
+}
+
+impl Settings {
+    /// Each setting that has a value, as a file that says the same.
+    pub fn effective(&self) -> String {
+        let line = |setting: &super::setting::Setting| {
+            Some(format!("{} = {}\n", setting.name, toml(&(setting.show)(self)?, setting.is_list)))
+        };
+        SETTINGS.iter().filter_map(line).collect()
     }
 }
 

@@ -64,6 +64,16 @@ impl Answer {
         Self { events: Some(events), ..Self::empty(200) }
     }
 
+    /// 200 with a text for people.
+    pub(super) fn text(text: String) -> Self {
+        Self { body: Some(("text/plain", text.into_bytes())), ..Self::empty(200) }
+    }
+
+    /// 202: seen to.
+    pub(super) fn accepted() -> Self {
+        Self::empty(202)
+    }
+
     /// 201: it was not there before.
     pub(super) fn created() -> Self {
         Self::empty(201)

@@ -44,6 +44,8 @@ pub(crate) struct Api {
     pub(crate) data_dir: Option<String>,
     /// Below so many bytes of free disk space publishers wait.
     pub(crate) disk_free_limit_bytes: u64,
+    /// What is configured, a line each.
+    pub(crate) configuration: String,
     /// What the files of the store cost.
     pub(crate) io: Arc<IoCounters>,
     /// What counters were when Prometheus was told last.

@@ -6,6 +6,9 @@ use super::refusal::Refusal;
 use super::values;
 use crate::table::Table;
 
+/// Characters of a line that Erlang prints.
+const LINE_MAX: usize = 79;
+
 /// # Errors
 /// 400 with all keys of `wanted` that are missing, as `[{key_missing,count}]`.
 pub(super) fn require(object: &Map<String, Value>, wanted: &[&str]) -> Result<(), Refusal> {
@@ -14,9 +17,10 @@ pub(super) fn require(object: &Map<String, Value>, wanted: &[&str]) -> Result<()
         return Ok(());
     }
     let terms: Vec<_> = missing.iter().map(|key| format!("{{key_missing,{key}}}")).collect();
-    // Erlang breaks a longer list into lines.
-    let separator = if terms.len() > 3 { ",\n " } else { "," };
-    Err(Refusal::bad_request(format!("[{}]", terms.join(separator))))
+    let line = terms.join(",");
+    // Erlang breaks a list into lines that is too long for one.
+    let list = if line.len() + 2 > LINE_MAX { terms.join(",\n ") } else { line };
+    Err(Refusal::bad_request(format!("[{list}]")))
 }
 
 /// A boolean, `true` or `"true"`.

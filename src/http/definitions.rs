@@ -3,11 +3,12 @@
 use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::{cluster, multipart};
 use crate::broker::definitions_file::{DefinitionsError, DefinitionsFile, Origin};
 
-fn origin<'a>(request: &'a Request<'_>) -> Origin<'a> {
+fn origin<'a>(request: &'a Request<'_>, cluster_name: &'a str) -> Origin<'a> {
     let identity = &request.api.identity;
-    Origin { version: &identity.version, product: &identity.product, cluster_name: &identity.cluster_name }
+    Origin { version: &identity.version, product: &identity.product, cluster_name }
 }
 
 /// Browsers save the answer under the name that the query gives.
@@ -20,13 +21,13 @@ fn downloaded(request: &Request<'_>, answer: Answer) -> Answer {
 
 /// `GET /definitions`.
 pub(super) fn export(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let file = request.api.broker.export(&origin(request));
+    let file = request.api.broker.export(&origin(request, &cluster::name(request)));
     Ok(downloaded(request, Answer::json(&file)))
 }
 
 /// `GET /definitions/{vhost}`.
 pub(super) fn export_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request));
+    let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request, &cluster::name(request)));
     let file = file.ok_or_else(|| Refusal::bad_request("vhost_not_found"))?;
     Ok(downloaded(request, Answer::json(&file)))
 }
@@ -42,10 +43,15 @@ fn done(
     request: &Request<'_>,
     read: impl FnOnce(&[u8]) -> Result<DefinitionsFile, DefinitionsError>,
 ) -> Result<Answer, Refusal> {
-    if request.body.is_empty() {
+    let file = match request.content_type.as_deref().filter(|content_type| multipart::is_form(content_type)) {
+        Some(content_type) => multipart::file(content_type, request.body)
+            .ok_or_else(|| Refusal::bad_request("the form has no field 'file'"))?,
+        None => request.body,
+    };
+    if file.is_empty() {
         return Ok(Answer::no_content());
     }
-    let position = request.api.broker.import(&read(request.body)?, request.api.clock.now_ms())?;
+    let position = request.api.broker.import(&read(file)?, request.api.clock.now_ms())?;
     Ok(Answer::no_content().once_durable(position))
 }
 

@@ -90,7 +90,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// # Errors
 /// 404 for every name but that of this node.
-fn check(request: &Request<'_>) -> Result<(), Refusal> {
+pub(super) fn check(request: &Request<'_>) -> Result<(), Refusal> {
     if request.part("node") == request.api.node() { Ok(()) } else { Err(Refusal::absent()) }
 }
 
@@ -130,4 +130,10 @@ pub(super) fn memory_relative(request: &Request<'_>) -> Result<Answer, Refusal> 
         "other_system": 100u64.saturating_sub(messages + definitions),
         "total": 100,
     } })))
+}
+
+/// `GET /nodes/{node}/memory/ets`, `.../ets/relative`: there are no such tables.
+pub(super) fn memory_ets(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check(request)?;
+    Ok(Answer::json(&json!({ "ets_tables_memory": { "total": 0 } })))
 }

@@ -99,13 +99,13 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let overview = Overview {
         management_version: identity.version.clone(),
         rates_mode: "basic",
-        sample_retention_policies: json!({ "global": [600, 3600], "basic": [60], "detailed": [60] }),
+        sample_retention_policies: json!({ "global": [600, 3600, 86400], "basic": [60, 3600, 86400], "detailed": [60, 3600] }),
         exchange_types: exchange_types(),
         product_version: identity.version.clone(),
         product_name: identity.product.clone(),
         rabbitmq_version: identity.version.clone(),
         leveret_version: identity.leveret_version.clone(),
-        cluster_name: identity.cluster_name.clone(),
+        cluster_name: super::cluster::name(request),
         cluster_tags: Map::new(),
         node_tags: Map::new(),
         erlang_version: ERLANG_VERSION,
@@ -227,19 +227,9 @@ pub(super) fn extensions(_: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!([{ "javascript": "dispatcher.js" }])))
 }
 
-/// `GET /cluster-name`.
-pub(super) fn cluster_name(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(&json!({ "name": request.api.identity.cluster_name })))
-}
-
 /// What this broker does not have, and nobody misses in an empty list.
 pub(super) fn nothing(_: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!([])))
-}
-
-/// `POST /rebalance/queues`: on one node they are where they belong.
-pub(super) fn rebalance(_: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::no_content())
 }
 
 /// `GET /auth`: how the pages log in.

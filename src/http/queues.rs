@@ -71,8 +71,12 @@ struct Statistics {
     memory: u64,
     reductions: u64,
     reductions_details: Details,
+    message_bytes: u64,
     message_bytes_ready: u64,
+    message_bytes_unacknowledged: u64,
     messages_ram: usize,
+    messages_ready_ram: usize,
+    messages_unacknowledged_ram: usize,
     idle_since: String,
 }
 
@@ -193,8 +197,12 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         memory: snapshot.entry_bytes,
         reductions: 0,
         reductions_details: Details::default(),
+        message_bytes: snapshot.message_bytes(),
         message_bytes_ready: snapshot.message_bytes_ready,
+        message_bytes_unacknowledged: snapshot.message_bytes_unacknowledged,
         messages_ram: snapshot.messages_ram,
+        messages_ready_ram: snapshot.messages_ready_ram(),
+        messages_unacknowledged_ram: snapshot.messages_unacknowledged,
         idle_since: super::overview::timestamp(snapshot.used_at_ms),
     }
 }

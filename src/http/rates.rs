@@ -1,7 +1,10 @@
 //! How fast counters move: what was counted at the last moments at which somebody looked, every five seconds.
 //!
 //! Pure: times and numbers come in. An object that never counted anything costs nothing, one that does not move any more one entry,
-//! and one that is gone is forgotten with the next look. So memory is bounded by the objects that are in use.
+//! and one that is gone is forgotten with the next look. Of what moves, every look of the last minute is kept, one a minute of the last hour,
+//! and one in five minutes of the last day (`older`). However many objects there are, they share one budget.
+
+mod older;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,16 +13,25 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use smallvec::SmallVec;
 
+use self::older::{OLDER_MAX, Older};
 use crate::broker::ids::{ChannelId, ConnectionId, ExchangeId, QueueId};
 
 /// Milliseconds between two looks, as in RabbitMQ.
 pub(super) const INTERVAL_MS: u64 = 5_000;
-/// For how long numbers of one object are kept, in milliseconds.
-const KEPT_MS: u64 = 10 * 60 * 1000;
-/// At most so many changes of one object are kept: a minute of them.
+/// For how long numbers are kept, in milliseconds.
+const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+/// Every change of one object is kept for a minute.
 const CHANGES_MAX: usize = 13;
-/// At most so many of the whole node: an hour.
-const NODE_CHANGES_MAX: usize = 720;
+/// Of the whole node they are kept for an hour.
+const OF_NODE: Bounds = Bounds { recent: 720, older: OLDER_MAX };
+/// All objects together have so many changes at most, of about 150 bytes each; but each has the two that a rate is made of.
+const BUDGET: usize = 400_000;
+
+/// How much is kept of each of so many objects.
+fn of_objects(count: usize) -> Bounds {
+    let share = BUDGET / count.max(1);
+    Bounds { recent: share.clamp(2, CHANGES_MAX), older: share.saturating_sub(CHANGES_MAX).min(OLDER_MAX) }
+}
 
 /// Whose numbers they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,47 +66,77 @@ struct Run {
     until_ms: u64,
 }
 
+/// How much of one object is kept.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Changes of which none is left out.
+    recent: usize,
+    /// Changes before those, of which some are left out.
+    older: usize,
+}
+
 #[derive(Clone, Debug, Default)]
-struct History(VecDeque<Run>);
+struct History {
+    recent: VecDeque<Run>,
+    /// Most objects have not moved for so long.
+    older: Option<Box<Older>>,
+}
 
 impl History {
-    fn note(&mut self, numbers: Numbers, now_ms: u64, changes_max: usize) {
-        if let Some(last) = self.0.back_mut()
+    fn note(&mut self, numbers: Numbers, now_ms: u64, bounds: Bounds) {
+        if let Some(last) = self.recent.back_mut()
             && last.numbers == numbers
         {
             last.until_ms = now_ms;
         } else {
-            self.0.push_back(Run { numbers, from_ms: now_ms, until_ms: now_ms });
+            self.recent.push_back(Run { numbers, from_ms: now_ms, until_ms: now_ms });
         }
-        while self.0.len() > changes_max
-            || self.0.len() > 1 && self.0.front().is_some_and(|run| run.until_ms + KEPT_MS < now_ms)
-        {
-            self.0.pop_front();
+        while self.recent.len() > bounds.recent {
+            let Some(run) = self.recent.pop_front() else { break };
+            self.older.get_or_insert_default().push(run);
         }
-        if self.0.len() == 1 {
-            self.0.shrink_to_fit();
+        while self.recent.len() > 1 && self.recent.front().is_some_and(|run| run.until_ms + KEPT_MS < now_ms) {
+            self.recent.pop_front();
         }
+        if self.recent.len() == 1 {
+            self.recent.shrink_to_fit();
+        }
+        if let Some(older) = &mut self.older {
+            older.forget(now_ms.saturating_sub(KEPT_MS), bounds.older);
+        }
+        self.older.take_if(|older| older.is_empty());
     }
 
     /// Whether nothing was counted as far as it goes back: then it need not be kept.
     fn is_empty(&self) -> bool {
-        self.0.iter().all(|run| run.numbers.iter().all(|number| *number == 0))
+        self.older.is_none() && self.recent.iter().all(|run| run.numbers.iter().all(|number| *number == 0))
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.recent.len() + self.older.as_ref().map_or(0, |older| older.len())
     }
 
     /// The change of one number a second, between the last two looks.
     fn rate(&self, place: usize) -> f64 {
-        let Some(last) = self.0.back() else { return 0.0 };
+        let Some(last) = self.recent.back() else { return 0.0 };
         if last.until_ms > last.from_ms {
             return 0.0;
         }
-        let Some(before) = self.0.len().checked_sub(2).and_then(|at| self.0.get(at)) else { return 0.0 };
+        let before = self.recent.len().checked_sub(2).and_then(|at| self.recent.get(at));
+        let Some(before) = before else { return 0.0 };
         let number = |run: &Run| run.numbers.get(place).copied().unwrap_or_default();
         per_second(number(before), number(last), last.from_ms.saturating_sub(before.until_ms))
     }
 
     /// The number as it was at a time, or the earliest that is known.
     fn at(&self, place: usize, at_ms: u64) -> Option<u64> {
-        let run = self.0.iter().rev().find(|run| run.from_ms <= at_ms).or_else(|| self.0.front())?;
+        let older = self.older.as_deref();
+        // They are in the order of time: a search costs little, however far it goes back.
+        let is_before = |run: &Run| run.from_ms <= at_ms;
+        let recent = self.recent.partition_point(is_before).checked_sub(1).and_then(|last| self.recent.get(last));
+        let first = older.and_then(Older::first).or_else(|| self.recent.front());
+        let run = recent.or_else(|| older?.before(at_ms)).or(first)?;
         run.numbers.get(place).copied()
     }
 }
@@ -169,6 +211,11 @@ impl Rates {
         *looks = Looks { histories: noted(known, all, last_ms, now_ms), last_ms: Some(now_ms) };
     }
 
+    /// Forgets everything: rates and samples begin anew.
+    pub(super) fn forget(&self) {
+        *self.looks.lock() = Looks::default();
+    }
+
     /// How fast each number of an object moves, with samples if a range is asked for.
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
         let looks = self.looks.lock();
@@ -185,19 +232,20 @@ fn noted(
     now_ms: u64,
 ) -> HashMap<Owner, History> {
     let mut kept = HashMap::with_capacity(known.len());
+    let bounds = of_objects(known.len());
     for (owner, numbers) in all {
         let mut history = known.remove(&owner).unwrap_or_default();
-        if history.0.is_empty() {
+        if history.recent.is_empty() {
             if numbers.iter().all(|number| *number == 0) {
                 continue;
             }
             // Until now it had counted nothing.
             if let Some(last_ms) = last_ms {
-                history.note(numbers.iter().map(|_| 0).collect(), last_ms, CHANGES_MAX);
+                history.note(numbers.iter().map(|_| 0).collect(), last_ms, bounds);
             }
         }
         let is_node = matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn);
-        history.note(numbers, now_ms, if is_node { NODE_CHANGES_MAX } else { CHANGES_MAX });
+        history.note(numbers, now_ms, if is_node { OF_NODE } else { bounds });
         if !history.is_empty() {
             kept.insert(owner, history);
         }
@@ -207,7 +255,7 @@ fn noted(
 
 fn details(history: &History, place: usize, range: Option<Range>) -> Details {
     let rate = history.rate(place);
-    let Some((range, last)) = range.zip(history.0.back()) else { return Details { rate, ..Details::default() } };
+    let Some((range, last)) = range.zip(history.recent.back()) else { return Details { rate, ..Details::default() } };
     let now_ms = last.until_ms / INTERVAL_MS * INTERVAL_MS;
     let steps = (range.age_ms / range.step_ms.max(1)).min(SAMPLES_MAX);
     let sample = |step: u64| {
@@ -256,7 +304,7 @@ mod tests {
     fn what_stands_still_has_no_rate_and_costs_one_entry() {
         let rates = looked(&[(0, 0), (5_000, 10), (10_000, 10), (15_000, 10)]);
         assert!(rate(&rates).abs() < 1e-9);
-        assert_eq!(rates.looks.lock().histories[&QUEUE].0.len(), 2);
+        assert_eq!(rates.looks.lock().histories[&QUEUE].len(), 2);
     }
 
     #[test]
@@ -285,11 +333,37 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_one_object_are_bounded() {
+    fn a_minute_an_hour_and_a_day_are_kept_ever_more_coarsely() {
         let rates = Rates::default();
-        for look in 0..1000 {
+        let day_ms = 24 * 60 * 60 * 1000;
+        for look in 0..2 * day_ms / INTERVAL_MS {
             rates.note([(QUEUE, smallvec![look])], look * INTERVAL_MS);
         }
-        assert_eq!(rates.looks.lock().histories[&QUEUE].0.len(), CHANGES_MAX);
+        let last = 2 * day_ms / INTERVAL_MS - 1;
+        let kept = rates.looks.lock().histories[&QUEUE].len();
+        assert!((300..=CHANGES_MAX + OLDER_MAX).contains(&kept), "{kept}");
+        let at = |age_ms: u64| {
+            let details = rates.details(QUEUE, 1, Some(Range { age_ms, step_ms: age_ms }));
+            let sample = details[0].samples.as_ref().unwrap().last().unwrap().sample;
+            (last - age_ms / INTERVAL_MS).abs_diff(sample) * INTERVAL_MS
+        };
+        assert_eq!(at(50_000), 0, "within a minute");
+        assert!(at(30 * 60_000) <= 60_000, "within an hour");
+        assert!(at(day_ms - 600_000) <= 300_000, "within a day");
+    }
+
+    #[test]
+    fn many_objects_share_one_budget() {
+        let (few, many, very_many) = (of_objects(10), of_objects(10_000), of_objects(10_000_000));
+        assert_eq!((few.recent, few.older), (CHANGES_MAX, OLDER_MAX));
+        assert!(10_000 * (many.recent + many.older) <= BUDGET);
+        assert_eq!((very_many.recent, very_many.older), (2, 0));
+    }
+
+    #[test]
+    fn what_is_forgotten_begins_anew() {
+        let rates = looked(&[(0, 0), (5_000, 10)]);
+        rates.forget();
+        assert!(rate(&rates).abs() < 1e-9);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::api::Api;
-use super::caller::Caller;
+use super::caller::{Caller, Peer};
 use super::refusal::Refusal;
 use crate::broker::vhost::Vhost;
 use crate::impossible::impossible;
@@ -23,6 +23,10 @@ pub(super) struct Request<'a> {
     pub(super) query: Vec<(String, String)>,
     /// The header `X-Reason`.
     pub(super) reason: Option<String>,
+    /// From where it comes.
+    pub(super) peer: Peer,
+    /// The header `Content-Type`.
+    pub(super) content_type: Option<String>,
     /// The body.
     pub(super) body: &'a [u8],
 }

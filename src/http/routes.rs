@@ -7,8 +7,8 @@ use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing,
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{
-    bindings, channels, connections, consumers, definitions, exchanges, features, health, leveret, limits, messages,
-    nodes, overview, parameters, permissions, policies, queues, users, vhosts,
+    bindings, channels, cluster, connections, consumers, definitions, exchanges, features, health, leveret, limits,
+    logins, messages, nodes, overview, parameters, permissions, policies, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -80,16 +80,26 @@ pub(super) const ROUTES: &[Route] = &[
     at("/whoami").get(Management, overview::whoami),
     at("/auth").get(Nothing, overview::auth),
     at("/extensions").get(Management, overview::extensions),
-    at("/cluster-name").get(Management, overview::cluster_name),
+    at("/cluster-name").get(Management, cluster::get_name).put(Administrator, cluster::put_name),
+    at("/config/effective").get(Administrator, cluster::configuration),
+    at("/login").post(Nothing, logins::log_in),
+    at("/auth/attempts/{node}").get(Monitoring, logins::attempts).delete(Monitoring, logins::forget_attempts),
+    at("/auth/attempts/{node}/source")
+        .get(Monitoring, logins::attempts_by_source)
+        .delete(Monitoring, logins::forget_sources),
+    at("/reset").delete(Administrator, cluster::reset),
+    at("/reset/{node}").delete(Administrator, cluster::reset),
     at("/nodes").get(Monitoring, nodes::list),
     at("/nodes/{node}").get(Monitoring, nodes::get),
     at("/nodes/{node}/memory").get(Monitoring, nodes::memory),
     at("/nodes/{node}/memory/relative").get(Monitoring, nodes::memory_relative),
+    at("/nodes/{node}/memory/ets").get(Monitoring, nodes::memory_ets),
+    at("/nodes/{node}/memory/ets/relative").get(Monitoring, nodes::memory_ets),
     at("/feature-flags").get(Management, features::flags),
     at("/feature-flags/{name}/enable").put(Administrator, features::enable),
     at("/deprecated-features").get(Management, features::deprecated_features),
     at("/deprecated-features/used").get(Management, features::deprecated_features_used),
-    at("/rebalance/queues").post(Administrator, overview::rebalance),
+    at("/rebalance/queues").post(Administrator, cluster::rebalance),
     // What this broker does not have.
     at("/federation-links").get(Management, overview::nothing),
     at("/federation-links/{vhost}").get(Management, overview::nothing),
@@ -98,6 +108,20 @@ pub(super) const ROUTES: &[Route] = &[
     at("/stream/connections").get(Management, overview::nothing),
     at("/stream/publishers").get(Management, overview::nothing),
     at("/stream/consumers").get(Management, overview::nothing),
+    at("/stream/connections/{vhost}").get(Management, cluster::no_streams),
+    at("/stream/connections/{vhost}/{name}").get(Management, cluster::none_such),
+    at("/stream/connections/{vhost}/{name}/publishers").get(Management, cluster::no_streams),
+    at("/stream/connections/{vhost}/{name}/consumers").get(Management, cluster::no_streams),
+    at("/stream/publishers/{vhost}").get(Management, cluster::no_streams),
+    at("/stream/publishers/{vhost}/{stream}").get(Management, cluster::no_streams),
+    at("/stream/consumers/{vhost}").get(Management, cluster::no_streams),
+    at("/shovels/vhost/{vhost}/{name}").get(Management, cluster::none_such),
+    // Replicas of quorum queues.
+    at("/queues/quorum/{vhost}/{queue}/status").get(Management, cluster::replicas),
+    at("/queues/quorum/{vhost}/{queue}/replicas/add").post(Administrator, cluster::change_replica),
+    at("/queues/quorum/{vhost}/{queue}/replicas/delete").delete(Administrator, cluster::change_replica),
+    at("/queues/quorum/replicas/on/{node}/grow").post(Administrator, cluster::grow),
+    at("/queues/quorum/replicas/on/{node}/shrink").delete(Administrator, cluster::shrink),
     // Health.
     at("/aliveness-test/{vhost}").get(Management, health::aliveness),
     at("/healthchecks/node").get(Management, health::ok),

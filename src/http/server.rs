@@ -302,8 +302,9 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
         // The client went away.
         Err(_) => return Err((StatusCode::BAD_REQUEST, None)),
     };
-    let reason = parts.headers.get("x-reason").and_then(|reason| reason.to_str().ok()).map(str::to_owned);
-    let request = Request { api, caller, path, query, reason, body: &body };
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (reason, content_type) = (header("x-reason"), header("content-type"));
+    let request = Request { api, caller, path, query, reason, peer, content_type, body: &body };
     let mut answered = (action.handler)(&request);
     if let Ok(Answer { later: Some(later), .. }) = answered {
         answered = api.later.answer(later).await;

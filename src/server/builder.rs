@@ -73,6 +73,8 @@ pub struct Builder {
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Listen>,
     prometheus_addresses: Vec<Listen>,
+    /// What was configured, a line each.
+    configuration: String,
     heartbeat: u16,
     pub(super) encryption: Encryption,
     has_local_socket: bool,
@@ -100,6 +102,7 @@ impl Default for Builder {
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
             prometheus_addresses: Vec::new(),
+            configuration: String::new(),
             heartbeat: HEARTBEAT,
             encryption: Encryption::default(),
             has_local_socket: false,
@@ -136,6 +139,7 @@ impl Builder {
         builder.definitions = Definitions::from(configured);
         builder.settings.consumer_timeout_ms =
             configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
+        builder.configuration = configured.effective();
         builder.heartbeat = configured.heartbeat.0;
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
@@ -378,6 +382,7 @@ impl Builder {
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             disk_free_limit_bytes: self.disk_free_limit_bytes,
+            configuration: std::mem::take(&mut self.configuration),
             io: io.unwrap_or_default(),
             ..management::api(&hosting, self.clock.clone(), listeners)
         };

@@ -84,6 +84,7 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         listeners,
         data_dir: None,
         disk_free_limit_bytes: 0,
+        configuration: String::new(),
         io: Arc::default(),
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),

@@ -4,6 +4,7 @@
 //! have a runtime of several threads.
 
 mod bindings;
+mod cluster;
 mod connections;
 mod definitions;
 mod exchanges;

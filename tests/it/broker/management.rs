@@ -80,9 +80,11 @@ impl Management {
         let mut stream = TcpStream::connect(self.address).expect("the management interface answers");
         let login = self.login.as_ref().map(|login| format!("authorization: {login}\r\n")).unwrap_or_default();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let has_type = headers.starts_with("content-type:");
+        let content_type = if has_type { "" } else { "content-type: application/json\r\n" };
         let request = format!(
             "{verb} {path} HTTP/1.1\r\nhost: localhost\r\n{login}{headers}connection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+             {content_type}content-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).expect("the request is taken");

@@ -1,0 +1,126 @@
+//! The cluster's name, what is configured, and statistics that begin anew. Quorum queues have one replica here, and that is where it is.
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::body;
+use super::nodes;
+use super::refusal::Refusal;
+use super::request::Request;
+use crate::broker::definitions::GlobalParameterDefinition;
+use crate::broker::queue::arguments::QueueKind;
+
+/// The global parameter that names the cluster, as in RabbitMQ.
+const CLUSTER_NAME: &str = "cluster_name";
+
+/// The name of the cluster: what somebody called it, or else that of its node.
+pub(super) fn name(request: &Request<'_>) -> String {
+    let mut parameters = request.api.broker.global_parameters().into_iter();
+    let given = parameters.find(|parameter| parameter.name == CLUSTER_NAME);
+    let given = given.and_then(|parameter| parameter.value.as_str().map(str::to_owned));
+    given.unwrap_or_else(|| request.api.identity.cluster_name.clone())
+}
+
+/// `GET /cluster-name`.
+pub(super) fn get_name(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&json!({ "name": name(request) })))
+}
+
+/// `PUT /cluster-name`.
+pub(super) fn put_name(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let object = request.object()?;
+    body::require(&object, &["name"])?;
+    let name = body::text(&object, "name")?.unwrap_or_default();
+    let parameter = GlobalParameterDefinition { name: CLUSTER_NAME.to_owned(), value: name.into() };
+    request.api.broker.put_global_parameter(parameter)?;
+    Ok(Answer::no_content().once_durable(request.api.broker.administered_at()))
+}
+
+/// `GET /config/effective`: RabbitMQ's Erlang terms would name nothing that is here, so it is what `leveret config show` prints.
+pub(super) fn configuration(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::text(request.api.configuration.clone()))
+}
+
+/// `DELETE /reset`, `/reset/{node}`: rates and samples begin anew. Counters are true counts, and stay.
+pub(super) fn reset(request: &Request<'_>) -> Result<Answer, Refusal> {
+    if request.has_part("node") {
+        nodes::check(request)?;
+    }
+    request.api.rates.forget();
+    Ok(Answer::no_content())
+}
+
+/// `POST /rebalance/queues`: on one node they are where they belong.
+pub(super) fn rebalance(_: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::no_content())
+}
+
+/// 503 for a queue that is none with replicas.
+fn not_supported() -> Refusal {
+    Refusal { status: 503, error: "service_unavailable", reason: "classic_queue_not_supported".into() }
+}
+
+/// The type of the queue of the path.
+fn kind(request: &Request<'_>) -> Result<QueueKind, Refusal> {
+    let vhost = request.vhost()?;
+    let queue = vhost.read(|topology| topology.queue(request.part("queue")).cloned());
+    Ok(queue.ok_or_else(Refusal::absent)?.spec.arguments.kind)
+}
+
+/// `GET /queues/quorum/{vhost}/{queue}/status`.
+pub(super) fn replicas(request: &Request<'_>) -> Result<Answer, Refusal> {
+    if kind(request)? != QueueKind::Quorum {
+        let failed = json!({ "status": "failed", "reason": "classic_queue_not_supported" });
+        return Ok(Answer::json_with(503, &failed));
+    }
+    Ok(Answer::json(&json!([{
+        "Node Name": request.api.node(),
+        "Raft State": "leader",
+        "Membership": "voter",
+        "Last Log Index": 0,
+        "Last Written": 0,
+        "Last Applied": 0,
+        "Commit Index": 0,
+        "Snapshot Index": 0,
+        "Term": 1,
+        "Machine Version": 0,
+    }])))
+}
+
+/// `POST /queues/quorum/{vhost}/{queue}/replicas/add`, `DELETE .../replicas/delete`: there is one node, whose replica is there and stays.
+pub(super) fn change_replica(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let object = request.object()?;
+    body::require(&object, &["node"])?;
+    let node = body::text(&object, "node")?.unwrap_or_default();
+    if node != request.api.node() {
+        return Err(Refusal::bad_request("Node is not a cluster member"));
+    }
+    match kind(request)? {
+        QueueKind::Classic => Err(not_supported()),
+        QueueKind::Quorum => Ok(Answer::accepted()),
+    }
+}
+
+/// `POST /queues/quorum/replicas/on/{node}/grow`.
+pub(super) fn grow(request: &Request<'_>) -> Result<Answer, Refusal> {
+    body::require(&request.object()?, &["vhost_pattern", "queue_pattern", "strategy"])?;
+    shrink(request)
+}
+
+/// `DELETE /queues/quorum/replicas/on/{node}/shrink`.
+pub(super) fn shrink(request: &Request<'_>) -> Result<Answer, Refusal> {
+    nodes::check(request)?;
+    Ok(Answer::accepted())
+}
+
+/// `GET /stream/...` of one virtual host: there are no streams.
+pub(super) fn no_streams(request: &Request<'_>) -> Result<Answer, Refusal> {
+    request.vhost()?;
+    Ok(Answer::json(&json!([])))
+}
+
+/// What is asked of one stream, one shovel, or one of their connections: there is none.
+pub(super) fn none_such(request: &Request<'_>) -> Result<Answer, Refusal> {
+    request.vhost()?;
+    Err(Refusal::absent())
+}
