@@ -95,6 +95,11 @@ impl Broker {
         self.outside.address
     }
 
+    /// Where it serves the management HTTP API with TLS.
+    pub fn https_address(&self) -> Option<SocketAddr> {
+        self.management.as_ref().and_then(|management| management.secured_address)
+    }
+
     /// Where it listens for AMQP with TLS.
     pub fn amqps_address(&self) -> Option<SocketAddr> {
         self.outside.amqps_address
@@ -198,7 +203,9 @@ pub enum StartError {
     )]
     NoCertificate,
     /// The address cannot be listened on with TLS.
-    #[error("cannot listen on {address}: {source}; choose another with --amqps-listen, or stop what listens there")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another with --amqps-listen (--https-listen), or stop what listens there"
+    )]
     ListenTls {
         /// The address.
         address: SocketAddr,
@@ -238,8 +245,8 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The same about AMQP with TLS.
-    fn amqps(self) -> Self {
+    /// The same about a listener with TLS.
+    fn with_tls(self) -> Self {
         if let Self::Listen { address, source } = self {
             return Self::ListenTls { address, source };
         }

@@ -4,9 +4,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +40,7 @@ var stories = []story{
 	{name: "headers-and-properties", body: headersAndProperties},
 	{name: "exchange-to-exchange", body: exchangeToExchange},
 	{name: "get", body: get},
+	{name: "tls", body: overTLS},
 }
 
 func text(s string) amqp.Publishing { return amqp.Publishing{Body: []byte(s)} }
@@ -678,4 +682,31 @@ func get(t *T) {
 	t.ok(third.Ack(false))
 	t.ok(taken("1", 0, true, false).Ack(false))
 	empty()
+}
+
+func overTLS(t *T) {
+	address, folder := os.Getenv("AMQPS_URL"), os.Getenv("TLS_FOLDER")
+	if address == "" {
+		return // a broker that was started by somebody else
+	}
+	thereAndBack := func(config amqp.Config) {
+		ch := must(t.dial(address, config).Channel())
+		t.ok(ch.Confirm(false))
+		queue := must(ch.QueueDeclare(unique("queue"), false, false, true, false, nil)).Name
+		body := strings.Repeat("0123456789abcdef", 65536)
+		confirmed(t, ch, queue, text(body))
+		message, found, err := ch.Get(queue, true)
+		t.ok(err)
+		t.check(found && string(message.Body) == body, "another body came back")
+	}
+	roots := x509.NewCertPool()
+	t.check(roots.AppendCertsFromPEM(must(os.ReadFile(folder+"/ca.pem"))), "ca.pem is unreadable")
+	thereAndBack(amqp.Config{TLSClientConfig: &tls.Config{RootCAs: roots}})
+	_, err := amqp.DialTLS(address, &tls.Config{RootCAs: x509.NewCertPool()})
+	t.check(err != nil, "a certificate that nobody vouches for was believed")
+	own := must(tls.LoadX509KeyPair(folder+"/client.pem", folder+"/client.key"))
+	thereAndBack(amqp.Config{
+		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}},
+		SASL:            []amqp.Authentication{&amqp.ExternalAuth{}},
+	})
 }

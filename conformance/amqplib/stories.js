@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
+const fs = require('node:fs');
 const amqp = require('amqplib');
 const {
   AMQP_URL, Inbox, event, failure, main, notOffered, pause, proxy, proxyUrl, story,
@@ -497,6 +498,27 @@ story('channels-1000', async (t) => {
   await Promise.all(channels.map((channel) => channel.close()));
   await connection.close();
 }, 60_000);
+
+story('tls', async (t) => {
+  const { AMQPS_URL: url, TLS_FOLDER: folder } = process.env;
+  if (!url) notOffered('no certificates of this broker are known here');
+  const read = (name) => fs.readFileSync(`${folder}/${name}`);
+  const thereAndBack = async (options) => {
+    const channel = await t.channel(await t.connect(url, options), true);
+    const queue = t.queueName();
+    await channel.assertQueue(queue, { exclusive: true });
+    const body = crypto.randomBytes(1024 * 1024);
+    channel.sendToQueue(queue, body);
+    await channel.waitForConfirms();
+    const message = await channel.get(queue, { noAck: true });
+    assert.ok(message.content.equals(body));
+  };
+  const ca = [read('ca.pem')];
+  await thereAndBack({ ca });
+  await assert.rejects(t.connect(url));
+  const credentials = amqp.credentials.external();
+  await thereAndBack({ ca, cert: read('client.pem'), key: read('client.key'), credentials });
+});
 
 story('tx', () => notOffered('it has no tx methods'));
 

@@ -3,15 +3,22 @@ import com.rabbitmq.client.AuthenticationFailureException;
 import com.rabbitmq.client.Channel;
 import com.rabbitmq.client.Connection;
 import com.rabbitmq.client.ConnectionFactory;
+import com.rabbitmq.client.DefaultSaslConfig;
 import com.rabbitmq.client.Delivery;
 import com.rabbitmq.client.GetResponse;
 import com.rabbitmq.client.LongString;
 import com.rabbitmq.client.Recoverable;
 import com.rabbitmq.client.RecoveryListener;
 import com.rabbitmq.client.Return;
+import com.rabbitmq.client.SaslConfig;
 import com.rabbitmq.client.ShutdownSignalException;
+import java.io.InputStream;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -26,6 +33,10 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.TrustManagerFactory;
 
 /** The stories, told by the RabbitMQ Java client, whose automatic recovery is on in `reconnect` only. */
 final class Stories {
@@ -697,6 +708,52 @@ final class Stories {
         arrives(inbox, b, "k.3");
     }
 
+    static void tls(Harness.Context t) throws Exception {
+        String url = System.getenv("AMQPS_URL");
+        if (url == null) {
+            return; // a broker that was started by somebody else
+        }
+        Path folder = Path.of(System.getenv("TLS_FOLDER"));
+        KeyStore trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        try (InputStream pem = Files.newInputStream(folder.resolve("ca.pem"))) {
+            trusted.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(pem));
+        }
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        char[] password = "changeit".toCharArray();
+        KeyStore own = KeyStore.getInstance(folder.resolve("client.p12").toFile(), password);
+        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(own, password);
+
+        SSLContext trusting = SSLContext.getInstance("TLS");
+        trusting.init(null, trust.getTrustManagers(), null);
+        thereAndBack(t, url, trusting, DefaultSaslConfig.PLAIN);
+        try {
+            thereAndBack(t, url, SSLContext.getDefault(), DefaultSaslConfig.PLAIN);
+        } catch (SSLException refused) {
+            trusting = null;
+        }
+        Harness.check(trusting == null, "a certificate that nobody vouches for was believed");
+        SSLContext showing = SSLContext.getInstance("TLS");
+        showing.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+        thereAndBack(t, url, showing, DefaultSaslConfig.EXTERNAL);
+    }
+
+    private static void thereAndBack(Harness.Context t, String url, SSLContext tls, SaslConfig sasl) throws Exception {
+        ConnectionFactory factory = Harness.factory(url);
+        factory.useSslProtocol(tls);
+        factory.enableHostnameVerification();
+        factory.setSaslConfig(sasl);
+        Channel channel = t.connect(factory).createChannel();
+        channel.confirmSelect();
+        String queue = channel.queueDeclare().getQueue();
+        byte[] body = new byte[1024 * 1024];
+        new Random(7).nextBytes(body);
+        confirmed(channel, queue, BARE, body);
+        Harness.check(Arrays.equals(channel.basicGet(queue, true).getBody(), body), "another body came back");
+    }
+
     static void get(Harness.Context t) throws Exception {
         Channel channel = t.confirming();
         String queue = t.queue(channel);
@@ -747,6 +804,7 @@ final class Stories {
         harness.story("headers-and-properties", Stories::headersAndProperties);
         harness.story("exchange-to-exchange", Stories::exchangeToExchange);
         harness.story("get", Stories::get);
+        harness.story("tls", Stories::tls);
         harness.main(arguments);
     }
 }

@@ -7,6 +7,8 @@ Not offered by pika:
 
 import contextlib
 import functools
+import os
+import ssl
 import time
 from collections import deque
 from datetime import datetime, timezone
@@ -22,7 +24,7 @@ from pika.exceptions import (
 )
 
 import suite
-from suite import AMQP_URL, BODY_SIZES, USER, Failed, body_of, check, eventually, same, story, unique
+from suite import AMQP_URL, BODY_SIZES, USER, Failed, NotOffered, body_of, check, eventually, same, story, unique
 
 DLX, DLK = "x-dead-letter-exchange", "x-dead-letter-routing-key"
 
@@ -642,6 +644,33 @@ def headers_and_properties(s):
         properties = consumer.next()[1]
         for name, value in expected.items():
             same(getattr(properties, name), value, name)
+
+
+@story("tls")
+def tls(s):
+    url, folder = os.environ.get("AMQPS_URL"), os.environ.get("TLS_FOLDER")
+    if url is None:
+        raise NotOffered("no certificates of this broker are known here")
+
+    def there_and_back(**changes):
+        channel = s.connect(url, **changes).channel()
+        channel.confirm_delivery()
+        body = body_of(1024 * 1024)
+        queue = s.queue(channel, exclusive=True, durable=False)
+        channel.basic_publish("", queue, body)
+        same(channel.basic_get(queue, auto_ack=True)[2], body, "body")
+
+    trusting = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+    there_and_back(ssl_options=pika.SSLOptions(trusting, "localhost"))
+    try:
+        s.connect(url, ssl_options=pika.SSLOptions(ssl.create_default_context(), "localhost"))
+    except (AMQPConnectionError, ssl.SSLError):
+        pass
+    else:
+        raise Failed("a certificate that nobody vouches for was believed")
+    trusting.load_cert_chain(f"{folder}/client.pem", f"{folder}/client.key")
+    external = pika.credentials.ExternalCredentials()
+    there_and_back(ssl_options=pika.SSLOptions(trusting, "localhost"), credentials=external)
 
 
 @story("exchange-to-exchange")

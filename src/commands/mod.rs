@@ -6,6 +6,7 @@
 mod config;
 mod serve;
 mod store;
+mod tls;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use clap::{ArgMatches, Args, Command};
 use config::Config;
 use serve::Serve;
 use store::Store;
+use tls::Tls;
 
 /// What a command does once its arguments are read.
 trait Run: Args {
@@ -35,6 +37,7 @@ struct Row {
 const COMMANDS: &[Row] = &[
     row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
     row::<Store>("store", "Look after a data directory that no broker uses now"),
+    row::<Tls>("tls", "Make certificates to try TLS with"),
     row::<Config>("config", "Look at the configuration: files, environment and flags together"),
 ];
 

@@ -95,8 +95,10 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
         if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.http_address()) {
             ports.insert("http".to_owned(), address.port().into());
         }
-        if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.amqps_address()) {
-            ports.insert("amqps".to_owned(), address.port().into());
+        for (name, address) in [("amqps", broker.amqps_address()), ("https", broker.https_address())] {
+            if let (Some(ports), Some(address)) = (ports.as_object_mut(), address) {
+                ports.insert(name.to_owned(), address.port().into());
+            }
         }
         if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.prometheus_address()) {
             ports.insert("prometheus".to_owned(), address.port().into());

@@ -100,6 +100,18 @@ settings! {
     tls_require_client_cert: bool = false, "false", AtStart;
     /// The versions of TLS to speak
     tls_versions: Vec<TlsVersion> = vec![TlsVersion::V1_3, TlsVersion::V1_2], "1.3,1.2", AtStart;
+    /// Serve the management HTTP API with TLS here; RabbitMQ's port is 15671
+    https_listen: Vec<Listen> = Vec::new(), "none", AtStart;
+    /// The certificate for HTTPS, in PEM
+    https_cert: Option<PathBuf> = None, "tls_cert", AtStart;
+    /// The key of the certificate for HTTPS, in PEM
+    https_key: Option<PathBuf> = None, "tls_key", AtStart;
+    /// The authorities that certificates of HTTPS clients may come from, in PEM
+    https_ca: Option<PathBuf> = None, "tls_ca", AtStart;
+    /// Whether HTTPS clients are asked for a certificate
+    https_verify: Verify = Verify::None, "none", AtStart;
+    /// Refuse HTTPS clients without a certificate, with https_verify = "peer"
+    https_require_client_cert: bool = false, "false", AtStart;
     /// How clients may log in; EXTERNAL is by their certificate
     auth_mechanisms: Vec<Mechanism> = Vec::new(), "PLAIN,AMQPLAIN, and ANONYMOUS with anonymous_login", AtStart;
     /// What of a client's certificate names the user, for EXTERNAL

@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::metrics::IoCounters;
 use crate::protocol::handshake::Identity;
+use crate::tls::Certificates;
 
 /// Something that the broker listens with.
 #[derive(Clone, Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct ListenerInfo {
     pub(crate) protocol: &'static str,
     /// Where.
     pub(crate) address: SocketAddr,
-    /// Whether it speaks TLS.
-    pub(crate) tls: bool,
+    /// Of TLS, if it speaks that.
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
 /// The broker as the HTTP API sees it.

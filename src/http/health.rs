@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::ListenerInfo;
 use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -39,15 +40,39 @@ pub(super) fn quorum_critical(_: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!({ "status": "ok", "reason": "single node cluster" })))
 }
 
-/// `GET /health/checks/certificate-expiration/{within}/{unit}`: there is no certificate that could expire.
+/// `GET /health/checks/certificate-expiration/{within}/{unit}`: those of all listeners.
 pub(super) fn certificates(request: &Request<'_>) -> Result<Answer, Refusal> {
-    if !["days", "weeks", "months", "years"].contains(&request.part("unit")) {
-        return Err(Refusal::bad_request("Time unit not recognised. Supported units: days, weeks, months, years."));
-    }
-    if request.part("within").parse::<u32>().is_err() {
+    let unit_days = match request.part("unit") {
+        "days" => 1,
+        "weeks" => 7,
+        "months" => 30,
+        "years" => 365,
+        _ => {
+            let text = "Time unit not recognised. Supported units: days, weeks, months, years.";
+            return Err(Refusal::bad_request(text));
+        }
+    };
+    let Ok(within) = request.part("within").parse::<u32>() else {
         return Err(Refusal::bad_request("Invalid expiration value."));
+    };
+    let now_s = i64::try_from(request.api.clock.now_ms() / 1000).unwrap_or(i64::MAX);
+    let limit_s = now_s.saturating_add(i64::from(within).saturating_mul(unit_days * 24 * 3600));
+    let expiring = |listener: &ListenerInfo| {
+        let certificates = listener.certificates.as_ref().filter(|found| found.valid_until_s() <= limit_s)?;
+        Some(json!({
+            "node": request.api.node(),
+            "protocol": listener.protocol,
+            "interface": listener.address.ip().to_string(),
+            "port": listener.address.port(),
+            "cacertfile_expires_on": [],
+            "certfile_expires_on": [certificates.valid_until()],
+        }))
+    };
+    let expired: Vec<_> = request.api.listeners.iter().filter_map(expiring).collect();
+    if expired.is_empty() {
+        return ok(request);
     }
-    ok(request)
+    Ok(failed(json!({ "reason": "Certificates expiring", "expired": expired })))
 }
 
 /// `GET /health/checks/port-listener/{port}`.

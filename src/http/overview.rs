@@ -189,7 +189,7 @@ fn listeners(request: &Request<'_>) -> Value {
             "ip_address": listener.address.ip().to_string(),
             "port": listener.address.port(),
             "socket_opts": [],
-            "tls": listener.tls,
+            "tls": listener.certificates.is_some(),
         })
     };
     request.api.listeners.iter().map(listener).collect()
@@ -200,7 +200,7 @@ pub(super) fn contexts(request: &Request<'_>) -> Value {
     let context = |listener: &super::ListenerInfo| {
         json!({
             "node": request.api.node(),
-            "description": if listener.protocol == "http" { "RabbitMQ Management" } else { "RabbitMQ Prometheus" },
+            "description": if matches!(listener.protocol, "http" | "https") { "RabbitMQ Management" } else { "RabbitMQ Prometheus" },
             "path": "/",
             "port": listener.address.port().to_string(),
             "ip": listener.address.ip().to_string(),

@@ -35,7 +35,9 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::routes::{Action, ROUTES, Route};
 use super::sampler;
+use super::secure;
 use crate::store::{LogPosition, Wake};
+use crate::tls::Certificates;
 
 /// The largest body of a request, as in RabbitMQ.
 const BODY_BYTES_MAX: usize = 10_000_000;
@@ -55,13 +57,21 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 #[error("cannot serve HTTP: {0}")]
 pub struct HttpFailed(#[from] io::Error);
 
+/// A socket that listens already.
+#[derive(Debug)]
+pub(crate) struct HttpListener {
+    pub(crate) socket: StdListener,
+    /// `None` without TLS.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+}
+
 /// Sockets that listen already.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     /// For the management API.
-    pub(crate) management: Vec<StdListener>,
+    pub(crate) management: Vec<HttpListener>,
     /// For Prometheus.
-    pub(crate) metrics: Vec<StdListener>,
+    pub(crate) metrics: Vec<HttpListener>,
     /// For commands on this machine.
     pub(crate) local: Option<UnixListener>,
 }
@@ -109,10 +119,11 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     let listeners = of_management.into_iter().map(|listener| (listener, &management));
     let listeners = listeners.chain(of_metrics.into_iter().map(|listener| (listener, &metrics)));
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for (listener, router) in listeners {
+    for (HttpListener { socket: listener, certificates }, router) in listeners {
         match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
             Ok(listener) => {
-                tokio::spawn(accept(listener, router.clone(), Arc::clone(&permits), stopped.clone()));
+                let permits = Arc::clone(&permits);
+                tokio::spawn(accept(listener, certificates, router.clone(), permits, stopped.clone()));
             }
             Err(error) => tracing::error!(%error, "cannot serve HTTP"),
         }
@@ -142,7 +153,13 @@ async fn sample(api: Arc<Api>) {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, permits: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    certificates: Option<Arc<Certificates>>,
+    router: Router,
+    permits: Arc<Semaphore>,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
@@ -152,10 +169,17 @@ async fn accept(listener: TcpListener, router: Router, permits: Arc<Semaphore>, 
         };
         match accepted {
             Ok((socket, peer)) => {
-                let (router, stopped) = (router.clone(), stopped.clone());
+                let (router, stopped, certificates) = (router.clone(), stopped.clone(), certificates.clone());
                 tokio::spawn(async move {
-                    let serving = connection(TokioIo::new(socket), Peer::Network(peer.ip()), router, stopped);
-                    serving.await;
+                    let from = Peer::Network(peer.ip());
+                    if let Some(certificates) = certificates {
+                        if let Some(secured) = secure::shake_hands(socket, peer, certificates).await {
+                            connection(TokioIo::new(secured), from, router, stopped).await;
+                        }
+                    } else {
+                        secure::look(&socket, peer).await;
+                        connection(TokioIo::new(socket), from, router, stopped).await;
+                    }
                     drop(permit);
                 });
             }

@@ -340,7 +340,7 @@ impl Builder {
     pub async fn start(mut self) -> Result<Broker, StartError> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
         let (address, bound) = bind(&self.addresses, Kind::Plain).await?;
-        let secured = self.encryption.start(&self.clock).await?;
+        let mut secured = self.encryption.start(&self.clock).await?;
         let http_bound = match self.http_addresses.as_slice() {
             [] => Vec::new(),
             addresses => bind(addresses, Kind::Plain).await.map_err(StartError::http)?.1,
@@ -378,7 +378,7 @@ impl Builder {
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
-        let listeners = management::listeners(&bound, &secured.amqp, &http_bound, &metrics_bound);
+        let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             disk_free_limit_bytes: self.disk_free_limit_bytes,
@@ -387,7 +387,7 @@ impl Builder {
             ..management::api(&hosting, self.clock.clone(), listeners)
         };
         let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
-        let management = Management::start(api, http_bound, metrics_bound, local)?;
+        let management = Management::start(api, http_bound, secured.take_http(), metrics_bound, local)?;
         let (amqps_address, certificates) = (secured.amqp_address(), secured.certificates());
         let start = |(bound, tls)| {
             let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());

@@ -19,6 +19,8 @@ use crate::tls::{Certificates, LoginFrom, TlsSettings, Turns, Verify};
 pub(super) struct Encryption {
     pub(super) amqp_addresses: Vec<Listen>,
     pub(super) amqp: Option<TlsSettings>,
+    pub(super) http_addresses: Vec<Listen>,
+    pub(super) http: Option<TlsSettings>,
     /// As RabbitMQ's `auth_mechanisms`; `None` for what is usual.
     pub(super) mechanisms: Option<Vec<Mechanism>>,
     pub(super) login_from: LoginFrom,
@@ -29,6 +31,8 @@ pub(super) struct Encryption {
 pub(super) struct Secured {
     pub(super) amqp: Vec<TcpListener>,
     pub(super) amqp_endpoint: Option<Arc<TlsEndpoint>>,
+    pub(super) http: Vec<TcpListener>,
+    pub(super) http_certificates: Option<Arc<Certificates>>,
 }
 
 impl Builder {
@@ -37,6 +41,14 @@ impl Builder {
     pub fn amqps_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
         self.encryption.amqp_addresses = vec![Listen::At(address)];
         self.encryption.amqp = Some(tls);
+        self
+    }
+
+    /// Serves the management HTTP API with TLS here, too; by default it does not.
+    #[must_use]
+    pub fn https_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
+        self.encryption.http_addresses = vec![Listen::At(address)];
+        self.encryption.http = Some(tls);
         self
     }
 
@@ -73,8 +85,25 @@ impl Encryption {
             CertificatePart::CommonName => LoginFrom::CommonName,
             CertificatePart::AlternativeName => LoginFrom::SubjectAlternativeName { san_type, index },
         };
+        let own = configured.https_cert.clone().zip(configured.https_key.clone());
+        let common = amqp.as_ref().map(|tls| (tls.certfile.clone(), tls.keyfile.clone()));
+        let http = own.or(common).map(|(certfile, keyfile)| TlsSettings {
+            certfile,
+            keyfile,
+            cacertfile: configured.https_ca.clone().or_else(|| configured.tls_ca.clone()),
+            verify: configured.https_verify,
+            fail_if_no_peer_cert: configured.https_require_client_cert,
+            versions: configured.tls_versions.clone(),
+        });
         let mechanisms = Some(configured.auth_mechanisms.clone()).filter(|mechanisms| !mechanisms.is_empty());
-        Self { amqp_addresses: configured.amqps_listen.clone(), amqp, mechanisms, login_from }
+        Self {
+            amqp_addresses: configured.amqps_listen.clone(),
+            amqp,
+            http_addresses: if configured.no_http { Vec::new() } else { configured.https_listen.clone() },
+            http,
+            mechanisms,
+            login_from,
+        }
     }
 
     /// Reads certificates and binds addresses.
@@ -82,9 +111,20 @@ impl Encryption {
     /// # Errors
     /// When one of them cannot be had.
     pub(super) async fn start(&self, clock: &Clock) -> Result<Secured, StartError> {
-        if self.amqp_addresses.is_empty() {
-            return Ok(Secured::default());
+        let mut secured = Secured::default();
+        if !self.amqp_addresses.is_empty() {
+            secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
+            secured.amqp = bind(&self.amqp_addresses, Kind::Tls).await.map_err(StartError::with_tls)?.1;
         }
+        if !self.http_addresses.is_empty() {
+            let settings = self.http.clone().ok_or(StartError::NoCertificate)?;
+            secured.http_certificates = Some(Certificates::load(settings, clock.clone())?);
+            secured.http = bind(&self.http_addresses, Kind::Tls).await.map_err(StartError::with_tls)?.1;
+        }
+        Ok(secured)
+    }
+
+    fn amqp_endpoint(&self, clock: &Clock) -> Result<Arc<TlsEndpoint>, StartError> {
         let settings = self.amqp.clone().ok_or(StartError::NoCertificate)?;
         if self.has_external() && settings.verify == Verify::None {
             tracing::warn!(
@@ -93,9 +133,7 @@ impl Encryption {
         }
         let certificates = Certificates::load(settings, clock.clone())?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let endpoint = TlsEndpoint { certificates, turns: Arc::new(Turns::for_processors(processors)) };
-        let amqp = bind(&self.amqp_addresses, Kind::Tls).await.map_err(StartError::amqps)?.1;
-        Ok(Secured { amqp, amqp_endpoint: Some(Arc::new(endpoint)) })
+        Ok(Arc::new(TlsEndpoint { certificates, turns: Arc::new(Turns::for_processors(processors)) }))
     }
 
     /// Whether clients may log in with certificates.
@@ -107,7 +145,14 @@ impl Encryption {
 impl Secured {
     /// All certificates that are used.
     pub(super) fn certificates(&self) -> Vec<Arc<Certificates>> {
-        self.amqp_endpoint.iter().map(|endpoint| Arc::clone(&endpoint.certificates)).collect()
+        let amqp = self.amqp_endpoint.iter().map(|endpoint| &endpoint.certificates);
+        amqp.chain(&self.http_certificates).map(Arc::clone).collect()
+    }
+
+    /// The sockets for HTTP, with what they need.
+    pub(super) fn take_http(&mut self) -> Vec<(TcpListener, Arc<Certificates>)> {
+        let Some(certificates) = &self.http_certificates else { return Vec::new() };
+        std::mem::take(&mut self.http).into_iter().map(|socket| (socket, Arc::clone(certificates))).collect()
     }
 
     /// The sockets, with what they need.

@@ -65,9 +65,9 @@ impl Certificates {
         self.loaded.read().valid_s.1
     }
 
-    /// The file with the broker's certificate.
-    pub fn certfile(&self) -> PathBuf {
-        self.settings.certfile.clone()
+    /// The same for people.
+    pub fn valid_until(&self) -> String {
+        date(self.valid_until_s())
     }
 
     /// Whether it is time to call [`Certificates::refresh`]. True for one caller only.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     // Leaves: values without behaviour, open to all.
     ("impossible", &[]),
+    ("nearest", &[]),
     ("error", &[]),
     ("metrics", &[]),
     ("table", &[]),
@@ -28,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tls", &["clock"]),
     ("host", &[]),
     ("logging", &["clock", "config", "throttle"]),
-    ("config", &["auth", "broker", "protocol", "tls"]),
+    ("config", &["auth", "broker", "nearest", "protocol", "tls"]),
     (
         "connection",
         &[
@@ -39,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "impossible",
             "message",
             "metrics",
+            "nearest",
             "properties",
             "protocol",
             "store",
@@ -102,6 +104,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",
+            "http/secure.rs",
             "http/server.rs",
             "logging.rs",
             "logging/writer.rs",
@@ -111,7 +114,18 @@ const CONFINED: &[(&str, &[&str])] = &[
             "tls/certificates.rs",
         ],
     ),
-    ("tokio::time", &["clock.rs", "http/events.rs", "http/later.rs", "http/local.rs", "http/server.rs", "server.rs"]),
+    (
+        "tokio::time",
+        &[
+            "clock.rs",
+            "http/events.rs",
+            "http/later.rs",
+            "http/local.rs",
+            "http/secure.rs",
+            "http/server.rs",
+            "server.rs",
+        ],
+    ),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
     (
         "tokio",
@@ -120,6 +134,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",
+            "http/secure.rs",
             "http/server.rs",
             "server.rs",
             "server/background.rs",
@@ -322,7 +337,7 @@ fn the_program_uses_the_library_by_its_front() {
         })
         .collect();
     let used: BTreeSet<_> = used.iter().map(String::as_str).collect();
-    assert!(used.is_subset(&BTreeSet::from(["Broker", "config", "logging", "server"])), "{used:?}");
+    assert!(used.is_subset(&BTreeSet::from(["Broker", "Clock", "config", "logging", "server"])), "{used:?}");
 }
 
 #[test]

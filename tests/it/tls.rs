@@ -2,8 +2,10 @@
 
 mod authority;
 mod connecting;
+mod dev;
 mod external;
 mod handshakes;
+mod https;
 mod reload;
 mod starting;
 mod tunnel;

@@ -33,16 +33,25 @@ impl Trust {
         issued: Option<&Issued>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Self {
+        let shown = issued.map(|Issued { certificate, key }| {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            (certificate, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap())
+        });
+        Self::in_der(authority.der(), shown, versions)
+    }
+
+    pub fn in_der(
+        authority: CertificateDer<'static>,
+        shown: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(authority.der()).unwrap();
+        roots.add(authority).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
         let builder = builder.with_root_certificates(roots);
-        let config = match issued {
-            Some(Issued { certificate, key }) => {
-                let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
-            }
+        let config = match shown {
+            Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
             None => builder.with_no_client_auth(),
         };
         Self(Arc::new(config))
