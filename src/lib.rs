@@ -28,6 +28,7 @@ mod host;
 mod http;
 mod impossible;
 pub mod logging;
+mod nearest;
 pub mod server;
 pub mod store;
 mod throttle;

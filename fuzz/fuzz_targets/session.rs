@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
         program.step(&mut clients, &broker, &mut now_ms);
     }
     for client in &mut clients {
-        client.session.end(now_ms);
+        client.session.end(None, now_ms);
     }
     drop(clients);
     let vhost = broker.vhost("/").expect("it was added");

@@ -124,7 +124,12 @@ impl Alarm {
         let watermark_bytes = self.lowered_bytes.load(Ordering::Relaxed);
         if used_bytes > watermark_bytes {
             if self.raised.fetch_or(MEMORY, Ordering::Relaxed) & MEMORY == 0 {
-                tracing::warn!(used_bytes, watermark_bytes, "memory alarm raised: publishing connections are blocked");
+                tracing::warn!(
+                    used_bytes,
+                    watermark_bytes,
+                    tip = "consume or purge what waits, or raise --memory-high-watermark",
+                    "memory alarm raised: publishing connections are blocked"
+                );
                 self.wants_relief.store(true, Ordering::Relaxed);
                 return true;
             }

@@ -55,12 +55,13 @@ deprecated_features! {
 pub struct DeprecatedUse([AtomicU64; DeprecatedFeature::ALL.len()]);
 
 impl DeprecatedUse {
-    /// Counts a use, and names the feature in the log the first time.
-    pub fn note(&self, feature: DeprecatedFeature) {
+    /// Counts a use, and names the feature in the log the first time, with who used it for what.
+    pub fn note(&self, feature: DeprecatedFeature, used_by: impl FnOnce() -> String) {
         let before = self.0.get(feature as usize).map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
         if before == 0 {
             tracing::warn!(
                 feature = feature.name(),
+                used_by = used_by(),
                 "a client uses a feature that RabbitMQ deprecates: {}",
                 feature.advice()
             );
@@ -71,8 +72,13 @@ impl DeprecatedUse {
     ///
     /// # Errors
     /// RabbitMQ's 541 (behaviour reference 4.2).
-    pub fn require(&self, feature: DeprecatedFeature, profile: &Profile) -> Result<(), AmqpError> {
-        self.note(feature);
+    pub fn require(
+        &self,
+        feature: DeprecatedFeature,
+        profile: &Profile,
+        used_by: impl FnOnce() -> String,
+    ) -> Result<(), AmqpError> {
+        self.note(feature, used_by);
         match feature.permission(profile) {
             Permission::Permitted => Ok(()),
             Permission::Denied => Err(AmqpError::internal_error(format!(
@@ -97,9 +103,9 @@ mod tests {
     #[test]
     fn every_feature_is_counted_by_itself() {
         let used = DeprecatedUse::default();
-        used.note(DeprecatedFeature::GlobalQos);
-        used.note(DeprecatedFeature::GlobalQos);
-        used.note(DeprecatedFeature::QueueMasterLocator);
+        used.note(DeprecatedFeature::GlobalQos, String::new);
+        used.note(DeprecatedFeature::GlobalQos, || unreachable!("the log names it once"));
+        used.note(DeprecatedFeature::QueueMasterLocator, String::new);
         let counts: Vec<_> = DeprecatedFeature::ALL.iter().map(|feature| used.count(*feature)).collect();
         assert_eq!(counts, [2, 0, 1]);
     }

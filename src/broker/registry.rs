@@ -107,6 +107,12 @@ impl ConnectionSpec {
         format!("{}:{} -> {}:{}", peer.host, peer.port, local.host, local.port)
     }
 
+    /// Who it is, for the log: user, address, and the name that the client gave it.
+    pub fn for_people(&self) -> String {
+        let name = self.user_provided_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        format!("user '{}' from {}:{}{name}", self.user, self.peer.host, self.peer.port)
+    }
+
     /// Bytes that the connection takes, about, with what the client says of itself.
     fn bytes(&self) -> usize {
         let encryption = self.encryption.as_ref().map_or(0, |_| ENCRYPTION_BYTES);

@@ -72,10 +72,11 @@ impl<P: Protocol> Driver<P> {
     /// Runs the connection until it is over; then nothing of it is left on the broker.
     pub async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
+        let mut failure = None;
         if self.secure().await {
             match self.serve().await {
                 Ok(()) => self.socket.say_goodbye(),
-                Err(error) => tracing::info!(peer = %self.socket.peer(), %error, "connection lost"),
+                Err(error) => failure = Some(error),
             }
         }
         if self.protocol.is_abandoned()
@@ -83,7 +84,7 @@ impl<P: Protocol> Driver<P> {
         {
             tracing::debug!(%error, "cannot reset the connection");
         }
-        self.protocol.end(self.clock.now_ms());
+        self.protocol.end(failure.as_ref(), self.clock.now_ms());
     }
 
     /// What comes before the protocol. Its time is that of the protocol's own beginning; false when nothing came of it.

@@ -17,7 +17,7 @@ use crate::protocol::command::Reply;
 impl Open {
     /// Closes a channel by our own will; it stays until the client has answered.
     pub(super) fn close_channel(&mut self, number: u16, error: &AmqpError, now_ms: u64) {
-        tracing::info!(peer = %self.peer, vhost = %self.vhost.name, channel = number, %error, "closing channel");
+        self.log_channel_error(number, error);
         self.note_failure(Some(number), error, now_ms);
         let close = Reply::ChannelClose {
             reply_code: error.code.code(),

@@ -88,7 +88,7 @@ impl Listener {
         let local = stream.local_addr().unwrap_or(peer);
         let session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
         let Some(admitted) = self.admission.admit(session.outbox()) else { return self.refuse(peer) };
-        tracing::info!(%peer, "accepting AMQP connection");
+        tracing::debug!(target: "connection", %peer, "accepting AMQP connection");
         if self.outboxes.len() == self.outboxes.capacity() {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }

@@ -4,6 +4,7 @@
 //! as to anything else that is a [`protocol::Protocol`]; `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
 
 pub mod admission;
+mod advice;
 mod aside;
 mod channel;
 mod channels;
@@ -17,6 +18,7 @@ mod failures;
 pub mod foreign;
 mod incoming;
 mod kept;
+mod lines;
 pub mod listener;
 mod log_waits;
 mod methods;

@@ -4,6 +4,7 @@
 //! any of them, and a test or a fuzz target can run one without a driver.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use super::outbox::Outbox;
@@ -70,6 +71,6 @@ pub trait Protocol: fmt::Debug + Send + 'static {
     /// Does what is due.
     fn on_timer(&mut self, now_ms: u64);
 
-    /// The socket is gone: takes everything off the broker that the connection had.
-    fn end(&mut self, now_ms: u64);
+    /// The socket is gone, because of this if it failed: takes everything off the broker that the connection had.
+    fn end(&mut self, failure: Option<&io::Error>, now_ms: u64);
 }

@@ -162,6 +162,11 @@ impl Open {
                 impossible!("channel {} ended before its publishes took effect", ticket.channel);
                 continue;
             };
+            tracing::debug!(
+                target: "queue", peer = %self.peer, vhost = %self.vhost.name, exchange = message.exchange(),
+                key = %String::from_utf8_lossy(message.routing_key()), mandatory = ticket.mandatory,
+                "a message is unroutable: no queue is bound for it"
+            );
             if !ticket.mandatory {
                 channel.stats.drop_unroutable += 1;
                 continue;

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::failures::before_open;
+use super::lines::{self, Why};
 use super::open::{Open, Received};
 use super::outbox::Outbox;
 use super::output::Output;
@@ -23,7 +24,7 @@ use super::protocol::Protocol;
 use crate::auth::{Logins, User};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
-use crate::broker::registry::ConnectionCounters;
+use crate::broker::registry::{ConnectionCounters, ConnectionInfo};
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
 use crate::protocol::frame::{self, FRAME_MAX_BEFORE_TUNE, FrameKind};
@@ -90,6 +91,10 @@ pub struct Session {
     /// When to give up on what was sent by a client that went away.
     left_at_ms: Option<u64>,
     is_abandoned: bool,
+    /// What the log says at its end; of a connection that was opened.
+    info: Option<Arc<ConnectionInfo>>,
+    /// Why it ends, once that is known.
+    why: Option<Why>,
 }
 
 #[derive(Debug)]
@@ -131,6 +136,8 @@ impl Session {
             stalled_at_ms: None,
             left_at_ms: None,
             is_abandoned: false,
+            info: None,
+            why: None,
         }
     }
 
@@ -180,7 +187,8 @@ impl Session {
 
     /// As [`Session::close`], of an error that is remembered already.
     fn close_noted(&mut self, error: &AmqpError, now_ms: u64) {
-        tracing::warn!(peer = %self.peer, %error, "closing connection");
+        lines::refused(self.peer, self.info.as_deref().map(|info| &info.spec), error);
+        self.why.get_or_insert_with(|| Why::ClosedByBroker(error.to_string()));
         let frame_max = self.frame_max();
         let mut output = self.leave(now_ms);
         let close = Reply::ConnectionClose {
@@ -194,6 +202,7 @@ impl Session {
 
     /// Exclusive queues are gone before `connection.close-ok` is sent. The client closes its socket first.
     fn close_for_client(&mut self, now_ms: u64) {
+        self.why.get_or_insert(Why::ClosedByClient);
         let frame_max = self.frame_max();
         let mut output = self.leave(now_ms);
         method::encode(&Reply::ConnectionCloseOk, 0, output.buffer());

@@ -247,7 +247,7 @@ fn nothing_waits_for_a_connection_that_has_ended() {
     consumer.session.deliver(0);
     publisher.send(&publish(1, b"q", &[7; 7_000]));
     let outbox = Arc::clone(consumer.session.outbox());
-    consumer.session.end(0);
+    consumer.session.end(None, 0);
     assert_eq!(waiting(&outbox), (0, 0));
     // Whoever still knows the connection hands over to nobody.
     outbox.notify(Notice::AlarmChanged);

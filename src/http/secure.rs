@@ -4,11 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::caller::Peer;
+use super::server::connection;
 use crate::connection::foreign::Spoken;
 use crate::tls::{self, Certificates};
 
@@ -17,8 +22,26 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// So many octets tell what is spoken.
 const OCTETS: usize = 12;
 
+/// Serves one connection of the network, with TLS if there are certificates.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
+    let from = Peer::Network(peer.ip());
+    let Some(certificates) = certificates else {
+        look(&socket, peer).await;
+        return connection(TokioIo::new(socket), from, router, stopped).await;
+    };
+    if let Some(secured) = shake_hands(socket, peer, certificates).await {
+        connection(TokioIo::new(secured), from, router, stopped).await;
+    }
+}
+
 /// Shakes hands; `None` when nothing comes of it, which the log says.
-pub(super) async fn shake_hands(
+async fn shake_hands(
     socket: TcpStream,
     peer: SocketAddr,
     certificates: Arc<Certificates>,
@@ -47,7 +70,7 @@ pub(super) async fn shake_hands(
 }
 
 /// Says in the log what a client seems to speak, if that is not HTTP.
-pub(super) async fn look(socket: &TcpStream, peer: SocketAddr) {
+async fn look(socket: &TcpStream, peer: SocketAddr) {
     if let Ok(Some(spoken)) = timeout(HANDSHAKE_TIMEOUT, first_octets(socket)).await
         && let Some(reason) = spoken.to_http(false)
     {

@@ -18,7 +18,7 @@ use axum::{Extension, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -171,15 +171,7 @@ async fn accept(
             Ok((socket, peer)) => {
                 let (router, stopped, certificates) = (router.clone(), stopped.clone(), certificates.clone());
                 tokio::spawn(async move {
-                    let from = Peer::Network(peer.ip());
-                    if let Some(certificates) = certificates {
-                        if let Some(secured) = secure::shake_hands(socket, peer, certificates).await {
-                            connection(TokioIo::new(secured), from, router, stopped).await;
-                        }
-                    } else {
-                        secure::look(&socket, peer).await;
-                        connection(TokioIo::new(socket), from, router, stopped).await;
-                    }
+                    secure::serve(socket, peer, certificates, router, stopped).await;
                     drop(permit);
                 });
             }

@@ -1,7 +1,7 @@
 //! The store of a broker and its threads: one that writes the log, one that moves messages to segment files, and some that read
 //! them back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -33,6 +33,7 @@ const MEMORY_BUDGET_BYTES: u64 = 96 * 1024 * 1024;
 
 /// What was found in a data directory, before it belongs to a broker.
 pub(super) struct Opened {
+    directory: PathBuf,
     disk: Arc<dyn Disk>,
     pub(super) io: Arc<IoCounters>,
     pub(super) wal: Arc<Wal>,
@@ -66,7 +67,7 @@ pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: 
     let is_salvaged = report.is_salvaged();
     let wal = Arc::new(Wal::new(Arc::clone(&disk), resume));
     let loader = Arc::new(Loader::new(Arc::new(segments)));
-    Ok(Opened { disk, io, wal, loader, definitions, queues, next_id, is_salvaged })
+    Ok(Opened { directory: path.to_owned(), disk, io, wal, loader, definitions, queues, next_id, is_salvaged })
 }
 
 fn tell(path: &Path, report: &Report) {
@@ -126,7 +127,7 @@ impl Opened {
         disk_free_limit_bytes: u64,
         clock: &Clock,
     ) -> Result<Storage, StoreError> {
-        let Self { disk, wal, loader, definitions, queues, is_salvaged, .. } = self;
+        let Self { directory, disk, wal, loader, definitions, queues, is_salvaged, .. } = self;
         broker.restore(&definitions, queues, loader.segments(), clock.now_ms())?;
         let (tell_failed, failed) = watch::channel(false);
         wal.on_failed(Box::new(move || {
@@ -135,7 +136,20 @@ impl Opened {
         let bell = Bell::hang().map_err(StoreError::io(Call::Start, "a pipe".to_owned()))?;
         wal.on_due(Box::new(move |due| bell.ring_for(due)));
         let node = Arc::downgrade(broker.node());
-        wal.on_low_space(disk_free_limit_bytes, Box::new(move |is_low| set_alarm(&node, is_low)));
+        let space = Arc::clone(&disk);
+        let tell = move |is_low| {
+            if is_low {
+                tracing::warn!(
+                    free_bytes = space.free_bytes().ok(),
+                    limit_bytes = disk_free_limit_bytes,
+                    data_dir = %directory.display(),
+                    tip = "free space there, or lower --disk-free-limit",
+                    "little space is left on the disk"
+                );
+            }
+            set_alarm(&node, is_low);
+        };
+        wal.on_low_space(disk_free_limit_bytes, Box::new(tell));
         let nudged = Arc::downgrade(&wal);
         let press = move || {
             if let Some(wal) = nudged.upgrade() {

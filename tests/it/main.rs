@@ -31,6 +31,7 @@ mod channel;
 mod closing;
 mod configuration;
 mod confirms;
+mod connection_log;
 mod consuming;
 mod data_directory;
 mod dead_letter;

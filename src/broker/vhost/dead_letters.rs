@@ -36,6 +36,9 @@ impl Vhost {
             reply.deliver(new.message.clone());
         }
         let is_taken = self.publish_deferred(&targets, &new, transaction.number(), now_ms, unburied);
+        if route.queues.is_empty() && !route.taken {
+            tracing::debug!(target: "queue", vhost = %self.name, queue = %queue.spec.name, exchange, "a message is dead-lettered into nothing: no queue is bound for it");
+        }
         // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
         let owed = if !is_taken && targets.len() == route.queues.len() && !route.taken {
             queue.keep_unburied(now_ms);

@@ -211,7 +211,7 @@ impl Vhost {
         if arguments.kind == QueueKind::Quorum {
             check_quorum(declare, is_server_named, &text)?;
         }
-        self.check_deprecated(declare)?;
+        self.check_deprecated(name, declare, connection)?;
         let mut raw_arguments = declare.arguments.clone();
         raw_arguments.insert(known::TYPE, Value::LongString(arguments.kind.name().into()));
         let raw_arguments = EncodedTable::from(&raw_arguments);
@@ -228,8 +228,12 @@ impl Vhost {
 
     /// # Errors
     /// 541 for what the profile denies.
-    fn check_deprecated(&self, declare: &QueueDeclare) -> Result<(), AmqpError> {
-        let require = |feature| self.node.deprecated.require(feature, self.node.settings.profile());
+    fn check_deprecated(&self, name: &str, declare: &QueueDeclare, by: ConnectionId) -> Result<(), AmqpError> {
+        let used_by = || {
+            let by = self.node.registry.connection(by).map_or_else(String::new, |by| by.spec.for_people());
+            format!("queue '{name}' in vhost '{}', declared by {by}", self.name)
+        };
+        let require = |feature| self.node.deprecated.require(feature, self.node.settings.profile(), used_by);
         if !declare.durable && !declare.exclusive {
             require(DeprecatedFeature::TransientNonexclQueues)?;
         }

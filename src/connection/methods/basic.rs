@@ -61,7 +61,8 @@ impl Open {
             return Err(AmqpError::not_implemented(format!("prefetch_size!=0 ({prefetch_size})")));
         }
         if global {
-            self.node.deprecated.note(DeprecatedFeature::GlobalQos);
+            let by = || format!("basic.qos of {}", self.registration.info().spec.for_people());
+            self.node.deprecated.note(DeprecatedFeature::GlobalQos, by);
         }
         let is_shared = global && self.node.settings.profile().global_qos == Permission::Permitted;
         if is_shared {

@@ -53,6 +53,7 @@ impl Open {
         let spec = self.consumer_spec(number, &consume, &consumer_tag, &queue)?;
         let id = spec.id;
         queue.consume(spec, now_ms)?;
+        tracing::debug!(target: "queue", peer = %self.peer, queue = %queue.spec.name, tag = %consumer_tag, "consumer added");
         self.register(number, id, consumer_tag, Some(&queue), consume.no_wait);
         queue.resume(id, now_ms);
         Ok(())

@@ -55,7 +55,15 @@ impl Open {
             self.may(Access::Read, exchange)?;
             self.may(Access::Write, Resource::Exchange(alternate))?;
         }
-        self.vhost.declare_exchange(declare)
+        self.vhost.declare_exchange(declare)?;
+        let (vhost, exchange) = (&self.vhost.name, &declare.exchange);
+        tracing::debug!(target: "exchange", peer = %self.peer, %vhost, exchange, kind = declare.kind, "exchange declared");
+        self.log_unknown_arguments(
+            &format!("exchange '{exchange}'"),
+            &declare.arguments,
+            EXCHANGE_ARGUMENTS.into_iter(),
+        );
+        Ok(())
     }
 
     fn may_bind_exchange(&self, destination: &str, source: &str, routing_key: &[u8]) -> Result<(), AmqpError> {
@@ -77,6 +85,10 @@ impl Open {
         if any { Ok(()) } else { self.may(Access::Configure, resource) }
     }
 }
+
+/// What exchanges of all types may be declared with.
+const EXCHANGE_ARGUMENTS: [&str; 5] =
+    ["alternate-exchange", "x-delayed-type", "hash-header", "hash-property", "x-recent-history-length"];
 
 fn alternate(arguments: &Table) -> Option<&str> {
     arguments.get("alternate-exchange")?.as_str()

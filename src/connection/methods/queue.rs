@@ -1,6 +1,7 @@
 //! Class `queue` (behaviour reference 4).
 
 use crate::auth::{Access, Resource};
+use crate::broker::queue::arguments::known::known_arguments;
 use crate::broker::reply_to::{self, PSEUDO_QUEUE};
 use crate::broker::vhost::{QueueDeclare, without_line_breaks};
 use crate::connection::open::Open;
@@ -19,6 +20,8 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
             open.may_bind_queue(&queue, &exchange, &routing_key)?;
             open.vhost.bind_queue(&queue, &exchange, &routing_key, arguments, open.id, now_ms)?;
+            let (peer, vhost, key) = (open.peer, &open.vhost.name, String::from_utf8_lossy(&routing_key));
+            tracing::debug!(target: "queue", %peer, %vhost, queue, exchange, %key, "queue bound");
             (Reply::QueueBindOk, no_wait)
         }
         QueueMethod::Unbind { queue, exchange, routing_key, arguments } => {
@@ -38,6 +41,8 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Configure, Resource::Queue(&queue))?;
             let message_count = open.vhost.delete_queue(&queue, if_unused, if_empty, open.id)?;
+            let (peer, vhost) = (open.peer, &open.vhost.name);
+            tracing::debug!(target: "queue", %peer, %vhost, queue, message_count, "queue deleted");
             (Reply::QueueDeleteOk { message_count }, no_wait)
         }
     };
@@ -85,7 +90,9 @@ impl Open {
             self.vhost.check_queue(&without_line_breaks(&declare.queue), self.id, now_ms)?
         } else {
             self.check_declare(&declare)?;
-            self.vhost.declare_queue(&declare, self.id, now_ms)?
+            let declared = self.vhost.declare_queue(&declare, self.id, now_ms)?;
+            self.log_declared(&declared.queue.spec.name, declared.created, &declare);
+            declared
         };
         if declared.created && declare.exclusive {
             self.owns(&declared.queue);
@@ -96,6 +103,14 @@ impl Open {
         }
         let (message_count, consumer_count) = (declared.message_count, declared.consumer_count);
         Ok(Reply::QueueDeclareOk { queue, message_count, consumer_count })
+    }
+
+    fn log_declared(&self, queue: &str, created: bool, declare: &QueueDeclare) {
+        tracing::debug!(target: "queue", peer = %self.peer, vhost = %self.vhost.name, queue, created, "queue declared");
+        if created {
+            let known = known_arguments();
+            self.log_unknown_arguments(&format!("queue '{queue}'"), &declare.arguments, known);
+        }
     }
 
     fn check_declare(&self, declare: &QueueDeclare) -> Result<(), AmqpError> {

@@ -1,11 +1,13 @@
 //! What the driver asks of a session: the bytes, what there is to write, and what is due when time passes (heartbeats, and giving up on
 //! a client that is gone or does not read).
 
+use std::io;
 use std::sync::Arc;
 
 use super::{Phase, Session};
 use crate::broker::registry::ConnectionCounters;
 use crate::broker::sink::Notice;
+use crate::connection::lines::{self, Why};
 use crate::connection::outbox::Outbox;
 use crate::connection::output::Output;
 use crate::connection::protocol::Protocol;
@@ -140,8 +142,7 @@ impl Protocol for Session {
     /// what it has: that is waited for.
     fn hung_up(&mut self, now_ms: u64) {
         if matches!(&self.phase, Phase::Open(open) if open.is_blocked) {
-            tracing::info!(peer = %self.peer, "client went away while it was blocked: closing connection");
-            self.abandon(now_ms);
+            self.abandon(Why::LeftUnread, now_ms);
         } else {
             self.left_at_ms = Some(now_ms + HANG_UP_TIMEOUT_MS);
         }
@@ -154,12 +155,10 @@ impl Protocol for Session {
 
     fn on_timer(&mut self, now_ms: u64) {
         if self.is_stalled(now_ms) {
-            tracing::warn!(peer = %self.peer, "client does not read what it is sent: closing connection");
-            return self.abandon(now_ms);
+            return self.abandon(Why::DoesNotRead, now_ms);
         }
         if self.left_at_ms.take_if(|at_ms| *at_ms <= now_ms).is_some() && !self.wants_read() {
-            tracing::warn!(peer = %self.peer, "client went away, and the log is not getting on: closing connection");
-            return self.abandon(now_ms);
+            return self.abandon(Why::LeftUnread, now_ms);
         }
         if let Phase::Open(open) = &mut self.phase
             && let Some(waits) = open.pace.give_up(now_ms)
@@ -170,7 +169,7 @@ impl Protocol for Session {
             return;
         }
         let Phase::Open(open) = &mut self.phase else {
-            self.abandon(now_ms);
+            self.abandon(Why::TooSlow, now_ms);
             return;
         };
         let Some(heartbeat) = &mut self.heartbeat else {
@@ -180,13 +179,14 @@ impl Protocol for Session {
             Beat::Nothing => {}
             Beat::Send => fast::heartbeat(open.output.buffer()),
             Beat::PeerDead => {
-                tracing::warn!(peer = %self.peer, "missed heartbeats from client: closing connection");
-                self.abandon(now_ms);
+                let interval_ms = heartbeat.interval_ms();
+                self.abandon(Why::Silent { interval_ms }, now_ms);
             }
         }
     }
 
-    fn end(&mut self, now_ms: u64) {
+    fn end(&mut self, failure: Option<&io::Error>, now_ms: u64) {
+        self.log_end(failure, now_ms);
         drop(self.leave(now_ms));
         self.phase = Phase::Closed { output: Output::default() };
         (self.stalled_at_ms, self.left_at_ms) = (None, None);
@@ -207,8 +207,22 @@ impl Session {
     }
 
     /// Gives up without a word.
-    fn abandon(&mut self, now_ms: u64) {
+    fn abandon(&mut self, why: Why, now_ms: u64) {
         self.is_abandoned = true;
-        self.end(now_ms);
+        self.why.get_or_insert(why);
+        self.end(None, now_ms);
+    }
+
+    /// Once. Who has said nothing, as one that looks whether the port is open, leaves no line.
+    fn log_end(&mut self, failure: Option<&io::Error>, now_ms: u64) {
+        let why = self.why.take().unwrap_or_else(|| match failure {
+            Some(error) => Why::Lost(error.to_string()),
+            None => Why::Vanished,
+        });
+        if let Some(info) = self.info.take() {
+            lines::closed(self.peer, &info.spec, &why, now_ms);
+        } else if matches!(self.phase, Phase::Handshake { .. }) {
+            lines::not_opened(self.peer, &why);
+        }
     }
 }

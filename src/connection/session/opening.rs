@@ -12,6 +12,7 @@ use crate::broker::registry::{
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::connection::foreign::Spoken;
+use crate::connection::lines;
 use crate::connection::open::{Open, Opening};
 use crate::connection::protocol::Protocol;
 use crate::connection::rights::LiveRights;
@@ -43,7 +44,7 @@ impl Session {
             }
             ProtocolHeader::Refused => {
                 let reason = Spoken::of(bytes).to_amqp();
-                tracing::warn!(peer = %self.peer, reason, "not an AMQP 0-9-1 client: closing connection");
+                tracing::warn!(target: "connection", peer = %self.peer, reason, "not an AMQP 0-9-1 client: closing connection");
                 output.buffer().extend_from_slice(&PROTOCOL_HEADER);
                 self.phase = Phase::Closed { output: std::mem::take(output) };
                 bytes.len()
@@ -84,7 +85,7 @@ impl Session {
                         (*state, *user) = (next, Some(logged_in));
                     }
                     Err(reason) => {
-                        tracing::warn!(peer = %self.peer, ?credentials, %reason, "login refused");
+                        tracing::warn!(target: "connection", peer = %self.peer, ?credentials, %reason, "login refused");
                         self.take_step(login.refuse(), now_ms);
                     }
                 }
@@ -98,7 +99,7 @@ impl Session {
                 }
             }
             Step::CloseSilently(reason) => {
-                tracing::info!(peer = %self.peer, reason, "closing without an answer");
+                tracing::info!(target: "connection", peer = %self.peer, reason, "closing without an answer");
                 self.phase = Phase::Silent { close_at_ms: now_ms + SILENCE_MS };
             }
             Step::Close(error) => self.close(&error, now_ms),
@@ -128,10 +129,8 @@ impl Session {
         if vhost.is_deleted() {
             return Err(AmqpError::not_allowed(format!("vhost {name} not found")));
         }
-        tracing::info!(
-            peer = %self.peer, user = %user.name, vhost = name, connection = client.connection_name.as_deref(),
-            "user authenticated and granted access to vhost"
-        );
+        lines::opened(self.peer, &registration.info().spec);
+        self.info = Some(Arc::clone(registration.info()));
         let mut output = self.output().map(std::mem::take).unwrap_or_default();
         method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
         self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);

@@ -151,7 +151,7 @@ impl Actor {
     }
 
     fn vanish(&mut self) {
-        self.client.session.end(0);
+        self.client.session.end(None, 0);
         self.is_gone = true;
         (self.unsent, self.unread_bytes) = (0, 0);
         self.incoming.clear();

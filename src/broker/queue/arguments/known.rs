@@ -160,6 +160,11 @@ const QUEUE_ARGUMENTS: &[QueueArgument] = &[
         .policy("delayed-retry-max", Merge::First),
 ];
 
+/// The names of all arguments.
+pub fn known_arguments() -> impl Iterator<Item = &'static str> + Clone {
+    QUEUE_ARGUMENTS.iter().map(|argument| argument.name)
+}
+
 /// The arguments that a redeclaration of a queue of this type compares, in its order.
 pub fn compared(kind: QueueKind) -> Vec<&'static QueueArgument> {
     let known = QUEUE_ARGUMENTS.iter();

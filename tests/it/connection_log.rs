@@ -1,0 +1,138 @@
+//! What the log says of connections, and of what clients do wrong.
+
+use tokio::net::TcpStream;
+
+use crate::client::{Connect, Value, args, publish, queue};
+use crate::process::Program;
+
+fn lines<'a>(log: &'a str, words: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(words)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_has_one_line_at_its_beginning_and_one_at_its_end() {
+    let mut program = Program::start("connection-lines", &["--in-memory", "--no-http"]);
+    let address = program.address();
+    // Whoever only looks whether the port is open.
+    drop(TcpStream::connect(address).await.unwrap());
+    let named = || {
+        let mut connect = Connect::to(address);
+        connect.client_properties = args([
+            ("connection_name", Value::S(b"worker 7".to_vec())),
+            ("product", Value::S(b"pika".to_vec())),
+            ("version", Value::S(b"1.3.2".to_vec())),
+        ]);
+        connect
+    };
+    named().open().await.close().await;
+    drop(named().open().await);
+    // A second connection is served after the first two are over: their lines are there.
+    crate::client::eventually("both ends are logged", async || {
+        let log = program.log();
+        if lines(&log, "connection lost").len() + lines(&log, "connection closed").len() == 2 {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    })
+    .await;
+    let log = program.stop();
+    let about = r#"user=guest vhost=/ connection="worker 7" client="pika 1.3.2""#;
+    let opened = lines(&log, "connection opened");
+    assert!(opened.len() == 2 && opened.iter().all(|line| line.contains(about)), "{log}");
+    let closed = lines(&log, "connection closed");
+    assert!(closed[0].contains(about) && closed[0].contains(r#"why="closed by the client""#), "{log}");
+    assert!(closed[0].contains(" duration=0.") || closed[0].contains(" duration="), "{log}");
+    let lost = lines(&log, "connection lost");
+    assert!(lost[0].contains(about) && lost[0].contains("client unexpectedly closed TCP connection"), "{log}");
+    assert_eq!(lines(&log, "peer=").len(), 4, "nothing else about clients: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_says_who_what_and_what_to_do() {
+    let mut program = Program::start("error-lines", &["--in-memory", "--no-http"]);
+    let connection = Connect::to(program.address()).open().await;
+    let ch = connection.channel(1).await;
+    ch.declare(queue("q").durable()).await;
+    let text = "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but current is 'true'";
+    ch.refused(queue("q").auto_delete(), 406, text).await;
+    Connect::to(program.address())
+        .vhost("nowhere")
+        .ask()
+        .await
+        .expect_close(530, "NOT_ALLOWED - vhost nowhere not found", (10, 40))
+        .await;
+    let log = program.stop();
+    let channel = lines(&log, "inequivalent arg 'durable' for queue 'q'");
+    for words in [
+        "ERROR closing channel",
+        "user=guest",
+        "vhost=/",
+        "channel=1",
+        "method=queue.declare",
+        "reply_code=406",
+        "tip=\"declare it as it is",
+    ] {
+        assert!(channel.len() == 1 && channel[0].contains(words), "{words}: {log}");
+    }
+    let vhost = lines(&log, "ERROR closing connection");
+    assert!(vhost[0].contains("vhost nowhere not found") && vhost[0].contains("add_vhost"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistyped_argument_is_accepted_and_named() {
+    let mut program = Program::start("mistyped", &["--in-memory", "--no-http"]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    let declare = || queue("q").arg("x-mesage-ttl", Value::I(1000)).arg("my-own", Value::I(1));
+    ch.declare(declare()).await;
+    ch.declare(declare()).await;
+    let log = program.stop();
+    let named = lines(&log, "an argument has no effect");
+    assert!(
+        named.len() == 1
+            && named[0].contains("argument=x-mesage-ttl")
+            && named[0].contains("did you mean x-message-ttl?"),
+        "{log}"
+    );
+    assert!(named[0].contains("queue 'q'"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn levels_are_set_by_category() {
+    let mut program = Program::start(
+        "categories",
+        &["--in-memory", "--no-http", "--log-level", "info,connection=warning,queue=debug"],
+    );
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("q")).await;
+    let log = program.stop();
+    assert_eq!((lines(&log, "connection opened").len(), lines(&log, "queue declared").len()), (0, 1), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_nowhere_and_what_is_deprecated_is_named_with_its_client() {
+    let mut program = Program::start("nowhere", &["--in-memory", "--no-http", "--log-level", "info,queue=debug"]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("transient")).await;
+    ch.publish(publish("", "nowhere", "x")).await;
+    let dying = queue("dying").exclusive().arg("x-message-ttl", Value::I(0));
+    ch.declare(
+        dying
+            .arg("x-dead-letter-exchange", Value::S(Vec::new()))
+            .arg("x-dead-letter-routing-key", Value::S(b"gone".to_vec())),
+    )
+    .await;
+    ch.publish(publish("", "dying", "x")).await;
+    ch.expect_ready("dying", 0).await;
+    let log = program.stop();
+    let deprecated = lines(&log, "transient_nonexcl_queues");
+    assert!(
+        deprecated.len() == 1
+            && deprecated[0].contains("queue 'transient' in vhost '/', declared by user 'guest' from 127.0.0.1:"),
+        "{log}"
+    );
+    let unroutable = lines(&log, "a message is unroutable");
+    assert!(unroutable.len() == 1 && unroutable[0].contains("key=nowhere mandatory=false"), "{log}");
+    let dead = lines(&log, "dead-lettered into nothing");
+    assert!(dead.len() == 1 && dead[0].contains("queue=dying"), "{log}");
+}
