@@ -90,6 +90,11 @@ impl Broker {
         builder.start().await
     }
 
+    /// The version of RabbitMQ that clients are told unless another one is chosen.
+    pub fn rabbitmq_version() -> &'static str {
+        broker::node::Settings::default().profile().version
+    }
+
     /// Where it listens for AMQP.
     pub fn address(&self) -> SocketAddr {
         self.outside.address

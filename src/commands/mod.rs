@@ -3,9 +3,15 @@
 //! A new command is one file with a type that implements [`Run`], and one row in [`COMMANDS`]. `leveret` without a command runs the
 //! broker, so the flags of `serve` are understood without its name, too.
 
+mod called_as;
+mod client;
 mod config;
+mod ctl;
+mod ctl_command;
+mod exit;
 mod serve;
 mod store;
+mod target;
 mod tls;
 
 use std::ffi::OsString;
@@ -14,6 +20,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, Command};
 
 use config::Config;
+use ctl_command::Ctl;
 use serve::Serve;
 use store::Store;
 use tls::Tls;
@@ -36,6 +43,7 @@ struct Row {
 /// Every command.
 const COMMANDS: &[Row] = &[
     row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
+    row::<Ctl>("ctl", "Administer a running broker, as rabbitmqctl does"),
     row::<Store>("store", "Look after a data directory that no broker uses now"),
     row::<Tls>("tls", "Make certificates to try TLS with"),
     row::<Config>("config", "Look at the configuration: files, environment and flags together"),
@@ -53,7 +61,10 @@ fn run_command<C: Run>(matches: &ArgMatches) -> ExitCode {
 }
 
 /// Does what the arguments ask for; the first one is the name that the program was called by.
-pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
+    if let Some(run) = arguments.first().and_then(|name| called_as::tool(name)) {
+        return run(arguments.split_off(1));
+    }
     let matches = command_line().get_matches_from(arguments);
     let chosen = matches.subcommand().and_then(|(name, matches)| {
         let row = COMMANDS.iter().find(|row| row.name == name)?;

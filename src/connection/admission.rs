@@ -6,6 +6,7 @@
 //! **Invariant**: never more than `Limits::connections` connections at a time.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -43,6 +44,8 @@ impl Limits {
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
+    /// Nobody is let in for now.
+    is_suspended: AtomicBool,
     connected: Mutex<Connected>,
 }
 
@@ -65,7 +68,7 @@ pub struct Admitted {
 impl Admission {
     /// Nobody is connected.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, connected: Mutex::default() }
+        Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default() }
     }
 
     /// The limits.
@@ -73,9 +76,34 @@ impl Admission {
         self.limits
     }
 
+    /// Lets nobody in until `resume`, and closes the connections that have not logged in. The others are the registry's.
+    pub fn suspend(&self) {
+        let waiting: Vec<_> = {
+            let connected = self.connected.lock();
+            self.is_suspended.store(true, Ordering::SeqCst);
+            connected.before_login.values().filter_map(Weak::upgrade).collect()
+        };
+        for outbox in waiting {
+            outbox.notify(Notice::Close(suspended()));
+        }
+    }
+
+    /// Lets clients in again.
+    pub fn resume(&self) {
+        self.is_suspended.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether nobody is let in for now.
+    pub fn is_suspended(&self) -> bool {
+        self.is_suspended.load(Ordering::SeqCst)
+    }
+
     /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.
     pub fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Admitted> {
         let mut connected = self.connected.lock();
+        if self.is_suspended() {
+            return None;
+        }
         let is_full = connected.count >= self.limits.connections;
         let oldest = if is_full || connected.before_login.len() >= self.limits.before_login {
             connected.before_login.pop_first().and_then(|(_, outbox)| outbox.upgrade())
@@ -103,9 +131,18 @@ impl Admitted {
     pub(super) fn logged_in(&mut self) {
         if self.is_before_login {
             self.is_before_login = false;
-            self.admission.connected.lock().before_login.remove(&self.number);
+            let outbox = self.admission.connected.lock().before_login.remove(&self.number);
+            // It may have come too late to be closed with those that had not logged in.
+            if let Some(outbox) = outbox.filter(|_| self.admission.is_suspended()).and_then(|outbox| outbox.upgrade()) {
+                outbox.notify(Notice::Close(suspended()));
+            }
         }
     }
+}
+
+/// What clients are told when they are not let in any more.
+pub fn suspended() -> AmqpError {
+    AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'")
 }
 
 impl Drop for Admitted {
@@ -153,6 +190,19 @@ mod tests {
         assert!(outboxes.iter().all(|outbox| !is_closed(outbox)), "two have not logged in");
         all.push(admission.admit(&outboxes[3]).unwrap());
         assert_eq!(outboxes.iter().map(|outbox| is_closed(outbox)).collect::<Vec<_>>(), [false, true, false, false]);
+    }
+
+    #[test]
+    fn while_it_is_suspended_nobody_is_let_in() {
+        let admission = admission(10, 10);
+        let (early, late) = (Arc::new(Outbox::default()), Arc::new(Outbox::default()));
+        let mut logging_in = admission.admit(&early).unwrap();
+        admission.suspend();
+        assert!(is_closed(&early));
+        logging_in.logged_in();
+        assert!(admission.admit(&late).is_none());
+        admission.resume();
+        assert!(admission.admit(&late).is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::app::App;
 use super::later::LaterBounds;
 use super::prometheus::Highest;
 use super::rates::Rates;
@@ -51,6 +52,8 @@ pub(crate) struct Api {
     pub(crate) io: Arc<IoCounters>,
     /// What counters were when Prometheus was told last.
     pub(crate) highest: Highest,
+    /// What lets clients in.
+    pub(crate) app: App,
     /// How fast counters move.
     pub(crate) rates: Rates,
     /// Who logged in, or tried to, over HTTP.

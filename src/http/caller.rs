@@ -123,6 +123,11 @@ impl Caller {
         &self.user.name
     }
 
+    /// Its name, if it is a user that can be given permissions.
+    pub(super) fn as_owner(&self) -> Option<&str> {
+        (!self.is_local).then(|| self.name())
+    }
+
     /// Its tags.
     pub(super) fn tags(&self) -> &[String] {
         &self.user.tags

@@ -9,6 +9,7 @@
 
 mod answer;
 mod api;
+mod app;
 mod bindings;
 mod body;
 mod caller;
@@ -50,6 +51,7 @@ mod values;
 mod vhosts;
 
 pub(crate) use api::{Api, ListenerInfo};
+pub(crate) use app::App;
 pub(crate) use later::LaterBounds;
 pub(crate) use prometheus::Highest;
 pub(crate) use rates::Rates;

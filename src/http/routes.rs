@@ -3,6 +3,7 @@
 //! A new endpoint is one line here.
 
 use super::answer::Answer;
+use super::app;
 use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing, Policymaker};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -78,6 +79,10 @@ pub(super) const ROUTES: &[Route] = &[
     at("/overview").get(Management, overview::get),
     at("/version").get(Nothing, overview::version),
     at("/whoami").get(Management, overview::whoami),
+    at("/leveret/app").get(Management, app::get),
+    at("/leveret/app/stop").post(Administrator, app::stop),
+    at("/leveret/app/start").post(Administrator, app::start),
+    at("/leveret/app/reset").post(Administrator, app::reset),
     at("/auth").get(Nothing, overview::auth),
     at("/extensions").get(Management, overview::extensions),
     at("/cluster-name").get(Management, cluster::get_name).put(Administrator, cluster::put_name),

@@ -132,7 +132,8 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
         tracing: optional(&object, "tracing")?,
         protected_from_deletion: optional(&object, "protected_from_deletion")?,
     };
-    let put = request.api.broker.put_vhost(request.part("vhost"), settings, Some(request.caller()?.name()))?;
+    let owner = request.caller()?.as_owner();
+    let put = request.api.broker.put_vhost(request.part("vhost"), settings, owner)?;
     Ok(Answer::put(put == Put::Created).once_durable(request.api.broker.administered_at()))
 }
 

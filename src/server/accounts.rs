@@ -77,7 +77,27 @@ pub(super) struct Populated<'a> {
 impl Populated<'_> {
     /// Imports the definitions, and makes what is not there.
     pub(super) fn populate(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartError> {
-        let is_new = !broker.has_begun();
+        self.fill(broker, definitions, now_ms, !broker.has_begun())
+    }
+
+    /// Removes everything, and makes what a new broker has.
+    ///
+    /// # Errors
+    /// As for `populate`; and when a virtual host is protected from deletion: it and what was not removed yet stay.
+    pub(super) fn start_over(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartError> {
+        for vhost in broker.vhosts() {
+            broker.delete_vhost(&vhost.name)?;
+        }
+        for user in broker.users() {
+            broker.delete_user(&user.name)?;
+        }
+        for parameter in broker.global_parameters() {
+            broker.delete_global_parameter(&parameter.name)?;
+        }
+        self.fill(broker, definitions, now_ms, true)
+    }
+
+    fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartError> {
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
             broker.add_vhost(&self.first.vhost, QueueKind::Classic);

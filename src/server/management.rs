@@ -10,7 +10,7 @@ use super::StartError;
 use super::encryption::Secured;
 use super::local::LocalSocket;
 use crate::connection::session::Hosting;
-use crate::http::{Api, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
+use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
 use crate::tls::Certificates;
 
 /// The HTTP API of a broker.
@@ -90,7 +90,7 @@ pub(super) fn listeners(
 }
 
 /// The parts of an API that do not depend on its sockets.
-pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<ListenerInfo>) -> Api {
+pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<ListenerInfo>, app: App) -> Api {
     Api {
         broker: Arc::clone(&hosting.broker),
         logins: hosting.logins.clone(),
@@ -98,6 +98,7 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         started_at_ms: clock.now_ms(),
         clock,
         listeners,
+        app,
         data_dir: None,
         disk_free_limit_bytes: 0,
         configuration: String::new(),

@@ -100,6 +100,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "std::time",
         &[
             "clock.rs",
+            "commands/",
             "connection/socket/plain.rs",
             "http/events.rs",
             "http/later.rs",
@@ -118,6 +119,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "tokio::time",
         &[
             "clock.rs",
+            "commands/",
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",

@@ -29,6 +29,7 @@ mod blocked;
 mod bystander;
 mod channel;
 mod closing;
+mod commands;
 mod configuration;
 mod confirms;
 mod connection_log;

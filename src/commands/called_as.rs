@@ -1,0 +1,26 @@
+//! What the program is when it is called by another name, as by a link: one of RabbitMQ's tools.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::ctl::{self, Tool};
+
+/// What is done with the arguments behind the name.
+type Run = fn(Vec<OsString>) -> ExitCode;
+
+/// The names of RabbitMQ's tools. `rabbitmq-server` is `leveret serve`, and needs no row.
+const NAMES: &[(&str, Run)] = &[
+    ("rabbitmqctl", |arguments| ctl::run(Tool::Ctl, arguments)),
+    ("rabbitmq-diagnostics", |arguments| ctl::run(Tool::Diagnostics, arguments)),
+    ("rabbitmq-plugins", |arguments| ctl::run(Tool::Plugins, arguments)),
+    ("rabbitmq-queues", |arguments| ctl::run(Tool::Queues, arguments)),
+    ("rabbitmq-streams", |arguments| ctl::run(Tool::Streams, arguments)),
+    ("rabbitmq-upgrade", |arguments| ctl::run(Tool::Upgrade, arguments)),
+];
+
+/// The tool that the program was called as.
+pub(super) fn tool(name: &OsStr) -> Option<Run> {
+    let name = Path::new(name).file_name()?;
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, run)| *run)
+}

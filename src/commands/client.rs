@@ -1,0 +1,206 @@
+//! Requests to the broker's HTTP API, one after the other, over the local socket or the network.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Runtime;
+
+use super::target::{Credentials, Target};
+
+/// What names in a path keep as they are.
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A name as a part of a path.
+pub(super) fn escaped(name: &str) -> String {
+    utf8_percent_encode(name, IN_PATHS).to_string()
+}
+
+/// Whoever asks the broker.
+#[derive(Debug)]
+pub(super) struct Client {
+    target: Target,
+    runtime: Runtime,
+    patience: Option<Duration>,
+}
+
+/// Why there is no answer, or none that helps.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    /// Nobody answers.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It took longer than was allowed.
+    #[error("the broker did not answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// The broker does not want to.
+    #[error("{reason}")]
+    Refused {
+        /// The status of HTTP.
+        status: u16,
+        /// The broker's words.
+        reason: String,
+    },
+}
+
+impl Client {
+    /// # Errors
+    /// When there can be no runtime.
+    pub(super) fn new(target: Target, patience: Option<Duration>) -> Result<Self, Problem> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Problem::Unreachable(error.to_string()))?;
+        Ok(Self { target, runtime, patience })
+    }
+
+    /// Where it asks.
+    pub(super) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub(super) fn get(&self, path: &str) -> Result<Value, Problem> {
+        self.json(&Method::GET, path, None)
+    }
+
+    /// As `get`; `None` where there is no such thing.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Value>, Problem> {
+        match self.get(path) {
+            Ok(value) => Ok(Some(value)),
+            Err(Problem::Refused { status: 404, .. }) => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        self.json(&Method::PUT, path, Some(body))
+    }
+
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        self.json(&Method::POST, path, Some(body))
+    }
+
+    /// Whether there was something to delete.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn delete(&self, path: &str) -> Result<bool, Problem> {
+        match self.json(&Method::DELETE, path, None) {
+            Ok(_) => Ok(true),
+            Err(Problem::Refused { status: 404, .. }) => Ok(false),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Deletes with a reason that others are told; whether there was something to delete.
+    ///
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn delete_because(&self, path: &str, reason: &str) -> Result<bool, Problem> {
+        let (status, _) = self.ask(&Method::DELETE, path, Vec::new(), Some(reason), self.target.credentials())?;
+        Ok(status < 300)
+    }
+
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn json(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
+        let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        self.bytes(method, path, body).map(|answer| serde_json::from_slice(&answer).unwrap_or(Value::Null))
+    }
+
+    /// # Errors
+    /// As for `get`.
+    pub(super) fn bytes(&self, method: &Method, path: &str, body: Vec<u8>) -> Result<Bytes, Problem> {
+        let (status, answer) = self.ask(method, path, body, None, self.target.credentials())?;
+        if (200..300).contains(&status) {
+            return Ok(answer);
+        }
+        let said: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
+        let reason = match (said.get("reason"), said.get("error")) {
+            (Some(Value::String(reason)), _) | (_, Some(Value::String(reason))) => reason.clone(),
+            _ => format!("the broker answers with status {status}"),
+        };
+        Err(Problem::Refused { status, reason })
+    }
+
+    /// The status and the body of an answer, as somebody with these credentials gets it.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) fn ask(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Vec<u8>,
+        reason: Option<&str>,
+        credentials: Option<&Credentials>,
+    ) -> Result<(u16, Bytes), Problem> {
+        let mut request = Request::builder().method(method).uri(format!("{}/api{path}", self.target.path_prefix()));
+        request = request.header(header::HOST, self.target.host()).header(header::CONTENT_TYPE, "application/json");
+        if let Some(Credentials { user, password }) = credentials {
+            let login = STANDARD.encode(format!("{user}:{password}"));
+            request = request.header(header::AUTHORIZATION, format!("Basic {login}"));
+        }
+        if let Some(reason) = reason {
+            request = request.header("x-reason", reason);
+        }
+        let request = request.body(Full::new(Bytes::from(body)));
+        let request = request.map_err(|error| Problem::Unreachable(error.to_string()))?;
+        let answered = async {
+            match self.patience {
+                Some(patience) => tokio::time::timeout(patience, exchange(&self.target, request))
+                    .await
+                    .unwrap_or(Err(Problem::TimedOut(patience))),
+                None => exchange(&self.target, request).await,
+            }
+        };
+        self.runtime.block_on(answered)
+    }
+}
+
+async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Problem> {
+    match target {
+        Target::Socket(path) => over(socket(path).await?, request).await,
+        Target::Http { address, .. } => {
+            let connected = TcpStream::connect(address.as_str()).await;
+            let unreachable = |error| Problem::Unreachable(format!("cannot connect to {address}: {error}"));
+            over(connected.map_err(unreachable)?, request).await
+        }
+    }
+}
+
+async fn socket(path: &Path) -> Result<UnixStream, Problem> {
+    let unreachable = |error| Problem::Unreachable(format!("no broker answers at {}: {error}", path.display()));
+    UnixStream::connect(path).await.map_err(unreachable)
+}
+
+async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Problem>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |error: hyper::Error| Problem::Unreachable(format!("the broker did not answer: {error}"));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // What goes wrong there is told to whoever waits for the answer.
+    let driving = tokio::spawn(async move { connection.await.ok() });
+    let answer = sender.send_request(request).await.map_err(broken)?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
+    driving.abort();
+    Ok((status, body))
+}

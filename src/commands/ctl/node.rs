@@ -1,0 +1,141 @@
+//! The broker as a process: its start, its stop, its state as new.
+
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::json;
+
+use super::arguments::Invocation;
+use super::failure::Failure;
+use super::health::is_started;
+use super::output::Output;
+use super::verb::{BOTH, CTL, Tool, Verb, flag};
+use crate::commands::exit;
+use crate::commands::target::Target;
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb::new("version", BOTH, "Displays the version of RabbitMQ that this is like", |_| {
+        Ok(Output::Message(claimed_version().to_owned()))
+    }),
+    Verb::new("stop", CTL, "Stops the broker", stop)
+        .takes(0, 1, "[<pidfile>]")
+        .switches(&[flag("idempotent")])
+        .says(|it| Some(format!("Stopping and halting node {} ...", it.node()))),
+    Verb::new("shutdown", CTL, "Stops the broker, and waits until it has ended", shutdown)
+        .takes(0, 0, "[--wait] [--timeout <timeout>]")
+        .switches(&[flag("wait"), flag("no-wait")]),
+    Verb::new("stop_app", CTL, "Lets no clients in any more; the process goes on", |it| app(it, "stop"))
+        .says(|it| Some(format!("Stopping rabbit application on node {} ...", it.node()))),
+    Verb::new("start_app", CTL, "Lets clients in again", |it| app(it, "start"))
+        .says(|it| Some(format!("Starting node {} ...", it.node()))),
+    Verb::new("reset", CTL, "Makes the broker as new; after stop_app", reset)
+        .says(|it| Some(format!("Resetting node {} ...", it.node()))),
+    Verb::new("force_reset", CTL, "Makes the broker as new; after stop_app", reset)
+        .says(|it| Some(format!("Forcefully resetting node {} ...", it.node()))),
+    Verb::new("rotate_logs", CTL, "Does nothing any more", |_| {
+        Err(Failure::said(exit::UNAVAILABLE, "This command does not rotate logs anymore [deprecated]"))
+    }),
+    Verb::new("drain", &[Tool::Upgrade], "Does nothing: there is no other node to take over", nothing).says(|it| {
+        Some(format!(
+            "Will put node {} into maintenance mode. The node will no longer serve any client traffic!",
+            it.node()
+        ))
+    }),
+    Verb::new("revive", &[Tool::Upgrade], "Does nothing: the node was never drained", nothing)
+        .says(|it| Some(format!("Will put node {} back into regular operating mode", it.node()))),
+    Verb::new("post_upgrade", &[Tool::Upgrade], "Does nothing: there is one node", nothing)
+        .says(|_| Some("Executing post upgrade tasks...".to_owned())),
+];
+
+/// The version of RabbitMQ that clients are told unless the broker was started to be like another one.
+pub(super) fn claimed_version() -> &'static str {
+    leveret::Broker::rabbitmq_version()
+}
+
+fn nothing(it: &Invocation) -> Result<Output, Failure> {
+    it.client()?.get("/overview?columns=node")?;
+    Ok(Output::Nothing)
+}
+
+/// The process at the other end of the local socket.
+fn process(it: &Invocation) -> Result<Pid, Failure> {
+    let Target::Socket(path) = it.client()?.target() else {
+        return Err(Failure::said(exit::UNAVAILABLE, "a broker can be stopped on its own machine only"));
+    };
+    let unreachable = |why: &dyn std::fmt::Display| Failure::unreachable(format!("{}: {why}", path.display()));
+    let stream = UnixStream::connect(path).map_err(|error| unreachable(&error))?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| unreachable(&error))?;
+    Ok(peer.pid)
+}
+
+fn terminate(process: Pid) -> Result<(), Failure> {
+    kill_process(process, Signal::TERM).map_err(|error| {
+        Failure::said(exit::UNAVAILABLE, format!("cannot stop the process {}: {error}", process.as_raw_nonzero()))
+    })
+}
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// Waits for the end of a process; false if it takes too long.
+fn ends(process: Pid, seconds: Option<u64>) -> bool {
+    let steps = seconds.map_or(u64::MAX, |seconds| seconds * 100);
+    for _ in 0..steps {
+        if test_kill_process(process).is_err() || is_unburied(process) {
+            return true;
+        }
+        thread::sleep(POLL);
+    }
+    false
+}
+
+/// Whether it has ended, and whoever started it has not asked for its exit code yet.
+fn is_unburied(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    // Behind the name, which may hold anything.
+    stat.rsplit_once(") ").is_some_and(|(_, facts)| facts.starts_with('Z'))
+}
+
+fn stop(it: &Invocation) -> Result<Output, Failure> {
+    let process = process(it)?;
+    terminate(process)?;
+    let seconds = it.timeout_s(super::arguments::DEFAULT_TIMEOUT_S);
+    if ends(process, seconds) {
+        return Ok(Output::Nothing);
+    }
+    Err(Failure::TimedOut(u128::from(seconds.unwrap_or(0)) * 1000))
+}
+
+fn shutdown(it: &Invocation) -> Result<Output, Failure> {
+    let process = process(it)?;
+    let (node, pid) = (it.node().to_owned(), process.as_raw_nonzero());
+    let mut said = vec![format!("Shutting down RabbitMQ node {node} running at PID {pid}")];
+    terminate(process)?;
+    if it.is_set("no-wait") {
+        return Ok(Output::Message(said.join("\n")));
+    }
+    said.push(format!("Waiting for PID {pid} to terminate"));
+    let seconds = it.timeout_s(super::arguments::DEFAULT_TIMEOUT_S);
+    if !ends(process, seconds) {
+        return Err(Failure::TimedOut(u128::from(seconds.unwrap_or(0)) * 1000));
+    }
+    said.push(format!("RabbitMQ node {node} running at PID {pid} successfully shut down"));
+    Ok(Output::Message(said.join("\n")))
+}
+
+fn app(it: &Invocation, what: &str) -> Result<Output, Failure> {
+    it.client()?.post(&format!("/leveret/app/{what}"), &json!({}))?;
+    Ok(Output::Nothing)
+}
+
+fn reset(it: &Invocation) -> Result<Output, Failure> {
+    if is_started(it)? {
+        let text = format!(
+            "Mnesia is still running on node {}.\nPlease stop the node with rabbitmqctl stop_app first.",
+            it.node()
+        );
+        return Err(Failure::said(exit::UNAVAILABLE, text));
+    }
+    app(it, "reset")
+}

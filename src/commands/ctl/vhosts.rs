@@ -1,0 +1,131 @@
+//! Virtual hosts, and tracing in them.
+
+use serde_json::{Map, Value, json};
+
+use super::arguments::Invocation;
+use super::columns::{self, Column, plain, tags};
+use super::failure::Failure;
+use super::output::Output;
+use super::verb::{ANY, BOTH, CTL, Verb, value};
+use crate::commands::client::escaped;
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb::new("add_vhost", CTL, "Creates a virtual host", add)
+        .takes(
+            1,
+            1,
+            "<vhost> [--description <description> --tags \"<tag1>,<tag2>,<...>\" --default-queue-type \
+             <quorum|classic|stream>]",
+        )
+        .switches(&[value("description"), value("tags"), value("default-queue-type")])
+        .says(|it| Some(format!("Adding vhost \"{}\" ...", it.argument(0)))),
+    Verb::new("delete_vhost", CTL, "Deletes a virtual host with everything in it", delete)
+        .takes(1, 1, "<vhost>")
+        .says(|it| Some(format!("Deleting vhost \"{}\" ...", it.argument(0)))),
+    Verb::new("list_vhosts", BOTH, "Lists virtual hosts", list)
+        .takes(0, ANY, "[--no-table-headers] [<column> ...] [--timeout <timeout>]")
+        .checks(|it| columns::check(it, COLUMNS))
+        .says(|_| Some("Listing vhosts ...".to_owned())),
+    Verb::new("update_vhost_metadata", CTL, "Changes description, tags or default queue type", update)
+        .takes(
+            1,
+            1,
+            "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type \
+             <quorum|classic|stream>]",
+        )
+        .switches(&[value("description"), value("tags"), value("default-queue-type")])
+        .says(|it| Some(format!("Updating metadata of vhost \"{}\" ...", it.argument(0)))),
+    Verb::new("restart_vhost", CTL, "Starts a virtual host that has failed", restart)
+        .takes(0, 0, "[--vhost <vhost>]")
+        .says(|it| Some(format!("Trying to restart vhost '{}' on node '{}' ...", it.vhost(), it.node()))),
+    Verb::new("enable_vhost_deletion_protection", CTL, "Protects a virtual host from deletion", protect)
+        .takes(1, 1, "<vhost>")
+        .says(|it| Some(format!("Protecting vhost \"{}\" from deletion ...", it.argument(0)))),
+    Verb::new("disable_vhost_deletion_protection", CTL, "Lets a virtual host be deleted again", unprotect)
+        .takes(1, 1, "<vhost>")
+        .says(|it| Some(format!("Removing deletion protection from vhost \"{}\" ...", it.argument(0)))),
+    Verb::new("trace_on", CTL, "Starts tracing in a virtual host", |it| trace(it, true))
+        .takes(0, 0, "[--vhost <vhost>]")
+        .says(|it| Some(format!("Starting tracing for vhost \"{}\" ...", it.vhost()))),
+    Verb::new("trace_off", CTL, "Ends tracing in a virtual host", |it| trace(it, false))
+        .takes(0, 0, "[--vhost <vhost>]")
+        .says(|it| Some(format!("Stopping tracing for vhost \"{}\" ...", it.vhost()))),
+];
+
+const COLUMNS: &[Column] = &[
+    plain("name"),
+    plain("tracing"),
+    plain("cluster_state"),
+    plain("description"),
+    tags("tags"),
+    plain("default_queue_type"),
+    plain("protected_from_deletion"),
+];
+
+fn path(vhost: &str) -> String {
+    format!("/vhosts/{}", escaped(vhost))
+}
+
+fn metadata(it: &Invocation) -> Map<String, Value> {
+    let named = [("description", "description"), ("tags", "tags"), ("default-queue-type", "default_queue_type")];
+    let given = named.into_iter().filter_map(|(option, key)| Some((key.to_owned(), Value::from(it.option(option)?))));
+    given.collect()
+}
+
+/// One that is there already stays as it is, unless it is told otherwise.
+fn add(it: &Invocation) -> Result<Output, Failure> {
+    it.client()?.put(&path(it.argument(0)), &Value::Object(metadata(it)))?;
+    Ok(Output::Nothing)
+}
+
+fn existing(it: &Invocation, vhost: &str) -> Result<Value, Failure> {
+    it.client()?.find(&path(vhost))?.ok_or_else(|| Failure::no_vhost(vhost))
+}
+
+fn update(it: &Invocation) -> Result<Output, Failure> {
+    let found = existing(it, it.argument(0))?;
+    let mut wanted = Map::new();
+    for key in ["description", "tags", "default_queue_type", "tracing"] {
+        wanted.extend(found.get(key).filter(|value| !value.is_null()).map(|value| (key.to_owned(), value.clone())));
+    }
+    wanted.extend(metadata(it));
+    it.client()?.put(&path(it.argument(0)), &Value::Object(wanted))?;
+    Ok(Output::Nothing)
+}
+
+fn delete(it: &Invocation) -> Result<Output, Failure> {
+    if it.client()?.delete(&path(it.argument(0)))? {
+        Ok(Output::Nothing)
+    } else {
+        Err(Failure::no_vhost(it.argument(0)))
+    }
+}
+
+fn list(it: &Invocation) -> Result<Output, Failure> {
+    let found = it.client()?.get("/vhosts")?;
+    Ok(columns::table(it, COLUMNS, &["name"], &found).into())
+}
+
+fn restart(it: &Invocation) -> Result<Output, Failure> {
+    existing(it, it.vhost())?;
+    Ok(Output::Message(format!("Successfully restarted vhost '{}' on node '{}'", it.vhost(), it.node())))
+}
+
+fn protect(it: &Invocation) -> Result<Output, Failure> {
+    existing(it, it.argument(0))?;
+    it.client()?.post(&format!("{}/deletion/protection", path(it.argument(0))), &json!({}))?;
+    Ok(Output::Nothing)
+}
+
+fn unprotect(it: &Invocation) -> Result<Output, Failure> {
+    existing(it, it.argument(0))?;
+    it.client()?.delete(&format!("{}/deletion/protection", path(it.argument(0))))?;
+    Ok(Output::Nothing)
+}
+
+fn trace(it: &Invocation, is_on: bool) -> Result<Output, Failure> {
+    let vhost = it.vhost();
+    existing(it, vhost)?;
+    it.client()?.put(&path(vhost), &json!({ "tracing": is_on }))?;
+    Ok(Output::Message(format!("Trace {} for vhost {vhost}", if is_on { "enabled" } else { "disabled" })))
+}

@@ -1,0 +1,286 @@
+//! Which broker a command asks: the one that was named, or the one that runs on this machine.
+
+use std::fmt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use leveret::server::local;
+
+/// RabbitMQ's port, and so that of a broker that was not told otherwise.
+const DEFAULT_PORT: u16 = 5672;
+/// The port of the HTTP API if the address has none.
+const HTTP_PORT: u16 = 15672;
+/// What the user of a new broker and its password are.
+const GUEST: &str = "guest";
+
+/// Where to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The socket of a broker on this machine, where no password is needed.
+    Socket(PathBuf),
+    /// The HTTP API.
+    Http {
+        /// Host and port.
+        address: String,
+        /// What is before `/api`.
+        path_prefix: String,
+        /// Who asks.
+        credentials: Credentials,
+    },
+}
+
+/// A user and its password.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// What was said about where the broker is, by options and by the environment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    /// The socket itself.
+    pub(super) socket: Option<PathBuf>,
+    /// The data directory of the broker.
+    pub(super) data_dir: Option<PathBuf>,
+    /// The port on which the broker listens for AMQP.
+    pub(super) port: Option<u16>,
+    /// `http://[USER:PASSWORD@]HOST[:PORT][/PREFIX]`.
+    pub(super) url: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+impl Wanted {
+    /// What the environment says.
+    pub(super) fn from_environment() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let port = variable("RABBITMQ_NODE_PORT").or_else(|| variable("LEVERET_AMQP_PORT"));
+        Self {
+            socket: variable("LEVERET_SOCKET").map(PathBuf::from),
+            data_dir: variable("LEVERET_DATA_DIR").map(PathBuf::from),
+            port: port.and_then(|port| port.parse().ok()),
+            url: variable("LEVERET_HTTP_URL"),
+            user: None,
+            password: None,
+        }
+    }
+
+    /// The broker that is meant.
+    ///
+    /// # Errors
+    /// A sentence, when there is none or one must choose.
+    pub(super) fn find(&self) -> Result<Target, String> {
+        if let Some(url) = &self.url {
+            return http(url, self.user.as_deref(), self.password.as_deref());
+        }
+        if let Some(socket) = &self.socket {
+            return Ok(Target::Socket(socket.clone()));
+        }
+        self.of_this_machine(&runtime_directories(), local::default_data_directory().as_deref())
+    }
+
+    fn of_this_machine(&self, running: &[PathBuf], default_data_dir: Option<&Path>) -> Result<Target, String> {
+        if let Some(directory) = &self.data_dir {
+            let socket = local::in_data_directory(directory);
+            if self.port.is_none() && is_alive(&socket) {
+                return Ok(Target::Socket(socket));
+            }
+        }
+        let port = self.port.unwrap_or(DEFAULT_PORT);
+        let by_port = running.iter().map(|directory| local::under_port(directory, port)).find(|path| is_alive(path));
+        if let Some(socket) = by_port {
+            return Ok(Target::Socket(socket));
+        }
+        if self.port.is_some() {
+            return Err(format!("no broker of this machine listens on port {port}{}", others(&alive(running))));
+        }
+        if let Some(socket) = default_data_dir.map(local::in_data_directory).filter(|path| is_alive(path)) {
+            return Ok(Target::Socket(socket));
+        }
+        match alive(running).as_slice() {
+            [] => {
+                Err("no broker runs on this machine as this user; name one with --socket, --data-dir or --url"
+                    .to_owned())
+            }
+            [(_, only)] => Ok(Target::Socket(only.clone())),
+            several => Err(format!("several brokers run on this machine{}; choose one with --port", others(several))),
+        }
+    }
+}
+
+/// Directories in which brokers that this user may ask leave their sockets.
+fn runtime_directories() -> Vec<PathBuf> {
+    let mut directories = vec![local::directory()];
+    let of_root = PathBuf::from("/run/leveret");
+    if !directories.contains(&of_root) {
+        directories.push(of_root);
+    }
+    directories
+}
+
+fn is_alive(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
+}
+
+/// The brokers that run, by port.
+fn alive(directories: &[PathBuf]) -> Vec<(String, PathBuf)> {
+    let entries = directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            let port = path.file_name()?.to_str()?.strip_suffix(".sock")?.to_owned();
+            is_alive(&path).then_some((port, path))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn others(running: &[(String, PathBuf)]) -> String {
+    if running.is_empty() {
+        return String::new();
+    }
+    let ports: Vec<_> = running.iter().map(|(port, _)| port.as_str()).collect();
+    format!("; brokers run on {}", ports.join(", "))
+}
+
+/// Reads the address of an HTTP API.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>) -> Result<Target, String> {
+    let rest = match url.split_once("://") {
+        Some(("http", rest)) => rest,
+        Some((scheme, _)) => {
+            return Err(format!("{url}: the scheme {scheme} is not supported here; write http://HOST:PORT"));
+        }
+        None => url,
+    };
+    let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, address) = match authority.rsplit_once('@') {
+        Some((login, address)) => (Some(login), address),
+        None => (None, authority),
+    };
+    if address.is_empty() {
+        return Err(format!("{url}: there is no host in it; write http://HOST:PORT"));
+    }
+    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let address = if has_port { address.to_owned() } else { format!("{address}:{HTTP_PORT}") };
+    let (own_user, own_password) = login.map_or((None, None), |login| match login.split_once(':') {
+        Some((user, password)) => (Some(user), Some(password)),
+        None => (Some(login), None),
+    });
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let text = |given: Option<&str>, own: Option<&str>| match (given, own) {
+        (Some(given), _) => given.to_owned(),
+        (None, Some(own)) => decoded(own),
+        (None, None) => GUEST.to_owned(),
+    };
+    let credentials = Credentials { user: text(user, own_user), password: text(password, own_password) };
+    let prefix = prefix.trim_end_matches('/').trim_end_matches("api").trim_end_matches('/');
+    let path_prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
+    Ok(Target::Http { address, path_prefix, credentials })
+}
+
+impl Target {
+    /// What is before `/api` in paths.
+    pub(super) fn path_prefix(&self) -> &str {
+        match self {
+            Self::Socket(_) => "",
+            Self::Http { path_prefix, .. } => path_prefix,
+        }
+    }
+
+    /// The value of the header `Host`.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Socket(_) => "localhost",
+            Self::Http { address, .. } => address,
+        }
+    }
+
+    /// Who asks; nobody in particular over the socket.
+    pub(super) const fn credentials(&self) -> Option<&Credentials> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Http { credentials, .. } => Some(credentials),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => write!(formatter, "the broker at {}", path.display()),
+            Self::Http { address, .. } => write!(formatter, "the broker at http://{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn target(url: &str) -> (String, String, Credentials) {
+        match http(url, None, None).unwrap() {
+            Target::Http { address, path_prefix, credentials } => (address, path_prefix, credentials),
+            Target::Socket(path) => panic!("{path:?}"),
+        }
+    }
+
+    #[test]
+    fn the_address_of_an_api_may_leave_out_nearly_everything() {
+        let login = |user: &str, password: &str| Credentials { user: user.to_owned(), password: password.to_owned() };
+        assert_eq!(target("host"), ("host:15672".into(), String::new(), login("guest", "guest")));
+        assert_eq!(target("http://a:b%40@host:80/x/api/"), ("host:80".into(), "/x".into(), login("a", "b@")));
+        assert!(http("ftp://host", None, None).unwrap_err().contains("ftp"));
+        assert!(http("http://", None, None).unwrap_err().contains("no host"));
+    }
+
+    /// A directory with the sockets of these ports.
+    fn running(name: &str, ports: &[u16]) -> (PathBuf, Vec<UnixListener>) {
+        let directory = std::env::temp_dir().join(format!("leveret-target-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let bind = |port: &u16| UnixListener::bind(local::under_port(&directory, *port)).unwrap();
+        let listeners = ports.iter().map(bind).collect();
+        (directory, listeners)
+    }
+
+    fn find(wanted: &Wanted, directory: &Path) -> Result<Target, String> {
+        wanted.of_this_machine(&[directory.to_owned()], None)
+    }
+
+    #[test]
+    fn one_broker_is_found_and_several_must_be_told_apart() {
+        let (directory, one) = running("one", &[7001]);
+        let wanted = Wanted::default();
+        assert_eq!(find(&wanted, &directory), Ok(Target::Socket(local::under_port(&directory, 7001))));
+        drop(one);
+        assert!(find(&wanted, &directory).unwrap_err().contains("no broker runs"));
+        std::fs::remove_dir_all(&directory).unwrap();
+
+        let (directory, _two) = running("two", &[7001, 7002]);
+        assert!(find(&wanted, &directory).unwrap_err().contains("brokers run on 7001, 7002; choose one with --port"));
+        let wanted = Wanted { port: Some(7002), ..Wanted::default() };
+        assert_eq!(find(&wanted, &directory), Ok(Target::Socket(local::under_port(&directory, 7002))));
+        let wanted = Wanted { port: Some(7003), ..Wanted::default() };
+        assert!(find(&wanted, &directory).unwrap_err().contains("listens on port 7003; brokers run on 7001, 7002"));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn the_default_port_goes_before_others() {
+        let (directory, _both) = running("default", &[5672, 7002]);
+        assert_eq!(find(&Wanted::default(), &directory), Ok(Target::Socket(local::under_port(&directory, 5672))));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
