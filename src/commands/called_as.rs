@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::admin;
 use super::ctl::{self, Tool};
 
 /// What is done with the arguments behind the name.
@@ -16,6 +17,7 @@ const NAMES: &[(&str, Run)] = &[
     ("rabbitmq-plugins", |arguments| ctl::run(Tool::Plugins, arguments)),
     ("rabbitmq-queues", |arguments| ctl::run(Tool::Queues, arguments)),
     ("rabbitmq-streams", |arguments| ctl::run(Tool::Streams, arguments)),
+    ("rabbitmqadmin", admin::run),
     ("rabbitmq-upgrade", |arguments| ctl::run(Tool::Upgrade, arguments)),
 ];
 

@@ -3,15 +3,28 @@
 //! A new command is one file with a type that implements [`Run`], and one row in [`COMMANDS`]. `leveret` without a command runs the
 //! broker, so the flags of `serve` are understood without its name, too.
 
+mod admin;
+mod admin_command;
+mod broker_options;
 mod called_as;
 mod client;
+mod completions;
 mod config;
 mod ctl;
 mod ctl_command;
+mod definitions;
+mod detached;
 mod exit;
+mod peek;
+mod ping;
+mod routes;
+mod run;
 mod serve;
+mod service;
+mod status;
 mod store;
 mod target;
+mod told;
 mod tls;
 
 use std::ffi::OsString;
@@ -19,9 +32,17 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command};
 
+use admin_command::Admin;
+use completions::{Completions, Man};
 use config::Config;
 use ctl_command::Ctl;
+use definitions::Definitions;
+use peek::Peek;
+use ping::Ping;
+use routes::Routes;
+use run::RunCommand;
 use serve::Serve;
+use status::Status;
 use store::Store;
 use tls::Tls;
 
@@ -43,10 +64,19 @@ struct Row {
 /// Every command.
 const COMMANDS: &[Row] = &[
     row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
+    row::<RunCommand>("run", "Give a command a broker of its own, which is gone when it ends"),
+    row::<Ping>("ping", "Ask a broker whether it is there"),
+    row::<Status>("status", "Say in ten lines how a broker is"),
+    row::<Peek>("peek", "Look at the messages of a queue without touching them"),
+    row::<Routes>("routes", "Say where a message would go, and why not elsewhere"),
+    row::<Definitions>("definitions", "Export, import or check everything that is declared"),
+    row::<Admin>("admin", "Administer a broker, as rabbitmqadmin does"),
     row::<Ctl>("ctl", "Administer a running broker, as rabbitmqctl does"),
     row::<Store>("store", "Look after a data directory that no broker uses now"),
     row::<Tls>("tls", "Make certificates to try TLS with"),
     row::<Config>("config", "Look at the configuration: files, environment and flags together"),
+    row::<Completions>("completions", "Write a script that completes commands and flags in a shell"),
+    row::<Man>("man", "Write the manual pages"),
 ];
 
 const fn row<C: Run>(name: &'static str, about: &'static str) -> Row {
@@ -65,6 +95,9 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     if let Some(run) = arguments.first().and_then(|name| called_as::tool(name)) {
         return run(arguments.split_off(1));
     }
+    if let Some(code) = detached::start(&arguments) {
+        return code;
+    }
     let matches = command_line().get_matches_from(arguments);
     let chosen = matches.subcommand().and_then(|(name, matches)| {
         let row = COMMANDS.iter().find(|row| row.name == name)?;
@@ -76,10 +109,16 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// The version, the commit if the program was built with `LEVERET_COMMIT`, and what RabbitMQ it says to be.
+fn version() -> String {
+    let commit = option_env!("LEVERET_COMMIT").map_or_else(String::new, |commit| format!("commit {commit}, "));
+    format!("{} ({commit}like RabbitMQ {})", env!("CARGO_PKG_VERSION"), leveret::Broker::rabbitmq_version())
+}
+
 /// All commands as the library for command lines sees them.
 fn command_line() -> Command {
     let about = "A message broker that every RabbitMQ client connects to unchanged";
-    let command = Command::new("leveret").version(env!("CARGO_PKG_VERSION")).about(about);
+    let command = Command::new("leveret").version(version()).about(about);
     let command = Serve::augment_args(command).args_conflicts_with_subcommands(true);
     command.subcommands(COMMANDS.iter().map(|row| (row.arguments)(Command::new(row.name)).about(row.about)))
 }

@@ -12,7 +12,7 @@ use leveret::config::{self, Configuration, Environment, Settings, Severity};
 use leveret::{Broker, logging};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Run;
+use super::{Run, service};
 
 /// The arguments of `leveret serve`, and of `leveret` alone.
 #[derive(Debug, Args)]
@@ -78,7 +78,9 @@ async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         error = until_failed(settings, &broker) => return Err(error),
+        never = service::stay_alive() => match never {},
     }
+    service::stopping();
     tracing::info!("stopping");
     broker.stop().await;
     if let Some(file) = &settings.pid_file {
@@ -118,6 +120,7 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
         let written = writeln!(stdout, "Server startup complete; 0 plugins started.").and_then(|()| stdout.flush());
         written.inspect_err(|error| tracing::warn!(%error, "cannot write to stdout"))
     }));
+    service::ready();
     broker.failed().await.into()
 }
 

@@ -8,6 +8,8 @@ use leveret::server::local;
 
 /// RabbitMQ's port, and so that of a broker that was not told otherwise.
 const DEFAULT_PORT: u16 = 5672;
+/// How many bytes the path of a socket may have.
+const SOCKET_PATH_MAX: usize = 107;
 /// The port of the HTTP API if the address has none.
 const HTTP_PORT: u16 = 15672;
 /// What the user of a new broker and its password are.
@@ -91,6 +93,10 @@ impl Wanted {
             let socket = local::in_data_directory(directory);
             if self.port.is_none() && is_alive(&socket) {
                 return Ok(Target::Socket(socket));
+            }
+            // Never another one in its place. Where the path is too long for a socket, the port must tell.
+            if self.port.is_none() && socket.as_os_str().len() <= SOCKET_PATH_MAX {
+                return Err(format!("no broker runs with the data directory {}", directory.display()));
             }
         }
         let port = self.port.unwrap_or(DEFAULT_PORT);

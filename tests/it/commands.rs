@@ -4,7 +4,9 @@
 mod brokers;
 mod ctl;
 mod health;
+mod own;
 mod queues;
+mod service;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -29,12 +31,14 @@ pub(crate) struct Answer {
 
 const NAMES: &[&str] = &[
     "leveret",
+    "rabbitmq-server",
     "rabbitmqctl",
     "rabbitmq-diagnostics",
     "rabbitmq-plugins",
     "rabbitmq-queues",
     "rabbitmq-streams",
     "rabbitmq-upgrade",
+    "rabbitmqadmin",
 ];
 
 impl Tools {

@@ -1,0 +1,217 @@
+//! Reads the command line of `rabbitmqadmin`, of its first and of its second version.
+
+use std::collections::BTreeMap;
+
+use crate::commands::client::Client;
+use crate::commands::target::{Wanted, http};
+
+/// How lists are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    #[default]
+    Table,
+    Tsv,
+    Long,
+    PrettyJson,
+    RawJson,
+    KeyValue,
+    Bash,
+}
+
+/// A command line that has been understood.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    /// Words that are no pairs: `declare`, `queue`; names of columns.
+    pub(super) words: Vec<String>,
+    /// What was written as `key=value` or `--key value`.
+    pub(super) pairs: BTreeMap<String, String>,
+    pub(super) vhost: Option<String>,
+    pub(super) format: Format,
+    pub(super) quiet: bool,
+    host: Option<String>,
+    port: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+}
+
+/// Options that say how to ask, by name and letter.
+const GENERAL: &[(&str, char)] =
+    &[("host", 'H'), ("port", 'P'), ("username", 'u'), ("password", 'p'), ("vhost", 'V'), ("format", 'f')];
+/// Options with a value that change nothing here.
+const IGNORED: &[(&str, char)] = &[
+    ("node", 'N'),
+    ("config", 'c'),
+    ("depth", 'd'),
+    ("sort", 'S'),
+    ("path-prefix", '\0'),
+    ("base-uri", 'U'),
+    ("timeout", 't'),
+    ("table-style", '\0'),
+    ("ssl-key-file", '\0'),
+    ("ssl-cert-file", '\0'),
+    ("ssl-ca-cert-file", '\0'),
+];
+/// Options without a value.
+const FLAGS: &[(&str, char)] = &[
+    ("quiet", 'q'),
+    ("non-interactive", '\0'),
+    ("ssl", 's'),
+    ("sort-reverse", 'R'),
+    ("ssl-insecure", 'k'),
+    ("insecure", '\0'),
+];
+
+impl Request {
+    /// # Errors
+    /// What cannot be understood.
+    pub(super) fn read(arguments: &[String]) -> Result<Self, String> {
+        let mut request = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let (name, written) = match argument.split_once('=') {
+                Some((name, value)) if name.starts_with('-') => (name, Some(value.to_owned())),
+                _ => (argument.as_str(), None),
+            };
+            let mut value = || match &written {
+                Some(value) => Ok(value.clone()),
+                None => rest.next().cloned().ok_or_else(|| format!("{name} needs a value")),
+            };
+            if let Some(option) = find(GENERAL, name).filter(|option| !request.is_own(name, option)) {
+                let value = value()?;
+                request.set(option, value)?;
+            } else if find(IGNORED, name).is_some() {
+                value()?;
+            } else if let Some(flag) = find(FLAGS, name) {
+                if matches!(flag, "ssl") {
+                    return Err("HTTPS is not served by this tool; ask over the local socket or HTTP".to_owned());
+                }
+                request.quiet |= flag == "quiet";
+            } else if let Some(key) = name.strip_prefix("--") {
+                let value = value()?;
+                request.pairs.insert(key.replace('-', "_"), value);
+            } else if let Some((key, value)) =
+                argument.split_once('=').filter(|_| request.words.len() > 1 || is_verb_with_pairs(&request.words))
+            {
+                request.pairs.insert(key.replace('-', "_"), value.to_owned());
+            } else if argument.starts_with('-') && argument.len() > 1 {
+                return Err(format!("the option {argument} is not known; see rabbitmqadmin --help"));
+            } else {
+                request.words.push(argument.clone());
+            }
+        }
+        Ok(request)
+    }
+
+    /// Whether an option belongs to what is declared: a user has a password of its own.
+    fn is_own(&self, written: &str, option: &str) -> bool {
+        let is_user = self.words.iter().any(|word| word == "user");
+        written.starts_with("--") && option == "password" && is_user
+    }
+
+    fn set(&mut self, option: &str, value: String) -> Result<(), String> {
+        match option {
+            "host" => self.host = Some(value),
+            "port" => self.port = Some(value),
+            "username" => self.username = Some(value),
+            "password" => self.password = Some(value),
+            "vhost" => self.vhost = Some(value),
+            _ => self.format = format_named(&value).ok_or_else(|| format!("the format {value} is not known"))?,
+        }
+        Ok(())
+    }
+
+    /// A word by its place; empty if it is not there.
+    pub(super) fn word(&self, at: usize) -> &str {
+        self.words.get(at).map_or("", String::as_str)
+    }
+
+    /// The value of a pair.
+    pub(super) fn pair(&self, key: &str) -> Option<&str> {
+        self.pairs.get(key).map(String::as_str)
+    }
+
+    /// # Errors
+    /// When a pair is missing.
+    pub(super) fn required(&self, key: &str) -> Result<&str, String> {
+        self.pair(key).ok_or_else(|| format!("mandatory argument '{key}' is missing"))
+    }
+
+    /// The virtual host of what is declared.
+    pub(super) fn own_vhost(&self) -> &str {
+        self.pair("vhost").or(self.vhost.as_deref()).unwrap_or("/")
+    }
+
+    /// Whoever asks: the broker of this machine, unless an address or a user is given.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn client(&self) -> Result<Client, String> {
+        let is_remote = self.host.is_some() || self.port.is_some() || self.username.is_some();
+        let local = if is_remote { None } else { Wanted::from_environment().find().ok() };
+        let target = match local {
+            Some(target) => target,
+            None => {
+                let (host, port) =
+                    (self.host.as_deref().unwrap_or("localhost"), self.port.as_deref().unwrap_or("15672"));
+                http(&format!("http://{host}:{port}"), self.username.as_deref(), self.password.as_deref())?
+            }
+        };
+        Client::new(target, None).map_err(|problem| problem.to_string())
+    }
+}
+
+/// `get` and `publish` have pairs behind one word.
+fn is_verb_with_pairs(words: &[String]) -> bool {
+    words.first().is_some_and(|word| matches!(word.as_str(), "get" | "publish"))
+}
+
+fn find<'a>(known: &[(&'a str, char)], written: &str) -> Option<&'a str> {
+    let is_it = |(name, letter): &&(&str, char)| {
+        written.strip_prefix("--") == Some(*name)
+            || written.strip_prefix('-').is_some_and(|short| short == letter.to_string())
+    };
+    known.iter().find(is_it).map(|(name, _)| *name)
+}
+
+fn format_named(name: &str) -> Option<Format> {
+    Some(match name {
+        "table" => Format::Table,
+        "tsv" => Format::Tsv,
+        "long" => Format::Long,
+        "pretty_json" | "json" => Format::PrettyJson,
+        "raw_json" => Format::RawJson,
+        "kvp" => Format::KeyValue,
+        "bash" => Format::Bash,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Request {
+        Request::read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn both_versions_say_the_same() {
+        for line in [
+            "-V v declare queue name=q durable=true",
+            "--vhost v declare queue --name q --durable true",
+            "declare queue name=q durable=true --vhost=v",
+        ] {
+            let request = read(line);
+            assert_eq!(request.words, ["declare", "queue"], "{line}");
+            assert_eq!(
+                (request.own_vhost(), request.pair("name"), request.pair("durable")),
+                ("v", Some("q"), Some("true")),
+                "{line}"
+            );
+        }
+        assert_eq!(read("get queue=q count=2").pair("count"), Some("2"));
+        assert_eq!(read("publish routing_key=k payload=a=b").pair("payload"), Some("a=b"));
+        let user = read("-u admin -p secret declare user --name u --password own --tags x");
+        assert_eq!((user.pair("password"), user.password.as_deref()), (Some("own"), Some("secret")));
+    }
+}

@@ -1,0 +1,59 @@
+//! The options of Leveret's own commands that say which broker is asked.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::client::{Client, Problem};
+use super::target::Wanted;
+
+/// Which broker is asked, and as whom.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub(super) struct BrokerOptions {
+    /// The socket of a broker on this machine
+    #[arg(long, value_name = "FILE")]
+    socket: Option<PathBuf>,
+
+    /// The data directory of a broker on this machine
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// The port on which a broker of this machine listens for AMQP
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// The HTTP API of a broker anywhere
+    #[arg(long, value_name = "http://HOST:PORT")]
+    url: Option<String>,
+
+    /// Who asks over HTTP [default: guest]
+    #[arg(long, value_name = "NAME", requires = "url")]
+    username: Option<String>,
+
+    /// Its password [default: guest]
+    #[arg(long, value_name = "PASSWORD", requires = "url")]
+    password: Option<String>,
+}
+
+impl BrokerOptions {
+    /// Whoever asks that broker.
+    ///
+    /// # Errors
+    /// When there is none, or one must choose.
+    pub(super) fn client(&self) -> Result<Client, Problem> {
+        let from_environment = Wanted::from_environment();
+        let wanted = Wanted {
+            socket: self.socket.clone().or(from_environment.socket),
+            data_dir: self.data_dir.clone().or(from_environment.data_dir),
+            port: self.port.or(from_environment.port),
+            url: self.url.clone().or(from_environment.url),
+            user: self.username.clone(),
+            password: self.password.clone(),
+        };
+        Client::new(wanted.find().map_err(Problem::Unreachable)?, Some(PATIENCE))
+    }
+}
+
+/// How long a command waits for an answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

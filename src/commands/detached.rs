@@ -1,0 +1,31 @@
+//! `rabbitmq-server`: `leveret serve`, and in the background with `-detached`.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+
+/// RabbitMQ's spelling has one dash.
+const DETACHED: [&str; 2] = ["-detached", "--detached"];
+
+/// Starts the server in the background if that is asked for; `None` if it is not.
+pub(super) fn start(arguments: &[OsString]) -> Option<ExitCode> {
+    let (name, rest) = arguments.split_first()?;
+    let is_detached = |argument: &OsString| DETACHED.iter().any(|flag| argument == flag);
+    if !rest.iter().any(is_detached) {
+        return None;
+    }
+    let started = std::env::current_exe().and_then(|program| {
+        let mut command = Command::new(program);
+        command.arg0(name).args(rest.iter().filter(|argument| !is_detached(argument)));
+        // A group of its own, so that what ends the shell does not end it.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    });
+    Some(match started {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(io::stderr(), "leveret: cannot start in the background: {error}").ok();
+            ExitCode::FAILURE
+        }
+    })
+}
