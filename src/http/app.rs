@@ -12,7 +12,7 @@ use crate::broker::Broker;
 use crate::connection::admission::{Admission, suspended};
 
 /// Makes a broker as new: removes everything, and makes what a new one has.
-type StartOver = Box<dyn Fn(&Broker) -> Result<(), String> + Send + Sync>;
+pub(crate) type StartOver = Box<dyn Fn(&Broker) -> Result<(), String> + Send + Sync>;
 
 /// What lets clients in, and makes the broker as new.
 pub(crate) struct App {

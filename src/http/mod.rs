@@ -51,7 +51,7 @@ mod values;
 mod vhosts;
 
 pub(crate) use api::{Api, ListenerInfo};
-pub(crate) use app::App;
+pub(crate) use app::{App, StartOver};
 pub(crate) use later::LaterBounds;
 pub(crate) use prometheus::Highest;
 pub(crate) use rates::Rates;

@@ -9,7 +9,9 @@ use crate::broker::Broker;
 use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
 use crate::broker::definitions::PermissionDefinition;
 use crate::broker::queue::arguments::QueueKind;
+use crate::clock::Clock;
 use crate::config::Settings;
+use crate::http::StartOver;
 
 /// A user that is to be there, with its permissions.
 pub(super) struct Account {
@@ -130,6 +132,20 @@ impl Populated<'_> {
         }
         Ok(())
     }
+}
+
+/// What makes a broker as new, whenever it is asked to.
+pub(super) fn again(
+    vhosts: Vec<(String, QueueKind)>,
+    users: Vec<Account>,
+    first: First,
+    definitions: Definitions,
+    clock: Clock,
+) -> StartOver {
+    Box::new(move |broker| {
+        let populated = Populated { vhosts: &vhosts, users: &users, first: &first };
+        populated.start_over(broker, &definitions, clock.now_ms()).map_err(|error| error.to_string())
+    })
 }
 
 impl First {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::accounts::{Account, First, Populated};
+use super::accounts::{self, Account, First, Populated};
 use super::binding::{Kind, bind};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
@@ -376,14 +376,7 @@ impl Builder {
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
-        let app = App::new(Arc::clone(&admission), {
-            let (vhosts, users, first) = (self.vhosts, self.users, self.first);
-            let (definitions, clock) = (self.definitions, self.clock.clone());
-            Box::new(move |broker| {
-                let populated = Populated { vhosts: &vhosts, users: &users, first: &first };
-                populated.start_over(broker, &definitions, clock.now_ms()).map_err(|error| error.to_string())
-            })
-        });
+        let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
@@ -392,7 +385,7 @@ impl Builder {
             disk_free_limit_bytes: self.disk_free_limit_bytes,
             configuration: std::mem::take(&mut self.configuration),
             io: io.unwrap_or_default(),
-            ..management::api(&hosting, self.clock.clone(), listeners, app)
+            ..management::api(&hosting, self.clock.clone(), listeners, App::new(Arc::clone(&admission), again))
         };
         let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
         let management = Management::start(api, http_bound, secured.take_http(), metrics_bound, local)?;
