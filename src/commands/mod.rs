@@ -24,8 +24,8 @@ mod service;
 mod status;
 mod store;
 mod target;
-mod told;
 mod tls;
+mod told;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
