@@ -353,8 +353,7 @@ impl Builder {
         let offer = self.offer();
         let external = self.external(&offer);
         let mut node = self.node();
-        let [a, b, c, d, ..] = node.random.next().to_be_bytes();
-        let nonce = u32::from_be_bytes([a, b, c, d]);
+        let nonce = nonce(&node);
         let opened = match &data_dir {
             Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce)?),
             None => None,
@@ -451,6 +450,12 @@ impl Builder {
 fn loopback_users(configured: &Configured) -> Vec<String> {
     let names = configured.loopback_users.iter().filter(|name| *name != "none");
     names.filter(|name| *name != GUEST || !configured.guest_from_anywhere).cloned().collect()
+}
+
+/// What tells the files of this start from those of others.
+fn nonce(node: &Node) -> u32 {
+    let [a, b, c, d, ..] = node.random.next().to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
