@@ -3,6 +3,7 @@
 //! `settings` is the table of all settings. Flags (`arguments`), variables (`environment`) and files (`toml_file`) give texts with their
 //! origins; `merged` makes of them what holds. Only `load` touches files.
 
+mod advice;
 mod arguments;
 mod environment;
 mod given;

@@ -17,15 +17,16 @@ pub mod local;
 mod management;
 mod metered;
 mod storage;
+mod url;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::GUEST;
 use crate::broker;
-use crate::broker::administration::AdministrationError;
+use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
@@ -60,8 +61,18 @@ pub struct Broker {
     /// `None` when everything is kept in memory, or was stopped.
     storage: Option<Storage>,
     data_dir: Option<PathBuf>,
+    known: Box<Known>,
     /// `None` when it is not served, or was stopped.
     management: Option<Management>,
+}
+
+/// Who is known to log in.
+#[derive(Debug)]
+struct Known {
+    /// The user and the virtual host that a new broker has.
+    first: (String, String),
+    /// Passwords that were given, with their users.
+    passwords: Vec<(String, Secret)>,
 }
 
 /// Where clients reach a broker.
@@ -127,7 +138,27 @@ impl Broker {
 
     /// What clients connect to, as guest in the virtual host `/`.
     pub fn amqp_url(&self) -> String {
-        format!("amqp://{GUEST}:{GUEST}@{}/%2F", self.outside.address)
+        self.amqp_url_for(GUEST, DEFAULT_VHOST)
+    }
+
+    /// What clients connect to as this user in this virtual host, whatever characters their names have. The password is in it of `guest`
+    /// and of users that were given to [`Builder::user`].
+    pub fn amqp_url_for(&self, user: &str, vhost: &str) -> String {
+        let given = self.known.passwords.iter().rev().find(|(name, _)| name == user);
+        let password = match given {
+            Some((_, password)) => Some(password.0.as_str()),
+            None if user == GUEST => Some(GUEST),
+            None => None,
+        };
+        url::amqp(self.outside.address, user, password, vhost)
+    }
+
+    /// What a person needs who sees it start: where to connect as whom, the management API, where messages are kept, the process.
+    pub fn welcome(&self) -> String {
+        let (user, vhost) = &self.known.first;
+        let http = self.http_address().map(|address| format!(", management at {}", url::http(address)));
+        let (amqp, pid) = (self.amqp_url_for(user, vhost), host::process_id());
+        format!("connect to {amqp} as {user}{} ({}, pid {pid})", http.unwrap_or_default(), self.keeps_messages_in())
     }
 
     /// Resolves when the store has failed and nothing more can be confirmed: with the reason. Cancel safe.

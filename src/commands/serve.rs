@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use leveret::Broker;
 use leveret::config::{self, Configuration, Environment, Settings, Severity};
-use leveret::{Broker, logging};
+use leveret::logging::{self, LogWriter};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Run, service};
@@ -37,6 +38,7 @@ impl Run for Serve {
 async fn serve(arguments: &config::Serve) -> ExitCode {
     let configuration = config::load(arguments, &Environment::of_process());
     if configuration.wrong().next().is_some() {
+        writeln!(io::stderr(), "{BOOT_FAILED}").ok();
         for problem in configuration.wrong() {
             writeln!(io::stderr(), "leveret: {problem}").ok();
         }
@@ -45,7 +47,7 @@ async fn serve(arguments: &config::Serve) -> ExitCode {
     let settings = &configuration.settings;
     let Ok(log) = logging::start(settings.log_format, &settings.log_level) else { return ExitCode::FAILURE };
     tell(&configuration);
-    let code = match until_stopped(settings).await {
+    let code = match until_stopped(arguments, settings, &log).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.tell(&format!("leveret: {error}"));
@@ -64,19 +66,30 @@ fn tell(configuration: &Configuration) {
             Severity::Unknown | Severity::Wrong => tracing::warn!("{problem}"),
         }
     }
+    for advice in configuration.settings.advice() {
+        tracing::warn!("{advice}");
+    }
 }
 
-async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
+async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &LogWriter) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     if let Some(file) = &settings.pid_file {
         let pid = std::process::id().to_string();
         write_whole(file, &pid).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    let broker = Broker::from_settings(settings).await?;
+    let broker = Broker::from_settings(settings).await.inspect_err(|_| log.tell(BOOT_FAILED))?;
+    let reload = async {
+        loop {
+            hang_up.recv().await;
+            reload(arguments);
+        }
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = reload => {}
         error = until_failed(settings, &broker) => return Err(error),
         never = service::stay_alive() => match never {},
     }
@@ -88,6 +101,24 @@ async fn until_stopped(settings: &Settings) -> Result<(), Box<dyn Error>> {
         fs::remove_file(file).ok();
     }
     Ok(())
+}
+
+/// What RabbitMQ says before it ends because it cannot start.
+const BOOT_FAILED: &str = "BOOT FAILED";
+
+/// Reads the configuration again, and takes over what can change while the broker runs.
+fn reload(arguments: &config::Serve) {
+    let configuration = config::load(arguments, &Environment::of_process());
+    if configuration.wrong().next().is_some() {
+        for problem in configuration.wrong() {
+            tracing::error!("{problem}");
+        }
+        tracing::error!("the configuration was not read again: something in it is wrong");
+        return;
+    }
+    tell(&configuration);
+    logging::set_filter(&configuration.settings.log_level);
+    tracing::info!("read the configuration again: the log's level is taken over, other settings at the next start");
 }
 
 /// Tells whoever started it that it is ready, and waits for its failure.
@@ -113,7 +144,7 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
             return format!("cannot write {}: {error}", file.display()).into();
         }
     }
-    tracing::info!("connect to {} ({})", broker.amqp_url(), broker.keeps_messages_in());
+    tracing::info!("{}", broker.welcome());
     // Not waited for, and no reason to end when it fails: nobody may be there to read it.
     drop(on_a_thread(|| {
         let mut stdout = io::stdout();

@@ -21,7 +21,11 @@ const FILE_NAME: &str = "leveret.toml";
 /// Puts together what files, the environment and the command line say.
 pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     let mut read = Read::default();
-    for file in files(serve, environment) {
+    let is_rabbitmqs = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "conf" || ending == "config");
+    let (rabbitmqs, own): (Vec<_>, Vec<_>) = files(serve, environment).into_iter().partition(is_rabbitmqs);
+    let at_its_place = serve.is_rabbitmq_server || looks_at_rabbitmqs_place(serve, environment);
+    read.add(rabbitmq::read_files(environment, &rabbitmqs, at_its_place, text_of));
+    for file in own {
         read.add(read_file(&file));
     }
     read.add(rabbitmq::read_environment(environment));
@@ -51,6 +55,14 @@ fn take_secrets(configuration: &mut Configuration) {
             }
         }
     }
+}
+
+/// Whether RabbitMQ's files are looked for where RabbitMQ has them. It is needed before the files can be read.
+fn looks_at_rabbitmqs_place(serve: &Serve, environment: &Environment) -> bool {
+    let mut early = Configuration::default();
+    let given = environment::read(environment).given.into_iter().chain(serve.given.iter().cloned());
+    early.take(given.filter(|given| given.setting.name == "rabbitmq_files").collect());
+    early.settings.rabbitmq_files
 }
 
 /// The files to be read: those that are named, else the first one that is where such files are.

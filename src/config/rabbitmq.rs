@@ -1,7 +1,13 @@
 //! What is configured as for RabbitMQ: its environment variables and its files, in the words of the settings here.
 
+mod conf;
 mod environment;
 mod erl_arguments;
+mod files;
+mod keys;
 mod meaning;
+mod terms;
+mod translated;
 
 pub(super) use environment::read as read_environment;
+pub(super) use files::read as read_files;

@@ -121,6 +121,8 @@ settings! {
     /// Which one of that kind, from 0
     ssl_cert_login_san_index: Index = Index(0), "0", AtStart;
 
+    /// Read RabbitMQ's files where RabbitMQ has them, in /etc/rabbitmq: rabbitmq.conf, conf.d, advanced.config, enabled_plugins
+    rabbitmq_files: bool = false, "false", AtStart;
     /// The name of the node that is told: it is in no path
     node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;
     /// Write the number of the process to this file

@@ -78,6 +78,10 @@ first words: `log_format = \"json\"` is the same as `format = \"json\"` in the t
 RabbitMQ's variables (`RABBITMQ_DEFAULT_USER`, `RABBITMQ_DEFAULT_PASS`, `RABBITMQ_DEFAULT_VHOST`, `RABBITMQ_NODE_PORT`, ...) are understood; a
 variable of Leveret's own overrides them. One that has no effect is named in the log.
 
+RabbitMQ's files are read where `RABBITMQ_CONFIG_FILE`, `RABBITMQ_CONFIG_FILES` (a directory), `RABBITMQ_ADVANCED_CONFIG_FILE` and
+`RABBITMQ_ENABLED_PLUGINS_FILE` say, with `--config FILE` (whose name ends in `.conf` or `.config`), and in `/etc/rabbitmq` with
+`rabbitmq_files`. What they say counts less than `leveret.toml`. A key that has no effect here is named in the log with the reason.
+
 The **first user and virtual host** are made once, while the data directory is new. **Definitions** are imported at each start, before anybody can
 connect; what is there already stays. RabbitMQ makes no default user where it imports definitions. Leveret makes one if its name or password is set,
 and makes `guest` if the definitions bring no users, since nobody could log in otherwise; the log says so. `definitions_only` makes it do as

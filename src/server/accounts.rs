@@ -149,6 +149,11 @@ pub(super) fn again(
 }
 
 impl First {
+    /// The user and the virtual host.
+    pub(super) fn names(&self) -> (String, String) {
+        (self.user.clone(), self.vhost.clone())
+    }
+
     /// As in RabbitMQ, definitions that bring virtual hosts are enough; those that name no virtual host need the default one.
     fn makes_vhost(&self, loaded: &Loaded) -> bool {
         !loaded.is_instead()

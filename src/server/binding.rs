@@ -41,11 +41,16 @@ pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<(SocketAddr, V
     let first = bound.first().map(|(address, _)| *address).ok_or(StartError::NoAddress)?;
     for (address, _) in &bound {
         match kind {
-            Kind::Plain => tracing::info!("started TCP listener on {address}"),
-            Kind::Tls => tracing::info!("started TLS (SSL) listener on {address}"),
+            Kind::Plain => tracing::info!("started TCP listener on {}", told(*address)),
+            Kind::Tls => tracing::info!("started TLS (SSL) listener on {}", told(*address)),
         }
     }
     Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
+}
+
+/// As RabbitMQ's log has it, for which programs wait: `[::]:5672` for all addresses, also of a machine without IPv6.
+fn told(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("[::]:{}", address.port()) } else { address.to_string() }
 }
 
 async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {

@@ -11,7 +11,7 @@ use super::binding::{Kind, bind};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
 use super::management::{self, Management};
-use super::{Broker, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
+use super::{Broker, Known, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
 use crate::broker::administration::{DEFAULT_VHOST, everything};
@@ -22,7 +22,7 @@ use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Settings as Configured, Share};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Secret, Settings as Configured, Share};
 use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
@@ -395,7 +395,8 @@ impl Builder {
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
         let outside = Outside { address, amqps_address, certificates };
-        Ok(Broker { outside, broker, stop, listeners, timer, storage, data_dir, management })
+        let known = Box::new(Known { first: self.first.names(), passwords: passwords(self.users) });
+        Ok(Broker { known, outside, broker, stop, listeners, timer, storage, data_dir, management })
     }
 
     fn node(&mut self) -> Node {
@@ -444,6 +445,10 @@ impl Builder {
         }
         Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat }
     }
+}
+
+fn passwords(users: Vec<Account>) -> Vec<(String, Secret)> {
+    users.into_iter().map(|account| (account.name, Secret(account.password))).collect()
 }
 
 /// Who may only log in from this machine.

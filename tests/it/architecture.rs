@@ -170,6 +170,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server/binding.rs",
             "server/builder.rs",
             "server/encryption.rs",
+            "server/url.rs",
             "server/management.rs",
             "tls/login.rs",
         ],
@@ -179,6 +180,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "commands/",
             "config/load.rs",
+            "config/rabbitmq/files.rs",
             "config/tests.rs",
             "host.rs",
             "server/definitions.rs",

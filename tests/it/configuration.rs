@@ -123,3 +123,82 @@ fn a_file_that_is_named_and_is_not_there_is_one_clear_sentence() {
         "leveret: /nowhere/leveret.toml:1:1: the file cannot be read: No such file or directory (os error 2)";
     assert!(stderr(&output).contains(expected), "{}", stderr(&output));
 }
+
+#[test]
+fn rabbitmqs_file_is_read_where_its_variable_says_and_counts_less() {
+    let text = "# as in a container\nlisteners.tcp.default = 5673\nheartbeat=30\nloopback_users.guest = false\nmqtt.exchange = x\n";
+    let file = File::new("rabbitmq-conf", "rabbitmq.conf", text);
+    let without_its_ending = file.text().replace(".conf", "");
+    let environment = [("RABBITMQ_CONFIG_FILE", without_its_ending.as_str()), ("LEVERET_HEARTBEAT", "20s")];
+    let output = run_with(&environment, &["config", "show"]);
+    assert_eq!(shown(&output, "amqp_listen"), format!("amqp_listen = [\":5673\"] # {}:2:1", file.text()));
+    assert_eq!(shown(&output, "heartbeat"), "heartbeat = \"20s\" # LEVERET_HEARTBEAT");
+    assert_eq!(shown(&output, "loopback_users"), format!("loopback_users = [\"none\"] # {}:4:1", file.text()));
+    let output = run_with(&environment, &["config", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("{}:5:1: mqtt.exchange has no effect: the protocol is not there yet\n", file.text());
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn files_of_a_directory_are_read_by_name_and_erlang_terms_are_understood() {
+    let first = File::new("rabbitmq-conf-d", "10-defaults.conf", "heartbeat = 10\ndefault_user = anna\n");
+    std::fs::write(first.directory.path().join("20-more.conf"), "heartbeat = 20\n").unwrap();
+    let terms = File::new("rabbitmq-config", "rabbitmq.config", "[{rabbit, [{loopback_users, []}]}].\n");
+    let environment = [("RABBITMQ_CONFIG_FILES", first.directory.text())];
+    let output = run_with(&environment, &["config", "show", "--config", &terms.text()]);
+    assert!(shown(&output, "heartbeat").starts_with("heartbeat = \"20s\" # "), "{}", stdout(&output));
+    assert!(shown(&output, "default_user").starts_with("default_user = \"anna\""));
+    assert!(shown(&output, "loopback_users").starts_with("loopback_users = [\"none\"]"));
+}
+
+#[test]
+fn a_wrong_line_of_rabbitmqs_file_keeps_it_from_starting() {
+    let file = File::new(
+        "rabbitmq-conf-wrong",
+        "rabbitmq.conf",
+        "heartbeat = 10\n  disk_free_limit.absolute = much\nnonsense\n",
+    );
+    let output = run_with(&[], &["--config", &file.text()]);
+    assert_eq!(output.status.code(), Some(78));
+    let told = stderr(&output);
+    assert!(told.starts_with("BOOT FAILED\n"), "{told}");
+    assert!(
+        told.contains(&format!("{}:2:3: disk_free_limit.absolute cannot be 'much': allowed is", file.text())),
+        "{told}"
+    );
+    assert!(told.contains(&format!("{}:3:9: a line is 'key = value'; here it ends too early", file.text())), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_reads_the_level_of_the_log_again_and_ends_nothing() {
+    let file = File::new("hang-up", "leveret.toml", "in_memory = true\nlog_level = 'warning'\n");
+    let mut program = Program::start_with(&[("LEVERET_CONFIG_FILE", &file.text())], "hang-up", &[]);
+    assert!(!program.log().contains("connect to"), "{}", program.log());
+    std::fs::write(file.path(), "log_level = 'info'\n").unwrap();
+    program.signal("HUP");
+    crate::client::eventually("it has read the configuration again", async || {
+        if program.log().contains("read the configuration again") { Ok(()) } else { Err(program.log()) }
+    })
+    .await;
+    std::fs::write(file.path(), "log_level = 'verbose'\n").unwrap();
+    program.signal("HUP");
+    crate::client::eventually("it has told what is wrong", async || {
+        if program.log().contains("log_level cannot be 'verbose'") { Ok(()) } else { Err(program.log()) }
+    })
+    .await;
+    program.stop();
+}
+
+#[test]
+fn the_first_line_says_where_to_connect_as_whom_and_what_it_is() {
+    let environment = [("LEVERET_DEFAULT_USER", "a@b"), ("LEVERET_DEFAULT_VHOST", "my/shop")];
+    let mut program = Program::start_with(&environment, "welcome", &["--in-memory", "--memory-high-watermark", "0"]);
+    let (amqp, http) = (program.ports()["amqp"].clone(), program.ports()["http"].clone());
+    let log = program.stop();
+    let expected = format!(
+        "connect to amqp://a%40b@127.0.0.1:{amqp}/my%2Fshop as a@b, management at http://127.0.0.1:{http}/ (everything is kept in memory"
+    );
+    assert!(log.contains(&expected), "{log}");
+    assert!(log.contains("WARN memory_high_watermark is 0: everybody who publishes is blocked at once"), "{log}");
+}

@@ -1,7 +1,7 @@
 //! Settings in the words of Erlang's command line: `-rabbit consumer_timeout 60000 +S 1:1`.
 
 use super::meaning::Meaning::{self, Missing, Needless, Sets};
-use super::meaning::{relative_or_absolute, same};
+use super::meaning::{listen, relative_or_absolute, same};
 use crate::config::environment::texts;
 use crate::config::given::{Origin, Read};
 use crate::config::setting::Setting;
@@ -12,6 +12,8 @@ pub(super) const TERMS: &[(&str, &str, Meaning)] = &[
     ("rabbit", "heartbeat", Sets("heartbeat", same)),
     ("rabbit", "default_user", Sets("default_user", same)),
     ("rabbit", "default_pass", Sets("default_pass", same)),
+    ("rabbit", "loopback_users", Sets("loopback_users", same)),
+    ("rabbit", "tcp_listeners", Sets("amqp_listen", listen)),
     ("rabbit", "default_vhost", Sets("default_vhost", same)),
     ("rabbit", "vm_memory_high_watermark", Sets("memory_high_watermark", relative_or_absolute)),
     ("rabbit", "disk_free_limit", Sets("disk_free_limit", relative_or_absolute)),

@@ -17,6 +17,20 @@ pub(super) fn same(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
+/// Where to listen: in RabbitMQ a port alone is for all addresses.
+pub(super) fn listen(value: &str) -> Result<String, String> {
+    match value.parse::<u16>() {
+        Ok(port) => Ok(format!(":{port}")),
+        // RabbitMQ writes addresses of IPv6 without brackets: `::1:5672`.
+        Err(_) if !value.starts_with('[') && value.matches(':').count() > 1 => {
+            let (address, port) = value.rsplit_once(':').unwrap_or((value, ""));
+            Ok(format!("[{address}]:{port}"))
+        }
+        Err(_) if value.contains(':') => Ok(value.to_owned()),
+        Err(_) => Err("allowed is a port (5672), or an address and a port (127.0.0.1:5672)".to_owned()),
+    }
+}
+
 /// A share of the memory: `0.4` is 40 %.
 pub(super) fn relative(value: &str) -> Result<String, String> {
     let refused = || "allowed is a number such as 0.4, for 40 % of the memory".to_owned();
@@ -42,12 +56,38 @@ pub(super) fn log_levels(value: &str) -> Result<String, String> {
     of_all.next_back().map(str::to_owned).ok_or_else(|| "allowed is a level such as debug or warning".to_owned())
 }
 
+/// Whether certificates of clients are looked at.
+pub(super) fn verify(value: &str) -> Result<String, String> {
+    match value {
+        "verify_peer" => Ok("peer".to_owned()),
+        "verify_none" => Ok("none".to_owned()),
+        _ => Err("allowed is verify_peer or verify_none".to_owned()),
+    }
+}
+
+/// A version of TLS.
+pub(super) fn version(value: &str) -> Result<String, String> {
+    value.strip_prefix("tlsv").map(str::to_owned).ok_or_else(|| "allowed is tlsv1.2 or tlsv1.3".to_owned())
+}
+
+/// As whom a client without credentials logs in.
+pub(super) fn anonymous(value: &str) -> Result<String, String> {
+    match value {
+        "none" => Ok("false".to_owned()),
+        "guest" => Ok("true".to_owned()),
+        _ => Err("allowed is guest or none".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn values_are_written_as_here() {
+        assert_eq!(listen("5673").as_deref(), Ok(":5673"));
+        assert_eq!(listen("127.0.0.1:5673").as_deref(), Ok("127.0.0.1:5673"));
+        assert!(listen("many").is_err());
         for (relative_value, percent) in
             [("0.4", "40.0%"), ("0.625", "62.5%"), ("1.5", "150.0%"), ("0", "0.0%"), (".5", "50.0%")]
         {

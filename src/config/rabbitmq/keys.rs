@@ -1,0 +1,166 @@
+//! The keys of `rabbitmq.conf`: one row each. A `*` stands for one word; a `**` at the end for any.
+
+use super::meaning::Meaning::{self, Missing, Needless, Sets};
+use super::meaning::{anonymous, listen, log_levels, relative, same, verify, version};
+
+const ONE_NODE: &str = "is not needed: there is one node";
+const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
+const OWN: &str = "is not needed: Leveret sees to it by itself";
+const PROTOCOLS: &str = "the protocol is not there yet";
+const BACKENDS: &str = "users are those of the broker's own; other backends are not there yet";
+const FILES: &str = "log files are not written yet; the log goes to stderr";
+
+/// What each key means.
+pub(super) const KEYS: &[(&str, Meaning)] = &[
+    ("listeners.tcp.*", Sets("amqp_listen", listen)),
+    ("listeners.ssl.*", Sets("amqps_listen", listen)),
+    (
+        "listeners.tcp",
+        Missing(
+            "AMQP without TLS is listened on all the same: set amqp_listen = \"localhost:5672\" to keep it to this machine",
+        ),
+    ),
+    ("listeners.ssl", Needless("is not needed: TLS is spoken where listeners.ssl.* says")),
+    ("ssl_options.certfile", Sets("tls_cert", same)),
+    ("ssl_options.keyfile", Sets("tls_key", same)),
+    ("ssl_options.cacertfile", Sets("tls_ca", same)),
+    ("ssl_options.verify", Sets("tls_verify", verify)),
+    ("ssl_options.fail_if_no_peer_cert", Sets("tls_require_client_cert", same)),
+    ("ssl_options.versions.*", Sets("tls_versions", version)),
+    ("ssl_options.**", Needless(OWN)),
+    ("ssl_cert_login_from", Sets("ssl_cert_login_from", same)),
+    ("ssl_cert_login_san_type", Sets("ssl_cert_login_san_type", same)),
+    ("ssl_cert_login_san_index", Sets("ssl_cert_login_san_index", same)),
+    ("auth_mechanisms.*", Sets("auth_mechanisms", same)),
+    ("anonymous_login_user", Sets("anonymous_login", anonymous)),
+    ("default_user", Sets("default_user", same)),
+    ("default_pass", Sets("default_pass", same)),
+    ("default_vhost", Sets("default_vhost", same)),
+    ("default_permissions.configure", Sets("default_permissions_configure", same)),
+    ("default_permissions.write", Sets("default_permissions_write", same)),
+    ("default_permissions.read", Sets("default_permissions_read", same)),
+    ("load_definitions", Sets("definitions", same)),
+    ("management.load_definitions", Sets("definitions", same)),
+    ("definitions.local.path", Sets("definitions", same)),
+    ("definitions.skip_if_unchanged", Sets("definitions_skip_if_unchanged", same)),
+    ("definitions.import_backend", Needless("is not needed: definitions are read from files")),
+    ("definitions.**", Missing("definitions are read from files; set load_definitions")),
+    ("heartbeat", Sets("heartbeat", same)),
+    ("consumer_timeout", Sets("consumer_timeout", same)),
+    ("max_message_size", Sets("max_message_size", same)),
+    ("message_interceptors.**", Missing("messages are not changed on their way")),
+    ("vm_memory_high_watermark.relative", Sets("memory_high_watermark", relative)),
+    ("vm_memory_high_watermark.absolute", Sets("memory_high_watermark", same)),
+    ("disk_free_limit.absolute", Sets("disk_free_limit", same)),
+    ("disk_free_limit.relative", Sets("disk_free_limit", relative)),
+    ("log.console.level", Sets("log_level", log_levels)),
+    ("log.file.level", Sets("log_level", log_levels)),
+    ("log.default.level", Sets("log_level", log_levels)),
+    ("log.console.formatter", Sets("log_format", same)),
+    ("log.console", Needless("is not needed: the log goes to stderr")),
+    ("log.console.**", Needless(OWN)),
+    ("log.file", Missing(FILES)),
+    ("log.file.**", Missing(FILES)),
+    ("log.dir", Missing(FILES)),
+    ("log.**", Missing("levels of categories are set with log_level = \"info,leveret::http=debug\"")),
+    ("management.load_definitions.**", Missing("set load_definitions")),
+    ("management.rates_mode", Needless(OWN)),
+    ("management.**", Missing("the management API has no such setting yet")),
+    ("management_agent.**", Needless(OWN)),
+    ("prometheus.**", Missing("it has no setting of this name yet")),
+    ("frame_max", Missing("frames may have 131072 bytes, as RabbitMQ has it")),
+    ("channel_max", Missing("a connection may have 2047 channels, as RabbitMQ has it")),
+    ("connection_max", Missing("how many connections there may be follows from the limit of open files")),
+    ("auth_backends.**", Missing(BACKENDS)),
+    ("auth_http.**", Missing(BACKENDS)),
+    ("auth_ldap.**", Missing(BACKENDS)),
+    ("auth_oauth2.**", Missing(BACKENDS)),
+    ("auth_cache.**", Missing(BACKENDS)),
+    ("mqtt.**", Missing(PROTOCOLS)),
+    ("stomp.**", Missing(PROTOCOLS)),
+    ("stream.**", Missing(PROTOCOLS)),
+    ("web_mqtt.**", Missing(PROTOCOLS)),
+    ("web_stomp.**", Missing(PROTOCOLS)),
+    ("cluster_name", Missing("the name is that of the node, node_name")),
+    (
+        "default_queue_type",
+        Missing("set default_queue_type of the virtual host in definitions or over the management API"),
+    ),
+    ("default_users.**", Missing("make users in definitions, with load_definitions")),
+    ("default_limits.**", Missing("set limits of virtual hosts in definitions")),
+    ("default_policies.**", Missing("make policies in definitions")),
+    ("cluster_formation.**", Needless(ONE_NODE)),
+    ("cluster_partition_handling", Needless(ONE_NODE)),
+    ("cluster_partition_handling.**", Needless(ONE_NODE)),
+    ("cluster_keepalive_interval", Needless(ONE_NODE)),
+    ("cluster_queue_limit", Missing("set max-queues of the virtual host")),
+    ("queue_master_locator", Needless(ONE_NODE)),
+    ("queue_leader_locator", Needless(ONE_NODE)),
+    ("mirroring_sync_batch_size", Needless(DEAD)),
+    ("net_ticktime", Needless(ONE_NODE)),
+    ("distribution.**", Needless(ONE_NODE)),
+    ("raft.**", Needless(ONE_NODE)),
+    ("quorum_queue.**", Needless(ONE_NODE)),
+    ("classic_queue.**", Needless(OWN)),
+    ("hipe_compile", Needless(DEAD)),
+    ("queue_index_embed_msgs_below", Needless(OWN)),
+    ("vm_memory_high_watermark_paging_ratio", Needless(OWN)),
+    ("vm_memory_calculation_strategy", Needless(OWN)),
+    ("total_memory_available_override_value", Missing("set memory_high_watermark in bytes")),
+    ("memory_monitor_interval", Needless(OWN)),
+    ("disk_monitor.**", Needless(OWN)),
+    ("num_acceptors.**", Needless(OWN)),
+    ("tcp_listen_options.**", Needless(OWN)),
+    ("handshake_timeout", Needless(OWN)),
+    ("ssl_handshake_timeout", Needless(OWN)),
+    ("reverse_dns_lookups", Needless(OWN)),
+    ("collect_statistics", Needless(OWN)),
+    ("collect_statistics_interval", Needless(OWN)),
+    ("background_gc_enabled", Needless(OWN)),
+    ("msg_store_file_size_limit", Needless(OWN)),
+    ("socket_writer.**", Needless(OWN)),
+    ("erlang.**", Needless(DEAD)),
+    ("deprecated_features.**", Missing("compatibility = \"4.2\" or \"4.3\" says what of it is permitted")),
+    ("password_hashing_module", Needless(OWN)),
+    ("proxy_protocol", Missing("the PROXY protocol is not there yet")),
+    ("product.**", Needless(OWN)),
+];
+
+/// What a key means.
+pub(super) fn meaning(key: &str) -> Option<Meaning> {
+    KEYS.iter().find(|(pattern, _)| matches(pattern, key)).map(|(_, meaning)| *meaning)
+}
+
+fn matches(pattern: &str, key: &str) -> bool {
+    let mut words = key.split('.');
+    for expected in pattern.split('.') {
+        match (expected, words.next()) {
+            ("**", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (expected, Some(word)) if expected == word => {}
+            _ => return false,
+        }
+    }
+    words.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::setting::Setting;
+
+    #[test]
+    fn each_row_names_a_setting_that_there_is() {
+        for (key, meaning) in KEYS {
+            if let Sets(setting, _) = meaning {
+                assert!(Setting::find(setting).is_some(), "{key}: {setting}");
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_stand_for_words() {
+        assert!(matches("listeners.tcp.*", "listeners.tcp.default") && !matches("listeners.tcp.*", "listeners.tcp"));
+        assert!(matches("mqtt.**", "mqtt.a.b") && !matches("mqtt.**", "mqtt") && !matches("a", "a.b"));
+    }
+}

@@ -1,0 +1,195 @@
+//! What the entries of RabbitMQ's files say, in the words of the settings here.
+
+use super::conf::Entry;
+use super::keys::{KEYS, meaning};
+use super::meaning::Meaning::{Missing, Needless, Sets};
+use crate::auth::{ADMINISTRATOR, GUEST};
+use crate::config::given::{Given, Origin, Read};
+use crate::config::nearest::nearest;
+use crate::config::setting::Setting;
+
+/// Both make one address.
+const MANAGEMENT_PORTS: [&str; 2] = ["management.tcp.port", "management.listener.port"];
+const MANAGEMENT_ADDRESSES: [&str; 2] = ["management.tcp.ip", "management.listener.ip"];
+
+/// Translates the entries of all files together: of a key that is there twice the last one counts.
+pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
+    let mut last: Vec<Entry> = Vec::new();
+    for entry in entries {
+        last.retain(|known| known.key != entry.key);
+        last.push(entry);
+    }
+    http(&mut last, read);
+    users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
+    users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
+    let mut given: Vec<Given> = Vec::new();
+    for Entry { key, value, origin } in last {
+        match meaning(&key) {
+            Some(Sets(name, convert)) => {
+                let Some(setting) = Setting::find(name) else { continue };
+                match convert(&value).and_then(|value| (setting.check)(&value).map(|()| value)) {
+                    // Keys that differ in their last word add to a list.
+                    Ok(value) => match given.iter_mut().find(|given| given.setting.name == name && setting.is_list) {
+                        Some(given) => given.texts.push(value),
+                        None => given.push(setting.given(vec![value], origin)),
+                    },
+                    Err(reason) => read.refuse(origin, format!("{key} cannot be '{value}': {reason}")),
+                }
+            }
+            Some(Needless(why)) => read.note(origin, format!("{key} {why}")),
+            Some(Missing(what)) => read.warn(origin, format!("{key} has no effect: {what}")),
+            None => {
+                let likely = nearest(&key, KEYS.iter().map(|(key, _)| *key).filter(|key| !key.contains('*')));
+                let likely = likely.map(|likely| format!("; did you mean {likely}?")).unwrap_or_default();
+                read.warn(origin, format!("{key} is no key that is known and has no effect{likely}"));
+            }
+        }
+    }
+    read.given.extend(given);
+}
+
+/// Where the management API listens.
+fn http(entries: &mut Vec<Entry>, read: &mut Read) {
+    let mut take = |keys: [&str; 2]| {
+        let at = entries.iter().rposition(|entry| keys.contains(&entry.key.as_str()))?;
+        Some(entries.remove(at))
+    };
+    let (port, address) = (take(MANAGEMENT_PORTS), take(MANAGEMENT_ADDRESSES));
+    let Some(origin) = port.as_ref().or(address.as_ref()).map(|entry| entry.origin.clone()) else { return };
+    let number = port.as_ref().map_or("15672", |entry| &entry.value);
+    let text = match address.as_ref().map(|entry| entry.value.as_str()) {
+        None => format!(":{number}"),
+        Some(address) if address.contains(':') => format!("[{address}]:{number}"),
+        Some(address) => format!("{address}:{number}"),
+    };
+    let Some(setting) = Setting::find("http_listen") else { return };
+    match (setting.check)(&text) {
+        Ok(()) => read.given.push(setting.given(vec![text], origin)),
+        Err(reason) => {
+            let key = port.or(address).map(|entry| entry.key).unwrap_or_default();
+            read.refuse(origin, format!("{key} makes it '{text}', which it cannot be: {reason}"));
+        }
+    }
+}
+
+/// Names that are added and taken away one by one: `loopback_users.guest = false`.
+fn users(entries: &mut Vec<Entry>, key: &str, (setting, default): (&str, &str), read: &mut Read) {
+    let mut names = vec![default.to_owned()];
+    let mut place: Option<Origin> = None;
+    entries.retain(|entry| {
+        let Some(rest) = entry.key.strip_prefix(key) else { return true };
+        match (rest.strip_prefix('.'), entry.value.as_str()) {
+            (None, "none") if rest.is_empty() => names.clear(),
+            (Some(name), "true") if !names.iter().any(|known| known == name) => names.push(name.to_owned()),
+            (Some(_), "true") => {}
+            (Some(name), "false") => names.retain(|known| known != name),
+            (Some(_), value) => {
+                read.refuse(
+                    entry.origin.clone(),
+                    format!("{} cannot be '{value}': allowed is true or false", entry.key),
+                );
+            }
+            (None, value) => {
+                let text = format!("{} cannot be '{value}': allowed is none, or {key}.NAME = false", entry.key);
+                read.refuse(entry.origin.clone(), text);
+            }
+        }
+        place = Some(entry.origin.clone());
+        false
+    });
+    if names.is_empty() {
+        names.push("none".to_owned());
+    }
+    if let (Some(origin), Some(setting)) = (place, Setting::find(setting)) {
+        read.given.push(setting.given(names, origin));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::environment::Environment;
+    use crate::config::rabbitmq::conf;
+
+    fn translated(text: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
+        let mut read = Read::default();
+        let entries = conf::entries(Path::new("r"), text, &Environment::default(), &mut read);
+        translate(entries, &mut read);
+        let given = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
+        (given, read.problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[track_caller]
+    fn check(text: &str, setting: &str, value: &str) {
+        let (given, told) = translated(text);
+        assert_eq!(told, [""; 0], "{text}");
+        assert_eq!(given, [(setting, value.to_owned())], "{text}");
+    }
+
+    #[test]
+    fn common_keys_are_understood() {
+        check("listeners.tcp.default = 5673", "amqp_listen", ":5673");
+        check("listeners.tcp.1 = 127.0.0.1:1\nlisteners.tcp.2 = ::1:2", "amqp_listen", "127.0.0.1:1|[::1]:2");
+        check("default_user = anna\ndefault_user = bert", "default_user", "bert");
+        check("vm_memory_high_watermark.relative = 0.6", "memory_high_watermark", "60.0%");
+        check("disk_free_limit.absolute = 2GB", "disk_free_limit", "2GB");
+        check("management.load_definitions = /d.json", "definitions", "/d.json");
+        check("management.tcp.port = 8080\nmanagement.tcp.ip = 0.0.0.0", "http_listen", "0.0.0.0:8080");
+        check("log.console.level = debug", "log_level", "debug");
+        check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
+        check("ssl_options.verify = verify_peer", "tls_verify", "peer");
+        check("consumer_timeout = 3600000", "consumer_timeout", "3600000");
+    }
+
+    #[test]
+    fn users_are_confined_and_freed_one_by_one() {
+        check("loopback_users.guest = false", "loopback_users", "none");
+        check("loopback_users = none", "loopback_users", "none");
+        check("loopback_users.anna = true", "loopback_users", "guest|anna");
+        check(
+            "default_user_tags.monitoring = true\ndefault_user_tags.administrator = false",
+            "default_user_tags",
+            "monitoring",
+        );
+    }
+
+    /// Every key that sets something refuses what makes no sense, with its place.
+    #[test]
+    fn wrong_values_are_told_with_their_place() {
+        for (key, meaning) in KEYS {
+            let Sets(name, convert) = meaning else { continue };
+            let setting = Setting::find(name).unwrap();
+            let wrong = ["(", ""].into_iter().find(|wrong| match convert(wrong) {
+                Ok(value) => (setting.check)(&value).is_err(),
+                Err(_) => true,
+            });
+            let key = key.replace('*', "x");
+            // Names, passwords and paths may be nearly anything.
+            let Some(wrong) = wrong else { continue };
+            let (given, told) = translated(&format!("\n {key} = {wrong}"));
+            assert_eq!(given, [], "{key}");
+            assert!(told[0].starts_with(&format!("r:2:2: {key} cannot be '{wrong}': ")) && told.len() == 1, "{told:?}");
+        }
+        let (_, told) = translated("loopback_users.guest = perhaps");
+        assert_eq!(told, ["r:1:1: loopback_users.guest cannot be 'perhaps': allowed is true or false"]);
+        let (_, told) = translated("management.tcp.port = many");
+        assert!(told[0].starts_with("r:1:1: management.tcp.port makes it ':many', which it cannot be: "), "{told:?}");
+    }
+
+    #[test]
+    fn what_has_no_effect_is_named() {
+        let told = |text: &str| translated(text).1;
+        let unknown = "r:1:1: default_usr is no key that is known and has no effect; did you mean default_user?";
+        assert_eq!(told("default_usr = x"), [unknown]);
+        assert_eq!(
+            told("mqtt.allow_anonymous = true"),
+            ["r:1:1: mqtt.allow_anonymous has no effect: the protocol is not there yet"]
+        );
+        assert_eq!(
+            told("hipe_compile = false"),
+            ["r:1:1: hipe_compile is not needed: it has no effect in RabbitMQ either"]
+        );
+    }
+}
