@@ -1,7 +1,7 @@
 //! A queue: ready and unacknowledged messages, and the consumers that share them.
 //!
 //! Pure: every transition is one method, time comes in as milliseconds since the Unix epoch, deliveries leave through
-//! [`Sink`]s. The shell around it is `handle.rs`: the lock, and what a transition leaves to be done outside of it
+//! [`Sink`](crate::broker::sink::Sink)s. The shell around it is `handle.rs`: the lock, and what a transition leaves to be done outside of it
 //! ([`Aftermath`]). The life of a message:
 //!
 //! ```text

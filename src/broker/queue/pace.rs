@@ -120,7 +120,7 @@ impl Queue {
         }
     }
 
-    /// Who goes on after a transition before which the queue had this level. [`PublisherWaits::end`] must follow for each, outside of
+    /// Who goes on after a transition before which the queue had this level. `PublisherWaits::end` must follow for each, outside of
     /// the lock.
     pub fn go_on(&mut self, level_before: u64) -> SmallVec<[Arc<PublisherWaits>; 1]> {
         let mut on = SmallVec::new();
