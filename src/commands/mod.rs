@@ -173,7 +173,7 @@ mod tests {
         };
         let known: Vec<_> = arguments.flat_map(names).collect();
         let usage = readme.split("```").filter(|part| part.starts_with("\nleveret "));
-        let is_between = |character: char| character.is_whitespace() || "[]|".contains(character);
+        let is_between = |character: char| character.is_whitespace() || "[]|,".contains(character);
         let flags = usage.flat_map(|part| part.split(is_between)).filter_map(|word| word.strip_prefix("--"));
         let unknown: Vec<_> = flags.filter(|flag| !known.iter().any(|known| known == flag)).collect();
         assert_eq!(unknown, [""; 0]);

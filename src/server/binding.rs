@@ -48,6 +48,14 @@ pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<(SocketAddr, V
     Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
 }
 
+/// Listens in all of these places, of which there may be none.
+pub(super) async fn bind_any(places: &[Listen]) -> Result<Vec<TcpListener>, StartError> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(bind(places, Kind::Plain).await?.1)
+}
+
 /// As RabbitMQ's log has it, for which programs wait: `[::]:5672` for all addresses, also of a machine without IPv6.
 fn told(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("[::]:{}", address.port()) } else { address.to_string() }

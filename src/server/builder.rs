@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::accounts::{self, Account, First, Populated};
-use super::binding::{Kind, bind};
+use super::binding::{Kind, bind, bind_any};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
 use super::management::{self, Management};
@@ -341,14 +341,8 @@ impl Builder {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
         let (address, bound) = bind(&self.addresses, Kind::Plain).await?;
         let mut secured = self.encryption.start(&self.clock).await?;
-        let http_bound = match self.http_addresses.as_slice() {
-            [] => Vec::new(),
-            addresses => bind(addresses, Kind::Plain).await.map_err(StartError::http)?.1,
-        };
-        let metrics_bound = match self.prometheus_addresses.as_slice() {
-            [] => Vec::new(),
-            addresses => bind(addresses, Kind::Plain).await.map_err(StartError::prometheus)?.1,
-        };
+        let http_bound = bind_any(&self.http_addresses).await.map_err(StartError::http)?;
+        let metrics_bound = bind_any(&self.prometheus_addresses).await.map_err(StartError::prometheus)?;
         let identity = self.identity();
         let offer = self.offer();
         let external = self.external(&offer);
@@ -375,6 +369,7 @@ impl Builder {
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
+        let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
         let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
@@ -395,7 +390,6 @@ impl Builder {
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
         let outside = Outside { address, amqps_address, certificates };
-        let known = Box::new(Known { first: self.first.names(), passwords: passwords(self.users) });
         Ok(Broker { known, outside, broker, stop, listeners, timer, storage, data_dir, management })
     }
 
@@ -447,8 +441,8 @@ impl Builder {
     }
 }
 
-fn passwords(users: Vec<Account>) -> Vec<(String, Secret)> {
-    users.into_iter().map(|account| (account.name, Secret(account.password))).collect()
+fn passwords(users: &[Account]) -> Vec<(String, Secret)> {
+    users.iter().map(|account| (account.name.clone(), Secret(account.password.clone()))).collect()
 }
 
 /// Who may only log in from this machine.

@@ -90,7 +90,7 @@ pub struct TestBroker {
 
 enum Running {
     Stopped,
-    Embedded(embedded::Embedded),
+    Embedded(Box<embedded::Embedded>),
     RabbitMq { management: Management, _turn: Turn, setup: Setup },
 }
 
@@ -136,7 +136,11 @@ impl TestBroker {
     async fn start_with(setup: Setup) -> Self {
         let Some(address) = rabbitmq_address() else {
             let embedded = embedded::start(&setup).await;
-            return Self { address: embedded.address(), running: Running::Embedded(embedded), names: Mutex::default() };
+            return Self {
+                address: embedded.address(),
+                running: Running::Embedded(Box::new(embedded)),
+                names: Mutex::default(),
+            };
         };
         let turn = match setup.memory_high_watermark {
             Some(_) => Turn::Alone(Arc::clone(&TURN).write_owned().await),

@@ -1,7 +1,7 @@
 //! The data directory belongs to one user, and to one process at a time.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 use crate::client::properties::properties;
@@ -20,14 +20,16 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Every directory and file in `path` has these permissions.
+/// Every directory and file in `path` has these permissions, and the socket for commands is its owner's alone.
 fn check_modes(path: &Path, directory_mode: u32, file_mode: u32) {
     assert_eq!(format!("{:o}", mode(path)), format!("{directory_mode:o}"), "{}", path.display());
     for entry in fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
+        let file_type = fs::symlink_metadata(&entry).unwrap().file_type();
+        if file_type.is_dir() {
             check_modes(&entry, directory_mode, file_mode);
         } else {
-            assert_eq!(format!("{:o}", mode(&entry)), format!("{file_mode:o}"), "{}", entry.display());
+            let wanted = if file_type.is_socket() { 0o600 } else { file_mode };
+            assert_eq!(format!("{:o}", mode(&entry)), format!("{wanted:o}"), "{}", entry.display());
         }
     }
 }

@@ -195,7 +195,7 @@ mod tests {
         let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
         let expected = [("loopback_users", "none"), ("heartbeat", "30"), ("default_user", "anna")];
         assert_eq!(given, expected.map(|(name, text)| (name, text.to_owned())));
-        assert_eq!(told(&read), ["r.config:3:32: colour of rabbit is not understood and has no effect"]);
+        assert_eq!(told(&read), ["r.config:3:31: colour of rabbit is not understood and has no effect"]);
     }
 
     #[test]

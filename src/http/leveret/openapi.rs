@@ -216,6 +216,42 @@ const OPERATIONS: &[Operation] = &[
         success: JSON,
         refusals: &[],
     },
+    Operation {
+        method: "get",
+        path: "/app",
+        summary: "Whether clients are let in",
+        query: &[],
+        body: &[],
+        success: JSON,
+        refusals: &[],
+    },
+    Operation {
+        method: "post",
+        path: "/app/stop",
+        summary: "Closes all connections, and lets nobody in",
+        query: &[],
+        body: &[],
+        success: DONE,
+        refusals: &[],
+    },
+    Operation {
+        method: "post",
+        path: "/app/start",
+        summary: "Lets clients in again",
+        query: &[],
+        body: &[],
+        success: DONE,
+        refusals: &[],
+    },
+    Operation {
+        method: "post",
+        path: "/app/reset",
+        summary: "Removes everything, while nobody is let in",
+        query: &[],
+        body: &[],
+        success: DONE,
+        refusals: &[],
+    },
 ];
 
 /// `GET /leveret/openapi.json`.
