@@ -39,9 +39,14 @@ impl Queue {
         debug_assert!(self.arguments.is_same_for_good(&arguments), "a policy changed what it cannot");
         self.policies = policies;
         let before = std::mem::replace(&mut self.arguments, arguments);
-        if *before == *self.arguments {
-            return;
+        if *before != *self.arguments {
+            self.follow(&before, now_ms);
         }
+        self.pump(now_ms);
+    }
+
+    /// Takes up what changes with the arguments, beside what the next pump sees.
+    fn follow(&mut self, before: &QueueArguments, now_ms: u64) {
         if before.expires_ms != self.arguments.expires_ms {
             self.used_at_ms = now_ms;
         }
@@ -51,6 +56,5 @@ impl Queue {
         if !self.buries_at_least_once() || before.dead_letters != self.arguments.dead_letters {
             self.dying.retry_at(now_ms);
         }
-        self.pump(now_ms);
     }
 }
