@@ -155,14 +155,14 @@ fn a_directory_that_cannot_be_used_is_refused_in_one_sentence() {
     fs::remove_file(directory.path()).unwrap();
 }
 
-/// It does not start, and says this and nothing else but what it did.
+/// It does not start, and says so as RabbitMQ does, then this, and nothing else but what it did.
 fn check_one_sentence(directory: &Path, sentence: &str) {
     let arguments = ["--amqp-listen", "127.0.0.1:0", "--data-dir", directory.to_str().unwrap()];
     let output = run(&arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && output.stdout.is_empty(), "{stderr}");
     let said: Vec<_> = stderr.lines().filter(|line| !line.contains(" INFO ")).collect();
-    assert_eq!(said, [format!("leveret: {sentence}")]);
+    assert_eq!(said, ["BOOT FAILED".to_owned(), format!("leveret: {sentence}")]);
 }
 
 /// A directory with ten messages, left by a killed broker or by one that stopped.
