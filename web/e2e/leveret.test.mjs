@@ -98,6 +98,8 @@ test("a queue is paused and resumed", async () => {
 test("where a message would go is told with the reasons", async () => {
   await visit(page, "#/exchanges/%2F/shop");
   await page.getByRole("link", { name: "Where would it go?" }).click();
+  // The exchange's page has routing keys, too: not before it has gone.
+  await page.getByRole("button", { name: "Where would it go?" }).waitFor();
   await page.getByLabel("Routing key").fill("order.new");
   await page.getByRole("button", { name: "Where would it go?" }).click();
   await sees(page, "It reaches 1 queue.");
