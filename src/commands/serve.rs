@@ -13,7 +13,7 @@ use leveret::config::{self, Configuration, Environment, Settings, Severity};
 use leveret::logging::{self, LogWriter};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Run, service};
+use super::{Run, called_as, service};
 
 /// The arguments of `leveret serve`, and of `leveret` alone.
 #[derive(Debug, Args)]
@@ -24,7 +24,8 @@ pub(super) struct Serve {
 }
 
 impl Run for Serve {
-    fn run(self) -> ExitCode {
+    fn run(mut self) -> ExitCode {
+        self.settings.is_rabbitmq_server = std::env::args_os().next().is_some_and(|name| called_as::is_server(&name));
         match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(serve(&self.settings)),
             Err(error) => {

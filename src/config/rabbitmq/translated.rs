@@ -137,6 +137,9 @@ mod tests {
         check("disk_free_limit.absolute = 2GB", "disk_free_limit", "2GB");
         check("management.load_definitions = /d.json", "definitions", "/d.json");
         check("management.tcp.port = 8080\nmanagement.tcp.ip = 0.0.0.0", "http_listen", "0.0.0.0:8080");
+        check("management.ssl.port = 15671", "https_listen", ":15671");
+        check("management.ssl.certfile = /c.pem", "https_cert", "/c.pem");
+        check("prometheus.tcp.port = 9419", "prometheus_listen", ":9419");
         check("log.console.level = debug", "log_level", "debug");
         check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
         check("ssl_options.verify = verify_peer", "tls_verify", "peer");
