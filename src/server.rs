@@ -156,9 +156,16 @@ impl Broker {
     /// What a person needs who sees it start: where to connect as whom, the management API, where messages are kept, the process.
     pub fn welcome(&self) -> String {
         let (user, vhost) = &self.known.first;
+        let is_there = self.broker.user(user).is_some() && self.broker.vhost(vhost).is_some();
+        // An earlier start may have made others, or an administrator may have removed them.
+        let amqp = if is_there {
+            format!("connect to {} as {user}", self.amqp_url_for(user, vhost))
+        } else {
+            format!("AMQP is spoken on {}", self.address())
+        };
         let http = self.http_address().map(|address| format!(", management at {}", url::http(address)));
-        let (amqp, pid) = (self.amqp_url_for(user, vhost), host::process_id());
-        format!("connect to {amqp} as {user}{} ({}, pid {pid})", http.unwrap_or_default(), self.keeps_messages_in())
+        let (kept, pid) = (self.keeps_messages_in(), host::process_id());
+        format!("{amqp}{} ({kept}, pid {pid})", http.unwrap_or_default())
     }
 
     /// Resolves when the store has failed and nothing more can be confirmed: with the reason. Cancel safe.

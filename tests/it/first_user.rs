@@ -52,6 +52,7 @@ async fn the_first_user_is_made_once_and_a_later_one_is_told_why_not() {
         log.contains("WARN user 'bert' was not made: a default user is made only while the data directory is new"),
         "{log}"
     );
+    assert!(log.contains("AMQP is spoken on 127.0.0.1:") && !log.contains(" as bert"), "{log}");
     let environment = [("RABBITMQ_DEFAULT_USER", "anna"), ("RABBITMQ_DEFAULT_PASS", "new")];
     let mut third = Program::start_with(&environment, "first-user-once", &arguments);
     Connect::to(third.address()).user("anna", "guest").open().await;
