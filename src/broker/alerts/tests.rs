@@ -17,6 +17,7 @@ fn sample(id: u64) -> QueueSample {
         unacked: 0,
         consumers: 0,
         is_paused: false,
+        is_wait_queue: false,
         next_seq: 0,
         oldest_ready: None,
         deliveries: 0,
@@ -71,6 +72,7 @@ fn a_queue_that_nobody_consumes_is_told_of_once_and_with_numbers() {
     assert_eq!((list.active.len(), list.history.len()), (0, 1));
     assert_eq!(list.history[0].cleared_at_ms, Some(stage.now_ms));
     assert_eq!(stage.rounds(40, &QueueSample { is_paused: true, ..waiting }), Vec::<String>::new(), "it is paused");
+    assert_eq!(stage.rounds(40, &QueueSample { is_wait_queue: true, ..waiting }), Vec::<String>::new(), "it waits");
 }
 
 #[test]

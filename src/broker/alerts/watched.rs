@@ -77,7 +77,7 @@ impl Watched {
     pub(super) fn note(&mut self, sample: &QueueSample, is_dead_letter_queue: bool, now_ms: u64) -> Measured {
         self.ready_ages.note(sample.next_seq, sample.oldest_ready, now_ms);
         self.delivery_ages.note(sample.deliveries + 1, sample.oldest_delivery, now_ms);
-        let is_lonely = sample.ready > 0 && sample.consumers == 0 && !sample.is_paused;
+        let is_lonely = sample.ready > 0 && sample.consumers == 0 && !sample.is_paused && !sample.is_wait_queue;
         self.lonely_since_ms = is_lonely.then(|| self.lonely_since_ms.unwrap_or(now_ms));
         if sample.ready < self.last_ready || sample.ready == 0 {
             self.growing_since = None;

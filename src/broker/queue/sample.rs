@@ -18,6 +18,8 @@ pub struct QueueSample {
     pub consumers: u64,
     /// It delivers nothing until somebody ends the pause.
     pub is_paused: bool,
+    /// Its messages expire into another queue by and by: nobody is to consume here.
+    pub is_wait_queue: bool,
     /// The number that the next message gets.
     pub next_seq: u64,
     /// The smallest number of a message at the head of a priority level.
@@ -43,6 +45,7 @@ impl Queue {
             unacked: self.unacked.len() as u64,
             consumers: self.consumers.len() as u64,
             is_paused: self.is_paused,
+            is_wait_queue: self.arguments.message_ttl_ms.is_some() && self.arguments.dead_letters.is_some(),
             next_seq: self.next_seq,
             oldest_ready: self.oldest_ready(),
             deliveries: self.deliveries,
