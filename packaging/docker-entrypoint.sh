@@ -12,7 +12,7 @@ as_rabbitmq() {
     exec su-exec rabbitmq "$@"
   fi
   # Where there is no su-exec; HOME and the environment stay.
-  exec su -m -s /bin/sh rabbitmq -c 'exec "$0" "$@"' "$@"
+  exec su -m -s /bin/sh -- rabbitmq -c 'exec "$0" "$@"' "$@"
 }
 
 case "${1-}" in
