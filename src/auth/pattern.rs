@@ -55,7 +55,7 @@ impl Pattern {
         Self { text: Box::default(), matcher: Matcher::Nothing }
     }
 
-    /// Matches everything.
+    /// RabbitMQ's `.*`, which is answered without running an expression.
     pub fn everything() -> Self {
         Self { text: ".*".into(), matcher: Matcher::Everything }
     }

@@ -28,7 +28,7 @@ impl Access {
 /// What permissions are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource<'a> {
-    /// An exchange.
+    /// An exchange, by its name.
     Exchange(&'a str),
     /// A queue.
     Queue(&'a str),

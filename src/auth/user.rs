@@ -15,7 +15,7 @@ pub const IMPERSONATOR: &str = "impersonator";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UserRecord", into = "UserRecord")]
 pub struct User {
-    /// Its name.
+    /// The name that it logs in with.
     pub name: Arc<str>,
     /// What its password is compared with.
     pub password: PasswordHash,
@@ -44,7 +44,7 @@ impl User {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct UserLimits {
-    /// Connections.
+    /// Connections that it may have at a time; a negative number for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<i64>,
     /// Channels of all its connections together.

@@ -21,9 +21,9 @@ pub enum Origin {
 /// A place in a file. Lines and columns are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file.
+    /// The file, by the path that it was opened with.
     pub file: PathBuf,
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
@@ -71,11 +71,11 @@ impl Origin {
 /// A value that was given.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// For what.
+    /// The setting that it is a value of.
     pub setting: &'static Setting,
     /// It as text; several of a list.
     pub texts: Vec<String>,
-    /// From where.
+    /// The file, variable or flag that gave it.
     pub origin: Origin,
 }
 
@@ -123,7 +123,7 @@ pub enum Severity {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
-    /// Where.
+    /// The file, variable or flag that is wrong.
     pub origin: Origin,
     /// What, and what to do.
     pub text: String,

@@ -9,7 +9,7 @@ use super::settings::{EXCLUDING, Settings};
 /// What holds, and why.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
-    /// What holds.
+    /// The value of each setting, after files, variables and flags.
     pub settings: Settings,
     /// Where it was said, of what is no default.
     pub origins: BTreeMap<&'static str, Origin>,

@@ -28,7 +28,7 @@ pub struct Setting {
     pub check: fn(&str) -> Result<(), String>,
     /// Takes over what was given.
     pub set: fn(&mut Settings, &[String]) -> Result<(), String>,
-    /// What holds.
+    /// The value as text, as a file would have it; `None` when there is none.
     pub show: fn(&Settings) -> Option<String>,
     /// Makes it what it is elsewhere.
     pub copy: fn(&mut Settings, &Settings),

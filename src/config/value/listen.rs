@@ -17,7 +17,7 @@ pub enum Listen {
 }
 
 impl Listen {
-    /// Its port.
+    /// The port that is listened on; 0 for any that is free.
     pub fn port(self) -> u16 {
         match self {
             Self::Localhost(port) | Self::Everywhere(port) => port,

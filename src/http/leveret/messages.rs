@@ -112,6 +112,7 @@ pub(super) fn is_there(vhost: &Vhost, exchange: &str, routing_key: Option<&str>)
     vhost.read(|topology| match (exchange, routing_key) {
         ("", Some(queue)) if topology.queue(queue).is_none() => Err(Refusal::not_found("queue_not_found")),
         _ if topology.exchange(exchange).is_none() => Err(Refusal::not_found("exchange_not_found")),
+        // Both are there; where an exchange sends it on is decided when it is published.
         _ => Ok(()),
     })
 }

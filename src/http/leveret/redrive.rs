@@ -233,6 +233,7 @@ impl Redrive {
             exchange if topology.exchange(exchange).is_none() => {
                 Err(format!("there is no exchange '{exchange}' any more"))
             }
+            // Both are there; that nothing may be bound to the exchange is found when it is published.
             _ => Ok(()),
         })
     }
