@@ -31,7 +31,7 @@ export async function openPage(broker, options = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1280, height: 860 }, ...options });
   if (process.env.PAGES_FROM_BUILD) await serveBuild(context, broker.url);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("console", (message) => {

@@ -93,7 +93,7 @@ test("nothing is wider than a phone, and the menu leads everywhere", async () =>
   await page.getByRole("button", { name: "Menu" }).click();
   await page.getByRole("link", { name: "Queues", exact: true }).click();
   await page.getByRole("heading", { name: "Queues" }).waitFor();
-  assert.equal(await page.getByRole("link", { name: "Channels" }).isVisible(), false);
+  await page.getByRole("link", { name: "Channels" }).waitFor({ state: "hidden" });
 });
 
 test("anything is found with the keyboard alone", async () => {
