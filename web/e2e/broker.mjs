@@ -6,7 +6,8 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 const binary = process.env.LEVERET_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/leveret");
-const PATIENCE_MS = 20_000;
+/** Nothing takes so long but on a machine that does much else: what holds is not waited for. */
+const PATIENCE_MS = 60_000;
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 

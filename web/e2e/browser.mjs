@@ -31,7 +31,7 @@ export async function openPage(broker, options = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1280, height: 860 }, ...options });
   if (process.env.PAGES_FROM_BUILD) await serveBuild(context, broker.url);
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("console", (message) => {
@@ -53,8 +53,16 @@ export async function logIn(page, broker, hash = "#/", user = "guest", password 
   await page.getByRole("button", { name: "Log out" }).waitFor();
 }
 
+/** Goes to a page, and waits until it is drawn: what the page before showed must not be taken for it. */
 export async function visit(page, hash) {
-  await page.evaluate((hash) => (location.hash = hash), hash);
+  await page.evaluate(async (hash) => {
+    if (location.hash !== hash) {
+      const changed = new Promise((done) => addEventListener("hashchange", done, { once: true }));
+      location.hash = hash;
+      await changed;
+    }
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  }, hash);
 }
 
 /** Waits until the page shows a text. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
 import { Broker, eventually } from "./broker.mjs";
@@ -19,7 +20,8 @@ before(async () => {
     channel.publish("", name, Buffer.from(SCRIPT), { headers: { [SCRIPT]: SCRIPT }, type: SCRIPT });
   }
   await channel.assertQueue("large");
-  channel.publish("", "large", Buffer.alloc(16 * 1024 * 1024 - 1024, "x"));
+  // Answers are compressed on their way: what is to be counted must not be.
+  channel.publish("", "large", randomBytes(16 * 1024 * 1024 - 1024));
   await channel.waitForConfirms();
   page = await openPage(broker);
   await logIn(page, broker);
@@ -67,12 +69,11 @@ test("bodies and headers that want to be something else stay text", async () => 
 });
 
 test("a body of 16 MiB is not loaded whole", async () => {
-  let largest = 0;
-  page.on("response", async (response) => {
-    largest = Math.max(largest, (await response.request().sizes().catch(() => ({ responseBodySize: 0 }))).responseBodySize);
-  });
+  const sizes = [];
+  page.on("response", (response) => sizes.push(response.request().sizes().catch(() => ({ responseBodySize: 0 }))));
   await visit(page, "#/queues/%2F/large?tab=messages");
   await page.getByRole("table").getByRole("button").first().click();
   await sees(page, "of which the first 1.0 MiB are shown");
-  assert.ok(largest < 2 * 1024 * 1024, `${largest} bytes`);
+  const largest = Math.max(...(await Promise.all(sizes)).map((size) => size.responseBodySize));
+  assert.ok(largest > 1024 * 1024 && largest < 2 * 1024 * 1024, `${largest} bytes`);
 });

@@ -100,7 +100,7 @@ test("anything is found with the keyboard alone", async () => {
   const page = await openPage(broker);
   await logIn(page, broker);
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox", { name: /Find a queue/ }).waitFor();
+  // Without a pause: what is typed right behind the keys must not be lost.
   await page.keyboard.type("paym");
   await page.getByRole("option", { name: /payments/ }).waitFor();
   await page.keyboard.press("Enter");

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { silentSince } from "./api/client";
 import { LoginPage } from "./pages/login";
 import { NAVIGATION, route } from "./pages/routes";
@@ -41,7 +41,8 @@ function Shell({ who }: { who: Identity }) {
   const where = parts.join("/");
   const first = useRef(true);
 
-  useEffect(() => {
+  // Before it is painted: the focus must not be taken from what somebody has chosen meanwhile.
+  useLayoutEffect(() => {
     if (parts[0] === "logout") logout("");
     setOpen(false);
     document.title = [parts.at(-1), found?.found.title, "Leveret"].filter((text, at, all) => text && all.indexOf(text) === at).join(" · ");
@@ -54,7 +55,8 @@ function Shell({ who }: { who: Identity }) {
     main.current?.querySelector("h1")?.focus({ preventScroll: true });
   }, [where]);
 
-  useEffect(() => {
+  // As soon as the page is there, keys are heard.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
       event.preventDefault();

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { login, loginNote } from "../state/session";
 import { useStore } from "../state/store";
@@ -23,7 +23,7 @@ export function LoginPage() {
   const [isBusy, setBusy] = useState(false);
   const note = useStore(loginNote);
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector("input")?.focus(), []);
+  useLayoutEffect(() => form.current?.querySelector("input")?.focus(), []);
 
   const submit = async (event: Event) => {
     event.preventDefault();

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { createStore, useStore } from "../state/store";
 import { Failure } from "./basics";
 import { tell } from "./toast";
@@ -14,7 +14,8 @@ interface DialogProps {
 /** A window over the page. The browser keeps the focus in it, and closes it with Escape. */
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before it is painted: what is typed right after the key that opens it must reach it.
+  useLayoutEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
     if (dialog && !dialog.open) dialog.showModal();

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import type { Page } from "../api/types";
 import { listActs, type ListState } from "../state/list";
@@ -29,12 +29,21 @@ function isRegex(text: string): boolean {
 /** Filters a list by name, and says how many there are. */
 export function Filter({ label, state, page, things, children }: FilterProps) {
   const [typed, setTyped] = useState(state.name);
+  const asked = useRef(state.name);
   useEffect(() => {
     if (typed === state.name) return;
-    const timer = setTimeout(() => listActs.name(typed), REST_MS);
+    const timer = setTimeout(() => {
+      asked.current = typed;
+      listActs.name(typed);
+    }, REST_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  useEffect(() => setTyped(state.name), [state.name]);
+  useEffect(() => {
+    // Only what came from elsewhere, as by "Back": what was asked for from here may be followed by more letters already.
+    if (state.name === asked.current) return;
+    asked.current = state.name;
+    setTyped(state.name);
+  }, [state.name]);
   const isWrong = state.isRegex && !isRegex(typed);
   const found = page && (state.name ? `${count(page.filtered_count)} of ${counted(page.total_count, ...things)}` : counted(page.total_count, ...things));
   return (
