@@ -2,7 +2,7 @@ import { rateOf, type Channel } from "../api/types";
 import { listActs, useList } from "../state/list";
 import { usePoll } from "../state/poll";
 import { link, path } from "../state/route";
-import { Badge, Facts, Failure, Head, Loading, Name, Note, Section } from "../ui/basics";
+import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { count, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
 import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
@@ -80,8 +80,7 @@ export function ChannelPage({ args }: PageProps) {
   return (
     <>
       <Head title={<Name of={name} />} crumbs={crumbs} />
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the channel" />}
-      {!channel && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the channel" />
       {channel && (
         <>
           {isHolding && <Note tone="warn">It holds {count(channel.messages_unacknowledged)} messages, and acknowledges none at the moment.</Note>}

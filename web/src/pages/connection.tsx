@@ -4,9 +4,9 @@ import type { Channel, Connection } from "../api/types";
 import { usePoll } from "../state/poll";
 import { go, link, path } from "../state/route";
 import { identity, may } from "../state/session";
-import { Arguments, Facts, Failure, FullMoment, Head, Loading, Name, Note, Section } from "../ui/basics";
-import { Dialog } from "../ui/dialog";
+import { Arguments, Facts, Failure, FullMoment, Head, Missing, Name, Note, Section, Waiting } from "../ui/basics";
 import { Text } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { bytes, count, counted, visible } from "../ui/format";
 import { Table } from "../ui/table";
 import { tell } from "../ui/toast";
@@ -41,14 +41,10 @@ export function ConnectionPage({ args }: PageProps) {
           </button>
         )}
         {connection && !mayClose && (
-          <details class="why">
-            <summary>What is missing here?</summary>
-            <p>Closing the connection of somebody else needs the tag administrator.</p>
-          </details>
+          <Missing>Closing the connection of somebody else needs the tag administrator.</Missing>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the connection" />}
-      {!connection && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the connection" />
       {connection && (
         <>
           {connection.state === "blocked" && <Note tone="warn">This connection is not read: it publishes, and an alarm is on.</Note>}
@@ -89,34 +85,17 @@ export function ConnectionPage({ args }: PageProps) {
 
 function CloseDialog({ connection, onClose }: { connection: Connection; onClose: () => void }) {
   const [reason, setReason] = useState("Closed via management plugin");
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    try {
-      await del(`/api/connections${path(connection.name)}`, { "x-reason": reason });
-      tell("The connection is closed.");
-      go(["connections"]);
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    await del(`/api/connections${path(connection.name)}`, { "x-reason": reason });
+    tell("The connection is closed.");
+    go(["connections"]);
   };
   return (
-    <Dialog title="Close this connection?" onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <p>
-          {counted(connection.channels ?? 0, "channel")} will be closed, and what its consumers hold goes back to the queues. Most programs connect again by themselves.
-        </p>
-        <Text label="Reason, which the program is told" value={reason} onChange={setReason} />
-        <Failure error={error} what="Not closed" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="danger">
-            Close connection
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title="Close this connection?" act="Close connection" failed="Not closed" run={run} onClose={onClose} isDanger>
+      <p>
+        {counted(connection.channels ?? 0, "channel")} will be closed, and what its consumers hold goes back to the queues. Most programs connect again by themselves.
+      </p>
+      <Text label="Reason, which the program is told" value={reason} onChange={setReason} />
+    </FormDialog>
   );
 }

@@ -4,7 +4,7 @@ import { usePoll } from "../state/poll";
 import { vhostFilter } from "../state/preferences";
 import { link, path } from "../state/route";
 import { useStore } from "../state/store";
-import { Arguments, Badge, Empty, Failure, Head, Loading, Name } from "../ui/basics";
+import { Arguments, Badge, Empty, Head, Name, Waiting } from "../ui/basics";
 import { count, counted, duration } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { queueLink } from "./queues";
@@ -59,8 +59,7 @@ export function ConsumersPage(_: PageProps) {
           {found.length > DRAWN_MAX && `, of which ${DRAWN_MAX} are shown`}
         </span>
       </div>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the consumers" />}
-      {!polled.data && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the consumers" />
       {polled.data && found.length === 0 && <Empty>{wanted ? "None matches." : "Nobody consumes."}</Empty>}
       {found.length > 0 && (
         <Table label="Consumers" columns={CONSUMER_COLUMNS} rows={found.slice(0, DRAWN_MAX)} rowKey={(one) => `${one.channel_details?.name} ${one.consumer_tag} ${one.queue.name}`} />

@@ -3,15 +3,15 @@ import { post } from "../api/client";
 import type { DelayedList, Message } from "../api/leveret";
 import { usePoll } from "../state/poll";
 import { vhostFilter } from "../state/preferences";
-import { adjust, path, place, queryText } from "../state/route";
+import { path, place, queryText } from "../state/route";
 import { useStore } from "../state/store";
 import { Empty, Head, Loading, Moment, Name } from "../ui/basics";
 import { ask, Dialog } from "../ui/dialog";
-import { bytes, count, counted, visible } from "../ui/format";
-import { MessageView } from "../ui/message";
+import { bytes, counted } from "../ui/format";
+import { BodyButton, MessageView } from "../ui/message";
+import { OffsetPager } from "../ui/offset-pager";
 import { Table, type Column } from "../ui/table";
 import { Unserved } from "../ui/unserved";
-import { preview } from "./queue-messages";
 import type { PageProps } from "./routes";
 import { VhostChoice } from "./vhost-choice";
 
@@ -31,11 +31,7 @@ const columns = (onOpen: (message: Message) => void): Column<Message>[] => [
   {
     id: "body",
     title: "Body",
-    cell: (message) => (
-      <button type="button" class="link preview" onClick={() => onOpen(message)}>
-        <bdi>{visible(preview(message)) || "(empty)"}</bdi>
-      </button>
-    ),
+    cell: (message) => <BodyButton of={message} onOpen={() => onOpen(message)} />,
   },
   { id: "size", title: "Size", isNumber: true, cell: (message) => bytes(message.payload_bytes) },
 ];
@@ -111,19 +107,7 @@ export function DelayedPage(_: PageProps) {
       {list && list.messages.length > 0 && (
         <Table label="Delayed messages" columns={columns(setOpen)} rows={list.messages} rowKey={messageKey} rowName={(message) => `message ${message.id}`} selected={chosen} onSelect={setChosen} />
       )}
-      {list && (offset > 0 || list.next_offset !== null) && (
-        <nav class="pager" aria-label="Pages of messages">
-          <button type="button" disabled={offset === 0} onClick={() => adjust({ offset: Math.max(0, offset - LIMIT) || undefined })}>
-            Sooner
-          </button>
-          <span>
-            {count(offset + 1)} to {count(offset + list.messages.length)} of {count(list.total)}
-          </span>
-          <button type="button" disabled={list.next_offset === null} onClick={() => adjust({ offset: list.next_offset ?? undefined })}>
-            Later
-          </button>
-        </nav>
-      )}
+      {list && <OffsetPager offset={offset} shown={list.messages.length} total={list.total} next={list.next_offset} limit={LIMIT} back="Sooner" on="Later" />}
       {open && (
         <Dialog title="Delayed message" onClose={() => setOpen(undefined)} wide>
           <MessageView message={open} />

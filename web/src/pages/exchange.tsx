@@ -3,11 +3,12 @@ import { del } from "../api/client";
 import { detailsOf, rateOf, totalOf, type Binding, type Exchange } from "../api/types";
 import { usePoll } from "../state/poll";
 import { go, link, path } from "../state/route";
-import { Arguments, Failure, Head, Loading, Name, Note, Section } from "../ui/basics";
-import { Chart } from "../ui/chart";
+import { Arguments, Failure, Head, Name, Note, Section, Waiting } from "../ui/basics";
+import { ChartSection, IN, OUT } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
 import { count, counted, rate } from "../ui/format";
 import { aligned, rates } from "../ui/samples";
+import { Tiles } from "../ui/tiles";
 import { BindingTable } from "./bindings";
 import { ExchangeFeatures } from "./exchanges";
 import { PublishDialog } from "./publish";
@@ -63,8 +64,7 @@ export function ExchangePage({ args }: PageProps) {
           </button>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the exchange" />}
-      {!exchange && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the exchange" />
       {isLosing && (
         <Note tone="warn">
           {rate(rateOf(stats, "publish_in"))} messages a second come in, and none reaches a queue. Compare the routing keys of the bindings below with the one that the program uses:{" "}
@@ -72,24 +72,19 @@ export function ExchangePage({ args }: PageProps) {
         </Note>
       )}
       {exchange && (
-        <section class="tiles" aria-label="Numbers">
-          {[
-            ["In", rate(rateOf(stats, "publish_in")), "messages/s"],
-            ["Out", rate(rateOf(stats, "publish_out")), "messages/s to queues"],
-            ["In since the start", count(totalOf(stats, "publish_in")), "messages"],
-            ["Out since the start", count(totalOf(stats, "publish_out")), "messages to queues"],
-          ].map(([name, value, unit]) => (
-            <div key={name} class="tile">
-              <span class="tile-title">{name}</span>
-              <span class="tile-value">{value}</span>
-              <span class="tile-unit">{unit}</span>
-            </div>
-          ))}
-        </section>
+        <Tiles
+          label="Numbers"
+          tiles={[
+            { title: "In", value: rate(rateOf(stats, "publish_in")), unit: "messages/s" },
+            { title: "Out", value: rate(rateOf(stats, "publish_out")), unit: "messages/s to queues" },
+            { title: "In since the start", value: count(totalOf(stats, "publish_in")), unit: "messages" },
+            { title: "Out since the start", value: count(totalOf(stats, "publish_out")), unit: "messages to queues" },
+          ]}
+        />
       )}
       {exchange && (
         <div class="columns charts">
-          <ExchangeChart exchange={exchange} />
+          <ChartSection title="Messages a second" all={aligned(["publish_in", "publish_out"].map((name) => rates(detailsOf(stats, name))))} format={rate} lines={[IN, OUT]} />
           <Section title="Arguments">
             <Arguments of={exchange.arguments} none="No arguments." />
           </Section>
@@ -118,22 +113,5 @@ export function ExchangePage({ args }: PageProps) {
       )}
       {isPublishing && <PublishDialog vhost={vhost} exchange={name || "amq.default"} routingKey="" onClose={() => setPublishing(false)} after={polled.refresh} />}
     </>
-  );
-}
-
-function ExchangeChart({ exchange }: { exchange: Exchange }) {
-  const flow = aligned([rates(detailsOf(exchange.message_stats, "publish_in")), rates(detailsOf(exchange.message_stats, "publish_out"))]);
-  return (
-    <Section title="Messages a second">
-      <Chart
-        label="Messages a second"
-        times={flow.times}
-        format={rate}
-        lines={[
-          { title: "In", colour: "--chart-in", values: flow.values[0] ?? [], isFilled: true },
-          { title: "Out", colour: "--chart-out", values: flow.values[1] ?? [] },
-        ]}
-      />
-    </Section>
   );
 }

@@ -3,9 +3,9 @@ import { put } from "../api/client";
 import { rateOf, totalOf, type Exchange } from "../api/types";
 import { listActs, useList } from "../state/list";
 import { path } from "../state/route";
-import { Badge, Failure, Head, Name } from "../ui/basics";
-import { Dialog } from "../ui/dialog";
+import { Badge, Head, Name } from "../ui/basics";
 import { Area, Check, Choice, Text, readObject } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { count, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
 import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
@@ -84,46 +84,27 @@ function NewExchange({ vhost, onClose, after }: { vhost: string; onClose: () => 
   const [alternate, setAlternate] = useState("");
   const [delayedType, setDelayedType] = useState("direct");
   const [given, setGiven] = useState("");
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      const all: Record<string, unknown> = readObject(given);
-      if (alternate) all["alternate-exchange"] = alternate;
-      if (type === "x-delayed-message") all["x-delayed-type"] = delayedType;
-      await put(`/api/exchanges${path(where, name)}`, { type, durable, auto_delete: autoDelete, internal, arguments: all });
-      tell(`Exchange '${name}' is there.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    const all: Record<string, unknown> = readObject(given);
+    if (alternate) all["alternate-exchange"] = alternate;
+    if (type === "x-delayed-message") all["x-delayed-type"] = delayedType;
+    await put(`/api/exchanges${path(where, name)}`, { type, durable, auto_delete: autoDelete, internal, arguments: all });
+    tell(`Exchange '${name}' is there.`);
+    after();
   };
   return (
-    <Dialog title="New exchange" onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <Text label="Name" value={name} onChange={setName} isRequired />
-        <VhostChoice value={where} onChange={setWhere} />
-        <Choice label="Type" value={type} onChange={setType} choices={TYPES} />
-        {type === "x-delayed-message" && <Choice label="Routes, when the delay is over, as" value={delayedType} onChange={setDelayedType} choices={TYPES.slice(0, 4)} />}
-        <div class="row">
-          <Check label="Durable: survives a restart" value={durable} onChange={setDurable} />
-          <Check label="Deleted with its last binding" value={autoDelete} onChange={setAutoDelete} />
-          <Check label="Internal" value={internal} onChange={setInternal} />
-        </div>
-        <Text label="What reaches no queue goes to exchange" value={alternate} onChange={setAlternate} about={<code>alternate-exchange</code>} />
-        <Area label="Other arguments, as a JSON object" value={given} onChange={setGiven} rows={2} />
-        <Failure error={error} what="Not made" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Make exchange
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title="New exchange" act="Make exchange" failed="Not made" run={run} onClose={onClose}>
+      <Text label="Name" value={name} onChange={setName} isRequired />
+      <VhostChoice value={where} onChange={setWhere} />
+      <Choice label="Type" value={type} onChange={setType} choices={TYPES} />
+      {type === "x-delayed-message" && <Choice label="Routes, when the delay is over, as" value={delayedType} onChange={setDelayedType} choices={TYPES.slice(0, 4)} />}
+      <div class="row">
+        <Check label="Durable: survives a restart" value={durable} onChange={setDurable} />
+        <Check label="Deleted with its last binding" value={autoDelete} onChange={setAutoDelete} />
+        <Check label="Internal" value={internal} onChange={setInternal} />
+      </div>
+      <Text label="What reaches no queue goes to exchange" value={alternate} onChange={setAlternate} about={<code>alternate-exchange</code>} />
+      <Area label="Other arguments, as a JSON object" value={given} onChange={setGiven} rows={2} />
+    </FormDialog>
   );
 }

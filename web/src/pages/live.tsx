@@ -8,12 +8,11 @@ import { useStore } from "../state/store";
 import { Empty, Head, Name, Note } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import { Text } from "../ui/fields";
-import { bytes, clock, count, counted, visible } from "../ui/format";
-import { MessageView } from "../ui/message";
+import { bytes, clock, count, counted } from "../ui/format";
+import { BodyButton, MessageView } from "../ui/message";
 import { Table, type Column } from "../ui/table";
 import { Unserved } from "../ui/unserved";
 import { queueLink } from "./queues";
-import { preview } from "./queue-messages";
 import type { PageProps } from "./routes";
 import { VhostChoice } from "./vhost-choice";
 
@@ -54,11 +53,7 @@ const COLUMNS = (onOpen: (message: Passed) => void): Column<Passed>[] => [
   {
     id: "body",
     title: "Body",
-    cell: (message) => (
-      <button type="button" class="link preview" onClick={() => onOpen(message)}>
-        <bdi>{visible(preview(message)) || "(empty)"}</bdi>
-      </button>
-    ),
+    cell: (message) => <BodyButton of={message} onOpen={() => onOpen(message)} />,
   },
   { id: "size", title: "Size", isNumber: true, cell: (message) => bytes(message.payload_bytes) },
 ];

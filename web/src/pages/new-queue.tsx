@@ -1,9 +1,8 @@
 import { useState } from "preact/hooks";
 import { put } from "../api/client";
 import { path } from "../state/route";
-import { Failure } from "../ui/basics";
-import { Dialog } from "../ui/dialog";
 import { Area, Check, Choice, Text, readObject } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { tell } from "../ui/toast";
 import { VhostChoice } from "./vhost-choice";
 
@@ -30,64 +29,45 @@ export function NewQueue({ vhost, onClose, after }: NewQueueProps) {
   const [autoDelete, setAutoDelete] = useState(false);
   const [common, setCommon] = useState<Record<string, string>>({});
   const [other, setOther] = useState("");
-  const [error, setError] = useState<unknown>();
 
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      const given: Record<string, unknown> = { "x-queue-type": type, ...readObject(other) };
-      for (const [key, , kind] of COMMON) {
-        const value = common[key];
-        if (value) given[key] = kind === "number" ? Number(value) : value;
-      }
-      await put(`/api/queues${path(where, name)}`, { durable, auto_delete: autoDelete, arguments: given });
-      tell(`Queue '${name}' is there.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
+  const run = async () => {
+    const given: Record<string, unknown> = { "x-queue-type": type, ...readObject(other) };
+    for (const [key, , kind] of COMMON) {
+      const value = common[key];
+      if (value) given[key] = kind === "number" ? Number(value) : value;
     }
+    await put(`/api/queues${path(where, name)}`, { durable, auto_delete: autoDelete, arguments: given });
+    tell(`Queue '${name}' is there.`);
+    after();
   };
 
   return (
-    <Dialog title="New queue" onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <Text label="Name" value={name} onChange={setName} isRequired />
-        <VhostChoice value={where} onChange={setWhere} />
-        <Choice label="Type" value={type} onChange={setType} choices={["classic", "quorum"]} />
-        <div class="row">
-          <Check label="Durable: survives a restart" value={durable} onChange={setDurable} />
-          <Check label="Deleted with its last consumer" value={autoDelete} onChange={setAutoDelete} />
-        </div>
-        <details>
-          <summary>Arguments</summary>
-          <div class="stack">
-            <div class="grid-2">
-              {COMMON.map(([key, label, kind]) => (
-                <Text
-                  key={key}
-                  label={label}
-                  about={<code>{key}</code>}
-                  type={kind}
-                  value={common[key] ?? ""}
-                  onChange={(value) => setCommon({ ...common, [key]: value })}
-                />
-              ))}
-            </div>
-            <Area label="Others, as a JSON object" value={other} onChange={setOther} rows={3} placeholder='{"x-max-priority": 10}' />
+    <FormDialog title="New queue" act="Make queue" failed="Not made" run={run} onClose={onClose}>
+      <Text label="Name" value={name} onChange={setName} isRequired />
+      <VhostChoice value={where} onChange={setWhere} />
+      <Choice label="Type" value={type} onChange={setType} choices={["classic", "quorum"]} />
+      <div class="row">
+        <Check label="Durable: survives a restart" value={durable} onChange={setDurable} />
+        <Check label="Deleted with its last consumer" value={autoDelete} onChange={setAutoDelete} />
+      </div>
+      <details>
+        <summary>Arguments</summary>
+        <div class="stack">
+          <div class="grid-2">
+            {COMMON.map(([key, label, kind]) => (
+              <Text
+                key={key}
+                label={label}
+                about={<code>{key}</code>}
+                type={kind}
+                value={common[key] ?? ""}
+                onChange={(value) => setCommon({ ...common, [key]: value })}
+              />
+            ))}
           </div>
-        </details>
-        <Failure error={error} what="Not made" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Make queue
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+          <Area label="Others, as a JSON object" value={other} onChange={setOther} rows={3} placeholder='{"x-max-priority": 10}' />
+        </div>
+      </details>
+    </FormDialog>
   );
 }

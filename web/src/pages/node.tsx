@@ -1,7 +1,7 @@
 import type { Node } from "../api/types";
 import { usePoll } from "../state/poll";
 import { link, path } from "../state/route";
-import { Facts, Failure, Head, Loading, Name, Note, Section } from "../ui/basics";
+import { Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { bytes, count, duration, visible } from "../ui/format";
 import { Meter } from "./overview";
 import type { PageProps } from "./routes";
@@ -20,8 +20,7 @@ export function NodePage({ args }: PageProps) {
   return (
     <>
       <Head title={<Name of={name} />} crumbs={[{ text: "Overview", href: link([]) }, { text: "Node" }]} />
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the node" />}
-      {!node && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the node" />
       {node?.mem_alarm && <Note tone="bad">The memory alarm is on: publishers are blocked until less than four fifths of the limit are used.</Note>}
       {node?.disk_free_alarm && <Note tone="bad">The disk alarm is on: publishers are blocked until there is room.</Note>}
       {node && (

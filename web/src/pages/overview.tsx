@@ -3,10 +3,11 @@ import { detailsOf, rateOf, type Node, type Overview } from "../api/types";
 import { usePoll } from "../state/poll";
 import { link, queryText } from "../state/route";
 import { may } from "../state/session";
-import { Badge, Facts, Failure, Head, Loading, Section } from "../ui/basics";
-import { Chart } from "../ui/chart";
+import { Badge, Facts, Head, Section, Waiting } from "../ui/basics";
+import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED, UNROUTABLE } from "../ui/chart-section";
 import { bytes, count, duration, rate, visible } from "../ui/format";
 import { aligned, lengths, rates, since } from "../ui/samples";
+import { type Tile, Tiles } from "../ui/tiles";
 import { FirstSteps } from "./first-steps";
 import { Verdict } from "./verdict";
 
@@ -28,8 +29,7 @@ export function OverviewPage() {
   return (
     <>
       <Head title="Overview" />
-      {!overview && !polled.error && <Loading />}
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the overview" />}
+      <Waiting polled={polled} what="the overview" />
       {overview && <Verdict overview={overview} nodes={nodes.data} at={polled.at} />}
       {overview && <Totals overview={overview} />}
       {overview && isEmpty && <FirstSteps listeners={overview.listeners ?? []} />}
@@ -48,26 +48,18 @@ function Totals({ overview }: { overview: Overview }) {
   const totals = overview.queue_totals;
   const objects = overview.object_totals;
   const stats = overview.message_stats;
-  const tiles: [string, string, string, string][] = [
-    ["Ready", count(totals?.messages_ready ?? 0), "messages wait", link(["queues"], { sort: "messages_ready", sort_reverse: true })],
-    ["Unacked", count(totals?.messages_unacknowledged ?? 0), "messages held", link(["queues"], { sort: "messages_unacknowledged", sort_reverse: true })],
-    ["Published", rate(rateOf(stats, "publish")), "messages/s", link(["exchanges"])],
-    ["Delivered", rate(rateOf(stats, "deliver_get")), "messages/s", link(["consumers"])],
-    ["Queues", count(objects.queues), `${count(objects.exchanges)} exchanges`, link(["queues"])],
-    ["Connections", count(objects.connections), `${count(objects.channels)} channels`, link(["connections"])],
-    ["Consumers", count(objects.consumers), "subscriptions", link(["consumers"])],
+  const tile = (title: string, value: string, unit: string, href: string): Tile => ({ title, value, unit, href });
+  const byMost = (sort: string) => link(["queues"], { sort, sort_reverse: true });
+  const tiles = [
+    tile("Ready", count(totals?.messages_ready ?? 0), "messages wait", byMost("messages_ready")),
+    tile("Unacked", count(totals?.messages_unacknowledged ?? 0), "messages held", byMost("messages_unacknowledged")),
+    tile("Published", rate(rateOf(stats, "publish")), "messages/s", link(["exchanges"])),
+    tile("Delivered", rate(rateOf(stats, "deliver_get")), "messages/s", link(["consumers"])),
+    tile("Queues", count(objects.queues), `${count(objects.exchanges)} exchanges`, link(["queues"])),
+    tile("Connections", count(objects.connections), `${count(objects.channels)} channels`, link(["connections"])),
+    tile("Consumers", count(objects.consumers), "subscriptions", link(["consumers"])),
   ];
-  return (
-    <section class="tiles" aria-label="Totals">
-      {tiles.map(([title, value, unit, href]) => (
-        <a key={title} href={href} class="tile">
-          <span class="tile-title">{title}</span>
-          <span class="tile-value">{value}</span>
-          <span class="tile-unit">{unit}</span>
-        </a>
-      ))}
-    </section>
-  );
+  return <Tiles label="Totals" tiles={tiles} />;
 }
 
 export function Ranges({ choices, chosen, onChoose }: { choices: string[]; chosen: string; onChoose: (choice: string) => void }) {
@@ -99,31 +91,13 @@ function Charts({ overview, startedAt, range, onRange }: ChartsProps) {
   const ranges = <Ranges choices={RANGES.map(([title]) => title)} chosen={range} onChoose={onRange} />;
   return (
     <div class="columns charts">
-      <Section title="Messages in queues" aside={ranges}>
-        <Chart
-          label="Messages in queues"
-          times={depth.times}
-          format={count}
-          lines={[
-            { title: "Ready", colour: "--chart-ready", values: depth.values[0] ?? [], isFilled: true },
-            { title: "Unacked", colour: "--chart-unacked", values: depth.values[1] ?? [] },
-          ]}
-        />
-      </Section>
-      <Section title="Messages a second">
-        <Chart
-          label="Messages a second"
-          times={flow.times}
-          format={rate}
-          lines={[
-            { title: "Published", colour: "--chart-in", values: flow.values[0] ?? [], isFilled: true },
-            { title: "Delivered", colour: "--chart-out", values: flow.values[1] ?? [] },
-            { title: "Acknowledged", colour: "--chart-ack", values: flow.values[2] ?? [] },
-            { title: "Redelivered", colour: "--chart-redelivered", values: flow.values[3] ?? [], isDashed: true },
-            { title: "Unroutable", colour: "--chart-lost", values: flow.values[4] ?? [], isDashed: true },
-          ]}
-        />
-      </Section>
+      <ChartSection title="Messages in queues" aside={ranges} all={depth} format={count} lines={[READY, UNACKED]} />
+      <ChartSection
+        title="Messages a second"
+        all={flow}
+        format={rate}
+        lines={[{ ...IN, title: "Published" }, { ...OUT, title: "Delivered" }, ACKNOWLEDGED, REDELIVERED, UNROUTABLE]}
+      />
     </div>
   );
 }

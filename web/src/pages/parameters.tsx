@@ -2,9 +2,10 @@ import { useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import { usePoll } from "../state/poll";
 import { path } from "../state/route";
-import { Empty, Failure, Head, Loading, Name, Section } from "../ui/basics";
-import { ask, Dialog } from "../ui/dialog";
+import { Empty, Head, Name, Section, Waiting } from "../ui/basics";
+import { ask } from "../ui/dialog";
 import { Area, Text } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { value, visible } from "../ui/format";
 import { Table } from "../ui/table";
 import { tell } from "../ui/toast";
@@ -54,8 +55,7 @@ function Parameters({ title, base, isGlobal }: { title: string; base: string; is
         </button>
       }
     >
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the parameters" />}
-      {!polled.data && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the parameters" />
       {polled.data?.length === 0 && <Empty>None.</Empty>}
       {polled.data && polled.data.length > 0 && (
         <Table
@@ -94,37 +94,18 @@ function ParameterDialog({ isGlobal, onClose, after }: { isGlobal: boolean; onCl
   const [vhost, setVhost] = useState("/");
   const [name, setName] = useState("");
   const [text, setText] = useState("{}");
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      const given: unknown = JSON.parse(text);
-      await put(address({ name, value: given, ...(isGlobal ? {} : { component, vhost }) }), isGlobal ? { name, value: given } : { component, vhost, name, value: given });
-      tell(`Parameter '${name}' is kept.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    const given: unknown = JSON.parse(text);
+    await put(address({ name, value: given, ...(isGlobal ? {} : { component, vhost }) }), isGlobal ? { name, value: given } : { component, vhost, name, value: given });
+    tell(`Parameter '${name}' is kept.`);
+    after();
   };
   return (
-    <Dialog title={isGlobal ? "New parameter of the whole broker" : "New parameter"} onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        {!isGlobal && <Text label="Component" value={component} onChange={setComponent} isRequired />}
-        {!isGlobal && <VhostChoice value={vhost} onChange={setVhost} />}
-        <Text label="Name" value={name} onChange={setName} isRequired />
-        <Area label="Value, as JSON" value={text} onChange={setText} rows={4} />
-        <Failure error={error} what="Not kept" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Keep
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={isGlobal ? "New parameter of the whole broker" : "New parameter"} act="Keep" failed="Not kept" run={run} onClose={onClose}>
+      {!isGlobal && <Text label="Component" value={component} onChange={setComponent} isRequired />}
+      {!isGlobal && <VhostChoice value={vhost} onChange={setVhost} />}
+      <Text label="Name" value={name} onChange={setName} isRequired />
+      <Area label="Value, as JSON" value={text} onChange={setText} rows={4} />
+    </FormDialog>
   );
 }

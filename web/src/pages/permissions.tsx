@@ -6,6 +6,7 @@ import { link, path } from "../state/route";
 import { Empty, Failure, Name, Section } from "../ui/basics";
 import { ask } from "../ui/dialog";
 import { Text } from "../ui/fields";
+import { FormBox } from "../ui/form";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
 
@@ -90,37 +91,21 @@ function GrantForm({ by, name, after }: PermissionsProps & { after: () => void }
   const [configure, setConfigure] = useState(".*");
   const [write, setWrite] = useState(".*");
   const [read, setRead] = useState(".*");
-  const [error, setError] = useState<unknown>();
   const [vhost, user] = by === "user" ? [other, name] : [name, other];
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      await put(`/api/permissions${path(vhost, user)}`, { configure, write, read });
-      tell(`'${user}' has permissions in '${vhost}'.`);
-      after();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    await put(`/api/permissions${path(vhost, user)}`, { configure, write, read });
+    tell(`'${user}' has permissions in '${vhost}'.`);
+    after();
   };
   return (
-    <details class="form-box">
-      <summary>Give or change permissions</summary>
-      <form class="stack" onSubmit={submit}>
-        <div class="grid-2">
-          <Text label={by === "user" ? "Virtual host" : "User"} value={other} onChange={setOther} isRequired />
-          <Text label="May configure names like" value={configure} onChange={setConfigure} about="A regular expression; empty for none." />
-          <Text label="May write to names like" value={write} onChange={setWrite} />
-          <Text label="May read from names like" value={read} onChange={setRead} />
-        </div>
-        <Failure error={error} what="Not done" />
-        <div>
-          <button type="submit" class="primary">
-            Give
-          </button>
-        </div>
-      </form>
-    </details>
+    <FormBox summary="Give or change permissions" act="Give" failed="Not done" run={run}>
+      <div class="grid-2">
+        <Text label={by === "user" ? "Virtual host" : "User"} value={other} onChange={setOther} isRequired />
+        <Text label="May configure names like" value={configure} onChange={setConfigure} about="A regular expression; empty for none." />
+        <Text label="May write to names like" value={write} onChange={setWrite} />
+        <Text label="May read from names like" value={read} onChange={setRead} />
+      </div>
+    </FormBox>
   );
 }
 
@@ -129,36 +114,20 @@ function TopicForm({ by, name, after }: PermissionsProps & { after: () => void }
   const [exchange, setExchange] = useState("amq.topic");
   const [write, setWrite] = useState(".*");
   const [read, setRead] = useState(".*");
-  const [error, setError] = useState<unknown>();
   const [vhost, user] = by === "user" ? [other, name] : [name, other];
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      await put(`/api/topic-permissions${path(vhost, user)}`, { exchange, write, read });
-      tell("The topic permissions are set.");
-      after();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    await put(`/api/topic-permissions${path(vhost, user)}`, { exchange, write, read });
+    tell("The topic permissions are set.");
+    after();
   };
   return (
-    <details class="form-box">
-      <summary>Limit routing keys</summary>
-      <form class="stack" onSubmit={submit}>
-        <div class="grid-2">
-          <Text label={by === "user" ? "Virtual host" : "User"} value={other} onChange={setOther} isRequired />
-          <Text label="Exchange" value={exchange} onChange={setExchange} isRequired />
-          <Text label="May write keys like" value={write} onChange={setWrite} />
-          <Text label="May read keys like" value={read} onChange={setRead} />
-        </div>
-        <Failure error={error} what="Not done" />
-        <div>
-          <button type="submit" class="primary">
-            Limit
-          </button>
-        </div>
-      </form>
-    </details>
+    <FormBox summary="Limit routing keys" act="Limit" failed="Not done" run={run}>
+      <div class="grid-2">
+        <Text label={by === "user" ? "Virtual host" : "User"} value={other} onChange={setOther} isRequired />
+        <Text label="Exchange" value={exchange} onChange={setExchange} isRequired />
+        <Text label="May write keys like" value={write} onChange={setWrite} />
+        <Text label="May read keys like" value={read} onChange={setRead} />
+      </div>
+    </FormBox>
   );
 }

@@ -7,9 +7,10 @@ import { vhostFilter } from "../state/preferences";
 import { link, path } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
-import { Arguments, Badge, Empty, Failure, Head, Loading, Name, Section } from "../ui/basics";
-import { ask, Dialog } from "../ui/dialog";
+import { Arguments, Badge, Empty, Failure, Head, Loading, Name, Section, Waiting } from "../ui/basics";
+import { ask } from "../ui/dialog";
 import { Area, Choice, Text, readObject } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { count } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
@@ -146,19 +147,11 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
   const [to, setTo] = useState(policy?.["apply-to"] ?? "queues");
   const [priority, setPriority] = useState(String(policy?.priority ?? 0));
   const [definition, setDefinition] = useState(JSON.stringify(policy?.definition ?? {}, null, 2));
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      const body = { pattern, "apply-to": to, priority: Number(priority), definition: readObject(definition) };
-      await put(`/api/${kind}${path(where, name)}`, body);
-      tell(`Policy '${name}' applies.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    const body = { pattern, "apply-to": to, priority: Number(priority), definition: readObject(definition) };
+    await put(`/api/${kind}${path(where, name)}`, body);
+    tell(`Policy '${name}' applies.`);
+    after();
   };
   const add = (key: string) => {
     const example = EXAMPLES.find(([title]) => title === key)?.[1];
@@ -169,29 +162,18 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
     }
   };
   return (
-    <Dialog title={policy ? `Change '${policy.name}'` : `New ${TITLES[kind][1]}`} onClose={onClose} wide>
-      <form class="stack" onSubmit={submit}>
-        <div class="grid-2">
-          {!policy && <Text label="Name" value={name} onChange={setName} isRequired />}
-          {!policy && <VhostChoice value={where} onChange={setWhere} />}
-          <Text label="Pattern, a regular expression" value={pattern} onChange={setPattern} isRequired />
-          <Choice label="Applies to" value={to} onChange={setTo} choices={TARGETS.map((one) => [one, one.replace("_", " ")])} />
-          <Text label="Priority" type="number" value={priority} onChange={setPriority} />
-        </div>
-        <Area label="Definition, a JSON object" value={definition} onChange={setDefinition} rows={5} />
-        <Choice label="Add to it" value="" onChange={add} choices={[["", "– choose –"], ...EXAMPLES.map(([title]): [string, string] => [title, title])]} />
-        <PolicyPreview vhost={where} pattern={pattern} applyTo={to} />
-        <Failure error={error} what="Not done" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            {policy ? "Change" : "Make policy"}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={policy ? `Change '${policy.name}'` : `New ${TITLES[kind][1]}`} act={policy ? "Change" : "Make policy"} failed="Not done" run={run} onClose={onClose} isWide>
+      <div class="grid-2">
+        {!policy && <Text label="Name" value={name} onChange={setName} isRequired />}
+        {!policy && <VhostChoice value={where} onChange={setWhere} />}
+        <Text label="Pattern, a regular expression" value={pattern} onChange={setPattern} isRequired />
+        <Choice label="Applies to" value={to} onChange={setTo} choices={TARGETS.map((one) => [one, one.replace("_", " ")])} />
+        <Text label="Priority" type="number" value={priority} onChange={setPriority} />
+      </div>
+      <Area label="Definition, a JSON object" value={definition} onChange={setDefinition} rows={5} />
+      <Choice label="Add to it" value="" onChange={add} choices={[["", "– choose –"], ...EXAMPLES.map(([title]): [string, string] => [title, title])]} />
+      <PolicyPreview vhost={where} pattern={pattern} applyTo={to} />
+    </FormDialog>
   );
 }
 
@@ -215,8 +197,7 @@ export function PolicyPage({ args }: PageProps) {
           </>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the policy" />}
-      {!policy && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the policy" />
       {policy && (
         <div class="columns">
           <Section title="Definition">

@@ -5,6 +5,7 @@ import { usePoll } from "../state/poll";
 import { path } from "../state/route";
 import { Failure, Loading } from "../ui/basics";
 import { Area, Text, readObject } from "../ui/fields";
+import { FormBox } from "../ui/form";
 import { tell } from "../ui/toast";
 import { BindingTable } from "./bindings";
 import { Graph } from "../ui/graph";
@@ -39,46 +40,30 @@ export function NewBinding({ vhost, destination, source, kind, after }: NewBindi
   const [to, setTo] = useState(destination ?? "");
   const [key, setKey] = useState("");
   const [given, setGiven] = useState("");
-  const [error, setError] = useState<unknown>();
   const list = source === undefined ? "exchanges" : kind === "q" ? "queues" : "exchanges";
   const known = usePoll<Page<Exchange>>(`/api/${list}${path(vhost)}?page=1&page_size=500&columns=name&disable_stats=true`, `names ${list} ${vhost}`, { once: true });
   const names = (known.data?.items ?? []).map((one) => one.name).filter(Boolean);
   const listId = `known-${list}-${kind}`;
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      await post(`/api/bindings${path(vhost)}/e${path(from)}/${kind}${path(to)}`, { routing_key: key, arguments: readObject(given) });
-      tell(`'${to}' is bound to '${from}'.`);
-      setKey("");
-      setGiven("");
-      after();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    await post(`/api/bindings${path(vhost)}/e${path(from)}/${kind}${path(to)}`, { routing_key: key, arguments: readObject(given) });
+    tell(`'${to}' is bound to '${from}'.`);
+    setKey("");
+    setGiven("");
+    after();
   };
   return (
-    <details class="form-box">
-      <summary>{source === undefined ? "Add a binding to this queue" : kind === "q" ? "Bind a queue to this exchange" : "Bind an exchange to this one"}</summary>
-      <form class="stack" onSubmit={submit}>
-        <datalist id={listId}>
-          {names.map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-        <div class="grid-2">
-          {source === undefined && <Text label="From exchange" value={from} onChange={setFrom} isRequired list={listId} />}
-          {source !== undefined && <Text label={kind === "q" ? "To queue" : "To exchange"} value={to} onChange={setTo} isRequired list={listId} />}
-          <Text label="Routing key" value={key} onChange={setKey} />
-        </div>
-        <Area label="Arguments, as a JSON object" value={given} onChange={setGiven} rows={2} placeholder='{"x-match": "all", "kind": "report"}' />
-        <Failure error={error} what="Not bound" />
-        <div>
-          <button type="submit" class="primary">
-            Bind
-          </button>
-        </div>
-      </form>
-    </details>
+    <FormBox summary={source === undefined ? "Add a binding to this queue" : kind === "q" ? "Bind a queue to this exchange" : "Bind an exchange to this one"} act="Bind" failed="Not bound" run={run}>
+      <datalist id={listId}>
+        {names.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <div class="grid-2">
+        {source === undefined && <Text label="From exchange" value={from} onChange={setFrom} isRequired list={listId} />}
+        {source !== undefined && <Text label={kind === "q" ? "To queue" : "To exchange"} value={to} onChange={setTo} isRequired list={listId} />}
+        <Text label="Routing key" value={key} onChange={setKey} />
+      </div>
+      <Area label="Arguments, as a JSON object" value={given} onChange={setGiven} rows={2} placeholder='{"x-match": "all", "kind": "report"}' />
+    </FormBox>
   );
 }

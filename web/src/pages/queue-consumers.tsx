@@ -2,9 +2,10 @@ import type { Channel, Connection, Consumer, Page, Queue } from "../api/types";
 import { rateOf } from "../api/types";
 import { usePoll } from "../state/poll";
 import { link, queryText } from "../state/route";
-import { Badge, Empty, Name, Note } from "../ui/basics";
+import { Empty, Name, Note } from "../ui/basics";
 import { count, counted, rate } from "../ui/format";
 import { Table, type Column } from "../ui/table";
+import { ConsumerState } from "./consumers";
 
 interface Row {
   consumer: Consumer;
@@ -38,10 +39,7 @@ const COLUMNS: Column<Row>[] = [
   {
     id: "state",
     title: "State",
-    cell: ({ consumer }) => {
-      const state = consumer.activity_status ?? (consumer.active ? "up" : "waiting");
-      return <Badge tone={state === "blocked" ? "warn" : "quiet"}>{state.replace("_", " ")}</Badge>;
-    },
+    cell: ({ consumer }) => <ConsumerState of={consumer} />,
   },
   { id: "ack", title: "Acknowledges", cell: ({ consumer }) => (consumer.ack_required ? "yes" : "no, automatic") },
   { id: "prefetch", title: "Prefetch", isNumber: true, cell: ({ consumer }) => (consumer.prefetch_count === 0 ? "no limit" : count(consumer.prefetch_count)) },

@@ -5,11 +5,12 @@ import { usePoll } from "../state/poll";
 import { adjust, go, link, path, place } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
-import { Badge, Failure, Head, Loading, Name, Note, Section, Tabs } from "../ui/basics";
-import { Chart } from "../ui/chart";
+import { Badge, Head, Missing, Name, Note, Tabs, Waiting } from "../ui/basics";
+import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
 import { count, counted, rate } from "../ui/format";
 import { aligned, extended, lengths, rates, type Series } from "../ui/samples";
+import { type Tile, Tiles } from "../ui/tiles";
 import { QueueArguments } from "./queue-arguments";
 import { QueueBindings } from "./queue-bindings";
 import { QueueConsumers } from "./queue-consumers";
@@ -72,8 +73,7 @@ export function QueuePage({ args }: PageProps) {
       >
         {queue && <QueueActs queue={queue} refresh={polled.refresh} onPublish={() => setPublishing(true)} />}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the queue" />}
-      {!queue && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the queue" />
       {queue?.state === "paused" && <Note tone="warn">This queue is paused: it delivers nothing until it is resumed, or the broker is started again.</Note>}
       {queue && <QueueNumbers queue={queue} />}
       <Tabs label="Parts of the queue" tabs={tabs} chosen={tab} onChoose={(id) => adjust({ tab: id })} />
@@ -153,10 +153,7 @@ function QueueActs({ queue, refresh, onPublish }: QueueActsProps) {
         Delete
       </button>
       {!may("policymaker") && (
-        <details class="why">
-          <summary>What is missing here?</summary>
-          <p>Pausing a queue needs the tag policymaker or administrator.</p>
-        </details>
+        <Missing>Pausing a queue needs the tag policymaker or administrator.</Missing>
       )}
     </>
   );
@@ -164,64 +161,24 @@ function QueueActs({ queue, refresh, onPublish }: QueueActsProps) {
 
 function QueueNumbers({ queue }: { queue: Queue }) {
   const stats = queue.message_stats;
-  const tiles: [string, string, string][] = [
-    ["Ready", count(queue.messages_ready), "messages wait"],
-    ["Unacked", count(queue.messages_unacknowledged), "messages held"],
-    ["In", rate(rateOf(stats, "publish")), "messages/s"],
-    ["Out", rate(rateOf(stats, "deliver_get")), "messages/s"],
-    ["Acked", rate(rateOf(stats, "ack")), "messages/s"],
-    ["Consumers", count(queue.consumers), "subscriptions"],
+  const tiles: Tile[] = [
+    { title: "Ready", value: count(queue.messages_ready), unit: "messages wait" },
+    { title: "Unacked", value: count(queue.messages_unacknowledged), unit: "messages held" },
+    { title: "In", value: rate(rateOf(stats, "publish")), unit: "messages/s" },
+    { title: "Out", value: rate(rateOf(stats, "deliver_get")), unit: "messages/s" },
+    { title: "Acked", value: rate(rateOf(stats, "ack")), unit: "messages/s" },
+    { title: "Consumers", value: count(queue.consumers), unit: "subscriptions" },
   ];
-  return (
-    <section class="tiles" aria-label="Numbers">
-      {tiles.map(([title, value, unit]) => (
-        <div key={title} class="tile">
-          <span class="tile-title">{title}</span>
-          <span class="tile-value">{value}</span>
-          <span class="tile-unit">{unit}</span>
-        </div>
-      ))}
-      {queue.state !== "running" && (
-        <div class="tile">
-          <span class="tile-title">State</span>
-          <span class="tile-value">
-            <Badge tone="warn">{queue.state}</Badge>
-          </span>
-        </div>
-      )}
-    </section>
-  );
+  if (queue.state !== "running") tiles.push({ title: "State", value: <Badge tone="warn">{queue.state}</Badge> });
+  return <Tiles label="Numbers" tiles={tiles} />;
 }
 
 function QueueCharts({ history }: { history: Series[] }) {
-  const depth = aligned(history.slice(0, 2));
-  const flow = aligned(history.slice(2));
+  const since = <span class="faint">the last minute, and while this page is open</span>;
   return (
     <div class="columns charts">
-      <Section title="Messages" aside={<span class="faint">the last minute, and while this page is open</span>}>
-        <Chart
-          label="Messages in the queue"
-          times={depth.times}
-          format={count}
-          lines={[
-            { title: "Ready", colour: "--chart-ready", values: depth.values[0] ?? [], isFilled: true },
-            { title: "Unacked", colour: "--chart-unacked", values: depth.values[1] ?? [] },
-          ]}
-        />
-      </Section>
-      <Section title="Messages a second">
-        <Chart
-          label="Messages a second"
-          times={flow.times}
-          format={rate}
-          lines={[
-            { title: "In", colour: "--chart-in", values: flow.values[0] ?? [], isFilled: true },
-            { title: "Out", colour: "--chart-out", values: flow.values[1] ?? [] },
-            { title: "Acknowledged", colour: "--chart-ack", values: flow.values[2] ?? [] },
-            { title: "Redelivered", colour: "--chart-redelivered", values: flow.values[3] ?? [], isDashed: true },
-          ]}
-        />
-      </Section>
+      <ChartSection title="Messages" aside={since} all={aligned(history.slice(0, 2))} format={count} lines={[READY, UNACKED]} />
+      <ChartSection title="Messages a second" all={aligned(history.slice(2))} format={rate} lines={[IN, OUT, ACKNOWLEDGED, REDELIVERED]} />
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { User } from "../api/types";
 import { usePoll } from "../state/poll";
 import { go, link, path } from "../state/route";
 import { identity } from "../state/session";
-import { Badge, Failure, Head, Loading, Name } from "../ui/basics";
+import { Badge, Head, Name, Waiting } from "../ui/basics";
 import { LimitsSection } from "./limits";
 import { PermissionsSection } from "./permissions";
 import type { PageProps } from "./routes";
@@ -32,8 +32,7 @@ export function UserPage({ args }: PageProps) {
           </button>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the user" />}
-      {!user && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the user" />
       {user && <PermissionsSection by="user" name={name} />}
       {user && <LimitsSection kind="user" name={name} />}
       {isEditing && user && <UserDialog user={user} onClose={() => setEditing(false)} after={polled.refresh} />}

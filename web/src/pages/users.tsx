@@ -4,9 +4,10 @@ import type { Permission, User } from "../api/types";
 import { usePoll } from "../state/poll";
 import { link, path } from "../state/route";
 import { identity } from "../state/session";
-import { Badge, Empty, Failure, Head, Loading, Name, Note } from "../ui/basics";
-import { ask, Dialog } from "../ui/dialog";
+import { Badge, Empty, Head, Name, Note, Waiting } from "../ui/basics";
+import { ask } from "../ui/dialog";
 import { Check, Text } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { counted } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
@@ -68,8 +69,7 @@ export function UsersPage(_: PageProps) {
           New user
         </button>
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the users" />}
-      {!polled.data && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the users" />
       {polled.data?.length === 0 && <Empty>No users.</Empty>}
       {polled.data && polled.data.length > 0 && <Table label={counted(polled.data.length, "user")} columns={columns} rows={polled.data} rowKey={(user) => user.name} />}
       {isNew && <UserDialog onClose={() => setNew(false)} after={polled.refresh} />}
@@ -88,42 +88,23 @@ export function UserDialog({ user, onClose, after }: UserDialogProps) {
   const [name, setName] = useState(user?.name ?? "");
   const [password, setPassword] = useState("");
   const [tags, setTags] = useState(user?.tags ?? []);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
+  const run = async () => {
     const secret = password ? { password } : { password_hash: user?.password_hash ?? "" };
-    try {
-      await put(`/api/users${path(name)}`, { ...secret, tags: tags.join(",") });
-      tell(user ? `User '${name}' is changed.` : `User '${name}' is there. Give it permissions in a virtual host.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
+    await put(`/api/users${path(name)}`, { ...secret, tags: tags.join(",") });
+    tell(user ? `User '${name}' is changed.` : `User '${name}' is there. Give it permissions in a virtual host.`);
+    after();
   };
   return (
-    <Dialog title={user ? `Change '${user.name}'` : "New user"} onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        {!user && <Text label="Name" value={name} onChange={setName} isRequired />}
-        <Text label="Password" type="password" value={password} onChange={setPassword} autoComplete="new-password" about={user ? "Empty: it stays as it is." : "Empty: it cannot log in with a password."} />
-        <fieldset class="stack">
-          <legend>Tags</legend>
-          {TAGS.map(([tag, about]) => (
-            <Check key={tag} label={`${tag}: ${about}`} value={tags.includes(tag)} onChange={(isOn) => setTags(isOn ? [...tags, tag] : tags.filter((one) => one !== tag))} />
-          ))}
-        </fieldset>
-        {tags.includes("administrator") && <Note tone="warn">An administrator may do everything in all virtual hosts.</Note>}
-        <Failure error={error} what="Not done" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            {user ? "Change" : "Make user"}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={user ? `Change '${user.name}'` : "New user"} act={user ? "Change" : "Make user"} failed="Not done" run={run} onClose={onClose}>
+      {!user && <Text label="Name" value={name} onChange={setName} isRequired />}
+      <Text label="Password" type="password" value={password} onChange={setPassword} autoComplete="new-password" about={user ? "Empty: it stays as it is." : "Empty: it cannot log in with a password."} />
+      <fieldset class="stack">
+        <legend>Tags</legend>
+        {TAGS.map(([tag, about]) => (
+          <Check key={tag} label={`${tag}: ${about}`} value={tags.includes(tag)} onChange={(isOn) => setTags(isOn ? [...tags, tag] : tags.filter((one) => one !== tag))} />
+        ))}
+      </fieldset>
+      {tags.includes("administrator") && <Note tone="warn">An administrator may do everything in all virtual hosts.</Note>}
+    </FormDialog>
   );
 }

@@ -4,9 +4,10 @@ import { rateOf, type Vhost } from "../api/types";
 import { usePoll } from "../state/poll";
 import { go, link, path } from "../state/route";
 import { may } from "../state/session";
-import { Badge, Facts, Failure, Head, Loading, Name, Note, Section } from "../ui/basics";
-import { ask, Dialog } from "../ui/dialog";
+import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
+import { ask } from "../ui/dialog";
 import { Choice, Text } from "../ui/fields";
+import { FormDialog } from "../ui/form";
 import { count, counted, rate } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
@@ -37,8 +38,7 @@ export function VhostsPage(_: PageProps) {
           </button>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the virtual hosts" />}
-      {!polled.data && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the virtual hosts" />
       {polled.data && <Table label="Virtual hosts" columns={COLUMNS} rows={polled.data} rowKey={(vhost) => vhost.name} />}
       {isNew && <VhostDialog onClose={() => setNew(false)} after={polled.refresh} />}
     </>
@@ -49,36 +49,17 @@ function VhostDialog({ onClose, after }: { onClose: () => void; after: () => voi
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
   const [type, setType] = useState("classic");
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      await put(`/api/vhosts${path(name)}`, { description, default_queue_type: type });
-      tell(`Virtual host '${name}' is there.`);
-      after();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
+  const run = async () => {
+    await put(`/api/vhosts${path(name)}`, { description, default_queue_type: type });
+    tell(`Virtual host '${name}' is there.`);
+    after();
   };
   return (
-    <Dialog title="New virtual host" onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <Text label="Name" value={name} onChange={setName} isRequired />
-        <Text label="Description" value={description} onChange={setDescription} />
-        <Choice label="Queues that do not say their type are" value={type} onChange={setType} choices={["classic", "quorum"]} />
-        <Failure error={error} what="Not made" />
-        <footer class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Make virtual host
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title="New virtual host" act="Make virtual host" failed="Not made" run={run} onClose={onClose}>
+      <Text label="Name" value={name} onChange={setName} isRequired />
+      <Text label="Description" value={description} onChange={setDescription} />
+      <Choice label="Queues that do not say their type are" value={type} onChange={setType} choices={["classic", "quorum"]} />
+    </FormDialog>
   );
 }
 
@@ -149,8 +130,7 @@ export function VhostPage({ args }: PageProps) {
           </>
         )}
       </Head>
-      {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot show the virtual host" />}
-      {!vhost && !polled.error && <Loading />}
+      <Waiting polled={polled} what="the virtual host" />
       {isProtected && <Note>It is protected from being deleted and reset.</Note>}
       {vhost && (
         <>

@@ -231,6 +231,28 @@ export function Copy({ text, label = "Copy" }: { text: string; label?: string })
   );
 }
 
+/** What is missing when somebody may not do everything, on demand. */
+export function Missing({ children }: { children: ComponentChildren }) {
+  return (
+    <details class="why">
+      <summary>What is missing here?</summary>
+      <p>{children}</p>
+    </details>
+  );
+}
+
+interface WaitingProps {
+  polled: { data: unknown; error: ApiError | undefined };
+  /** What is asked for, as in "Cannot show the queue". */
+  what: string;
+}
+
+/** Nothing once the answer is there; that it is waited for, or why there is none, else. That the broker is silent, the page says above. */
+export function Waiting({ polled: { data, error }, what }: WaitingProps) {
+  if (error) return error.isUnreachable ? null : <Failure error={error} what={`Cannot show ${what}`} />;
+  return data === undefined ? <Loading /> : null;
+}
+
 export function Loading() {
   return (
     <p class="loading" role="status">

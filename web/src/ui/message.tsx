@@ -33,6 +33,22 @@ function property(name: string, item: unknown) {
   return <bdi>{visible(value(item))}</bdi>;
 }
 
+/** The first line of a body, for a list. */
+function preview(message: Message): string {
+  if (message.payload === null) return "(cannot be read)";
+  if (message.payload_encoding === "base64") return "(binary)";
+  return message.payload.slice(0, 160).replace(/\s+/g, " ");
+}
+
+/** The beginning of a body in a list, which opens the message. */
+export function BodyButton({ of, onOpen }: { of: Message; onOpen: () => void }) {
+  return (
+    <button type="button" class="link preview" onClick={onOpen}>
+      <bdi>{visible(preview(of)) || "(empty)"}</bdi>
+    </button>
+  );
+}
+
 /** Everything about a message: its body, what it carries, and what happened to it. */
 export function MessageView({ message }: { message: Message }) {
   const deaths = deathsOf(message);

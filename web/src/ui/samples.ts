@@ -27,8 +27,14 @@ export function rates(details: Details | undefined): Series {
   return { times, values };
 }
 
+/** Several series over the same times. */
+export interface Aligned {
+  times: number[];
+  values: (number | null)[][];
+}
+
 /** Several series over the times that any of them has. */
-export function aligned(series: Series[]): { times: number[]; values: (number | null)[][] } {
+export function aligned(series: Series[]): Aligned {
   const times = [...new Set(series.flatMap((one) => one.times))].sort((a, b) => a - b);
   const values = series.map((one) => {
     const known = new Map(one.times.map((time, at) => [time, one.values[at] ?? null]));
@@ -47,7 +53,7 @@ export function extended(old: Series, fresh: Series, keepMs: number): Series {
 }
 
 /** What was sampled since then. */
-export function since(all: { times: number[]; values: (number | null)[][] }, start: number): { times: number[]; values: (number | null)[][] } {
+export function since(all: Aligned, start: number): Aligned {
   const first = all.times.findIndex((time) => time >= start);
   if (first <= 0) return all;
   return { times: all.times.slice(first), values: all.values.map((one) => one.slice(first)) };
