@@ -69,7 +69,7 @@ test("messages are looked at without being touched, searched, opened and deleted
   await visit(page, "#/queues/%2F/looked?tab=messages");
   await page.getByRole("button", { name: "plain text" }).waitFor();
   await page.getByLabel("Search in bodies and headers").fill("SKU");
-  await sees(page, "1 of 3 messages from here on");
+  await sees(page, "1 message has this text, 3 of 3 searched");
   await page.getByRole("button", { name: /order/ }).click();
   await dialog().getByRole("button", { name: "tree" }).waitFor();
   await dialog().getByText('sku: "tea"').waitFor();
@@ -80,6 +80,30 @@ test("messages are looked at without being touched, searched, opened and deleted
   await page.keyboard.press("Escape");
   const [message] = await broker.api("POST", "/queues/%2F/looked/get", { count: 1, ackmode: "ack_requeue_true", encoding: "auto" });
   assert.equal(message.redelivered, false, "looking must not mark anything");
+});
+
+test("a queue is searched to its end, in steps that can be stopped", async () => {
+  await channel.assertQueue("searched");
+  for (let at = 0; at < 1200; at += 1) channel.sendToQueue("searched", Buffer.from(at === 1100 ? "the needle" : `hay ${at}`));
+  await channel.waitForConfirms();
+  let release;
+  const held = new Promise((done) => (release = done));
+  await page.route(/peek\?.*offset=500/, async (route) => (await held, await route.continue()));
+  await visit(page, "#/queues/%2F/searched?tab=messages");
+  await page.getByLabel("Search in bodies and headers").fill("needle");
+  await sees(page, "0 messages have this text, 500 of 1,200 searched");
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("button", { name: "Go on" }).waitFor();
+  release();
+  await page.unroute(/peek\?.*offset=500/, { behavior: "wait" });
+  await page.getByRole("button", { name: "Go on" }).click();
+  await sees(page, "1 message has this text, 1,200 of 1,200 searched");
+  await page.getByLabel("Select message 1,100").check();
+  await page.getByRole("group", { name: /selected messages/ }).getByRole("button", { name: "Delete" }).click();
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await sees(page, "1 message deleted.");
+  await sees(page, "0 messages have this text, 1,199 of 1,199 searched");
+  assert.equal(await ready("searched"), 1199);
 });
 
 test("a message is published from the page, got as RabbitMQ gets it, and taken out", async () => {

@@ -5,16 +5,19 @@ import type { Queue } from "../api/types";
 import { usePoll } from "../state/poll";
 import { adjust, path, place, queryText } from "../state/route";
 import { useStore } from "../state/store";
+import { useSearch } from "../state/use-search";
 import { Badge, Empty, Failure, Loading, Name, Note } from "../ui/basics";
 import { ask, Dialog } from "../ui/dialog";
-import { bytes, count, counted, duration, visible } from "../ui/format";
-import { MessageView } from "../ui/message";
+import { bytes, count, counted, duration } from "../ui/format";
+import { BodyButton, MessageView } from "../ui/message";
 import { deathsOf } from "../ui/deaths";
+import { OffsetPager } from "../ui/offset-pager";
 import { Table, type Column } from "../ui/table";
 import { DeadLetterWay } from "./dead-letter-way";
 import { GetMessages } from "./get-messages";
-import { MoveDialog } from "./move";
+import { type MessageRef, MoveDialog } from "./move";
 import { RedriveDialog } from "./redrive";
+import { SearchProgress } from "./search-progress";
 
 const LIMIT = 50;
 
@@ -24,20 +27,6 @@ const STATES: [string, string][] = [
   ["delayed", "Held back"],
   ["dead", "Dead, not taken yet"],
 ];
-
-/** The first line of a body, for a list. */
-export function preview(message: Message): string {
-  if (message.payload === null) return "(cannot be read)";
-  if (message.payload_encoding === "base64") return "(binary)";
-  return message.payload.slice(0, 160).replace(/\s+/g, " ");
-}
-
-/** Whether a message has a text anywhere: in its body, its properties or its headers. */
-export function contains(message: Message, text: string): boolean {
-  const wanted = text.toLowerCase();
-  const places = [message.payload ?? "", message.routing_key, message.exchange, JSON.stringify(message.properties)];
-  return places.some((place) => place.toLowerCase().includes(wanted));
-}
 
 /** Looks at the messages of a queue without touching them, and acts on those that are chosen. */
 export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () => void }) {
@@ -49,16 +38,18 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
   const [open, setOpen] = useState<Message>();
   const [isMoving, setMoving] = useState(false);
   const [isRedriving, setRedriving] = useState(false);
-  const limit = wanted ? 500 : LIMIT;
   const base = `/api/leveret/queues${path(queue.vhost, queue.name)}`;
-  const polled = usePoll<Peeked>(`${base}/peek${queryText({ state, offset, limit })}`, `${base} ${state}`);
+  const polled = usePoll<Peeked>(`${base}/peek${queryText({ state, offset, limit: LIMIT })}`, `${base} ${state}`);
+  const searching = useSearch(base, state, wanted.trim());
+  const isSearch = wanted.trim() !== "";
   const isUnserved = polled.error?.isAbsent ?? false;
-  const all = polled.data?.messages ?? [];
-  const shown = wanted ? all.filter((message) => contains(message, wanted)) : all;
-  const picked = all.filter((message) => chosen.has(String(message.id)));
+  const listed = polled.data?.messages ?? [];
+  const shown = isSearch ? searching.search.found : listed;
+  const picked = shown.filter((message) => chosen.has(String(message.id)));
   const after = () => {
     setChosen(new Set());
     polled.refresh();
+    if (isSearch) searching.again();
     refresh();
   };
   const refs = picked.map(({ position, id }) => ({ position, id }));
@@ -82,11 +73,6 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
           ))}
         </div>
         <input type="search" aria-label="Search in bodies and headers" placeholder="Search in bodies and headers" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />
-        {wanted && (
-          <span class="faint" role="status">
-            {count(shown.length)} of {counted(all.length, "message")} from here on
-          </span>
-        )}
         <span class="spring" />
         <button type="button" onClick={() => setRedriving(true)}>
           Send back or move all
@@ -96,55 +82,23 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
         <p class="faint">Looking changes nothing: no order, no count, no flag.</p>
         <DeadLetterWay queue={queue} />
       </div>
-      {picked.length > 0 && (
-        <div class="selection" role="group" aria-label="What to do with the selected messages">
-          <strong>{counted(picked.length, "message")} selected</strong>
-          <button type="button" onClick={() => setMoving(true)}>
-            Move
-          </button>
-          <button
-            type="button"
-            class="danger-quiet"
-            onClick={() =>
-              ask({
-                title: `Delete ${counted(picked.length, "message")}?`,
-                text: `${picked.length === 1 ? "It is" : "They are"} gone for good, and do not become dead letters.`,
-                act: "Delete",
-                run: () => post<{ deleted: number[]; not_found: number[] }>(`${base}/messages/delete`, { messages: refs }).finally(after),
-                done: (answer) => told("deleted", answer as Told),
-              })
-            }
-          >
-            Delete
-          </button>
-        </div>
-      )}
+      {isSearch && <SearchProgress searching={searching} isConsumed={state === "ready" && (queue.consumers ?? 0) > 0} />}
+      {picked.length > 0 && <Selection base={base} refs={refs} after={after} onMove={() => setMoving(true)} />}
       {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot look at the messages" />}
       {!polled.data && !polled.error && <Loading />}
-      {polled.data && shown.length === 0 && <Empty>{wanted ? "No message here has this text." : `No messages are ${state === "ready" ? "ready" : "in this state"}.`}</Empty>}
+      {!isSearch && polled.data && shown.length === 0 && <Empty>No messages are {state === "ready" ? "ready" : "in this state"}.</Empty>}
+      {isSearch && !searching.isRunning && searching.search.next === null && shown.length === 0 && <Empty>No message here has this text.</Empty>}
       {shown.length > 0 && (
         <Table
           label="Messages"
           columns={columns(state, setOpen)}
           rows={shown}
           rowKey={(message) => String(message.id)}
-          rowName={(message) => `message ${message.position ?? ""}`}
+          rowName={(message) => `message ${count(message.position)}`}
           {...(state === "ready" ? { selected: chosen, onSelect: setChosen } : {})}
         />
       )}
-      {polled.data && (offset > 0 || polled.data.next_offset !== null) && (
-        <nav class="pager" aria-label="Pages of messages">
-          <button type="button" disabled={offset === 0} onClick={() => adjust({ offset: Math.max(0, offset - LIMIT) || undefined })}>
-            Towards the head
-          </button>
-          <span>
-            {count(offset + 1)} to {count(offset + all.length)} of {count(polled.data.total)}
-          </span>
-          <button type="button" disabled={polled.data.next_offset === null} onClick={() => adjust({ offset: polled.data?.next_offset ?? undefined })}>
-            Towards the end
-          </button>
-        </nav>
-      )}
+      {!isSearch && polled.data && <OffsetPager offset={offset} shown={listed.length} total={polled.data.total} next={polled.data.next_offset} limit={LIMIT} back="Towards the head" on="Towards the end" />}
       <details class="form-box">
         <summary>Get messages as RabbitMQ does: takes them, or marks them as redelivered</summary>
         <GetMessages queue={queue} after={after} />
@@ -156,6 +110,36 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
       )}
       {isMoving && <MoveDialog queue={queue} refs={refs} onClose={() => setMoving(false)} after={after} />}
       {isRedriving && <RedriveDialog queue={queue} onClose={() => setRedriving(false)} after={after} />}
+    </div>
+  );
+}
+
+interface SelectionProps {
+  base: string;
+  refs: MessageRef[];
+  after: () => void;
+  onMove: () => void;
+}
+
+/** What can be done with the messages that are chosen. */
+function Selection({ base, refs, after, onMove }: SelectionProps) {
+  const remove = () =>
+    ask({
+      title: `Delete ${counted(refs.length, "message")}?`,
+      text: `${refs.length === 1 ? "It is" : "They are"} gone for good, and do not become dead letters.`,
+      act: "Delete",
+      run: () => post<Told>(`${base}/messages/delete`, { messages: refs }).finally(after),
+      done: (answer) => told("deleted", answer as Told),
+    });
+  return (
+    <div class="selection" role="group" aria-label="What to do with the selected messages">
+      <strong>{counted(refs.length, "message")} selected</strong>
+      <button type="button" onClick={onMove}>
+        Move
+      </button>
+      <button type="button" class="danger-quiet" onClick={remove}>
+        Delete
+      </button>
     </div>
   );
 }
@@ -189,11 +173,7 @@ function columns(state: string, onOpen: (message: Message) => void): Column<Mess
   const body: Column<Message> = {
     id: "body",
     title: "Body",
-    cell: (message) => (
-      <button type="button" class="link preview" onClick={() => onOpen(message)}>
-        <bdi>{visible(preview(message)) || "(empty)"}</bdi>
-      </button>
-    ),
+    cell: (message) => <BodyButton of={message} onOpen={() => onOpen(message)} />,
   };
   const rest: Column<Message>[] = [
     { id: "size", title: "Size", isNumber: true, cell: (message) => bytes(message.payload_bytes) },
