@@ -74,6 +74,8 @@ struct Statistics {
     message_bytes: u64,
     message_bytes_ready: u64,
     message_bytes_unacknowledged: u64,
+    oldest_ready_age_ms: Option<u64>,
+    oldest_unacked_age_ms: Option<u64>,
     messages_ram: usize,
     messages_ready_ram: usize,
     messages_unacknowledged_ram: usize,
@@ -125,6 +127,8 @@ impl Listed for QueueObject {
             "messages_ready" => Some(depths.messages_ready as f64),
             "messages_unacknowledged" => Some(depths.messages_unacknowledged as f64),
             "consumers" => Some(self.statistics.as_ref()?.consumers as f64),
+            "oldest_ready_age_ms" => Some(self.statistics.as_ref()?.oldest_ready_age_ms? as f64),
+            "oldest_unacked_age_ms" => Some(self.statistics.as_ref()?.oldest_unacked_age_ms? as f64),
             _ => None,
         }
     }
@@ -186,6 +190,7 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         0 => 0.0,
         consumers => snapshot.consumers_waiting as f64 / consumers as f64,
     };
+    let ages = request.api.broker.node().alerts.oldest_ages(queue.id, &snapshot, request.api.clock.now_ms());
     Statistics {
         messages_details,
         messages_ready_details,
@@ -200,6 +205,8 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         message_bytes: snapshot.message_bytes(),
         message_bytes_ready: snapshot.message_bytes_ready,
         message_bytes_unacknowledged: snapshot.message_bytes_unacknowledged,
+        oldest_ready_age_ms: ages.ready_ms,
+        oldest_unacked_age_ms: ages.unacked_ms,
         messages_ram: snapshot.messages_ram,
         messages_ready_ram: snapshot.messages_ready_ram(),
         messages_unacknowledged_ram: snapshot.messages_unacknowledged,

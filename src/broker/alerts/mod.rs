@@ -23,11 +23,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::broker::ids::QueueId;
+use crate::broker::queue::QueueSnapshot;
 
 pub use engine::{ACTIVE_MAX, Change, HISTORY_MAX};
 pub use rules::{RULES, Rule, Severity};
 
+use ages::Ages;
 use engine::Engine;
+use watched::Watched;
 
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,7 +93,37 @@ pub struct AlertList {
     pub history: Vec<Alert>,
 }
 
+/// How long the oldest messages of a queue have been there at least, in milliseconds; `None` where there is no such message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OldestAges {
+    /// Since it became ready for the first time.
+    pub ready_ms: Option<u64>,
+    /// Since it was delivered.
+    pub unacked_ms: Option<u64>,
+}
+
+impl OldestAges {
+    /// Those of the older messages of both.
+    #[must_use]
+    pub fn older(self, other: Self) -> Self {
+        Self { ready_ms: self.ready_ms.max(other.ready_ms), unacked_ms: self.unacked_ms.max(other.unacked_ms) }
+    }
+}
+
 impl Alerts {
+    /// The ages of the oldest messages of a queue. One that came since the last look counts as new.
+    pub fn oldest_ages(&self, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
+        let engine = self.0.lock();
+        let watched = engine.watched(queue);
+        let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
+            watched.and_then(|watched| ages(watched).age_ms(number, now_ms)).unwrap_or(0)
+        };
+        OldestAges {
+            ready_ms: snapshot.oldest_ready.map(|number| age_ms(number, |watched| &watched.ready_ages)),
+            unacked_ms: snapshot.oldest_delivery.map(|number| age_ms(number, |watched| &watched.delivery_ages)),
+        }
+    }
+
     /// All alerts.
     pub fn list(&self) -> AlertList {
         self.0.lock().list()

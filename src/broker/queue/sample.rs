@@ -63,7 +63,7 @@ impl Queue {
         if has_exchange { rejected + expired + maxlen + delivery_limit } else { 0 }
     }
 
-    fn oldest_ready(&self) -> Option<u64> {
+    pub(super) fn oldest_ready(&self) -> Option<u64> {
         let returned = self.ready.returned().front().map(|entry| entry.seq);
         let heads = self.ready.levels().iter().filter_map(|level| match level.head()? {
             Head::Held(entry) | Head::Away(Some(entry)) => Some(entry.seq),

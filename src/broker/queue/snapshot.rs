@@ -42,6 +42,10 @@ pub struct QueueSnapshot {
     pub used_at_ms: u64,
     /// The `timestamp` of the first ready message, in seconds since 1970, if it has one and is in memory.
     pub head_message_timestamp: Option<u64>,
+    /// The smallest number of a message at the head of a priority level.
+    pub oldest_ready: Option<u64>,
+    /// The first delivery that is not settled.
+    pub oldest_delivery: Option<u64>,
     /// The policies that hold for it.
     pub policies: Option<Arc<Applied>>,
     /// How often a delivery may fail under them.
@@ -116,6 +120,8 @@ impl Queue {
             is_paused: self.is_paused,
             used_at_ms: self.used_at_ms,
             head_message_timestamp: self.ready.head_timestamp(),
+            oldest_ready: self.oldest_ready(),
+            oldest_delivery: self.unacked.oldest_delivery(),
             policies: self.policies.clone(),
             delivery_limit: self.arguments.delivery_limit,
             stats: self.stats,

@@ -3,7 +3,7 @@
 use super::text::{Kind, Labels, Number};
 
 /// A thing of which there may be many.
-pub(super) trait Row: Send + Sized + 'static {
+pub(super) trait Row: Send + Sync + Sized + 'static {
     /// What tells it from the others.
     fn labels(&self, labels: &mut Labels<'_>);
 }

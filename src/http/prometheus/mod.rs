@@ -27,11 +27,12 @@ use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
 use self::family::{Family, Row};
 use self::global::{Channels, Passed};
 use self::node::{NODE, NodeRow};
-use self::queues::{QUEUES, QueueRow};
+use self::queues::{QUEUE_AGES, QUEUES, QueueRow};
 use self::scrape::{PerObject, Scrape, Written, sums};
 use self::text::Name;
 use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
 use super::Api;
+use crate::broker::alerts::OldestAges;
 use crate::broker::vhost::Vhost;
 
 pub(crate) use global::Highest;
@@ -54,6 +55,8 @@ const ENDPOINTS: &[(&str, Endpoint)] = &[
 
 const PREFIX: &str = "rabbitmq_";
 const DETAILED: &str = "rabbitmq_detailed_";
+/// What RabbitMQ does not tell.
+const LEVERET: &str = "leveret_";
 const CLUSTER: &str = "rabbitmq_cluster_";
 
 /// What is served there.
@@ -114,13 +117,15 @@ fn readiness(api: &Api, _: &Parameters) -> Response {
 
 /// The sums over all objects.
 fn aggregated(api: &Api) -> Scrape {
+    let now_ms = api.clock.now_ms();
     let registry = &api.broker.node().registry;
     let mut passed = Passed::new(registry.retired_queues());
-    let (mut queues, mut consumers) = (0, 0);
+    let (mut queues, mut consumers, mut ages) = (0, 0, OldestAges::default());
     // What ended is one more row of each kind, with counters only.
     let retired = registry.retired_queues().passed.into_values().map(QueueRow::ended);
-    let there = vhosts(api, &[]).into_iter().flat_map(|vhost| queue_rows(&vhost)).inspect(|row| {
+    let there = vhosts(api, &[]).into_iter().flat_map(|vhost| queue_rows(&vhost, now_ms)).inspect(|row| {
         (queues, consumers) = (queues + 1, consumers + row.is.consumers);
+        ages = ages.older(row.ages);
         passed.add(row);
     });
     let of_queues = sums(PREFIX, QUEUES, retired.chain(there), &api.highest);
@@ -132,6 +137,7 @@ fn aggregated(api: &Api) -> Scrape {
     let mut scrape = Scrape::default();
     scrape.add(PerObject::new(PREFIX, NODE.iter().collect(), vec![NodeRow::new(api, queues, consumers)]));
     scrape.add(of_queues);
+    scrape.add(Written(queues::oldest(ages)));
     scrape.add(of_connections);
     scrape.add(of_channels);
     scrape.add(PerObject::new(PREFIX, LOGINS.iter().collect(), logins(api)));
@@ -142,7 +148,8 @@ fn aggregated(api: &Api) -> Scrape {
 /// The same names with one sample for each object.
 fn per_object(api: &Api) -> Scrape {
     let mut passed = Passed::new(api.broker.node().registry.retired_queues());
-    let queues: Vec<_> = vhosts(api, &[]).iter().flat_map(queue_rows).collect();
+    let now_ms = api.clock.now_ms();
+    let queues: Vec<_> = vhosts(api, &[]).iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect();
     queues.iter().for_each(|row| passed.add(row));
     let consumers = queues.iter().map(|row| row.is.consumers).sum();
     let (connections, channels) = connection_rows(api, &[]);
@@ -152,7 +159,9 @@ fn per_object(api: &Api) -> Scrape {
     let of_node = NODE.iter().filter(|family| !names.contains(&family.name)).collect();
     let mut scrape = Scrape::default();
     scrape.add(PerObject::new(PREFIX, of_node, vec![NodeRow::new(api, queues.len(), consumers)]));
-    scrape.add(PerObject::new(PREFIX, QUEUES.iter().collect(), queues));
+    let queues = Arc::new(queues);
+    scrape.add(PerObject::new(PREFIX, QUEUES.iter().collect(), Arc::clone(&queues)));
+    scrape.add(PerObject::new(LEVERET, QUEUE_AGES.iter().collect(), queues));
     scrape.add(PerObject::new(PREFIX, CONNECTIONS.iter().collect(), connections));
     scrape.add(PerObject::new(PREFIX, CHANNELS.iter().collect(), channels));
     scrape.add(PerObject::new(PREFIX, EXCHANGES.iter().collect(), exchanges));
@@ -177,7 +186,13 @@ fn detailed(api: &Api, parameters: &Parameters) -> Scrape {
     let vhosts = vhosts(api, &wanted);
     let of_queues = of_groups(QUEUES, &groups);
     if !of_queues.is_empty() {
-        scrape.add(PerObject::new(DETAILED, of_queues, vhosts.iter().flat_map(queue_rows).collect()));
+        let now_ms = api.clock.now_ms();
+        let rows: Arc<Vec<_>> = Arc::new(vhosts.iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect());
+        scrape.add(PerObject::new(DETAILED, of_queues, Arc::clone(&rows)));
+        let of_ages = of_groups(QUEUE_AGES, &groups);
+        if !of_ages.is_empty() {
+            scrape.add(PerObject::new(LEVERET, of_ages, rows));
+        }
     }
     let (connections, channels) = connection_rows(api, &wanted);
     add(&mut scrape, DETAILED, of_groups(CONNECTIONS, &groups), || connections);
@@ -220,11 +235,13 @@ fn vhosts(api: &Api, wanted: &[&str]) -> Vec<Arc<Vhost>> {
     vhosts
 }
 
-fn queue_rows(vhost: &Arc<Vhost>) -> impl Iterator<Item = QueueRow> + use<> {
+fn queue_rows(vhost: &Arc<Vhost>, now_ms: u64) -> impl Iterator<Item = QueueRow> + use<> {
     let vhost = Arc::clone(vhost);
     vhost.queues().into_iter().filter_map(move |queue| {
         let (name, kind) = (Arc::clone(&queue.spec.name), queue.spec.arguments.kind);
-        Some(QueueRow { vhost: Arc::clone(&vhost.name), name, kind, is: queue.snapshot()? })
+        let is = queue.snapshot()?;
+        let ages = vhost.node().alerts.oldest_ages(queue.id, &is, now_ms);
+        Some(QueueRow { vhost: Arc::clone(&vhost.name), name, kind, is, ages })
     })
 }
 

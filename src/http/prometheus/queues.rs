@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::family::{Family, Row, counter, gauge, unknown};
-use super::text::{Kind, Labels, Number};
+use super::text::{self, Kind, Labels, Name, Number};
+use crate::broker::alerts::OldestAges;
 use crate::broker::queue::QueueSnapshot;
 use crate::broker::queue::arguments::QueueKind;
 use crate::metrics::MessageStats;
@@ -15,6 +16,7 @@ pub(super) struct QueueRow {
     pub(super) name: Arc<str>,
     pub(super) kind: QueueKind,
     pub(super) is: QueueSnapshot,
+    pub(super) ages: OldestAges,
 }
 
 impl Row for QueueRow {
@@ -62,6 +64,41 @@ impl QueueRow {
     fn head_timestamp(&self) -> Number {
         self.is.head_message_timestamp.map_or(Number::Real(f64::NAN), Number::Count)
     }
+}
+
+/// What RabbitMQ does not tell of each queue.
+pub(super) const QUEUE_AGES: &[Family<QueueRow>] = &[
+    gauge(
+        "queue_oldest_ready_age_seconds",
+        &["queue_metrics", "queue_coarse_metrics"],
+        "How long the oldest ready message has been in a queue, at least",
+        |queue| seconds(queue.ages.ready_ms),
+    ),
+    gauge(
+        "queue_oldest_unacked_age_seconds",
+        &["queue_metrics", "queue_coarse_metrics"],
+        "How long ago the oldest unacknowledged message was delivered, at least",
+        |queue| seconds(queue.ages.unacked_ms),
+    ),
+];
+
+/// The same without a queue: of the oldest messages of all queues.
+pub(super) fn oldest(ages: OldestAges) -> String {
+    let (mut out, all) = (String::new(), QueueRow { ages, ..QueueRow::default() });
+    for family in QUEUE_AGES {
+        let name = Name { prefix: super::LEVERET, name: family.name };
+        text::head(&mut out, name, family.kind, family.help);
+        if let Some(of) = family.of {
+            text::sample(&mut out, name, |_| {}, of(&all));
+        }
+    }
+    out
+}
+
+/// Nothing waits where there is no message.
+#[expect(clippy::cast_precision_loss, reason = "times stay far below 2^52 milliseconds")]
+fn seconds(ms: Option<u64>) -> Number {
+    Number::Real(ms.unwrap_or(0) as f64 / 1_000.0)
 }
 
 /// Of each queue.

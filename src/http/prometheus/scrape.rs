@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Bytes;
@@ -75,7 +76,7 @@ impl Section for Written {
 pub(super) struct PerObject<T: 'static> {
     prefix: &'static str,
     families: Vec<&'static Family<T>>,
-    rows: Vec<T>,
+    rows: Arc<Vec<T>>,
     /// The family that comes next.
     family: usize,
     /// The row that comes next; `None` when the head of the family does.
@@ -83,8 +84,8 @@ pub(super) struct PerObject<T: 'static> {
 }
 
 impl<T: Row> PerObject<T> {
-    pub(super) fn new(prefix: &'static str, families: Vec<&'static Family<T>>, rows: Vec<T>) -> Self {
-        Self { prefix, families, rows, family: 0, row: None }
+    pub(super) fn new(prefix: &'static str, families: Vec<&'static Family<T>>, rows: impl Into<Arc<Vec<T>>>) -> Self {
+        Self { prefix, families, rows: rows.into(), family: 0, row: None }
     }
 }
 

@@ -40,8 +40,28 @@ async fn a_queue_without_consumers_is_told_of_and_then_not_any_more() {
     // The message has been there for a minute, as peek says, too.
     let peeked = api.get(&format!("/api/leveret/queues/%2F/{name}/peek"));
     assert!(peeked["messages"][0]["age_ms"].as_u64().unwrap() >= 55_000, "{peeked}");
+    let of_queue = || api.get(&format!("/api/queues?name={name}&page=1&sort=oldest_ready_age_ms"))["items"][0].clone();
+    let ages = || ["oldest_ready_age_ms", "oldest_unacked_age_ms"].map(|key| of_queue()[key].as_u64());
+    let [ready, unacked] = ages();
+    assert!(ready >= Some(55_000) && unacked.is_none(), "{ready:?} {unacked:?}");
+    let metric = |line: &str| {
+        let text = broker.metrics().send("GET", "/metrics/per-object", "", &[]).text;
+        let line = text.lines().find_map(|of| of.strip_prefix(line).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("{text}")).parse::<f64>().unwrap()
+    };
+    let labels = format!("{{vhost=\"/\",queue=\"{name}\"}} ");
+    assert!(metric(&format!("leveret_queue_oldest_ready_age_seconds{labels}")) >= 55.0);
     ch.consume(consume(&name)).await;
     ch.expect_deliver().await;
+    broker.pass(Duration::from_secs(5)).await;
+    broker.pass(Duration::from_secs(7)).await;
+    eventually("the message counts as delivered", async || match ages() {
+        [None, Some(2_000..)] => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    assert!(metric(&format!("leveret_queue_oldest_unacked_age_seconds{labels}")) >= 2.0);
+    assert_eq!(metric(&format!("leveret_queue_oldest_ready_age_seconds{labels}")), 0.0);
     eventually("the alert is over", async || {
         broker.pass(Duration::from_secs(5)).await;
         let found = alerts();
