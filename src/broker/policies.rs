@@ -11,6 +11,7 @@ mod applied;
 mod erlang;
 mod keys;
 mod merge;
+mod preview;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use applied::Applied;
 pub(in crate::broker) use erlang::Erlang;
 pub(in crate::broker) use keys::find as find_key;
 pub use merge::Merge;
+pub use preview::{Preview, Previewed};
 pub use set::{Candidate, PolicySet, Subject};

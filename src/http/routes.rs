@@ -283,6 +283,7 @@ pub(super) const ROUTES: &[Route] = &[
     at("/leveret/queues/{vhost}/{queue}/redrive").post(Management, leveret::redrive::post),
     at("/leveret/queues/{vhost}/{queue}/pause").put(Policymaker, leveret::messages::pause),
     at("/leveret/queues/{vhost}/{queue}/resume").put(Policymaker, leveret::messages::resume),
+    at("/leveret/policies/preview").get(Policymaker, leveret::preview::get).post(Policymaker, leveret::preview::post),
     at("/leveret/routes/{vhost}").post(Management, leveret::reach::post),
     at("/leveret/vhosts/{vhost}/reset").post(Administrator, leveret::reset::post),
 ];

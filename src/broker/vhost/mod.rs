@@ -12,6 +12,7 @@ mod imported;
 mod limits;
 mod listing;
 mod policies;
+mod preview;
 mod publish;
 mod queues;
 
@@ -36,6 +37,7 @@ pub use exchanges::ExchangeDeclare;
 pub(in crate::broker) use exchanges::standard_exchanges;
 pub use forwarding::{ForwardTo, Forwarded};
 pub(in crate::broker) use imported::IMPORTER;
+pub use preview::PolicyPreview;
 pub use queues::{QueueDeclare, QueueDeclared};
 
 /// A virtual host.

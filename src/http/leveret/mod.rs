@@ -10,6 +10,7 @@ mod message;
 pub(super) mod messages;
 pub(super) mod openapi;
 pub(super) mod peek;
+pub(super) mod preview;
 pub(super) mod reach;
 pub(super) mod redrive;
 pub(super) mod reset;

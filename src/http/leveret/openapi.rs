@@ -36,6 +36,17 @@ const LIMIT: Field = ("limit", "integer", false, "how many at most");
 const CHOSEN: Field = ("messages", "array", true, "objects with position and id, as peek gives them");
 const CHOSEN_DELAYED: Field = ("messages", "array", true, "objects with due_at and id");
 
+/// A policy, as a preview takes it.
+const POLICY: &[Field] = &[
+    ("vhost", "string", true, "the virtual host"),
+    ("pattern", "string", true, "the expression that names must match"),
+    ("definition", "object", true, "its settings; in a query, as JSON"),
+    ("apply-to", "string", false, "all, queues, classic_queues, quorum_queues, streams or exchanges"),
+    ("priority", "integer", false, "its priority"),
+    ("name", "string", false, "the policy that it would replace; a new one without"),
+    ("operator", "boolean", false, "it would be an operator policy"),
+];
+
 /// Every operation there is.
 const OPERATIONS: &[Operation] = &[
     Operation {
@@ -156,6 +167,24 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: &[],
         success: DONE,
+        refusals: &[],
+    },
+    Operation {
+        method: "post",
+        path: "/policies/preview",
+        summary: "What a policy would change, before it is put",
+        query: &[],
+        body: POLICY,
+        success: JSON,
+        refusals: &[],
+    },
+    Operation {
+        method: "get",
+        path: "/policies/preview",
+        summary: "The same, with the keys in the query",
+        query: POLICY,
+        body: &[],
+        success: JSON,
         refusals: &[],
     },
     Operation {

@@ -6,5 +6,6 @@ mod delayed;
 mod errors;
 mod expect;
 mod peek;
+mod preview;
 mod routes;
 mod tail;

@@ -217,6 +217,15 @@ pub(super) fn read_all(typed: &mut QueueArguments, arguments: &Table, applied: O
     }
 }
 
+/// What holds of everything that policies can set, by the policy's keys: for those who look at it, not for the queue.
+pub fn policy_values(kind: QueueKind, arguments: &Table, applied: Option<&Applied>) -> Table {
+    let values = QUEUE_ARGUMENTS.iter().filter_map(|known| {
+        let value = known.effective(kind, arguments, applied)?;
+        Some((known.policy.as_ref()?.key, value.clone()))
+    });
+    values.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
