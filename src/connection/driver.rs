@@ -180,7 +180,7 @@ impl<P: Protocol> Driver<P> {
         {
             let count = self.socket.write_regardless(output)?;
             output.advance(count);
-            self.protocol.written(count > 0, now_ms);
+            self.protocol.written(count as u64, now_ms);
             self.protocol.counters().sent_bytes.add(count as u64);
         }
         self.protocol.on_timer(now_ms);
@@ -285,7 +285,7 @@ impl<P: Protocol> Driver<P> {
             self.protocol.deliver(now_ms);
         }
         self.protocol.outbox().set_refused(is_refused);
-        self.protocol.written(writes > 0, now_ms);
+        self.protocol.written(sent_bytes, now_ms);
         // Also when the socket takes nothing: that is when somebody looks.
         let pending_bytes = self.protocol.output().map_or(0, |output| output.pending_bytes());
         let counters = self.protocol.counters();

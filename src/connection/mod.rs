@@ -26,6 +26,7 @@ mod open;
 pub mod outbox;
 pub mod output;
 mod pace;
+mod patience;
 pub mod protocol;
 mod publish;
 mod rights;

@@ -18,6 +18,7 @@ use super::methods;
 use super::outbox::Outbox;
 use super::output::Output;
 use super::pace::ReadingPace;
+use super::patience::Patience;
 use super::publish::PublishTicket;
 use super::rights::LiveRights;
 use crate::auth::User;
@@ -69,6 +70,8 @@ pub(super) struct Open {
     pub(super) channels: Channels,
     pub(super) publisher: Publisher<PublishTicket>,
     pub(super) pace: ReadingPace,
+    /// How long publishers wait for a pause of this client.
+    pub(super) patience: Patience,
     pub(super) settler: Settler,
     pub(super) inbox: Inbox,
     pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
@@ -106,6 +109,7 @@ impl Open {
         Self {
             publisher: Publisher::new(Arc::clone(&vhost)).waiting(Arc::clone(pace.waits())),
             pace,
+            patience: Patience::default(),
             log_waits: LogWaits::new(Arc::clone(&node.log), Arc::clone(&outbox)),
             id,
             node,

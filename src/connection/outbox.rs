@@ -29,6 +29,8 @@ pub struct Outbox {
     starved: Mutex<Wanting>,
     /// The socket takes nothing more of what is written.
     is_refused: AtomicBool,
+    /// Publishers wait although there is nothing to do: the client took much before (`patience`).
+    is_patient: AtomicBool,
     /// Consumers whose queues are to look again when there is nothing more to do. Locked under a queue's lock, and nothing is locked
     /// under it.
     watched: Mutex<Wanting>,
@@ -147,14 +149,27 @@ impl Outbox {
         }
     }
 
+    /// Notes whether publishers wait for a pause of the client.
+    pub(super) fn set_patient(&self, is_patient: bool) {
+        // Only the connection's own task changes it.
+        if self.is_patient.load(Ordering::Relaxed) != is_patient {
+            self.is_patient.store(is_patient, Ordering::SeqCst);
+        }
+    }
+
     /// Whether there is something to be written to a client that takes it.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) > 0 && !self.is_refused.load(Ordering::SeqCst)
+    }
+
+    /// Whether queues are to be told when nobody is to be waited for any more.
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::SeqCst)
     }
 
     /// Whose queues are to look again now, one after the other.
     pub(super) fn next_watched(&self) -> Option<ConsumerId> {
-        if !self.is_watched.load(Ordering::SeqCst) || self.has_work() {
+        if !self.is_watched() || self.has_work() || self.is_patient.load(Ordering::SeqCst) {
             return None;
         }
         let mut watched = self.watched.lock();
@@ -202,9 +217,17 @@ impl Sink for Outbox {
     fn watch(&self, consumer: ConsumerId) -> bool {
         let mut watched = self.watched.lock();
         watched.add(consumer);
-        self.is_watched.store(true, Ordering::SeqCst);
+        let was_watched = self.is_watched.swap(true, Ordering::SeqCst);
         drop(watched);
-        self.has_work()
+        if self.has_work() {
+            return true;
+        }
+        let is_patient = self.is_patient.load(Ordering::SeqCst);
+        if is_patient && !was_watched {
+            // It sets a timer for the end of the pause only if somebody waits.
+            self.wake_up();
+        }
+        is_patient
     }
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {

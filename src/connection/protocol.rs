@@ -53,8 +53,8 @@ pub trait Protocol: fmt::Debug + Send + 'static {
     /// write into nothing.
     fn is_abandoned(&self) -> bool;
 
-    /// Notes that writing was tried, and whether the client took anything.
-    fn written(&mut self, has_sent: bool, now_ms: u64);
+    /// Notes that writing was tried, and how many bytes the client took.
+    fn written(&mut self, sent_bytes: u64, now_ms: u64);
 
     /// Whether the client has taken nothing of the output for too long.
     fn is_stalled(&self, now_ms: u64) -> bool;

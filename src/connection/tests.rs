@@ -307,13 +307,13 @@ fn replies_are_given_back_to_the_budget_when_they_go_out_or_are_dropped() {
 fn output_without_progress_ends_a_connection() {
     let hosting = hosting();
     let mut client = Client::open(&hosting);
-    client.session.written(true, 0);
+    client.session.written(1, 0);
     client.send(&[declare(1, b"q"), declare(1, b"q")].concat());
-    client.session.written(false, 1_000);
-    client.session.written(false, 20_000);
+    client.session.written(0, 1_000);
+    client.session.written(0, 20_000);
     client.session.on_timer(30_999);
     client.session.output().expect("it is open").advance(1);
-    client.session.written(true, 30_999);
+    client.session.written(1, 30_999);
     client.session.on_timer(31_000);
     assert!(!client.session.is_closed(), "a slow client is none that stands still");
     assert_eq!(client.session.next_deadline_ms(), Some(60_999));

@@ -6,9 +6,9 @@
 //! as it brought, or the queue is short again. So a queue that is too long gets shorter, and nobody in the line waits for what
 //! others bring after it.
 //!
-//! Nobody waits for a client: as soon as the consumer's connection has nothing more to write, or its socket takes nothing more, the
-//! whole line goes on. Whether that is so does not depend on what is read from any client, so that clients which forward from
-//! queue to queue cannot make each other wait for ever.
+//! Nobody waits for a client: soon after the consumer's connection has nothing more to write, or its socket takes nothing more
+//! (`connection/patience` says how soon), the whole line goes on. Whether that is so does not depend on what is read from any client,
+//! so that clients which forward from queue to queue cannot make each other wait for ever.
 //!
 //! Pure: `W` is whoever waits.
 

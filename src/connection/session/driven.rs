@@ -118,7 +118,8 @@ impl Protocol for Session {
         self.stalled_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
     }
 
-    fn written(&mut self, has_sent: bool, now_ms: u64) {
+    fn written(&mut self, sent_bytes: u64, now_ms: u64) {
+        let has_sent = sent_bytes > 0;
         if has_sent && let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.sent(now_ms);
         }
@@ -127,7 +128,9 @@ impl Protocol for Session {
         } else if has_sent || self.stalled_at_ms.is_none() {
             self.stalled_at_ms = Some(now_ms + STALL_TIMEOUT_MS);
         }
-        if let Phase::Open(open) = &self.phase {
+        if let Phase::Open(open) = &mut self.phase {
+            open.patience.note(sent_bytes, !self.outbox.has_work(), now_ms);
+            self.outbox.set_patient(open.patience.is_left());
             open.tell_queues_of_pace();
         }
     }
@@ -149,8 +152,12 @@ impl Protocol for Session {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        let pace = if let Phase::Open(open) = &self.phase { open.pace.deadline_ms() } else { None };
-        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms, pace].into_iter().flatten().min()
+        let (pace, patience) = if let Phase::Open(open) = &self.phase {
+            (open.pace.deadline_ms(), open.patience.until_ms().filter(|_| self.outbox.is_watched()))
+        } else {
+            (None, None)
+        };
+        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms, pace, patience].into_iter().flatten().min()
     }
 
     fn on_timer(&mut self, now_ms: u64) {

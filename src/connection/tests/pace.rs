@@ -12,6 +12,9 @@ const BODY_BYTES: usize = 2_000;
 /// The length of a delivery with a tag, a queue and a routing key of one letter.
 const DELIVERY_BYTES: usize = (8 + 4 + 2 + 8 + 1 + 1 + 2) + (8 + 14) + (8 + BODY_BYTES);
 const AHEAD_BYTES: u64 = 256 * 1024;
+/// See `patience`.
+const PATIENCE_MS_MAX: u64 = 5;
+const PATIENCE_BYTES_PER_MS: usize = 128 * 1024;
 
 /// A choice of what happens next, the same for the same seed.
 struct Dice(u64);
@@ -119,10 +122,13 @@ impl Actor {
     }
 
     /// What the driver does when it is woken: whether it did something.
-    fn drive(&mut self) -> bool {
+    fn drive(&mut self, now_ms: u64) -> bool {
         let session = &mut self.client.session;
-        session.deliver(0);
-        let (mut is_refused, mut writes) = (false, 0);
+        if session.next_deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            session.on_timer(now_ms);
+        }
+        session.deliver(now_ms);
+        let (mut is_refused, mut writes, mut sent_bytes) = (false, 0, 0);
         while writes < 16
             && let Some(output) = session.output().filter(|output| !output.is_empty())
         {
@@ -133,18 +139,19 @@ impl Actor {
             }
             output.advance(count);
             self.unread_bytes += count;
+            sent_bytes += count as u64;
             writes += 1;
-            session.deliver(0);
+            session.deliver(now_ms);
         }
         session.outbox().set_refused(is_refused);
-        session.written(writes > 0, 0);
-        session.deliver(0);
+        session.written(sent_bytes, now_ms);
+        session.deliver(now_ms);
         session.begin_turn();
         let before = self.client.unused.len() + self.incoming.len();
         if session.wants_read() {
             let count = self.incoming.len().min(READ_BYTES);
             self.client.unused.extend(self.incoming.drain(..count));
-            let used = session.receive(&self.client.unused, 0);
+            let used = session.receive(&self.client.unused, now_ms);
             self.client.unused.drain(..used);
         }
         writes > 0 || self.client.unused.len() + self.incoming.len() < before
@@ -161,6 +168,7 @@ impl Actor {
 struct World {
     hosting: Arc<Hosting>,
     actors: Vec<Actor>,
+    now_ms: u64,
 }
 
 impl World {
@@ -173,7 +181,7 @@ impl World {
         }
         let mut actors = actors(&hosting);
         actors.push(declaring);
-        Self { hosting, actors }
+        Self { hosting, actors, now_ms: 0 }
     }
 
     fn level(&self, queue: u8) -> u64 {
@@ -191,19 +199,25 @@ impl World {
             if !actor.is_gone && dice.below(2) == 0 {
                 actor.act();
             } else if !actor.is_gone {
-                actor.drive();
+                actor.drive(self.now_ms);
             }
+            self.now_ms += u64::from(dice.below(4) == 0);
         }
     }
 
-    /// Everybody in turn, until nobody does anything more.
-    fn settle(&mut self, with_clients: bool) {
+    /// Everybody in turn, until nobody does anything more, also after all patience is over.
+    fn settle(&mut self) {
+        self.come_to_rest();
+        self.now_ms += PATIENCE_MS_MAX;
+        self.come_to_rest();
+    }
+
+    fn come_to_rest(&mut self) {
         let mut is_moving = true;
         while is_moving {
             is_moving = false;
             for actor in self.actors.iter_mut().filter(|actor| !actor.is_gone) {
-                is_moving |= with_clients && actor.act();
-                is_moving |= actor.drive();
+                is_moving |= actor.drive(self.now_ms);
             }
         }
     }
@@ -256,7 +270,7 @@ proptest! {
                     world.actors[gone].vanish();
                 }
             }
-            world.settle(false);
+            world.settle();
             prop_assert_eq!(world.waiting(), 0);
         }
     }
@@ -303,7 +317,7 @@ proptest! {
                 let times = if world.actors[place].to.is_some() { 1 + dice.below(30) } else { 1 };
                 for _ in 0..times {
                     world.actors[place].act();
-                    world.actors[place].drive();
+                    world.actors[place].drive(0);
                 }
                 longest = longest.max(world.level(b'a'));
             }
@@ -314,7 +328,7 @@ proptest! {
         prop_assert!(longest <= bound, "{longest} bytes with {publishers} publishers");
     }
 
-    /// Consumers that read slowly, or not at all, or that have no credit, cost a publisher nothing.
+    /// Consumers that read slowly, or not at all, or that have no credit, cost a publisher no more than the patience that they earn.
     #[test]
     fn a_consumer_that_is_slow_by_itself_makes_nobody_wait(seed in any::<u64>()) {
         let mut dice = Dice(seed);
@@ -323,14 +337,20 @@ proptest! {
             let prefetch = [0, 1, 100][dice.below(3)];
             vec![Actor::publisher(hosting, b'a', 800), Actor::consumer(hosting, b'a', reads, prefetch)]
         });
-        while world.actors[0].unsent + world.actors[0].incoming.len() > 0 {
+        let mut waited_ms = 0;
+        for now_ms in 0.. {
             let before = world.actors[0].unsent + world.actors[0].incoming.len();
+            if before == 0 {
+                break;
+            }
             world.actors[1].act();
-            world.actors[1].drive();
+            world.actors[1].drive(now_ms);
             world.actors[0].act();
-            world.actors[0].drive();
+            world.actors[0].drive(now_ms);
             let after = world.actors[0].unsent + world.actors[0].incoming.len();
-            prop_assert!(after < before, "the publisher stands still at {after}");
+            waited_ms += usize::from(after == before);
+            let taken = world.actors[1].read_bytes + world.actors[1].unread_bytes;
+            prop_assert!(waited_ms <= taken / PATIENCE_BYTES_PER_MS, "{waited_ms} ms for {taken} bytes, {after} to come");
         }
     }
 }
@@ -347,12 +367,12 @@ fn a_short_queue_makes_nobody_wait_whatever_another_queue_does() {
     let [flooding, other, ..] = &mut *world.actors else { panic!("there are three") };
     for _ in 0..40 {
         flooding.act();
-        flooding.drive();
+        flooding.drive(0);
     }
     assert!(!flooding.client.session.wants_read(), "its queue is too long");
     for _ in 0..40 {
         other.act();
-        other.drive();
+        other.drive(0);
         assert!(other.client.session.wants_read());
     }
 }
@@ -366,7 +386,7 @@ fn a_wait_is_over_after_a_second() {
     let [publisher, ..] = &mut *world.actors else { panic!("there are two") };
     for _ in 0..40 {
         publisher.act();
-        publisher.drive();
+        publisher.drive(0);
     }
     let session = &mut publisher.client.session;
     assert!(!session.wants_read());

@@ -1,0 +1,91 @@
+//! How long publishers wait for a client that takes nothing just now (`broker/queue/pace`).
+//!
+//! A client that takes all that it is given pauses nevertheless: its process waits for a processor, or it has taken what it may and
+//! has not acknowledged it yet. If its publishers went on at each pause, the queue would grow by megabytes, which are fetched from
+//! memory later, and the pause of a moment would become the latency of all messages. So a client earns patience with what it takes,
+//! and spends it while it takes nothing. Once it is spent, the client counts as slow by itself, and nobody waits for it.
+//!
+//! A client that takes less than [`BYTES_PER_MS`] therefore costs its publishers the part of their time that its own rate is of this
+//! one, and a client that takes nothing costs them [`PATIENCE_MS_MAX`] once.
+
+/// What a client has to take for one millisecond of patience.
+const BYTES_PER_MS: u64 = 128 * 1024;
+
+/// The longest pause that is waited for.
+const PATIENCE_MS_MAX: u64 = 5;
+
+/// What one client has earned and not spent.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    earned_bytes: u64,
+    /// Since when it has had nothing to take, or has taken nothing.
+    pausing_since_ms: Option<u64>,
+}
+
+impl Patience {
+    /// Notes that the client took so many bytes since the last call, and whether it pauses now.
+    pub(super) fn note(&mut self, taken_bytes: u64, is_pausing: bool, now_ms: u64) {
+        if let Some(since_ms) = self.pausing_since_ms.take() {
+            let spent_bytes = now_ms.saturating_sub(since_ms).saturating_mul(BYTES_PER_MS);
+            self.earned_bytes = self.earned_bytes.saturating_sub(spent_bytes);
+        }
+        self.earned_bytes = (self.earned_bytes + taken_bytes).min(PATIENCE_MS_MAX * BYTES_PER_MS);
+        self.pausing_since_ms = is_pausing.then_some(now_ms);
+    }
+
+    /// Whether publishers wait for the client if it pauses.
+    pub(super) const fn is_left(&self) -> bool {
+        self.earned_bytes >= BYTES_PER_MS
+    }
+
+    /// When the patience with the pause that goes on is over.
+    pub(super) fn until_ms(&self) -> Option<u64> {
+        self.pausing_since_ms.filter(|_| self.is_left()).map(|since_ms| since_ms + self.earned_bytes / BYTES_PER_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_earns_with_what_it_takes_and_spends_while_it_pauses() {
+        let mut patience = Patience::default();
+        assert!(!patience.is_left(), "nothing is given in advance");
+        patience.note(3 * BYTES_PER_MS, true, 100);
+        assert_eq!((patience.is_left(), patience.until_ms()), (true, Some(103)));
+        patience.note(0, true, 102);
+        assert_eq!(patience.until_ms(), Some(103));
+        patience.note(0, true, 103);
+        assert_eq!((patience.is_left(), patience.until_ms()), (false, None));
+    }
+
+    #[test]
+    fn time_with_work_costs_nothing() {
+        let mut patience = Patience::default();
+        patience.note(2 * BYTES_PER_MS, false, 100);
+        patience.note(0, false, 900);
+        assert_eq!((patience.is_left(), patience.until_ms()), (true, None));
+        patience.note(0, true, 1_000);
+        assert_eq!(patience.until_ms(), Some(1_002));
+    }
+
+    #[test]
+    fn no_pause_is_waited_for_longer_than_the_longest() {
+        let mut patience = Patience::default();
+        patience.note(1_000 * BYTES_PER_MS, true, 100);
+        assert_eq!(patience.until_ms(), Some(100 + PATIENCE_MS_MAX));
+    }
+
+    #[test]
+    fn a_slow_client_makes_publishers_wait_for_a_small_part_of_the_time() {
+        let mut patience = Patience::default();
+        let mut waited_ms = 0;
+        for now_ms in 0..10_000 {
+            // A tenth of what it would have to take.
+            patience.note(BYTES_PER_MS / 10, true, now_ms);
+            waited_ms += u64::from(patience.is_left());
+        }
+        assert!(waited_ms <= 1_000, "{waited_ms} of 10,000 ms");
+    }
+}
