@@ -30,7 +30,8 @@ pub use setting::Setting;
 pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
 pub use shown::reference;
 pub use value::{
-    CertificatePart, Expression, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout,
+    CertificatePart, Expression, Group, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share,
+    Timeout,
 };
 
 /// How to check a data directory.

@@ -1,5 +1,6 @@
 //! What the machine, or the container, has.
 
+pub(crate) mod groups;
 mod memory;
 
 use std::fs;
@@ -14,12 +15,28 @@ const RESIDENT_PERCENT: u64 = 80;
 /// Where the platform keeps the data of programs, for this one: never a path that holds the host's name, so that a container
 /// with another name finds its messages.
 pub(crate) fn data_directory() -> Option<PathBuf> {
+    if let Some(directory) = of_service("STATE_DIRECTORY") {
+        return Some(directory);
+    }
     let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
     Some(strategy.data_dir().join("leveret"))
 }
 
+/// The directory that systemd has made for this service. One with another name is that of a service which starts this program for
+/// purposes of its own.
+fn of_service(variable: &str) -> Option<PathBuf> {
+    named_by_systemd(&std::env::var(variable).ok()?)
+}
+
+fn named_by_systemd(directories: &str) -> Option<PathBuf> {
+    directories.split(':').map(PathBuf::from).find(|path| path.is_absolute() && path.ends_with("leveret"))
+}
+
 /// Where programs keep the sockets that belong to a running process and not to its data, for this one.
 pub(crate) fn runtime_directory() -> PathBuf {
+    if let Some(directory) = of_service("RUNTIME_DIRECTORY") {
+        return directory;
+    }
     let user = rustix::process::geteuid();
     if user.is_root() {
         return PathBuf::from("/run/leveret");
@@ -80,4 +97,16 @@ pub(crate) fn resident_bytes() -> Option<u64> {
 
 fn read(path: &Path) -> Option<String> {
     fs::read_to_string(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_has_the_directories_that_systemd_made_for_it_and_no_others() {
+        assert_eq!(named_by_systemd("/var/lib/leveret"), Some(PathBuf::from("/var/lib/leveret")));
+        assert_eq!(named_by_systemd("/var/lib/a:/var/lib/leveret"), Some(PathBuf::from("/var/lib/leveret")));
+        assert_eq!((named_by_systemd("/var/lib/runner"), named_by_systemd("leveret")), (None, None));
+    }
 }

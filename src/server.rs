@@ -16,9 +16,11 @@ mod encryption;
 pub mod local;
 mod management;
 mod metered;
+mod places;
 mod storage;
 mod url;
 
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -31,6 +33,8 @@ use crate::host;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
 use crate::tls::{Certificates, TlsFilesError};
+use binding::first_address;
+use encryption::Secured;
 use management::Management;
 use storage::Storage;
 
@@ -78,10 +82,22 @@ struct Known {
 /// Where clients reach a broker.
 #[derive(Debug)]
 struct Outside {
+    /// For AMQP: without TLS if that is spoken anywhere.
     address: SocketAddr,
+    is_tls_only: bool,
     amqps_address: Option<SocketAddr>,
     /// Of all that speaks TLS.
     certificates: Vec<Arc<Certificates>>,
+}
+
+impl Outside {
+    /// # Errors
+    /// When there is nothing that AMQP could be spoken on.
+    fn of(plain: &[TcpListener], secured: &Secured) -> Result<Self, StartError> {
+        let (plain, amqps_address) = (first_address(plain), first_address(&secured.amqp));
+        let address = plain.or(amqps_address).ok_or(StartError::NoAddress)?;
+        Ok(Self { address, is_tls_only: plain.is_none(), amqps_address, certificates: secured.certificates() })
+    }
 }
 
 impl Broker {
@@ -106,7 +122,7 @@ impl Broker {
         broker::node::Settings::default().profile().version
     }
 
-    /// Where it listens for AMQP.
+    /// Where it listens for AMQP; with TLS if it does not listen without.
     pub fn address(&self) -> SocketAddr {
         self.outside.address
     }
@@ -131,6 +147,16 @@ impl Broker {
         self.management.as_ref()?.address
     }
 
+    /// Whether it listens for AMQP with TLS alone.
+    pub fn is_tls_only(&self) -> bool {
+        self.outside.is_tls_only
+    }
+
+    /// Where it serves metrics for Prometheus with TLS.
+    pub fn prometheus_tls_address(&self) -> Option<SocketAddr> {
+        self.management.as_ref()?.secured_metrics_address
+    }
+
     /// Where it serves metrics for Prometheus.
     pub fn prometheus_address(&self) -> Option<SocketAddr> {
         self.management.as_ref()?.metrics_address
@@ -150,7 +176,8 @@ impl Broker {
             None if user == GUEST => Some(GUEST),
             None => None,
         };
-        url::amqp(self.outside.address, user, password, vhost)
+        let scheme = if self.outside.is_tls_only { "amqps" } else { "amqp" };
+        url::amqp((scheme, self.outside.address), user, password, vhost)
     }
 
     /// What a person needs who sees it start: where to connect as whom, the management API, where messages are kept, the process.
@@ -163,7 +190,9 @@ impl Broker {
         } else {
             format!("AMQP is spoken on {}", self.address())
         };
-        let http = self.http_address().map(|address| format!(", management at {}", url::http(address)));
+        let http = self.http_address().map(|address| ("http", address));
+        let http = http.or_else(|| self.https_address().map(|address| ("https", address)));
+        let http = http.map(|(scheme, address)| format!(", management at {}", url::http(scheme, address)));
         let (kept, pid) = (self.keeps_messages_in(), host::process_id());
         format!("{amqp}{} ({kept}, pid {pid})", http.unwrap_or_default())
     }
@@ -238,8 +267,13 @@ pub enum StartError {
     #[error("cannot make the first users and virtual hosts: {0}")]
     Administration(#[from] AdministrationError),
     /// TLS cannot be spoken with the files that are given.
-    #[error("TLS: {0}")]
-    Tls(#[from] TlsFilesError),
+    #[error("TLS: {field}: {error}")]
+    Tls {
+        /// The setting that names the file.
+        field: &'static str,
+        /// What is wrong with it.
+        error: TlsFilesError,
+    },
     /// There is no certificate for TLS.
     #[error(
         "TLS needs a certificate and its key: give them with --tls-cert and --tls-key (ssl_options.certfile, ssl_options.keyfile); leveret tls dev makes some to try it"
@@ -247,7 +281,7 @@ pub enum StartError {
     NoCertificate,
     /// The address cannot be listened on with TLS.
     #[error(
-        "cannot listen on {address}: {source}; choose another with --amqps-listen (--https-listen), or stop what listens there"
+        "cannot listen on {address}: {source}; choose another with --amqps-listen (--https-listen, --prometheus-tls-listen), or stop what listens there"
     )]
     ListenTls {
         /// The address.
@@ -258,8 +292,16 @@ pub enum StartError {
     /// Definitions cannot be imported.
     #[error("cannot import definitions: {0}")]
     Definitions(String),
+    /// The group that may give commands is not there.
+    #[error("there is no group '{group}' on this machine, which socket_group names; make it, or leave the setting out")]
+    NoGroup {
+        /// The group.
+        group: String,
+    },
     /// There is nothing to listen on.
-    #[error("no address to listen on; give one with --amqp-listen")]
+    #[error(
+        "there is no address to listen on for AMQP; give one with --amqp-listen (listeners.tcp.default), or with TLS: --amqps-listen (listeners.ssl.default)"
+    )]
     NoAddress,
     /// The platform does not tell where data belongs.
     #[error("no home directory is known to keep messages in; give one with --data-dir, or say --in-memory")]

@@ -6,6 +6,7 @@
 mod certificates;
 mod chain;
 mod files;
+mod hosts;
 mod login;
 mod name;
 mod security;
@@ -15,7 +16,7 @@ mod turns;
 use std::path::PathBuf;
 
 pub use certificates::Certificates;
-pub use files::TlsFilesError;
+pub use files::{TlsField, TlsFilesError};
 pub use login::{LoginFrom, NoLoginName, SanType};
 pub use security::{Peer, Security};
 pub use tip::tip;
@@ -36,6 +37,19 @@ pub struct TlsSettings {
     pub fail_if_no_peer_cert: bool,
     /// The versions that are spoken; all without any.
     pub versions: Vec<TlsVersion>,
+    /// Other certificates for clients that ask for these hosts (SNI); RabbitMQ's `sni_hosts`.
+    pub hosts: Vec<HostCertificate>,
+}
+
+/// The certificate that clients are shown who ask for a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCertificate {
+    /// `a.example.com`, or `*.example.com` for all names with one more word.
+    pub host: String,
+    /// Its certificate, and those that lead from it to its authority, in PEM.
+    pub certfile: PathBuf,
+    /// The key of the certificate, in PEM.
+    pub keyfile: PathBuf,
 }
 
 /// Whether clients are asked for a certificate, which then must be one of a known authority.

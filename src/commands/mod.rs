@@ -109,9 +109,10 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// The version, the commit if the program was built with `LEVERET_COMMIT`, and what RabbitMQ it says to be.
+/// The version, the commit of a release (`build/main.rs` finds it), and what RabbitMQ it says to be.
 fn version() -> String {
-    let commit = option_env!("LEVERET_COMMIT").map_or_else(String::new, |commit| format!("commit {commit}, "));
+    let commit = option_env!("LEVERET_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map_or_else(String::new, |commit| format!("commit {commit}, "));
     format!("{} ({commit}like RabbitMQ {})", env!("CARGO_PKG_VERSION"), leveret::Broker::rabbitmq_version())
 }
 
@@ -122,6 +123,10 @@ fn command_line() -> Command {
     let command = Serve::augment_args(command).args_conflicts_with_subcommands(true);
     command.subcommands(COMMANDS.iter().map(|row| (row.arguments)(Command::new(row.name)).about(row.about)))
 }
+
+#[cfg(test)]
+#[path = "../../build/commit.rs"]
+mod commit;
 
 #[cfg(test)]
 mod tests {

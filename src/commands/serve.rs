@@ -125,18 +125,7 @@ fn reload(arguments: &config::Serve) {
 /// Tells whoever started it that it is ready, and waits for its failure.
 async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
     if let Some(file) = settings.ports_file.clone() {
-        let mut ports = serde_json::json!({ "amqp": broker.address().port() });
-        if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.http_address()) {
-            ports.insert("http".to_owned(), address.port().into());
-        }
-        for (name, address) in [("amqps", broker.amqps_address()), ("https", broker.https_address())] {
-            if let (Some(ports), Some(address)) = (ports.as_object_mut(), address) {
-                ports.insert(name.to_owned(), address.port().into());
-            }
-        }
-        if let (Some(ports), Some(address)) = (ports.as_object_mut(), broker.prometheus_address()) {
-            ports.insert("prometheus".to_owned(), address.port().into());
-        }
+        let ports = ports(broker);
         let written = on_a_thread({
             let file = file.clone();
             move || write_whole(&file, &ports.to_string())
@@ -154,6 +143,21 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
     }));
     service::ready();
     broker.failed().await.into()
+}
+
+/// The ports of all listeners.
+fn ports(broker: &Broker) -> serde_json::Value {
+    let amqp = (!broker.is_tls_only()).then(|| broker.address());
+    let listeners = [
+        ("amqp", amqp),
+        ("http", broker.http_address()),
+        ("amqps", broker.amqps_address()),
+        ("https", broker.https_address()),
+        ("prometheus", broker.prometheus_address()),
+        ("prometheus_tls", broker.prometheus_tls_address()),
+    ];
+    let port = |(name, address): (&str, Option<std::net::SocketAddr>)| Some((name.to_owned(), address?.port().into()));
+    serde_json::Value::Object(listeners.into_iter().filter_map(port).collect())
 }
 
 /// Output may stand still, and only a thread of its own can wait for it without keeping the broker, or its end, waiting.

@@ -14,7 +14,9 @@ impl Settings {
         if self.max_message_size.0 == 0 {
             advice.push("max_message_size is 0: only empty messages are accepted".to_owned());
         }
-        let is_open = self.amqp_listen.iter().chain(&self.amqps_listen).any(|place| place.is_beyond_loopback());
+        let named = self.amqp_listen.iter().filter(|_| !self.no_amqp).chain(&self.amqps_listen);
+        let is_usual = self.amqp_listen.is_empty() && !self.no_amqp;
+        let is_open = named.into_iter().any(|place| place.is_beyond_loopback()) || (is_usual && self.listen_everywhere);
         let is_confined = !self.guest_from_anywhere && self.loopback_users.iter().any(|name| name == GUEST);
         if is_open && is_confined && self.default_user.as_deref().is_none_or(|user| user == GUEST) {
             advice.push(
@@ -43,6 +45,8 @@ mod tests {
         assert_eq!(useless.advice().len(), 2);
         let open = Settings { amqp_listen: vec![Listen::Everywhere(5672)], ..Settings::default() };
         assert!(open.advice()[0].contains("guest may only log in from this one"));
+        let container = Settings { listen_everywhere: true, ..Settings::default() };
+        assert!(container.advice()[0].contains("guest may only log in from this one"));
         assert_eq!(Settings { guest_from_anywhere: true, ..open.clone() }.advice(), [""; 0]);
         assert_eq!(Settings { default_user: Some("anna".to_owned()), ..open }.advice(), [""; 0]);
     }

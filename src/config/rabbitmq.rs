@@ -5,8 +5,10 @@ mod environment;
 mod erl_arguments;
 mod files;
 mod keys;
+mod listeners;
 mod meaning;
 mod terms;
+mod tls_terms;
 mod translated;
 
 pub(super) use environment::read as read_environment;

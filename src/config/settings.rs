@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Taken, settings};
 use super::value::{
-    CertificatePart, Expression, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share, Timeout,
-    Value,
+    CertificatePart, Expression, Group, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share,
+    Timeout, Value,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
 use crate::protocol::sasl::Mechanism;
-use crate::tls::{SanType, TlsVersion, Verify};
+use crate::tls::{HostCertificate, SanType, TlsVersion, Verify};
 
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
 /// written in the second that it takes to notice.
@@ -21,12 +21,16 @@ pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 settings! {
     /// Listen for AMQP here; port 0 takes a free one
     amqp_listen: Vec<Listen> = Vec::new(), "localhost:5672", AtStart;
+    /// Listen for AMQP with TLS only
+    no_amqp: bool = false, "false", AtStart;
+    /// Where no place is named, listen for all machines on RabbitMQ's ports, and not for this one alone
+    listen_everywhere: bool = false, "false", AtStart;
     /// Serve the management HTTP API here; port 0 takes a free one
-    http_listen: Vec<Listen> = Vec::new(), "10000 ports above AMQP: localhost:15672", AtStart;
+    http_listen: Vec<Listen> = Vec::new(), "10000 ports above AMQP: localhost:15672; none with https_listen", AtStart;
     /// Serve no management HTTP API
     no_http: bool = false, "false", AtStart;
     /// Serve metrics for Prometheus here; port 0 takes a free one
-    prometheus_listen: Vec<Listen> = Vec::new(), "10020 ports above AMQP: localhost:15692", AtStart;
+    prometheus_listen: Vec<Listen> = Vec::new(), "10020 ports above AMQP: localhost:15692; none with prometheus_tls_listen", AtStart;
     /// Serve no metrics for Prometheus
     no_prometheus: bool = false, "false", AtStart;
 
@@ -100,6 +104,8 @@ settings! {
     tls_require_client_cert: bool = false, "false", AtStart;
     /// The versions of TLS to speak
     tls_versions: Vec<TlsVersion> = vec![TlsVersion::V1_3, TlsVersion::V1_2], "1.3,1.2", AtStart;
+    /// Certificates for clients that ask for other hosts by name (SNI): a.example.com=/a/cert.pem:/a/key.pem; a * stands for one word
+    tls_hosts: Vec<HostCertificate> = Vec::new(), "none", AtStart;
     /// Serve the management HTTP API with TLS here; RabbitMQ's port is 15671
     https_listen: Vec<Listen> = Vec::new(), "none", AtStart;
     /// The certificate for HTTPS, in PEM
@@ -112,6 +118,18 @@ settings! {
     https_verify: Verify = Verify::None, "none", AtStart;
     /// Refuse HTTPS clients without a certificate, with https_verify = "peer"
     https_require_client_cert: bool = false, "false", AtStart;
+    /// Serve metrics for Prometheus with TLS here; RabbitMQ's port is 15691
+    prometheus_tls_listen: Vec<Listen> = Vec::new(), "none", AtStart;
+    /// The certificate for metrics, in PEM
+    prometheus_cert: Option<PathBuf> = None, "tls_cert", AtStart;
+    /// The key of the certificate for metrics, in PEM
+    prometheus_key: Option<PathBuf> = None, "tls_key", AtStart;
+    /// The authorities that certificates of those who read metrics may come from, in PEM
+    prometheus_ca: Option<PathBuf> = None, "tls_ca", AtStart;
+    /// Whether those who read metrics are asked for a certificate
+    prometheus_verify: Verify = Verify::None, "none", AtStart;
+    /// Refuse those without a certificate, with prometheus_verify = "peer"
+    prometheus_require_client_cert: bool = false, "false", AtStart;
     /// How clients may log in; EXTERNAL is by their certificate
     auth_mechanisms: Vec<Mechanism> = Vec::new(), "PLAIN,AMQPLAIN, and ANONYMOUS with anonymous_login", AtStart;
     /// What of a client's certificate names the user, for EXTERNAL
@@ -125,6 +143,8 @@ settings! {
     rabbitmq_files: bool = false, "false", AtStart;
     /// The name of the node that is told: it is in no path
     node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;
+    /// Members of this group may give commands over the local socket, which then lies in the directory of what runs
+    socket_group: Option<Group> = None, "none", AtStart;
     /// Write the number of the process to this file
     pid_file: Option<PathBuf> = None, "none", AtStart;
     /// Write the chosen ports to this file as JSON once the broker is ready
@@ -136,9 +156,10 @@ settings! {
 }
 
 /// Two settings that say different things of one matter: together they make no sense.
-pub(super) const EXCLUDING: [(&str, &str); 7] = [
+pub(super) const EXCLUDING: [(&str, &str); 8] = [
     ("in_memory", "data_dir"),
     ("in_memory", "salvage"),
+    ("no_amqp", "amqp_listen"),
     ("no_http", "http_listen"),
     ("no_prometheus", "prometheus_listen"),
     ("no_consumer_timeout", "consumer_timeout"),

@@ -12,7 +12,7 @@ pub use choice::LogFormat;
 pub use listen::Listen;
 pub use log_filter::LogFilter;
 pub use size::{MessageBytes, Share};
-pub use text::{Expression, Secret};
+pub use text::{Expression, Group, Secret};
 pub use time::{Seconds, Timeout};
 pub use tls::{CertificatePart, Index};
 

@@ -1,7 +1,7 @@
 //! The API over a socket of the file system, for commands on the same machine. Who comes through it needs no password.
 //!
-//! The socket's file is closed to others, and the system says who is at the other end: only root and the user as whom the broker
-//! runs are heard.
+//! The socket's file is closed to others, and the system says who is at the other end: only root, the user as whom the broker
+//! runs, and members of one group, if one was named, are heard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,18 @@ use tokio::sync::{Semaphore, watch};
 
 use super::caller::Peer;
 use super::server::{connection, until};
+use crate::host::groups::is_member;
 
 /// So many connections are served at a time. They are not taken from those of the network, which anybody may fill.
 const CONNECTIONS_MAX: usize = 64;
 
 /// Serves until the server is to stop.
-pub(super) async fn accept(listener: UnixListener, router: Router, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn accept(
+    listener: UnixListener,
+    group: Option<u32>,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // The semaphore is never closed.
@@ -28,14 +34,15 @@ pub(super) async fn accept(listener: UnixListener, router: Router, mut stopped: 
             () = until(&mut stopped) => return,
         };
         match accepted {
-            Ok((socket, _)) if is_trusted(&socket) => {
+            Ok((socket, _)) => {
                 let (router, stopped) = (router.clone(), stopped.clone());
                 tokio::spawn(async move {
-                    connection(TokioIo::new(socket), Peer::Local, router, stopped).await;
+                    if is_trusted(&socket, group).await {
+                        connection(TokioIo::new(socket), Peer::Local, router, stopped).await;
+                    }
                     drop(permit);
                 });
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection of the local socket");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -44,10 +51,11 @@ pub(super) async fn accept(listener: UnixListener, router: Router, mut stopped: 
     }
 }
 
-fn is_trusted(socket: &UnixStream) -> bool {
+async fn is_trusted(socket: &UnixStream, group: Option<u32>) -> bool {
     let own = rustix::process::geteuid().as_raw();
     match socket.peer_cred() {
         Ok(peer) if may_administer(peer.uid(), own) => true,
+        Ok(peer) if is_in(group, peer.uid(), peer.gid()).await => true,
         Ok(peer) => {
             tracing::warn!(uid = peer.uid(), pid = peer.pid(), "another user came through the local socket; refused");
             false
@@ -64,6 +72,14 @@ const fn may_administer(uid: u32, own: u32) -> bool {
     uid == ROOT || uid == own
 }
 
+/// Whether whoever has this user and this group belongs to the group that is trusted. Users are looked up where the system has them,
+/// which may take a while.
+async fn is_in(trusted: Option<u32>, uid: u32, gid: u32) -> bool {
+    let Some(trusted) = trusted else { return false };
+    // A panic was reported when it happened.
+    gid == trusted || tokio::task::spawn_blocking(move || is_member(uid, trusted)).await.unwrap_or(false)
+}
+
 const ROOT: u32 = 0;
 
 #[cfg(test)]
@@ -76,5 +92,13 @@ mod tests {
         assert!(may_administer(999, 999));
         assert!(!may_administer(1000, 999));
         assert!(!may_administer(1000, 0));
+    }
+
+    #[tokio::test]
+    async fn members_of_the_group_are_trusted_if_there_is_one() {
+        let (nobody, group) = (4_000_000_000, 4_000_000_001);
+        assert!(is_in(Some(group), nobody, group).await);
+        assert!(!is_in(Some(group), nobody, nobody).await);
+        assert!(!is_in(None, nobody, group).await);
     }
 }

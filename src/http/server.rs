@@ -72,8 +72,8 @@ pub(crate) struct Listeners {
     pub(crate) management: Vec<HttpListener>,
     /// For Prometheus.
     pub(crate) metrics: Vec<HttpListener>,
-    /// For commands on this machine.
-    pub(crate) local: Option<UnixListener>,
+    /// For commands on this machine, with the number of the group whose members may give them.
+    pub(crate) local: Option<(UnixListener, Option<u32>)>,
 }
 
 /// The thread that serves HTTP. Dropping it stops it.
@@ -128,10 +128,10 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
             Err(error) => tracing::error!(%error, "cannot serve HTTP"),
         }
     }
-    if let Some(listener) = local {
+    if let Some((listener, group)) = local {
         match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
             Ok(listener) => {
-                tokio::spawn(local::accept(listener, management.clone(), stopped.clone()));
+                tokio::spawn(local::accept(listener, group, management.clone(), stopped.clone()));
             }
             Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }

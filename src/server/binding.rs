@@ -15,8 +15,8 @@ pub(super) enum Kind {
     Tls,
 }
 
-/// Binds all addresses, and tells which one the first of them came to be.
-pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<(SocketAddr, Vec<TcpListener>), StartError> {
+/// Binds all addresses, of which there may be none.
+pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<Vec<TcpListener>, StartError> {
     let mut bound = Vec::new();
     for &place in places {
         match place {
@@ -38,22 +38,18 @@ pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<(SocketAddr, V
             }
         }
     }
-    let first = bound.first().map(|(address, _)| *address).ok_or(StartError::NoAddress)?;
     for (address, _) in &bound {
         match kind {
             Kind::Plain => tracing::info!("started TCP listener on {}", told(*address)),
             Kind::Tls => tracing::info!("started TLS (SSL) listener on {}", told(*address)),
         }
     }
-    Ok((first, bound.into_iter().map(|(_, listener)| listener).collect()))
+    Ok(bound.into_iter().map(|(_, listener)| listener).collect())
 }
 
-/// Listens in all of these places, of which there may be none.
-pub(super) async fn bind_any(places: &[Listen]) -> Result<Vec<TcpListener>, StartError> {
-    if places.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(bind(places, Kind::Plain).await?.1)
+/// What the first of these sockets is bound to.
+pub(super) fn first_address(sockets: &[TcpListener]) -> Option<SocketAddr> {
+    sockets.first().and_then(|socket| socket.local_addr().ok())
 }
 
 /// As RabbitMQ's log has it, for which programs wait: `[::]:5672` for all addresses, also of a machine without IPv6.

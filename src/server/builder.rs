@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::accounts::{self, Account, First, Populated};
-use super::binding::{Kind, bind, bind_any};
+use super::binding::{Kind, bind};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
 use super::management::{self, Management};
+use super::places::Places;
 use super::{Broker, Known, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
@@ -22,7 +23,7 @@ use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Secret, Settings as Configured, Share};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, Listen, Secret, Settings as Configured, Share};
 use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
@@ -37,21 +38,6 @@ const CHANNEL_MAX: u16 = 2047;
 const FRAME_MAX: u32 = 131_072;
 /// Seconds between heartbeats, as RabbitMQ offers it.
 const HEARTBEAT: u16 = 60;
-
-/// RabbitMQ's port.
-const AMQP_PORT: u16 = 5672;
-/// How far RabbitMQ's port of the management API, 15672, is above that of AMQP.
-const HTTP_PORTS_ABOVE: u16 = 10_000;
-/// How far RabbitMQ's port of the metrics, 15692, is above that of AMQP.
-const PROMETHEUS_PORTS_ABOVE: u16 = 10_020;
-
-/// Where something is served beside AMQP unless it is said otherwise: so many ports above it, or on a free port.
-fn above(amqp: Listen, ports: u16) -> Listen {
-    amqp.with_port(match amqp.port() {
-        0 => 0,
-        port => port.checked_add(ports).unwrap_or(0),
-    })
-}
 
 /// What a broker is to be started with.
 #[derive(Debug)]
@@ -77,7 +63,8 @@ pub struct Builder {
     configuration: String,
     heartbeat: u16,
     pub(super) encryption: Encryption,
-    has_local_socket: bool,
+    /// Whether it has one, and a group that may use it.
+    local_socket: Option<Option<Group>>,
     node_name: String,
     first: First,
     definitions: Definitions,
@@ -105,7 +92,7 @@ impl Default for Builder {
             configuration: String::new(),
             heartbeat: HEARTBEAT,
             encryption: Encryption::default(),
-            has_local_socket: false,
+            local_socket: None,
             node_name: Configured::default().node_name,
             first: First::default(),
             definitions: Definitions::default(),
@@ -143,22 +130,12 @@ impl Builder {
         builder.heartbeat = configured.heartbeat.0;
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
-        builder.has_local_socket = true;
-        builder.addresses = match configured.amqp_listen.as_slice() {
-            [] => vec![Listen::Localhost(AMQP_PORT)],
-            given => given.to_vec(),
-        };
-        builder.encryption = Encryption::for_settings(configured);
-        builder.http_addresses = match configured.http_listen.as_slice() {
-            _ if configured.no_http => Vec::new(),
-            [] => builder.addresses.iter().map(|amqp| above(*amqp, HTTP_PORTS_ABOVE)).collect(),
-            given => given.to_vec(),
-        };
-        builder.prometheus_addresses = match configured.prometheus_listen.as_slice() {
-            _ if configured.no_prometheus => Vec::new(),
-            [] => builder.addresses.iter().map(|amqp| above(*amqp, PROMETHEUS_PORTS_ABOVE)).collect(),
-            given => given.to_vec(),
-        };
+        builder.local_socket = Some(configured.socket_group.clone());
+        let places = Places::of(configured);
+        builder.encryption = Encryption::for_settings(configured, &places);
+        builder.addresses = places.amqp;
+        builder.http_addresses = places.http;
+        builder.prometheus_addresses = places.prometheus;
         Ok(builder)
     }
 
@@ -339,10 +316,11 @@ impl Builder {
     /// When the address cannot be listened on, or it was not said where to keep messages.
     pub async fn start(mut self) -> Result<Broker, StartError> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
-        let (address, bound) = bind(&self.addresses, Kind::Plain).await?;
+        let bound = bind(&self.addresses, Kind::Plain).await?;
         let mut secured = self.encryption.start(&self.clock).await?;
-        let http_bound = bind_any(&self.http_addresses).await.map_err(StartError::http)?;
-        let metrics_bound = bind_any(&self.prometheus_addresses).await.map_err(StartError::prometheus)?;
+        let outside = Outside::of(&bound, &secured)?;
+        let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartError::http)?;
+        let metrics_bound = bind(&self.prometheus_addresses, Kind::Plain).await.map_err(StartError::prometheus)?;
         let identity = self.identity();
         let offer = self.offer();
         let external = self.external(&offer);
@@ -381,15 +359,17 @@ impl Builder {
             io: io.unwrap_or_default(),
             ..management::api(&hosting, self.clock.clone(), listeners, App::new(Arc::clone(&admission), again))
         };
-        let local = self.has_local_socket.then(|| local::listen(data_dir.as_deref(), address.port())).flatten();
-        let management = Management::start(api, http_bound, secured.take_http(), metrics_bound, local)?;
-        let (amqps_address, certificates) = (secured.amqp_address(), secured.certificates());
+        let local = match self.local_socket {
+            Some(group) => local::listen(data_dir.as_deref(), outside.address.port(), local::found(group)?),
+            None => None,
+        };
+        let secured_http = (secured.http.take(), secured.prometheus.take());
+        let management = Management::start(api, (http_bound, metrics_bound), secured_http, local)?;
         let start = |(bound, tls)| {
             let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        let outside = Outside { address, amqps_address, certificates };
         Ok(Broker { known, outside, broker, stop, listeners, timer, storage, data_dir, management })
     }
 
@@ -456,6 +436,3 @@ fn nonce(node: &Node) -> u32 {
     let [a, b, c, d, ..] = node.random.next().to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! What a broker is to do about TLS, and how that is started.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -8,22 +9,67 @@ use tokio::net::TcpListener;
 use super::StartError;
 use super::binding::{Kind, bind};
 use super::builder::Builder;
+use super::places::Places;
 use crate::clock::Clock;
 use crate::config::{CertificatePart, Listen, Settings};
 use crate::connection::socket::TlsEndpoint;
 use crate::protocol::sasl::Mechanism;
-use crate::tls::{Certificates, LoginFrom, TlsSettings, Turns, Verify};
+use crate::tls::{Certificates, LoginFrom, TlsField, TlsSettings, Turns, Verify};
 
 /// What was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Encryption {
-    pub(super) amqp_addresses: Vec<Listen>,
-    pub(super) amqp: Option<TlsSettings>,
-    pub(super) http_addresses: Vec<Listen>,
-    pub(super) http: Option<TlsSettings>,
+    pub(super) amqp: Asked,
+    pub(super) http: Asked,
+    pub(super) prometheus: Asked,
     /// As RabbitMQ's `auth_mechanisms`; `None` for what is usual.
     pub(super) mechanisms: Option<Vec<Mechanism>>,
     pub(super) login_from: LoginFrom,
+}
+
+/// One protocol that is to be spoken with TLS.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    addresses: Vec<Listen>,
+    tls: Option<TlsSettings>,
+    names: Names,
+}
+
+/// What the settings of certificate, key and authorities are called, for whoever gave them.
+#[derive(Clone, Copy, Debug)]
+struct Names([&'static str; 3]);
+
+impl Default for Names {
+    /// Those of [`TlsSettings`], in a program that embeds a broker.
+    fn default() -> Self {
+        Self(["certfile", "keyfile", "cacertfile"])
+    }
+}
+
+impl Names {
+    const OF_AMQP: Self =
+        Self(["tls_cert (ssl_options.certfile)", "tls_key (ssl_options.keyfile)", "tls_ca (ssl_options.cacertfile)"]);
+    const OF_HTTP: Self = Self([
+        "https_cert (management.ssl.certfile)",
+        "https_key (management.ssl.keyfile)",
+        "https_ca (management.ssl.cacertfile)",
+    ]);
+    const OF_PROMETHEUS: Self = Self([
+        "prometheus_cert (prometheus.ssl.certfile)",
+        "prometheus_key (prometheus.ssl.keyfile)",
+        "prometheus_ca (prometheus.ssl.cacertfile)",
+    ]);
+
+    const fn of(self, field: TlsField) -> &'static str {
+        let Self([certificate, key, authorities]) = self;
+        match field {
+            TlsField::Certificate => certificate,
+            TlsField::Key => key,
+            TlsField::Authorities => authorities,
+            TlsField::Hosts => "tls_hosts (sni_hosts)",
+            TlsField::Whole => "tls_versions (ssl_options.versions)",
+        }
+    }
 }
 
 /// What listens with TLS.
@@ -31,24 +77,45 @@ pub(super) struct Encryption {
 pub(super) struct Secured {
     pub(super) amqp: Vec<TcpListener>,
     pub(super) amqp_endpoint: Option<Arc<TlsEndpoint>>,
-    pub(super) http: Vec<TcpListener>,
-    pub(super) http_certificates: Option<Arc<Certificates>>,
+    pub(super) http: SecuredHttp,
+    pub(super) prometheus: SecuredHttp,
+}
+
+/// Sockets for HTTP, and what they need.
+#[derive(Debug, Default)]
+pub(super) struct SecuredHttp {
+    pub(super) sockets: Vec<TcpListener>,
+    /// `None` without sockets.
+    pub(super) certificates: Option<Arc<Certificates>>,
+}
+
+impl SecuredHttp {
+    /// The sockets, with what they need.
+    pub(super) fn take(&mut self) -> Vec<(TcpListener, Arc<Certificates>)> {
+        let Some(certificates) = &self.certificates else { return Vec::new() };
+        std::mem::take(&mut self.sockets).into_iter().map(|socket| (socket, Arc::clone(certificates))).collect()
+    }
 }
 
 impl Builder {
     /// Listens for AMQP with TLS here, too; by default it does not.
     #[must_use]
     pub fn amqps_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
-        self.encryption.amqp_addresses = vec![Listen::At(address)];
-        self.encryption.amqp = Some(tls);
+        self.encryption.amqp = Asked::at(address, tls);
         self
     }
 
     /// Serves the management HTTP API with TLS here, too; by default it does not.
     #[must_use]
     pub fn https_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
-        self.encryption.http_addresses = vec![Listen::At(address)];
-        self.encryption.http = Some(tls);
+        self.encryption.http = Asked::at(address, tls);
+        self
+    }
+
+    /// Serves metrics for Prometheus with TLS here, too; by default it does not.
+    #[must_use]
+    pub fn prometheus_tls_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
+        self.encryption.prometheus = Asked::at(address, tls);
         self
     }
 
@@ -67,40 +134,49 @@ impl Builder {
     }
 }
 
+impl Asked {
+    fn at(address: SocketAddr, tls: TlsSettings) -> Self {
+        Self { addresses: vec![Listen::At(address)], tls: Some(tls), names: Names::default() }
+    }
+
+    fn certificates(&self, clock: &Clock) -> Result<Arc<Certificates>, StartError> {
+        let settings = self.tls.clone().ok_or(StartError::NoCertificate)?;
+        let fault = |(field, error)| StartError::Tls { field: self.names.of(field), error };
+        Certificates::load(settings, clock.clone()).map_err(fault)
+    }
+
+    async fn listen(&self) -> Result<Vec<TcpListener>, StartError> {
+        bind(&self.addresses, Kind::Tls).await.map_err(StartError::with_tls)
+    }
+
+    async fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartError> {
+        if self.addresses.is_empty() {
+            return Ok(SecuredHttp::default());
+        }
+        let certificates = Some(self.certificates(clock)?);
+        Ok(SecuredHttp { sockets: self.listen().await?, certificates })
+    }
+}
+
 impl Encryption {
     /// What the configuration asks for.
-    pub(super) fn for_settings(configured: &Settings) -> Self {
-        let certificate = configured.tls_cert.clone().zip(configured.tls_key.clone());
-        let amqp = certificate.map(|(certfile, keyfile)| TlsSettings {
-            certfile,
-            keyfile,
-            cacertfile: configured.tls_ca.clone(),
-            verify: configured.tls_verify,
-            fail_if_no_peer_cert: configured.tls_require_client_cert,
-            versions: configured.tls_versions.clone(),
-        });
+    pub(super) fn for_settings(configured: &Settings, places: &Places) -> Self {
         let (san_type, index) = (configured.ssl_cert_login_san_type, configured.ssl_cert_login_san_index.0);
         let login_from = match configured.ssl_cert_login_from {
             CertificatePart::Subject => LoginFrom::DistinguishedName,
             CertificatePart::CommonName => LoginFrom::CommonName,
             CertificatePart::AlternativeName => LoginFrom::SubjectAlternativeName { san_type, index },
         };
-        let own = configured.https_cert.clone().zip(configured.https_key.clone());
-        let common = amqp.as_ref().map(|tls| (tls.certfile.clone(), tls.keyfile.clone()));
-        let http = own.or(common).map(|(certfile, keyfile)| TlsSettings {
-            certfile,
-            keyfile,
-            cacertfile: configured.https_ca.clone().or_else(|| configured.tls_ca.clone()),
-            verify: configured.https_verify,
-            fail_if_no_peer_cert: configured.https_require_client_cert,
-            versions: configured.tls_versions.clone(),
-        });
         let mechanisms = Some(configured.auth_mechanisms.clone()).filter(|mechanisms| !mechanisms.is_empty());
+        let http = [&configured.https_cert, &configured.https_key, &configured.https_ca];
+        let http_clients = (configured.https_verify, configured.https_require_client_cert);
+        let metrics = [&configured.prometheus_cert, &configured.prometheus_key, &configured.prometheus_ca];
+        let metrics_clients = (configured.prometheus_verify, configured.prometheus_require_client_cert);
+        let amqp_clients = (configured.tls_verify, configured.tls_require_client_cert);
         Self {
-            amqp_addresses: configured.amqps_listen.clone(),
-            amqp,
-            http_addresses: if configured.no_http { Vec::new() } else { configured.https_listen.clone() },
-            http,
+            amqp: asked(configured, &places.amqps, (Names::OF_AMQP, [&None; 3]), amqp_clients),
+            http: asked(configured, &places.https, (Names::OF_HTTP, http), http_clients),
+            prometheus: asked(configured, &places.prometheus_tls, (Names::OF_PROMETHEUS, metrics), metrics_clients),
             mechanisms,
             login_from,
         }
@@ -112,26 +188,23 @@ impl Encryption {
     /// When one of them cannot be had.
     pub(super) async fn start(&self, clock: &Clock) -> Result<Secured, StartError> {
         let mut secured = Secured::default();
-        if !self.amqp_addresses.is_empty() {
+        if !self.amqp.addresses.is_empty() {
             secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
-            secured.amqp = bind(&self.amqp_addresses, Kind::Tls).await.map_err(StartError::with_tls)?.1;
+            secured.amqp = self.amqp.listen().await?;
         }
-        if !self.http_addresses.is_empty() {
-            let settings = self.http.clone().ok_or(StartError::NoCertificate)?;
-            secured.http_certificates = Some(Certificates::load(settings, clock.clone())?);
-            secured.http = bind(&self.http_addresses, Kind::Tls).await.map_err(StartError::with_tls)?.1;
-        }
+        secured.http = self.http.http(clock).await?;
+        secured.prometheus = self.prometheus.http(clock).await?;
         Ok(secured)
     }
 
     fn amqp_endpoint(&self, clock: &Clock) -> Result<Arc<TlsEndpoint>, StartError> {
-        let settings = self.amqp.clone().ok_or(StartError::NoCertificate)?;
-        if self.has_external() && settings.verify == Verify::None {
+        let verifies = self.amqp.tls.as_ref().is_some_and(|settings| settings.verify == Verify::Peer);
+        if self.has_external() && !verifies {
             tracing::warn!(
                 "EXTERNAL logins are enabled, but clients are not asked for certificates: set --tls-verify peer"
             );
         }
-        let certificates = Certificates::load(settings, clock.clone())?;
+        let certificates = self.amqp.certificates(clock)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(TlsEndpoint { certificates, turns: Arc::new(Turns::for_processors(processors)) }))
     }
@@ -142,27 +215,39 @@ impl Encryption {
     }
 }
 
+/// A protocol with files of its own, or with those of AMQP: a certificate and its key are of the same place.
+fn asked(
+    configured: &Settings,
+    addresses: &[Listen],
+    (own_names, [own_cert, own_key, own_ca]): (Names, [&Option<PathBuf>; 3]),
+    (verify, fail_if_no_peer_cert): (Verify, bool),
+) -> Asked {
+    let has_own = own_cert.is_some() && own_key.is_some();
+    let (Names([cert, key, _]), Names([_, _, ca])) =
+        (if has_own { own_names } else { Names::OF_AMQP }, if own_ca.is_some() { own_names } else { Names::OF_AMQP });
+    let (certfile, keyfile) = if has_own { (own_cert, own_key) } else { (&configured.tls_cert, &configured.tls_key) };
+    let tls = certfile.clone().zip(keyfile.clone()).map(|(certfile, keyfile)| TlsSettings {
+        certfile,
+        keyfile,
+        cacertfile: own_ca.clone().or_else(|| configured.tls_ca.clone()),
+        verify,
+        fail_if_no_peer_cert,
+        versions: configured.tls_versions.clone(),
+        hosts: configured.tls_hosts.clone(),
+    });
+    Asked { addresses: addresses.to_vec(), tls, names: Names([cert, key, ca]) }
+}
+
 impl Secured {
     /// All certificates that are used.
     pub(super) fn certificates(&self) -> Vec<Arc<Certificates>> {
         let amqp = self.amqp_endpoint.iter().map(|endpoint| &endpoint.certificates);
-        amqp.chain(&self.http_certificates).map(Arc::clone).collect()
-    }
-
-    /// The sockets for HTTP, with what they need.
-    pub(super) fn take_http(&mut self) -> Vec<(TcpListener, Arc<Certificates>)> {
-        let Some(certificates) = &self.http_certificates else { return Vec::new() };
-        std::mem::take(&mut self.http).into_iter().map(|socket| (socket, Arc::clone(certificates))).collect()
+        amqp.chain(&self.http.certificates).chain(&self.prometheus.certificates).map(Arc::clone).collect()
     }
 
     /// The sockets, with what they need.
     pub(super) fn into_sockets(self) -> impl Iterator<Item = (TcpListener, Option<Arc<TlsEndpoint>>)> {
         let endpoint = self.amqp_endpoint;
         self.amqp.into_iter().map(move |socket| (socket, endpoint.clone()))
-    }
-
-    /// Where it listens for AMQP first.
-    pub(super) fn amqp_address(&self) -> Option<SocketAddr> {
-        self.amqp.first().and_then(|socket| socket.local_addr().ok())
     }
 }

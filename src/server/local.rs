@@ -5,11 +5,17 @@
 //! goes wrong here costs the broker its commands and nothing else: it is logged, and the broker starts.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use super::StartError;
+use crate::config::Group;
 use crate::host;
+
+/// Who may open the socket.
+const OWNER: u32 = 0o600;
+const OWNER_AND_GROUP: u32 = 0o660;
 
 /// The name of the socket in a data directory.
 const NAME: &str = "leveret.sock";
@@ -49,27 +55,57 @@ pub fn default_data_directory() -> Option<PathBuf> {
     host::data_directory()
 }
 
+/// A socket that is listened on.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) listener: UnixListener,
+    /// The number of the group whose members may use it.
+    pub(super) group: Option<u32>,
+    pub(super) socket: LocalSocket,
+}
+
+/// The number of the group that was named.
+///
+/// # Errors
+/// When it is not there.
+pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartError> {
+    let number = |Group(group)| host::groups::group_id(&group).ok_or(StartError::NoGroup { group });
+    group.map(number).transpose()
+}
+
 /// Listens for commands.
-pub(super) fn listen(data_dir: Option<&Path>, port: u16) -> Option<(UnixListener, LocalSocket)> {
+pub(super) fn listen(data_dir: Option<&Path>, port: u16, group: Option<u32>) -> Option<Local> {
     let runtime = directory();
     let by_port = under_port(&runtime, port);
     let runtime = open(&runtime).map(|()| by_port);
     let bound = match data_dir.map(in_data_directory) {
-        Some(socket) => match bind(&socket) {
+        // The data directory is closed to the group.
+        Some(link) if group.is_some() => runtime.and_then(|socket| with_link(socket, link, group)),
+        Some(socket) => match bind(&socket, group) {
             Ok(listener) => {
                 let link = runtime.ok().filter(|link| leave_link(&socket, link).is_ok());
                 Ok((listener, LocalSocket { files: link.into_iter().chain([socket]).collect() }))
             }
             // The path of a socket may have 107 bytes only, and not every file system has sockets.
-            Err(error) => runtime.map_err(|_none| error).and_then(alone),
+            Err(error) => runtime.map_err(|_none| error).and_then(|socket| alone(socket, group)),
         },
-        None => runtime.and_then(alone),
+        None => runtime.and_then(|socket| alone(socket, group)),
     };
-    bound.inspect_err(|error| tracing::warn!(%error, "commands on this machine must use HTTP: no local socket")).ok()
+    let bound = bound.inspect_err(|error| {
+        tracing::warn!(%error, "commands on this machine must use HTTP: no local socket");
+    });
+    bound.ok().map(|(listener, socket)| Local { listener, group, socket })
 }
 
-fn alone(socket: PathBuf) -> io::Result<(UnixListener, LocalSocket)> {
-    Ok((bind(&socket)?, LocalSocket { files: vec![socket] }))
+fn alone(socket: PathBuf, group: Option<u32>) -> io::Result<(UnixListener, LocalSocket)> {
+    Ok((bind(&socket, group)?, LocalSocket { files: vec![socket] }))
+}
+
+/// Listens outside of the data directory, and leaves a link there.
+fn with_link(socket: PathBuf, link: PathBuf, group: Option<u32>) -> io::Result<(UnixListener, LocalSocket)> {
+    let listener = bind(&socket, group)?;
+    let link = Some(link).filter(|link| leave_link(&socket, link).is_ok());
+    Ok((listener, LocalSocket { files: link.into_iter().chain([socket]).collect() }))
 }
 
 fn leave_link(socket: &Path, link: &Path) -> io::Result<()> {
@@ -88,12 +124,21 @@ fn open(directory: &Path) -> io::Result<()> {
     if is_ours { Ok(()) } else { Err(io::Error::other(format!("{} belongs to others", directory.display()))) }
 }
 
-fn bind(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
     let with_path = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     replace(path).map_err(with_path)?;
     let listener = UnixListener::bind(path).map_err(with_path)?;
     // Between the two others may connect; who they are is asked anyway.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(with_path)?;
+    let mode = match group.map(|group| chown(path, None, Some(group))) {
+        None => OWNER,
+        Some(Ok(())) => OWNER_AND_GROUP,
+        Some(Err(error)) => {
+            let path = path.display();
+            tracing::warn!(%path, %error, "cannot give the local socket to the group; its members must use HTTP");
+            OWNER
+        }
+    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(with_path)?;
     Ok(listener)
 }
 
@@ -122,10 +167,10 @@ mod tests {
     fn a_socket_that_nobody_listens_to_is_replaced_and_another_one_is_not() {
         let directory = scratch("replace");
         let path = directory.join("a.sock");
-        drop(bind(&path).unwrap());
+        drop(bind(&path, None).unwrap());
         assert!(path.exists());
-        let second = bind(&path).unwrap();
-        assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let second = bind(&path, None).unwrap();
+        assert_eq!(bind(&path, None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         drop(second);
         std::fs::remove_dir_all(directory).unwrap();
@@ -134,9 +179,34 @@ mod tests {
     #[test]
     fn a_data_directory_with_a_long_name_has_its_socket_elsewhere() {
         let directory = scratch(&"x".repeat(100));
-        let (_listener, socket) = listen(Some(&directory), 1).expect("there is another place");
-        assert_eq!(socket.files, [under_port(&super::directory(), 1)]);
+        let local = listen(Some(&directory), 1, None).expect("there is another place");
+        assert_eq!(local.socket.files, [under_port(&super::directory(), 1)]);
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// The group of the process itself, which any user may give a file to.
+    #[test]
+    fn a_group_gets_a_socket_outside_of_the_data_directory_and_a_link_leads_there() {
+        let directory = scratch("group");
+        let group = rustix::process::getegid().as_raw();
+        let local = listen(Some(&directory), 2, Some(group)).expect("the process's own group is there");
+        let socket = under_port(&super::directory(), 2);
+        let link = in_data_directory(&directory);
+        assert_eq!(local.socket.files, [link.clone(), socket.clone()]);
+        assert_eq!(std::fs::canonicalize(link).unwrap(), std::fs::canonicalize(&socket).unwrap());
+        let found = std::fs::metadata(&socket).unwrap();
+        assert_eq!((found.mode() & 0o777, found.gid()), (0o660, group));
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_group_that_is_not_there_is_named() {
+        let error = found(Some(Group("no-such-group".to_owned()))).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no group 'no-such-group' on this machine, which socket_group names"),
+            "{error}"
+        );
+        assert_eq!(found(Some(Group("7".to_owned()))).unwrap(), Some(7));
     }
 
     #[test]

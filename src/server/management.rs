@@ -1,14 +1,14 @@
 //! How the management HTTP API is started beside the broker.
 
 use std::net::SocketAddr;
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use super::StartError;
+use super::binding::first_address;
 use super::encryption::Secured;
-use super::local::LocalSocket;
+use super::local::{Local, LocalSocket};
 use crate::connection::session::Hosting;
 use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
 use crate::tls::Certificates;
@@ -22,6 +22,8 @@ pub(super) struct Management {
     pub(super) secured_address: Option<SocketAddr>,
     /// Where the metrics are.
     pub(super) metrics_address: Option<SocketAddr>,
+    /// The same with TLS.
+    pub(super) secured_metrics_address: Option<SocketAddr>,
     pub(super) server: HttpServer,
     /// Where it is served for commands on this machine. Its file goes with it.
     local: Option<LocalSocket>,
@@ -34,24 +36,24 @@ impl Management {
     /// When its thread cannot be made.
     pub(super) fn start(
         api: Api,
-        management: Vec<TcpListener>,
-        secured: Vec<(TcpListener, Arc<Certificates>)>,
-        metrics: Vec<TcpListener>,
-        local: Option<(UnixListener, LocalSocket)>,
+        (management, metrics): (Vec<TcpListener>, Vec<TcpListener>),
+        (secured, secured_metrics): (Vec<Encrypted>, Vec<Encrypted>),
+        local: Option<Local>,
     ) -> Result<Option<Self>, StartError> {
-        if management.is_empty() && secured.is_empty() && metrics.is_empty() && local.is_none() {
+        let is_nothing = management.is_empty() && secured.is_empty() && metrics.is_empty();
+        if is_nothing && secured_metrics.is_empty() && local.is_none() {
             return Ok(None);
         }
-        let address_of = |sockets: &[TcpListener]| sockets.first().and_then(|socket| socket.local_addr().ok());
-        let (address, metrics_address) = (address_of(&management), address_of(&metrics));
-        let secured_address = secured.first().and_then(|(socket, _)| socket.local_addr().ok());
-        let plain = management.into_iter().map(|socket| (socket, None));
-        let secured = secured.into_iter().map(|(socket, certificates)| (socket, Some(certificates)));
-        let management = plain.chain(secured).map(listener).collect::<Result<_, _>>()?;
-        let metrics = metrics.into_iter().map(|socket| listener((socket, None))).collect::<Result<_, _>>()?;
-        let (local_listener, local) = local.unzip();
-        let server = HttpServer::start(Arc::new(api), Listeners { management, metrics, local: local_listener })?;
-        Ok(Some(Self { address, secured_address, metrics_address, server, local }))
+        let (address, metrics_address) = (first_address(&management), first_address(&metrics));
+        let first_secured = |sockets: &[Encrypted]| sockets.first().and_then(|(socket, _)| socket.local_addr().ok());
+        let (secured_address, secured_metrics_address) = (first_secured(&secured), first_secured(&secured_metrics));
+        let (management, metrics) = (listeners_of(management, secured)?, listeners_of(metrics, secured_metrics)?);
+        let (local, trusted) = match local {
+            Some(Local { listener, group, socket }) => (Some((listener, group)), Some(socket)),
+            None => (None, None),
+        };
+        let server = HttpServer::start(Arc::new(api), Listeners { management, metrics, local })?;
+        Ok(Some(Self { address, secured_address, metrics_address, secured_metrics_address, server, local: trusted }))
     }
 
     /// Stops it; blocks until it has.
@@ -62,8 +64,15 @@ impl Management {
     }
 }
 
-fn listener((socket, certificates): (TcpListener, Option<Arc<Certificates>>)) -> Result<HttpListener, HttpFailed> {
-    Ok(HttpListener { socket: socket.into_std()?, certificates })
+/// A socket that speaks TLS.
+type Encrypted = (TcpListener, Arc<Certificates>);
+
+fn listeners_of(plain: Vec<TcpListener>, secured: Vec<Encrypted>) -> Result<Vec<HttpListener>, HttpFailed> {
+    let plain = plain.into_iter().map(|socket| (socket, None));
+    let secured = secured.into_iter().map(|(socket, certificates)| (socket, Some(certificates)));
+    let listener =
+        |(socket, certificates): (TcpListener, _)| Ok(HttpListener { socket: socket.into_std()?, certificates });
+    plain.chain(secured).map(listener).collect()
 }
 
 /// What the broker listens with, for those who ask.
@@ -78,8 +87,9 @@ pub(super) fn listeners(
         ("amqp", amqp, None),
         ("amqp/ssl", &secured.amqp, amqps),
         ("http", http, None),
-        ("https", &secured.http, secured.http_certificates.as_ref()),
+        ("https", &secured.http.sockets, secured.http.certificates.as_ref()),
         ("http/prometheus", metrics, None),
+        ("https/prometheus", &secured.prometheus.sockets, secured.prometheus.certificates.as_ref()),
     ];
     let of_kind = |(protocol, sockets, certificates): (_, &[TcpListener], Option<&Arc<Certificates>>)| {
         let addresses: Vec<_> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();

@@ -16,14 +16,14 @@ fn reached(address: SocketAddr) -> SocketAddr {
     }
 }
 
-pub(super) fn amqp(address: SocketAddr, user: &str, password: Option<&str>, vhost: &str) -> String {
+pub(super) fn amqp((scheme, address): (&str, SocketAddr), user: &str, password: Option<&str>, vhost: &str) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let password = password.map(|password| format!(":{}", encoded(password))).unwrap_or_default();
-    format!("amqp://{}{password}@{}/{}", encoded(user), reached(address), encoded(vhost))
+    format!("{scheme}://{}{password}@{}/{}", encoded(user), reached(address), encoded(vhost))
 }
 
-pub(super) fn http(address: SocketAddr) -> String {
-    format!("http://{}/", reached(address))
+pub(super) fn http(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{}/", reached(address))
 }
 
 #[cfg(test)]
@@ -33,9 +33,9 @@ mod tests {
     #[test]
     fn names_may_have_any_characters() {
         let address = SocketAddr::from(([0, 0, 0, 0], 5672));
-        let url = amqp(address, "a@b:c/d", Some("p w%ü"), "/");
+        let url = amqp(("amqp", address), "a@b:c/d", Some("p w%ü"), "/");
         assert_eq!(url, "amqp://a%40b%3Ac%2Fd:p%20w%25%C3%BC@127.0.0.1:5672/%2F");
-        let url = amqp(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 1)), "anna", None, "");
+        let url = amqp(("amqp", SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 1))), "anna", None, "");
         assert_eq!(url, "amqp://anna@[::1]:1/");
     }
 }

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 
-use super::files::{Loaded, TlsFilesError, load};
+use super::files::{Fault, Loaded, Shown, TlsField, TlsFilesError, load};
 use super::{TlsSettings, Verify};
 use crate::clock::Clock;
 
@@ -39,14 +39,14 @@ impl Certificates {
     /// Reads the files.
     ///
     /// # Errors
-    /// What is wrong with them.
-    pub fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, TlsFilesError> {
+    /// What is wrong, and with which of them.
+    pub fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, (TlsField, TlsFilesError)> {
         let seen = look(&settings);
-        let loaded = load(&settings)?;
+        let loaded = load(&settings).map_err(|Fault { field, error }| (field, error))?;
         let look_again_ms = AtomicU64::new(clock.now_ms() + LOOK_MS);
         let (loaded, seen) = (RwLock::new(loaded), Mutex::new(seen));
         let certificates = Self { settings, clock, loaded, look_again_ms, seen };
-        certificates.warn_of_dates();
+        certificates.warn_of_faults();
         Ok(Arc::new(certificates))
     }
 
@@ -60,9 +60,9 @@ impl Certificates {
         self.settings.verify == Verify::Peer
     }
 
-    /// The last second, since 1970, in which the broker's certificate holds.
+    /// The last second, since 1970, in which all of the broker's certificates hold.
     pub fn valid_until_s(&self) -> i64 {
-        self.loaded.read().valid_s.1
+        self.loaded.read().shown.iter().map(|shown| shown.valid_s.1).min().unwrap_or(i64::MAX)
     }
 
     /// The same for people.
@@ -100,31 +100,39 @@ impl Certificates {
     fn read_again(&self) {
         match load(&self.settings) {
             Ok(loaded) => {
-                tracing::info!(
-                    subject = loaded.subject,
-                    "certificates read again from {}",
-                    self.settings.certfile.display()
-                );
+                for Shown { file, subject, .. } in &loaded.shown {
+                    tracing::info!(subject, "certificates read again from {}", file.display());
+                }
                 *self.loaded.write() = loaded;
-                self.warn_of_dates();
+                self.warn_of_faults();
             }
-            Err(error) => tracing::error!(%error, "new certificates cannot be used: the old ones stay in use"),
+            Err(Fault { error, .. }) => {
+                tracing::error!(%error, "new certificates cannot be used: the old ones stay in use");
+            }
         }
     }
 
-    fn warn_of_dates(&self) {
-        let (now_s, loaded) =
-            (i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX), self.loaded.read().clone());
-        let ((from_s, until_s), file) = (loaded.valid_s, self.settings.certfile.display());
-        let (from, until) = (date(from_s), date(until_s));
-        if now_s > until_s {
-            tracing::error!("the certificate in {file} expired at {until}: clients will refuse it; renew it");
-        } else if now_s < from_s {
-            tracing::error!(
-                "the certificate in {file} holds only from {from} on: clients will refuse it; check the clock"
-            );
-        } else if until_s - now_s < SOON_S {
-            tracing::warn!("the certificate in {file} expires at {until}; renew it");
+    /// Says which certificates can be used and will be refused by clients.
+    fn warn_of_faults(&self) {
+        let now_s = i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX);
+        let shown = self.loaded.read().shown.clone();
+        for Shown { file, valid_s: (from_s, until_s), mismatch, .. } in shown {
+            let (file, from, until) = (file.display(), date(from_s), date(until_s));
+            if now_s > until_s {
+                tracing::error!("the certificate in {file} expired at {until}: clients will refuse it; renew it");
+            } else if now_s < from_s {
+                tracing::error!(
+                    "the certificate in {file} holds only from {from} on: clients will refuse it; check the clock"
+                );
+            } else if until_s - now_s < SOON_S {
+                tracing::warn!("the certificate in {file} expires at {until}; renew it");
+            }
+            if let Some((host, names)) = mismatch {
+                tracing::error!(
+                    "the certificate in {file} is to be shown for {host} and is for other hosts ({names}): clients will \
+                     refuse it; name the right one"
+                );
+            }
         }
     }
 }
@@ -138,6 +146,7 @@ fn date(seconds: i64) -> String {
 
 fn look(settings: &TlsSettings) -> Vec<Seen> {
     let files = [Some(&settings.certfile), Some(&settings.keyfile), settings.cacertfile.as_ref()];
+    let of_hosts = settings.hosts.iter().flat_map(|host| [&host.certfile, &host.keyfile]);
     let look = |file: &PathBuf| fs::metadata(file).and_then(|found| Ok((found.modified()?, found.len()))).ok();
-    files.into_iter().flatten().map(look).collect()
+    files.into_iter().flatten().chain(of_hosts).map(look).collect()
 }

@@ -10,11 +10,12 @@ use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{TlsSettings, TlsVersion, Verify, chain};
+use super::hosts::{self, ByHost};
+use super::{HostCertificate, TlsSettings, TlsVersion, Verify, chain};
 
 /// What is wrong with the files of TLS.
 #[derive(Debug, thiserror::Error)]
@@ -98,9 +99,7 @@ pub enum TlsFilesError {
         number: usize,
     },
     /// Clients are to be verified by nobody.
-    #[error(
-        "clients are to show certificates, but it was not said whose: name the authorities with --tls-ca (ssl_options.cacertfile)"
-    )]
+    #[error("clients are to show certificates, but it was not said whose: name the authorities there")]
     NoAuthorities,
     /// The settings cannot be had together.
     #[error("TLS cannot be set up as asked: {0}")]
@@ -128,36 +127,107 @@ impl std::fmt::Display for Found {
     }
 }
 
+/// Which of the files something is about, by the names of [`TlsSettings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsField {
+    /// `certfile`
+    Certificate,
+    /// `keyfile`
+    Key,
+    /// `cacertfile`
+    Authorities,
+    /// `hosts`
+    Hosts,
+    /// None of them: what was asked for as a whole.
+    Whole,
+}
+
+/// What is wrong, and with which of the files.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) field: TlsField,
+    pub(super) error: TlsFilesError,
+}
+
+impl Fault {
+    const fn of(field: TlsField, error: TlsFilesError) -> Self {
+        Self { field, error }
+    }
+}
+
 /// What the files say, ready for use.
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
-    /// Between which times the broker's certificate holds, in seconds since 1970.
+    /// What clients may be shown, the usual certificate first.
+    pub(super) shown: Vec<Shown>,
+}
+
+/// A certificate that clients are shown.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) file: PathBuf,
+    /// Between which times it holds, in seconds since 1970.
     pub(super) valid_s: (i64, i64),
     /// Whose certificate it is.
     pub(super) subject: String,
+    /// The host that it is shown for, if it is not for that one: and those that it is for.
+    pub(super) mismatch: Option<(String, String)>,
 }
 
 /// Reads and checks all files.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, TlsFilesError> {
+pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, Fault> {
     let provider = Arc::new(ring::default_provider());
     let authorities = match &settings.cacertfile {
-        Some(file) => certificates(file, "the authorities' certificates")?,
+        Some(file) => certificates(file, "the authorities' certificates")
+            .map_err(|error| Fault::of(TlsField::Authorities, error))?,
         None => Vec::new(),
     };
-    let own = certificates(&settings.certfile, "the certificate")?;
-    let leaf = parsed(&settings.certfile, 1, own.first())?;
+    let (usual, first) = shown(&settings.certfile, &settings.keyfile, &authorities, &provider)?;
+    let mut all = vec![first];
+    let mut hosts = Vec::new();
+    for HostCertificate { host, certfile, keyfile } in &settings.hosts {
+        let of_host = |fault: Fault| Fault { field: TlsField::Hosts, ..fault };
+        let (key, mut shown) = shown(certfile, keyfile, &authorities, &provider).map_err(of_host)?;
+        shown.mismatch = mismatch(host, key.cert.first());
+        hosts.push((host.clone(), key));
+        all.push(shown);
+    }
+    let refused = |error| Fault::of(TlsField::Whole, TlsFilesError::Refused(error));
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&versions(&settings.versions))
+        .map_err(refused)?
+        .with_client_cert_verifier(verifier(settings, &authorities, provider)?);
+    let config = Arc::new(builder.with_cert_resolver(Arc::new(ByHost { usual, hosts })));
+    Ok(Loaded { config, shown: all })
+}
+
+/// A certificate with its key, and what is to be known of it.
+fn shown(
+    certfile: &Path,
+    keyfile: &Path,
+    authorities: &[CertificateDer<'static>],
+    provider: &CryptoProvider,
+) -> Result<(Arc<CertifiedKey>, Shown), Fault> {
+    let in_certificate = |error| Fault::of(TlsField::Certificate, error);
+    let own = certificates(certfile, "the certificate").map_err(in_certificate)?;
+    let leaf = parsed(certfile, 1, own.first()).map_err(in_certificate)?;
     let valid_s = (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
     let subject = super::name::distinguished(leaf.subject());
-    let key = with_key(settings, own, &subject, &authorities, &provider)?;
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&versions(&settings.versions))?
-        .with_client_cert_verifier(verifier(settings, &authorities, provider)?);
-    let config = Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key))));
-    Ok(Loaded { config, valid_s, subject })
+    let files = (certfile, keyfile);
+    let key = with_key(files, own, &subject, authorities, provider).map_err(|error| Fault::of(TlsField::Key, error))?;
+    Ok((Arc::new(key), Shown { file: certfile.to_owned(), valid_s, subject, mismatch: None }))
+}
+
+/// What a certificate is for, if that is not this host.
+fn mismatch(host: &str, leaf: Option<&CertificateDer<'_>>) -> Option<(String, String)> {
+    let (_, leaf) = X509Certificate::from_der(leaf?).ok()?;
+    let names = hosts::names(&leaf);
+    let is_for = names.iter().any(|name| name.eq_ignore_ascii_case(host) || hosts::is_for(name, host));
+    (!is_for).then(|| (host.to_owned(), names.join(", ")))
 }
 
 fn versions(wanted: &[TlsVersion]) -> Vec<&'static SupportedProtocolVersion> {
@@ -167,22 +237,21 @@ fn versions(wanted: &[TlsVersion]) -> Vec<&'static SupportedProtocolVersion> {
 }
 
 fn with_key(
-    settings: &TlsSettings,
+    (certfile, keyfile): (&Path, &Path),
     own: Vec<CertificateDer<'static>>,
     subject: &str,
     authorities: &[CertificateDer<'static>],
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, TlsFilesError> {
-    let keyfile = &settings.keyfile;
     let key = provider
         .key_provider
         .load_private_key(private_key(keyfile)?)
-        .map_err(|error| TlsFilesError::BadKey { file: keyfile.clone(), reason: error.to_string() })?;
+        .map_err(|error| TlsFilesError::BadKey { file: keyfile.to_owned(), reason: error.to_string() })?;
     let is_of = |certificate: &CertificateDer<'static>| {
         let alone = CertifiedKey::new(vec![certificate.clone()], Arc::clone(&key));
         !matches!(alone.keys_match(), Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)))
     };
-    let (certfile, keyfile) = (settings.certfile.clone(), keyfile.clone());
+    let (certfile, keyfile) = (certfile.to_owned(), keyfile.to_owned());
     match own.iter().position(is_of) {
         Some(0) => Ok(CertifiedKey::new(chain::complete(own, authorities), key)),
         Some(at) => Err(TlsFilesError::WrongOrder { certfile, keyfile, number: at + 1 }),
@@ -194,18 +263,19 @@ fn verifier(
     settings: &TlsSettings,
     authorities: &[CertificateDer<'static>],
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsFilesError> {
+) -> Result<Arc<dyn ClientCertVerifier>, Fault> {
+    let in_authorities = |error| Fault::of(TlsField::Authorities, error);
     if settings.verify == Verify::None {
         return Ok(WebPkiClientVerifier::no_client_auth());
     }
-    let Some(file) = &settings.cacertfile else { return Err(TlsFilesError::NoAuthorities) };
+    let Some(file) = &settings.cacertfile else { return Err(in_authorities(TlsFilesError::NoAuthorities)) };
     let mut roots = RootCertStore::empty();
     for (number, authority) in (1..).zip(authorities) {
-        roots.add(authority.clone()).map_err(|error| bad(file, number, error))?;
+        roots.add(authority.clone()).map_err(|error| in_authorities(bad(file, number, error)))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = if settings.fail_if_no_peer_cert { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|error| bad(file, 1, error))
+    builder.build().map_err(|error| in_authorities(bad(file, 1, error)))
 }
 
 fn bad(file: &Path, number: usize, reason: impl ToString) -> TlsFilesError {

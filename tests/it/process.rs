@@ -51,7 +51,10 @@ impl Program {
 
     fn start_by(mut command: Command, name: &str, arguments: &[&str]) -> Self {
         let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", std::process::id()));
-        command.args(arguments).args(["--amqp-listen", "127.0.0.1:0", "--ports-file"]).arg(&ports_file);
+        command.args(arguments).arg("--ports-file").arg(&ports_file);
+        if !arguments.contains(&"--no-amqp") {
+            command.args(["--amqp-listen", "127.0.0.1:0"]);
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Read all the time, so that a long log never makes the broker wait.
         let log = Arc::new(Mutex::new(String::new()));

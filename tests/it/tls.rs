@@ -5,7 +5,9 @@ mod connecting;
 mod dev;
 mod external;
 mod handshakes;
+mod hosts;
 mod https;
+mod only;
 mod reload;
 mod starting;
 mod tunnel;
@@ -30,6 +32,7 @@ pub fn settings(files: &Files) -> TlsSettings {
         verify: Verify::None,
         fail_if_no_peer_cert: false,
         versions: Vec::new(),
+        hosts: Vec::new(),
     }
 }
 

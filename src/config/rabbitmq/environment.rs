@@ -1,7 +1,8 @@
 //! `RABBITMQ_*`: one row a variable.
 
+use super::listeners::listen as place;
 use super::meaning::Meaning::{Missing, Needless, Sets};
-use super::meaning::{Meaning, log_levels, relative_or_absolute, same};
+use super::meaning::{Meaning, log_levels, relative_or_absolute, same, verify};
 use crate::config::environment::{Environment, is_service_link, texts};
 use crate::config::given::{Origin, Read};
 use crate::config::nearest::nearest;
@@ -48,6 +49,18 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("DEFAULT_PASS_FILE", Sets("default_pass_file", same)),
     ("LOG", Sets("log_level", log_levels)),
     ("VM_MEMORY_HIGH_WATERMARK", Sets("memory_high_watermark", relative_or_absolute)),
+    ("SSL_CERTFILE", Sets("tls_cert", same)),
+    ("SSL_KEYFILE", Sets("tls_key", same)),
+    ("SSL_CACERTFILE", Sets("tls_ca", same)),
+    ("SSL_VERIFY", Sets("tls_verify", verify)),
+    ("SSL_FAIL_IF_NO_PEER_CERT", Sets("tls_require_client_cert", same)),
+    ("SSL_DEPTH", Needless("is not needed: chains of any usual length are believed")),
+    ("MANAGEMENT_SSL_CERTFILE", Sets("https_cert", same)),
+    ("MANAGEMENT_SSL_KEYFILE", Sets("https_key", same)),
+    ("MANAGEMENT_SSL_CACERTFILE", Sets("https_ca", same)),
+    ("MANAGEMENT_SSL_VERIFY", Sets("https_verify", verify)),
+    ("MANAGEMENT_SSL_FAIL_IF_NO_PEER_CERT", Sets("https_require_client_cert", same)),
+    ("MANAGEMENT_SSL_DEPTH", Needless("is not needed: chains of any usual length are believed")),
     ("MNESIA_BASE", Sets("data_dir", same)),
     ("MNESIA_DIR", Sets("data_dir", same)),
     ("NODENAME", Sets("node_name", same)),
@@ -114,6 +127,7 @@ pub(in crate::config) fn read(environment: &Environment) -> Read {
         }
     }
     listen(environment, &mut read);
+    listen_with_certificates(environment, &mut read);
     super::erl_arguments::read(environment.get(ERL_ARGUMENTS), ERL_ARGUMENTS, &mut read);
     read
 }
@@ -152,13 +166,21 @@ fn listen(environment: &Environment, read: &mut Read) {
     let address = environment.get(NODE_ADDRESS).filter(|value| !value.is_empty() && *value != "auto");
     let Some(name) = port.map(|_| NODE_PORT).or_else(|| address.map(|_| NODE_ADDRESS)) else { return };
     let port = port.filter(|port| !port.is_empty()).unwrap_or("5672");
-    let text = match address {
-        None => format!(":{port}"),
-        Some(address) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(address) => format!("{address}:{port}"),
-    };
+    let text = place(address, port);
     if let Some(setting) = Setting::find("amqp_listen") {
         read.given.push(setting.given(vec![text], Origin::Variable(name.to_owned())));
+    }
+}
+
+/// The variables of certificates alone made RabbitMQ's image listen with TLS, on its ports.
+fn listen_with_certificates(environment: &Environment, read: &mut Read) {
+    for (variable, setting, place) in [
+        ("RABBITMQ_SSL_CERTFILE", "amqps_listen", ":5671"),
+        ("RABBITMQ_MANAGEMENT_SSL_CERTFILE", "https_listen", ":15671"),
+    ] {
+        if let (Some(_), Some(setting)) = (environment.get(variable), Setting::find(setting)) {
+            read.given.push(setting.given(vec![place.to_owned()], Origin::Variable(variable.to_owned())));
+        }
     }
 }
 
@@ -203,6 +225,35 @@ mod tests {
             ("memory_high_watermark", "60.0%"),
         ];
         assert_eq!(values, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    /// RabbitMQ's image once made listeners of them; today it refuses to start.
+    #[test]
+    fn certificates_of_the_old_image_are_listened_with() {
+        let values = given([("RABBITMQ_SSL_CERTFILE", "/c.pem"), ("RABBITMQ_SSL_VERIFY", "verify_peer")]);
+        let expected = [("tls_cert", "/c.pem"), ("tls_verify", "peer"), ("amqps_listen", ":5671")];
+        assert_eq!(values, expected.map(|(name, value)| (name, value.to_owned())));
+        let values = given([("RABBITMQ_MANAGEMENT_SSL_CERTFILE", "/c.pem")]);
+        let expected = [("https_cert", "/c.pem"), ("https_listen", ":15671")];
+        assert_eq!(values, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    /// A wrong value is told with the name of its variable, and what is allowed.
+    #[test]
+    fn every_wrong_value_of_every_variable_is_one_line() {
+        for (short, meaning) in VARIABLES {
+            let Sets(name, convert) = meaning else { continue };
+            let setting = Setting::find(name).unwrap();
+            let is_wrong = |wrong: &&str| convert(wrong).and_then(|value| (setting.check)(&value)).is_err();
+            // Names, passwords and paths may be nearly anything.
+            let Some(wrong) = ["(", ""].into_iter().find(is_wrong) else { continue };
+            let name = format!("{PREFIX}{short}");
+            let environment = Environment::from([(name.as_str(), wrong)]);
+            let serve = crate::config::Serve { config: vec!["/dev/null".into()], ..crate::config::Serve::default() };
+            let told: Vec<_> = crate::config::load(&serve, &environment).wrong().map(ToString::to_string).collect();
+            assert!(told[0].starts_with(&format!("{name}: it cannot be '{wrong}': allowed is ")), "{told:?}");
+            assert!(told.len() == 1 && told[0].lines().count() == 1, "{told:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::config::environment::texts;
 use crate::config::given::{Origin, Read};
 use crate::config::setting::Setting;
 
+const OWN: &str = "is not needed: Leveret sees to it by itself";
+
 /// What is understood, by application and key. What an operator sets in `advanced.config` or `rabbitmq.config` has the same names.
 pub(super) const TERMS: &[(&str, &str, Meaning)] = &[
     ("rabbit", "consumer_timeout", Sets("consumer_timeout", same)),
@@ -14,6 +16,9 @@ pub(super) const TERMS: &[(&str, &str, Meaning)] = &[
     ("rabbit", "default_pass", Sets("default_pass", same)),
     ("rabbit", "loopback_users", Sets("loopback_users", same)),
     ("rabbit", "tcp_listeners", Sets("amqp_listen", listen)),
+    ("rabbit", "ssl_listeners", Sets("amqps_listen", listen)),
+    ("rabbit", "num_tcp_acceptors", Needless(OWN)),
+    ("rabbit", "num_ssl_acceptors", Needless(OWN)),
     ("rabbit", "default_vhost", Sets("default_vhost", same)),
     ("rabbit", "vm_memory_high_watermark", Sets("memory_high_watermark", relative_or_absolute)),
     ("rabbit", "disk_free_limit", Sets("disk_free_limit", relative_or_absolute)),

@@ -8,25 +8,23 @@ const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
 const OWN: &str = "is not needed: Leveret sees to it by itself";
 const PROTOCOLS: &str = "the protocol is not there yet";
 const BACKENDS: &str = "users are those of the broker's own; other backends are not there yet";
+const ENCRYPTED: &str = "keys with a password cannot be read; decrypt it: openssl pkey -in key.pem -out plain.pem";
+const REVOKED: &str = "lists of revoked certificates are not looked at";
 const FILES: &str = "log files are not written yet; the log goes to stderr";
 
 /// What each key means.
 pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("listeners.tcp.*", Sets("amqp_listen", listen)),
     ("listeners.ssl.*", Sets("amqps_listen", listen)),
-    (
-        "listeners.tcp",
-        Missing(
-            "AMQP without TLS is listened on all the same: set amqp_listen = \"localhost:5672\" to keep it to this machine",
-        ),
-    ),
-    ("listeners.ssl", Needless("is not needed: TLS is spoken where listeners.ssl.* says")),
     ("ssl_options.certfile", Sets("tls_cert", same)),
     ("ssl_options.keyfile", Sets("tls_key", same)),
     ("ssl_options.cacertfile", Sets("tls_ca", same)),
     ("ssl_options.verify", Sets("tls_verify", verify)),
     ("ssl_options.fail_if_no_peer_cert", Sets("tls_require_client_cert", same)),
     ("ssl_options.versions.*", Sets("tls_versions", version)),
+    ("ssl_options.password", Missing(ENCRYPTED)),
+    ("ssl_options.crl_check", Missing(REVOKED)),
+    ("ssl_options.crl_cache.**", Missing(REVOKED)),
     ("ssl_options.**", Needless(OWN)),
     ("ssl_cert_login_from", Sets("ssl_cert_login_from", same)),
     ("ssl_cert_login_san_type", Sets("ssl_cert_login_san_type", same)),
@@ -65,13 +63,28 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("log.**", Missing("levels of categories are set with log_level = \"info,leveret::http=debug\"")),
     ("management.load_definitions.**", Missing("set load_definitions")),
     ("management.rates_mode", Needless(OWN)),
-    ("management.ssl.port", Sets("https_listen", listen)),
     ("management.ssl.certfile", Sets("https_cert", same)),
     ("management.ssl.keyfile", Sets("https_key", same)),
     ("management.ssl.cacertfile", Sets("https_ca", same)),
     ("management.ssl.verify", Sets("https_verify", verify)),
     ("management.ssl.fail_if_no_peer_cert", Sets("https_require_client_cert", same)),
-    ("prometheus.tcp.port", Sets("prometheus_listen", listen)),
+    ("management.listener.ssl_opts.certfile", Sets("https_cert", same)),
+    ("management.listener.ssl_opts.keyfile", Sets("https_key", same)),
+    ("management.listener.ssl_opts.cacertfile", Sets("https_ca", same)),
+    ("management.listener.ssl_opts.verify", Sets("https_verify", verify)),
+    ("management.listener.ssl_opts.fail_if_no_peer_cert", Sets("https_require_client_cert", same)),
+    ("management.ssl.password", Missing(ENCRYPTED)),
+    ("management.ssl.**", Needless(OWN)),
+    ("management.tcp.**", Needless(OWN)),
+    ("management.listener.**", Needless(OWN)),
+    ("prometheus.ssl.certfile", Sets("prometheus_cert", same)),
+    ("prometheus.ssl.keyfile", Sets("prometheus_key", same)),
+    ("prometheus.ssl.cacertfile", Sets("prometheus_ca", same)),
+    ("prometheus.ssl.verify", Sets("prometheus_verify", verify)),
+    ("prometheus.ssl.fail_if_no_peer_cert", Sets("prometheus_require_client_cert", same)),
+    ("prometheus.ssl.password", Missing(ENCRYPTED)),
+    ("prometheus.ssl.**", Needless(OWN)),
+    ("prometheus.tcp.**", Needless(OWN)),
     ("management.**", Missing("the management API has no such setting yet")),
     ("management_agent.**", Needless(OWN)),
     ("prometheus.**", Missing("it has no setting of this name yet")),

@@ -12,13 +12,15 @@ use nom::sequence::{delimited, preceded};
 use nom::{Err, IResult, Parser};
 
 use super::erl_arguments::meaning;
+use super::listeners::listen;
 use super::meaning::Meaning::{Missing, Needless, Sets};
+use super::tls_terms::read_ssl_options;
 use crate::config::given::{Origin, Place, Read};
 use crate::config::setting::Setting;
 
 /// A term, as far as settings need it, and where it begins.
 #[derive(Clone, Debug, PartialEq)]
-enum Term<'a> {
+pub(super) enum Term<'a> {
     /// An atom, a number, a string or a binary.
     Word(&'a str, &'a str),
     List(&'a str, Vec<Self>),
@@ -87,13 +89,13 @@ fn word(input: &str) -> IResult<&str, &str> {
 }
 
 /// A file with its text, to say where something is.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     file: &'a Path,
     text: &'a str,
 }
 
 impl Source<'_> {
-    fn origin(&self, at: &str) -> Origin {
+    pub(super) fn origin(&self, at: &str) -> Origin {
         Origin::File(Place::of(self.file, self.text, self.text.len().saturating_sub(at.len())))
     }
 }
@@ -113,8 +115,17 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
         let [Term::Word(_, name), Term::List(_, settings)] = parts.as_slice() else { continue };
         for setting in settings {
             let Term::Tuple(at, pair) = setting else { continue };
-            if let [Term::Word(_, key), value] = pair.as_slice() {
-                take(&source, (name, key), value, at, read);
+            match pair.as_slice() {
+                [Term::Word(_, "ssl_options"), Term::List(_, options)] if *name == "rabbit" => {
+                    read_ssl_options(&source, options, read);
+                }
+                [Term::Word(_, "tcp_listeners"), Term::List(_, none)] if *name == "rabbit" && none.is_empty() => {
+                    let setting = Setting::find("no_amqp");
+                    read.given.extend(setting.map(|setting| setting.given(vec!["true".to_owned()], source.origin(at))));
+                }
+                [Term::Word(_, "ssl_listeners"), Term::List(_, none)] if *name == "rabbit" && none.is_empty() => {}
+                [Term::Word(_, key), value] => take(&source, (name, key), value, at, read),
+                _ => {}
             }
         }
     }
@@ -125,7 +136,7 @@ fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>,
     let texts = match value {
         Term::Word(_, word) => vec![(*word).to_owned()],
         Term::List(_, items) if items.is_empty() => vec!["none".to_owned()],
-        Term::List(_, items) => items.iter().filter_map(word_of).map(str::to_owned).collect(),
+        Term::List(_, items) => items.iter().filter_map(item).collect(),
         // `{absolute, 1000}`
         Term::Tuple(_, parts) => parts.last().and_then(word_of).map(str::to_owned).into_iter().collect(),
     };
@@ -144,7 +155,19 @@ fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>,
     }
 }
 
-fn word_of<'a>(term: &Term<'a>) -> Option<&'a str> {
+/// An item of a list. A pair is an address with its port: `{"127.0.0.1", 5672}`.
+fn item(term: &Term<'_>) -> Option<String> {
+    match term {
+        Term::Word(_, word) => Some((*word).to_owned()),
+        Term::Tuple(_, pair) => match pair.as_slice() {
+            [Term::Word(_, address), Term::Word(_, port)] => Some(listen(Some(*address), port)),
+            _ => None,
+        },
+        Term::List(..) => None,
+    }
+}
+
+pub(super) fn word_of<'a>(term: &Term<'a>) -> Option<&'a str> {
     if let Term::Word(_, word) = term { Some(word) } else { None }
 }
 
@@ -196,6 +219,20 @@ mod tests {
         let expected = [("loopback_users", "none"), ("heartbeat", "30"), ("default_user", "anna")];
         assert_eq!(given, expected.map(|(name, text)| (name, text.to_owned())));
         assert_eq!(told(&read), ["r.config:3:31: colour of rabbit is not understood and has no effect"]);
+    }
+
+    #[test]
+    fn listeners_are_ports_or_pairs_or_none() {
+        let given = |listeners: &str| {
+            let mut read = Read::default();
+            read_settings(Path::new("r"), &format!("[{{rabbit,[{{{listeners}}}]}}]."), &mut read);
+            assert_eq!(told(&read), [""; 0]);
+            read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect::<Vec<_>>()
+        };
+        let expected = [("amqp_listen", ":5672|127.0.0.1:5673|[::1]:5674".to_owned())];
+        assert_eq!(given("tcp_listeners,[5672,{\"127.0.0.1\",5673},{\"::1\",5674}]"), expected);
+        assert_eq!(given("tcp_listeners,[]"), [("no_amqp", "true".to_owned())]);
+        assert_eq!(given("ssl_listeners,[5671]"), [("amqps_listen", ":5671".to_owned())]);
     }
 
     #[test]

@@ -2,15 +2,12 @@
 
 use super::conf::Entry;
 use super::keys::{KEYS, meaning};
+use super::listeners;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::config::given::{Given, Origin, Read};
 use crate::config::nearest::nearest;
 use crate::config::setting::Setting;
-
-/// Both make one address.
-const MANAGEMENT_PORTS: [&str; 2] = ["management.tcp.port", "management.listener.port"];
-const MANAGEMENT_ADDRESSES: [&str; 2] = ["management.tcp.ip", "management.listener.ip"];
 
 /// Translates the entries of all files together: of a key that is there twice the last one counts.
 pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
@@ -19,7 +16,7 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
         last.retain(|known| known.key != entry.key);
         last.push(entry);
     }
-    http(&mut last, read);
+    listeners::take(&mut last, read);
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
     let mut given: Vec<Given> = Vec::new();
@@ -46,30 +43,6 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
         }
     }
     read.given.extend(given);
-}
-
-/// Where the management API listens.
-fn http(entries: &mut Vec<Entry>, read: &mut Read) {
-    let mut take = |keys: [&str; 2]| {
-        let at = entries.iter().rposition(|entry| keys.contains(&entry.key.as_str()))?;
-        Some(entries.remove(at))
-    };
-    let (port, address) = (take(MANAGEMENT_PORTS), take(MANAGEMENT_ADDRESSES));
-    let Some(origin) = port.as_ref().or(address.as_ref()).map(|entry| entry.origin.clone()) else { return };
-    let number = port.as_ref().map_or("15672", |entry| &entry.value);
-    let text = match address.as_ref().map(|entry| entry.value.as_str()) {
-        None => format!(":{number}"),
-        Some(address) if address.contains(':') => format!("[{address}]:{number}"),
-        Some(address) => format!("{address}:{number}"),
-    };
-    let Some(setting) = Setting::find("http_listen") else { return };
-    match (setting.check)(&text) {
-        Ok(()) => read.given.push(setting.given(vec![text], origin)),
-        Err(reason) => {
-            let key = port.or(address).map(|entry| entry.key).unwrap_or_default();
-            read.refuse(origin, format!("{key} makes it '{text}', which it cannot be: {reason}"));
-        }
-    }
 }
 
 /// Names that are added and taken away one by one: `loopback_users.guest = false`.
@@ -136,10 +109,8 @@ mod tests {
         check("vm_memory_high_watermark.relative = 0.6", "memory_high_watermark", "60.0%");
         check("disk_free_limit.absolute = 2GB", "disk_free_limit", "2GB");
         check("management.load_definitions = /d.json", "definitions", "/d.json");
-        check("management.tcp.port = 8080\nmanagement.tcp.ip = 0.0.0.0", "http_listen", "0.0.0.0:8080");
-        check("management.ssl.port = 15671", "https_listen", ":15671");
         check("management.ssl.certfile = /c.pem", "https_cert", "/c.pem");
-        check("prometheus.tcp.port = 9419", "prometheus_listen", ":9419");
+        check("prometheus.ssl.keyfile = /k.pem", "prometheus_key", "/k.pem");
         check("log.console.level = debug", "log_level", "debug");
         check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
         check("ssl_options.verify = verify_peer", "tls_verify", "peer");

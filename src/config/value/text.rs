@@ -36,6 +36,25 @@ impl Value for PathBuf {
 
 impl Item for PathBuf {}
 
+/// A group of users of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group(pub String);
+
+impl Value for Group {
+    const NAME: &'static str = "GROUP";
+    const ALLOWED: &'static str = "the name or the number of a group of this machine";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let is_name = |character: char| character.is_alphanumeric() || "_.-$@+\\".contains(character);
+        let is_group = !text.is_empty() && !text.starts_with('-') && text.chars().all(is_name);
+        if is_group { Ok(Self(text.to_owned())) } else { Err(super::allowed::<Self>()) }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}
+
 /// A regular expression of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expression(pub String);

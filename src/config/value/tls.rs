@@ -2,7 +2,7 @@
 
 use super::{Item, Value, allowed};
 use crate::protocol::sasl::Mechanism;
-use crate::tls::{SanType, TlsVersion, Verify};
+use crate::tls::{HostCertificate, SanType, TlsVersion, Verify};
 
 /// A type whose values are words; the first word of a value is the one that is shown.
 trait Words: Copy + PartialEq + 'static {
@@ -80,6 +80,27 @@ words!(
     [("dns", Self::Dns), ("ip", Self::Ip), ("email", Self::Email), ("uri", Self::Uri), ("other_name", Self::OtherName)]
 );
 
+impl Value for HostCertificate {
+    const NAME: &'static str = "HOST=CERT:KEY";
+    const ALLOWED: &'static str =
+        "a host, a file with its certificate, and one with the key: a.example.com=/a/cert.pem:/a/key.pem";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(host, files)| Some((host, files.rsplit_once(':')?)));
+        match parts {
+            Some((host, (certfile, keyfile))) if !(host.is_empty() || certfile.is_empty() || keyfile.is_empty()) => {
+                Ok(Self { host: host.to_owned(), certfile: certfile.into(), keyfile: keyfile.into() })
+            }
+            _ => Err(allowed::<Self>()),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("{}={}:{}", self.host, self.certfile.display(), self.keyfile.display()))
+    }
+}
+
+impl Item for HostCertificate {}
 impl Item for TlsVersion {}
 impl Item for Mechanism {}
 
@@ -125,5 +146,18 @@ mod tests {
         assert_eq!(SanType::read("DNS"), Ok(SanType::Dns));
         assert!(TlsVersion::read("1.1").unwrap_err().contains("1.2 or 1.3"));
         assert!(Index::read("-1").is_err());
+    }
+
+    #[test]
+    fn a_host_has_a_certificate_and_a_key() {
+        let of_a = HostCertificate::read("a.example=/c:1/a.pem:/k.pem").unwrap();
+        assert_eq!(
+            (of_a.host.as_str(), of_a.certfile.to_str(), of_a.keyfile.to_str()),
+            ("a.example", Some("/c:1/a.pem"), Some("/k.pem"))
+        );
+        assert_eq!(HostCertificate::read(&of_a.show().unwrap()), Ok(of_a));
+        for text in ["", "a.example", "a.example=/c.pem", "=/c:/k", "a=:/k", "a=/c:"] {
+            assert_eq!(HostCertificate::read(text), Err(allowed::<HostCertificate>()), "{text}");
+        }
     }
 }

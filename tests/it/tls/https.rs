@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{ANYWHERE, Authority, Files, Trust, settings};
 
-async fn get(trust: &Trust, address: std::net::SocketAddr, path: &str) -> String {
+pub async fn get(trust: &Trust, address: std::net::SocketAddr, path: &str) -> String {
     let mut stream = trust.connect(address).await.unwrap();
     // guest:guest
     let request =

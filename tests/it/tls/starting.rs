@@ -32,8 +32,21 @@ fn each_fault_of_a_file_is_said_with_its_name() {
     let garbage = file("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let empty = file("empty.pem", "");
     for (certfile, keyfile, more, expected) in [
-        ("/nowhere/c.pem", &*key, &[][..], vec!["cannot read the certificate from /nowhere/c.pem", "check the path"]),
-        (&certificate, "/nowhere/k.pem", &[], vec!["cannot read the private key from /nowhere/k.pem"]),
+        (
+            "/nowhere/c.pem",
+            &*key,
+            &[][..],
+            vec![
+                "TLS: tls_cert (ssl_options.certfile): cannot read the certificate from /nowhere/c.pem",
+                "check the path",
+            ],
+        ),
+        (
+            &certificate,
+            "/nowhere/k.pem",
+            &[],
+            vec!["TLS: tls_key (ssl_options.keyfile): cannot read the private key from /nowhere/k.pem"],
+        ),
         (
             &certificate,
             &wrong_key,
@@ -46,12 +59,42 @@ fn each_fault_of_a_file_is_said_with_its_name() {
         (&certificate, &encrypted, &[], vec!["locked.key is encrypted", "openssl pkey -in"]),
         (&garbage, &key, &[], vec!["certificate 1 in", "garbage.pem cannot be read"]),
         (&empty, &key, &[], vec!["empty.pem holds no certificate;"]),
-        (&certificate, &key, &["--tls-verify", "peer"], vec!["name the authorities with --tls-ca"]),
+        (
+            &certificate,
+            &key,
+            &["--tls-verify", "peer"],
+            vec!["tls_ca (ssl_options.cacertfile): clients are", "name the authorities"],
+        ),
+        (
+            &certificate,
+            &key,
+            &["--tls-hosts", "a.example=/nowhere/a.pem:/nowhere/a.key"],
+            vec!["tls_hosts (sni_hosts): cannot read the certificate from /nowhere/a.pem"],
+        ),
+        (
+            &certificate,
+            &key,
+            &[
+                "--prometheus-tls-listen",
+                "127.0.0.1:0",
+                "--prometheus-cert",
+                "/nowhere/m.pem",
+                "--prometheus-key",
+                "/k",
+            ],
+            vec!["prometheus_cert (prometheus.ssl.certfile): cannot read the certificate from /nowhere/m.pem"],
+        ),
+        (
+            &certificate,
+            &key,
+            &["--prometheus-tls-listen", "127.0.0.1:0", "--prometheus-ca", "/nowhere/ca.pem"],
+            vec!["prometheus_ca (prometheus.ssl.cacertfile): cannot read the authorities' certificates"],
+        ),
         (
             &certificate,
             &key,
             &["--tls-ca", "/nowhere/ca.pem"],
-            vec!["the authorities' certificates from /nowhere/ca.pem"],
+            vec!["tls_ca (ssl_options.cacertfile): cannot read the authorities' certificates from /nowhere/ca.pem"],
         ),
     ] {
         let said = refusal(certfile, keyfile, more);
@@ -59,6 +102,19 @@ fn each_fault_of_a_file_is_said_with_its_name() {
             assert!(said.contains(words), "{words}: {said}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_for_another_host_is_complained_of() {
+    let authority = Authority::new("CA");
+    let files = Files::new(&authority, &authority.server());
+    let (certfile, keyfile) = (files.certfile(), files.keyfile());
+    let (certfile, keyfile) = (certfile.to_str().unwrap(), keyfile.to_str().unwrap());
+    let hosts = format!("a.example={certfile}:{keyfile}");
+    let tls = ["--amqps-listen", "127.0.0.1:0", "--tls-cert", certfile, "--tls-key", keyfile, "--tls-hosts", &hosts];
+    let mut program = Program::start("other-host", &[&["--in-memory", "--no-http"][..], &tls].concat());
+    let log = program.stop();
+    assert!(log.contains("server.pem is to be shown for a.example and is for other hosts (localhost)"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

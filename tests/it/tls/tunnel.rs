@@ -59,7 +59,12 @@ impl Trust {
 
     /// Shakes hands with a broker.
     pub async fn connect(&self, broker: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
-        let name = ServerName::try_from("localhost").unwrap();
+        self.connect_as("localhost", broker).await
+    }
+
+    /// The same with another host's name.
+    pub async fn connect_as(&self, host: &'static str, broker: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(host).unwrap();
         TlsConnector::from(Arc::clone(&self.0)).connect(name, TcpStream::connect(broker).await?).await
     }
 }
