@@ -19,7 +19,7 @@ use leveret::protocol::{frame, method};
 use leveret::store::record::Record;
 use leveret::store::run::Run;
 use leveret::store::wal::{Resume, Wal};
-use leveret::store::{Log, Sizes};
+use leveret::store::{Log, Sizes, StoredLog, TransactionId};
 use leveret::table::{Table, Value};
 
 use super::client::{ACK_BYTES, ACK_TAG, Client, FRAME_MAX, ack, hosting, method as encoded_method, publish, short};
@@ -225,7 +225,7 @@ fn logged(count: u32) {
         records.clear();
         let first = batch * u64::from(BATCH);
         let ranges = vec![(first, first + u64::from(BATCH) - 1)];
-        Record::Settled { queue: 1, transaction: 0, ranges }.encode(&mut records);
+        Record::Settled { queue: 1, transaction: TransactionId::NONE, ranges }.encode(&mut records);
         let position = log.append(&records);
         log.sync_everything().expect("nothing fails");
         assert_eq!(log.durable().expect("nothing failed"), position);

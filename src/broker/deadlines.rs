@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::broker::Broker;
     use crate::message::{Facts, MemoryGauge, Message, address};
-    use crate::store::NO_TRANSACTION;
+    use crate::store::TransactionId;
     use crate::table::{Table, Value};
 
     fn count(deadlines: &Deadlines) -> usize {
@@ -194,7 +194,7 @@ mod tests {
         let gauge = Arc::new(MemoryGauge::default());
         for now_ms in (0..1_000).step_by(10) {
             let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
-            queue.publish([NewMessage::published(message, Some(5))], NO_TRANSACTION, now_ms, |_| {});
+            queue.publish([NewMessage::published(message, Some(5))], TransactionId::NONE, now_ms, |_| {});
             while node.deadlines.run_next(now_ms + 5).is_some() {}
         }
         assert_eq!(queue.peek(|queue| queue.ready_count()), 0);

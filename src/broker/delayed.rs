@@ -25,7 +25,7 @@ use crate::store::loader::Load;
 use crate::store::record::{Counts, Enqueued, Freed};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
-use crate::store::{Flight, LogPosition, LogTransaction, StoreError};
+use crate::store::{AppendGuard, LogPosition, LogTransaction, StoreError, TransactionId};
 
 pub use looking::SeenDelayed;
 
@@ -127,11 +127,11 @@ impl DelayedMessages {
         due_ms: u64,
         exchange: ExchangeId,
         new: NewMessage,
-        transaction: u64,
+        transaction: TransactionId,
     ) -> LogPosition {
         let log = &*self.node.log;
         let is_stored = log.keeps() && new.message.facts().persistent;
-        let _flight = is_stored.then(|| Flight::begin(log));
+        let _guard = (is_stored && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
         if is_stored {
             log.append_chunk(new.message.chunk());
         }
@@ -162,7 +162,7 @@ impl DelayedMessages {
     fn record(&self, waiting: &mut Waiting) -> LogPosition {
         let mut records = Vec::new();
         let freed = waiting.journal.take(&mut records);
-        waiting.journal.set_transaction(0);
+        waiting.journal.set_transaction(TransactionId::NONE);
         let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
         // Only then, so that no checkpoint sees what the log does not tell of.
         if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
@@ -217,11 +217,11 @@ impl DelayedMessages {
         let log = &*self.node.log;
         let transaction = LogTransaction::begin(log);
         match new {
-            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.number(), now_ms),
+            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.id(), now_ms),
             None => tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost"),
         }
         let mut waiting = self.waiting.lock();
-        waiting.journal.set_transaction(transaction.number());
+        waiting.journal.set_transaction(transaction.id());
         if let Some(held) = waiting.by_due.remove(&key) {
             gone(&mut waiting.journal, key.1, &held);
         }

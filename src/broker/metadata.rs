@@ -17,7 +17,7 @@ use super::router::RoutingKeys;
 use super::vhost::Vhost;
 use crate::auth::{Access, Permissions, TopicPermissions, User};
 use crate::error::AmqpError;
-use crate::store::{Log, LogPosition};
+use crate::store::{LastChange, Log, LogPosition};
 
 pub use state::State;
 
@@ -61,7 +61,7 @@ pub struct Metadata {
     state: RwLock<State>,
     rights_revision: AtomicU64,
     /// Where the log has the last change.
-    changed_at: AtomicU64,
+    changed_at: LastChange,
 }
 
 impl Metadata {
@@ -100,7 +100,7 @@ impl Metadata {
 
     /// What is to be durable before anybody is told that everything is as it was wanted.
     pub fn changed_at(&self) -> LogPosition {
-        LogPosition(self.changed_at.load(Ordering::Acquire))
+        self.changed_at.position()
     }
 
     /// Makes changes, all or none: `decide` looks at what there is and says which.
@@ -121,7 +121,7 @@ impl Metadata {
         }
         let wanted: Vec<_> = wanted.into_iter().map(Definition::Administered).collect();
         let position = changes.record(log, &wanted);
-        self.changed_at.fetch_max(position.0, Ordering::AcqRel);
+        self.changed_at.note(position);
         if touches_rights {
             // Behind the change: who sees the new revision sees what it stands for.
             self.rights_revision.fetch_add(1, Ordering::Release);

@@ -23,8 +23,7 @@ use crate::store::checkpoint::{Checkpoint, Draft, Part};
 use crate::store::disk::Disk;
 use crate::store::failure::Remedy;
 use crate::store::segments::{SegmentWriter, Segments};
-use crate::store::wal::{Extent, Wal};
-use crate::store::{Log, StoreError};
+use crate::store::{StoreError, StoredLog};
 
 /// When the log has so many bytes, the older half is moved.
 const WINDOW_BYTES: u64 = 32 * 1024 * 1024;
@@ -37,7 +36,7 @@ const SCANNED_MESSAGES_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct Pager {
     broker: Arc<Broker>,
-    wal: Arc<Wal>,
+    log: Arc<dyn StoredLog>,
     segments: Arc<Segments>,
     disk: Arc<dyn Disk>,
     /// What messages may take in memory.
@@ -61,7 +60,7 @@ impl Pager {
     /// A pager, which does nothing before it is told to.
     pub fn new(
         broker: Arc<Broker>,
-        wal: Arc<Wal>,
+        log: Arc<dyn StoredLog>,
         segments: Arc<Segments>,
         disk: Arc<dyn Disk>,
         budget_bytes: u64,
@@ -70,7 +69,7 @@ impl Pager {
         let (checkpointed, checkpoint_bytes) = (AtomicU32::new(0), AtomicUsize::new(0));
         Self {
             broker,
-            wal,
+            log,
             segments,
             disk,
             budget_bytes,
@@ -91,10 +90,10 @@ impl Pager {
     /// it is, and is tried again.
     pub fn run(&self, pause: impl Fn()) {
         let mut has_waited = false;
-        while self.wal.wait_until_crowded(self.window_bytes) {
+        while self.log.wait_until_crowded(self.window_bytes) {
             match self.relieve().map_err(|error| (error.remedy(), error)) {
                 Ok(()) => has_waited = false,
-                Err((Remedy::Stop, error)) => return self.wal.fail(error),
+                Err((Remedy::Stop, error)) => return self.log.fail(error),
                 Err((Remedy::Wait | Remedy::Refuse, error)) => {
                     if !has_waited {
                         tracing::warn!(%error, "messages stay in the log until they can be moved");
@@ -111,14 +110,14 @@ impl Pager {
     /// # Errors
     /// When the file system fails; unless the store must stop, nothing is changed and the same can be tried again.
     pub fn relieve(&self) -> Result<(), StoreError> {
-        let head = self.wal.head();
-        let limit = if self.wal.is_low() {
-            self.wal.make_space()?;
+        let head = self.log.head();
+        let limit = if self.log.is_low() {
+            self.log.make_space()?;
             head
-        } else if head - self.wal.start() > self.window_bytes {
+        } else if head - self.log.start() > self.window_bytes {
             self.limit_of_window(head)
         } else {
-            self.wal.start()
+            self.log.start()
         };
         let result = self.relieve_up_to(limit);
         let used_bytes = self.broker.node().memory.bytes();
@@ -129,8 +128,8 @@ impl Pager {
     /// Until where the log is to be emptied. If most of it is in queues still, they grow, and what comes last leaves at the next round
     /// anyway: all of it together makes parts twice as long. If not, the younger half will be consumed before it has to move.
     fn limit_of_window(&self, head: u64) -> u64 {
-        let is_backlog = self.broker.node().memory.bytes() >= (head - self.wal.start()) / 4 * 3;
-        if is_backlog { head } else { self.wal.cut_near(head - self.window_bytes / 2) }
+        let is_backlog = self.broker.node().memory.bytes() >= (head - self.log.start()) / 4 * 3;
+        if is_backlog { head } else { self.log.cut_near(head - self.window_bytes / 2) }
     }
 
     fn relieve_up_to(&self, limit: u64) -> Result<(), StoreError> {
@@ -145,8 +144,8 @@ impl Pager {
     /// # Errors
     /// When the file system fails.
     pub fn finish(&self) -> Result<(), StoreError> {
-        self.wal.sync_everything()?;
-        let limit = self.wal.head();
+        self.log.sync_everything()?;
+        let limit = self.log.head();
         self.move_before(limit, &BTreeSet::new())?;
         // What came meanwhile is read from the log.
         self.checkpoint(limit, true)
@@ -191,7 +190,7 @@ impl Pager {
 
     /// Moves what is in the log before `limit`, and all fresh messages of some queues.
     fn move_before(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<(), StoreError> {
-        self.wal.retire(limit);
+        self.log.retire(limit);
         let mut has_moved = self.move_once(limit, crowded)?;
         // A message that was delivered between the two looks at its queue was seen by neither.
         while has_moved {
@@ -284,14 +283,13 @@ impl Pager {
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
     fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
         let empty = self.segments.take_empty();
-        let (draft, mut rest) = self.capture(start, is_clean);
-        self.wal.wait_for_flights();
-        self.wal.sync_everything()?;
-        let Extent { durable, files } = self.wal.extent(start)?;
-        (rest.durable, rest.log_files) = (durable, files);
+        let (draft, mut rest) = self.capture(is_clean);
+        self.log.wait_for_appends();
+        self.log.sync_everything()?;
+        rest.set_log(self.log.extent(start)?);
         draft.write(&rest, self.disk.as_ref())?;
         self.checkpointed.store(rest.last_segment, Ordering::Relaxed);
-        self.wal.release(start)?;
+        self.log.trim(start)?;
         self.segments.remove(&empty)
     }
 
@@ -300,7 +298,7 @@ impl Pager {
     }
 
     /// What a checkpoint is to say: the queues, and the rest.
-    fn capture(&self, start: u64, is_clean: bool) -> (Draft, Checkpoint) {
+    fn capture(&self, is_clean: bool) -> (Draft, Checkpoint) {
         let metadata = self.broker.node().metadata.definitions();
         let mut definitions: Vec<_> = metadata.iter().map(|definition| definition.encode()).collect();
         // A little more than the last time, for a backlog that grows.
@@ -317,10 +315,6 @@ impl Pager {
             }
         }
         let rest = Checkpoint {
-            start,
-            number: self.wal.next_checkpoint(),
-            start_run: self.wal.run_at(start),
-            run: self.wal.run_of_now(),
             segment_files: self.segments.files(),
             is_clean,
             next_id: self.broker.node().ids.peek(),

@@ -26,7 +26,7 @@ use super::vhost::Vhost;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::store::LogPosition;
+use crate::store::{LogPosition, TransactionId};
 
 use batch::PublishBatch;
 pub use batch::{Pending, PublishBody, RecordParts};
@@ -153,7 +153,7 @@ impl<T> Publisher<T> {
     pub fn publish(
         &self,
         messages: &[(Pending<T>, Message)],
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         turn: &mut impl Turn,
     ) -> Published {
@@ -186,7 +186,7 @@ impl<T> Publisher<T> {
         &self,
         route: &Route,
         run: &[(Pending<T>, Message)],
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         mut refused: impl FnMut(usize),
     ) -> LogPosition {
@@ -196,7 +196,7 @@ impl<T> Publisher<T> {
             |(pending, message): &(Pending<T>, Message)| NewMessage::published(message.clone(), pending.expiration_ms);
         if !route.holds.is_empty() {
             for published in run {
-                position = position.max(self.vhost.hold(&route.holds, &new(published), transaction, now_ms));
+                position = position.and(self.vhost.hold(&route.holds, &new(published), transaction, now_ms));
             }
         }
         for reply in &route.replies {
@@ -207,7 +207,7 @@ impl<T> Publisher<T> {
         let waits = self.waits.as_ref();
         for queue in &route.queues {
             position =
-                position.max(queue.publish_at_pace(run.iter().map(new), waits, transaction, now_ms, &mut refused));
+                position.and(queue.publish_at_pace(run.iter().map(new), waits, transaction, now_ms, &mut refused));
         }
         position
     }

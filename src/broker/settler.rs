@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::queue::{QueueHandle, Return, Settlement};
 use super::sink::Token;
+use crate::store::TransactionId;
 
 /// What it costs to settle with one queue, beside the messages: its lock, and its consumers' next messages.
 const RUN_EFFORT: usize = 8;
@@ -48,7 +49,7 @@ impl Settler {
     }
 
     /// Carries out what is collected, and returns about how many things were done.
-    pub fn settle(&mut self, transaction: u64, now_ms: u64) -> usize {
+    pub fn settle(&mut self, transaction: TransactionId, now_ms: u64) -> usize {
         self.check();
         let mut effort = 0;
         for SettledRun { queue, fate, tokens } in self.runs.drain(..) {

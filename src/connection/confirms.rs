@@ -17,6 +17,8 @@ pub(super) struct Confirms {
     refused: u64,
     /// What was settled but not answered, in the order of numbers; runs of equal fate are one.
     runs: VecDeque<ConfirmRun>,
+    /// Must be durable before everything can be answered that was settled.
+    awaited: LogPosition,
     /// Messages to return, by number, in the order of numbers. Each lies in a run that was accepted.
     returns: VecDeque<(u64, Message)>,
 }
@@ -83,7 +85,10 @@ impl Confirms {
         debug_assert!(self.last_settled() < number && number <= self.published, "each number once, in their order");
         match self.runs.back_mut() {
             Some(run) if !run.is_refused && !is_refused && run.position == position => run.last = number,
-            _ => self.runs.push_back(ConfirmRun { last: number, position, is_refused }),
+            _ => {
+                self.awaited = self.awaited.and(position);
+                self.runs.push_back(ConfirmRun { last: number, position, is_refused });
+            }
         }
     }
 
@@ -94,14 +99,14 @@ impl Confirms {
 
     /// What must be durable before anything more can be answered, and before everything can.
     pub(super) fn waits_for(&self) -> Option<(LogPosition, LogPosition)> {
-        Some((self.runs.front()?.position, self.runs.back()?.position))
+        Some((self.runs.front()?.position, self.awaited))
     }
 
     /// What can be answered now that everything up to `durable` is. Answers come in the order of the numbers, so each stands
     /// for all that were not answered before it; a refusal and a returned message stand alone.
     pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(Answer)) {
         let mut accepted = self.answered;
-        while let Some(run) = self.runs.front().copied().filter(|run| run.position <= durable) {
+        while let Some(run) = self.runs.front().copied().filter(|run| durable.includes(run.position)) {
             self.runs.pop_front();
             if run.is_refused {
                 self.accept(accepted, &mut answer);
@@ -168,7 +173,7 @@ mod tests {
             if is_returned {
                 confirms.return_later(number, message());
             }
-            confirms.settle(number, LogPosition(position), false);
+            confirms.settle(number, LogPosition::at(position), false);
         }
         confirms
     }
@@ -190,9 +195,9 @@ mod tests {
     #[test]
     fn a_return_waits_for_its_turn() {
         let mut confirms = with_returns(&[(10, false), (0, true), (0, false)]);
-        assert_eq!(answers(&mut confirms, LogPosition(9)), []);
+        assert_eq!(answers(&mut confirms, LogPosition::at(9)), []);
         let expected = [(1, false, false), RETURN, (2, false, false), (3, false, false)];
-        assert_eq!(answers(&mut confirms, LogPosition(10)), expected);
+        assert_eq!(answers(&mut confirms, LogPosition::at(10)), expected);
     }
 
     #[test]
@@ -205,7 +210,7 @@ mod tests {
         let mut confirms = Confirms::default();
         for &(position, is_refused) in fates {
             let number = confirms.next();
-            confirms.settle(number, LogPosition(position), is_refused);
+            confirms.settle(number, LogPosition::at(position), is_refused);
         }
         confirms
     }
@@ -233,8 +238,8 @@ mod tests {
     #[test]
     fn nothing_is_answered_before_it_is_durable_nor_out_of_turn() {
         let mut confirms = settled(&[(10, false), (20, false), (0, false), (20, true)]);
-        assert_eq!(answers(&mut confirms, LogPosition(9)), []);
-        assert_eq!(answers(&mut confirms, LogPosition(10)), [(1, false, false)]);
-        assert_eq!(answers(&mut confirms, LogPosition(20)), [(3, true, false), (4, true, true)]);
+        assert_eq!(answers(&mut confirms, LogPosition::at(9)), []);
+        assert_eq!(answers(&mut confirms, LogPosition::at(10)), [(1, false, false)]);
+        assert_eq!(answers(&mut confirms, LogPosition::at(20)), [(3, true, false), (4, true, true)]);
     }
 }

@@ -69,7 +69,7 @@ impl<A> LogWaits<A> {
         if !self.unconfirmed.contains(&channel) {
             self.unconfirmed.push(channel);
         }
-        if self.wakes_at.is_none_or(|wakes_at| first < wakes_at) {
+        if self.wakes_at.is_none_or(|wakes_at| !first.includes(wakes_at)) {
             self.wakes_at = Some(first);
             self.log.when_durable(first, Arc::clone(&self.outbox) as Arc<dyn Wake>);
         }
@@ -77,7 +77,7 @@ impl<A> LogWaits<A> {
 
     /// Keeps an answer until everything up to `position` is durable. Returns it if that is so already.
     pub(super) fn answer_later(&mut self, answer: A, position: LogPosition) -> Option<A> {
-        if self.durable().is_some_and(|durable| durable >= position) {
+        if self.durable().is_some_and(|durable| durable.includes(position)) {
             return Some(answer);
         }
         debug_assert!(self.answer.is_none(), "a method was carried out before the last one was answered");
@@ -104,9 +104,9 @@ impl<A> LogWaits<A> {
             return None;
         }
         let durable = self.durable()?;
-        let is_reached = self.wakes_at.take_if(|position| *position <= durable).is_some();
+        let is_reached = self.wakes_at.take_if(|position| durable.includes(*position)).is_some();
         let unconfirmed = if is_reached { std::mem::take(&mut self.unconfirmed) } else { Vec::new() };
-        let answer = self.answer.take_if(|(position, _)| *position <= durable).map(|(_, answer)| answer);
+        let answer = self.answer.take_if(|(position, _)| durable.includes(*position)).map(|(_, answer)| answer);
         Some(Due { unconfirmed, answer })
     }
 }

@@ -18,7 +18,7 @@ use crate::properties::{Properties, Property};
 use crate::protocol::assembler::Publish;
 use crate::protocol::fast::{self, BodyPieces, FastPublish};
 use crate::protocol::method::BASIC_PUBLISH;
-use crate::store::NO_TRANSACTION;
+use crate::store::TransactionId;
 
 /// What the channel wants to know again about a message when it is published.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +139,7 @@ impl Open {
             return;
         }
         let publishes = self.publisher.take_batch();
-        let published = self.publisher.publish(&publishes, NO_TRANSACTION, now_ms, &mut self.effort);
+        let published = self.publisher.publish(&publishes, TransactionId::NONE, now_ms, &mut self.effort);
         self.return_unroutable(&publishes, &published);
         self.answer(&publishes, &published);
         self.publisher.recycle(publishes);
@@ -148,7 +148,12 @@ impl Open {
     }
 
     /// Publishes the messages of a transaction; whether every queue took every one.
-    pub(super) fn publish_transaction(&mut self, publishes: &[PendingPublish], transaction: u64, now_ms: u64) -> bool {
+    pub(super) fn publish_transaction(
+        &mut self,
+        publishes: &[PendingPublish],
+        transaction: TransactionId,
+        now_ms: u64,
+    ) -> bool {
         let published = self.publisher.publish(publishes, transaction, now_ms, &mut self.effort);
         self.return_unroutable(publishes, &published);
         self.node.check_memory();

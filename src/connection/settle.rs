@@ -12,7 +12,7 @@ use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::fast::SettlementKind;
 use crate::protocol::method::{BASIC_ACK, BASIC_NACK, BASIC_REJECT};
-use crate::store::NO_TRANSACTION;
+use crate::store::TransactionId;
 
 /// The method that a settlement came with.
 const fn method_of(kind: SettlementKind) -> MethodId {
@@ -107,11 +107,11 @@ impl Open {
 
     /// Lets the collected settlements take effect.
     pub(super) fn flush_settled(&mut self, now_ms: u64) {
-        self.flush_settled_in(NO_TRANSACTION, now_ms);
+        self.flush_settled_in(TransactionId::NONE, now_ms);
     }
 
     /// Lets the collected settlements take effect, in a transaction.
-    pub(super) fn flush_settled_in(&mut self, transaction: u64, now_ms: u64) {
+    pub(super) fn flush_settled_in(&mut self, transaction: TransactionId, now_ms: u64) {
         if self.settler.is_empty() {
             return;
         }

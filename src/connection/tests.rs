@@ -1,5 +1,6 @@
 //! Whole connections without sockets, where timing decides over a socket.
 
+mod log;
 mod pace;
 mod waking;
 
@@ -21,7 +22,11 @@ use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
 fn hosting() -> Arc<Hosting> {
-    let broker = Broker::new(Arc::new(Node::default()));
+    hosting_with(Node::default())
+}
+
+fn hosting_with(node: Node) -> Arc<Hosting> {
+    let broker = Broker::new(Arc::new(node));
     broker.begin().unwrap();
     let text = String::new;
     let identity = Identity {

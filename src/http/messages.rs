@@ -24,7 +24,7 @@ use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
 use crate::message::address;
 use crate::properties::{Properties, PropertiesEditor, Property};
-use crate::store::{LogPosition, NO_TRANSACTION};
+use crate::store::{LogPosition, TransactionId};
 
 /// The properties that are short strings, with their names in JSON.
 const TEXTS: [(&str, Property); 10] = [
@@ -175,7 +175,7 @@ fn route(
     let body = PublishBody::Pieces(std::iter::once(new.payload), payload_bytes);
     publisher.add(Pending { ticket: (), expiration_ms, route }, &parts, body);
     let batch = publisher.take_batch();
-    let published = publisher.publish(&batch, NO_TRANSACTION, now_ms, &mut AtOnce);
+    let published = publisher.publish(&batch, TransactionId::NONE, now_ms, &mut AtOnce);
     let outcome = published.outcomes().at(0);
     vhost.node().check_memory();
     let is_taken = outcome.refusals == 0 || outcome.refusals < queues;
@@ -300,8 +300,8 @@ fn fetched(delivery: &Delivery, message_count: usize, is_base64: bool, truncate:
 fn settle(queue: &Arc<QueueHandle>, taken: Vec<(Delivery, usize)>, mode: AckMode, now_ms: u64) {
     let tokens: Vec<_> = taken.into_iter().filter_map(|(delivery, _)| delivery.token).collect();
     match mode {
-        AckMode::AckRequeueFalse => queue.settle(tokens, Settlement::Acked, NO_TRANSACTION, now_ms),
-        AckMode::RejectRequeueFalse => queue.settle(tokens, Settlement::Rejected, NO_TRANSACTION, now_ms),
+        AckMode::AckRequeueFalse => queue.settle(tokens, Settlement::Acked, TransactionId::NONE, now_ms),
+        AckMode::RejectRequeueFalse => queue.settle(tokens, Settlement::Rejected, TransactionId::NONE, now_ms),
         AckMode::AckRequeueTrue => queue.requeue(tokens, Return::Nacked, now_ms),
         AckMode::RejectRequeueTrue => queue.requeue(tokens, Return::Rejected, now_ms),
     }

@@ -408,7 +408,7 @@ async fn until_durable(api: &Api, position: LogPosition) -> bool {
     let log = &api.broker.node().log;
     loop {
         match log.durable() {
-            Ok(durable) if durable >= position => return true,
+            Ok(durable) if durable.includes(position) => return true,
             Ok(_) => {}
             Err(_) => return position == LogPosition::START,
         }

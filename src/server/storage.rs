@@ -22,7 +22,7 @@ use crate::store::failure::Call;
 use crate::store::loader::Loader;
 use crate::store::recovery::{Opening, Recovered, RecoveredQueue, Report, recover};
 use crate::store::wal::Wal;
-use crate::store::{Log, Sizes, StoreError};
+use crate::store::{Log, Sizes, StoreError, StoredLog};
 
 /// Threads that read messages back.
 const READERS: usize = 2;
@@ -150,17 +150,17 @@ impl Opened {
             set_alarm(&node, is_low);
         };
         wal.on_low_space(disk_free_limit_bytes, Box::new(tell));
-        let nudged = Arc::downgrade(&wal);
-        let press = move || {
-            if let Some(wal) = nudged.upgrade() {
-                wal.nudge();
+        let log = Arc::downgrade(&wal);
+        let have_shortened = move || {
+            if let Some(log) = log.upgrade() {
+                log.ask_to_shorten();
             }
         };
-        let excess = press.clone();
-        loader.segments().on_excess(Box::new(excess));
-        broker.node().pressure.on_exceeded(MEMORY_BUDGET_BYTES, Box::new(press));
+        loader.segments().on_excess(Box::new(have_shortened.clone()));
+        broker.node().pressure.on_exceeded(MEMORY_BUDGET_BYTES, Box::new(have_shortened));
         let segments = Arc::clone(loader.segments());
-        let pager = Pager::new(Arc::clone(broker), Arc::clone(&wal), segments, disk, MEMORY_BUDGET_BYTES);
+        let log = Arc::clone(&wal) as Arc<dyn StoredLog>;
+        let pager = Pager::new(Arc::clone(broker), log, segments, disk, MEMORY_BUDGET_BYTES);
         if is_salvaged {
             // So that the next start finds nothing wrong any more.
             pager.finish()?;

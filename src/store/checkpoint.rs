@@ -9,7 +9,6 @@
 
 mod draft;
 
-use super::StoreError;
 use super::address::{Address, SegmentId};
 use super::codec::Reader;
 use super::disk::Disk;
@@ -18,7 +17,7 @@ use super::head::VERSION;
 use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
 use super::run::Run;
 use super::segments::SegmentFile;
-use super::wal::LogFile;
+use super::{LogExtent, LogFile, StoreError};
 
 pub use draft::Draft;
 pub(super) use draft::put_in_place;
@@ -120,6 +119,13 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Says from where the log is to be read, and where it goes on.
+    pub(crate) fn set_log(&mut self, log: LogExtent) {
+        let LogExtent { start, start_run, durable, run, files, checkpoint } = log;
+        (self.start, self.start_run, self.durable, self.run) = (start, start_run, durable, run);
+        (self.log_files, self.number) = (files, checkpoint);
+    }
+
     /// Reads the file at one of [`PATHS`], with all its bytes; `None` if it is missing.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What one transition of one queue leaves to be recorded, collected under the queue's lock and appended before it is released:
 //! so the log tells of each queue's changes in their order.
 
+use super::TransactionId;
 use smallvec::SmallVec;
 
 use super::address::{Address, Place};
@@ -12,7 +13,7 @@ pub struct Journal {
     /// Nothing is recorded for a queue that is not durable; what it frees in segment files is noted all the same.
     is_kept: bool,
     queue: u64,
-    transaction: u64,
+    transaction: TransactionId,
     /// Until where each level was delivered.
     delivered: SmallVec<[(u8, u64); 1]>,
     /// Made with the first change, and kept: an idle queue has none.
@@ -59,8 +60,8 @@ impl Journal {
         self.is_kept = false;
     }
 
-    /// What follows belongs to this transaction; 0 for none.
-    pub const fn set_transaction(&mut self, transaction: u64) {
+    /// What follows belongs to this transaction.
+    pub const fn set_transaction(&mut self, transaction: TransactionId) {
         self.transaction = transaction;
     }
 
@@ -211,8 +212,8 @@ mod tests {
         let second = Freed { segment: SegmentId(1), start: 50, end: 60, stored: 1, body_bytes: 4 };
         assert_eq!(freed, [first, second]);
         let read: Vec<_> = records(&bytes).flatten().collect();
-        let settled = Record::Settled { queue: 7, transaction: 0, ranges: vec![(3, 5), (9, 9)] };
-        assert_eq!(read, [settled, Record::Freed { transaction: 0, freed }]);
+        let settled = Record::Settled { queue: 7, transaction: TransactionId::NONE, ranges: vec![(3, 5), (9, 9)] };
+        assert_eq!(read, [settled, Record::Freed { transaction: TransactionId::NONE, freed }]);
         assert!(journal.is_empty());
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure. Decoding never trusts its input: [`records`] answers `None` for a record that is cut or unknown.
 
+use super::TransactionId;
 use super::address::{Address, SegmentId};
 use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
 
@@ -45,7 +46,7 @@ pub struct Freed {
     pub body_bytes: u64,
 }
 
-/// One record. Those with a transaction other than 0 count only once that is committed.
+/// One record. Those with a transaction other than [`TransactionId::NONE`] count only once that is committed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record<'a> {
     /// Messages were added to a queue.
@@ -53,7 +54,7 @@ pub enum Record<'a> {
         /// The queue.
         queue: u64,
         /// The transaction.
-        transaction: u64,
+        transaction: TransactionId,
         /// The messages, ascending by `seq`.
         messages: Vec<Enqueued>,
     },
@@ -62,14 +63,14 @@ pub enum Record<'a> {
         /// The queue.
         queue: u64,
         /// The transaction.
-        transaction: u64,
+        transaction: TransactionId,
         /// Their places: first and last, both included.
         ranges: Vec<(u64, u64)>,
     },
     /// Messages that were in segment files are gone.
     Freed {
         /// The transaction.
-        transaction: u64,
+        transaction: TransactionId,
         /// Where they were.
         freed: Vec<Freed>,
     },
@@ -94,7 +95,7 @@ pub enum Record<'a> {
     /// A transaction took effect.
     Committed {
         /// The transaction.
-        transaction: u64,
+        transaction: TransactionId,
     },
     /// A change of the definitions, in the broker's own encoding.
     Definition(&'a [u8]),
@@ -167,10 +168,10 @@ impl EnqueuedWriter {
     }
 
     /// Appends the record, and is empty again.
-    pub(crate) fn finish(&mut self, queue: u64, transaction: u64, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, queue: u64, transaction: TransactionId, out: &mut Vec<u8>) {
         out.push(ENQUEUED);
         put_varint(out, queue);
-        put_varint(out, transaction);
+        put_varint(out, transaction.0);
         put_varint(out, u64::from(self.count));
         out.append(&mut self.bytes);
         (self.count, self.next_seq, self.last_address) = (0, 0, 0);
@@ -234,7 +235,7 @@ impl Record<'_> {
             }
             Self::Committed { transaction } => {
                 out.push(COMMITTED);
-                put_varint(out, *transaction);
+                put_varint(out, transaction.0);
             }
             Self::Definition(bytes) => {
                 out.push(DEFINITION);
@@ -245,10 +246,10 @@ impl Record<'_> {
 }
 
 /// Appends a [`Record::Settled`].
-pub(crate) fn encode_settled(queue: u64, transaction: u64, ranges: &[(u64, u64)], out: &mut Vec<u8>) {
+pub(crate) fn encode_settled(queue: u64, transaction: TransactionId, ranges: &[(u64, u64)], out: &mut Vec<u8>) {
     out.push(SETTLED);
     put_varint(out, queue);
-    put_varint(out, transaction);
+    put_varint(out, transaction.0);
     put_varint(out, ranges.len() as u64);
     let mut last = 0u64;
     for &(first, end) in ranges {
@@ -259,9 +260,9 @@ pub(crate) fn encode_settled(queue: u64, transaction: u64, ranges: &[(u64, u64)]
 }
 
 /// Appends a [`Record::Freed`].
-pub(crate) fn encode_freed(transaction: u64, freed: &[Freed], out: &mut Vec<u8>) {
+pub(crate) fn encode_freed(transaction: TransactionId, freed: &[Freed], out: &mut Vec<u8>) {
     out.push(FREED);
-    put_varint(out, transaction);
+    put_varint(out, transaction.0);
     put_varint(out, freed.len() as u64);
     for range in freed {
         put_freed(out, *range);
@@ -308,15 +309,15 @@ fn read_freed(reader: &mut Reader<'_>) -> Option<Vec<Freed>> {
 fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
     Some(match reader.u8()? {
         ENQUEUED => {
-            let (queue, transaction, count) = (reader.varint()?, reader.varint()?, reader.varint()?);
+            let (queue, transaction, count) = (reader.varint()?, TransactionId(reader.varint()?), reader.varint()?);
             Record::Enqueued { queue, transaction, messages: read_enqueued(reader, count)? }
         }
         SETTLED => {
-            let (queue, transaction) = (reader.varint()?, reader.varint()?);
+            let (queue, transaction) = (reader.varint()?, TransactionId(reader.varint()?));
             Record::Settled { queue, transaction, ranges: read_ranges(reader)? }
         }
         FREED => {
-            let transaction = reader.varint()?;
+            let transaction = TransactionId(reader.varint()?);
             Record::Freed { transaction, freed: read_freed(reader)? }
         }
         COUNTED => {
@@ -327,7 +328,7 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
             let (queue, level) = (reader.varint()?, reader.u8()?);
             Record::Delivered { queue, level, below: reader.varint()? }
         }
-        COMMITTED => Record::Committed { transaction: reader.varint()? },
+        COMMITTED => Record::Committed { transaction: TransactionId(reader.varint()?) },
         DEFINITION => Record::Definition(reader.sized()?),
         _ => return None,
     })
@@ -368,6 +369,10 @@ mod tests {
         })
     }
 
+    fn transaction() -> impl Strategy<Value = TransactionId> {
+        any::<u64>().prop_map(TransactionId)
+    }
+
     fn freed() -> impl Strategy<Value = Freed> {
         (0u32..9, any::<u16>(), any::<u16>(), any::<u32>(), any::<u64>()).prop_map(
             |(segment, start, length, stored, body_bytes)| Freed {
@@ -383,17 +388,17 @@ mod tests {
     fn record() -> impl Strategy<Value = Record<'static>> {
         let range = (0u64..1 << 40, 0u64..1 << 20).prop_map(|(first, length)| (first, first + length));
         prop_oneof![
-            (any::<u64>(), any::<u64>(), enqueued()).prop_map(|(queue, transaction, messages)| Record::Enqueued {
+            (any::<u64>(), transaction(), enqueued()).prop_map(|(queue, transaction, messages)| Record::Enqueued {
                 queue,
                 transaction,
                 messages
             }),
-            (any::<u64>(), any::<u64>(), vec(range, 0..9)).prop_map(|(queue, transaction, ranges)| Record::Settled {
+            (any::<u64>(), transaction(), vec(range, 0..9)).prop_map(|(queue, transaction, ranges)| Record::Settled {
                 queue,
                 transaction,
                 ranges
             }),
-            (any::<u64>(), vec(freed(), 0..9)).prop_map(|(transaction, freed)| Record::Freed { transaction, freed }),
+            (transaction(), vec(freed(), 0..9)).prop_map(|(transaction, freed)| Record::Freed { transaction, freed }),
             (any::<u64>(), any::<u64>(), any::<(u32, u32)>()).prop_map(|(queue, seq, counts)| Record::Counted {
                 queue,
                 seq,
@@ -404,7 +409,7 @@ mod tests {
                 level,
                 below
             }),
-            any::<u64>().prop_map(|transaction| Record::Committed { transaction }),
+            transaction().prop_map(|transaction| Record::Committed { transaction }),
             Just(Record::Definition(b"declare")),
         ]
     }

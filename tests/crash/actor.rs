@@ -13,9 +13,8 @@ use leveret::message::{ChunkWriter, Facts, Message, address};
 use leveret::properties::PropertiesEditor;
 use leveret::store::failure::Remedy;
 use leveret::store::loader::Loader;
-use leveret::store::record::Record;
 use leveret::store::wal::Wal;
-use leveret::store::{Flight, Log};
+use leveret::store::{Log, LogTransaction, StoredLog, TransactionId};
 use leveret::table::Value;
 
 use crate::administration::Administration;
@@ -174,8 +173,8 @@ impl Actor {
             self.wal.fail(error);
         }
         if let Ok(durable) = self.wal.durable() {
-            self.durable = durable.0;
-            self.ledger.told(durable.0);
+            self.durable = Wal::place_of(durable);
+            self.ledger.told(Wal::place_of(durable));
         }
     }
 
@@ -212,7 +211,7 @@ impl Actor {
             let message = Message::new(Arc::clone(&chunk), offset);
             let before = self.wal.head();
             self.note(format!("publish {id} to {to} (batch)"));
-            self.enter(message, id, facts, &[to], 0);
+            self.enter(message, id, facts, &[to], TransactionId::NONE);
             self.collect(before);
         }
     }
@@ -253,8 +252,8 @@ impl Actor {
         let before = self.wal.head();
         self.note(format!("publish {id} to {exchange:?} {key:?}, {} bytes, {facts:?}", length + 8));
         match delay_ms {
-            None if exchange.is_empty() => self.enter(message, id, facts, &[to.name], 0),
-            None => self.enter(message, id, facts, &["plain", "twin"], 0),
+            None if exchange.is_empty() => self.enter(message, id, facts, &[to.name], TransactionId::NONE),
+            None => self.enter(message, id, facts, &["plain", "twin"], TransactionId::NONE),
             Some(delay_ms) => self.hold(message, id, facts, to.name, delay_ms),
         }
         self.collect(before);
@@ -264,13 +263,13 @@ impl Actor {
         let keys = RoutingKeys::single(to.as_bytes());
         let route = self.vhost.route("later", &keys, message.properties()).unwrap();
         let new = NewMessage::published(message, None);
-        let position = self.vhost.hold(&route.holds, &new, 0, self.now_ms);
+        let position = self.vhost.hold(&route.holds, &new, TransactionId::NONE, self.now_ms);
         let due_ms = Some(self.now_ms + delay_ms);
-        self.add(id, to, facts, Span::exact(position.0), None, due_ms);
+        self.add(id, to, facts, Span::exact(Wal::place_of(position)), None, due_ms);
     }
 
     /// Publishes to queues by their names.
-    fn enter(&mut self, message: Message, id: u64, facts: Facts, to: &[&'static str], transaction: u64) {
+    fn enter(&mut self, message: Message, id: u64, facts: Facts, to: &[&'static str], transaction: TransactionId) {
         for name in to {
             let own_ms = self.random.one_in(3).then(|| 1 + self.random.below(120) as u64);
             let Some(queue) = self.queue(name) else { continue };
@@ -281,7 +280,7 @@ impl Actor {
             let at = self.add(id, name, facts, Span { from: u64::MAX, to: u64::MAX }, expires_ms, None);
             let new = NewMessage::published(message.clone(), own_ms);
             let position = queue.publish([new], transaction, self.now_ms, |_| panic!("{name} refuses"));
-            self.ledger.entries[at].published = Span::exact(position.0);
+            self.ledger.entries[at].published = Span::exact(Wal::place_of(position));
         }
     }
 
@@ -399,7 +398,7 @@ impl Actor {
         let before = self.wal.head();
         self.note(format!("settle {id} of {queue}: {settlement:?}"));
         self.ledger.find(id, queue).unwrap().is_held = false;
-        handle.settle([token], settlement, 0, self.now_ms);
+        handle.settle([token], settlement, TransactionId::NONE, self.now_ms);
         let span = Span { from: before, to: self.wal.head() };
         let entry = self.ledger.find(id, queue).unwrap();
         if settlement == Settlement::Acked || kind(queue).next.is_none() && !kind(queue).keeps_dead {
@@ -566,9 +565,9 @@ impl Actor {
     fn transaction(&mut self) {
         let before = self.wal.head();
         let log = Arc::clone(&self.broker.node().log);
-        let flight = Flight::begin(&*log);
-        let transaction = log.new_transaction();
-        self.note(format!("transaction {transaction}"));
+        let open = LogTransaction::begin(&*log);
+        let transaction = open.id();
+        self.note(format!("transaction {}", transaction.0));
         let first = self.ledger.entries.len();
         for _ in 0..self.random.below(4) {
             let to = self.random.pick(&QUEUES);
@@ -588,10 +587,7 @@ impl Actor {
             handle.settle([token], Settlement::Acked, transaction, self.now_ms);
             settled.push((id, queue));
         }
-        let mut commit = Vec::new();
-        Record::Committed { transaction }.encode(&mut commit);
-        let span = Span::exact(log.append(&commit).0);
-        drop(flight);
+        let span = Span::exact(Wal::place_of(open.commit()));
         for entry in &mut self.ledger.entries[published] {
             entry.published = span;
         }

@@ -12,7 +12,7 @@ use leveret::broker::queue::NewMessage;
 use leveret::broker::sink::Sink;
 use leveret::broker::vhost::QueueDeclare;
 use leveret::message::{Facts, Message, address};
-use leveret::store::NO_TRANSACTION;
+use leveret::store::TransactionId;
 use leveret::table::Table;
 use serde_json::json;
 
@@ -128,7 +128,7 @@ impl Administration {
             let bytes = body(self.generation, 100);
             let address = address("", queue.as_bytes());
             let message = Message::standalone(&broker.node().memory, facts, &address, &[0, 0], &bytes);
-            declared.queue.publish([NewMessage::published(message, None)], NO_TRANSACTION, now_ms, |_| {});
+            declared.queue.publish([NewMessage::published(message, None)], TransactionId::NONE, now_ms, |_| {});
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use leveret::store::StoredLog;
+
 use crate::disk::SimDisk;
 use crate::history::{History, for_seeds};
 use crate::probe::{Found, drain, load_all};

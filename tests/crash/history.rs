@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use leveret::store::Log;
 use leveret::store::failure::Remedy;
+use leveret::store::wal::Wal;
+use leveret::store::{Log, StoredLog};
 
 use crate::actor::Actor;
 use crate::disk::{Fault, SimDisk};
@@ -108,7 +109,11 @@ impl History {
         // Rejected messages that must be read first are where they were until then.
         load_all(&self.world, actor.now_ms);
         self.world.wal.sync_everything().unwrap();
-        assert_eq!(self.world.wal.durable().unwrap().0, self.world.wal.head(), "something is owed for good");
+        assert_eq!(
+            Wal::place_of(self.world.wal.durable().unwrap()),
+            self.world.wal.head(),
+            "something is owed for good"
+        );
         let now_ms = actor.now_ms;
         let copy = World::open(&self.world.disk.copy(), &self.scale, now_ms, false).unwrap();
         assert_eq!(copy.head, self.world.wal.head());

@@ -7,8 +7,9 @@ use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Sett
 use leveret::broker::sink::{Delivery, Sink};
 use leveret::message::{Facts, Message, address};
 use leveret::properties::PropertiesEditor;
-use leveret::store::Log;
 use leveret::store::failure::Call;
+use leveret::store::wal::Wal;
+use leveret::store::{Log, StoredLog, TransactionId};
 
 use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};
@@ -38,7 +39,7 @@ impl Broker {
 
     /// Writes what is in the log, kills the broker and starts it again.
     fn kill(self) -> Self {
-        while self.world.wal.durable().unwrap().0 < self.world.wal.head() {
+        while Wal::place_of(self.world.wal.durable().unwrap()) < self.world.wal.head() {
             self.world.wal.commit(true).unwrap();
         }
         let disk = self.world.disk.copy();
@@ -50,7 +51,7 @@ impl Broker {
         self.world.vhost.read(|topology| topology.queue(name).cloned()).unwrap()
     }
 
-    fn publish(&self, queue: &str, id: u64, transaction: u64) {
+    fn publish(&self, queue: &str, id: u64, transaction: TransactionId) {
         let facts = Facts { persistent: true, ..Facts::default() };
         let memory = Arc::clone(&self.world.broker.node().memory);
         let properties = PropertiesEditor::new().build();
@@ -75,7 +76,7 @@ impl Broker {
 #[test]
 fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let broker = Broker::new();
-    broker.publish("plain", 1, 0);
+    broker.publish("plain", 1, TransactionId::NONE);
     let spec = ConsumerSpec {
         id: ConsumerId(broker.world.broker.node().ids.fresh()),
         channel: CHANNEL,
@@ -94,7 +95,7 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let transaction = broker.world.wal.new_transaction();
     broker.publish("plain", 2, transaction);
     let broker = broker.kill();
-    broker.publish("plain", 3, 0);
+    broker.publish("plain", 3, TransactionId::NONE);
     let broker = broker.kill();
     let found = drain(&broker.world, NOW_MS);
     assert_eq!(found.iter().map(|found| (found.id, found.redelivered)).collect::<Vec<_>>(), [(3, false)]);
@@ -104,7 +105,7 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
 fn counts_of_messages_that_are_gone_go_with_them_after_a_restart() {
     let broker = Broker::new();
     for id in 1..=3 {
-        broker.publish("quorum", id, 0);
+        broker.publish("quorum", id, TransactionId::NONE);
     }
     broker.world.pager.finish().unwrap();
     let mut broker = broker.kill();
@@ -115,7 +116,7 @@ fn counts_of_messages_that_are_gone_go_with_them_after_a_restart() {
         }
         let delivery = broker.get("quorum");
         assert_eq!(identify(&delivery.message), round);
-        broker.queue("quorum").settle(delivery.token, Settlement::Acked, 0, NOW_MS);
+        broker.queue("quorum").settle(delivery.token, Settlement::Acked, TransactionId::NONE, NOW_MS);
         broker = broker.kill();
     }
     assert_eq!(broker.recounted("quorum"), 0);
@@ -127,14 +128,14 @@ fn what_only_a_segment_file_told_is_known_when_that_file_is_gone() {
     let scale = Scale { budget_bytes: 1, window_bytes: u64::MAX, ..Scale::of(&mut Random::new(1)) };
     let broker = Broker::of(scale);
     // Not two: the place of one that moves later would tell of those before it.
-    broker.publish("plain", 1, 0);
+    broker.publish("plain", 1, TransactionId::NONE);
     let at = broker.world.disk.calls_of(Call::Rename) + 1;
     broker.world.disk.set_fault(Some(Fault::Failing { call: Call::Rename, at, calls: 1, errno: ENOSPC }));
     broker.world.pager.relieve().unwrap_err();
     broker.world.disk.set_fault(None);
     let delivery = broker.get("plain");
     assert_eq!(identify(&delivery.message), 1);
-    broker.queue("plain").settle(delivery.token, Settlement::Acked, 0, NOW_MS);
+    broker.queue("plain").settle(delivery.token, Settlement::Acked, TransactionId::NONE, NOW_MS);
     let broker = broker.kill();
     let of_first_start = broker.world.wal.head() - broker.world.head;
     let broker = broker.kill();

@@ -16,7 +16,7 @@ use leveret::store::disk::Disk;
 use leveret::store::loader::Loader;
 use leveret::store::recovery::{Opening, Report, recover};
 use leveret::store::wal::Wal;
-use leveret::store::{Log, Sizes, StoreError};
+use leveret::store::{Log, Sizes, StoreError, StoredLog};
 
 use crate::disk::SimDisk;
 use crate::queues;
@@ -100,7 +100,8 @@ impl World {
         let vhost = broker.add_vhost("/", QueueKind::Classic);
         queues::declare_all(&vhost, now_ms);
         let segments = Arc::clone(loader.segments());
-        let pager = Pager::new(Arc::clone(&broker), Arc::clone(&wal), segments, as_disk, scale.budget_bytes)
+        let log = Arc::clone(&wal) as Arc<dyn StoredLog>;
+        let pager = Pager::new(Arc::clone(&broker), log, segments, as_disk, scale.budget_bytes)
             .with_sizes(scale.window_bytes, scale.locked_messages_max);
         if recovered.report.is_salvaged() {
             pager.finish()?;

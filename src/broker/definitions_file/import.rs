@@ -37,19 +37,19 @@ impl Broker {
             if vhost.read(|topology| topology.queue(&queue.name).is_none()) {
                 vhost.declare_queue(&queue.declare(None), IMPORTER, now_ms)?;
             }
-            position = position.max(vhost.changed_at());
+            position = position.and(vhost.changed_at());
         }
         for exchange in file.exchanges.iter().filter(|exchange| exchange.is_imported()) {
             let vhost = self.imported_into(&exchange.vhost)?;
             if vhost.read(|topology| topology.exchange(&exchange.name).is_none()) {
                 vhost.declare_exchange(&exchange.declare())?;
             }
-            position = position.max(vhost.changed_at());
+            position = position.and(vhost.changed_at());
         }
         for binding in file.bindings.iter().filter(|binding| binding.is_imported()) {
             let vhost = self.imported_into(&binding.vhost)?;
             bind(&vhost, binding, now_ms)?;
-            position = position.max(vhost.changed_at());
+            position = position.and(vhost.changed_at());
         }
         file.warn();
         Ok(position)

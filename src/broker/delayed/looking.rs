@@ -79,7 +79,7 @@ impl DelayedMessages {
                     cancelled.push(key.1);
                 }
             }
-            position = position.max(self.record(&mut waiting));
+            position = position.and(self.record(&mut waiting));
         }
         (cancelled, position)
     }
@@ -90,7 +90,7 @@ impl DelayedMessages {
         for key in keys.iter().filter(|key| self.exchange_of(**key).is_some()) {
             if let Some(at) = self.deliver(vhost, *key, now_ms) {
                 published.push(key.1);
-                position = position.max(at);
+                position = position.and(at);
             }
         }
         (published, position)

@@ -10,7 +10,7 @@ fn held_back() -> Arc<DelayedMessages> {
     for seq in 0..COUNT {
         let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], &seq.to_be_bytes());
         let new = NewMessage { message, expiration_ms: None, failed: 0 };
-        delayed.hold(due_ms(seq), ExchangeId(u64::from(seq) % 2), new, 0);
+        delayed.hold(due_ms(seq), ExchangeId(u64::from(seq) % 2), new, TransactionId::NONE);
     }
     delayed
 }

@@ -54,7 +54,7 @@ impl Published {
 
     /// What must be durable before the last of the messages is safe.
     pub fn position(&self) -> LogPosition {
-        self.runs.iter().map(|run| run.position).max().unwrap_or_default()
+        self.runs.iter().map(|run| run.position).collect()
     }
 
     /// The messages among `row`, which is what was published, that no queue takes.
@@ -109,12 +109,12 @@ mod tests {
 
     fn published() -> Published {
         let mut published = Published::default();
-        published.end_run(2, LogPosition(7), false);
+        published.end_run(2, LogPosition::at(7), false);
         published.end_run(3, LogPosition::START, true);
         for place in [4, 1, 4] {
             published.refuse(place);
         }
-        published.end_run(5, LogPosition(5), false);
+        published.end_run(5, LogPosition::at(5), false);
         published.seal();
         published
     }
@@ -125,12 +125,13 @@ mod tests {
         let mut outcomes = published.outcomes();
         let outcomes: Vec<_> = (0..5)
             .map(|place| outcomes.at(place))
-            .map(|outcome| (outcome.position.0, outcome.refusals, outcome.is_unroutable))
+            .map(|outcome| (outcome.position, outcome.refusals, outcome.is_unroutable))
             .collect();
-        let expected = [(7, 0, false), (7, 1, false), (0, 0, true), (5, 0, false), (5, 2, false)];
+        let expected = [(7, 0, false), (7, 1, false), (0, 0, true), (5, 0, false), (5, 2, false)]
+            .map(|(place, refusals, is_unroutable)| (LogPosition::at(place), refusals, is_unroutable));
         assert_eq!(outcomes, expected);
-        assert_eq!(published.outcomes().at(4).position, LogPosition(5), "places may be left out");
-        assert_eq!((published.position(), published.is_complete()), (LogPosition(7), false));
+        assert_eq!(published.outcomes().at(4).position, LogPosition::at(5), "places may be left out");
+        assert_eq!((published.position(), published.is_complete()), (LogPosition::at(7), false));
     }
 
     #[test]

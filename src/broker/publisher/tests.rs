@@ -9,7 +9,7 @@ use crate::broker::queue::arguments::QueueKind;
 use crate::broker::sink::{Delivery, Notice, Sink};
 use crate::broker::vhost::QueueDeclare;
 use crate::message::address;
-use crate::store::NO_TRANSACTION;
+use crate::store::TransactionId;
 use crate::table::{Table, Value};
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn add(publisher: &mut Publisher<&'static str>, queue: &str, body: &'static str)
 
 fn publish(publisher: &mut Publisher<&'static str>) -> Vec<(&'static str, Outcome)> {
     let batch = publisher.take_batch();
-    let published = publisher.publish(&batch, NO_TRANSACTION, 0, &mut AtOnce);
+    let published = publisher.publish(&batch, TransactionId::NONE, 0, &mut AtOnce);
     let mut outcomes = published.outcomes();
     let outcomes = batch.iter().enumerate().map(|(place, (pending, _))| (pending.ticket, outcomes.at(place))).collect();
     publisher.recycle(batch);

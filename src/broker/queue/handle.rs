@@ -34,7 +34,7 @@ use crate::store::address::Address;
 use crate::store::failure::Remedy;
 use crate::store::journal::Journal;
 use crate::store::loader::{Load, Loaded, Loads};
-use crate::store::{Flight, LogPosition, Owed};
+use crate::store::{AppendGuard, LogPosition, Owed, TransactionId};
 use crate::table::EncodedTable;
 
 /// Whether a queue belongs to one connection.
@@ -116,12 +116,12 @@ impl QueueHandle {
         let ended = queue.take_ended();
         let journal = queue.journal();
         if journal.is_empty() {
-            journal.set_transaction(0);
+            journal.set_transaction(TransactionId::NONE);
             return LogPosition::START;
         }
         let mut records = Vec::new();
         let freed = journal.take(&mut records);
-        journal.set_transaction(0);
+        journal.set_transaction(TransactionId::NONE);
         let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
         drop(ended);
         if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
@@ -140,7 +140,7 @@ impl QueueHandle {
     pub fn publish(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         refused: impl FnMut(usize),
     ) -> LogPosition {
@@ -152,7 +152,7 @@ impl QueueHandle {
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
         publisher: Option<&Arc<PublisherWaits>>,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         refused: impl FnMut(usize),
     ) -> LogPosition {
@@ -167,14 +167,14 @@ impl QueueHandle {
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
         publisher: Option<&Arc<PublisherWaits>>,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         mut refused: impl FnMut(usize),
         unburied: &mut Vec<Arc<Self>>,
     ) -> LogPosition {
         let log = &*self.node.log;
         // From here on the bodies stay where they are in the log until the queue refers to them.
-        let _flight = (self.spec.durable && log.keeps()).then(|| Flight::begin(log));
+        let _guard = (self.spec.durable && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
         let ((), position) = self.transition_deferred(unburied, |queue| {
             if queue.is_deleted() {
                 return;
@@ -208,7 +208,7 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out is published, in this transaction. What was owed for it is to be kept
     /// until the transaction is recorded.
-    pub(in crate::broker) fn buried(&self, transaction: u64) -> Option<Box<Owed>> {
+    pub(in crate::broker) fn buried(&self, transaction: TransactionId) -> Option<Box<Owed>> {
         self.peek(|queue| {
             queue.journal().set_transaction(transaction);
             queue.buried()
@@ -222,7 +222,7 @@ impl QueueHandle {
         self: &Arc<Self>,
         tokens: impl IntoIterator<Item = Token>,
         settlement: Settlement,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
     ) {
         self.answered(now_ms, |queue| {

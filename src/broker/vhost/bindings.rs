@@ -8,7 +8,7 @@ use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::topology::{Removal, Topology, cost};
 use crate::error::AmqpError;
 use crate::message::Message;
-use crate::store::NO_TRANSACTION;
+use crate::store::TransactionId;
 use crate::table::Table;
 
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Vhost {
             Ok((id, history))
         })?;
         for message in history {
-            self.publish_delayed(id, &NewMessage::published(message, None), NO_TRANSACTION, now_ms);
+            self.publish_delayed(id, &NewMessage::published(message, None), TransactionId::NONE, now_ms);
         }
         Ok(())
     }
@@ -152,6 +152,6 @@ const REPLAYED_MAX: usize = 256;
 fn replay(queue: &Arc<QueueHandle>, history: Vec<Message>, now_ms: u64) {
     for piece in history.chunks(REPLAYED_MAX) {
         let messages = piece.iter().map(|message| NewMessage::published(message.clone(), None));
-        queue.publish(messages, NO_TRANSACTION, now_ms, |_| {});
+        queue.publish(messages, TransactionId::NONE, now_ms, |_| {});
     }
 }

@@ -31,11 +31,11 @@ impl Vhost {
         let new = NewMessage { message, expiration_ms: None, failed: letter.failed };
         // One transaction: the message is in one queue or in the other, whenever the broker dies.
         let transaction = LogTransaction::begin(&*self.node.log);
-        self.hold(&route.holds, &new, transaction.number(), now_ms);
+        self.hold(&route.holds, &new, transaction.id(), now_ms);
         for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
-        let is_taken = self.publish_deferred(&targets, &new, transaction.number(), now_ms, unburied);
+        let is_taken = self.publish_deferred(&targets, &new, transaction.id(), now_ms, unburied);
         if route.queues.is_empty() && !route.taken {
             tracing::debug!(target: "queue", vhost = %self.name, queue = %queue.spec.name, exchange, "a message is dead-lettered into nothing: no queue is bound for it");
         }
@@ -44,7 +44,7 @@ impl Vhost {
             queue.keep_unburied(now_ms);
             None
         } else {
-            queue.buried(transaction.number())
+            queue.buried(transaction.id())
         };
         transaction.commit();
         drop(owed);

@@ -59,7 +59,7 @@ impl Vhost {
             let to = target(taken.id, &taken.message);
             match to.and_then(|to| self.forward_one(source, &taken, &to, now_ms)) {
                 Some(position) => {
-                    forwarded.position = forwarded.position.max(position);
+                    forwarded.position = forwarded.position.and(position);
                     forwarded.moved.push(taken.id);
                 }
                 None => {
@@ -89,11 +89,11 @@ impl Vhost {
         let expiration_ms = message.properties().expiration().and_then(|text| parse_expiration(text).ok());
         let new = NewMessage { message, expiration_ms, failed: 0 };
         let transaction = LogTransaction::begin(&*self.node.log);
-        self.hold(&route.holds, &new, transaction.number(), now_ms);
+        self.hold(&route.holds, &new, transaction.id(), now_ms);
         let mut is_taken = route.taken;
         for queue in &route.queues {
             let mut refused = false;
-            queue.publish([new.clone()], transaction.number(), now_ms, |_| refused = true);
+            queue.publish([new.clone()], transaction.id(), now_ms, |_| refused = true);
             is_taken |= !refused;
         }
         if !is_taken {
@@ -102,7 +102,7 @@ impl Vhost {
         for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
-        source.finish_chosen(&[taken.token], transaction.number(), now_ms);
+        source.finish_chosen(&[taken.token], transaction.id(), now_ms);
         Some(transaction.commit())
     }
 

@@ -31,7 +31,7 @@ use super::queue::QueueHandle;
 use super::queue::arguments::QueueKind;
 use super::topology::{Removal, Topology};
 use crate::error::AmqpError;
-use crate::store::LogPosition;
+use crate::store::{LastChange, LogPosition};
 
 pub use exchanges::ExchangeDeclare;
 pub(in crate::broker) use exchanges::standard_exchanges;
@@ -49,7 +49,7 @@ pub struct Vhost {
     topology: RwLock<Topology>,
     epoch: AtomicU64,
     /// Where the log has the last change of the topology.
-    changed_at: AtomicU64,
+    changed_at: LastChange,
     delayed: Arc<DelayedMessages>,
     policies: RwLock<Arc<PolicySet>>,
     /// Held for one step of applying policies.
@@ -67,7 +67,7 @@ impl Vhost {
             delayed: Arc::new(DelayedMessages::new(definition.delayed, this.clone(), &node)),
             node,
             epoch: AtomicU64::new(0),
-            changed_at: AtomicU64::new(0),
+            changed_at: LastChange::default(),
             policies: RwLock::default(),
             applying: Mutex::default(),
             this: this.clone(),
@@ -154,12 +154,12 @@ impl Vhost {
     /// Appends changes to the log, all or none.
     fn record(&self, changes: &[Definition]) {
         let position = self.node.changes.record(&*self.node.log, changes);
-        self.changed_at.fetch_max(position.0, Ordering::AcqRel);
+        self.changed_at.note(position);
     }
 
     /// What is to be durable before a client is told that the topology is as it wants it.
     pub fn changed_at(&self) -> LogPosition {
-        LogPosition(self.changed_at.load(Ordering::Acquire))
+        self.changed_at.position()
     }
 
     /// Removes something from the topology with everything that goes along. The lock is released again and again meanwhile.

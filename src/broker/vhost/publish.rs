@@ -10,7 +10,7 @@ use crate::broker::router::{Hold, Route, RoutingKeys, TooManySteps, Walk};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
-use crate::store::LogPosition;
+use crate::store::{LogPosition, TransactionId};
 use crate::table::Value;
 
 impl Vhost {
@@ -57,7 +57,7 @@ impl Vhost {
     }
 
     /// Gives a message to exchanges that keep messages. What is to be durable before anybody is told that it is safe.
-    pub fn hold(&self, holds: &[Hold], message: &NewMessage, transaction: u64, now_ms: u64) -> LogPosition {
+    pub fn hold(&self, holds: &[Hold], message: &NewMessage, transaction: TransactionId, now_ms: u64) -> LogPosition {
         let mut position = LogPosition::START;
         for hold in holds {
             match *hold {
@@ -69,7 +69,7 @@ impl Vhost {
                 Hold::Delay { exchange, delay_ms } => {
                     let message = with_delay_served(message, delay_ms);
                     let due_ms = now_ms.saturating_add(delay_ms);
-                    position = position.max(self.delayed.hold(due_ms, exchange, message, transaction));
+                    position = position.and(self.delayed.hold(due_ms, exchange, message, transaction));
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Vhost {
         &self,
         exchange: ExchangeId,
         new: &NewMessage,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
     ) {
         let message = new.message.clone();
@@ -110,7 +110,7 @@ impl Vhost {
         &self,
         queues: &[Arc<QueueHandle>],
         new: &NewMessage,
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
         unburied: &mut Vec<Arc<QueueHandle>>,
     ) -> bool {

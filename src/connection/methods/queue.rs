@@ -46,7 +46,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
             (Reply::QueueDeleteOk { message_count }, no_wait)
         }
     };
-    let position = open.vhost.changed_at().max(purged_at);
+    let position = open.vhost.changed_at().and(purged_at);
     if !no_wait {
         open.reply_when_durable(channel, reply, position);
     }

@@ -30,11 +30,11 @@ impl Open {
         let Transaction { publishes, settlements } = std::mem::take(self.transaction(number)?);
         let log = Arc::clone(&self.node.log);
         let transaction = LogTransaction::begin(&*log);
-        let is_complete = self.publish_transaction(&publishes, transaction.number(), now_ms);
+        let is_complete = self.publish_transaction(&publishes, transaction.id(), now_ms);
         for (_, outstanding, fate) in settlements {
             self.settle_outstanding(number, outstanding, fate);
         }
-        self.flush_settled_in(transaction.number(), now_ms);
+        self.flush_settled_in(transaction.id(), now_ms);
         let position = transaction.commit();
         if !is_complete {
             return Err(AmqpError::precondition_failed("partial tx completion"));

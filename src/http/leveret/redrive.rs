@@ -184,7 +184,7 @@ impl Redrive {
     /// How many are not in the queue any more.
     fn send(&self, chosen: &[Choice], wanted: &BTreeMap<u64, ForwardTo>, done: &mut Done) -> usize {
         let forwarded = self.vhost.forward(&self.queue, chosen, |id, _| wanted.get(&id).cloned(), self.clock.now_ms());
-        done.position = done.position.max(forwarded.position);
+        done.position = done.position.and(forwarded.position);
         forwarded.moved.iter().filter_map(|id| wanted.get(id)).for_each(|to| done.count(to));
         let missing = chosen.len() - forwarded.moved.len() - forwarded.refused.len();
         for (count, reason) in [

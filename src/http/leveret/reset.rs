@@ -20,6 +20,6 @@ pub(in crate::http) fn post(request: &Request<'_>) -> Result<Answer, Refusal> {
             "policies": reset.policies,
             "parameters": reset.parameters,
         });
-        Ok(Answer::json(&answer).once_durable(broker.administered_at().max(vhost.changed_at())))
+        Ok(Answer::json(&answer).once_durable(broker.administered_at().and(vhost.changed_at())))
     }))
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Report;
 use super::finding::{Effect, Finding};
-use crate::store::StoreError;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::disk::Disk;
 use crate::store::failure::Call;
 use crate::store::run::Run;
-use crate::store::wal::{DIRECTORY, LogFile, file_number, file_path, read_head};
+use crate::store::wal::{DIRECTORY, file_number, file_path, read_head};
+use crate::store::{LogFile, StoreError};
 
 /// The files of the log.
 #[derive(Debug)]

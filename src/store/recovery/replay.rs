@@ -11,13 +11,13 @@ use super::RecoveredQueue;
 use super::finding::{Effect, Finding};
 use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
-use crate::store::StoreError;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
 use crate::store::record::{Counts, Enqueued, Freed, Record, encode_settled, records};
 use crate::store::run::Run;
 use crate::store::segments::{Segments, Stored};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
+use crate::store::{StoreError, TransactionId};
 
 /// What is known of a queue so far.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ pub(super) struct Replay {
     /// The parts of each segment file that queues refer to.
     known: HashMap<SegmentId, BTreeMap<u32, u32>>,
     chunks: BTreeMap<u64, Arc<Chunk>>,
-    transactions: HashMap<u64, Vec<Held>>,
+    transactions: HashMap<TransactionId, Vec<Held>>,
     definitions: Vec<Vec<u8>>,
     /// What lies before in the log is settled, or in segment files.
     start: u64,
@@ -176,9 +176,9 @@ impl Replay {
     /// When a segment file cannot be read.
     fn record(&mut self, record: Record<'_>, segments: &Segments) -> Result<(), StoreError> {
         match record {
-            Record::Enqueued { queue, transaction: 0, messages } => self.enqueued(queue, messages),
-            Record::Settled { queue, transaction: 0, ranges } => self.settled(queue, &ranges),
-            Record::Freed { transaction: 0, freed } => self.freed(&freed, segments)?,
+            Record::Enqueued { queue, transaction: TransactionId::NONE, messages } => self.enqueued(queue, messages),
+            Record::Settled { queue, transaction: TransactionId::NONE, ranges } => self.settled(queue, &ranges),
+            Record::Freed { transaction: TransactionId::NONE, freed } => self.freed(&freed, segments)?,
             Record::Enqueued { queue, transaction, messages } => {
                 // Also if it is never committed: other records may tell of these places, and must not be taken for news of others.
                 self.reach(queue, &messages);
@@ -208,7 +208,7 @@ impl Replay {
         Ok(())
     }
 
-    fn hold(&mut self, transaction: u64, held: Held) {
+    fn hold(&mut self, transaction: TransactionId, held: Held) {
         self.transactions.entry(transaction).or_default().push(held);
     }
 
@@ -331,7 +331,7 @@ impl Replay {
                     _ => ranges.push((seq, seq)),
                 }
             }
-            encode_settled(id, 0, &ranges, &mut records);
+            encode_settled(id, TransactionId::NONE, &ranges, &mut records);
         }
         records
     }

@@ -10,16 +10,14 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::round::Round;
 use super::{DIRECTORY, Wal};
-use crate::store::StoreError;
 use crate::store::codec::Reader;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::failure::{Call, Remedy};
 use crate::store::head::{HEAD_BYTES, Head, HeadFault};
 use crate::store::run::Run;
+use crate::store::{LogFile, StoreError};
 
 /// Files that are kept to be used again.
 pub(super) const SPARE_FILES_MAX: usize = 6;
@@ -30,24 +28,6 @@ const LINK_OFFSET: usize = 512;
 const LINK_BYTES: usize = 32;
 const MAGIC: [u8; 4] = *b"LVLG";
 const LINK_MAGIC: [u8; 4] = *b"LVLN";
-
-/// A file of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogFile {
-    /// Its number.
-    pub number: u64,
-    /// The run that made it.
-    pub run: Run,
-}
-
-/// Until where the log is durable, and the files that it takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// Everything before is durable.
-    pub durable: u64,
-    /// The files from the start to there.
-    pub files: Vec<LogFile>,
-}
 
 /// The files of the log, by number.
 #[derive(Default)]
@@ -126,35 +106,6 @@ fn read_link(bytes: &[u8], head: Head) -> Option<Run> {
 }
 
 impl Wal {
-    /// This run.
-    pub const fn run_of_now(&self) -> Run {
-        self.run
-    }
-
-    /// The number of the next checkpoint.
-    pub fn next_checkpoint(&self) -> u64 {
-        self.checkpoints.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Until where the log is durable, with the files from `start` to there; the last of them is made if it is not there yet, so that
-    /// a checkpoint always knows a file in which the log goes on.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn extent(&self, start: u64) -> Result<Extent, StoreError> {
-        let mut round = self.round.lock();
-        self.check_broken(&round)?;
-        let durable = self.durable.load(Ordering::Acquire);
-        let (first, last) = (start / self.file_bytes, durable / self.file_bytes);
-        if !round.files.made_by.contains_key(&last) {
-            let Round { files, unsynced, .. } = &mut *round;
-            self.open_file(files, unsynced, last)?;
-            self.sync_or_break(&mut round)?;
-        }
-        let range = round.files.made_by.range(first..=last);
-        Ok(Extent { durable, files: range.map(|(&number, &run)| LogFile { number, run }).collect() })
-    }
-
     /// Opens the file of a number: one that belongs to the log, else one that is not needed any more, else a new one.
     pub(super) fn open_file(
         &self,

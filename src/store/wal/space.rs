@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Wal;
-use crate::store::StoreError;
+use crate::store::StoredLog;
 
 /// Tells that the disk has too little space, or enough again.
 pub type OnLowSpace = Box<dyn Fn(bool) + Send + Sync>;
@@ -43,21 +43,8 @@ impl Wal {
         {
             (watch.tell)(is_low);
             if is_low {
-                self.nudge();
+                self.ask_to_shorten();
             }
         }
-    }
-
-    /// Whether the disk has too little space.
-    pub fn is_low(&self) -> bool {
-        self.is_low.load(Ordering::Relaxed)
-    }
-
-    /// Removes the files that are kept to be used again, because there is too little space.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn make_space(&self) -> Result<(), StoreError> {
-        self.remove_spare_files(&mut self.round.lock().files, 0)
     }
 }

@@ -11,7 +11,7 @@ use crate::store::{Log, Wake};
 
 /// What clients did and what is not recorded yet, in the order in which it began ([`Owed`](crate::store::Owed)).
 #[derive(Debug, Default)]
-pub(super) struct Debts {
+pub(in crate::store) struct Debts {
     by_number: BTreeMap<u64, Debt>,
     last: u64,
 }
@@ -25,13 +25,13 @@ struct Debt {
 }
 
 impl Debts {
-    pub(super) fn begin(&mut self, head: u64) -> u64 {
+    pub(in crate::store) fn begin(&mut self, head: u64) -> u64 {
         self.last += 1;
         self.by_number.insert(self.last, Debt { from: head, until: None });
         self.last
     }
 
-    fn pay(&mut self, number: u64, head: u64) {
+    pub(in crate::store) fn pay(&mut self, number: u64, head: u64) {
         if let Some(debt) = self.by_number.get_mut(&number) {
             debt.until = Some(head);
         }
@@ -39,7 +39,7 @@ impl Debts {
 
     /// Until where may be told of a log that is durable up to here. The first that is left is the one that began first, so none
     /// of the others holds back more.
-    fn told(&mut self, durable: u64) -> u64 {
+    pub(in crate::store) fn told(&mut self, durable: u64) -> u64 {
         while let Some(first) = self.by_number.first_entry() {
             let Debt { from, until } = *first.get();
             if until.is_none_or(|until| until > durable) {
@@ -91,7 +91,7 @@ impl Wal {
     /// Moves the mark of what is told; the waiters whose time has come.
     pub(super) fn tell(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<dyn Wake>> {
         let told = state.debts.told(self.durable.load(Ordering::Acquire));
-        self.told.store(told, Ordering::Release);
+        self.reported.store(told, Ordering::Release);
         state.waiters.extract_if(.., |(position, _)| *position <= told).map(|(_, waiter)| waiter).collect()
     }
 

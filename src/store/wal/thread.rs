@@ -118,33 +118,9 @@ impl Wal {
         self.push(state, Payload::Records(Vec::new()));
     }
 
-    /// Waits until more than this many bytes are between [`Wal::start`] and [`Wal::head`], until [`Wal::nudge`], or until the log
-    /// stops or fails; then false. While the disk has too little space, any byte is enough, twice a second: what is
-    /// acknowledged makes room only once the log is cut off behind it.
-    pub fn wait_until_crowded(&self, bytes: u64) -> bool {
-        let mut state = self.state.lock();
-        while state.head - state.start <= bytes && !state.is_nudged {
-            if state.is_stopping || self.failure.get().is_some() {
-                return false;
-            }
-            let is_low = self.is_low();
-            state.crowded_bytes = if is_low { 0 } else { bytes };
-            if is_low && state.head > state.start {
-                if self.crowded.wait_for(&mut state, SPACE_CHECK_PAUSE).timed_out() {
-                    break;
-                }
-            } else {
-                self.crowded.wait(&mut state);
-            }
-        }
-        state.is_nudged = false;
-        state.crowded_bytes = u64::MAX;
-        !state.is_stopping && self.failure.get().is_none()
-    }
-
     /// Ends [`Wal::wait_until_crowded`].
-    pub fn nudge(&self) {
-        self.state.lock().is_nudged = true;
+    pub fn ask_to_shorten(&self) {
+        self.state.lock().is_asked_to_shorten = true;
         self.crowded.notify_all();
     }
 

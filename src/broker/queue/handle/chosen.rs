@@ -7,8 +7,8 @@ use super::burial::{WhenAway, bury};
 use crate::broker::ids::ChannelId;
 use crate::broker::queue::{ChosenMessage, Queue};
 use crate::broker::sink::Token;
-use crate::store::LogPosition;
 use crate::store::loader::Load;
+use crate::store::{LogPosition, TransactionId};
 
 /// A message as somebody chose it who looked at it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl QueueHandle {
     pub(in crate::broker) fn finish_chosen(
         self: &Arc<Self>,
         tokens: &[Token],
-        transaction: u64,
+        transaction: TransactionId,
         now_ms: u64,
     ) -> LogPosition {
         let finished = self.changed(now_ms, |queue| {

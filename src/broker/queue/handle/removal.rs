@@ -26,7 +26,7 @@ impl QueueHandle {
                 break (removed, position);
             }
         };
-        (removed.count, position.max(self.forget(removed)))
+        (removed.count, position.and(self.forget(removed)))
     }
 
     /// Records the end of messages that were taken out, step by step: what must be durable before anybody is told.
@@ -35,7 +35,7 @@ impl QueueHandle {
         loop {
             let mut queue = self.state.lock();
             let forgotten = queue.forget(&mut removed);
-            position = position.max(self.record(&mut queue));
+            position = position.and(self.record(&mut queue));
             drop(queue);
             if forgotten.is_last {
                 return position;
