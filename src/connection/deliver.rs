@@ -103,7 +103,9 @@ impl Open {
         }
         if encoded_bytes > 0 {
             self.outbox.encoded(encoded_bytes);
-            self.effort.spend_bytes(waiting - self.inbox.deliveries.len(), encoded_bytes);
+            let encoded = waiting - self.inbox.deliveries.len();
+            self.effort.spend_bytes(encoded, encoded_bytes);
+            self.patience.hand(encoded);
         }
         if self.inbox.deliveries.is_empty() && self.inbox.deliveries.capacity() > KEPT_DELIVERIES {
             self.inbox.deliveries = Vec::new();

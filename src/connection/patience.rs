@@ -11,25 +11,37 @@
 /// What a client has to take for one millisecond of patience.
 const BYTES_PER_MS: u64 = 128 * 1024;
 
-/// The longest pause that is waited for.
-const PATIENCE_MS_MAX: u64 = 5;
+/// A delivery counts for so many bytes more than it has: where messages are small, their number is what a client has to do. So 16 small
+/// ones are worth a millisecond.
+const DELIVERY_BYTES: u64 = 8 * 1024;
+
+/// The longest pause that is waited for: as long as a process waits for its turn on a busy machine.
+const PATIENCE_MS_MAX: u64 = 10;
 
 /// What one client has earned and not spent.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     earned_bytes: u64,
+    /// How many deliveries it was sent since the last call of [`Patience::note`].
+    deliveries: u64,
     /// Since when it has had nothing to take, or has taken nothing.
     pausing_since_ms: Option<u64>,
 }
 
 impl Patience {
+    /// Notes deliveries that the client is about to be sent.
+    pub(super) const fn hand(&mut self, deliveries: usize) {
+        self.deliveries += deliveries as u64;
+    }
+
     /// Notes that the client took so many bytes since the last call, and whether it pauses now.
     pub(super) fn note(&mut self, taken_bytes: u64, is_pausing: bool, now_ms: u64) {
         if let Some(since_ms) = self.pausing_since_ms.take() {
             let spent_bytes = now_ms.saturating_sub(since_ms).saturating_mul(BYTES_PER_MS);
             self.earned_bytes = self.earned_bytes.saturating_sub(spent_bytes);
         }
-        self.earned_bytes = (self.earned_bytes + taken_bytes).min(PATIENCE_MS_MAX * BYTES_PER_MS);
+        let earned_bytes = self.earned_bytes + taken_bytes + std::mem::take(&mut self.deliveries) * DELIVERY_BYTES;
+        self.earned_bytes = earned_bytes.min(PATIENCE_MS_MAX * BYTES_PER_MS);
         self.pausing_since_ms = is_pausing.then_some(now_ms);
     }
 
@@ -58,6 +70,14 @@ mod tests {
         assert_eq!(patience.until_ms(), Some(103));
         patience.note(0, true, 103);
         assert_eq!((patience.is_left(), patience.until_ms()), (false, None));
+    }
+
+    #[test]
+    fn small_deliveries_count_by_their_number() {
+        let mut patience = Patience::default();
+        patience.hand(32);
+        patience.note(0, true, 100);
+        assert_eq!(patience.until_ms(), Some(102));
     }
 
     #[test]
