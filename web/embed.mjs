@@ -11,6 +11,8 @@ const TYPES = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
+  // A script for a shell has no extension.
+  "": "application/x-sh",
 };
 
 const here = import.meta.dirname;

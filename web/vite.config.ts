@@ -14,9 +14,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Pictures stay files: the policy of the pages allows no other source, and a diff shows what changed.
     assetsInlineLimit: 0,
-    // The names of the chunks are part of what is committed: a hash of the content, and nothing of the machine.
-    rollupOptions: { output: { entryFileNames: "assets/index-[hash].js" } },
+    rollupOptions: {
+      // The management pages; and what RabbitMQ has at /api/index.html and /cli/index.html.
+      input: { index: "index.html", api: "api/index.html", cli: "cli/index.html" },
+      // The names of the chunks are part of what is committed: a hash of the content, and nothing of the machine.
+      output: { entryFileNames: "assets/[name]-[hash].js" },
+    },
   },
-  server: { proxy: { "/api": broker } },
-  preview: { proxy: { "/api": broker } },
+  server: { proxy: { "^/api/(?!index.html)": broker } },
+  preview: { proxy: { "^/api/(?!index.html)": broker } },
 });

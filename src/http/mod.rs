@@ -39,6 +39,7 @@ mod policies;
 mod prometheus;
 mod queues;
 mod rates;
+mod reference;
 mod refusal;
 mod request;
 mod routes;

@@ -23,6 +23,15 @@ struct File {
 /// All of them, as `npm run build` in `web/` lists them.
 const FILES: &[File] = include!("../../web/dist/files.rs");
 
+/// Where RabbitMQ's guides and bookmarks lead.
+const MOVED: &[(&str, &str)] = &[
+    ("/api", "/api/index.html"),
+    ("/api/", "/api/index.html"),
+    ("/doc/stats.html", "/api/index.html"),
+    ("/cli", "/cli/index.html"),
+    ("/cli/", "/cli/index.html"),
+];
+
 /// What the pages may do: run their own scripts and talk to this broker, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -37,6 +46,9 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
 
 /// The answer to a request for a page; `None` when there is no such file.
 pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
+    if let Some((_, to)) = MOVED.iter().find(|(from, _)| *from == path) {
+        return Some(moved(to));
+    }
     let file = find(path)?;
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = Response::new(Body::empty());
@@ -66,6 +78,13 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option
         *response.body_mut() = body;
     }
     Some(response)
+}
+
+fn moved(to: &'static str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
+    response
 }
 
 fn find(path: &str) -> Option<&'static File> {
@@ -116,6 +135,13 @@ mod tests {
         let entry =
             FILES.iter().filter(|file| file.path.contains("/assets/index-") && index.contains(file.path)).count();
         assert_eq!(entry, 2, "script and style");
+    }
+
+    #[test]
+    fn what_has_moved_is_there() {
+        for (from, to) in MOVED {
+            assert!(find(from).is_none() && find(to).is_some(), "{from} to {to}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! `/leveret/openapi.json`: Leveret's own endpoints as an OpenAPI document, made from the route table and from what is said of each
-//! operation in [`OPERATIONS`]. A test sees to it that no route is left out.
+//! `/leveret/openapi.json`: all endpoints as an OpenAPI document, made from the route table and from what is said of each operation:
+//! of Leveret's own in [`OPERATIONS`], of RabbitMQ's in [`reference::ROWS`]. A test sees to it that no route is left out.
 
 use serde_json::{Map, Value, json};
 
 use crate::http::answer::Answer;
 use crate::http::caller::Needs;
+use crate::http::reference;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::routes::{ROUTES, Route};
@@ -299,16 +300,44 @@ fn document(version: &str) -> Value {
             path.insert(operation.method.to_owned(), operation.described(needs));
         }
     }
+    for (path, methods) in reference::ROWS {
+        let Some(route) = ROUTES.iter().find(|route| route.path == *path) else { continue };
+        let described = methods.iter().filter_map(|(method, summary)| {
+            Some(((*method).to_owned(), as_rabbitmq_has_it(path, summary, needs(route, method)?)))
+        });
+        paths.insert(format!("/api{path}"), described.collect::<Map<_, _>>().into());
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "Leveret's own HTTP API",
+            "title": "Leveret's HTTP API",
             "version": version,
-            "description": "What RabbitMQ's management API has no path for. docs/leveret-api.md has examples of every answer.",
+            "description": "RabbitMQ's management API, and under /api/leveret what it has no path for: docs/leveret-api.md has examples of every answer of these.",
         },
         "paths": paths,
         "components": { "securitySchemes": { "basic": { "type": "http", "scheme": "basic" } } },
     })
+}
+
+/// An operation whose answers are RabbitMQ's.
+fn as_rabbitmq_has_it(path: &str, summary: &str, needs: Needs) -> Value {
+    json!({
+        "summary": summary,
+        "description": format!("The user needs: {}.", tag(needs)),
+        "parameters": of_path(path).collect::<Vec<_>>(),
+        "responses": { "default": { "description": "as RabbitMQ answers" } },
+        "security": security(needs),
+    })
+}
+
+fn security(needs: Needs) -> Value {
+    if needs == Needs::Nothing { json!([]) } else { json!([{ "basic": [] }]) }
+}
+
+/// The parameters of a path, which stand in it in braces.
+fn of_path(path: &str) -> impl Iterator<Item = Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
 }
 
 fn needs(route: &Route, method: &str) -> Option<Needs> {
@@ -336,21 +365,17 @@ impl Operation {
             described.insert("requestBody".to_owned(), body);
         }
         described.insert("responses".to_owned(), self.responses());
-        let security = if needs == Needs::Nothing { json!([]) } else { json!([{ "basic": [] }]) };
-        described.insert("security".to_owned(), security);
+        described.insert("security".to_owned(), security(needs));
         described.into()
     }
 
-    /// Those of the path, which stand in it in braces, and those of the query.
+    /// Those of the path, and those of the query.
     fn parameters(&self) -> Vec<Value> {
-        let of_path = self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let of_path =
-            of_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
         let of_query = self.query.iter().map(|field| {
             let (name, kind, is_required, description) = *field;
             json!({ "name": name, "in": "query", "required": is_required, "description": description, "schema": { "type": kind } })
         });
-        of_path.chain(of_query).collect()
+        of_path(self.path).chain(of_query).collect()
     }
 
     fn responses(&self) -> Value {
@@ -394,28 +419,34 @@ mod tests {
 
     use super::*;
 
-    /// What the route table can do under `/leveret`, as `get /errors`.
+    /// What the route table can do, as `get /leveret/errors`.
     fn served() -> BTreeSet<String> {
-        let own = ROUTES.iter().filter_map(|route| Some((route, route.path.strip_prefix("/leveret")?)));
         let methods = ["get", "put", "post", "delete"];
-        own.flat_map(|(route, path)| {
-            let there = methods.into_iter().filter(|method| needs(route, method).is_some());
-            there.map(move |method| format!("{method} {path}"))
-        })
-        .collect()
+        ROUTES
+            .iter()
+            .flat_map(|route| {
+                let there = methods.into_iter().filter(|method| needs(route, method).is_some());
+                there.map(move |method| format!("{method} {}", route.path))
+            })
+            .collect()
     }
 
     #[test]
-    fn every_route_is_in_the_document() {
-        let described: BTreeSet<_> =
-            OPERATIONS.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
+    fn every_route_is_in_the_document_once() {
+        let own = OPERATIONS.iter().map(|operation| format!("{} /leveret{}", operation.method, operation.path));
+        let as_rabbitmq = reference::ROWS
+            .iter()
+            .flat_map(|(path, methods)| methods.iter().map(move |(method, _)| format!("{method} {path}")));
+        let all: Vec<_> = own.chain(as_rabbitmq).collect();
+        let described: BTreeSet<_> = all.iter().cloned().collect();
         assert_eq!(described, served());
-        assert_eq!(described.len(), OPERATIONS.len(), "each is described once");
+        assert_eq!(described.len(), all.len(), "each is described once");
         let document = document("1.0");
         let paths = document["paths"].as_object().unwrap();
         let count: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
-        assert_eq!(count, OPERATIONS.len());
+        assert_eq!(count, all.len());
         assert!(paths.contains_key("/api/leveret/queues/{vhost}/{queue}/peek"));
+        assert_eq!(paths["/api/users"]["get"]["description"], "The user needs: the tag administrator.");
     }
 
     #[test]

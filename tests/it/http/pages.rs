@@ -44,3 +44,39 @@ async fn files_with_a_hash_in_their_name_are_kept_for_ever_and_come_compressed()
     assert_eq!(packed.header("content-encoding"), "gzip");
     assert_eq!(api.send("GET", "/assets/nothing.js", "", &[]).status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_and_the_command_line_are_told_where_rabbitmq_tells_them() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    for (from, to) in [
+        ("/api", "/api/index.html"),
+        ("/api/", "/api/index.html"),
+        ("/doc/stats.html", "/api/index.html"),
+        ("/cli", "/cli/index.html"),
+        ("/cli/", "/cli/index.html"),
+    ] {
+        let moved = api.send("GET", from, "", &[]);
+        assert_eq!((moved.status, moved.header("location")), (301, to), "{from}");
+        let page = api.send("GET", to, "", &[]);
+        assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{to}");
+        assert!(page.header("content-security-policy").contains("script-src 'self'"), "{to}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rabbitmqadmin_that_guides_download_runs_leveret_or_says_where_it_is() {
+    let broker = TestBroker::with_http().await;
+    let script = broker.http().send("GET", "/cli/rabbitmqadmin", "", &[]);
+    assert_eq!((script.status, script.header("content-type")), (200, "application/x-sh"));
+    let run = |program: &str| {
+        let mut sh = std::process::Command::new("sh");
+        sh.args(["-c", &script.text, "rabbitmqadmin", "--help"]).env("LEVERET", program).output().unwrap()
+    };
+    let found = run(env!("CARGO_BIN_EXE_leveret"));
+    assert!(found.status.success(), "{found:?}");
+    assert!(String::from_utf8_lossy(&found.stdout).contains("list"), "{found:?}");
+    let missing = run("/nowhere/leveret");
+    assert_eq!(missing.status.code(), Some(127));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("docker exec"), "{missing:?}");
+}

@@ -1,0 +1,3 @@
+import { applyTheme } from "../state/preferences";
+
+applyTheme();
