@@ -10,6 +10,7 @@ pub mod background;
 pub mod changes;
 pub mod deadlines;
 mod death;
+pub mod declarers;
 pub mod definitions;
 pub mod definitions_file;
 pub mod delayed;

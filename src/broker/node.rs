@@ -7,6 +7,7 @@ use super::alerts::Alerts;
 use super::background::Background;
 use super::changes::Changes;
 use super::deadlines::Deadlines;
+use super::declarers::Declarers;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
 use super::metadata::Metadata;
@@ -85,6 +86,8 @@ pub struct Node {
     pub tails: Tails,
     /// What closed channels and connections.
     pub recent_errors: RecentErrors,
+    /// Who declared what is there.
+    pub declarers: Declarers,
     /// The connections that are open.
     pub registry: Arc<Registry>,
     /// Bytes held by messages.
@@ -124,6 +127,7 @@ impl Default for Node {
             alerts: Alerts::default(),
             tails: Tails::default(),
             recent_errors: RecentErrors::default(),
+            declarers: Declarers::default(),
             registry: Arc::default(),
             memory: Arc::default(),
             definitions: ByteCount::default(),

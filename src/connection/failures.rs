@@ -1,4 +1,4 @@
-//! Whom an error concerned that closes a channel or a connection: what the broker remembers of it.
+//! Whom an error concerned that closes a channel or a connection, and who declared what is there: what the broker remembers of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::open::Open;
 use super::session::Addresses;
 use crate::auth::User;
+use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::recent_errors::ErrorSource;
 use crate::error::AmqpError;
 use crate::protocol::handshake::Client;
@@ -26,6 +27,20 @@ impl Open {
             ..said_by(&self.client)
         };
         self.node.recent_errors.note(source, error.clone(), now_ms);
+    }
+}
+
+impl Open {
+    /// Has the broker remember who made something: a later declaration that differs is told of it.
+    pub(super) fn note_declared(&self, kind: Declarable, name: &str, now_ms: u64) {
+        let spec = &self.registration.info().spec;
+        let declarer = Declarer {
+            user: Arc::clone(&spec.user),
+            connection: Some(spec.name()),
+            connection_name: self.client.connection_name.clone(),
+            at_ms: now_ms,
+        };
+        self.node.declarers.note(kind, &self.vhost.name, name, declarer);
     }
 }
 

@@ -13,6 +13,7 @@ use super::request::Request;
 use super::stats::{self, Counted};
 use super::{bindings, body, values};
 use crate::auth::{Access, Resource};
+use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::topology::ExchangeSnapshot;
 use crate::broker::vhost::{ExchangeDeclare, Vhost};
 
@@ -121,6 +122,10 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
     }
     let was_there = vhost.read(|topology| topology.exchange(name).is_some());
     vhost.declare_exchange(&declare)?;
+    if !was_there {
+        let declarer = Declarer::over_http(caller.name(), request.api.clock.now_ms());
+        vhost.node().declarers.note(Declarable::Exchange, &vhost.name, name, declarer);
+    }
     Ok(Answer::put(!was_there).once_durable(vhost.changed_at()))
 }
 

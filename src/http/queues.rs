@@ -16,6 +16,7 @@ use super::request::Request;
 use super::stats::{Kind, Passed};
 use super::{body, values};
 use crate::auth::{Access, Resource};
+use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::ids::ConnectionId;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{Exclusivity, QueueHandle, QueueSnapshot};
@@ -297,6 +298,10 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
         caller.may(&vhost.name, Access::Write, Resource::Exchange(exchange))?;
     }
     let declared = vhost.declare_queue(&declare, NO_CONNECTION, request.api.clock.now_ms())?;
+    if declared.created {
+        let declarer = Declarer::over_http(caller.name(), request.api.clock.now_ms());
+        vhost.node().declarers.note(Declarable::Queue, &vhost.name, &declared.queue.spec.name, declarer);
+    }
     Ok(Answer::put(declared.created).once_durable(vhost.changed_at()))
 }
 

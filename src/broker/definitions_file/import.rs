@@ -12,6 +12,7 @@ use super::{DefinitionsError, DefinitionsFile};
 use crate::auth::{User, UserLimits};
 use crate::broker::Broker;
 use crate::broker::administration::{AdministrationError, OPERATOR_POLICY, Understood, read_limits, understood};
+use crate::broker::declarers::Declarable;
 use crate::broker::definitions::{Administered, VhostDefinition};
 use crate::broker::ids::QueueId;
 use crate::broker::metadata::State;
@@ -36,6 +37,7 @@ impl Broker {
             let vhost = self.imported_into(&queue.vhost)?;
             if vhost.read(|topology| topology.queue(&queue.name).is_none()) {
                 vhost.declare_queue(&queue.declare(None), IMPORTER, now_ms)?;
+                vhost.node().declarers.forget(Declarable::Queue, &vhost.name, &queue.name);
             }
             position = position.and(vhost.changed_at());
         }
@@ -43,6 +45,7 @@ impl Broker {
             let vhost = self.imported_into(&exchange.vhost)?;
             if vhost.read(|topology| topology.exchange(&exchange.name).is_none()) {
                 vhost.declare_exchange(&exchange.declare())?;
+                vhost.node().declarers.forget(Declarable::Exchange, &vhost.name, &exchange.name);
             }
             position = position.and(vhost.changed_at());
         }

@@ -1,6 +1,7 @@
 //! Class `exchange` (behaviour reference 3).
 
 use crate::auth::{Access, Resource};
+use crate::broker::declarers::Declarable;
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::ExchangeDeclare;
 use crate::connection::open::Open;
@@ -15,7 +16,10 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: ExchangeMethod, no
             (Reply::ExchangeDeclareOk, no_wait)
         }
         ExchangeMethod::Declare { exchange, kind, durable, auto_delete, internal, no_wait, arguments, .. } => {
-            open.declare_exchange(&ExchangeDeclare { exchange, kind, durable, auto_delete, internal, arguments })?;
+            open.declare_exchange(
+                &ExchangeDeclare { exchange, kind, durable, auto_delete, internal, arguments },
+                now_ms,
+            )?;
             (Reply::ExchangeDeclareOk, no_wait)
         }
         ExchangeMethod::Delete { exchange, if_unused, no_wait } => {
@@ -48,14 +52,18 @@ impl Open {
         self.vhost.check_exchange(exchange)
     }
 
-    fn declare_exchange(&self, declare: &ExchangeDeclare) -> Result<(), AmqpError> {
+    fn declare_exchange(&self, declare: &ExchangeDeclare, now_ms: u64) -> Result<(), AmqpError> {
         let exchange = Resource::Exchange(&declare.exchange);
         self.may(Access::Configure, exchange)?;
         if let Some(alternate) = alternate(&declare.arguments) {
             self.may(Access::Read, exchange)?;
             self.may(Access::Write, Resource::Exchange(alternate))?;
         }
+        let was_there = self.vhost.read(|topology| topology.exchange(&declare.exchange).is_some());
         self.vhost.declare_exchange(declare)?;
+        if !was_there {
+            self.note_declared(Declarable::Exchange, &declare.exchange, now_ms);
+        }
         let (vhost, exchange) = (&self.vhost.name, &declare.exchange);
         tracing::debug!(target: "exchange", peer = %self.peer, %vhost, exchange, kind = declare.kind, "exchange declared");
         self.log_unknown_arguments(

@@ -1,6 +1,7 @@
 //! Class `queue` (behaviour reference 4).
 
 use crate::auth::{Access, Resource};
+use crate::broker::declarers::Declarable;
 use crate::broker::queue::arguments::known::known_arguments;
 use crate::broker::reply_to::{self, PSEUDO_QUEUE};
 use crate::broker::vhost::{QueueDeclare, without_line_breaks};
@@ -94,6 +95,9 @@ impl Open {
             self.log_declared(&declared.queue.spec.name, declared.created, &declare);
             declared
         };
+        if declared.created && !declare.queue.is_empty() {
+            self.note_declared(Declarable::Queue, &declared.queue.spec.name, now_ms);
+        }
         if declared.created && declare.exclusive {
             self.owns(&declared.queue);
         }

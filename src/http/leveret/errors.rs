@@ -1,13 +1,17 @@
 //! `/leveret/errors`: what closed channels and connections, and what to do about it.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::advice::{self, Difference, Named};
 use super::given;
+use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::recent_errors::{KEPT_MAX, RecentError};
 use crate::error::MethodId;
 use crate::http::answer::Answer;
+use crate::http::caller::Caller;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::protocol::method;
@@ -34,11 +38,32 @@ struct ErrorObject<'a> {
     method_id: u16,
     object: Option<Named<'a>>,
     difference: Option<Difference<'a>>,
+    declared_by: Option<Declaration>,
     advice: String,
 }
 
+/// Who declared what is there, as the API shows it.
+#[derive(Debug, Serialize)]
+struct Declaration {
+    user: Arc<str>,
+    connection: Option<String>,
+    connection_name: Option<String>,
+    at: u64,
+}
+
+/// Who declared what an error is about, before it: where the two differ. Who does not monitor sees no other user's.
+fn declaration(request: &Request<'_>, caller: &Caller, kept: &RecentError) -> Option<Declaration> {
+    advice::difference(&kept.error.explanation)?;
+    let object = advice::object(&kept.error.explanation)?;
+    let kind = if object.kind == "queue" { Declarable::Queue } else { Declarable::Exchange };
+    let declarer = request.api.broker.node().declarers.of(kind, kept.source.vhost.as_deref()?, object.name)?;
+    let may_see = caller.is_monitor() || *declarer.user == *caller.name();
+    let Declarer { user, connection, connection_name, at_ms } = (*declarer).clone();
+    (may_see && at_ms <= kept.at_ms).then_some(Declaration { user, connection, connection_name, at: at_ms })
+}
+
 impl<'a> ErrorObject<'a> {
-    fn new(kept: &'a RecentError) -> Self {
+    fn new(kept: &'a RecentError, declared_by: Option<Declaration>) -> Self {
         let RecentError { id, at_ms, source, error } = kept;
         let MethodId { class_id, method_id } = error.method.unwrap_or(MethodId::NONE);
         let client = source.client.iter().map(|(key, text)| ((*key).to_owned(), Value::from(text.as_str())));
@@ -60,6 +85,7 @@ impl<'a> ErrorObject<'a> {
             method_id,
             object: advice::object(&error.explanation),
             difference: advice::difference(&error.explanation),
+            declared_by,
             advice: advice::of(error),
         }
     }
@@ -79,7 +105,7 @@ pub(in crate::http) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
             && (caller.is_monitor() || source.user.as_deref() == Some(caller.name()))
     };
     let (total, latest) = request.api.broker.node().recent_errors.latest();
-    let items: Vec<_> =
-        latest.iter().filter(|kept| is_wanted(kept)).take(limit).map(|kept| ErrorObject::new(kept)).collect();
+    let shown = latest.iter().filter(|kept| is_wanted(kept)).take(limit);
+    let items: Vec<_> = shown.map(|kept| ErrorObject::new(kept, declaration(request, caller, kept))).collect();
     Ok(Answer::json(&json!({ "total": total, "items": items })))
 }

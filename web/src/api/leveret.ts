@@ -46,6 +46,7 @@ export interface LoggedError {
   method: string | null;
   object: { type: string; name: string } | null;
   difference: { argument: string; received: string; current: string } | null;
+  declared_by?: { user: string; connection: string | null; connection_name: string | null; at: number } | null;
   advice: string;
 }
 
@@ -137,4 +138,21 @@ export interface Redriven {
   skipped: number;
   destinations: { exchange: string; routing_key: string; count: number }[];
   reasons: { reason: string; count: number }[];
+}
+
+/** A queue or exchange that a policy would be about. */
+export interface PreviewedThing {
+  kind: "queue" | "exchange";
+  name: string;
+  matches: boolean;
+  wins: boolean;
+  now_policy: string | null;
+  /** What would be obeyed otherwise: before and after. */
+  changes: Record<string, [unknown, unknown]>;
+}
+
+export interface PreviewedPolicy {
+  total: number;
+  truncated: boolean;
+  matches: PreviewedThing[];
 }

@@ -54,6 +54,25 @@ function objectLink(error: LoggedError): string | undefined {
   return undefined;
 }
 
+/** Who made what is there. */
+function DeclaredBy({ of }: { of: LoggedError["declared_by"] }) {
+  if (!of) return null;
+  return (
+    <span class="faint">
+      {" "}
+      It was declared <Moment at={of.at} /> by{" "}
+      {of.connection ? (
+        <a href={link(["connections", of.connection])}>
+          <Name of={of.connection_name || of.connection} />
+        </a>
+      ) : (
+        "the HTTP API"
+      )}
+      , user <Name of={of.user} />.
+    </span>
+  );
+}
+
 function ErrorRow({ error }: { error: LoggedError }) {
   const href = objectLink(error);
   const who = error.connection_name || error.connection;
@@ -71,6 +90,7 @@ function ErrorRow({ error }: { error: LoggedError }) {
       {error.difference && (
         <p class="difference">
           <code>{visible(error.difference.argument)}</code> is <strong>{visible(error.difference.current)}</strong>, and the program wants <strong>{visible(error.difference.received)}</strong>.
+          <DeclaredBy of={error.declared_by} />
         </p>
       )}
       <p>{visible(error.advice)}</p>

@@ -36,6 +36,10 @@ async fn a_closed_channel_says_who_what_and_what_to_do() {
         "method": "queue.declare", "class_id": 50, "method_id": 10,
         "object": { "type": "queue", "name": name },
         "difference": { "argument": "durable", "received": "false", "current": "true" },
+        "declared_by": {
+            "user": "guest", "connection": format!("{local} -> {}", broker.address()), "connection_name": null,
+            "at": error["declared_by"]["at"],
+        },
     });
     let known: Vec<_> = expected.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys(error, &known), expected);
