@@ -93,6 +93,13 @@ test("a policy is made with a look at what it matches, and deleted", async () =>
   await dialog().getByLabel("Pattern, a regular expression").fill("^mail");
   await dialog().getByText("Matches 1 name now").waitFor();
   await dialog().getByLabel("Add to it").selectOption("At most 10,000 messages");
+  // What it would change is the broker's word.
+  await dialog().getByRole("row", { name: /queue mail\.in yes max-length: nothing → 10000/ }).waitFor();
+  await dialog().getByLabel("Definition, a JSON object").fill('{"max-lenght": 1}');
+  await dialog().getByText(/It would be refused: .*max-lenght/).waitFor();
+  await dialog().getByLabel("Definition, a JSON object").fill("{");
+  await dialog().getByText("The definition is no JSON object yet.").waitFor();
+  await dialog().getByLabel("Definition, a JSON object").fill('{"max-length": 10000}');
   await dialog().getByRole("button", { name: "Make policy" }).click();
   await page.getByRole("link", { name: "limit-mail" }).waitFor();
   await eventually("it applies", async () => (await broker.api("GET", "/queues/%2F/mail.in")).policy === "limit-mail");

@@ -8,7 +8,7 @@ import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
 let broker, connection, channel, page;
 before(async () => {
   broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp);
+  connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "shop" } });
   channel = await connection.createConfirmChannel();
   await channel.assertExchange("shop", "topic");
   await channel.assertQueue("orders", { deadLetterExchange: "", deadLetterRoutingKey: "dead" });
@@ -120,6 +120,7 @@ test("an error is explained with both values", async () => {
   await visit(page, "#/errors");
   await sees(page, "inequivalent arg 'durable'");
   await sees(page, /durable is true, and the program wants false/);
+  await sees(page, /It was declared .* by shop, user guest/);
   await page.getByRole("link", { name: "Look at queue 'orders'" }).click();
   await page.getByRole("heading", { name: "orders" }).waitFor();
   await other.close();

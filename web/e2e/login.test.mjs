@@ -58,12 +58,14 @@ test("each tag is offered what it may use, and told what is missing", async () =
     const shown = await links(page);
     for (const title of offered) assert.ok(shown.includes(title), `${user} is offered ${title}`);
     for (const title of absent) assert.ok(!shown.includes(title), `${user} is not offered ${title}`);
+    await page.locator("aside").getByText("What is missing here?").click();
+    await page.getByText("Users: needs the tag administrator").waitFor();
     await visit(page, "#/users");
     await sees(page, "This page needs the tag administrator.");
     await visit(page, "#/queues/%2F/orders");
     await page.getByRole("button", { name: "Purge" }).waitFor();
     await page.getByRole("button", { name: "Pause" }).waitFor({ state: user === "policer" ? "visible" : "detached" });
-    if (user !== "policer") await page.getByText("What is missing here?").waitFor();
+    if (user !== "policer") await page.locator("main").getByText("What is missing here?").waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   }

@@ -27,9 +27,10 @@ async function places() {
   const of = encodeURIComponent;
   return [
     ["#/", "Messages a second"],
+    ["#/cluster-name", "Cluster"],
     ["#/nodes/rabbit%40localhost", "Resources"],
     ["#/queues", "payments"],
-    ["#/queues/%2F/orders", "the last minute"],
+    ["#/queues/%2F/orders", "Oldest ready"],
     ["#/queues/%2F/orders?tab=messages", "Looking changes nothing"],
     ["#/queues/%2F/orders?tab=bindings", "order.*"],
     ["#/queues/%2F/orders?tab=consumers", "order-service-1"],
@@ -110,6 +111,40 @@ test("anything is found with the keyboard alone", async () => {
   await page.getByRole("option", { name: /Export or import/ }).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("make a queue");
+  await page.getByRole("option", { name: "Make a queue" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByLabel("Name", { exact: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("dark");
+  await page.keyboard.press("Enter");
+  await page.locator("html[data-theme=dark]").waitFor();
+});
+
+test("how far charts reach is chosen once for all, and kept", async () => {
+  const page = await openPage(broker);
+  await logIn(page, broker);
+  await page.getByRole("group", { name: "Time range" }).getByRole("button", { name: "1 h" }).click();
+  const asked = page.waitForRequest((request) => request.url().includes("/api/queues/%2F/orders?") && request.url().includes("lengths_age=3600"));
+  await visit(page, "#/queues/%2F/orders");
+  await asked;
+  await page.getByRole("button", { name: "1 h", pressed: true }).waitFor();
+});
+
+test("the API and the command line have pages of their own", async () => {
+  const page = await openPage(broker);
+  await page.goto(`${broker.url}/api/`);
+  await page.getByLabel("Find a path or a word").fill("post redrive");
+  await page.getByText("/api/leveret/queues/{vhost}/{queue}/redrive").waitFor();
+  await page.getByText("1 operation of version").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.getByRole("link", { name: "Command line" }).click();
+  await page.getByRole("heading", { name: "rabbitmqadmin" }).waitFor();
+  assert.deepEqual(await violations(page), []);
+  assert.deepEqual(page.faults, []);
 });
 
 test("the colours that were chosen stay", async () => {

@@ -39,7 +39,7 @@ async function trouble(broker) {
 const PICTURES = [
   ["overview", "#/", async (page) => sees(page, "need a look")],
   ["queues", "#/queues", async (page) => sees(page, "payments")],
-  ["queue", "#/queues/%2F/orders", async (page) => sees(page, "the last minute")],
+  ["queue", "#/queues/%2F/orders", async (page) => sees(page, "Oldest ready")],
   ["messages", "#/queues/%2F/invoices?tab=messages", async (page) => page.getByRole("button", { name: /invoice/ }).first().waitFor()],
   [
     "message",

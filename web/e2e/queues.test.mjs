@@ -128,6 +128,8 @@ test("a purge says how much goes, and wants the name", async () => {
   await channel.assertQueue("purged");
   await publish("purged", "1", "2");
   await visit(page, "#/queues/%2F/purged");
+  // So old that the broker says it: exact to 5 seconds.
+  await eventually("the oldest has an age", async () => /Oldest ready\n\d/.test(await page.getByRole("region", { name: "Numbers" }).innerText()));
   await eventually("2 are ready", async () => (await page.getByRole("region", { name: "Numbers" }).innerText()).includes("Ready\n2"));
   await page.getByRole("button", { name: "Purge" }).click();
   await dialog().getByText("2 ready messages will be gone for good.").waitFor();

@@ -1,5 +1,6 @@
 // What passes and what is held back: the tail, alerts and delayed messages of Leveret's own API.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
 import { Broker, eventually } from "./broker.mjs";
@@ -13,7 +14,7 @@ before(async () => {
   await channel.assertExchange("shop", "topic");
   await channel.assertQueue("orders");
   await channel.bindQueue("orders", "shop", "order.*");
-  page = await openPage(broker);
+  page = await openPage(broker, { acceptDownloads: true });
   await logIn(page, broker);
   await page.getByLabel("Refresh").selectOption("1");
 });
@@ -48,7 +49,13 @@ test("messages are seen as they pass, with the queues that they reach, and nothi
   await sees(page, "Paused.");
   await page.getByRole("button", { name: "paid" }).first().click();
   await dialog().getByText("paid").first().waitFor();
+  await dialog().getByRole("tab", { name: "JSON" }).click();
+  await dialog().getByText('"routing_key": "order.paid"').waitFor();
   await page.keyboard.press("Escape");
+  const saving = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save as JSON" }).click();
+  const saved = readFileSync(await (await saving).path(), "utf8").trim().split("\n").map(JSON.parse);
+  assert.ok(saved.length > 0 && saved.every((message) => message.routing_key === "order.paid"));
   assert.ok((await broker.api("GET", "/queues/%2F/orders")).messages_ready > 1);
 });
 

@@ -96,6 +96,7 @@ function Shell({ who }: { who: Identity }) {
             </div>
           ))}
         </nav>
+        <Elsewhere tags={who.tags} />
       </aside>
       <div class="right">
         <Topbar who={who} isOpen={isOpen} onMenu={() => setOpen(!isOpen)} onFind={() => setFinding(true)} />
@@ -107,6 +108,29 @@ function Shell({ who }: { who: Identity }) {
       {isFinding && <Palette onClose={() => setFinding(false)} />}
       <Questions />
       <Toasts />
+    </div>
+  );
+}
+
+/** Pages that are no part of these; and which of these somebody is not offered, and why. */
+function Elsewhere({ tags }: { tags: string[] }) {
+  const missing = NAVIGATION.flatMap((group) => group.items).filter((item) => item.needs && !allows(tags, item.needs));
+  return (
+    <div class="elsewhere">
+      {missing.length > 0 && (
+        <details>
+          <summary>What is missing here?</summary>
+          <ul>
+            {missing.map((item) => (
+              <li key={item.title}>
+                {item.title}: needs the tag {item.needs}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      <a href="/api/index.html">HTTP API</a>
+      <a href="/cli/index.html">Command line</a>
     </div>
   );
 }

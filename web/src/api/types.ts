@@ -96,6 +96,8 @@ export interface Queue {
   consumer_utilisation?: number;
   idle_since?: string;
   head_message_timestamp?: number | null;
+  oldest_ready_age_ms?: number | null;
+  oldest_unacked_age_ms?: number | null;
   policy?: string | null;
   operator_policy?: string | null;
   effective_policy_definition?: Record<string, unknown>;

@@ -1,10 +1,14 @@
-import { rateOf, type Channel } from "../api/types";
+import { type Channel, detailsOf, rateOf } from "../api/types";
 import { listActs, useList } from "../state/list";
 import { usePoll } from "../state/poll";
-import { link, path } from "../state/route";
+import { sampled, useRange } from "../state/range";
+import { link, path, queryText } from "../state/route";
 import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
+import { ACKNOWLEDGED, ChartSection, IN, OUT, REDELIVERED } from "../ui/chart-section";
 import { count, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
+import { Ranges } from "../ui/ranges";
+import { aligned, rates } from "../ui/samples";
 import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
 import { connectionLink } from "./connections";
 import { CONSUMER_COLUMNS } from "./consumers";
@@ -64,7 +68,9 @@ export function ChannelsPage(_: PageProps) {
 
 export function ChannelPage({ args }: PageProps) {
   const name = args[0] ?? "";
-  const polled = usePoll<Channel>(`/api/channels${path(name)}`);
+  const range = useRange();
+  const base = `/api/channels${path(name)}`;
+  const polled = usePoll<Channel>(`${base}${queryText(sampled(range, "msg_rates"))}`, base);
   const channel = polled.data;
   const crumbs = [{ text: "Channels", href: link(["channels"]) }];
   if (polled.error?.isAbsent) {
@@ -111,6 +117,13 @@ export function ChannelPage({ args }: PageProps) {
               />
             </Section>
           </div>
+          <ChartSection
+            title="Messages a second"
+            aside={<Ranges />}
+            all={aligned(["publish", "deliver_get", "ack", "redeliver"].map((name) => rates(detailsOf(stats, name))))}
+            format={rate}
+            lines={[{ ...IN, title: "Published" }, { ...OUT, title: "Delivered" }, ACKNOWLEDGED, REDELIVERED]}
+          />
           <Section title="Consumers">
             {(channel.consumer_details ?? []).length === 0 ? (
               <p class="empty">None on this channel.</p>

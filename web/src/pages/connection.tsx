@@ -2,12 +2,16 @@ import { useState } from "preact/hooks";
 import { del } from "../api/client";
 import type { Channel, Connection } from "../api/types";
 import { usePoll } from "../state/poll";
-import { go, link, path } from "../state/route";
+import { sampled, useRange } from "../state/range";
+import { go, link, path, queryText } from "../state/route";
 import { identity, may } from "../state/session";
 import { Arguments, Facts, Failure, FullMoment, Head, Missing, Name, Note, Section, Waiting } from "../ui/basics";
+import { ChartSection, IN, OUT } from "../ui/chart-section";
 import { Text } from "../ui/fields";
 import { FormDialog } from "../ui/form";
 import { bytes, count, counted, visible } from "../ui/format";
+import { Ranges } from "../ui/ranges";
+import { aligned, rates } from "../ui/samples";
 import { Table } from "../ui/table";
 import { tell } from "../ui/toast";
 import { CHANNEL_COLUMNS } from "./channels";
@@ -17,7 +21,8 @@ import type { PageProps } from "./routes";
 export function ConnectionPage({ args }: PageProps) {
   const name = args[0] ?? "";
   const base = `/api/connections${path(name)}`;
-  const polled = usePoll<Connection>(base);
+  const range = useRange();
+  const polled = usePoll<Connection>(`${base}${queryText(sampled(range, "data_rates"))}`, base);
   const channels = usePoll<Channel[]>(`${base}/channels`);
   const [isClosing, setClosing] = useState(false);
   const connection = polled.data;
@@ -72,6 +77,13 @@ export function ConnectionPage({ args }: PageProps) {
               <Arguments of={connection.client_properties} none="It says nothing of itself." />
             </Section>
           </div>
+          <ChartSection
+            title="Bytes a second"
+            aside={<Ranges />}
+            all={aligned([rates(connection.recv_oct_details), rates(connection.send_oct_details)])}
+            format={bytes}
+            lines={[{ ...IN, title: "From the client" }, { ...OUT, title: "To the client" }]}
+          />
           <Section title={counted(channels.data?.length ?? 0, "channel")}>
             <Failure error={channels.error?.isAbsent ? undefined : channels.error} what="Cannot show the channels" />
             {channels.data && channels.data.length > 0 && <Table label="Channels" columns={columns} rows={channels.data} rowKey={(channel) => channel.name} />}

@@ -6,6 +6,7 @@ import { path } from "../state/route";
 import { useStore } from "../state/store";
 import { Failure, Head, Note, Section } from "../ui/basics";
 import { count, visible } from "../ui/format";
+import { save } from "../ui/save";
 import { Table } from "../ui/table";
 import { tell } from "../ui/toast";
 import type { PageProps } from "./routes";
@@ -31,16 +32,12 @@ export function DefinitionsPage(_: PageProps) {
 
 function Export({ base, vhost }: { base: string; vhost: string }) {
   const [error, setError] = useState<unknown>();
-  const save = async () => {
+  const run = async () => {
     setError(undefined);
     try {
       const definitions = await get<DefinitionsFile>(base);
-      const url = URL.createObjectURL(new Blob([JSON.stringify(definitions, null, 2)], { type: "application/json" }));
-      const anchor = document.createElement("a");
-      anchor.href = url;
-      anchor.download = `definitions${vhost ? `-${vhost.replace(/[^A-Za-z0-9._-]+/g, "_")}` : ""}-${new Date().toISOString().slice(0, 10)}.json`;
-      anchor.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+      const of = vhost ? `-${vhost.replace(/[^A-Za-z0-9._-]+/g, "_")}` : "";
+      save(`definitions${of}-${new Date().toISOString().slice(0, 10)}.json`, "application/json", JSON.stringify(definitions, null, 2));
     } catch (failure) {
       setError(failure);
     }
@@ -51,7 +48,7 @@ function Export({ base, vhost }: { base: string; vhost: string }) {
         <p>A file as RabbitMQ writes it. It has the hashes of passwords: keep it where only you can read it.</p>
         <Failure error={error} what="Not exported" />
         <div>
-          <button type="button" class="primary" onClick={() => void save()}>
+          <button type="button" class="primary" onClick={() => void run()}>
             Save definitions
           </button>
         </div>

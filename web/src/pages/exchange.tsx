@@ -2,11 +2,13 @@ import { useState } from "preact/hooks";
 import { del } from "../api/client";
 import { detailsOf, rateOf, totalOf, type Binding, type Exchange } from "../api/types";
 import { usePoll } from "../state/poll";
-import { go, link, path } from "../state/route";
+import { sampled, useRange } from "../state/range";
+import { go, link, path, queryText } from "../state/route";
 import { Arguments, Failure, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ChartSection, IN, OUT } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
 import { count, counted, rate } from "../ui/format";
+import { Ranges } from "../ui/ranges";
 import { aligned, rates } from "../ui/samples";
 import { Tiles } from "../ui/tiles";
 import { BindingTable } from "./bindings";
@@ -19,7 +21,8 @@ export function ExchangePage({ args }: PageProps) {
   const [vhost = "", given = ""] = args;
   const name = given === "amq.default" ? "" : given;
   const base = `/api/exchanges${path(vhost, name || "amq.default")}`;
-  const polled = usePoll<Exchange>(`${base}?msg_rates_age=60&msg_rates_incr=5`, base);
+  const range = useRange();
+  const polled = usePoll<Exchange>(`${base}${queryText(sampled(range, "msg_rates"))}`, base);
   const from = usePoll<Binding[]>(name ? `${base}/bindings/source` : null);
   const to = usePoll<Binding[]>(name ? `${base}/bindings/destination` : null);
   const [isPublishing, setPublishing] = useState(false);
@@ -84,7 +87,7 @@ export function ExchangePage({ args }: PageProps) {
       )}
       {exchange && (
         <div class="columns charts">
-          <ChartSection title="Messages a second" all={aligned(["publish_in", "publish_out"].map((name) => rates(detailsOf(stats, name))))} format={rate} lines={[IN, OUT]} />
+          <ChartSection title="Messages a second" aside={<Ranges />} all={aligned(["publish_in", "publish_out"].map((name) => rates(detailsOf(stats, name))))} format={rate} lines={[IN, OUT]} />
           <Section title="Arguments">
             <Arguments of={exchange.arguments} none="No arguments." />
           </Section>

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { put } from "../api/client";
 import { rateOf, totalOf, type Exchange } from "../api/types";
 import { listActs, useList } from "../state/list";
-import { path } from "../state/route";
+import { path, useFlag } from "../state/route";
 import { Badge, Head, Name } from "../ui/basics";
 import { Area, Check, Choice, Text, readObject } from "../ui/fields";
 import { FormDialog } from "../ui/form";
@@ -51,7 +51,7 @@ export function ExchangesPage(_: PageProps) {
   const { state, polled, vhost } = useList<Exchange>("exchanges");
   const all = vhost ? COLUMNS.filter((column) => column.id !== "vhost") : COLUMNS;
   const columns = useColumns("exchanges", all);
-  const [isNew, setNew] = useState(false);
+  const [isNew, setNew] = useFlag("new");
   return (
     <>
       <Head title="Exchanges">

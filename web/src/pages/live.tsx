@@ -10,6 +10,7 @@ import { Dialog } from "../ui/dialog";
 import { Text } from "../ui/fields";
 import { bytes, clock, count, counted } from "../ui/format";
 import { BodyButton, MessageView } from "../ui/message";
+import { save } from "../ui/save";
 import { Table, type Column } from "../ui/table";
 import { Unserved } from "../ui/unserved";
 import { queueLink } from "./queues";
@@ -28,6 +29,11 @@ interface Passed extends Message {
 const KEPT = 200;
 /** What came is drawn so often: a busy broker must not stop the typing. */
 const DRAW_MS = 250;
+
+/** What is shown, the oldest first, a line of JSON each. */
+function lines(messages: Passed[]): string {
+  return [...messages].reverse().map(({ number: _, ...message }) => `${JSON.stringify(message)}\n`).join("");
+}
 
 const COLUMNS = (onOpen: (message: Passed) => void): Column<Passed>[] => [
   { id: "at", title: "At", cell: (message) => <span class="mono">{clock(message.at, message.at)}</span> },
@@ -119,6 +125,9 @@ export function LivePage(_: PageProps) {
       <Head title="Live" about="Messages as they are published. Nothing is consumed, and no publisher waits for this page.">
         <button type="button" class={isRunning ? "" : "primary"} onClick={() => setRunning(!isRunning)}>
           {isRunning ? "Pause" : "Go on"}
+        </button>
+        <button type="button" disabled={shown.length === 0} onClick={() => save("messages.jsonl", "application/jsonl", lines(shown))}>
+          Save as JSON
         </button>
         <button type="button" onClick={() => (setShown([]), setDropped(0))}>
           Clear

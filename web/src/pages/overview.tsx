@@ -1,28 +1,21 @@
-import { useState } from "preact/hooks";
 import { detailsOf, rateOf, type Node, type Overview } from "../api/types";
 import { usePoll } from "../state/poll";
+import { sampled, useRange } from "../state/range";
 import { link, queryText } from "../state/route";
 import { may } from "../state/session";
 import { Badge, Facts, Head, Section, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED, UNROUTABLE } from "../ui/chart-section";
 import { bytes, count, duration, rate, visible } from "../ui/format";
+import { Ranges } from "../ui/ranges";
 import { aligned, lengths, rates, since } from "../ui/samples";
 import { type Tile, Tiles } from "../ui/tiles";
+import { ClusterName } from "./cluster-name";
 import { FirstSteps } from "./first-steps";
 import { Verdict } from "./verdict";
 
-/** Ranges of the charts: title, seconds back, seconds between samples. */
-const RANGES: [string, number, number][] = [
-  ["1 min", 60, 5],
-  ["10 min", 600, 5],
-  ["1 h", 3600, 30],
-];
-
 export function OverviewPage() {
-  const [range, setRange] = useState("10 min");
-  const [, age, step] = RANGES.find(([title]) => title === range) ?? ["", 600, 5];
-  const query = queryText({ lengths_age: age, lengths_incr: step, msg_rates_age: age, msg_rates_incr: step });
-  const polled = usePoll<Overview>(`/api/overview${query}`, "overview");
+  const range = useRange();
+  const polled = usePoll<Overview>(`/api/overview${queryText(sampled(range, "lengths", "msg_rates"))}`, "overview");
   const nodes = usePoll<Node[]>(may("monitoring") ? "/api/nodes" : null, "nodes");
   const overview = polled.data;
   const isEmpty = overview && overview.object_totals.queues === 0 && overview.object_totals.connections === 0;
@@ -33,13 +26,14 @@ export function OverviewPage() {
       {overview && <Verdict overview={overview} nodes={nodes.data} at={polled.at} />}
       {overview && <Totals overview={overview} />}
       {overview && isEmpty && <FirstSteps listeners={overview.listeners ?? []} />}
-      {overview && <Charts overview={overview} startedAt={polled.at - (nodes.data?.[0]?.uptime ?? Infinity)} range={range} onRange={setRange} />}
+      {overview && <Charts overview={overview} startedAt={polled.at - (nodes.data?.[0]?.uptime ?? Infinity)} />}
       {overview && (
         <div class="columns">
-          <NodeFacts overview={overview} node={nodes.data?.[0]} />
+          <NodeFacts overview={overview} node={nodes.data?.[0]} after={polled.refresh} />
           <Listeners overview={overview} />
         </div>
       )}
+      {overview && <Churn overview={overview} />}
     </>
   );
 }
@@ -62,36 +56,21 @@ function Totals({ overview }: { overview: Overview }) {
   return <Tiles label="Totals" tiles={tiles} />;
 }
 
-export function Ranges({ choices, chosen, onChoose }: { choices: string[]; chosen: string; onChoose: (choice: string) => void }) {
-  return (
-    <div class="segments" role="group" aria-label="Time range">
-      {choices.map((choice) => (
-        <button key={choice} type="button" aria-pressed={choice === chosen} onClick={() => onChoose(choice)}>
-          {choice}
-        </button>
-      ))}
-    </div>
-  );
-}
-
 interface ChartsProps {
   overview: Overview;
   /** What was before is not drawn: there was nothing. */
   startedAt: number;
-  range: string;
-  onRange: (range: string) => void;
 }
 
-function Charts({ overview, startedAt, range, onRange }: ChartsProps) {
+function Charts({ overview, startedAt }: ChartsProps) {
   const totals = overview.queue_totals;
   const stats = overview.message_stats;
   const depth = since(aligned([lengths(totals?.messages_ready_details), lengths(totals?.messages_unacknowledged_details)]), startedAt);
   const names = ["publish", "deliver_get", "ack", "redeliver", "drop_unroutable"];
   const flow = since(aligned(names.map((name) => rates(detailsOf(stats, name)))), startedAt);
-  const ranges = <Ranges choices={RANGES.map(([title]) => title)} chosen={range} onChoose={onRange} />;
   return (
     <div class="columns charts">
-      <ChartSection title="Messages in queues" aside={ranges} all={depth} format={count} lines={[READY, UNACKED]} />
+      <ChartSection title="Messages in queues" aside={<Ranges />} all={depth} format={count} lines={[READY, UNACKED]} />
       <ChartSection
         title="Messages a second"
         all={flow}
@@ -116,13 +95,14 @@ export function Meter({ used, limit, format }: { used: number | undefined; limit
   );
 }
 
-function NodeFacts({ overview, node }: { overview: Overview; node: Node | undefined }) {
+function NodeFacts({ overview, node, after }: { overview: Overview; node: Node | undefined; after: () => void }) {
   const version = overview.leveret_version ? `Leveret ${overview.leveret_version}` : overview.product_name;
   return (
     <Section title="Node" aside={node && <a href={link(["nodes", node.name])}>All about it</a>}>
       <Facts
         of={[
           ["Name", <bdi>{visible(overview.node)}</bdi>],
+          ["Cluster", <ClusterName of={overview.cluster_name} after={after} />],
           ["Version", `${version}, speaks as RabbitMQ ${overview.rabbitmq_version}`],
           ...(node
             ? ([
@@ -132,6 +112,23 @@ function NodeFacts({ overview, node }: { overview: Overview; node: Node | undefi
                 ["Disk free", `${bytes(node.disk_free)}, at least ${bytes(node.disk_free_limit)} must be`],
               ] as [string, preact.ComponentChildren][])
             : ([["Memory and disk", "are shown to users with the tag monitoring"]] as [string, string][])),
+        ]}
+      />
+    </Section>
+  );
+}
+
+/** What comes and goes: programs that connect for each message show here. */
+function Churn({ overview }: { overview: Overview }) {
+  const rates = overview.churn_rates;
+  const line = (made: string, gone: string) => `${rate(rateOf(rates, made))} made, ${rate(rateOf(rates, gone))} gone a second`;
+  return (
+    <Section title="What comes and goes">
+      <Facts
+        of={[
+          ["Connections", line("connection_created", "connection_closed")],
+          ["Channels", line("channel_created", "channel_closed")],
+          ["Queues", `${rate(rateOf(rates, "queue_declared"))} declared, ${line("queue_created", "queue_deleted")}`],
         ]}
       />
     </Section>

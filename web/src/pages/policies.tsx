@@ -4,17 +4,17 @@ import type { Policy } from "../api/types";
 import { matches } from "../state/idle-policies";
 import { usePoll } from "../state/poll";
 import { vhostFilter } from "../state/preferences";
-import { link, path } from "../state/route";
+import { link, path, useFlag } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
-import { Arguments, Badge, Empty, Failure, Head, Loading, Name, Section, Waiting } from "../ui/basics";
+import { Arguments, Badge, Empty, Failure, Head, Loading, Name, Note, Section, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
 import { Area, Choice, Text, readObject } from "../ui/fields";
 import { FormDialog } from "../ui/form";
 import { count } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
-import { PolicyPreview } from "./policy-preview";
+import { type Planned, PolicyPreview } from "./policy-preview";
 import type { PageProps } from "./routes";
 import { VhostChoice } from "./vhost-choice";
 
@@ -100,11 +100,12 @@ export function PoliciesPage(_: PageProps) {
 function PolicyTable({ kind }: { kind: PolicyKind }) {
   const vhost = useStore(vhostFilter);
   const polled = usePoll<Policy[]>(`/api/${kind}${vhost ? path(vhost) : ""}`, kind, { atLeastMs: 5000 });
-  const [edited, setEdited] = useState<Policy | "new">();
+  const [edited, setEdited] = useState<Policy>();
+  const [isNew, setNew] = useFlag(kind === "policies" ? "new" : "new_operator");
   const [title, word] = TITLES[kind];
   const mayAdd = may(kind === "policies" ? "policymaker" : "administrator");
   const add = mayAdd && !polled.error && (
-    <button type="button" onClick={() => setEdited("new")}>
+    <button type="button" onClick={() => setNew(true)}>
       New {word}
     </button>
   );
@@ -116,7 +117,8 @@ function PolicyTable({ kind }: { kind: PolicyKind }) {
       {polled.data && polled.data.length > 0 && (
         <Table label={title} columns={columns(kind, setEdited, polled.refresh)} rows={polled.data} rowKey={(policy) => `${policy.vhost}\n${policy.name}`} />
       )}
-      {edited && <PolicyDialog kind={kind} policy={edited === "new" ? undefined : edited} vhost={vhost} onClose={() => setEdited(undefined)} after={polled.refresh} />}
+      {edited && <PolicyDialog kind={kind} policy={edited} vhost={vhost} onClose={() => setEdited(undefined)} after={polled.refresh} />}
+      {isNew && <PolicyDialog kind={kind} policy={undefined} vhost={vhost} onClose={() => setNew(false)} after={polled.refresh} />}
     </Section>
   );
 }
@@ -147,12 +149,20 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
   const [to, setTo] = useState(policy?.["apply-to"] ?? "queues");
   const [priority, setPriority] = useState(String(policy?.priority ?? 0));
   const [definition, setDefinition] = useState(JSON.stringify(policy?.definition ?? {}, null, 2));
+  const planned = (): Planned | undefined => {
+    try {
+      return { vhost: where, name, pattern, "apply-to": to, priority: Number(priority), definition: readObject(definition) };
+    } catch {
+      return undefined;
+    }
+  };
   const run = async () => {
     const body = { pattern, "apply-to": to, priority: Number(priority), definition: readObject(definition) };
     await put(`/api/${kind}${path(where, name)}`, body);
     tell(`Policy '${name}' applies.`);
     after();
   };
+  const plan = planned();
   const add = (key: string) => {
     const example = EXAMPLES.find(([title]) => title === key)?.[1];
     try {
@@ -172,7 +182,7 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
       </div>
       <Area label="Definition, a JSON object" value={definition} onChange={setDefinition} rows={5} />
       <Choice label="Add to it" value="" onChange={add} choices={[["", "– choose –"], ...EXAMPLES.map(([title]): [string, string] => [title, title])]} />
-      <PolicyPreview vhost={where} pattern={pattern} applyTo={to} />
+      {plan ? <PolicyPreview kind={kind} plan={plan} /> : <Note tone="warn">The definition is no JSON object yet.</Note>}
     </FormDialog>
   );
 }
@@ -207,7 +217,7 @@ export function PolicyPage({ args }: PageProps) {
             </p>
           </Section>
           <Section title="What it matches">
-            <PolicyPreview vhost={vhost} pattern={policy.pattern} applyTo={policy["apply-to"]} />
+            <PolicyPreview kind="policies" plan={policy} />
           </Section>
         </div>
       )}

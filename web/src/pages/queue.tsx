@@ -1,15 +1,17 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import { detailsOf, rateOf, type Queue } from "../api/types";
 import { usePoll } from "../state/poll";
-import { adjust, go, link, path, place } from "../state/route";
+import { sampled, useRange } from "../state/range";
+import { adjust, go, link, path, place, queryText } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
 import { Badge, Head, Missing, Name, Note, Tabs, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
-import { count, counted, rate } from "../ui/format";
-import { aligned, extended, lengths, rates, type Series } from "../ui/samples";
+import { age, count, counted, rate } from "../ui/format";
+import { Ranges } from "../ui/ranges";
+import { aligned, lengths, rates } from "../ui/samples";
 import { type Tile, Tiles } from "../ui/tiles";
 import { QueueArguments } from "./queue-arguments";
 import { QueueBindings } from "./queue-bindings";
@@ -19,33 +21,17 @@ import { PublishDialog } from "./publish";
 import { Features } from "./queues";
 import type { PageProps } from "./routes";
 
-const KEEP_MS = 3_600_000;
 const RATES = ["publish", "deliver_get", "ack", "redeliver"];
-
-/** The samples of a minute that the broker keeps, and those that this page has seen. */
-function useHistory(queue: Queue | undefined): Series[] {
-  const [seen, setSeen] = useState<Series[]>([]);
-  useEffect(() => {
-    if (!queue) return;
-    const fresh = [
-      lengths(queue.messages_ready_details),
-      lengths(queue.messages_unacknowledged_details),
-      ...RATES.map((name) => rates(detailsOf(queue.message_stats, name))),
-    ];
-    setSeen((old) => fresh.map((series, at) => extended(old[at] ?? { times: [], values: [] }, series, KEEP_MS)));
-  }, [queue]);
-  return seen;
-}
 
 export function QueuePage({ args }: PageProps) {
   const [vhost = "", name = ""] = args;
   const { query } = useStore(place);
   const tab = query.get("tab") ?? "";
   const base = `/api/queues${path(vhost, name)}`;
-  const polled = usePoll<Queue>(`${base}?lengths_age=60&lengths_incr=5&msg_rates_age=60&msg_rates_incr=5`, base);
+  const range = useRange();
+  const polled = usePoll<Queue>(`${base}${queryText(sampled(range, "lengths", "msg_rates"))}`, base);
   const [isPublishing, setPublishing] = useState(false);
   const queue = polled.data;
-  const history = useHistory(queue);
 
   if (polled.error?.isAbsent) {
     return (
@@ -79,7 +65,7 @@ export function QueuePage({ args }: PageProps) {
       <Tabs label="Parts of the queue" tabs={tabs} chosen={tab} onChoose={(id) => adjust({ tab: id })} />
       {queue && (
         <div role="tabpanel" aria-labelledby={`tab-${tab}`}>
-          {tab === "" && <QueueCharts history={history} />}
+          {tab === "" && <QueueCharts queue={queue} />}
           {tab === "messages" && <QueueMessages queue={queue} refresh={polled.refresh} />}
           {tab === "bindings" && <QueueBindings queue={queue} />}
           {tab === "consumers" && <QueueConsumers queue={queue} />}
@@ -167,18 +153,21 @@ function QueueNumbers({ queue }: { queue: Queue }) {
     { title: "In", value: rate(rateOf(stats, "publish")), unit: "messages/s" },
     { title: "Out", value: rate(rateOf(stats, "deliver_get")), unit: "messages/s" },
     { title: "Acked", value: rate(rateOf(stats, "ack")), unit: "messages/s" },
+    { title: "Oldest ready", value: age(queue.oldest_ready_age_ms), unit: "waits so long" },
+    { title: "Oldest unacked", value: age(queue.oldest_unacked_age_ms), unit: "held so long" },
     { title: "Consumers", value: count(queue.consumers), unit: "subscriptions" },
   ];
   if (queue.state !== "running") tiles.push({ title: "State", value: <Badge tone="warn">{queue.state}</Badge> });
   return <Tiles label="Numbers" tiles={tiles} />;
 }
 
-function QueueCharts({ history }: { history: Series[] }) {
-  const since = <span class="faint">the last minute, and while this page is open</span>;
+function QueueCharts({ queue }: { queue: Queue }) {
+  const depth = aligned([lengths(queue.messages_ready_details), lengths(queue.messages_unacknowledged_details)]);
+  const flow = aligned(RATES.map((name) => rates(detailsOf(queue.message_stats, name))));
   return (
     <div class="columns charts">
-      <ChartSection title="Messages" aside={since} all={aligned(history.slice(0, 2))} format={count} lines={[READY, UNACKED]} />
-      <ChartSection title="Messages a second" all={aligned(history.slice(2))} format={rate} lines={[IN, OUT, ACKNOWLEDGED, REDELIVERED]} />
+      <ChartSection title="Messages" aside={<Ranges />} all={depth} format={count} lines={[READY, UNACKED]} />
+      <ChartSection title="Messages a second" all={flow} format={rate} lines={[IN, OUT, ACKNOWLEDGED, REDELIVERED]} />
     </div>
   );
 }

@@ -2,12 +2,12 @@ import { useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import { rateOf, type Queue } from "../api/types";
 import { listActs, useList } from "../state/list";
-import { link, path } from "../state/route";
+import { link, path, useFlag } from "../state/route";
 import { may } from "../state/session";
 import { Badge, Head, Name } from "../ui/basics";
 import { Sparkline } from "../ui/chart";
 import { ask } from "../ui/dialog";
-import { bytes, count, counted, rate } from "../ui/format";
+import { age, bytes, count, counted, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
 import { lengths } from "../ui/samples";
 import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
@@ -67,6 +67,8 @@ const COLUMNS: Column<Queue>[] = [
   { id: "ready", title: "Ready", about: "Ready, messages", sort: "messages_ready", isNumber: true, cell: (queue) => count(queue.messages_ready) },
   { id: "unacked", title: "Unacked", about: "Unacknowledged, messages", sort: "messages_unacknowledged", isNumber: true, cell: (queue) => count(queue.messages_unacknowledged) },
   { id: "total", title: "Total", about: "Total, messages", sort: "messages", isNumber: true, isExtra: true, cell: (queue) => count(queue.messages) },
+  { id: "oldest", title: "Oldest", about: "How long the oldest ready message has waited", sort: "oldest_ready_age_ms", isNumber: true, cell: (queue) => age(queue.oldest_ready_age_ms) },
+  { id: "oldest-unacked", title: "Held for", about: "How long the oldest unacknowledged message has been held", sort: "oldest_unacked_age_ms", isNumber: true, isExtra: true, cell: (queue) => age(queue.oldest_unacked_age_ms) },
   {
     id: "trend",
     title: "Last minute",
@@ -90,7 +92,7 @@ export function QueuesPage(_: PageProps) {
   const all = vhost ? COLUMNS.filter((column) => column.id !== "vhost") : COLUMNS;
   const columns = useColumns("queues", all);
   const [selected, setSelected] = useState(new Set<string>());
-  const [isNew, setNew] = useState(false);
+  const [isNew, setNew] = useFlag("new");
   const chosen = (polled.data?.items ?? []).filter((queue) => selected.has(queueKey(queue)));
   const after = () => {
     setSelected(new Set());

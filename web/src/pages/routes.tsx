@@ -84,6 +84,8 @@ export const NAVIGATION: { title: string; items: { title: string; path: string[]
 /** Every page. The paths of RabbitMQ's pages are among them. */
 export const ROUTES: PageRoute[] = [
   { path: [], title: "Overview", page: OverviewPage },
+  // The name of the cluster stands there, and is changed there.
+  { path: ["cluster-name"], title: "Overview", page: OverviewPage },
   { path: ["nodes", "*"], title: "Node", page: NodePage, needs: "monitoring" },
   { path: ["queues"], title: "Queues", page: QueuesPage },
   { path: ["queues", "*", "*"], title: "Queue", page: QueuePage },

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import type { Permission, User } from "../api/types";
 import { usePoll } from "../state/poll";
-import { link, path } from "../state/route";
+import { link, path, useFlag } from "../state/route";
 import { identity } from "../state/session";
 import { Badge, Empty, Head, Name, Note, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
@@ -35,7 +35,7 @@ export function removeUser(name: string, after: () => void): void {
 export function UsersPage(_: PageProps) {
   const polled = usePoll<User[]>("/api/users", "users", { atLeastMs: 5000 });
   const permissions = usePoll<Permission[]>("/api/permissions", "permissions", { atLeastMs: 5000 });
-  const [isNew, setNew] = useState(false);
+  const [isNew, setNew] = useFlag("new");
   const own = identity.get()?.name;
   const vhostsOf = (name: string) => (permissions.data ?? []).filter((one) => one.user === name).map((one) => one.vhost);
   const columns: Column<User>[] = [

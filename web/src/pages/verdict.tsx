@@ -19,7 +19,7 @@ const LOOKED_AT = 50;
 
 const top = (sort: string, columns: string) => queryText({ page: 1, page_size: LOOKED_AT, sort, sort_reverse: true, columns });
 
-const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,consumers,message_stats,arguments,effective_policy_definition";
+const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,oldest_ready_age_ms,oldest_unacked_age_ms,consumers,message_stats,arguments,effective_policy_definition";
 
 /** Whether anything is wrong, before anything else. */
 export function Verdict({ overview, nodes, at }: VerdictProps) {

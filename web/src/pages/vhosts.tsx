@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { del, post, put } from "../api/client";
 import { rateOf, type Vhost } from "../api/types";
 import { usePoll } from "../state/poll";
-import { go, link, path } from "../state/route";
+import { go, link, path, useFlag } from "../state/route";
 import { may } from "../state/session";
 import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
@@ -28,7 +28,7 @@ const COLUMNS: Column<Vhost>[] = [
 
 export function VhostsPage(_: PageProps) {
   const polled = usePoll<Vhost[]>("/api/vhosts");
-  const [isNew, setNew] = useState(false);
+  const [isNew, setNew] = useFlag("new");
   return (
     <>
       <Head title="Virtual hosts">

@@ -1,14 +1,4 @@
-/** Which names a pattern of a policy matches, and which ones it nearly does. */
-
-/** Whether names match; `undefined` when the pattern is no regular expression here. */
-export function matching(names: string[], pattern: string): string[] | undefined {
-  try {
-    const regex = new RegExp(pattern, "u");
-    return names.filter((name) => regex.test(name));
-  } catch {
-    return undefined;
-  }
-}
+/** Which names a pattern of a policy nearly matches. */
 
 /** How many letters must change to make one of the other; more than `most` is `most + 1`. */
 export function distance(a: string, b: string, most: number): number {

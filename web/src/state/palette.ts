@@ -4,7 +4,10 @@ export interface Offer {
   id: string;
   title: string;
   kind: string;
-  href: string;
+  /** Where it leads. */
+  href?: string;
+  /** What it does, where it leads nowhere. */
+  run?: () => void;
   /** What else it may be called. */
   words?: string;
 }

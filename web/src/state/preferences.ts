@@ -33,6 +33,9 @@ export const theme = kept<Theme>("theme", "auto", oneOf<Theme>("auto", "light", 
 export const REFRESH_CHOICES = [1, 5, 10, 30, 0] as const;
 export const refreshSeconds = kept<number>("refresh", 5, oneOf<number>(...REFRESH_CHOICES));
 
+/** How far back charts reach, by the title of the choice. */
+export const rangeChoice = kept<string>("range", "10 min", (value): value is string => typeof value === "string");
+
 /** The virtual host that lists show; an empty text for all. */
 export const vhostFilter = createStore("");
 

@@ -29,6 +29,14 @@ test("messages that nobody consumes are told with their number", () => {
   expect(found[0]?.href).toBe("#/queues/%2F/orders?tab=bindings");
 });
 
+test("how long the oldest message waits or is held is told, once it is long", () => {
+  const waits = queue({ messages_ready: 2, consumers: 0, oldest_ready_age_ms: 125_000 });
+  expect(problems({ queues: [waits] })[0]?.text).toBe("Queue 'orders' in virtual host '/' has no consumer: 2 messages wait, the oldest for 2 min 5 s.");
+  const held = queue({ messages_unacknowledged: 1, consumers: 1, oldest_unacked_age_ms: 60_000 });
+  expect(problems({ queues: [held] })[0]?.text).toBe("Queue 'orders' in virtual host '/' has 1 message that consumers hold and do not acknowledge, for 1 min.");
+  expect(problems({ queues: [queue({ messages_ready: 2, consumers: 0, oldest_ready_age_ms: 0 })] })[0]?.text).toContain("2 messages wait.");
+});
+
 test("where messages wait to expire and go on, nobody is missed", () => {
   const wait = queue({ messages_ready: 3, consumers: 0, arguments: { "x-message-ttl": 5000, "x-dead-letter-exchange": "" } });
   expect(problems({ queues: [wait] })).toEqual([]);

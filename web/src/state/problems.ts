@@ -156,6 +156,15 @@ function isWaitQueue(queue: Queue): boolean {
   return deadLetterExchange(queue) !== undefined && (queue.arguments?.["x-message-ttl"] ?? policy["message-ttl"]) !== undefined;
 }
 
+/** Ages below are too young to be worth a word. */
+const WORTH_A_WORD_MS = 5000;
+
+/** Since when the oldest of some messages is there, as a part of a sentence. */
+function oldest(ms: number | null | undefined, count: number): string {
+  if (ms == null || ms < WORTH_A_WORD_MS) return "";
+  return `, ${count === 1 ? "for" : "the oldest for"} ${duration(ms)}`;
+}
+
 function distinct(queues: Queue[]): Queue[] {
   return [...new Map(queues.map((queue) => [`${queue.vhost} ${queue.name}`, queue])).values()];
 }
@@ -178,16 +187,16 @@ function ofQueue(queue: Queue): Problem[] {
     });
 
   if (queue.state === "paused") {
-    add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message waits", "messages wait")}.`, "Resume it when it is to deliver again.");
+    add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message waits", "messages wait")}${oldest(queue.oldest_ready_age_ms, ready)}.`, "Resume it when it is to deliver again.");
   } else if (ready > 0 && consumers === 0 && !isWaitQueue(queue)) {
     const grows = rateOf(stats, "publish");
     const text = grows > 0 ? `, and ${rate(grows)} more come every second` : "";
-    add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message waits", "messages wait")}${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
+    add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message waits", "messages wait")}${oldest(queue.oldest_ready_age_ms, ready)}${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
   }
   const isStill = rateOf(stats, "ack") === 0 && rateOf(stats, "deliver") === 0 && rateOf(stats, "get") === 0;
   if (consumers > 0 && unacked > 0 && isStill && (ready > 0 || totalOf(stats, "ack") === 0)) {
     const behind = ready > 0 ? `, and ${counted(ready, "more waits", "more wait")} behind them` : "";
-    add("unacked", "consumers", "Look at its consumers", `has ${counted(unacked, "message")} that consumers hold and do not acknowledge${behind}.`, "See which consumer holds them, and whether its program acknowledges what it has done.");
+    add("unacked", "consumers", "Look at its consumers", `has ${counted(unacked, "message")} that consumers hold and do not acknowledge${oldest(queue.oldest_unacked_age_ms, unacked)}${behind}.`, "See which consumer holds them, and whether its program acknowledges what it has done.");
   }
   const redelivered = rateOf(stats, "redeliver");
   if (redelivered > rateOf(stats, "deliver_get") / 2 && totalOf(stats, "redeliver") >= LOOP_DELIVERIES) {

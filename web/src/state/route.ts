@@ -1,4 +1,4 @@
-import { createStore } from "./store";
+import { createStore, useStore } from "./store";
 
 /** Where somebody is: the parts of the hash, decoded, and its query. */
 export interface Place {
@@ -63,4 +63,10 @@ export function adjust(query: Query): void {
   const merged: Query = { ...Object.fromEntries(old), ...query };
   history.replaceState(null, "", link(parts, merged));
   place.set(parseHash(location.hash));
+}
+
+/** Something that is open or not, and stands in the address: an act of the palette leads to it. */
+export function useFlag(name: string): [boolean, (isOn: boolean) => void] {
+  const { query } = useStore(place);
+  return [query.get(name) === "true", (isOn) => adjust({ [name]: isOn })];
 }

@@ -45,7 +45,7 @@ export function percent(share: number | undefined | null): string {
 /** How long something takes or took: "350 ms", "12 s", "3 min 5 s", "2 h 10 min", "5 d 3 h". */
 export function duration(ms: number | undefined | null): string {
   if (ms === undefined || ms === null || !Number.isFinite(ms)) return "–";
-  if (ms < 0) return "0 s";
+  if (ms <= 0) return "0 s";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
@@ -54,6 +54,11 @@ export function duration(ms: number | undefined | null): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return join(hours, "h", minutes % 60, "min");
   return join(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+/** How old something is; ages are exact to seconds. */
+export function age(ms: number | undefined | null): string {
+  return ms === undefined || ms === null ? "–" : duration(ms < 1000 ? 0 : ms);
 }
 
 function join(large: number, largeUnit: string, small: number, smallUnit: string): string {

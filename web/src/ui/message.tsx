@@ -59,6 +59,7 @@ export function MessageView({ message }: { message: Message }) {
     { id: "properties", title: "Properties" },
     { id: "headers", title: `Headers (${Object.keys(headers ?? {}).length})` },
     ...(deaths.length > 0 ? [{ id: "story", title: "Story" }] : []),
+    { id: "json", title: "JSON" },
   ];
   const warning = moral(deaths);
   return (
@@ -73,6 +74,7 @@ export function MessageView({ message }: { message: Message }) {
         </>
       )}
       {tab === "headers" && <Arguments of={headers} none="No headers." />}
+      {tab === "json" && <AsJson of={message} />}
       {tab === "story" && (
         <ol class="story">
           {deaths.map((death, at) => (
@@ -82,6 +84,21 @@ export function MessageView({ message }: { message: Message }) {
           ))}
         </ol>
       )}
+    </div>
+  );
+}
+
+/** A message as the API gives it. */
+function AsJson({ of }: { of: Message }) {
+  const text = JSON.stringify(of, null, 2);
+  return (
+    <div class="stack">
+      <div class="row">
+        <Copy text={text} />
+      </div>
+      <pre class="body" tabIndex={0} role="region" aria-label="The message as JSON" dir="ltr">
+        {visibleText(text)}
+      </pre>
     </div>
   );
 }

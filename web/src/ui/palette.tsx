@@ -4,8 +4,9 @@ import { get } from "../api/client";
 import type { Connection, Exchange, Page, Queue, User } from "../api/types";
 import { ranked, type Offer } from "../state/palette";
 import { link, queryText } from "../state/route";
-import { allows, identity, may } from "../state/session";
+import { allows, identity, may, type Tag } from "../state/session";
 import { NAVIGATION } from "../pages/routes";
+import { refreshSeconds, theme } from "../state/preferences";
 import { Dialog } from "./dialog";
 import { visible } from "./format";
 
@@ -23,13 +24,26 @@ function pages(): Offer[] {
 
 /** What one can do from anywhere. */
 function acts(): Offer[] {
-  const act = (title: string, href: string, words: string): Offer => ({ id: `act ${title}`, title, kind: "act", href, words });
+  const lead = (title: string, href: string, words: string): Offer => ({ id: `act ${title}`, title, kind: "act", href, words });
+  const act = (title: string, run: () => void, words: string): Offer => ({ id: `act ${title}`, title, kind: "act", run, words });
+  const make = (title: string, page: string, needs: Tag, words: string) => (may(needs) ? [lead(title, link([page], { new: true }), `new add declare create ${words}`)] : []);
   return [
-    act("Queues with most messages", link(["queues"], { sort: "messages", sort_reverse: true }), "full backlog"),
-    act("Queues with most unacked messages", link(["queues"], { sort: "messages_unacknowledged", sort_reverse: true }), "stuck consumers"),
-    act("Ask where a message would go", link(["where"]), "route trace routing binding"),
-    ...(may("administrator") ? [act("Export or import definitions", link(["definitions"]), "backup restore")] : []),
-    act("Log out", link(["logout"]), "leave quit"),
+    lead("Queues with most messages", link(["queues"], { sort: "messages", sort_reverse: true }), "full backlog"),
+    lead("Queues with most unacked messages", link(["queues"], { sort: "messages_unacknowledged", sort_reverse: true }), "stuck consumers"),
+    lead("Queues with the oldest messages", link(["queues"], { sort: "oldest_ready_age_ms", sort_reverse: true }), "age late wait"),
+    lead("Ask where a message would go", link(["where"]), "route trace routing binding"),
+    ...make("Make a queue", "queues", "management", ""),
+    ...make("Make an exchange", "exchanges", "management", ""),
+    ...make("Make a policy", "policies", "policymaker", "limit ttl"),
+    ...make("Make a user", "users", "administrator", "account password"),
+    ...make("Make a virtual host", "vhosts", "administrator", "vhost"),
+    ...(may("administrator") ? [lead("Export or import definitions", link(["definitions"]), "backup restore")] : []),
+    act("Use dark colours", () => theme.set("dark"), "theme night mode"),
+    act("Use light colours", () => theme.set("light"), "theme day mode"),
+    act("Use the system's colours", () => theme.set("auto"), "theme mode"),
+    act("Stop asking the broker again", () => refreshSeconds.set(0), "pause refresh never"),
+    act("Ask the broker every 5 seconds", () => refreshSeconds.set(5), "refresh live"),
+    lead("Log out", link(["logout"]), "leave quit"),
   ];
 }
 
@@ -74,7 +88,8 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const open = (offer: Offer | undefined) => {
     if (!offer) return;
     onClose();
-    location.hash = offer.href;
+    offer.run?.();
+    if (offer.href) location.hash = offer.href;
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;

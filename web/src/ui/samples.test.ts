@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aligned, extended, lengths, rates, since } from "./samples";
+import { aligned, lengths, rates, since } from "./samples";
 
 const details = { rate: 0, samples: [{ sample: 30, timestamp: 10_000 }, { sample: 10, timestamp: 5_000 }, { sample: 10, timestamp: 0 }] };
 
@@ -15,11 +15,6 @@ test("a counter that begins anew is no negative rate", () => {
 
 test("series of different times have gaps", () => {
   expect(aligned([{ times: [1, 2], values: [5, 6] }, { times: [2, 3], values: [7, 8] }])).toEqual({ times: [1, 2, 3], values: [[5, 6, null], [null, 7, 8]] });
-});
-
-test("what a page has seen is kept, so long", () => {
-  const old = { times: [0, 10], values: [1, 2] };
-  expect(extended(old, { times: [10, 20], values: [3, 4] }, 15)).toEqual({ times: [10, 20], values: [3, 4] });
 });
 
 test("what was before the start is left out", () => {

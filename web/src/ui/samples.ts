@@ -43,15 +43,6 @@ export function aligned(series: Series[]): Aligned {
   return { times, values };
 }
 
-/** What was seen before and what is seen now: the API keeps a minute of each object, and a page that stays open more. */
-export function extended(old: Series, fresh: Series, keepMs: number): Series {
-  const known = new Map(old.times.map((time, at) => [time, old.values[at] ?? null]));
-  fresh.times.forEach((time, at) => known.set(time, fresh.values[at] ?? null));
-  const last = Math.max(0, ...known.keys());
-  const times = [...known.keys()].filter((time) => time >= last - keepMs).sort((a, b) => a - b);
-  return { times, values: times.map((time) => known.get(time) ?? null) };
-}
-
 /** What was sampled since then. */
 export function since(all: Aligned, start: number): Aligned {
   const first = all.times.findIndex((time) => time >= start);
