@@ -48,7 +48,7 @@ export async function consumer(url, name, queue, prefetch, handle) {
 }
 
 export async function shop(broker) {
-  const connection = await amqp.connect(broker.amqp);
+  const connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "deployment" } });
   const channel = await connection.createChannel();
   await channel.assertExchange("shop", "topic");
   await channel.assertExchange("dead", "fanout");
@@ -67,7 +67,9 @@ export async function shop(broker) {
   await channel.bindQueue("reports", "shop", "order.sent");
   await channel.bindQueue("audit-log", "audit", "");
   await channel.bindQueue("dead-letters", "dead", "");
-  const done = (channel, message) => setTimeout(() => { try { channel.ack(message); } catch { /* closed meanwhile */ } }, 30);
+  // What says so is rejected, and becomes a dead letter.
+  const settle = (channel, message) => (message.properties.headers?.reject ? channel.reject(message, false) : channel.ack(message));
+  const done = (channel, message) => setTimeout(() => { try { settle(channel, message); } catch { /* closed meanwhile */ } }, 30);
   const parts = [
     await publisher(broker.amqp, "web-shop", "shop", KINDS, 60),
     await publisher(broker.amqp, "app-gateway", "shop", KINDS.slice(0, 3), 25),
@@ -79,4 +81,52 @@ export async function shop(broker) {
   ];
   await connection.close();
   return { stop: () => Promise.all(parts.map((part) => part.stop())) };
+}
+
+/** What administrators make: users, permissions, virtual hosts, limits, policies, parameters. */
+export async function administration(broker) {
+  const put = (path, body) => broker.api("PUT", path, body);
+  await put("/vhosts/billing", { description: "Invoices and payments of the last ten years", default_queue_type: "quorum" });
+  for (const [name, tags] of [["anna", "monitoring"], ["deployer", "policymaker"], ["billing-service", ""]]) await put(`/users/${name}`, { password: "secret", tags });
+  await put("/permissions/billing/anna", { configure: "", write: "", read: ".*" });
+  await put("/permissions/%2F/anna", { configure: "^billing", write: "^billing", read: ".*" });
+  await put("/permissions/billing/billing-service", { configure: "^billing", write: "^(billing|amq\\.topic)", read: "^billing" });
+  await put("/permissions/%2F/deployer", { configure: ".*", write: ".*", read: ".*" });
+  await put("/topic-permissions/%2F/anna", { exchange: "amq.topic", write: "^billing\\.", read: ".*" });
+  await put("/user-limits/anna/max-connections", { value: 10 });
+  await put("/user-limits/billing-service/max-channels", { value: 200 });
+  await put("/vhost-limits/billing/max-queues", { value: 50 });
+  await put("/policies/%2F/limit-exports", { pattern: "^exports", definition: { "max-length": 100_000, overflow: "reject-publish" }, priority: 5, "apply-to": "queues" });
+  await put("/policies/%2F/expire-mail", { pattern: "^mial", definition: { "message-ttl": 60_000 }, priority: 0, "apply-to": "queues" });
+  await put("/operator-policies/%2F/at-most", { pattern: ".*", definition: { "max-length-bytes": 10_000_000_000 }, priority: 0, "apply-to": "queues" });
+  await put("/global-parameters/colour", { name: "colour", value: "green" });
+}
+
+/** Problems worth a look. */
+export async function trouble(broker) {
+  const connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "nightly-export" } });
+  const channel = await connection.createConfirmChannel();
+  await channel.assertQueue("invoices", { deadLetterExchange: "dead" });
+  for (let at = 0; at < 140; at += 1) {
+    channel.sendToQueue("invoices", Buffer.from(JSON.stringify({ invoice: 4000 + at, total: 19.5, currency: "NZD" })), { contentType: "application/json" });
+  }
+  await channel.assertQueue("exports");
+  await channel.bindQueue("exports", "shop", "order.#");
+  await channel.assertQueue("sessions", { durable: false });
+  await channel.assertExchange("later", "x-delayed-message", { arguments: { "x-delayed-type": "topic" } });
+  for (let at = 1; at <= 4; at += 1) {
+    channel.publish("later", "order.remind", Buffer.from(JSON.stringify({ remind: 1000 + at })), { headers: { "x-delay": at * 900_000 } });
+  }
+  for (const text of ["card declined", "address unknown", "card declined"]) {
+    channel.sendToQueue("payments", Buffer.from(JSON.stringify({ payment: 77, error: text })), { headers: { reject: true } });
+  }
+  await channel.waitForConfirms();
+  const failing = await connection.createChannel();
+  failing.on("error", () => {});
+  await failing.assertQueue("orders", { durable: false }).catch(() => {});
+  const other = await connection.createChannel();
+  other.on("error", () => {});
+  await other.bindQueue("orders", "shopp", "order.*").catch(() => {});
+  const holder = await consumer(broker.amqp, "invoice-service", "invoices", 25, () => {});
+  return { stop: async () => (await holder.stop(), await connection.close()) };
 }

@@ -1,7 +1,7 @@
 import { type Channel, detailsOf, rateOf } from "../api/types";
 import { listActs, useList } from "../state/list";
 import { usePoll } from "../state/poll";
-import { sampled, useRange } from "../state/range";
+import { ofOne, useRange } from "../state/range";
 import { link, path, queryText } from "../state/route";
 import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, REDELIVERED } from "../ui/chart-section";
@@ -70,7 +70,7 @@ export function ChannelPage({ args }: PageProps) {
   const name = args[0] ?? "";
   const range = useRange();
   const base = `/api/channels${path(name)}`;
-  const polled = usePoll<Channel>(`${base}${queryText(sampled(range, "msg_rates"))}`, base);
+  const polled = usePoll<Channel>(`${base}${queryText(ofOne(range, "msg_rates"))}`, base);
   const channel = polled.data;
   const crumbs = [{ text: "Channels", href: link(["channels"]) }];
   if (polled.error?.isAbsent) {

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { del } from "../api/client";
 import type { Channel, Connection } from "../api/types";
 import { usePoll } from "../state/poll";
-import { sampled, useRange } from "../state/range";
+import { ofOne, useRange } from "../state/range";
 import { go, link, path, queryText } from "../state/route";
 import { identity, may } from "../state/session";
 import { Arguments, Facts, Failure, FullMoment, Head, Missing, Name, Note, Section, Waiting } from "../ui/basics";
@@ -22,7 +22,7 @@ export function ConnectionPage({ args }: PageProps) {
   const name = args[0] ?? "";
   const base = `/api/connections${path(name)}`;
   const range = useRange();
-  const polled = usePoll<Connection>(`${base}${queryText(sampled(range, "data_rates"))}`, base);
+  const polled = usePoll<Connection>(`${base}${queryText(ofOne(range, "data_rates"))}`, base);
   const channels = usePoll<Channel[]>(`${base}/channels`);
   const [isClosing, setClosing] = useState(false);
   const connection = polled.data;

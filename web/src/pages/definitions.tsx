@@ -107,6 +107,9 @@ function Import({ base, vhost }: { base: string; vhost: string }) {
   );
 }
 
+/** "policies" is "policy". */
+const singular = (section: string) => section.replaceAll("_", " ").replace(/ies$/, "y").replace(/s$/, "");
+
 function Report({ read }: { read: Read }) {
   if (read.report.length === 0) return <Note tone="warn">There is nothing in this file that could be imported.</Note>;
   const differing = read.report.flatMap((report) => report.differs.map((one) => ({ ...one, section: report.section })));
@@ -129,7 +132,7 @@ function Report({ read }: { read: Read }) {
           <ul>
             {differing.slice(0, 20).map((one) => (
               <li key={`${one.section} ${one.name}`}>
-                {one.section.replace("_", " ").replace(/s$/, "")} '{visible(one.name)}': {one.keys.join(", ")}
+                {singular(one.section)} '{visible(one.name)}': {one.keys.join(", ")}
               </li>
             ))}
             {differing.length > 20 && <li>and {differing.length - 20} more</li>}

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { del } from "../api/client";
 import { detailsOf, rateOf, totalOf, type Binding, type Exchange } from "../api/types";
 import { usePoll } from "../state/poll";
-import { sampled, useRange } from "../state/range";
+import { ofOne, useRange } from "../state/range";
 import { go, link, path, queryText } from "../state/route";
 import { Arguments, Failure, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ChartSection, IN, OUT } from "../ui/chart-section";
@@ -22,7 +22,7 @@ export function ExchangePage({ args }: PageProps) {
   const name = given === "amq.default" ? "" : given;
   const base = `/api/exchanges${path(vhost, name || "amq.default")}`;
   const range = useRange();
-  const polled = usePoll<Exchange>(`${base}${queryText(sampled(range, "msg_rates"))}`, base);
+  const polled = usePoll<Exchange>(`${base}${queryText(ofOne(range, "msg_rates"))}`, base);
   const from = usePoll<Binding[]>(name ? `${base}/bindings/source` : null);
   const to = usePoll<Binding[]>(name ? `${base}/bindings/destination` : null);
   const [isPublishing, setPublishing] = useState(false);

@@ -20,6 +20,15 @@ interface Deprecated {
 
 const ONCE = { once: true };
 
+/** What RabbitMQ does not say of them. */
+const MEANINGS: Record<string, string> = {
+  global_qos: "A prefetch for a whole channel: basic.qos with its flag global.",
+  transient_nonexcl_queues: "Queues that are neither durable nor exclusive.",
+  queue_master_locator: "The argument or policy queue-master-locator, which chose the node of a classic queue.",
+};
+
+const meaning = (one: Deprecated) => one.desc || MEANINGS[one.name] || "–";
+
 /** Feature flags, and what programs use that later versions of RabbitMQ refuse. */
 export function FeaturesPage(_: PageProps) {
   const flags = usePoll<Flag[]>("/api/feature-flags", "flags", ONCE);
@@ -40,7 +49,7 @@ export function FeaturesPage(_: PageProps) {
             columns={[
               { id: "name", title: "Name", cell: (one) => <Name of={one.name} /> },
               { id: "phase", title: "Phase", cell: (one) => <Badge tone="warn">{(one.deprecation_phase ?? "").replaceAll("_", " ")}</Badge> },
-              { id: "about", title: "What it is", cell: (one) => one.desc ?? "" },
+              { id: "about", title: "What it is", cell: meaning },
             ]}
           />
         )}
@@ -55,7 +64,7 @@ export function FeaturesPage(_: PageProps) {
               { id: "name", title: "Name", cell: (one) => <Name of={one.name} /> },
               { id: "phase", title: "Phase", cell: (one) => (one.deprecation_phase ?? "").replaceAll("_", " ") },
               { id: "used", title: "In use", cell: (one) => (usedNames.has(one.name) ? <Badge tone="warn">yes</Badge> : <span class="faint">no</span>) },
-              { id: "about", title: "What it is", cell: (one) => one.desc ?? "" },
+              { id: "about", title: "What it is", cell: meaning },
             ]}
           />
         )}

@@ -48,10 +48,10 @@ const COLUMNS = (onOpen: (message: Passed) => void): Column<Passed>[] => [
       ) : (
         message.queues.map((queue, at) => (
           <span key={queue}>
-            {at > 0 && ", "}
             <a href={queueLink({ vhost: message.vhost, name: queue })}>
               <Name of={queue} />
             </a>
+            {at < message.queues.length - 1 && ", "}
           </span>
         ))
       ),

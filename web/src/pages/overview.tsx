@@ -1,6 +1,6 @@
 import { detailsOf, rateOf, type Node, type Overview } from "../api/types";
 import { usePoll } from "../state/poll";
-import { sampled, useRange } from "../state/range";
+import { ofBroker, useRange } from "../state/range";
 import { link, queryText } from "../state/route";
 import { may } from "../state/session";
 import { Badge, Facts, Head, Section, Waiting } from "../ui/basics";
@@ -15,7 +15,7 @@ import { Verdict } from "./verdict";
 
 export function OverviewPage() {
   const range = useRange();
-  const polled = usePoll<Overview>(`/api/overview${queryText(sampled(range, "lengths", "msg_rates"))}`, "overview");
+  const polled = usePoll<Overview>(`/api/overview${queryText(ofBroker(range, "lengths", "msg_rates"))}`, "overview");
   const nodes = usePoll<Node[]>(may("monitoring") ? "/api/nodes" : null, "nodes");
   const overview = polled.data;
   const isEmpty = overview && overview.object_totals.queues === 0 && overview.object_totals.connections === 0;

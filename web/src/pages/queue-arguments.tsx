@@ -1,37 +1,23 @@
-import type { Queue } from "../api/types";
-import { link } from "../state/route";
+import type { Policy, Queue } from "../api/types";
+import { effective } from "../state/effective";
+import { usePoll } from "../state/poll";
+import { link, path } from "../state/route";
 import { Facts, Name, Section } from "../ui/basics";
 import { bytes, count, value, visible } from "../ui/format";
 
-/** Which key of a policy says the same as an argument. */
-export const policyKey = (argument: string) => argument.replace(/^x-/, "");
-
-interface Effective {
-  key: string;
-  value: unknown;
-  from: string;
-  /** What it would be without what overrides it. */
-  hidden?: unknown;
-}
-
-/** What holds for a queue, and where each value comes from. */
-export function effective(queue: Pick<Queue, "arguments" | "policy" | "operator_policy" | "effective_policy_definition">): Effective[] {
-  const rows = Object.entries(queue.arguments).map(([key, value]): Effective => ({ key, value, from: "its declaration" }));
-  const policies = [queue.policy && `policy '${queue.policy}'`, queue.operator_policy && `operator policy '${queue.operator_policy}'`];
-  const from = policies.filter(Boolean).join(" and ") || "a policy";
-  for (const [key, value] of Object.entries(queue.effective_policy_definition ?? {})) {
-    const own = rows.find((row) => policyKey(row.key) === key);
-    if (own) own.hidden = value;
-    else rows.push({ key, value, from });
-  }
-  return rows.sort((a, b) => a.key.localeCompare(b.key));
-}
+const ONCE = { once: true };
 
 export function QueueArguments({ queue }: { queue: Queue }) {
-  const rows = effective(queue);
-  const policy = (name: string | null | undefined) =>
+  const policies = usePoll<Policy[]>(queue.policy ? `/api/policies${path(queue.vhost)}` : null, "policies of queue", ONCE);
+  const operators = usePoll<Policy[]>(queue.operator_policy ? `/api/operator-policies${path(queue.vhost)}` : null, "operators of queue", ONCE);
+  const holding = {
+    policy: policies.data?.find((one) => one.name === queue.policy),
+    operator: operators.data?.find((one) => one.name === queue.operator_policy),
+  };
+  const rows = effective(queue, holding);
+  const policy = (name: string | null | undefined, href: string) =>
     name ? (
-      <a href={link(["policies", queue.vhost, name])}>
+      <a href={href}>
         <Name of={name} />
       </a>
     ) : (
@@ -78,8 +64,8 @@ export function QueueArguments({ queue }: { queue: Queue }) {
             ["Durable", queue.durable ? "yes, survives a restart" : "no"],
             ["Deleted with its last consumer", queue.auto_delete ? "yes" : "no"],
             ["Exclusive", queue.exclusive ? "yes, of one connection" : "no"],
-            ["Policy", policy(queue.policy)],
-            ["Operator policy", policy(queue.operator_policy)],
+            ["Policy", policy(queue.policy, link(["policies", queue.vhost, queue.policy ?? ""]))],
+            ["Operator policy", policy(queue.operator_policy, link(["policies"]))],
             ["Size of ready messages", bytes(queue.message_bytes_ready)],
             ["Messages in memory", count(queue.messages_ram)],
             ["Memory for its entries", bytes(queue.memory)],

@@ -72,13 +72,13 @@ export function QueueConsumers({ queue }: { queue: Queue }) {
     );
   }
   return (
-    <>
+    <div class="stack">
       {idle.length > 0 && (
         <Note tone="warn">
           {counted(idle.length, "consumer holds", "consumers hold")} messages and acknowledges none at the moment. With a prefetch that is used up, it is given nothing more.
         </Note>
       )}
       <Table label="Consumers" columns={COLUMNS} rows={rows} rowKey={({ consumer }) => `${consumer.channel_details?.name} ${consumer.consumer_tag}`} />
-    </>
+    </div>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import { detailsOf, rateOf, type Queue } from "../api/types";
 import { usePoll } from "../state/poll";
-import { sampled, useRange } from "../state/range";
+import { ofOne, useRange } from "../state/range";
 import { adjust, go, link, path, place, queryText } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
@@ -29,7 +29,7 @@ export function QueuePage({ args }: PageProps) {
   const tab = query.get("tab") ?? "";
   const base = `/api/queues${path(vhost, name)}`;
   const range = useRange();
-  const polled = usePoll<Queue>(`${base}${queryText(sampled(range, "lengths", "msg_rates"))}`, base);
+  const polled = usePoll<Queue>(`${base}${queryText(ofOne(range, "lengths", "msg_rates"))}`, base);
   const [isPublishing, setPublishing] = useState(false);
   const queue = polled.data;
 

@@ -13,3 +13,8 @@ test("an act is found by other words for it, in any order", () => {
   expect(score(offer("Publish to exchange", "act", "send message"), "message send")).toBe(2);
   expect(score(offer("Publish to exchange", "act"), "purge")).toBe(0);
 });
+
+test("other words count from their beginning: an order is no password", () => {
+  expect(score(offer("Make a user", "act", "account password"), "ord")).toBe(0);
+  expect(score(offer("Make a user", "act", "account password"), "pass")).toBe(2);
+});

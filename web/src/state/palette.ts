@@ -12,6 +12,8 @@ export interface Offer {
   words?: string;
 }
 
+const SEPARATORS = /[\s._\-/]+/;
+
 /** How well an offer answers what was typed; 0 for not at all. */
 export function score(offer: Offer, typed: string): number {
   const wanted = typed.trim().toLowerCase();
@@ -19,11 +21,11 @@ export function score(offer: Offer, typed: string): number {
   const title = offer.title.toLowerCase();
   if (title === wanted) return 6;
   if (title.startsWith(wanted)) return 5;
-  if (title.split(/[\s._\-/]+/).some((word) => word.startsWith(wanted))) return 4;
+  if (title.split(SEPARATORS).some((word) => word.startsWith(wanted))) return 4;
   if (title.includes(wanted)) return 3;
   const parts = wanted.split(/\s+/);
-  const all = `${title} ${offer.kind} ${offer.words ?? ""}`.toLowerCase();
-  return parts.every((part) => all.includes(part)) ? 2 : 0;
+  const all = `${title} ${offer.kind} ${offer.words ?? ""}`.toLowerCase().split(SEPARATORS);
+  return parts.every((part) => all.some((word) => word.startsWith(part))) ? 2 : 0;
 }
 
 /** The best offers first; of the same worth in the order in which they came. */

@@ -6,18 +6,20 @@ export interface Range {
   title: string;
   /** Seconds back. */
   age: number;
-  /** Seconds between samples. */
+  /** Seconds between samples of the whole broker, which keeps all of the last hour. */
   step: number;
+  /** Seconds between samples of one queue or the like: one a minute is kept, and all of the last minute. More of them would be steps. */
+  stepOfOne: number;
 }
 
+const USUAL: Range = { title: "10 min", age: 600, step: 5, stepOfOne: 60 };
 export const RANGES: Range[] = [
-  { title: "1 min", age: 60, step: 5 },
-  { title: "10 min", age: 600, step: 5 },
-  { title: "1 h", age: 3600, step: 60 },
-  { title: "8 h", age: 28_800, step: 600 },
-  { title: "1 day", age: 86_400, step: 1800 },
+  { title: "1 min", age: 60, step: 5, stepOfOne: 5 },
+  USUAL,
+  { title: "1 h", age: 3600, step: 60, stepOfOne: 60 },
+  { title: "8 h", age: 28_800, step: 600, stepOfOne: 600 },
+  { title: "1 day", age: 86_400, step: 1800, stepOfOne: 1800 },
 ];
-const USUAL: Range = { title: "10 min", age: 600, step: 5 };
 
 /** The range that was chosen, for all charts. */
 export function useRange(): Range {
@@ -25,7 +27,12 @@ export function useRange(): Range {
   return RANGES.find((range) => range.title === title) ?? USUAL;
 }
 
-/** What the API is asked for samples of this range. */
-export function sampled(range: Range, ...kinds: ("lengths" | "msg_rates" | "data_rates" | "node_stats")[]): Record<string, number> {
-  return Object.fromEntries(kinds.flatMap((kind) => [[`${kind}_age`, range.age], [`${kind}_incr`, range.step]]));
-}
+type Kind = "lengths" | "msg_rates" | "data_rates";
+
+const asked = (age: number, step: number, kinds: Kind[]) => Object.fromEntries(kinds.flatMap((kind) => [[`${kind}_age`, age], [`${kind}_incr`, step]]));
+
+/** What the API is asked for samples of the whole broker. */
+export const ofBroker = (range: Range, ...kinds: Kind[]): Record<string, number> => asked(range.age, range.step, kinds);
+
+/** What the API is asked for samples of one queue, exchange, connection or channel. */
+export const ofOne = (range: Range, ...kinds: Kind[]): Record<string, number> => asked(range.age, range.stepOfOne, kinds);

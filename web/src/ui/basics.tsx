@@ -10,10 +10,15 @@ setInterval(() => {
   if (!document.hidden) now.set(Date.now());
 }, 1000);
 
+/** Characters. */
+const SHORT = 24;
+
 /** A name that somebody else chose: text only, of its own direction, and never empty. */
 export function Name({ of, empty = "(no name)" }: { of: string; empty?: string }) {
   if (of === "") return <span class="faint">{empty}</span>;
-  return <bdi class="name">{visible(of)}</bdi>;
+  const text = visible(of);
+  // What is short stays on one line; nothing long may widen the page.
+  return <bdi class={text.length <= SHORT ? "name short" : "name"}>{text}</bdi>;
 }
 
 /** A moment: how long ago, and the local time on demand. */

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { Section } from "./basics";
 import { Chart, type Line } from "./chart";
-import type { Aligned } from "./samples";
+import { fromFirst, type Aligned } from "./samples";
 
 interface ChartSectionProps {
   title: string;
@@ -13,7 +13,8 @@ interface ChartSectionProps {
 }
 
 /** A section with lines over time. */
-export function ChartSection({ title, aside, all, lines, format }: ChartSectionProps) {
+export function ChartSection({ title, aside, all: samples, lines, format }: ChartSectionProps) {
+  const all = fromFirst(samples);
   return (
     <Section title={title} aside={aside}>
       <Chart label={title} times={all.times} format={format} lines={lines.map((line, at) => ({ ...line, values: all.values[at] ?? [] }))} />

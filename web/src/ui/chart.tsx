@@ -44,7 +44,6 @@ export function Chart({ label, times, lines, format, height = 190 }: ChartProps)
     const made = new uPlot(options(lines, format, element.clientWidth, height), data, element);
     plot.current = made;
     made.over.addEventListener("mouseleave", () => showLast(made));
-    showLast(made);
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
     return () => {
@@ -56,7 +55,6 @@ export function Chart({ label, times, lines, format, height = 190 }: ChartProps)
 
   useEffect(() => {
     plot.current?.setData(data);
-    showLast(plot.current);
   }, [times, lines]);
 
   const last = lines.map((line) => `${line.title} ${format(line.values.findLast((value) => value !== null))}`);
@@ -71,9 +69,9 @@ export function Chart({ label, times, lines, format, height = 190 }: ChartProps)
 }
 
 /** While nobody points at a moment, the legend says the last one. */
-function showLast(plot: uPlot | null): void {
-  const last = (plot?.data[0]?.length ?? 0) - 1;
-  if (plot && last >= 0 && plot.cursor.left !== undefined && plot.cursor.left < 0) plot.setLegend({ idx: last });
+function showLast(plot: uPlot): void {
+  const last = plot.data[0].length - 1;
+  if (last >= 0 && plot.cursor.left !== undefined && plot.cursor.left < 0) plot.setLegend({ idx: last });
 }
 
 function options(lines: Line[], format: ChartProps["format"], width: number, height: number): uPlot.Options {
@@ -85,7 +83,9 @@ function options(lines: Line[], format: ChartProps["format"], width: number, hei
   return {
     width: Math.max(width, 100),
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
+    // Whatever draws it anew forgets what the legend said.
+    hooks: { draw: [showLast] },
     cursor: { points: { size: 6 }, y: false, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [

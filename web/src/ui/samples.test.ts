@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aligned, lengths, rates, since } from "./samples";
+import { aligned, fromFirst, lengths, rates, since } from "./samples";
 
 const details = { rate: 0, samples: [{ sample: 30, timestamp: 10_000 }, { sample: 10, timestamp: 5_000 }, { sample: 10, timestamp: 0 }] };
 
@@ -22,4 +22,10 @@ test("what was before the start is left out", () => {
   expect(since(all, 2)).toEqual({ times: [2, 3], values: [[5, 6]] });
   expect(since(all, 0)).toEqual(all);
   expect(since(all, -Infinity)).toEqual(all);
+});
+
+test("what was before the first message is left out, and silence alone is shown", () => {
+  expect(fromFirst({ times: [1, 2, 3, 4], values: [[0, 0, 0, 5], [0, 0, null, 1]] })).toEqual({ times: [3, 4], values: [[0, 5], [null, 1]] });
+  const silent = { times: [1, 2], values: [[0, 0]] };
+  expect(fromFirst(silent)).toEqual(silent);
 });

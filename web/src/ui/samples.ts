@@ -49,3 +49,9 @@ export function since(all: Aligned, start: number): Aligned {
   if (first <= 0) return all;
   return { times: all.times.slice(first), values: all.values.map((one) => one.slice(first)) };
 }
+
+/** What came before anything did is left out, but for the last moment of it: the broker has no samples of what was not there yet. */
+export function fromFirst(all: Aligned): Aligned {
+  const first = all.times.findIndex((_, at) => all.values.some((series) => (series[at] ?? 0) !== 0));
+  return first <= 1 ? all : since(all, all.times[first - 1] ?? 0);
+}
