@@ -30,8 +30,8 @@ pub use setting::Setting;
 pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
 pub use shown::reference;
 pub use value::{
-    CertificatePart, Expression, Group, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share,
-    Timeout,
+    CategoryLevel, CertificatePart, Expression, FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter,
+    LogFormat, LogLevel, MessageBytes, RotationDate, Seconds, Secret, Share, Timeout,
 };
 
 /// How to check a data directory.

@@ -1,7 +1,12 @@
-//! The log of the program: what it looks like, and where it goes.
+//! The log of the program: what it looks like, where it goes, and how much of it.
+//!
+//! Each output has a thread that writes, its own format and its own filter; an event goes to all of them. What is there is chosen at the
+//! start. How much goes there, and which file it is, changes at run time.
 
 mod format;
+mod output;
 mod repeated;
+mod rotation;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -9,49 +14,148 @@ use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
-use crate::config::{LogFilter, LogFormat};
+use crate::clock::Clock;
+use crate::config::{LogFilter, LogFormat, Settings};
 use crate::throttle::INTERVAL_MS;
 use format::Lines;
+use output::{Output, RotatedFile, Stream};
+use rotation::Rotation;
 
 pub use writer::{Line, LogWriter};
 
-/// Changes what of the log is written.
-static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
+/// What can be changed of the log while the program runs.
+static OUTPUTS: OnceLock<Vec<Controls>> = OnceLock::new();
 
-type SetFilter = Box<dyn Fn(&str) + Send + Sync>;
+/// What can be changed of one output.
+struct Controls {
+    kind: Kind,
+    filter: reload::Handle<EnvFilter, Registry>,
+    writer: LogWriter,
+}
 
-/// From now on what this filter leaves out is not written.
-pub fn set_filter(filter: &LogFilter) {
-    if let Some(set) = SET_FILTER.get() {
-        set(&filter.0);
+/// Something that the log is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Console,
+    File,
+}
+
+impl Kind {
+    fn filter(self, settings: &Settings) -> LogFilter {
+        let own = match self {
+            Self::Console => settings.log_console_level,
+            Self::File => settings.log_file_level,
+        };
+        settings.log_level.of_output(own, &settings.log_categories)
+    }
+
+    fn format(self, settings: &Settings) -> LogFormat {
+        let own = match self {
+            Self::Console => settings.log_console_format,
+            Self::File => settings.log_file_format,
+        };
+        own.unwrap_or(settings.log_format)
     }
 }
 
-/// Has everything that is logged, and the text of panics, written to stderr; what the filter leaves out is not.
+/// From now on the log has the levels that are configured so.
+pub fn set_levels(settings: &Settings) {
+    for output in OUTPUTS.get().into_iter().flatten() {
+        // It fails only when nothing is logged any more.
+        output.filter.reload(EnvFilter::new(output.kind.filter(settings).0)).ok();
+    }
+}
+
+/// Opens the files of the log again: somebody may have moved them away.
+pub fn reopen() {
+    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.reopen());
+}
+
+/// Rotates the files of the log which are rotated here, and opens the others again.
+pub fn rotate() {
+    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.rotate());
+}
+
+/// Has everything that is logged, and the text of panics, written where it is configured; what the filters leave out is not.
 ///
 /// # Errors
 /// When there can be no thread that writes it.
-pub fn start(format: LogFormat, filter: &LogFilter) -> io::Result<LogWriter> {
-    let lines = Lines::new(format, io::stderr().is_terminal());
-    let writer = LogWriter::start(io::stderr(), lines.clone(), Duration::from_millis(INTERVAL_MS))?;
-    let filter = EnvFilter::new(&filter.0);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).event_format(lines);
-    let subscriber = subscriber.with_filter_reloading();
-    let filter = subscriber.reload_handle();
-    subscriber.init();
+pub fn start(settings: &Settings) -> io::Result<LogWriter> {
+    let (mut controls, mut layers) = (Vec::new(), Vec::new());
+    // It writes what is told, also where the log does not go there.
+    let stderr = start_output(Kind::Console, Stream(io::stderr()), settings, &mut controls, &mut layers)?;
+    if !settings.log_console {
+        controls.clear();
+        layers.clear();
+    }
+    let mut cannot_open = None;
+    if let Some(path) = settings.log_file_path() {
+        let mut output = RotatedFile::new(path.clone(), rotation(settings), Clock::system());
+        cannot_open = output.open().err().map(|error| (path, error));
+        start_output(Kind::File, output, settings, &mut controls, &mut layers)?;
+    }
+    tracing_subscriber::registry().with(layers).init();
     // The program starts its log once.
-    SET_FILTER.set(Box::new(move |text| drop(filter.reload(EnvFilter::new(text))))).ok();
-    let panics = writer.clone();
+    OUTPUTS.set(controls).ok();
+    if let Some((path, error)) = cannot_open {
+        let text = format!("cannot write the log to {}: {error}; it is tried again with each line", path.display());
+        tracing::error!("{text}");
+        stderr.tell(&format!("leveret: {text}"));
+    }
+    log_panics(stderr.clone());
+    Ok(stderr)
+}
+
+type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+
+fn start_output(
+    kind: Kind,
+    output: impl Output,
+    settings: &Settings,
+    controls: &mut Vec<Controls>,
+    layers: &mut Layers,
+) -> io::Result<LogWriter> {
+    let (name, is_colored) = match kind {
+        Kind::Console => ("leveret-stderr", io::stderr().is_terminal()),
+        Kind::File => ("leveret-logfile", false),
+    };
+    let lines = Lines::new(kind.format(settings), is_colored);
+    let writer = LogWriter::start(name, output, lines.clone(), Duration::from_millis(INTERVAL_MS))?;
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(kind.filter(settings).0));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer.clone()).event_format(lines).with_filter(filter);
+    layers.push(layer.boxed());
+    controls.push(Controls { kind, filter: handle, writer: writer.clone() });
+    Ok(writer)
+}
+
+fn rotation(settings: &Settings) -> Rotation {
+    Rotation {
+        size: settings.log_file_rotation_size,
+        date: settings.log_file_rotation_date,
+        count: settings.log_file_rotation_count,
+        is_compressed: settings.log_file_rotation_compress,
+    }
+}
+
+/// Has the text of panics written.
+fn log_panics(stderr: LogWriter) {
     std::panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();
         tracing::error!("{panic}");
         if backtrace.status() == BacktraceStatus::Captured {
-            panics.say(backtrace.to_string().into_bytes());
+            stderr.say(backtrace.to_string().into_bytes());
         }
         // The process may be aborted when this returns.
-        panics.flush();
+        OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.flush());
+        stderr.flush();
     }));
-    Ok(writer)
+}
+
+/// Waits until everything is written that was logged, or for a second. For the end of the program.
+pub fn end() {
+    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.end());
 }

@@ -16,6 +16,7 @@ mod encryption;
 pub mod local;
 mod management;
 mod metered;
+mod operator;
 mod places;
 mod storage;
 mod url;
@@ -40,6 +41,7 @@ use storage::Storage;
 
 pub use crate::http::HttpFailed;
 pub use builder::Builder;
+pub use operator::Reloaded;
 
 /// How long connections get to say goodbye when the broker stops.
 const STOP_PATIENCE_MS: u64 = 3_000;
@@ -59,6 +61,7 @@ const STOP_PATIENCE_MS: u64 = 3_000;
 pub struct Broker {
     outside: Outside,
     broker: Arc<broker::Broker>,
+    operator: Arc<operator::Operator>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     timer: JoinHandle<()>,
@@ -86,6 +89,8 @@ struct Outside {
     address: SocketAddr,
     is_tls_only: bool,
     amqps_address: Option<SocketAddr>,
+    /// Everything that it listens with: RabbitMQ's name of the protocol, and the address.
+    listeners: Vec<(&'static str, SocketAddr)>,
     /// Of all that speaks TLS.
     certificates: Vec<Arc<Certificates>>,
 }
@@ -96,7 +101,9 @@ impl Outside {
     fn of(plain: &[TcpListener], secured: &Secured) -> Result<Self, StartError> {
         let (plain, amqps_address) = (first_address(plain), first_address(&secured.amqp));
         let address = plain.or(amqps_address).ok_or(StartError::NoAddress)?;
-        Ok(Self { address, is_tls_only: plain.is_none(), amqps_address, certificates: secured.certificates() })
+        let (is_tls_only, certificates) = (plain.is_none(), secured.certificates());
+        // What else there is comes later.
+        Ok(Self { address, is_tls_only, amqps_address, listeners: Vec::new(), certificates })
     }
 }
 
@@ -142,6 +149,11 @@ impl Broker {
         self.outside.certificates.iter().for_each(|certificates| certificates.reload());
     }
 
+    /// Takes over what of a new configuration can change while it runs, and reads the files with certificates again. Waits for the disk.
+    pub fn reload(&self, settings: &Settings) -> Reloaded {
+        self.operator.reload(settings)
+    }
+
     /// Where it serves the management HTTP API.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.management.as_ref()?.address
@@ -160,6 +172,12 @@ impl Broker {
     /// Where it serves metrics for Prometheus.
     pub fn prometheus_address(&self) -> Option<SocketAddr> {
         self.management.as_ref()?.metrics_address
+    }
+
+    /// Everything that it listens with: RabbitMQ's name of the protocol (`amqp`, `amqp/ssl`, `http`, `https`, `http/prometheus`), and
+    /// the address.
+    pub fn listeners(&self) -> &[(&'static str, SocketAddr)] {
+        &self.outside.listeners
     }
 
     /// What clients connect to, as guest in the virtual host `/`.

@@ -124,7 +124,8 @@ pub(crate) fn hosting() -> Arc<Hosting> {
         copyright: text(),
         leveret_version: text(),
     };
-    let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0 };
+    let offer =
+        Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0.into() };
     Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
 }
 

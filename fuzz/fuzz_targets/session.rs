@@ -262,7 +262,7 @@ fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
         leveret_version: text(),
     };
     let mechanisms = vec![Mechanism::Plain];
-    let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60 };
+    let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
     Arc::new(Hosting { broker: Arc::clone(broker), logins: Logins::default(), identity, offer, external: None })
 }
 

@@ -20,7 +20,9 @@ const DISK: u8 = 2;
 /// once a fifth of that is gone, even if the allocator keeps the memory: messages that come then find room in it.
 #[derive(Debug)]
 pub struct Alarm {
-    watermark_bytes: u64,
+    watermark_bytes: AtomicU64,
+    /// Below so many bytes of free space the disk alarm is raised, by whoever watches the disk.
+    disk_free_limit_bytes: AtomicU64,
     /// The watermark that holds now.
     lowered_bytes: AtomicU64,
     /// All memory that the process may take.
@@ -37,7 +39,8 @@ pub struct Alarm {
 impl Default for Alarm {
     fn default() -> Self {
         Self {
-            watermark_bytes: u64::MAX,
+            watermark_bytes: AtomicU64::new(u64::MAX),
+            disk_free_limit_bytes: AtomicU64::new(0),
             lowered_bytes: AtomicU64::new(u64::MAX),
             resident_bytes_max: u64::MAX,
             lowered_at: Mutex::new(None),
@@ -51,18 +54,40 @@ impl Default for Alarm {
 impl Alarm {
     /// An alarm with this watermark for memory that is counted, in a process that may take so much in all.
     pub fn new(watermark_bytes: u64, resident_bytes_max: u64) -> Self {
-        let lowered_bytes = AtomicU64::new(watermark_bytes);
+        let [watermark_bytes, lowered_bytes] = [watermark_bytes; 2].map(AtomicU64::new);
         Self { watermark_bytes, lowered_bytes, resident_bytes_max, ..Self::default() }
     }
 
     /// The watermark for memory.
     pub fn watermark_bytes(&self) -> u64 {
-        self.watermark_bytes
+        self.watermark_bytes.load(Ordering::Relaxed)
+    }
+
+    /// From now on this is the watermark for memory. [`Alarm::check`] must follow.
+    pub fn set_watermark(&self, bytes: u64) {
+        // Nobody lowers it meanwhile.
+        let lowered_at = self.lowered_at.lock();
+        self.watermark_bytes.store(bytes, Ordering::Relaxed);
+        if lowered_at.is_some() {
+            self.lowered_bytes.fetch_min(bytes, Ordering::Relaxed);
+        } else {
+            self.lowered_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Below so many bytes of free space the disk alarm is raised.
+    pub fn disk_free_limit_bytes(&self) -> u64 {
+        self.disk_free_limit_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Says what the limit is. Whoever watches the disk must be told, too.
+    pub fn set_disk_free_limit(&self, bytes: u64) {
+        self.disk_free_limit_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether the watermark is lowered: then somebody is to look again what the process takes.
     pub fn is_lowered(&self) -> bool {
-        self.lowered_bytes.load(Ordering::Relaxed) < self.watermark_bytes
+        self.lowered_bytes.load(Ordering::Relaxed) < self.watermark_bytes()
     }
 
     /// Lowers the watermark if the process takes too much while so much is counted, or gives it back. [`Alarm::check`] must follow.
@@ -70,7 +95,7 @@ impl Alarm {
         let mut lowered_at = self.lowered_at.lock();
         if resident_bytes <= self.resident_bytes_max / 5 * 4 {
             if lowered_at.take().is_some() {
-                self.lowered_bytes.store(self.watermark_bytes, Ordering::Relaxed);
+                self.lowered_bytes.store(self.watermark_bytes(), Ordering::Relaxed);
                 tracing::info!(resident_bytes, "the process takes little memory again");
             }
             return;
@@ -226,6 +251,18 @@ mod tests {
             assert!(!alarm.is_raised());
             assert_eq!(connection.0.load(Ordering::Relaxed), 1);
         }
+    }
+
+    #[test]
+    fn another_watermark_holds_at_once() {
+        let alarm = Alarm::new(1_000, 2_000);
+        alarm.set_watermark(100);
+        assert!(alarm.check(101) && alarm.watermark_bytes() == 100);
+        alarm.set_watermark(1_000);
+        assert!(!alarm.check(101) && !alarm.is_raised());
+        alarm.note_resident(2_001, 500);
+        alarm.set_watermark(5_000);
+        assert!(alarm.is_lowered() && alarm.check(500), "the process takes too much all the same");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What all virtual hosts of one broker share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::alarm::Alarm;
 use super::alerts::Alerts;
@@ -30,8 +31,6 @@ use crate::store::{Log, MemoryLog};
 pub struct Settings {
     /// The compatibility profile.
     pub compatibility: Compatibility,
-    /// The largest message body that is accepted.
-    pub message_bytes_max: u64,
     /// How long a delivery may stay unacknowledged where a queue does not say; `None` for ever.
     pub consumer_timeout_ms: Option<u64>,
 }
@@ -51,11 +50,7 @@ const CONSUMER_TIMEOUT_MS_DEFAULT: u64 = 30 * 60 * 1000;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            compatibility: Compatibility::default(),
-            message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
-            consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT),
-        }
+        Self { compatibility: Compatibility::default(), consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT) }
     }
 }
 
@@ -64,6 +59,8 @@ impl Default for Settings {
 pub struct Node {
     /// The settings.
     pub settings: Settings,
+    /// The largest message body that is accepted.
+    pub message_bytes_max: AtomicU64,
     /// Identities.
     pub ids: Ids,
     /// Randomness.
@@ -116,6 +113,7 @@ impl Default for Node {
     fn default() -> Self {
         Self {
             settings: Settings::default(),
+            message_bytes_max: AtomicU64::new(MESSAGE_BYTES_MAX_DEFAULT),
             ids: Ids::default(),
             random: Random::default(),
             deadlines: Deadlines::default(),
@@ -147,6 +145,16 @@ impl Default for Node {
 const DEFINITION_BYTES_FLOOR: u64 = 1024 * 1024;
 
 impl Node {
+    /// The largest message body that is accepted.
+    pub fn message_bytes_max(&self) -> u64 {
+        self.message_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// From now on message bodies may be so large.
+    pub fn set_message_bytes_max(&self, bytes: u64) {
+        self.message_bytes_max.store(bytes, Ordering::Relaxed);
+    }
+
     /// What the definitions of one virtual host may take.
     pub fn definition_bytes_max(&self) -> u64 {
         (self.alarm.watermark_bytes() / 2).max(DEFINITION_BYTES_FLOOR)

@@ -6,14 +6,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use super::target::{Credentials, Target};
 
@@ -64,6 +66,21 @@ impl Client {
     /// Where it asks.
     pub(super) const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The process of the broker, which is on this machine.
+    ///
+    /// # Errors
+    /// When it is asked over the network, or is gone.
+    pub(super) fn process(&self) -> Result<Pid, Problem> {
+        let Target::Socket(path) = &self.target else {
+            let text = "a broker can be stopped or signalled on its own machine only, over its local socket";
+            return Err(Problem::Unreachable(text.to_owned()));
+        };
+        let unreachable = |why: &dyn std::fmt::Display| Problem::Unreachable(format!("{}: {why}", path.display()));
+        let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| unreachable(&error))?;
+        let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| unreachable(&error))?;
+        Ok(peer.pid)
     }
 
     /// # Errors
@@ -131,12 +148,51 @@ impl Client {
         if (200..300).contains(&status) {
             return Ok(answer);
         }
-        let said: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-        let reason = match (said.get("reason"), said.get("error")) {
-            (Some(Value::String(reason)), _) | (_, Some(Value::String(reason))) => reason.clone(),
-            _ => format!("the broker answers with status {status}"),
-        };
-        Err(Problem::Refused { status, reason })
+        Err(refused(status, &answer))
+    }
+
+    /// Gives parts of the answer's body to `take` as they come, until it wants no more or the answer ends.
+    ///
+    /// # Errors
+    /// As for `get`, and when the broker ends it in its middle.
+    pub(super) fn stream(&self, path: &str, mut take: impl FnMut(&[u8]) -> bool) -> Result<(), Problem> {
+        let request = self.request(&Method::GET, path, Vec::new(), None, self.target.credentials())?;
+        self.runtime.block_on(async {
+            let mut asked = send(&self.target, request).await?;
+            let status = asked.answer.status().as_u16();
+            if !(200..300).contains(&status) {
+                let body = asked.answer.body_mut().collect().await.map_err(broken)?.to_bytes();
+                return Err(refused(status, &body));
+            }
+            while let Some(frame) = asked.answer.body_mut().frame().await {
+                let frame = frame.map_err(broken)?;
+                if frame.data_ref().is_some_and(|part| !take(part)) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Vec<u8>,
+        reason: Option<&str>,
+        credentials: Option<&Credentials>,
+    ) -> Result<Request<Full<Bytes>>, Problem> {
+        let mut request = Request::builder().method(method).uri(format!("{}/api{path}", self.target.path_prefix()));
+        request = request.header(header::HOST, self.target.host()).header(header::CONTENT_TYPE, "application/json");
+        if let Some(Credentials { user, password }) = credentials {
+            let login = STANDARD.encode(format!("{user}:{password}"));
+            request = request.header(header::AUTHORIZATION, format!("Basic {login}"));
+        }
+        if let Some(reason) = reason {
+            request = request.header("x-reason", reason);
+        }
+        let request = request.body(Full::new(Bytes::from(body)));
+        request.map_err(|error| Problem::Unreachable(error.to_string()))
     }
 
     /// The status and the body of an answer, as somebody with these credentials gets it.
@@ -151,17 +207,7 @@ impl Client {
         reason: Option<&str>,
         credentials: Option<&Credentials>,
     ) -> Result<(u16, Bytes), Problem> {
-        let mut request = Request::builder().method(method).uri(format!("{}/api{path}", self.target.path_prefix()));
-        request = request.header(header::HOST, self.target.host()).header(header::CONTENT_TYPE, "application/json");
-        if let Some(Credentials { user, password }) = credentials {
-            let login = STANDARD.encode(format!("{user}:{password}"));
-            request = request.header(header::AUTHORIZATION, format!("Basic {login}"));
-        }
-        if let Some(reason) = reason {
-            request = request.header("x-reason", reason);
-        }
-        let request = request.body(Full::new(Bytes::from(body)));
-        let request = request.map_err(|error| Problem::Unreachable(error.to_string()))?;
+        let request = self.request(method, path, body, reason, credentials)?;
         let answered = async {
             match self.patience {
                 Some(patience) => tokio::time::timeout(patience, exchange(&self.target, request))
@@ -174,7 +220,46 @@ impl Client {
     }
 }
 
+/// Sends a signal to a broker's process.
+///
+/// # Errors
+/// When it is gone, or belongs to somebody else.
+pub(super) fn signal(process: Pid, signal: Signal) -> Result<(), Problem> {
+    kill_process(process, signal).map_err(|error| {
+        Problem::Unreachable(format!("cannot signal the process {}: {error}", process.as_raw_nonzero()))
+    })
+}
+
+/// The broker's words.
+fn refused(status: u16, answer: &[u8]) -> Problem {
+    let said: Value = serde_json::from_slice(answer).unwrap_or(Value::Null);
+    let reason = match (said.get("reason"), said.get("error")) {
+        (Some(Value::String(reason)), _) | (_, Some(Value::String(reason))) => reason.clone(),
+        _ => format!("the broker answers with status {status}"),
+    };
+    Problem::Refused { status, reason }
+}
+
+/// A request that is sent, and the task that moves its bytes.
+struct Asked {
+    answer: hyper::Response<Incoming>,
+    driving: JoinHandle<()>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.driving.abort();
+    }
+}
+
 async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Problem> {
+    let mut asked = send(target, request).await?;
+    let status = asked.answer.status().as_u16();
+    let body = asked.answer.body_mut().collect().await.map_err(broken)?.to_bytes();
+    Ok((status, body))
+}
+
+async fn send(target: &Target, request: Request<Full<Bytes>>) -> Result<Asked, Problem> {
     match target {
         Target::Socket(path) => over(socket(path).await?, request).await,
         Target::Http { address, .. } => {
@@ -190,17 +275,17 @@ async fn socket(path: &Path) -> Result<UnixStream, Problem> {
     UnixStream::connect(path).await.map_err(unreachable)
 }
 
-async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Problem>
+fn broken(error: hyper::Error) -> Problem {
+    Problem::Unreachable(format!("the broker did not answer: {error}"))
+}
+
+async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Asked, Problem>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let broken = |error: hyper::Error| Problem::Unreachable(format!("the broker did not answer: {error}"));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // What goes wrong there is told to whoever waits for the answer.
-    let driving = tokio::spawn(async move { connection.await.ok() });
+    let driving = tokio::spawn(async move { drop(connection.await) });
     let answer = sender.send_request(request).await.map_err(broken)?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-    driving.abort();
-    Ok((status, body))
+    Ok(Asked { answer, driving })
 }

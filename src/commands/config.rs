@@ -1,25 +1,50 @@
-//! `leveret config`: looks at the configuration.
+//! `leveret config`: looks at the configuration, and has a running broker read it again.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use leveret::config::{ConfigTask, Environment};
+use rustix::process::Signal;
 
 use super::Run;
+use super::broker_options::BrokerOptions;
+use super::told::{Failed, end};
 
 /// The arguments of `leveret config`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: leveret config show")]
 pub(super) struct Config {
     #[command(subcommand)]
-    task: ConfigTask,
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    #[command(flatten)]
+    Look(ConfigTask),
+    /// Have a running broker of this machine read its configuration again, as a hang-up (SIGHUP) does; its log says what it took over
+    Reload(BrokerOptions),
 }
 
 impl Run for Config {
     fn run(self) -> ExitCode {
-        let (text, code) = self.task.run(&Environment::of_process());
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        written.map_or(ExitCode::FAILURE, |()| ExitCode::from(code))
+        match self.task {
+            Task::Look(task) => look(&task),
+            Task::Reload(broker) => end(reload(&broker)),
+        }
     }
+}
+
+fn look(task: &ConfigTask) -> ExitCode {
+    let (text, code) = task.run(&Environment::of_process());
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_or(ExitCode::FAILURE, |()| ExitCode::from(code))
+}
+
+fn reload(broker: &BrokerOptions) -> Result<String, Failed> {
+    let process = broker.client()?.process()?;
+    super::client::signal(process, Signal::HUP)?;
+    Ok(format!("process {} reads its configuration again\n", process.as_raw_nonzero()))
 }

@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use leveret::Broker;
-use leveret::config::{self, Configuration, Environment, Settings, Severity};
+use leveret::config::{self, Configuration, Environment, Setting, Settings, Severity};
 use leveret::logging::{self, LogWriter};
+use leveret::server::Reloaded;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Run, called_as, service};
@@ -18,6 +20,7 @@ use super::{Run, called_as, service};
 /// The arguments of `leveret serve`, and of `leveret` alone.
 #[derive(Debug, Args)]
 #[group(skip)]
+#[command(after_help = "Example: leveret serve --in-memory --port 5673")]
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) settings: config::Serve,
@@ -46,7 +49,7 @@ async fn serve(arguments: &config::Serve) -> ExitCode {
         return ExitCode::from(config::EXIT_CONFIGURATION);
     }
     let settings = &configuration.settings;
-    let Ok(log) = logging::start(settings.log_format, &settings.log_level) else { return ExitCode::FAILURE };
+    let Ok(log) = logging::start(settings) else { return ExitCode::FAILURE };
     tell(&configuration);
     let code = match until_stopped(arguments, settings, &log).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,7 +58,8 @@ async fn serve(arguments: &config::Serve) -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    log.end();
+    logging::end();
+    log.flush();
     code
 }
 
@@ -84,7 +88,7 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
     let reload = async {
         loop {
             hang_up.recv().await;
-            reload(arguments);
+            reload(arguments, &broker);
         }
     };
     tokio::select! {
@@ -108,7 +112,7 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
 const BOOT_FAILED: &str = "BOOT FAILED";
 
 /// Reads the configuration again, and takes over what can change while the broker runs.
-fn reload(arguments: &config::Serve) {
+fn reload(arguments: &config::Serve, broker: &Broker) {
     let configuration = config::load(arguments, &Environment::of_process());
     if configuration.wrong().next().is_some() {
         for problem in configuration.wrong() {
@@ -118,8 +122,15 @@ fn reload(arguments: &config::Serve) {
         return;
     }
     tell(&configuration);
-    logging::set_filter(&configuration.settings.log_level);
-    tracing::info!("read the configuration again: the log's level is taken over, other settings at the next start");
+    let Reloaded { taken, at_next_start } = broker.reload(&configuration.settings);
+    for setting in at_next_start.into_iter().filter_map(Setting::find) {
+        let origin = configuration.origin(setting);
+        tracing::warn!("{origin}: {} was changed: it is taken over at the next start", setting.name);
+    }
+    let taken = if taken.is_empty() { "nothing".to_owned() } else { taken.join(", ") };
+    tracing::info!(
+        "read the configuration again: took over {taken}; certificates and files of the log are read and opened again"
+    );
 }
 
 /// Tells whoever started it that it is ready, and waits for its failure.
@@ -145,19 +156,20 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
     broker.failed().await.into()
 }
 
-/// The ports of all listeners.
+/// The first port of each kind by its name, and all listeners.
 fn ports(broker: &Broker) -> serde_json::Value {
-    let amqp = (!broker.is_tls_only()).then(|| broker.address());
-    let listeners = [
-        ("amqp", amqp),
-        ("http", broker.http_address()),
+    let named = [
+        ("amqp", (!broker.is_tls_only()).then(|| broker.address())),
         ("amqps", broker.amqps_address()),
+        ("http", broker.http_address()),
         ("https", broker.https_address()),
         ("prometheus", broker.prometheus_address()),
         ("prometheus_tls", broker.prometheus_tls_address()),
     ];
-    let port = |(name, address): (&str, Option<std::net::SocketAddr>)| Some((name.to_owned(), address?.port().into()));
-    serde_json::Value::Object(listeners.into_iter().filter_map(port).collect())
+    let listener = |(protocol, address): &(&str, SocketAddr)| serde_json::json!({ "protocol": protocol, "address": address.ip().to_string(), "port": address.port() });
+    let named = named.into_iter().filter_map(|(name, address)| Some((name.to_owned(), address?.port().into())));
+    let listeners: serde_json::Value = broker.listeners().iter().map(listener).collect();
+    named.chain([("listeners".to_owned(), listeners)]).collect()
 }
 
 /// Output may stand still, and only a thread of its own can wait for it without keeping the broker, or its end, waiting.

@@ -5,6 +5,7 @@ mod environment;
 mod erl_arguments;
 mod files;
 mod keys;
+mod levels;
 mod listeners;
 mod meaning;
 mod terms;

@@ -22,7 +22,7 @@ pub struct Setting {
     pub is_switch: bool,
     /// Its value is not to be shown.
     pub is_secret: bool,
-    /// It is read again at a hang-up.
+    /// It changes at run time: at a hang-up, or by a command.
     pub is_reloaded: bool,
     /// Looks at one value.
     pub check: fn(&str) -> Result<(), String>,
@@ -30,17 +30,19 @@ pub struct Setting {
     pub set: fn(&mut Settings, &[String]) -> Result<(), String>,
     /// The value as text, as a file would have it; `None` when there is none.
     pub show: fn(&Settings) -> Option<String>,
+    /// Whether it is the same in both.
+    pub is_same: fn(&Settings, &Settings) -> bool,
     /// Makes it what it is elsewhere.
     pub copy: fn(&mut Settings, &Settings),
 }
 
-/// Whether a setting is read again at a hang-up.
+/// When a new value of a setting is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// Only at the start.
+    /// At the next start.
     AtStart,
-    /// At the start, and at each hang-up.
-    Again,
+    /// At once: at a hang-up, or when a command says so.
+    AtRunTime,
 }
 
 impl Setting {
@@ -94,13 +96,14 @@ macro_rules! settings {
             is_list: <$type as Value>::IS_LIST,
             is_switch: <$type as Value>::IS_SWITCH,
             is_secret: <$type as Value>::IS_SECRET,
-            is_reloaded: matches!(Taken::$taken, Taken::Again),
+            is_reloaded: matches!(Taken::$taken, Taken::AtRunTime),
             check: <$type as Value>::check,
             set: |settings, texts| {
                 settings.$name = <$type as Value>::read_all(texts)?;
                 Ok(())
             },
             show: |settings| settings.$name.show(),
+            is_same: |one, other| one.$name == other.$name,
             copy: |settings, other| settings.$name.clone_from(&other.$name),
         },)*];
     };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Taken, settings};
 use super::value::{
-    CertificatePart, Expression, Group, Index, Listen, LogFilter, LogFormat, MessageBytes, Seconds, Secret, Share,
-    Timeout, Value,
+    CategoryLevel, CertificatePart, Expression, FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter,
+    LogFormat, LogLevel, MessageBytes, RotationDate, Seconds, Secret, Share, Timeout, Value,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -42,11 +42,11 @@ settings! {
     salvage: bool = false, "false", AtStart;
 
     /// Block publishers when less than this is free on the disk
-    disk_free_limit: Share = Share::Bytes(DISK_FREE_LIMIT_BYTES_DEFAULT), "256MiB", AtStart;
+    disk_free_limit: Share = Share::Bytes(DISK_FREE_LIMIT_BYTES_DEFAULT), "256MiB", AtRunTime;
     /// Block publishers when messages take more memory than this
-    memory_high_watermark: Share = Share::Permille(600), "60%", AtStart;
+    memory_high_watermark: Share = Share::Permille(600), "60%", AtRunTime;
     /// Refuse message bodies larger than this
-    max_message_size: MessageBytes = MessageBytes(MESSAGE_BYTES_MAX_DEFAULT), "16MiB", AtStart;
+    max_message_size: MessageBytes = MessageBytes(MESSAGE_BYTES_MAX_DEFAULT), "16MiB", AtRunTime;
 
     /// Which RabbitMQ to be like: 4.2 accepts what 4.3 denies, and warns; 3.13 is for clients of before 4.0
     compatibility: Compatibility = Compatibility::V4_2, "4.2", AtStart;
@@ -55,7 +55,7 @@ settings! {
     /// Wait for acknowledgements as long as it takes where a queue does not say how long: consumer_timeout = "off"
     no_consumer_timeout: bool = false, "false", AtStart;
     /// Offer clients heartbeats in this interval
-    heartbeat: Seconds = Seconds(60), "60s", AtStart;
+    heartbeat: Seconds = Seconds(60), "60s", AtRunTime;
 
     /// The user that a new broker has; guest, if nothing is said here and no definitions bring users
     default_user: Option<String> = None, "guest", AtStart;
@@ -147,12 +147,36 @@ settings! {
     socket_group: Option<Group> = None, "none", AtStart;
     /// Write the number of the process to this file
     pid_file: Option<PathBuf> = None, "none", AtStart;
-    /// Write the chosen ports to this file as JSON once the broker is ready
+    /// Write the ports of all listeners to this file as JSON once the broker is ready
     ports_file: Option<PathBuf> = None, "none", AtStart;
     /// How to write the log
     log_format: LogFormat = LogFormat::Text, "text", AtStart;
     /// What of the log to write; LEVERET_LOG is the same
-    log_level: LogFilter = LogFilter::default(), "info", Again;
+    log_level: LogFilter = LogFilter::default(), "info", AtRunTime;
+    /// Levels of categories: an output writes what both its level and that of the category let through
+    log_categories: Vec<CategoryLevel> = Vec::new(), "log_level", AtRunTime;
+    /// Write the log to stderr
+    log_console: bool = true, "true", AtStart;
+    /// What of the log to write to stderr
+    log_console_level: Option<LogLevel> = None, "log_level", AtRunTime;
+    /// How to write the log to stderr
+    log_console_format: Option<LogFormat> = None, "log_format", AtStart;
+    /// Write the log to files in this directory: NODE.log, unless log_file says otherwise
+    log_dir: Option<PathBuf> = None, "none", AtStart;
+    /// Write the log to this file, which is opened again at a hang-up; false for none
+    log_file: Option<LogFile> = None, "NODE.log in log_dir, if that is given", AtStart;
+    /// What of the log to write to the file
+    log_file_level: Option<LogLevel> = None, "log_level", AtRunTime;
+    /// How to write the log to the file
+    log_file_format: Option<LogFormat> = None, "log_format", AtStart;
+    /// Rotate the file when it would get larger: it is FILE.0 then, and what was that is FILE.1
+    log_file_rotation_size: Option<FileBytes> = None, "never", AtStart;
+    /// Rotate the file at such a time of the calendar, in UTC
+    log_file_rotation_date: Option<RotationDate> = None, "never", AtStart;
+    /// How many rotated files to keep; 0 for none, as RabbitMQ has it
+    log_file_rotation_count: FileCount = FileCount(5), "5", AtStart;
+    /// Compress rotated files with gzip
+    log_file_rotation_compress: bool = false, "false", AtStart;
 }
 
 /// Two settings that say different things of one matter: together they make no sense.

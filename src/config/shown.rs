@@ -1,10 +1,12 @@
 //! What `leveret config` prints, and docs/configuration.md.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use super::given::Severity;
 use super::merged::Configuration;
 use super::settings::{OTHER_FLAGS, SETTINGS, Settings};
+use super::value::LogFile;
 
 impl Configuration {
     /// Each setting with what holds and where it was said, as a file that says the same.
@@ -38,6 +40,19 @@ impl Settings {
             Some(format!("{} = {}\n", setting.name, toml(&(setting.show)(self)?, setting.is_list)))
         };
         SETTINGS.iter().filter_map(line).collect()
+    }
+}
+
+impl Settings {
+    /// The file that the log is written to.
+    pub fn log_file_path(&self) -> Option<PathBuf> {
+        LogFile::path(self.log_file.as_ref(), self.log_dir.as_deref(), &self.node_name)
+    }
+
+    /// Where the log goes, as RabbitMQ tells it.
+    pub fn log_places(&self) -> Vec<String> {
+        let console = self.log_console.then(|| "<stderr>".to_owned());
+        console.into_iter().chain(self.log_file_path().map(|path| path.display().to_string())).collect()
     }
 }
 
@@ -75,6 +90,16 @@ first words: `log_format = \"json\"` is the same as `format = \"json\"` in the t
   78 if the broker would not start.
 - Variables that Kubernetes sets for a service named `leveret`, such as `LEVERET_PORT=tcp://...`, are no settings.
 
+What is taken over **at run time** is read again at a hang-up (SIGHUP), which `leveret config reload` sends: the configuration is read as at
+the start, certificates are read again, and files of the log are opened again. A setting that is taken over **at start** and was changed is named
+in a warning. `rabbitmqctl set_log_level`, `set_vm_memory_high_watermark` and `set_disk_free_limit` change theirs until the next start or
+hang-up.
+
+The **log** goes to stderr, and to a file if `log_file` or `log_dir` is given. A line of a category (`connection`, `channel`, `queue`, `exchange`)
+is written where both the level of the output and that of the category let it through. A file is rotated by size, by the calendar or by both, or
+by others: it is opened again at a hang-up and by `rabbitmqctl rotate_logs`. If it cannot be written, lines are dropped and counted; the broker
+goes on.
+
 RabbitMQ's variables (`RABBITMQ_DEFAULT_USER`, `RABBITMQ_DEFAULT_PASS`, `RABBITMQ_DEFAULT_VHOST`, `RABBITMQ_NODE_PORT`, ...) are understood; a
 variable of Leveret's own overrides them. One that has no effect is named in the log.
 
@@ -92,20 +117,20 @@ RabbitMQ does.
 /// The reference page.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
-    let head = "| setting | values | default | what it does |\n|---|---|---|---|\n";
+    let head = "| setting | values | default | taken over | what it does |\n|---|---|---|---|---|\n";
     page.push_str(head);
     for setting in SETTINGS {
         let flag = setting.flag().map(|flag| format!("<br>`--{flag}`")).unwrap_or_default();
         let others = OTHER_FLAGS.iter().filter(|(of, _)| *of == setting.name);
         let others: String = others.map(|(_, flag)| format!(", `--{flag}`")).collect();
-        let again = if setting.is_reloaded { ". A hang-up (SIGHUP) reads it again" } else { "" };
+        let taken = if setting.is_reloaded { "at run time" } else { "at start" };
         let many = if setting.is_list { "; several" } else { "" };
         let (name, variable, doc) = (setting.name, setting.variable(), setting.doc.trim());
         let allowed = setting.allowed.replace('|', "\\|");
         // Writing to a string cannot fail.
         writeln!(
             page,
-            "| `{name}`<br>`{variable}`{flag}{others} | {allowed}{many} | {} | {doc}{again}. |",
+            "| `{name}`<br>`{variable}`{flag}{others} | {allowed}{many} | {} | {taken} | {doc}. |",
             setting.default
         )
         .ok();

@@ -35,7 +35,11 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 17] = [
+const WRONG: [(&str, &[&str]); 21] = [
+    ("FILE", &[""]),
+    ("COUNT", &["many", "-1", "65536", ""]),
+    ("DATE", &["daily", "$D24", "D0", ""]),
+    ("CATEGORY=LEVEL", &["queue", "colour=debug", "queue=loud", ""]),
     ("GROUP", &["", "a b", "-1"]),
     ("HOST=CERT:KEY", &["a.example", "a.example=/c.pem", ""]),
     ("none|peer", &["maybe", ""]),

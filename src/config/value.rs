@@ -2,7 +2,9 @@
 
 mod choice;
 mod listen;
+mod log;
 mod log_filter;
+mod rotation;
 mod size;
 mod text;
 mod time;
@@ -10,7 +12,10 @@ mod tls;
 
 pub use choice::LogFormat;
 pub use listen::Listen;
+pub(in crate::config) use log::CATEGORIES;
+pub use log::{CategoryLevel, FileBytes, FileCount, LogFile, LogLevel};
 pub use log_filter::LogFilter;
+pub use rotation::RotationDate;
 pub use size::{MessageBytes, Share};
 pub use text::{Expression, Group, Secret};
 pub use time::{Seconds, Timeout};

@@ -178,8 +178,7 @@ impl Open {
             return Ok(Next::Used(settlement.consumed));
         }
         if !self.node.alarm.is_raised()
-            && let Some(publish) =
-                fast::next_publish(buffer, self.tuning.frame_max, self.node.settings.message_bytes_max)
+            && let Some(publish) = fast::next_publish(buffer, self.tuning.frame_max, self.node.message_bytes_max())
             && self.is_idle(publish.channel)
         {
             let result = self.publish_fast(&publish, now_ms);
@@ -279,7 +278,7 @@ impl Open {
             impossible!("channel {} was open a moment ago", frame.channel);
             return Ok(());
         };
-        let message_bytes_max = self.node.settings.message_bytes_max;
+        let message_bytes_max = self.node.message_bytes_max();
         let memory = &self.node.memory;
         let assembled = channel
             .assembler

@@ -38,7 +38,8 @@ fn hosting_with(node: Node) -> Arc<Hosting> {
         copyright: text(),
         leveret_version: text(),
     };
-    let offer = Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0 };
+    let offer =
+        Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0.into() };
     Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
 }
 

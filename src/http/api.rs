@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::app::App;
 use super::later::LaterBounds;
+use super::operator::Operator;
 use super::prometheus::Highest;
 use super::rates::Rates;
 use crate::auth::{LoginAttempts, Logins};
@@ -44,10 +45,8 @@ pub(crate) struct Api {
     pub(crate) listeners: Vec<ListenerInfo>,
     /// Where messages are kept; `None` for the memory.
     pub(crate) data_dir: Option<String>,
-    /// Below so many bytes of free disk space publishers wait.
-    pub(crate) disk_free_limit_bytes: u64,
-    /// What is configured, a line each.
-    pub(crate) configuration: String,
+    /// What can be changed while it runs.
+    pub(crate) operator: Arc<dyn Operator>,
     /// What the files of the store cost.
     pub(crate) io: Arc<IoCounters>,
     /// What counters were when Prometheus was told last.

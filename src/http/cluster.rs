@@ -38,7 +38,7 @@ pub(super) fn put_name(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// `GET /config/effective`: RabbitMQ's Erlang terms would name nothing that is here, so it is what `leveret config show` prints.
 pub(super) fn configuration(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::text(request.api.configuration.clone()))
+    Ok(Answer::text(request.api.operator.configuration()))
 }
 
 /// `DELETE /reset`, `/reset/{node}`: rates and samples begin anew. Counters are true counts, and stay.

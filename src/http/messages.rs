@@ -136,7 +136,7 @@ pub(super) fn publish(request: &Request<'_>) -> Result<Answer, Refusal> {
         None => return Err(Refusal::not_authorised("Access refused.")),
     };
     checked.map_err(|error| refused(&error))?;
-    let limit = vhost.node().settings.message_bytes_max;
+    let limit = vhost.node().message_bytes_max();
     if payload.len() as u64 > limit {
         let text = format!("message size {} is larger than configured max size {limit}", payload.len());
         return Err(refused(&AmqpError::precondition_failed(text)));

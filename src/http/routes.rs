@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::{
     bindings, channels, cluster, connections, consumers, definitions, exchanges, features, health, leveret, limits,
-    logins, messages, nodes, overview, parameters, permissions, policies, queues, users, vhosts,
+    logins, messages, nodes, operator, overview, parameters, permissions, policies, queues, users, vhosts,
 };
 
 /// What answers a request.
@@ -83,6 +83,8 @@ pub(super) const ROUTES: &[Route] = &[
     at("/leveret/app/stop").post(Administrator, app::stop),
     at("/leveret/app/start").post(Administrator, app::start),
     at("/leveret/app/reset").post(Administrator, app::reset),
+    at("/leveret/log/rotate").post(Administrator, operator::rotate_logs),
+    at("/leveret/settings/{name}").put(Administrator, operator::set),
     at("/auth").get(Nothing, overview::auth),
     at("/extensions").get(Management, overview::extensions),
     at("/cluster-name").get(Management, cluster::get_name).put(Administrator, cluster::put_name),

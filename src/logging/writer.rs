@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::format::escaped;
+use super::output::Output;
 
 /// Lines that wait may take so much memory.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
@@ -50,6 +51,23 @@ struct State {
     lost: u64,
     /// The thread has a line that is not written yet.
     is_writing: bool,
+    /// What is to be done with the output itself before the next line.
+    asked: Option<Asked>,
+}
+
+/// Something that is asked of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Reopen,
+    Rotate,
+}
+
+/// What the thread does next.
+enum Next {
+    Write(Vec<u8>),
+    Do(Asked),
+    /// There was nothing to write for so long.
+    SayWhatIsUnsaid,
 }
 
 impl LogWriter {
@@ -58,14 +76,15 @@ impl LogWriter {
     /// # Errors
     /// When there can be no thread.
     pub(super) fn start(
-        output: impl Write + Send + 'static,
+        name: &str,
+        output: impl Output,
         unsaid: impl Unsaid + 'static,
         quiet: Duration,
     ) -> io::Result<Self> {
         let (state, filled, emptied) = (Mutex::default(), Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { unsaid: Box::new(unsaid), state, filled, emptied });
         let writer = Self { shared: Arc::clone(&shared) };
-        thread::Builder::new().name("leveret-stderr".to_owned()).spawn(move || shared.run(output, quiet))?;
+        thread::Builder::new().name(name.to_owned()).spawn(move || shared.run(output, quiet))?;
         Ok(writer)
     }
 
@@ -87,6 +106,23 @@ impl LogWriter {
         self.shared.filled.notify_one();
     }
 
+    /// Has the output taken up again before the next line: somebody may have moved the file away.
+    pub(super) fn reopen(&self) {
+        self.ask(Asked::Reopen);
+    }
+
+    /// Has the output rotated, if it is one that is rotated here; else as `reopen`.
+    pub(super) fn rotate(&self) {
+        self.ask(Asked::Rotate);
+    }
+
+    fn ask(&self, asked: Asked) {
+        let mut state = self.shared.state.lock();
+        state.asked = state.asked.max(Some(asked));
+        drop(state);
+        self.shared.filled.notify_one();
+    }
+
     /// Has said what is unsaid, and waits as [`LogWriter::flush`] does. For the end of the program.
     pub fn end(&self) {
         let lines = self.shared.unsaid.take(true);
@@ -99,42 +135,60 @@ impl LogWriter {
     /// Waits until everything is written, or for a second.
     pub fn flush(&self) {
         let mut state = self.shared.state.lock();
-        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty();
+        let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty() || state.asked.is_some();
         self.shared.emptied.wait_while_for(&mut state, is_busy, END_PATIENCE);
     }
 }
 
 impl Shared {
-    fn run(&self, mut output: impl Write, quiet: Duration) {
+    fn run(&self, mut output: impl Output, quiet: Duration) {
         // Nothing is left out before something is written, so an idle broker is woken once after its last line.
         let mut patience = None;
         loop {
-            let line = self.next(patience);
-            patience = line.is_some().then_some(quiet);
-            let line = line.unwrap_or_else(|| self.unsaid.take(false));
+            let next = self.next(patience);
+            patience = matches!(next, Next::Write(_)).then_some(quiet);
+            let line = match next {
+                Next::Write(line) => line,
+                Next::SayWhatIsUnsaid => self.unsaid.take(false),
+                Next::Do(asked) => {
+                    match asked {
+                        Asked::Reopen => output.reopen(),
+                        Asked::Rotate => output.rotate(),
+                    }
+                    Vec::new()
+                }
+            };
             if line.is_empty() {
                 self.state.lock().is_writing = false;
                 continue;
             }
-            let written = output.write_all(&line).and_then(|()| output.flush());
+            let written = output.write(&line);
             self.note(written.is_ok());
         }
     }
 
-    /// The next line; `None` when there was none for so long. Either way something may be written now.
-    fn next(&self, patience: Option<Duration>) -> Option<Vec<u8>> {
+    /// What is to be done next. Whatever it is, something may be written now.
+    fn next(&self, patience: Option<Duration>) -> Next {
         let mut state = self.state.lock();
         loop {
+            if let Some(asked) = state.asked.take() {
+                state.is_writing = true;
+                return Next::Do(asked);
+            }
             if let Some(line) = state.lines.pop_front() {
                 state.bytes -= line.len();
                 state.is_writing = true;
-                return Some(line);
+                return Next::Write(line);
             }
             self.emptied.notify_all();
             match patience {
-                Some(patience) if self.filled.wait_for(&mut state, patience).timed_out() && state.lines.is_empty() => {
+                Some(patience)
+                    if self.filled.wait_for(&mut state, patience).timed_out()
+                        && state.lines.is_empty()
+                        && state.asked.is_none() =>
+                {
                     state.is_writing = true;
-                    return None;
+                    return Next::SayWhatIsUnsaid;
                 }
                 Some(_) => {}
                 None => self.filled.wait(&mut state),
@@ -195,6 +249,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     use super::*;
+    use crate::logging::output::Stream;
 
     /// An output whose every write waits to be told how it ends.
     struct Gate {
@@ -233,7 +288,8 @@ mod tests {
         for (quiet, expected) in [(Duration::from_millis(1), "line\nsome\nall\n"), (NEVER, "line\nall\n")] {
             let (tell, ends) = sync_channel(0);
             let written = Arc::default();
-            let writer = LogWriter::start(Gate { ends, written: Arc::clone(&written) }, Left, quiet).unwrap();
+            let writer =
+                LogWriter::start("t", Stream(Gate { ends, written: Arc::clone(&written) }), Left, quiet).unwrap();
             writer.say(b"line\n".to_vec());
             // It is taken when the line is written; then for the line that comes when it is quiet.
             (1..expected.lines().count()).for_each(|_| tell.send(true).unwrap());
@@ -243,11 +299,43 @@ mod tests {
         }
     }
 
+    /// Says what is done with it.
+    struct Told(SyncSender<&'static str>);
+
+    impl Output for Told {
+        fn write(&mut self, _: &[u8]) -> io::Result<()> {
+            self.0.send("write").map_err(io::Error::other)
+        }
+
+        fn reopen(&mut self) {
+            self.0.send("reopen").unwrap();
+        }
+
+        fn rotate(&mut self) {
+            self.0.send("rotate").unwrap();
+        }
+    }
+
+    #[test]
+    fn an_output_is_reopened_without_a_line_and_before_the_next_one() {
+        let (tell, told) = sync_channel(0);
+        let writer = LogWriter::start("t", Told(tell), Left, NEVER).unwrap();
+        writer.reopen();
+        assert_eq!(told.recv(), Ok("reopen"));
+        writer.say(b"one\n".to_vec());
+        writer.say(b"two\n".to_vec());
+        writer.rotate();
+        writer.reopen();
+        let mut done: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
+        done.sort_unstable();
+        assert_eq!(done, ["rotate", "write", "write"], "a rotation opens the file again, too");
+    }
+
     fn gated() -> (LogWriter, SyncSender<bool>, Arc<Mutex<Vec<u8>>>) {
         let (tell, ends) = sync_channel(0);
         let written = Arc::default();
         let gate = Gate { ends, written: Arc::clone(&written) };
-        (LogWriter::start(gate, Left, NEVER).unwrap(), tell, written)
+        (LogWriter::start("t", Stream(gate), Left, NEVER).unwrap(), tell, written)
     }
 
     fn logged_with(writer: &LogWriter) -> tracing::subscriber::DefaultGuard {

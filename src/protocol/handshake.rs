@@ -11,6 +11,7 @@
 //! three seconds, which slows down who guesses passwords. From then on errors are sent. Both as RabbitMQ does it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::error::{AmqpError, MethodId};
 use crate::protocol::command::{Command, ConnectionMethod, Reply};
@@ -60,7 +61,7 @@ pub struct Identity {
 }
 
 /// What the broker offers in `connection.start` and `connection.tune`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Offer {
     /// The SASL mechanisms, most welcome first.
     pub mechanisms: Vec<Mechanism>,
@@ -68,8 +69,30 @@ pub struct Offer {
     pub channel_max: u16,
     /// The largest frame.
     pub frame_max: u32,
-    /// Seconds.
-    pub heartbeat: u16,
+    /// How often heartbeats are sent.
+    pub heartbeat: HeartbeatOffer,
+}
+
+/// Seconds between heartbeats, which may change while the broker runs. Copies of it change together.
+#[derive(Clone, Debug)]
+pub struct HeartbeatOffer(Arc<AtomicU16>);
+
+impl From<u16> for HeartbeatOffer {
+    fn from(seconds: u16) -> Self {
+        Self(Arc::new(AtomicU16::new(seconds)))
+    }
+}
+
+impl HeartbeatOffer {
+    /// What is offered now; 0 disables heartbeats.
+    pub fn seconds(&self) -> u16 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// From now on this is offered.
+    pub fn set(&self, seconds: u16) {
+        self.0.store(seconds, Ordering::Relaxed);
+    }
 }
 
 /// What the client accepted in `connection.tune-ok`.
@@ -234,7 +257,8 @@ impl Login {
 
     /// The credentials hold: send the reply.
     pub fn accept(self, offer: &Offer) -> (Handshake, Reply) {
-        let Offer { channel_max, frame_max, heartbeat, .. } = *offer;
+        let Offer { channel_max, frame_max, ref heartbeat, .. } = *offer;
+        let heartbeat = heartbeat.seconds();
         (Handshake::TuneOkDue(self.client), Reply::ConnectionTune { channel_max, frame_max, heartbeat })
     }
 

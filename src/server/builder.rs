@@ -10,7 +10,8 @@ use super::accounts::{self, Account, First, Populated};
 use super::binding::{Kind, bind};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
-use super::management::{self, Management};
+use super::management::{self, Management, told};
+use super::operator::Running;
 use super::places::Places;
 use super::{Broker, Known, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
@@ -29,7 +30,7 @@ use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
 use crate::host;
 use crate::http::{Api, App};
-use crate::protocol::handshake::{Identity, Offer};
+use crate::protocol::handshake::{HeartbeatOffer, Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 
 /// Channels that a client may have open, as RabbitMQ offers it.
@@ -50,6 +51,7 @@ pub struct Builder {
     clock: Clock,
     random: Random,
     settings: Settings,
+    message_bytes_max: u64,
     memory_high_watermark_bytes: u64,
     /// Of a process that is the broker's own. An embedding one takes memory for other things, too.
     resident_bytes_max: u64,
@@ -59,9 +61,9 @@ pub struct Builder {
     vhosts: Vec<(String, QueueKind)>,
     http_addresses: Vec<Listen>,
     prometheus_addresses: Vec<Listen>,
-    /// What was configured, a line each.
-    configuration: String,
-    heartbeat: u16,
+    /// What the program was configured with; nothing of an embedded broker.
+    configured: Option<Box<Configured>>,
+    heartbeat: HeartbeatOffer,
     pub(super) encryption: Encryption,
     /// Whether it has one, and a group that may use it.
     local_socket: Option<Option<Group>>,
@@ -80,7 +82,8 @@ impl Default for Builder {
             disk_free_limit_bytes: DISK_FREE_LIMIT_BYTES_DEFAULT,
             clock: Clock::system(),
             random: Random::default(),
-            settings: Settings { message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT, ..Settings::default() },
+            settings: Settings::default(),
+            message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
             memory_high_watermark_bytes: u64::MAX,
             resident_bytes_max: u64::MAX,
             version: None,
@@ -89,8 +92,8 @@ impl Default for Builder {
             vhosts: Vec::new(),
             http_addresses: Vec::new(),
             prometheus_addresses: Vec::new(),
-            configuration: String::new(),
-            heartbeat: HEARTBEAT,
+            configured: None,
+            heartbeat: HEARTBEAT.into(),
             encryption: Encryption::default(),
             local_socket: None,
             node_name: Configured::default().node_name,
@@ -126,8 +129,8 @@ impl Builder {
         builder.definitions = Definitions::from(configured);
         builder.settings.consumer_timeout_ms =
             configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
-        builder.configuration = configured.effective();
-        builder.heartbeat = configured.heartbeat.0;
+        builder.configured = Some(Box::new(configured.clone()));
+        builder.heartbeat = configured.heartbeat.0.into();
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
         builder.local_socket = Some(configured.socket_group.clone());
@@ -226,7 +229,7 @@ impl Builder {
     /// The largest message body that is accepted, in bytes.
     #[must_use]
     pub fn max_message_size(mut self, bytes: u64) -> Self {
-        self.settings.message_bytes_max = bytes;
+        self.message_bytes_max = bytes;
         self
     }
 
@@ -318,7 +321,7 @@ impl Builder {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
         let bound = bind(&self.addresses, Kind::Plain).await?;
         let mut secured = self.encryption.start(&self.clock).await?;
-        let outside = Outside::of(&bound, &secured)?;
+        let mut outside = Outside::of(&bound, &secured)?;
         let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartError::http)?;
         let metrics_bound = bind(&self.prometheus_addresses, Kind::Plain).await.map_err(StartError::prometheus)?;
         let identity = self.identity();
@@ -351,13 +354,15 @@ impl Builder {
         let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);
         let hosting = Arc::new(hosting);
+        let app = App::new(Arc::clone(&admission), again);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
+        outside.listeners = told(&listeners);
+        let running = Running { broker: &broker, storage: storage.as_ref(), certificates: &outside.certificates };
+        let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.take()));
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
-            disk_free_limit_bytes: self.disk_free_limit_bytes,
-            configuration: std::mem::take(&mut self.configuration),
             io: io.unwrap_or_default(),
-            ..management::api(&hosting, self.clock.clone(), listeners, App::new(Arc::clone(&admission), again))
+            ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))
         };
         let local = match self.local_socket {
             Some(group) => local::listen(data_dir.as_deref(), outside.address.port(), local::found(group)?),
@@ -370,7 +375,7 @@ impl Builder {
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        Ok(Broker { known, outside, broker, stop, listeners, timer, storage, data_dir, management })
+        Ok(Broker { known, outside, broker, operator, stop, listeners, timer, storage, data_dir, management })
     }
 
     fn node(&mut self) -> Node {
@@ -380,6 +385,8 @@ impl Builder {
             alarm: Alarm::new(self.memory_high_watermark_bytes, self.resident_bytes_max),
             ..Node::default()
         };
+        node.alarm.set_disk_free_limit(self.disk_free_limit_bytes);
+        node.set_message_bytes_max(self.message_bytes_max);
         if self.resident_bytes_max < u64::MAX {
             node.residency.measured_by(Box::new(host::resident_bytes));
         }
@@ -417,7 +424,7 @@ impl Builder {
         if mechanisms.contains(&Mechanism::Anonymous) {
             self.logins.anonymous.get_or_insert_with(|| GUEST.to_owned());
         }
-        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat }
+        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat.clone() }
     }
 }
 

@@ -9,6 +9,7 @@ use super::StartError;
 use super::binding::first_address;
 use super::encryption::Secured;
 use super::local::{Local, LocalSocket};
+use super::operator::Operator;
 use crate::connection::session::Hosting;
 use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
 use crate::tls::Certificates;
@@ -99,8 +100,18 @@ pub(super) fn listeners(
     kinds.into_iter().flat_map(of_kind).collect()
 }
 
+/// The same for those who start the broker.
+pub(super) fn told(listeners: &[ListenerInfo]) -> Vec<(&'static str, SocketAddr)> {
+    listeners.iter().map(|listener| (listener.protocol, listener.address)).collect()
+}
+
 /// The parts of an API that do not depend on its sockets.
-pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<ListenerInfo>, app: App) -> Api {
+pub(super) fn api(
+    hosting: &Hosting,
+    clock: crate::clock::Clock,
+    listeners: Vec<ListenerInfo>,
+    (app, operator): (App, Arc<Operator>),
+) -> Api {
     Api {
         broker: Arc::clone(&hosting.broker),
         logins: hosting.logins.clone(),
@@ -110,8 +121,7 @@ pub(super) fn api(hosting: &Hosting, clock: crate::clock::Clock, listeners: Vec<
         listeners,
         app,
         data_dir: None,
-        disk_free_limit_bytes: 0,
-        configuration: String::new(),
+        operator,
         io: Arc::default(),
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),

@@ -141,7 +141,7 @@ impl Opened {
             if is_low {
                 tracing::warn!(
                     free_bytes = space.free_bytes().ok(),
-                    limit_bytes = disk_free_limit_bytes,
+                    limit_bytes = node.upgrade().map(|node| node.alarm.disk_free_limit_bytes()),
                     data_dir = %directory.display(),
                     tip = "free space there, or lower --disk-free-limit",
                     "little space is left on the disk"
@@ -198,6 +198,10 @@ impl Storage {
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
         self.threads.push(thread.map_err(StoreError::io(Call::Start, name.to_owned()))?);
         Ok(())
+    }
+
+    pub(super) fn wal(&self) -> &Arc<Wal> {
+        &self.wal
     }
 
     /// Resolves when the store has failed. Cancel safe.

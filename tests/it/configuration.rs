@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::Output;
 
+use amq_protocol::protocol::AMQPClass;
+use amq_protocol::protocol::connection::AMQPMethod;
+
 use crate::process::{Directory, Program, run_with};
 
 /// A configuration file in a directory of its own.
@@ -187,6 +190,26 @@ async fn a_hang_up_reads_the_level_of_the_log_again_and_ends_nothing() {
         if program.log().contains("log_level cannot be 'verbose'") { Ok(()) } else { Err(program.log()) }
     })
     .await;
+    program.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_takes_over_what_changes_at_run_time_and_names_the_rest() {
+    let file = File::new("hang-up-more", "leveret.toml", "in_memory = true\nheartbeat = '60s'\n");
+    let mut program = Program::start_with(&[("LEVERET_CONFIG_FILE", &file.text())], "hang-up-more", &[]);
+    let changed = "in_memory = true\nheartbeat = '7s'\nnode_name = 'rabbit@other'\nmemory_high_watermark = 1000\n";
+    std::fs::write(file.path(), changed).unwrap();
+    program.signal("HUP");
+    crate::client::eventually("it has read the configuration again", async || {
+        let log = program.log();
+        if log.contains("took over memory_high_watermark, heartbeat;") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let warning = format!("WARN {}:3:1: node_name was changed: it is taken over at the next start", file.text());
+    assert!(program.log().contains(&warning), "{}", program.log());
+    let connection = crate::client::Connect::to(program.address()).start().await;
+    let AMQPClass::Connection(AMQPMethod::Tune(tune)) = connection.expect((10, 30)).await else { unreachable!() };
+    assert_eq!(tune.heartbeat, 7);
     program.stop();
 }
 

@@ -61,6 +61,7 @@ mod kill;
 mod lapin_failures;
 mod lapin_stories;
 mod local_socket;
+mod log_files;
 mod log_output;
 mod max_length;
 mod permissions;

@@ -66,6 +66,22 @@ fn http_is_served_unless_told_otherwise() {
     assert!(without["http"].is_null() && without["prometheus"].is_null());
 }
 
+/// Also the second ones of a kind.
+#[test]
+fn the_file_of_ports_lists_every_listener() {
+    let listen = ["--amqp-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--prometheus-listen", "127.0.0.1:0"];
+    let ports = Program::start("all-ports", &[&["--in-memory"], &listen[..]].concat()).ports();
+    let listeners = ports["listeners"].as_array().unwrap();
+    let of = |protocol: &str| -> Vec<_> {
+        let of_it = listeners.iter().filter(|listener| listener["protocol"] == protocol);
+        of_it.map(|listener| (listener["address"].as_str().unwrap(), listener["port"].clone())).collect()
+    };
+    assert_eq!(of("amqp").len(), 2, "{ports}");
+    assert_eq!(of("amqp")[0], ("127.0.0.1", ports["amqp"].clone()));
+    assert_eq!(of("http"), [("127.0.0.1", ports["http"].clone())]);
+    assert_eq!(of("http/prometheus"), [("127.0.0.1", ports["prometheus"].clone())]);
+}
+
 #[test]
 fn an_unwritable_ports_file_is_one_clear_sentence() {
     let file = "/nowhere/ports.json";

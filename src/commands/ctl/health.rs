@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::arguments::Invocation;
 use super::failure::Failure;
 use super::output::{Cell, Output, Table};
-use super::verb::{BOTH, CTL, DIAGNOSTICS, Tool, Verb, value};
+use super::verb::{BOTH, CTL, DIAGNOSTICS, Tool, Verb, flag, value};
 use crate::commands::client::{Problem, escaped};
 use crate::commands::exit;
 
@@ -96,9 +96,10 @@ pub(super) const VERBS: &[Verb] = &[
             "Will wait for a quorum + 1 of nodes to be online for all quorum queues and streams for {seconds} seconds..."
         ))
     }),
-    Verb::new("list_node_auth_attempt_stats", CTL, "Lists login attempts", |_| {
-        Err(Failure::said(exit::UNAVAILABLE, "login attempts are not counted by this command; see /api/auth/attempts"))
-    }),
+    Verb::new("list_node_auth_attempt_stats", CTL, "Lists how often clients logged in, and failed to", login_attempts)
+        .takes(0, 0, "[--by-source]")
+        .switches(&[flag("by-source")])
+        .says(|it| Some(format!("Listing authentication attempts for node \"{}\" ...", it.node()))),
 ];
 
 fn ping(it: &Invocation) -> Result<Output, Failure> {
@@ -307,6 +308,20 @@ fn only_node(it: &Invocation, what: &str) -> Result<Output, Failure> {
     Ok(Output::Message(format!(
         "Node {node} seems to be the only one in a single node cluster, the {what} does not apply"
     )))
+}
+
+fn login_attempts(it: &Invocation) -> Result<Output, Failure> {
+    let source = if it.is_set("by-source") { "/source" } else { "" };
+    let found = it.client()?.get(&format!("/auth/attempts/{}{source}", escaped(&own_node(it)?)))?;
+    let columns = ["protocol", "auth_attempts", "auth_attempts_failed", "auth_attempts_succeeded"];
+    let of_source = ["remote_address", "username"];
+    let columns: Vec<_> =
+        if source.is_empty() { columns.to_vec() } else { [of_source.as_slice(), columns.as_slice()].concat() };
+    let row = |item: &Value| {
+        let cell = |key: &&str| Cell::Plain(item.get(*key).cloned().unwrap_or_default());
+        columns.iter().map(cell).collect()
+    };
+    Ok(Table::new(&columns, found.as_array().into_iter().flatten().map(row).collect()).drawn().into())
 }
 
 fn deprecated(it: &Invocation) -> Result<Output, Failure> {

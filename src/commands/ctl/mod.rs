@@ -22,6 +22,8 @@ mod permissions;
 mod plugins;
 mod policies;
 mod queues;
+mod report;
+mod runtime;
 mod status;
 mod unserved;
 mod users;

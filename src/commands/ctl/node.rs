@@ -1,10 +1,9 @@
 //! The broker as a process: its start, its stop, its state as new.
 
-use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::json;
 
 use super::arguments::Invocation;
@@ -12,8 +11,8 @@ use super::failure::Failure;
 use super::health::is_started;
 use super::output::Output;
 use super::verb::{BOTH, CTL, Tool, Verb, flag};
+use crate::commands::client::signal;
 use crate::commands::exit;
-use crate::commands::target::Target;
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new("version", BOTH, "Displays the version of RabbitMQ that this is like", |_| {
@@ -34,9 +33,6 @@ pub(super) const VERBS: &[Verb] = &[
         .says(|it| Some(format!("Resetting node {} ...", it.node()))),
     Verb::new("force_reset", CTL, "Makes the broker as new; after stop_app", reset)
         .says(|it| Some(format!("Forcefully resetting node {} ...", it.node()))),
-    Verb::new("rotate_logs", CTL, "Does nothing any more", |_| {
-        Err(Failure::said(exit::UNAVAILABLE, "This command does not rotate logs anymore [deprecated]"))
-    }),
     Verb::new("drain", &[Tool::Upgrade], "Does nothing: there is no other node to take over", nothing).says(|it| {
         Some(format!(
             "Will put node {} into maintenance mode. The node will no longer serve any client traffic!",
@@ -59,21 +55,12 @@ fn nothing(it: &Invocation) -> Result<Output, Failure> {
     Ok(Output::Nothing)
 }
 
-/// The process at the other end of the local socket.
 fn process(it: &Invocation) -> Result<Pid, Failure> {
-    let Target::Socket(path) = it.client()?.target() else {
-        return Err(Failure::said(exit::UNAVAILABLE, "a broker can be stopped on its own machine only"));
-    };
-    let unreachable = |why: &dyn std::fmt::Display| Failure::unreachable(format!("{}: {why}", path.display()));
-    let stream = UnixStream::connect(path).map_err(|error| unreachable(&error))?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| unreachable(&error))?;
-    Ok(peer.pid)
+    Ok(it.client()?.process()?)
 }
 
 fn terminate(process: Pid) -> Result<(), Failure> {
-    kill_process(process, Signal::TERM).map_err(|error| {
-        Failure::said(exit::UNAVAILABLE, format!("cannot stop the process {}: {error}", process.as_raw_nonzero()))
-    })
+    Ok(signal(process, Signal::TERM)?)
 }
 
 const POLL: Duration = Duration::from_millis(10);

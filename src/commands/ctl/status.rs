@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::arguments::Invocation;
-use super::cluster::Cluster;
 use super::failure::Failure;
 use super::health::{ListenerFacts, listeners, own_node, raised};
 use super::output::Output;
@@ -27,9 +26,6 @@ pub(super) const VERBS: &[Verb] = &[
         .says(|it| Some(format!("Reporting memory breakdown on node {}...", it.node()))),
     Verb::new("log_location", DIAGNOSTICS, "Displays where the log goes", log_location)
         .says(|it| Some(format!("Log file location(s) on node {} ...", it.node()))),
-    Verb::new("report", BOTH, "Displays status and cluster status together", report)
-        .takes(0, 0, "[--timeout <timeout>]")
-        .says(|it| Some(format!("Reporting server status of node {} ...\n", it.node()))),
 ];
 
 /// Bytes in the unit that was asked for.
@@ -173,8 +169,8 @@ fn number(of: &Value, key: &str) -> u64 {
 }
 
 /// What `status` is made of.
-struct Status {
-    name: String,
+pub(super) struct Status {
+    pub(super) name: String,
     overview: Value,
     node: Value,
     memory: Memory,
@@ -184,7 +180,7 @@ struct Status {
 }
 
 impl Status {
-    fn of(it: &Invocation) -> Result<Self, Failure> {
+    pub(super) fn of(it: &Invocation) -> Result<Self, Failure> {
         let (overview, node) = facts(it)?;
         let vhosts = it.client()?.get("/vhosts?columns=name")?.as_array().map_or(0, Vec::len);
         let (alarms, listeners) = (raised(it)?, listeners(it)?);
@@ -241,7 +237,7 @@ impl Status {
         )
     }
 
-    fn text(&self, it: &Invocation) -> String {
+    pub(super) fn text(&self, it: &Invocation) -> String {
         format!(
             "{}{}{}Totals\n\nConnection count: {}\nQueue count: {}\nVirtual host count: {}\n\nListeners\n\n{}",
             self.runtime(),
@@ -254,7 +250,7 @@ impl Status {
         )
     }
 
-    fn data(&self) -> Value {
+    pub(super) fn data(&self) -> Value {
         let (node, data_dir) = (&self.node, text(&self.node, "db_dir"));
         let totals = json!({
             "connection_count": self.count("connections"), "queue_count": self.count("queues"),
@@ -288,17 +284,4 @@ pub(super) fn alarm_lines(node: &str, alarms: &[String]) -> String {
 fn status(it: &Invocation) -> Result<Output, Failure> {
     let status = Status::of(it)?;
     Ok(Output::Report { text: status.text(it), data: status.data() })
-}
-
-fn report(it: &Invocation) -> Result<Output, Failure> {
-    let (status, cluster) = (Status::of(it)?, Cluster::of(it)?);
-    let node = &status.name;
-    Ok(Output::Report {
-        text: format!(
-            "Status of node {node} ...\n{}\nCluster status of node {node} ...\n{}",
-            status.text(it),
-            cluster.text()
-        ),
-        data: json!({ "status": status.data(), "cluster_status": cluster.data() }),
-    })
 }

@@ -8,7 +8,6 @@ use crate::commands::exit;
 
 pub(super) const VERBS: &[Verb] = &[
     // There is no Erlang.
-    no_erlang("eval"),
     no_erlang("eval_file"),
     no_erlang("exec"),
     Verb::new("remote_shell", DIAGNOSTICS, NO_ERLANG, |it| Err(Failure::said(exit::USAGE, no_erlang_text(it)))),
@@ -33,10 +32,6 @@ pub(super) const VERBS: &[Verb] = &[
     no_streams("restart_stream"),
     no_streams("stream_status"),
     no_streams("coordinator_status"),
-    // These are chosen at the start.
-    at_start("set_vm_memory_high_watermark"),
-    at_start("set_disk_free_limit"),
-    at_start("set_log_level"),
 ];
 
 const NO_ERLANG: &str = "Not served: there is no Erlang in this broker";
@@ -45,7 +40,7 @@ const fn no_erlang(name: &'static str) -> Verb {
     Verb::new(name, CTL, NO_ERLANG, |it| Err(Failure::said(exit::USAGE, no_erlang_text(it)))).takes(0, ANY, "<expr>")
 }
 
-fn no_erlang_text(it: &Invocation) -> String {
+pub(super) fn no_erlang_text(it: &Invocation) -> String {
     format!("'{}' cannot be served: this broker has no Erlang that could be evaluated", it.verb.name)
 }
 
@@ -69,16 +64,4 @@ fn refuse_streams(it: &Invocation) -> Result<Output, Failure> {
         exit::UNAVAILABLE,
         format!("'{}' cannot be served: this broker has no streams yet", it.verb.name),
     ))
-}
-
-const fn at_start(name: &'static str) -> Verb {
-    Verb::new(name, CTL, "Not served: set it when the broker is started", refuse_running).takes(0, ANY, "")
-}
-
-fn refuse_running(it: &Invocation) -> Result<Output, Failure> {
-    let text = format!(
-        "'{}' is not served while the broker runs; set it for its next start: see leveret serve --help",
-        it.verb.name
-    );
-    Err(Failure::said(exit::UNAVAILABLE, text))
 }

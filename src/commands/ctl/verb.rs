@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::{
     cluster, definitions, features, health, limits, listings, node, parameters, permissions, plugins, policies, queues,
-    status, unserved, users, vhosts, waiting,
+    report, runtime, status, unserved, users, vhosts, waiting,
 };
 
 /// One of RabbitMQ's tools.
@@ -110,11 +110,13 @@ impl Verb {
 /// Every verb, by subject: the headings of help.
 pub(super) const VERBS: &[(&str, &[Verb])] = &[
     ("Nodes", node::VERBS),
+    ("While the broker runs", runtime::VERBS),
     ("Waiting", waiting::VERBS),
     ("Users", users::VERBS),
     ("Access Control", permissions::VERBS),
     ("Monitoring, observability and health checks", health::VERBS),
     ("Status", status::VERBS),
+    ("Report", report::VERBS),
     ("Cluster", cluster::VERBS),
     ("Lists", listings::VERBS),
     ("Parameters", parameters::VERBS),

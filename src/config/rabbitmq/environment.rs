@@ -1,8 +1,9 @@
 //! `RABBITMQ_*`: one row a variable.
 
+use super::levels;
 use super::listeners::listen as place;
 use super::meaning::Meaning::{Missing, Needless, Sets};
-use super::meaning::{Meaning, log_levels, relative_or_absolute, same, verify};
+use super::meaning::{Meaning, relative_or_absolute, same, verify};
 use crate::config::environment::{Environment, is_service_link, texts};
 use crate::config::given::{Origin, Read};
 use crate::config::nearest::nearest;
@@ -25,7 +26,8 @@ pub(in crate::config) const ENABLED_PLUGINS_FILE: &str = "RABBITMQ_ENABLED_PLUGI
 pub(in crate::config) const ENABLED_PLUGINS: &str = "RABBITMQ_ENABLED_PLUGINS";
 
 /// Those that are looked at elsewhere.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
+    levels::LOG,
     NODE_PORT,
     NODE_ADDRESS,
     ERL_ARGUMENTS,
@@ -47,7 +49,6 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("DEFAULT_VHOST", Sets("default_vhost", same)),
     ("DEFAULT_USER_FILE", Sets("default_user_file", same)),
     ("DEFAULT_PASS_FILE", Sets("default_pass_file", same)),
-    ("LOG", Sets("log_level", log_levels)),
     ("VM_MEMORY_HIGH_WATERMARK", Sets("memory_high_watermark", relative_or_absolute)),
     ("SSL_CERTFILE", Sets("tls_cert", same)),
     ("SSL_KEYFILE", Sets("tls_key", same)),
@@ -75,8 +76,8 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("DISTRIBUTION_BUFFER_SIZE", Needless(NO_VM)),
     ("SCHEDULER_BIND_TYPE", Needless(NO_VM)),
     ("DIST_PORT", Needless(NO_COOKIE)),
-    ("LOGS", Missing("log files are not written yet; the log goes to stderr")),
-    ("LOG_BASE", Missing("log files are not written yet; the log goes to stderr")),
+    ("LOGS", Sets("log_file", same)),
+    ("LOG_BASE", Sets("log_dir", same)),
     ("PLUGINS_DIR", Needless(NO_PATH)),
     ("PLUGINS_EXPAND_DIR", Needless(NO_PATH)),
     ("GENERATED_CONFIG_DIR", Needless(NO_PATH)),
@@ -128,6 +129,7 @@ pub(in crate::config) fn read(environment: &Environment) -> Read {
     }
     listen(environment, &mut read);
     listen_with_certificates(environment, &mut read);
+    levels::read_variable(environment, &mut read);
     super::erl_arguments::read(environment.get(ERL_ARGUMENTS), ERL_ARGUMENTS, &mut read);
     read
 }
@@ -254,6 +256,15 @@ mod tests {
             assert!(told[0].starts_with(&format!("{name}: it cannot be '{wrong}': allowed is ")), "{told:?}");
             assert!(told.len() == 1 && told[0].lines().count() == 1, "{told:?}");
         }
+    }
+
+    #[test]
+    fn the_log_is_where_the_variables_say() {
+        let place = |name: &'static str, value: &str| (name, value.to_owned());
+        assert_eq!(given([("RABBITMQ_LOGS", "-")]), [place("log_file", "-")]);
+        assert_eq!(given([("RABBITMQ_LOG_BASE", "/logs")]), [place("log_dir", "/logs")]);
+        let levels = [place("log_level", "debug"), place("log_categories", "connection=error|queue=info")];
+        assert_eq!(given([("RABBITMQ_LOG", "debug,+color,connection=error,queue=info,ra=debug")]), levels);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The keys of `rabbitmq.conf`: one row each. A `*` stands for one word; a `**` at the end for any.
 
 use super::meaning::Meaning::{self, Missing, Needless, Sets};
-use super::meaning::{anonymous, listen, log_levels, relative, same, verify, version};
+use super::meaning::{anonymous, listen, relative, same, verify, version};
 
 const ONE_NODE: &str = "is not needed: there is one node";
 const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
@@ -10,7 +10,6 @@ const PROTOCOLS: &str = "the protocol is not there yet";
 const BACKENDS: &str = "users are those of the broker's own; other backends are not there yet";
 const ENCRYPTED: &str = "keys with a password cannot be read; decrypt it: openssl pkey -in key.pem -out plain.pem";
 const REVOKED: &str = "lists of revoked certificates are not looked at";
-const FILES: &str = "log files are not written yet; the log goes to stderr";
 
 /// What each key means.
 pub(super) const KEYS: &[(&str, Meaning)] = &[
@@ -51,16 +50,21 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("vm_memory_high_watermark.absolute", Sets("memory_high_watermark", same)),
     ("disk_free_limit.absolute", Sets("disk_free_limit", same)),
     ("disk_free_limit.relative", Sets("disk_free_limit", relative)),
-    ("log.console.level", Sets("log_level", log_levels)),
-    ("log.file.level", Sets("log_level", log_levels)),
-    ("log.default.level", Sets("log_level", log_levels)),
-    ("log.console.formatter", Sets("log_format", same)),
-    ("log.console", Needless("is not needed: the log goes to stderr")),
+    ("log.default.level", Sets("log_level", same)),
+    ("log.console", Sets("log_console", same)),
+    ("log.console.level", Sets("log_console_level", same)),
+    ("log.console.formatter", Sets("log_console_format", same)),
     ("log.console.**", Needless(OWN)),
-    ("log.file", Missing(FILES)),
-    ("log.file.**", Missing(FILES)),
-    ("log.dir", Missing(FILES)),
-    ("log.**", Missing("levels of categories are set with log_level = \"info,leveret::http=debug\"")),
+    ("log.dir", Sets("log_dir", same)),
+    ("log.file", Sets("log_file", same)),
+    ("log.file.level", Sets("log_file_level", same)),
+    ("log.file.formatter", Sets("log_file_format", same)),
+    ("log.file.rotation.date", Sets("log_file_rotation_date", same)),
+    ("log.file.rotation.size", Sets("log_file_rotation_size", same)),
+    ("log.file.rotation.count", Sets("log_file_rotation_count", same)),
+    ("log.file.rotation.compress", Sets("log_file_rotation_compress", same)),
+    ("log.file.**", Needless(OWN)),
+    ("log.**", Missing("the log goes to stderr and to a file; levels are log.CATEGORY.level")),
     ("management.load_definitions.**", Missing("set load_definitions")),
     ("management.rates_mode", Needless(OWN)),
     ("management.ssl.certfile", Sets("https_cert", same)),

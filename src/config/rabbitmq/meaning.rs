@@ -49,13 +49,6 @@ pub(super) fn relative_or_absolute(value: &str) -> Result<String, String> {
     if value.contains('.') || value == "0" || value == "1" { relative(value) } else { same(value) }
 }
 
-/// RabbitMQ's levels of the log, of which some are for categories: `connection.debug`, `debug`, `+color`.
-pub(super) fn log_levels(value: &str) -> Result<String, String> {
-    let mut of_all =
-        value.split(',').map(str::trim).filter(|word| !word.contains(['=', '+', '.']) && *word != "-color");
-    of_all.next_back().map(str::to_owned).ok_or_else(|| "allowed is a level such as debug or warning".to_owned())
-}
-
 /// Whether certificates of clients are looked at.
 pub(super) fn verify(value: &str) -> Result<String, String> {
     match value {
@@ -96,7 +89,5 @@ mod tests {
         assert!(relative("much").is_err() && relative("").is_err() && relative("-1").is_err());
         assert_eq!(relative_or_absolute("2GB").as_deref(), Ok("2GB"));
         assert_eq!(relative_or_absolute("0.5").as_deref(), Ok("50.0%"));
-        assert_eq!(log_levels("debug,+color").as_deref(), Ok("debug"));
-        assert!(log_levels("connection=debug").is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::conf::Entry;
 use super::keys::{KEYS, meaning};
+use super::levels;
 use super::listeners;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use crate::auth::{ADMINISTRATOR, GUEST};
@@ -17,6 +18,8 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
         last.push(entry);
     }
     listeners::take(&mut last, read);
+    levels::place_file(&last, read);
+    levels::take(&mut last, read);
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
     let mut given: Vec<Given> = Vec::new();
@@ -111,7 +114,7 @@ mod tests {
         check("management.load_definitions = /d.json", "definitions", "/d.json");
         check("management.ssl.certfile = /c.pem", "https_cert", "/c.pem");
         check("prometheus.ssl.keyfile = /k.pem", "prometheus_key", "/k.pem");
-        check("log.console.level = debug", "log_level", "debug");
+        check("log.console.level = debug", "log_console_level", "debug");
         check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
         check("ssl_options.verify = verify_peer", "tls_verify", "peer");
         check("consumer_timeout = 3600000", "consumer_timeout", "3600000");
@@ -150,6 +153,36 @@ mod tests {
         assert_eq!(told, ["r:1:1: loopback_users.guest cannot be 'perhaps': allowed is true or false"]);
         let (_, told) = translated("management.tcp.port = many");
         assert!(told[0].starts_with("r:1:1: management.tcp.port makes it ':many', which it cannot be: "), "{told:?}");
+    }
+
+    #[test]
+    fn the_log_is_configured_with_rabbitmqs_keys() {
+        check("log.console = false", "log_console", "false");
+        check("log.console.formatter = json", "log_console_format", "json");
+        check("log.file = false", "log_file", "false");
+        check("log.file = /tmp/a.log", "log_file", "/tmp/a.log");
+        check("log.file.level = warning", "log_file_level", "warning");
+        check("log.file.formatter = plaintext", "log_file_format", "plaintext");
+        check("log.dir = /logs", "log_dir", "/logs");
+        check("log.file.rotation.date = $D0", "log_file_rotation_date", "$D0");
+        check("log.file.rotation.size = 10485760", "log_file_rotation_size", "10485760");
+        check("log.file.rotation.count = 10", "log_file_rotation_count", "10");
+        check("log.file.rotation.compress = true", "log_file_rotation_compress", "true");
+        check("log.default.level = error", "log_level", "error");
+        check(
+            "log.connection.level = error\nlog.queue.level = debug",
+            "log_categories",
+            "connection=error|queue=debug",
+        );
+        let place = |name: &'static str, value: &str| (name, value.to_owned());
+        let bare = [place("log_dir", "/var/log/rabbitmq"), place("log_file", "rabbit.log")];
+        assert_eq!(translated("log.file = rabbit.log").0, bare, "where RabbitMQ's packages have it");
+        let told = |text: &str| translated(text).1;
+        let wrong = "r:1:1: log.connection.level cannot be 'loud': allowed is debug, info, warning, error or none";
+        assert_eq!(told("log.connection.level = loud"), [wrong]);
+        let empty = "r:1:1: log.shovel.level is not needed: nothing is logged in this category";
+        assert_eq!(told("log.shovel.level = debug"), [empty]);
+        assert!(told("log.syslog = true")[0].contains("has no effect"));
     }
 
     #[test]

@@ -30,7 +30,8 @@ const LEVELS: [(&str, &str); 13] = [
     ("all", "trace"),
 ];
 
-fn level(text: &str) -> Option<&'static str> {
+/// A level in RabbitMQ's words, in those of `tracing`.
+pub(super) fn rabbitmqs_level(text: &str) -> Option<&'static str> {
     let text = text.trim().to_ascii_lowercase();
     LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level)
 }
@@ -41,9 +42,10 @@ impl Value for LogFilter {
 
     fn read(text: &str) -> Result<Self, String> {
         let directive = |part: &str| match part.split_once('=') {
-            None => level(part).map(str::to_owned).ok_or_else(|| refused(part)),
+            None => rabbitmqs_level(part).map(str::to_owned).ok_or_else(|| refused_level(part, Self::ALLOWED)),
             Some((target, of_it)) if is_target(target) => {
-                level(of_it).map(|level| format!("{}={level}", target.trim())).ok_or_else(|| refused(of_it))
+                let level = rabbitmqs_level(of_it).ok_or_else(|| refused_level(of_it, Self::ALLOWED))?;
+                Ok(format!("{}={level}", target.trim()))
             }
             Some(_) => Err(allowed::<Self>()),
         };
@@ -62,10 +64,11 @@ fn is_target(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric() || "_:".contains(character))
 }
 
-fn refused(word: &str) -> String {
+/// Why a word is no level: what is allowed, and what was probably meant.
+pub(super) fn refused_level(word: &str, allowed: &str) -> String {
     let likely = nearest(word, LEVELS.iter().map(|(name, _)| *name));
     let likely = likely.map(|likely| format!("; did you mean {likely}?")).unwrap_or_default();
-    format!("{}{likely}", allowed::<LogFilter>())
+    format!("allowed is {allowed}{likely}")
 }
 
 #[cfg(test)]

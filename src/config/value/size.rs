@@ -47,7 +47,8 @@ const UNITS: [(&str, u64); 17] = [
     ("tb", 1_000_000_000_000),
 ];
 
-fn read_bytes(text: &str) -> Option<u64> {
+/// A number of bytes, with a unit or without.
+pub(super) fn read_bytes(text: &str) -> Option<u64> {
     let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     let unit = unit.trim().to_ascii_lowercase();
@@ -56,7 +57,7 @@ fn read_bytes(text: &str) -> Option<u64> {
 }
 
 /// It with the largest unit that leaves a whole number.
-fn show_bytes(bytes: u64) -> String {
+pub(super) fn show_bytes(bytes: u64) -> String {
     let whole = |unit: u64| bytes != 0 && bytes.is_multiple_of(unit);
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match units.into_iter().find(|(_, unit)| whole(*unit)) {

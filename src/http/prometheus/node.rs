@@ -49,7 +49,7 @@ impl NodeRow {
             memory_limit_bytes: shared.alarm.watermark_bytes().min(host::resident_bytes_max()),
             disk_free_bytes: host::disk_free_bytes(Path::new(api.data_dir.as_deref().unwrap_or("/")))
                 .unwrap_or_default(),
-            disk_free_limit_bytes: api.disk_free_limit_bytes,
+            disk_free_limit_bytes: api.broker.node().alarm.disk_free_limit_bytes(),
             uptime_seconds: seconds(api.clock.now_ms().saturating_sub(api.started_at_ms).saturating_mul(1000)),
             channels: connections.iter().map(|connection| connection.channel_count()).sum(),
             connections: connections.len(),

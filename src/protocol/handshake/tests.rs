@@ -6,7 +6,7 @@ fn offer() -> Offer {
         mechanisms: vec![Mechanism::Plain, Mechanism::AmqPlain, Mechanism::Anonymous],
         channel_max: 2047,
         frame_max: 131_072,
-        heartbeat: 60,
+        heartbeat: 60.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much space is left on the disk.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Wal;
@@ -16,15 +16,23 @@ pub(super) const SPACE_CHECK_PAUSE: Duration = Duration::from_millis(500);
 
 /// Who wants to know of how little space.
 pub(super) struct SpaceWatch {
-    limit_bytes: u64,
+    limit_bytes: AtomicU64,
     tell: OnLowSpace,
 }
 
 impl Wal {
     /// Sets who is told when less than this many bytes are left on the disk. Only the first call counts.
     pub fn on_low_space(&self, limit_bytes: u64, tell: OnLowSpace) {
-        self.space_watch.get_or_init(|| SpaceWatch { limit_bytes, tell });
+        self.space_watch.get_or_init(|| SpaceWatch { limit_bytes: AtomicU64::new(limit_bytes), tell });
         self.check_space();
+    }
+
+    /// From now on less than this many bytes are too little.
+    pub fn set_low_space_limit(&self, bytes: u64) {
+        if let Some(watch) = self.space_watch.get() {
+            watch.limit_bytes.store(bytes, Ordering::Relaxed);
+            self.check_space();
+        }
     }
 
     /// Looks at the space that is left. Whoever writes much beside the log calls this.
@@ -32,7 +40,7 @@ impl Wal {
         self.space_checked_at.store(self.head(), Ordering::Relaxed);
         let Some(watch) = self.space_watch.get() else { return };
         match self.disk.free_bytes() {
-            Ok(free_bytes) => self.set_low(free_bytes < watch.limit_bytes),
+            Ok(free_bytes) => self.set_low(free_bytes < watch.limit_bytes.load(Ordering::Relaxed)),
             Err(error) => tracing::warn!(%error, "cannot tell how much space is left on the disk"),
         }
     }
