@@ -14,8 +14,11 @@ mod ctl;
 mod ctl_command;
 mod definitions;
 mod detached;
+mod events;
 mod exit;
 mod peek;
+#[cfg(feature = "perf")]
+mod perf;
 mod ping;
 mod routes;
 mod run;
@@ -23,9 +26,12 @@ mod serve;
 mod service;
 mod status;
 mod store;
+mod tail;
 mod target;
 mod tls;
 mod told;
+#[cfg(feature = "top")]
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,13 +44,18 @@ use config::Config;
 use ctl_command::Ctl;
 use definitions::Definitions;
 use peek::Peek;
+#[cfg(feature = "perf")]
+use perf::Perf;
 use ping::Ping;
 use routes::Routes;
 use run::RunCommand;
 use serve::Serve;
 use status::Status;
 use store::Store;
+use tail::Tail;
 use tls::Tls;
+#[cfg(feature = "top")]
+use top::Top;
 
 /// What a command does once its arguments are read.
 trait Run: Args {
@@ -68,6 +79,11 @@ const COMMANDS: &[Row] = &[
     row::<Ping>("ping", "Ask a broker whether it is there"),
     row::<Status>("status", "Say in ten lines how a broker is"),
     row::<Peek>("peek", "Look at the messages of a queue without touching them"),
+    row::<Tail>("tail", "Show what is published, as it passes"),
+    #[cfg(feature = "top")]
+    row::<Top>("top", "Watch queues, connections and alerts in the terminal"),
+    #[cfg(feature = "perf")]
+    row::<Perf>("perf", "Publish and consume as fast as it goes, with the flags of PerfTest"),
     row::<Routes>("routes", "Say where a message would go, and why not elsewhere"),
     row::<Definitions>("definitions", "Export, import or check everything that is declared"),
     row::<Admin>("admin", "Administer a broker, as rabbitmqadmin does"),
@@ -98,6 +114,8 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     if let Some(code) = detached::start(&arguments) {
         return code;
     }
+    #[cfg(feature = "perf")]
+    let arguments = perf::spelled_out(arguments);
     let matches = command_line().get_matches_from(arguments);
     let chosen = matches.subcommand().and_then(|(name, matches)| {
         let row = COMMANDS.iter().find(|row| row.name == name)?;
