@@ -42,12 +42,12 @@ impl BrokerOptions {
     /// # Errors
     /// When there is none, or one must choose.
     pub(super) fn client(&self) -> Result<Client, Problem> {
-        let from_environment = Wanted::from_environment();
+        let configured = Wanted::from_configuration();
         let wanted = Wanted {
-            socket: self.socket.clone().or(from_environment.socket),
-            data_dir: self.data_dir.clone().or(from_environment.data_dir),
-            port: self.port.or(from_environment.port),
-            url: self.url.clone().or(from_environment.url),
+            socket: self.socket.clone().or(configured.socket),
+            data_dir: self.data_dir.clone().or(configured.data_dir),
+            port: self.port.or(configured.port),
+            url: self.url.clone().or(configured.url),
             user: self.username.clone(),
             password: self.password.clone(),
         };

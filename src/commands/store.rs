@@ -11,6 +11,7 @@ use super::Run;
 
 /// The arguments of `leveret store`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: leveret store check --data-dir ./data")]
 pub(super) struct Store {
     #[command(subcommand)]
     task: Task,

@@ -4,7 +4,10 @@ use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use leveret::config::{self, Environment, Settings};
 use leveret::server::local;
+
+use super::called_as;
 
 /// RabbitMQ's port, and so that of a broker that was not told otherwise.
 const DEFAULT_PORT: u16 = 5672;
@@ -60,18 +63,26 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// What the environment says.
-    pub(super) fn from_environment() -> Self {
+    /// What the environment says, and the configuration that a broker would read in this place.
+    pub(super) fn from_configuration() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let tool = std::env::args_os().next();
+        let serve = config::Serve::without_flags(tool.is_some_and(|name| called_as::tool(&name).is_some()));
+        let settings = config::load(&serve, &Environment::of_process()).settings;
         let port = variable("RABBITMQ_NODE_PORT").or_else(|| variable("LEVERET_AMQP_PORT"));
         Self {
             socket: variable("LEVERET_SOCKET").map(PathBuf::from),
-            data_dir: variable("LEVERET_DATA_DIR").map(PathBuf::from),
-            port: port.and_then(|port| port.parse().ok()),
             url: variable("LEVERET_HTTP_URL"),
-            user: None,
-            password: None,
+            ..Self::configured(&settings, port.and_then(|port| port.parse().ok()))
         }
+    }
+
+    /// The broker with these settings, unless a port is chosen: it is known by its data directory, or if it has none by its port.
+    fn configured(settings: &Settings, port: Option<u16>) -> Self {
+        let data_dir = settings.data_dir.clone().filter(|_| !settings.in_memory);
+        let of_listener = || settings.amqp_listen.first().map(|place| place.port()).filter(|port| *port != 0);
+        let port = port.or_else(|| if data_dir.is_none() { of_listener() } else { None });
+        Self { data_dir, port, ..Self::default() }
     }
 
     /// The broker that is meant.
@@ -281,6 +292,26 @@ mod tests {
         let wanted = Wanted { port: Some(7003), ..Wanted::default() };
         assert!(find(&wanted, &directory).unwrap_err().contains("listens on port 7003; brokers run on 7001, 7002"));
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn the_configuration_of_the_broker_says_which_one_it_is() {
+        let settings = |data_dir: Option<&str>, in_memory, port| Settings {
+            data_dir: data_dir.map(PathBuf::from),
+            in_memory,
+            amqp_listen: vec![config::Listen::Localhost(port)],
+            ..Settings::default()
+        };
+        let found = |settings: &Settings, port| {
+            let Wanted { data_dir, port, .. } = Wanted::configured(settings, port);
+            (data_dir.map(|directory| directory.display().to_string()), port)
+        };
+        let place = || Some("/d".to_owned());
+        assert_eq!(found(&settings(Some("/d"), false, 5673), None), (place(), None));
+        assert_eq!(found(&settings(Some("/d"), false, 5673), Some(7)), (place(), Some(7)));
+        assert_eq!(found(&settings(Some("/d"), true, 5673), None), (None, Some(5673)));
+        assert_eq!(found(&settings(None, false, 0), None), (None, None));
+        assert_eq!(found(&Settings::default(), None), (None, None));
     }
 
     #[test]

@@ -22,6 +22,7 @@ const AUTHORITY_DAYS: i64 = 3650;
 
 /// The arguments of `leveret tls`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example: leveret tls dev --dir certificates")]
 pub(super) struct Tls {
     #[command(subcommand)]
     task: Task,

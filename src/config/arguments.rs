@@ -19,6 +19,13 @@ pub struct Serve {
     pub is_rabbitmq_server: bool,
 }
 
+impl Serve {
+    /// The command line of a broker without flags, as other commands take it to be.
+    pub fn without_flags(is_rabbitmq_server: bool) -> Self {
+        Self { is_rabbitmq_server, ..Self::default() }
+    }
+}
+
 impl Args for Serve {
     fn augment_args(command: Command) -> Command {
         let config = Arg::new("config")

@@ -3,10 +3,14 @@
 
 mod brokers;
 mod ctl;
+mod examples;
 mod health;
 mod own;
+mod perf;
 mod queues;
+mod runtime;
 mod service;
+mod watching;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -147,7 +147,7 @@ impl Request {
     /// When there is none.
     pub(super) fn client(&self) -> Result<Client, String> {
         let is_remote = self.host.is_some() || self.port.is_some() || self.username.is_some();
-        let local = if is_remote { None } else { Wanted::from_environment().find().ok() };
+        let local = if is_remote { None } else { Wanted::from_configuration().find().ok() };
         let target = match local {
             Some(target) => target,
             None => {

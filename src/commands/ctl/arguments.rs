@@ -228,17 +228,17 @@ impl Invocation {
     }
 
     fn connect(&self) -> Result<Client, Failure> {
-        let from_environment = Wanted::from_environment();
+        let configured = Wanted::from_configuration();
         let text = |name| self.option(name).map(str::to_owned);
         let port = match self.option("port") {
             Some(port) => Some(port.parse().map_err(|_none| Failure::usage(format!("{port} is no port")))?),
-            None => from_environment.port,
+            None => configured.port,
         };
         let wanted = Wanted {
-            socket: text("socket").map(PathBuf::from).or(from_environment.socket),
-            data_dir: text("data-dir").map(PathBuf::from).or(from_environment.data_dir),
+            socket: text("socket").map(PathBuf::from).or(configured.socket),
+            data_dir: text("data-dir").map(PathBuf::from).or(configured.data_dir),
             port,
-            url: text("url").or(from_environment.url),
+            url: text("url").or(configured.url),
             user: text("username"),
             password: text("password"),
         };

@@ -1,7 +1,7 @@
 //! Which broker a command asks, and how brokers are stopped and waited for.
 
 use super::{Tools, answer, links};
-use crate::process::Program;
+use crate::process::{Directory, Program};
 
 /// A broker in memory has its socket under its port only.
 #[test]
@@ -18,6 +18,32 @@ fn a_broker_in_memory_is_found_by_its_port() {
     assert_eq!(wrong.code, 69);
     assert!(wrong.error.contains("no broker of this machine listens on port 1"), "{}", wrong.error);
     drop(program);
+}
+
+/// Server and commands read the same file.
+#[test]
+fn a_broker_is_found_by_the_configuration_that_it_was_started_with() {
+    let place = Directory::new("by-configuration");
+    std::fs::create_dir_all(place.path()).unwrap();
+    let file = |name: &str, data: &str| {
+        let file = place.path().join(name);
+        std::fs::write(&file, format!("data_dir = '{}/{data}'\n", place.text())).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (own, other) = (file("own.toml", "data"), file("other.toml", "nowhere"));
+    let _program = Program::start_with(&[("LEVERET_CONFIG_FILE", &own)], "by-configuration", &["--no-http"]);
+    let links = links("by-configuration");
+    let ping = |configuration: &str| {
+        let mut command = std::process::Command::new(links.path().join("rabbitmq-diagnostics"));
+        command.args(["-q", "ping"]).env_remove("LEVERET_DATA_DIR").env("LEVERET_CONFIG_FILE", configuration);
+        answer(command.output().unwrap())
+    };
+    assert_eq!(ping(&own).code, 0, "{:?}", ping(&own));
+    let elsewhere = ping(&other);
+    assert!(
+        elsewhere.code == 69 && elsewhere.error.contains("no broker runs with the data directory"),
+        "{elsewhere:?}"
+    );
 }
 
 #[test]

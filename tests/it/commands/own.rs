@@ -102,37 +102,6 @@ fn peek_and_routes_look_and_touch_nothing() {
 
 /// Each command's help has an example, and it works as it stands there.
 #[test]
-fn the_examples_of_help_can_be_run() {
-    let tools = Tools::start("own-examples");
-    tools.ok("rabbitmqadmin declare queue name=orders");
-    let commands = [
-        "ping",
-        "status",
-        "run",
-        "peek",
-        "routes",
-        "definitions export",
-        "definitions import",
-        "definitions check",
-        "completions",
-        "man",
-        "ctl",
-        "admin",
-    ];
-    for command in commands {
-        let help = if command == "ctl" || command == "admin" {
-            tools.ok(&format!("leveret help {command}"))
-        } else {
-            tools.ok(&format!("leveret {command} --help"))
-        };
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        let example = help.split_once("Example: ").unwrap_or_else(|| panic!("{command} has no example: {help}")).1;
-        let directory = tools.data.path().display();
-        tools.ok(&format!("cd {directory} && leveret definitions export definitions.json && {example} > /dev/null"));
-    }
-}
-
-#[test]
 fn rabbitmqadmin_speaks_both_of_its_languages() {
     let tools = Tools::start("own-admin");
     let said = |command: &str, text: &str| assert_eq!(tools.ok(&format!("rabbitmqadmin {command}")), text, "{command}");
