@@ -50,6 +50,11 @@ impl Clock {
         (Self(Source::Manual(Arc::clone(&hand))), hand)
     }
 
+    /// Whether it moves only when somebody moves it.
+    pub(crate) const fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> u64 {
         match &self.0 {

@@ -86,7 +86,10 @@ impl Listener {
 
     fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
         let local = stream.local_addr().unwrap_or(peer);
-        let session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
+        let mut session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
+        if self.clock.is_manual() {
+            session = session.without_patience();
+        }
         let Some(admitted) = self.admission.admit(session.outbox()) else { return self.refuse(peer) };
         tracing::debug!(target: "connection", %peer, "accepting AMQP connection");
         if self.outboxes.len() == self.outboxes.capacity() {

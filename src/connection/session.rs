@@ -95,6 +95,8 @@ pub struct Session {
     info: Option<Arc<ConnectionInfo>>,
     /// Why it ends, once that is known.
     why: Option<Why>,
+    /// Publishers wait while the client pauses (`patience`).
+    has_patience: bool,
 }
 
 #[derive(Debug)]
@@ -138,7 +140,14 @@ impl Session {
             is_abandoned: false,
             info: None,
             why: None,
+            has_patience: true,
         }
+    }
+
+    /// The same, whose publishers never wait for a pause of a client: where time stands still, it would not be over.
+    pub(super) fn without_patience(mut self) -> Self {
+        self.has_patience = false;
+        self
     }
 
     fn receive_some(&mut self, bytes: &[u8], now_ms: u64) -> usize {

@@ -130,7 +130,7 @@ impl Protocol for Session {
         }
         if let Phase::Open(open) = &mut self.phase {
             open.patience.note(sent_bytes, !self.outbox.has_work(), now_ms);
-            self.outbox.set_patient(open.patience.is_left());
+            self.outbox.set_patient(self.has_patience && open.patience.is_left());
             open.tell_queues_of_pace();
         }
     }
