@@ -1,13 +1,20 @@
 //! What the machine, or the container, has.
 
+#[cfg(unix)]
 pub(crate) mod groups;
 mod memory;
+#[cfg_attr(unix, path = "host/unix.rs")]
+#[cfg_attr(windows, path = "host/windows.rs")]
+mod system;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+#[cfg(unix)]
+pub(crate) use system::runtime_directory;
+pub(crate) use system::{descriptor_limit, disk_free_bytes, raise_descriptor_limit};
 
 /// The share of the memory that the process may take in all. What is left is for what is under way when publishers are stopped.
 const RESIDENT_PERCENT: u64 = 80;
@@ -32,27 +39,6 @@ fn named_by_systemd(directories: &str) -> Option<PathBuf> {
     directories.split(':').map(PathBuf::from).find(|path| path.is_absolute() && path.ends_with("leveret"))
 }
 
-/// Where programs keep the sockets that belong to a running process and not to its data, for this one.
-pub(crate) fn runtime_directory() -> PathBuf {
-    if let Some(directory) = of_service("RUNTIME_DIRECTORY") {
-        return directory;
-    }
-    let user = rustix::process::geteuid();
-    if user.is_root() {
-        return PathBuf::from("/run/leveret");
-    }
-    let strategy = etcetera::base_strategy::choose_native_strategy().ok();
-    match strategy.and_then(|strategy| strategy.runtime_dir()) {
-        Some(directory) => directory.join("leveret"),
-        None => PathBuf::from(format!("/tmp/leveret-{}", user.as_raw())),
-    }
-}
-
-/// How many files the process may have open; without a limit, as many as can be counted.
-pub(crate) fn descriptor_limit() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
 /// The process's number.
 pub(crate) fn process_id() -> u32 {
     std::process::id()
@@ -61,23 +47,6 @@ pub(crate) fn process_id() -> u32 {
 /// How many files and sockets the process has open, where the system tells.
 pub(crate) fn descriptors_used() -> u64 {
     fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
-}
-
-/// How many bytes are free where this directory is, for a process without privileges.
-pub(crate) fn disk_free_bytes(directory: &Path) -> Option<u64> {
-    let found = rustix::fs::statvfs(directory).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-/// Raises that to what the process may set itself. The lower limit, usually 1024, protects old programs from numbers that `select`
-/// cannot take, and this is none.
-pub(crate) fn raise_descriptor_limit() {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-    {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
 }
 
 /// The memory of the machine, or what the control group allows if that is less.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 mod accounts;
 mod background;
+#[cfg_attr(windows, path = "server/bell_windows.rs")]
 mod bell;
 mod binding;
 mod builder;
+#[cfg(feature = "cli")]
 pub mod check;
 mod definitions;
 mod encryption;
+#[cfg_attr(windows, path = "server/local_windows.rs")]
 pub mod local;
 mod management;
 mod metered;

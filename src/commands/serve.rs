@@ -82,7 +82,10 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
     let mut hang_up = signal(SignalKind::hangup())?;
     if let Some(file) = &settings.pid_file {
         let pid = std::process::id().to_string();
-        write_whole(file, &pid).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        // RabbitMQ makes the directory, too: its place of old, below `mnesia`, is in many scripts.
+        let made = file.parent().map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| write_whole(file, &pid))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     let broker = Broker::from_settings(settings).await.inspect_err(|_| log.tell(BOOT_FAILED))?;
     let reload = async {

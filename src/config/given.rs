@@ -129,8 +129,31 @@ pub struct Problem {
     pub text: String,
 }
 
+/// One line, whatever stands in a wrong value.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.origin, self.text)
+        let text = format!("{}: {}", self.origin, self.text);
+        if !text.contains(char::is_control) {
+            return f.write_str(&text);
+        }
+        let escape = |character: char| {
+            if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+        };
+        f.write_str(&text.chars().map(escape).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_line() {
+        let problem = Problem {
+            severity: Severity::Wrong,
+            origin: Origin::Flag("x".to_owned()),
+            text: "'a\nb\u{1b}'".to_owned(),
+        };
+        assert_eq!(problem.to_string(), r"--x: 'a\nb\u{1b}'");
     }
 }

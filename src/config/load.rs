@@ -37,6 +37,17 @@ pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     configuration
 }
 
+/// What a file of this name would say, which need not be there: its ending tells of what kind it is.
+pub fn read_text(file: &Path, text: &str, environment: &Environment) -> Configuration {
+    let read = match file.extension().and_then(|ending| ending.to_str()) {
+        Some("toml") => toml_file::read(file, text),
+        _ => rabbitmq::read_text(file, text, environment),
+    };
+    let mut configuration = Configuration { problems: read.problems, ..Configuration::default() };
+    configuration.take(read.given);
+    configuration
+}
+
 /// Puts what is in files of their own where it belongs.
 fn take_secrets(configuration: &mut Configuration) {
     for (file, setting) in [("default_user_file", "default_user"), ("default_pass_file", "default_pass")] {

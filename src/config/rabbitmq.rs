@@ -13,4 +13,4 @@ mod tls_terms;
 mod translated;
 
 pub(super) use environment::read as read_environment;
-pub(super) use files::read as read_files;
+pub(super) use files::{read as read_files, read_text};

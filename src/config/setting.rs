@@ -32,6 +32,8 @@ pub struct Setting {
     pub show: fn(&Settings) -> Option<String>,
     /// Whether it is the same in both.
     pub is_same: fn(&Settings, &Settings) -> bool,
+    /// Its values as texts; one, or none, of what is no list.
+    pub items: fn(&Settings) -> Vec<String>,
     /// Makes it what it is elsewhere.
     pub copy: fn(&mut Settings, &Settings),
 }
@@ -104,6 +106,7 @@ macro_rules! settings {
             },
             show: |settings| settings.$name.show(),
             is_same: |one, other| one.$name == other.$name,
+            items: |settings| settings.$name.items(),
             copy: |settings, other| settings.$name.clone_from(&other.$name),
         },)*];
     };

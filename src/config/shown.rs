@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::given::Severity;
 use super::merged::Configuration;
+use super::setting::Setting;
 use super::settings::{OTHER_FLAGS, SETTINGS, Settings};
 use super::value::LogFile;
 
@@ -14,9 +15,8 @@ impl Configuration {
         let mut lines = String::new();
         for setting in SETTINGS {
             let origin = self.origin(setting);
-            let value = (setting.show)(&self.settings);
-            let line = match value {
-                Some(value) => format!("{} = {}", setting.name, toml(&value, setting.is_list)),
+            let line = match toml_of(setting, &self.settings) {
+                Some(value) => format!("{} = {value}", setting.name),
                 None => format!("# {} = {}", setting.name, setting.default),
             };
             // Writing to a string cannot fail.
@@ -36,9 +36,7 @@ impl Configuration {
 impl Settings {
     /// Each setting that has a value, as a file that says the same.
     pub fn effective(&self) -> String {
-        let line = |setting: &super::setting::Setting| {
-            Some(format!("{} = {}\n", setting.name, toml(&(setting.show)(self)?, setting.is_list)))
-        };
+        let line = |setting: &Setting| Some(format!("{} = {}\n", setting.name, toml_of(setting, self)?));
         SETTINGS.iter().filter_map(line).collect()
     }
 }
@@ -56,17 +54,24 @@ impl Settings {
     }
 }
 
-/// A value as TOML.
-fn toml(value: &str, is_list: bool) -> String {
-    if is_list {
-        let items: Vec<_> = value.split(',').map(|item| toml(item, false)).collect();
-        return format!("[{}]", items.join(", "));
+/// The value of a setting as TOML; `None` when there is none.
+fn toml_of(setting: &Setting, settings: &Settings) -> Option<String> {
+    let items: Vec<_> = (setting.items)(settings).iter().map(|item| toml(item)).collect();
+    match items.as_slice() {
+        [] => None,
+        _ if setting.is_list => Some(format!("[{}]", items.join(", "))),
+        [only, ..] => Some(only.clone()),
     }
-    if matches!(value, "true" | "false") || (value.parse::<i64>().is_ok() && !value.starts_with('+')) {
+}
+
+/// A value as TOML.
+fn toml(value: &str) -> String {
+    // A number must be written in the one form that TOML reads as the same: 007 is a name.
+    if matches!(value, "true" | "false") || value.parse::<i64>().is_ok_and(|number| number.to_string() == value) {
         return value.to_owned();
     }
-    // JSON's strings are TOML's.
-    serde_json::Value::from(value).to_string()
+    // JSON's strings are TOML's, but for one character.
+    serde_json::Value::from(value).to_string().replace('\u{7f}', "\\u007f")
 }
 
 const HEAD: &str = "\
@@ -149,6 +154,19 @@ mod tests {
     fn the_reference_page_is_up_to_date() {
         let page = include_str!("../../docs/configuration.md");
         assert!(page == reference(), "run: cargo run -- config reference > docs/configuration.md");
+    }
+
+    #[test]
+    fn names_that_look_like_something_else_stay_names() {
+        let text = "default_user = '007'\nloopback_users = ['a,b', \"\\u007f\"]\ndefinitions = ['/a,,b']\n";
+        let read = |text: &str| {
+            let read = crate::config::read_text(std::path::Path::new("l.toml"), text, &Environment::default());
+            assert_eq!(read.problems, [], "{text}");
+            read.settings
+        };
+        let settings = read(text);
+        assert_eq!((settings.default_user.as_deref(), settings.loopback_users.len()), (Some("007"), 2));
+        assert_eq!(read(&settings.effective()), settings);
     }
 
     #[test]

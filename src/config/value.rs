@@ -58,6 +58,11 @@ pub(super) trait Value: Sized {
 
     /// It as it would be given; `None` when nothing was.
     fn show(&self) -> Option<String>;
+
+    /// The same of each value of a list.
+    fn items(&self) -> Vec<String> {
+        self.show().into_iter().collect()
+    }
 }
 
 /// One value of a list.
@@ -77,8 +82,12 @@ impl<T: Item> Value for Vec<T> {
     }
 
     fn show(&self) -> Option<String> {
-        let shown: Vec<_> = self.iter().filter_map(T::show).collect();
+        let shown = self.items();
         (!shown.is_empty()).then(|| shown.join(","))
+    }
+
+    fn items(&self) -> Vec<String> {
+        self.iter().filter_map(T::show).collect()
     }
 }
 
@@ -98,6 +107,10 @@ impl<T: Value> Value for Option<T> {
 
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(T::show)
+    }
+
+    fn items(&self) -> Vec<String> {
+        self.as_ref().map(T::items).unwrap_or_default()
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -15,6 +13,7 @@ use super::outbox::Outbox;
 use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
 use super::socket::{PlainSocket, Socket, TlsEndpoint, TlsSocket};
+use super::spare::{Spare, is_of_one_connection};
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
@@ -29,9 +28,7 @@ const LINES: u32 = 10;
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
-    /// Held open for nothing. Without any descriptor a connection cannot even be accepted to be closed, and the system would tell of
-    /// it again and again.
-    spare: Option<OwnedFd>,
+    spare: Spare,
     /// `None` without TLS.
     tls: Option<Arc<TlsEndpoint>>,
     hosting: Arc<Hosting>,
@@ -54,7 +51,7 @@ impl Listener {
     ) -> Self {
         let (connections, outboxes) = (JoinSet::new(), Vec::new());
         let (refused, failures) = (Throttle::default(), Throttle::default());
-        let spare = rustix::io::dup(&listener).ok();
+        let spare = Spare::of(&listener);
         Self { listener, spare, tls, hosting, admission, clock, connections, outboxes, refused, failures }
     }
 
@@ -138,42 +135,8 @@ impl Listener {
                 "cannot accept a connection; raise the limit of open files (ulimit -n) if that is it"
             );
         }
-        if !self.shed() {
+        if !self.spare.shed(&self.listener) {
             self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
         }
     }
-
-    /// Accepts a connection with the spare descriptor, only to close it: its client learns at once that it has to try again, and the
-    /// system has one less to tell of. False when that was not possible either.
-    fn shed(&mut self) -> bool {
-        if self.spare.take().is_none() {
-            self.spare = rustix::io::dup(&self.listener).ok();
-            return false;
-        }
-        let accepted = rustix::net::accept(&self.listener);
-        let is_shed = accepted.is_ok();
-        drop(accepted);
-        self.spare = rustix::io::dup(&self.listener).ok();
-        is_shed
-    }
-}
-
-/// Whether accepting failed because of what happened to the connection that was next, which is over with that.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    let code = Errno::from_io_error(error);
-    code.is_some_and(|code| {
-        [
-            Errno::CONNABORTED,
-            Errno::CONNRESET,
-            Errno::PROTO,
-            Errno::PERM,
-            Errno::INTR,
-            Errno::NETDOWN,
-            Errno::NETUNREACH,
-            Errno::HOSTDOWN,
-            Errno::HOSTUNREACH,
-            Errno::TIMEDOUT,
-        ]
-        .contains(&code)
-    })
 }

@@ -33,6 +33,7 @@ mod rights;
 pub mod session;
 mod settle;
 pub mod socket;
+mod spare;
 #[cfg(test)]
 mod tests;
 mod transaction;

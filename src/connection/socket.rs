@@ -4,6 +4,9 @@
 //! that there is something to read while it still holds decrypted bytes.
 
 mod plain;
+#[cfg_attr(unix, path = "socket/unix.rs")]
+#[cfg_attr(windows, path = "socket/windows.rs")]
+mod system;
 mod tls;
 
 use std::io;

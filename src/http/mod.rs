@@ -26,6 +26,7 @@ mod later;
 mod leveret;
 mod limits;
 mod listing;
+#[cfg(unix)]
 mod local;
 mod logins;
 mod messages;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener as StdListener;
+#[cfg(unix)]
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -27,6 +28,7 @@ use tower_http::compression::CompressionLayer;
 use super::answer::Answer;
 use super::api::Api;
 use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
+#[cfg(unix)]
 use super::local;
 use super::pages;
 use super::prometheus;
@@ -73,7 +75,11 @@ pub(crate) struct Listeners {
     /// For Prometheus.
     pub(crate) metrics: Vec<HttpListener>,
     /// For commands on this machine, with the number of the group whose members may give them.
+    #[cfg(unix)]
     pub(crate) local: Option<(UnixListener, Option<u32>)>,
+    /// There is none here.
+    #[cfg(windows)]
+    pub(crate) local: Option<Infallible>,
 }
 
 /// The thread that serves HTTP. Dropping it stops it.
@@ -128,6 +134,9 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
             Err(error) => tracing::error!(%error, "cannot serve HTTP"),
         }
     }
+    #[cfg(windows)]
+    let None = local;
+    #[cfg(unix)]
     if let Some((listener, group)) = local {
         match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
             Ok(listener) => {

@@ -49,10 +49,13 @@ impl Management {
         let first_secured = |sockets: &[Encrypted]| sockets.first().and_then(|(socket, _)| socket.local_addr().ok());
         let (secured_address, secured_metrics_address) = (first_secured(&secured), first_secured(&secured_metrics));
         let (management, metrics) = (listeners_of(management, secured)?, listeners_of(metrics, secured_metrics)?);
+        #[cfg(unix)]
         let (local, trusted) = match local {
             Some(Local { listener, group, socket }) => (Some((listener, group)), Some(socket)),
             None => (None, None),
         };
+        #[cfg(windows)]
+        let (local, trusted) = (local.map(|never| match never {}), None);
         let server = HttpServer::start(Arc::new(api), Listeners { management, metrics, local })?;
         Ok(Some(Self { address, secured_address, metrics_address, secured_metrics_address, server, local: trusted }))
     }

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg_attr(windows, path = "disk/access_windows.rs")]
 mod access;
 mod lock;
 mod overlay;
 mod read_only;
 mod reserve;
+#[cfg_attr(unix, path = "disk/unix.rs")]
+#[cfg_attr(windows, path = "disk/windows.rs")]
+mod system;
 
 use access::Access;
 use lock::Lock;
@@ -161,7 +164,8 @@ impl Disk for RealDisk {
         self.lock.check()?;
         let path = self.root.join(path);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(create).truncate(false).mode(self.access.file_mode());
+        options.read(true).write(true).create(create).truncate(false);
+        system::set_mode(&mut options, self.access.file_mode());
         let file = self.reserve.open(|| options.open(&path))?;
         self.access.close_file(&file)?;
         Ok(Arc::new(RealFile { file, lock: Arc::clone(&self.lock) }))
@@ -188,12 +192,11 @@ impl Disk for RealDisk {
     fn sync_directory(&self, path: &str) -> io::Result<()> {
         self.lock.check()?;
         let path = self.root.join(path);
-        self.reserve.open(|| File::open(&path))?.sync_all()
+        system::sync_directory(&self.reserve.open(|| system::open_directory(&path))?)
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        let free = rustix::fs::statvfs(&self.root)?;
-        Ok(free.f_bavail.saturating_mul(free.f_frsize))
+        system::free_bytes(&self.root)
     }
 
     fn describe(&self, path: &str) -> String {
@@ -215,7 +218,7 @@ fn list(entries: io::Result<fs::ReadDir>) -> io::Result<Vec<String>> {
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut read = 0;
     while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, offset + read as u64) {
+        match system::read_at(file, rest, offset + read as u64) {
             Ok(0) => break,
             Ok(count) => read += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -239,14 +242,14 @@ impl DiskFile for RealFile {
     fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
-            match rustix::io::pwritev(&self.file, slices, offset) {
+            match system::write_at(&self.file, slices, offset) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     IoSlice::advance_slices(&mut slices, count);
                     offset += count as u64;
                 }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -89,11 +89,8 @@ impl Cause {
 
     /// What this error is.
     pub fn of(error: &io::Error) -> Self {
-        use rustix::io::Errno;
-        match Errno::from_io_error(error) {
-            Some(Errno::MFILE | Errno::NFILE) => return Self::NoDescriptor,
-            Some(Errno::NOMEM | Errno::NOBUFS) => return Self::NoMemory,
-            _ => {}
+        if let Some(cause) = of_code(error) {
+            return cause;
         }
         if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             Self::NoSpace
@@ -107,6 +104,33 @@ impl Cause {
         } else {
             Self::Broken
         }
+    }
+}
+
+/// What the standard library has no kind for.
+#[cfg(unix)]
+fn of_code(error: &io::Error) -> Option<Cause> {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => Some(Cause::NoDescriptor),
+        Some(Errno::NOMEM | Errno::NOBUFS) => Some(Cause::NoMemory),
+        _ => None,
+    }
+}
+
+/// What the standard library has no kind for.
+#[cfg(windows)]
+fn of_code(error: &io::Error) -> Option<Cause> {
+    const TOO_MANY_OPEN_FILES: i32 = 4;
+    const NOT_ENOUGH_MEMORY: i32 = 8;
+    // Another program, such as one that looks for viruses, has the file open.
+    const SHARING_VIOLATION: i32 = 32;
+    const LOCK_VIOLATION: i32 = 33;
+    match error.raw_os_error() {
+        Some(TOO_MANY_OPEN_FILES) => Some(Cause::NoDescriptor),
+        Some(NOT_ENOUGH_MEMORY) => Some(Cause::NoMemory),
+        Some(SHARING_VIOLATION | LOCK_VIOLATION) => Some(Cause::Busy),
+        _ => None,
     }
 }
 
@@ -149,6 +173,7 @@ impl Remedy {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

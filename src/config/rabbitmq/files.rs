@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::conf::Entry;
 use super::environment::{ADVANCED_CONFIG_FILE, CONFIG_FILE, CONFIG_FILES, ENABLED_PLUGINS_FILE};
 use super::{conf, terms, translated};
 use crate::config::environment::Environment;
@@ -33,16 +34,26 @@ pub(in crate::config) fn read(
                 continue;
             }
         };
-        if file.extension().is_some_and(|extension| extension == "config") {
-            terms::read_settings(&file, &text, &mut read);
-        } else if file.extension().is_some_and(|extension| extension == "conf") {
-            entries.extend(conf::entries(&file, &text, environment, &mut read));
-        } else {
-            terms::read_plugins(&file, &text, &mut read);
-        }
+        read_one(&file, &text, environment, &mut entries, &mut read);
     }
     translated::translate(entries, &mut read);
     read
+}
+
+/// Reads one file alone.
+pub(in crate::config) fn read_text(file: &Path, text: &str, environment: &Environment) -> Read {
+    let (mut read, mut entries) = (Read::default(), Vec::new());
+    read_one(file, text, environment, &mut entries, &mut read);
+    translated::translate(entries, &mut read);
+    read
+}
+
+fn read_one(file: &Path, text: &str, environment: &Environment, entries: &mut Vec<Entry>, read: &mut Read) {
+    match file.extension().and_then(|ending| ending.to_str()) {
+        Some("config") => terms::read_settings(file, text, read),
+        Some("conf") => entries.extend(conf::entries(file, text, environment, read)),
+        _ => terms::read_plugins(file, text, read),
+    }
 }
 
 fn files(environment: &Environment, named: &[PathBuf], is_rabbitmq_server: bool) -> Vec<PathBuf> {

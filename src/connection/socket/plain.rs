@@ -4,10 +4,10 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustix::net::sockopt;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
 
+use super::system;
 use crate::connection::output::Output;
 
 /// A host that vanished while nothing was being sent to it is noticed after `KEEPALIVE_IDLE` and `KEEPALIVE_PROBES` times
@@ -43,7 +43,7 @@ impl PlainSocket {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
-        if let Err(error) = keep_alive(&stream) {
+        if let Err(error) = system::keep_alive(&stream, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES) {
             tracing::debug!(%peer, %error, "cannot set TCP keepalive");
         }
         Self { stream, peer, unread_bytes: 0 }
@@ -60,15 +60,8 @@ impl PlainSocket {
         }
     }
 
-    /// A read that leaves room in the buffer has emptied the socket. The runtime, which hears of what arrives (edges, both of
-    /// epoll and of kqueue), is told so here; else it would have to learn it from one more read, which finds nothing.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut count = 0;
-        let read = self.stream.try_io(Interest::READABLE, || {
-            count = rustix::io::read(&self.stream, &mut *buffer)?;
-            if 0 < count && count < buffer.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(count) }
-        });
-        if count > 0 { Ok(count) } else { read }
+        system::try_read(&self.stream, buffer)
     }
 
     pub(super) fn try_write(&self, output: &Output) -> io::Result<usize> {
@@ -91,12 +84,12 @@ impl PlainSocket {
     }
 
     pub(super) fn write_slices_regardless(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(rustix::io::writev(&self.stream, slices)?)
+        system::write(&self.stream, slices)
     }
 
     pub(super) fn has_more_unread(&mut self) -> bool {
         // A socket that does not even answer this will not stay silent about it when it is read.
-        let Ok(bytes) = rustix::io::ioctl_fionread(&self.stream) else { return true };
+        let Ok(bytes) = system::unread_bytes(&self.stream) else { return true };
         let before = std::mem::replace(&mut self.unread_bytes, bytes);
         bytes > before || bytes >= UNREAD_BYTES_FULL
     }
@@ -110,17 +103,10 @@ impl PlainSocket {
     }
 }
 
-/// Makes the system look after hosts that vanish.
-fn keep_alive(stream: &TcpStream) -> io::Result<()> {
-    sockopt::set_socket_keepalive(stream, true)?;
-    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
-    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
-    Ok(())
-}
-
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use rustix::net::sockopt;
     use tokio::net::TcpListener;
 
     use super::*;

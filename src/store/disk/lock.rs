@@ -3,17 +3,14 @@
 //! The directory itself is locked, which nobody can remove while it is the data directory, and a file in it as well: some file
 //! systems, NFS among them, lock only files. **Invariant**: what was synced after [`Lock::check`] succeeded is where the next start looks for it.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
-use super::DirectoryError;
 use super::access::Access;
+use super::{DirectoryError, system};
 
 const LOCK_FILE: &str = "lock";
 
@@ -34,12 +31,14 @@ impl Lock {
     pub(super) fn take(path: &Path, access: Access) -> Result<Self, DirectoryError> {
         let unusable = |source| DirectoryError::Unusable { path: path.to_owned(), source };
         let in_use = || DirectoryError::InUse { path: path.to_owned() };
-        let directory = File::open(path).map_err(unusable)?;
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        let directory = system::open_directory(path).map_err(unusable)?;
+        match directory.try_lock() {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(in_use()),
+            Err(TryLockError::WouldBlock) => return Err(in_use()),
             // The file has to do.
-            Err(error) => tracing::debug!(%error, "the data directory itself cannot be locked here"),
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "the data directory itself cannot be locked here")
+            }
         }
         let file = lock_file(path, access).map_err(unusable)?.ok_or_else(in_use)?;
         Ok(Self { path: path.to_owned(), access, directory, file: Mutex::new(file) })
@@ -56,12 +55,12 @@ impl Lock {
     /// When the directory was removed or moved, or another process has locked it: nothing that is written is found by the next
     /// start then, or two processes write to the same files.
     pub(super) fn check(&self) -> io::Result<()> {
-        if !is_same(fs::metadata(&self.path), &self.directory.metadata()?)? {
+        if !system::is_same(&self.path, &self.directory)? {
             let what = "the data directory was moved or removed while it was in use";
             return Err(io::Error::other(what));
         }
         let mut file = self.file.lock();
-        if is_same(fs::metadata(self.path.join(LOCK_FILE)), &file.metadata()?)? {
+        if system::is_same(&self.path.join(LOCK_FILE), &file)? {
             return Ok(());
         }
         let in_use =
@@ -78,7 +77,7 @@ impl Lock {
 /// When it cannot be read, or a broker uses it.
 pub(super) fn share(path: &Path) -> Result<Vec<File>, DirectoryError> {
     let unreadable = |source| DirectoryError::Unreadable { path: path.to_owned(), source };
-    let mut locked = vec![File::open(path).map_err(unreadable)?];
+    let mut locked = vec![system::open_directory(path).map_err(unreadable)?];
     if !locked.iter().all(|directory| directory.metadata().is_ok_and(|found| found.is_dir())) {
         return Err(unreadable(io::ErrorKind::NotADirectory.into()));
     }
@@ -89,7 +88,7 @@ pub(super) fn share(path: &Path) -> Result<Vec<File>, DirectoryError> {
     }
     for file in &locked {
         // Where nothing can be locked, nothing was locked by a broker.
-        if let Err(Errno::WOULDBLOCK) = flock(file, FlockOperation::NonBlockingLockShared) {
+        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
             return Err(DirectoryError::InUse { path: path.to_owned() });
         }
     }
@@ -99,20 +98,14 @@ pub(super) fn share(path: &Path) -> Result<Vec<File>, DirectoryError> {
 /// The lock file, locked; `None` when another process has locked it.
 fn lock_file(directory: &Path, access: Access) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true).mode(access.file_mode());
+    options.create(true).truncate(false).read(true).write(true);
+    system::set_mode(&mut options, access.file_mode());
+    system::hold(&mut options);
     let file = options.open(directory.join(LOCK_FILE))?;
     access.close_file(&file)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_same(found: io::Result<Metadata>, held: &Metadata) -> io::Result<bool> {
-    match found {
-        Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }

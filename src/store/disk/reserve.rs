@@ -4,10 +4,12 @@
 //! then would end the broker, so some descriptors are held open for nothing and are given up when a file cannot be opened.
 //! **Invariant**: an opening fails for want of descriptors only after all of the reserve was given up.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 
 use parking_lot::Mutex;
+
+use super::system::is_out_of_descriptors;
 
 /// A log file, a segment file and a checkpoint may be opened at the same time, each together with its directory.
 const KEPT: usize = 8;
@@ -16,8 +18,8 @@ const KEPT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Reserve {
     /// What the others are copies of.
-    original: OwnedFd,
-    kept: Mutex<Vec<OwnedFd>>,
+    original: File,
+    kept: Mutex<Vec<File>>,
 }
 
 impl Reserve {
@@ -25,8 +27,8 @@ impl Reserve {
     ///
     /// # Errors
     /// When not even one copy can be made.
-    pub(super) fn of(original: impl AsFd) -> io::Result<Self> {
-        let reserve = Self { original: original.as_fd().try_clone_to_owned()?, kept: Mutex::default() };
+    pub(super) fn of(original: &File) -> io::Result<Self> {
+        let reserve = Self { original: original.try_clone()?, kept: Mutex::default() };
         reserve.fill();
         Ok(reserve)
     }
@@ -59,13 +61,8 @@ impl Reserve {
     }
 }
 
-/// Whether the process (`EMFILE`), or the system (`ENFILE`), has no descriptor left.
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let code = rustix::io::Errno::from_io_error(error);
-    matches!(code, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
-}
-
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::cell::Cell;
 
@@ -76,7 +73,7 @@ mod tests {
     }
 
     fn reserve() -> Reserve {
-        Reserve::of(io::stderr()).unwrap()
+        Reserve::of(&File::open("/").unwrap()).unwrap()
     }
 
     #[test]

@@ -1,0 +1,35 @@
+//! In place of `local` on Windows: commands use the network, for there is no socket of the file system that tells who is at its other end.
+
+use std::path::{Path, PathBuf};
+
+use super::StartError;
+use crate::config::Group;
+use crate::host;
+
+/// None can be.
+#[derive(Debug)]
+pub(super) enum Local {}
+
+/// The socket of a running broker, which there never is.
+pub(super) type LocalSocket = std::convert::Infallible;
+
+/// Groups have no numbers here.
+///
+/// # Errors
+/// When one was named.
+pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartError> {
+    match group {
+        Some(Group(group)) => Err(StartError::NoGroup { group }),
+        None => Ok(None),
+    }
+}
+
+/// Nothing is listened on.
+pub(super) fn listen(_data_dir: Option<&Path>, _port: u16, _group: Option<u32>) -> Option<Local> {
+    None
+}
+
+/// The data directory of a broker that was not told otherwise.
+pub fn default_data_directory() -> Option<PathBuf> {
+    host::data_directory()
+}
