@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
     let vhost = broker.vhost("/").expect("it was added");
     vhost.read(|topology| {
         for queue in topology.queues() {
-            queue.peek(|queue| assert_eq!((queue.unacked_count(), queue.consumer_count()), (0, 0)));
+            assert_eq!((queue.counts().unacked, queue.counts().consumers), (0, 0));
         }
     });
     assert!(!broker.node().alarm.is_raised() || broker.node().memory.bytes() > 0);

@@ -197,7 +197,7 @@ mod tests {
             queue.publish([NewMessage::published(message, Some(5))], TransactionId::NONE, now_ms, |_| {});
             while node.deadlines.run_next(now_ms + 5).is_some() {}
         }
-        assert_eq!(queue.peek(|queue| queue.ready_count()), 0);
+        assert_eq!(queue.counts().ready, 0);
         assert_eq!(count(&node.deadlines), 1);
     }
 }

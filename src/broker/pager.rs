@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::Broker;
-use super::queue::{Leaving, Moved, MovedPart, QueueHandle};
+use super::queue::{Leaving, LeavingSearch, Moved, MovedPart, QueueHandle};
 use super::vhost::Vhost;
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::{Checkpoint, Draft, Part};
@@ -54,6 +54,8 @@ struct QueueMoved {
     queue: Arc<QueueHandle>,
     fresh: Vec<MovedPart>,
     scattered: Vec<MovedPart>,
+    /// Something that is to be written may have been missed.
+    has_slipped: bool,
 }
 
 impl Pager {
@@ -158,8 +160,7 @@ impl Pager {
         if used_bytes <= self.budget_bytes {
             return BTreeSet::new();
         }
-        let mut by_bytes: Vec<_> =
-            self.queues().map(|queue| (queue.peek(|state| state.pageable_bytes()), queue.id.0)).collect();
+        let mut by_bytes: Vec<_> = self.queues().map(|queue| (queue.pageable_bytes(), queue.id.0)).collect();
         by_bytes.sort_unstable_by(|one, other| other.cmp(one));
         let mut chosen = BTreeSet::new();
         for (bytes, id) in by_bytes {
@@ -192,7 +193,7 @@ impl Pager {
     fn move_before(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<(), StoreError> {
         self.log.retire(limit);
         let mut has_moved = self.move_once(limit, crowded)?;
-        // A message that was delivered between the two looks at its queue was seen by neither.
+        // What went back to where a search had been already was not found by it.
         while has_moved {
             has_moved = self.move_once(limit, &BTreeSet::new())?;
         }
@@ -211,9 +212,8 @@ impl Pager {
             }
         };
         let has_moved = !queues.is_empty() || !delayed.is_empty();
-        for QueueMoved { queue, fresh, scattered } in queues {
-            let freed = queue.peek(|state| state.moved(&fresh, &scattered));
-            self.segments.free(&freed);
+        for QueueMoved { queue, fresh, scattered, .. } in queues {
+            self.segments.free(&queue.moved(fresh, &scattered));
         }
         for (vhost, parts) in delayed {
             self.segments.free(&vhost.delayed().moved(&parts));
@@ -234,7 +234,7 @@ impl Pager {
         for queue in self.queues() {
             let limit_of_fresh = if crowded.contains(&queue.id.0) { u64::MAX } else { limit };
             let moved = self.write_queue(writer, queue, limit, limit_of_fresh)?;
-            if !moved.fresh.is_empty() || !moved.scattered.is_empty() {
+            if moved.has_slipped || !moved.fresh.is_empty() || !moved.scattered.is_empty() {
                 queues.push(moved);
             }
         }
@@ -255,16 +255,14 @@ impl Pager {
         limit: u64,
         limit_of_fresh: u64,
     ) -> Result<QueueMoved, StoreError> {
-        let id = queue.id.0;
-        let (scattered, levels) = queue.peek(|state| (state.scattered_leaving(id, limit), state.levels()));
-        let scattered = write_all(writer, &scattered)?;
+        let search = queue.search(limit);
         let mut fresh = Vec::new();
-        for level in levels {
-            let Some(last) = last_fresh(&queue, level, limit_of_fresh) else { continue };
-            let mut parts = Parts::default();
+        for level in search.levels() {
+            let Some(last) = last_fresh(&search, level, limit_of_fresh) else { continue };
+            let mut parts = Parts::new(self.locked_messages_max.saturating_mul(4).min(LOCKED_MESSAGES_MAX));
             let (mut from, mut next) = (0, None);
             loop {
-                let leaving = queue.peek(|state| state.fresh_leaving(id, level, from, last, self.locked_messages_max));
+                let leaving = search.fresh(level, from, last, self.locked_messages_max);
                 let Some(end) = leaving.messages.last() else { break };
                 from = end.label.seq + 1;
                 if leaving.messages.first().map(|first| first.label.seq) != next {
@@ -277,7 +275,10 @@ impl Pager {
             parts.end(writer);
             fresh.append(&mut parts.all);
         }
-        Ok(QueueMoved { queue, fresh, scattered })
+        // What was delivered meanwhile is among these, and must not be written twice.
+        let (scattered, has_slipped) = search.scattered(&fresh);
+        let scattered = write_all(writer, &scattered)?;
+        Ok(QueueMoved { queue, fresh, scattered, has_slipped })
     }
 
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
@@ -310,7 +311,7 @@ impl Pager {
             draft.push(&vhost.delayed().state());
         }
         for queue in self.queues() {
-            if let Some(state) = queue.peek(|state| state.state(queue.id.0, is_free)) {
+            if let Some(state) = queue.state(is_free) {
                 draft.push(&state);
             }
         }
@@ -329,11 +330,11 @@ impl Pager {
 }
 
 /// The last fresh message of a level that is to leave: all before it go along, so that the order stays.
-fn last_fresh(queue: &QueueHandle, level: u8, limit: u64) -> Option<u64> {
+fn last_fresh(search: &LeavingSearch<'_>, level: u8, limit: u64) -> Option<u64> {
     let mut last = None;
     let mut from = 0;
     loop {
-        let scan = queue.peek(|state| state.scan_fresh(level, from, limit, SCANNED_MESSAGES_MAX));
+        let scan = search.scan_fresh(level, from, limit, SCANNED_MESSAGES_MAX);
         last = scan.last.or(last);
         match scan.next {
             Some(next) => from = next,
@@ -344,7 +345,7 @@ fn last_fresh(queue: &QueueHandle, level: u8, limit: u64) -> Option<u64> {
 
 /// Writes each piece as a part of its own.
 fn write_all(writer: &mut SegmentWriter<'_>, pieces: &[Vec<Leaving>]) -> Result<Vec<MovedPart>, StoreError> {
-    let mut parts = Parts::default();
+    let mut parts = Parts::new(usize::MAX);
     for piece in pieces {
         parts.write(writer, piece)?;
         parts.end(writer);
@@ -352,17 +353,26 @@ fn write_all(writer: &mut SegmentWriter<'_>, pieces: &[Vec<Leaving>]) -> Result<
     Ok(parts.all)
 }
 
-/// Parts in the order in which they are written: a new one for each level and file.
-#[derive(Default)]
+/// Parts in the order in which they are written: a new one for each level and file, and for so many messages that a queue takes them
+/// over under one lock.
 struct Parts {
     all: Vec<MovedPart>,
     /// The last one can become longer.
     is_open: bool,
+    records_max: usize,
 }
 
 impl Parts {
+    const fn new(records_max: usize) -> Self {
+        Self { all: Vec::new(), is_open: false, records_max }
+    }
+
     fn write(&mut self, writer: &mut SegmentWriter<'_>, leaving: &[Leaving]) -> Result<(), StoreError> {
         for Leaving { label, message } in leaving {
+            if self.all.last().is_some_and(|part| part.records.len() >= self.records_max) {
+                // What is free of one part never becomes one stretch with what is free of the next one: there is a gap.
+                self.end(writer);
+            }
             let written = writer.push(label, message)?;
             let record = Moved {
                 seq: label.seq,

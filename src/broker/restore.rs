@@ -126,7 +126,7 @@ impl Broker {
             };
             free.iter().fold((0, 0), add)
         };
-        let freed = queue.peek(|state| state.restore(recovered, free_within));
+        let freed = queue.restore(recovered, free_within);
         segments.free(&freed);
         vhost.restore(|topology| topology.add_queue(Arc::clone(&queue)));
         Some(queue)

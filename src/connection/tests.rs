@@ -362,7 +362,7 @@ fn a_connection_lets_others_go_first_after_a_turn_of_work() {
     }
     client.unused = publish_to(1, b"amq.fanout", b"hello").repeat(MESSAGES);
     let last = hosting.broker.vhost("/").unwrap().read(|topology| topology.queue("q499").cloned()).unwrap();
-    let arrived = || last.peek(|queue| queue.ready_count());
+    let arrived = || last.counts().ready;
     let (mut turns, mut before) = (1, 0);
     while client.send_a_turn() {
         turns += 1;

@@ -53,6 +53,6 @@ impl Open {
         let channel = self.channels.get(number);
         let consumer = channel.and_then(|channel| channel.consumers.get(&channel.consumer(consumer_tag)?));
         let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
-        queue.map_or(0, |queue| queue.peek(|queue| queue.unacked_count()))
+        queue.map_or(0, |queue| queue.counts().unacked)
     }
 }

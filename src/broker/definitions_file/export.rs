@@ -140,7 +140,7 @@ type Things = (&'static str, Vec<Map<String, Value>>);
 /// Queues and exchanges by name, and bindings as they were made, in which order hash exchanges number their buckets.
 fn topology(vhost: &Vhost) -> [Things; 3] {
     let mut queues = vhost.queues();
-    queues.retain(|queue| queue.spec.exclusivity == Exclusivity::Shared && !queue.peek(|queue| queue.is_deleted()));
+    queues.retain(|queue| queue.spec.exclusivity == Exclusivity::Shared && !queue.is_deleted());
     queues.sort_unstable_by(|one, other| one.spec.name.cmp(&other.spec.name));
     let (mut exchanges, mut bindings) = (vhost.exchanges(), vhost.bindings_as_made());
     exchanges.retain(|exchange| !exchange.spec.name.is_empty() && !exchange.spec.name.starts_with("amq."));

@@ -45,8 +45,7 @@ impl Pager {
             }
         };
         for (queue, parts) in rewritten.queues {
-            let freed = queue.peek(|state| state.compacted(&parts));
-            self.segments.free(&freed);
+            self.segments.free(&queue.compacted(&parts));
         }
         for (vhost, records) in rewritten.delayed {
             self.segments.free(&vhost.delayed().compacted(&records));
@@ -60,10 +59,10 @@ impl Pager {
         let mut rewritten = Rewritten::default();
         for queue in self.queues() {
             let mut parts = Vec::new();
-            for part in queue.peek(|state| state.parts_in(sparse)) {
+            for part in queue.parts_in(sparse) {
                 rewritten.old.push(whole(&part));
                 let (compacted, damaged) = self.rewrite_part(writer, part, queue.id.0)?;
-                queue.peek(|state| state.note_unreadable(damaged.len()));
+                queue.note_unreadable(damaged.len());
                 damaged.into_iter().for_each(|damaged| tell_lost(&queue, damaged));
                 parts.push(compacted);
                 writer.end_part();

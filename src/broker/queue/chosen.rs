@@ -9,6 +9,7 @@
 //! No delivery is counted, and no flag of a message changes.
 
 use super::Queue;
+use super::entry::State;
 use super::unacked::Unacked;
 use crate::broker::ids::ChannelId;
 use crate::broker::sink::Token;
@@ -66,8 +67,10 @@ impl Queue {
 
     /// Puts messages back that were taken out. [`Queue::pump`] must follow.
     pub fn return_chosen(&mut self, tokens: &[Token]) {
+        self.owe_pump();
         let removed = tokens.iter().filter_map(|token| self.unacked.remove(*token));
-        let entries = removed.map(|(unacked, _)| unacked.entry).collect();
+        let mut entries: Vec<_> = removed.map(|(unacked, _)| unacked.entry).collect();
+        entries.iter_mut().for_each(|entry| self.goes_back(entry, State::Waiting));
         self.ready.put_back(entries);
     }
 

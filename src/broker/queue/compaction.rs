@@ -1,10 +1,13 @@
-//! What a queue does when segment files are rewritten: its parts and entries get new places.
+//! What a queue does when segment files are rewritten: its parts and messages get new places, in steps
+//! ([`relocation`](super::relocation)).
 
 use rustc_hash::FxHashMap;
 
 use super::Queue;
 use super::paged::{Replacement, Unread};
 use super::paging::{Moved, MovedPart};
+use super::relocation::{NewPlace, Relocation};
+use super::walk::Spot;
 use crate::store::address::{Address, SegmentId};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
@@ -37,12 +40,13 @@ pub struct Compacted {
 }
 
 impl CompactedRecord {
+    fn place(&self) -> NewPlace {
+        NewPlace { written: self.written, body_bytes: self.body_bytes, is_stored: self.is_stored }
+    }
+
     /// What it takes in the new file, to be freed.
     pub fn freed(&self) -> Freed {
-        let Written { segment, offset, bytes } = self.written;
-        let body_bytes = if self.is_stored { u64::from(self.body_bytes) } else { 0 };
-        let (end, stored) = (offset.saturating_add(bytes), u32::from(self.is_stored));
-        Freed { segment, start: offset, end, stored, body_bytes }
+        self.place().freed()
     }
 
     /// Where it is now.
@@ -51,23 +55,105 @@ impl CompactedRecord {
     }
 }
 
-impl Compacted {
-    /// The new parts: one for each file.
-    fn moved(&self) -> Vec<(MovedPart, &[CompactedRecord])> {
-        let of_file = self.records.chunk_by(|one, next| one.written.segment == next.written.segment);
-        let moved = |records: &CompactedRecord| Moved {
-            seq: records.seq,
-            offset: records.written.offset,
-            bytes: records.written.bytes,
-            body_bytes: records.body_bytes,
-            expires_at_ms: records.expires_at_ms,
-            is_stored: records.is_stored,
+/// What of a part that was rewritten is in one file.
+#[derive(Debug)]
+struct Rewritten {
+    part: Part,
+    records: Vec<CompactedRecord>,
+    all: Sum,
+    stored: Sum,
+}
+
+impl Rewritten {
+    fn new(level: u8, records: &[CompactedRecord]) -> Self {
+        let moved = |record: &CompactedRecord| Moved {
+            seq: record.seq,
+            offset: record.written.offset,
+            bytes: record.written.bytes,
+            body_bytes: record.body_bytes,
+            expires_at_ms: record.expires_at_ms,
+            is_stored: record.is_stored,
         };
-        let part = |records: &'_ [CompactedRecord]| {
-            let segment = records.first().map_or_else(SegmentId::default, |record| record.written.segment);
-            MovedPart { level: self.part.level, segment, records: records.iter().map(moved).collect() }
+        let segment = records.first().map_or_else(SegmentId::default, |record| record.written.segment);
+        let part = MovedPart { level, segment, records: records.iter().map(moved).collect() }.part();
+        let stored = sum(records.iter().filter(|one| one.is_stored));
+        Self { part, records: records.to_vec(), all: sum(records.iter()), stored }
+    }
+}
+
+/// How many messages, and bytes of their bodies.
+type Sum = (u32, u64);
+
+fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> Sum {
+    records.fold((0, 0), |(count, bytes), one| (count + 1, bytes + u64::from(one.body_bytes)))
+}
+
+/// How far a queue knows the new places.
+#[derive(Debug)]
+pub struct Compacting {
+    /// What takes the place of each part, until that is done.
+    parts: FxHashMap<Part, Vec<Rewritten>>,
+    /// What the walk is to find; the queue has it once the first step is done.
+    wanted: Option<Relocation>,
+    /// Old places of messages that are not read yet: they need not be found.
+    unread: Vec<Address>,
+    from: Spot,
+    left: Option<Relocation>,
+}
+
+impl Compacting {
+    /// Nothing is told yet.
+    pub fn new(compacted: &[Compacted]) -> Self {
+        let old_address = |of: &Compacted, one: &CompactedRecord| Address::in_segment(of.part.segment, one.old_offset);
+        let places =
+            compacted.iter().flat_map(|of| of.records.iter().map(move |one| (old_address(of, one), one.place())));
+        let wanted = Some(Relocation::Rewritten(places.collect()));
+        let of_file = |of: &Compacted| {
+            let files = of.records.chunk_by(|one, next| one.written.segment == next.written.segment);
+            files.map(|records| Rewritten::new(of.part.level, records)).collect()
         };
-        of_file.map(|records| (part(records), records)).collect()
+        let parts = compacted.iter().map(|of| (of.part, of_file(of))).collect();
+        Self { parts, wanted, unread: Vec::new(), from: Spot::START, left: None }
+    }
+
+    /// What takes the place of a part, if it was rewritten.
+    fn replacement(&mut self, part: &Part, old: Option<&Unread>) -> Option<Replacement> {
+        let rewritten = self.parts.remove(part)?;
+        let (cursor, is_restored) = old.map_or((u32::MAX, false), |unread| (unread.cursor, unread.is_restored));
+        let mut replacement = Replacement::default();
+        for Rewritten { part: new, records, all, stored } in rewritten {
+            let read = records.partition_point(|one| one.old_offset < cursor);
+            let left = records.get(read..).unwrap_or_default();
+            let Some(first) = left.first() else {
+                replacement.read.push(new);
+                continue;
+            };
+            let (all, stored) = if read == 0 {
+                (all, stored)
+            } else {
+                (sum(left.iter()), sum(left.iter().filter(|one| one.is_stored)))
+            };
+            // What an earlier run did not store is not there.
+            let (count, body_bytes) = if is_restored { stored } else { all };
+            let cursor = first.written.offset;
+            replacement.unread.push(Unread { part: new, cursor, count, body_bytes, stored, is_restored });
+            self.unread.extend(left.iter().map(|one| Address::in_segment(part.segment, one.old_offset)));
+        }
+        Some(replacement)
+    }
+
+    /// What is not in the queue any more, to be freed, once all steps are done.
+    pub fn into_freed(self) -> Vec<Freed> {
+        debug_assert!(self.wanted.is_none(), "steps are missing");
+        match self.left {
+            Some(Relocation::Rewritten(mut places)) => {
+                for address in &self.unread {
+                    places.remove(address);
+                }
+                Relocation::Rewritten(places).into_freed()
+            }
+            Some(Relocation::ToFiles(_)) | None => Vec::new(),
+        }
     }
 }
 
@@ -78,75 +164,32 @@ impl Queue {
         levels.flat_map(|level| level.paged.all()).filter(|part| segments.contains(&part.segment)).collect()
     }
 
-    /// Takes over the new places. What is not wanted any more is to be freed.
-    pub fn compacted(&mut self, compacted: &[Compacted]) -> Vec<Freed> {
-        let mut known = self.replace_parts(compacted);
-        let unacked = self.unacked.iter_mut().map(|unacked| &mut unacked.entry);
-        let one_by_one = self.ready.requeued_mut().chain(unacked).chain(self.held_back.values_mut());
-        // Not in steps, because an entry could go from what is not looked at yet to what was, and keep a place that is free then. Where
-        // all is unread, none is looked at. If a million are known one by one, it takes 20 ms, and 100 ms if a quarter of them
-        // gets new places (a list and a table of these sizes alone, optimised).
-        for entry in one_by_one.chain(self.dying.iter_mut()) {
-            if known.is_empty() {
-                break;
-            }
-            if let Some(record) = known.remove(&entry.address) {
-                entry.address = record.address();
-            }
+    /// Takes over the new places of some messages; false when that was all.
+    pub fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
+        if let Some(wanted) = compacting.wanted.take() {
+            self.begin_relocation(wanted);
+            self.replace_parts(compacting);
+            return true;
         }
-        let mut freed: Vec<_> = known.into_values().map(|record| record.freed()).collect();
-        freed.sort_by_key(|freed| (freed.segment, freed.start));
-        freed
+        if let Some(from) = self.relocate_some(compacting.from) {
+            compacting.from = from;
+            return true;
+        }
+        compacting.left = self.end_relocation();
+        false
     }
 
-    /// Replaces the parts. The result are their messages that were read already, by their old places.
-    fn replace_parts(&mut self, compacted: &[Compacted]) -> FxHashMap<Address, CompactedRecord> {
-        let mut known = FxHashMap::default();
-        let mut left: FxHashMap<Part, &Compacted> = compacted.iter().map(|one| (one.part, one)).collect();
+    /// Replaces the parts, each of which costs the same however many messages it has.
+    fn replace_parts(&mut self, compacting: &mut Compacting) {
         let mut missing = (0, 0);
         for level in self.ready.levels_mut() {
-            let replace =
-                |part: &Part, unread: Option<&Unread>| Some(left.remove(part)?.replacement(unread, &mut known));
-            let (count, body_bytes) = level.paged.replace(replace);
+            let (count, body_bytes) = level.paged.replace(|part, unread| compacting.replacement(part, unread));
             missing = (missing.0 + count, missing.1 + body_bytes);
         }
         self.ready.forget_missing(missing);
         // A part that is not there any more has nothing unread. Its messages are settled, or known one by one.
-        for compacted in left.into_values() {
-            let read = compacted.replacement(None, &mut known).read;
-            let level = self.ready.level(compacted.part.level);
-            read.into_iter().for_each(|part| level.paged.push_read(part));
+        for rewritten in std::mem::take(&mut compacting.parts).into_values().flatten() {
+            self.ready.level(rewritten.part.level).paged.push_read(rewritten.part);
         }
-        known
     }
-}
-
-impl Compacted {
-    /// What takes the place of the part. Its messages that were read already are added to `known`, by their old places.
-    fn replacement(&self, old: Option<&Unread>, known: &mut FxHashMap<Address, CompactedRecord>) -> Replacement {
-        let (cursor, is_restored) = old.map_or((u32::MAX, false), |unread| (unread.cursor, unread.is_restored));
-        let mut replacement = Replacement::default();
-        for (moved, records) in self.moved() {
-            let split = records.partition_point(|one| one.old_offset < cursor);
-            let (taken, left) = records.split_at(split);
-            let old_address = |one: &CompactedRecord| Address::in_segment(self.part.segment, one.old_offset);
-            known.extend(taken.iter().map(|one| (old_address(one), *one)));
-            match left.first() {
-                None => replacement.read.push(moved.part()),
-                Some(first) => {
-                    let stored = sum(left.iter().filter(|one| one.is_stored));
-                    // What an earlier run did not store is not there.
-                    let (count, body_bytes) = if is_restored { stored } else { sum(left.iter()) };
-                    let (part, cursor) = (moved.part(), first.written.offset);
-                    replacement.unread.push(Unread { part, cursor, count, body_bytes, stored, is_restored });
-                }
-            }
-        }
-        replacement
-    }
-}
-
-/// How many messages, and bytes of their bodies.
-fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> (u32, u64) {
-    records.fold((0, 0), |(count, bytes), one| (count + 1, bytes + u64::from(one.body_bytes)))
 }

@@ -219,7 +219,7 @@ impl Registered {
     }
 
     /// A consumer of this priority waits: an active one of lower priority gets nothing more, even if the other one goes before it
-    /// takes over. Quorum queues only (behaviour reference 5.3). [`Consumers::promote`] must follow.
+    /// takes over, with the next [`Consumers::promote`]. Quorum queues only (behaviour reference 5.3).
     fn yield_to(&mut self, priority: i64) {
         let active = self.active.and_then(|id| self.by_id.get(&id));
         if active.is_some_and(|active| active.spec.priority < priority) {
@@ -347,6 +347,19 @@ impl Registered {
         if self.by_id.get(&id).is_some_and(|consumer| consumer.turn != Turn::Waiting) {
             self.wait(id);
         }
+    }
+
+    /// The invariants.
+    #[cfg(debug_assertions)]
+    fn check(&self) {
+        let count = self.by_id.len();
+        assert_eq!((self.registered.len(), self.of_channels.len(), self.heirs.len()), (count, count, count), "listed");
+        let all = || self.by_id.values();
+        assert_eq!(self.exclusive_count, all().filter(|consumer| consumer.spec.exclusive).count(), "exclusive");
+        assert!(all().all(|consumer| consumer.outgoing.is_empty()), "everything was handed over");
+        assert!(self.touched.is_empty(), "everything was handed over");
+        assert!(self.active.is_none_or(|id| self.by_id.contains_key(&id)), "the active one is there");
+        assert!(!self.single_active || self.active.is_some() || count == 0, "somebody is active");
     }
 
     fn wait(&mut self, id: ConsumerId) {

@@ -47,6 +47,7 @@ impl Queue {
     /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
     /// consumers or credit ends with it.
     pub fn pump(&mut self, now_ms: u64) {
+        self.has_pumped();
         if self.is_returning() {
             return;
         }
@@ -161,10 +162,10 @@ impl Queue {
         self.used_at_ms = now_ms;
         if self.is_returning() {
             self.go_on_returning();
+            self.pump(now_ms);
             if self.is_returning() {
                 return Got::Busy;
             }
-            self.pump(now_ms);
         }
         self.expire(now_ms);
         if self.drops_left == 0 {

@@ -36,6 +36,17 @@ pub(super) enum Body {
     Away { record_bytes: u32, body_bytes: u32 },
 }
 
+/// What a message in a queue does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is ready, or held back.
+    Waiting,
+    /// It is delivered, and not settled.
+    Out,
+    /// It is a dead letter.
+    Dying,
+}
+
 /// A message in a queue.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {

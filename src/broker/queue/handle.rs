@@ -6,11 +6,14 @@
 mod burial;
 mod chosen;
 mod looking;
+mod paging;
 mod pause;
 mod policies;
+mod publishing;
 mod removal;
 mod returns;
 mod snapshot;
+mod transition;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -21,20 +24,20 @@ use super::arguments::QueueArguments;
 use burial::{BURIALS_MAX, WhenAway, bury};
 pub use chosen::Choice;
 pub use looking::LookedAt;
+pub(in crate::broker) use paging::LeavingSearch;
+pub(in crate::broker) use removal::NotRemoved;
 use removal::is_over;
 
-use super::{Burial, ConsumerSpec, Got, NewMessage, Queue, Settlement};
+use super::{Burial, ConsumerSpec, Got, Queue, QueueCounts, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
-use crate::broker::publisher::PublisherWaits;
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
-use crate::store::address::Address;
 use crate::store::failure::Remedy;
 use crate::store::journal::Journal;
 use crate::store::loader::{Load, Loaded, Loads};
-use crate::store::{AppendGuard, LogPosition, Owed, TransactionId};
+use crate::store::{Owed, TransactionId};
 use crate::table::EncodedTable;
 
 /// Whether a queue belongs to one connection.
@@ -88,17 +91,27 @@ impl QueueHandle {
         Self { id, spec, vhost, node, state }
     }
 
-    /// Reads or changes the queue without anything being left to do but to record it: no message, consumer or credit may be
-    /// added.
-    pub fn peek<R>(&self, look: impl FnOnce(&mut Queue) -> R) -> R {
+    /// Whether the queue was deleted; whoever still holds it must treat it as absent.
+    pub fn is_deleted(&self) -> bool {
+        self.state.lock().is_deleted()
+    }
+
+    /// How many messages and consumers it has.
+    pub fn counts(&self) -> QueueCounts {
+        self.state.lock().counts()
+    }
+
+    /// As [`QueueHandle::counts`], for somebody who declares the queue: that is a use of it.
+    pub(in crate::broker) fn declared_again(&self, now_ms: u64) -> QueueCounts {
         let mut queue = self.state.lock();
-        let level = queue.level();
-        let result = look(&mut queue);
-        self.record(&mut queue);
-        let on = queue.go_on(level);
-        drop(queue);
-        on.iter().for_each(|publisher| publisher.end());
-        result
+        queue.touch(now_ms);
+        queue.counts()
+    }
+
+    /// How long the queue is, as its publishers see it.
+    #[cfg(test)]
+    pub(crate) fn level(&self) -> u64 {
+        self.state.lock().level()
     }
 
     /// What it takes to purge or to delete the queue, in messages.
@@ -106,113 +119,19 @@ impl QueueHandle {
         self.state.lock().weight()
     }
 
-    /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order; and has the memory
-    /// counted that the queue takes.
-    fn record(&self, queue: &mut Queue) -> LogPosition {
-        let change = queue.change_of_entry_bytes();
-        if change != 0 {
-            self.node.memory.adjust(change);
-        }
-        let ended = queue.take_ended();
-        let journal = queue.journal();
-        if journal.is_empty() {
-            journal.set_transaction(TransactionId::NONE);
-            return LogPosition::START;
-        }
-        let mut records = Vec::new();
-        let freed = journal.take(&mut records);
-        journal.set_transaction(TransactionId::NONE);
-        let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
-        drop(ended);
-        if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
-            loader.segments().free(&freed);
-        }
-        position
-    }
-
     /// Orders the timer for a queue that was just declared.
     pub fn start(self: &Arc<Self>, now_ms: u64) {
         self.transition(now_ms, |_| {});
     }
 
-    /// Publishes messages in order; `refused` is told the place of each one that the queue did not take. What is to be durable
-    /// before anybody is told that the messages are safe.
-    pub fn publish(
-        self: &Arc<Self>,
-        messages: impl IntoIterator<Item = NewMessage>,
-        transaction: TransactionId,
-        now_ms: u64,
-        refused: impl FnMut(usize),
-    ) -> LogPosition {
-        self.publish_at_pace(messages, None, transaction, now_ms, refused)
-    }
-
-    /// As [`QueueHandle::publish`]; this publisher waits if that makes the queue too long for its consumers.
-    pub fn publish_at_pace(
-        self: &Arc<Self>,
-        messages: impl IntoIterator<Item = NewMessage>,
-        publisher: Option<&Arc<PublisherWaits>>,
-        transaction: TransactionId,
-        now_ms: u64,
-        refused: impl FnMut(usize),
-    ) -> LogPosition {
-        let mut unburied = Vec::new();
-        let position = self.publish_deferred(messages, publisher, transaction, now_ms, refused, &mut unburied);
-        bury(unburied, WhenAway::Order, now_ms);
-        position
-    }
-
-    /// As [`QueueHandle::publish`], leaving the burial of dead letters to the caller.
-    pub(in crate::broker) fn publish_deferred(
-        self: &Arc<Self>,
-        messages: impl IntoIterator<Item = NewMessage>,
-        publisher: Option<&Arc<PublisherWaits>>,
-        transaction: TransactionId,
-        now_ms: u64,
-        mut refused: impl FnMut(usize),
-        unburied: &mut Vec<Arc<Self>>,
-    ) -> LogPosition {
-        let log = &*self.node.log;
-        // From here on the bodies stay where they are in the log until the queue refers to them.
-        let _guard = (self.spec.durable && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
-        let ((), position) = self.transition_deferred(unburied, |queue| {
-            if queue.is_deleted() {
-                return;
-            }
-            let level = queue.level();
-            queue.journal().set_transaction(transaction);
-            for (place, mut new) in messages.into_iter().enumerate() {
-                if queue.stores(new.message.facts().persistent) {
-                    self.place_in_log(&mut new);
-                }
-                if queue.publish(new, now_ms).is_err() {
-                    refused(place);
-                }
-            }
-            queue.pump(now_ms);
-            if let Some(publisher) = publisher {
-                queue.wait_if_ahead(publisher, level);
-            }
-        });
-        position
-    }
-
-    /// Sees to it that the message's bytes are in the log, at a place that does not move before the queue refers to it.
-    fn place_in_log(&self, new: &mut NewMessage) {
-        let log = &*self.node.log;
-        if Address::of(&new.message).is_in_log_before(log.reusable_from()) {
-            new.message = new.message.compacted();
-        }
-        log.append_chunk(new.message.chunk());
-    }
-
     /// Tells that the first dead letter that was handed out is published, in this transaction. What was owed for it is to be kept
     /// until the transaction is recorded.
-    pub(in crate::broker) fn buried(&self, transaction: TransactionId) -> Option<Box<Owed>> {
-        self.peek(|queue| {
+    pub(in crate::broker) fn buried(self: &Arc<Self>, transaction: TransactionId) -> Option<Box<Owed>> {
+        let change = |queue: &mut Queue| {
             queue.journal().set_transaction(transaction);
             queue.buried()
-        })
+        };
+        self.transition_aside(change).0
     }
 
     /// Settles messages for good. Dead letters that this makes are recorded, with the end of what they were, before this returns;
@@ -301,8 +220,8 @@ impl QueueHandle {
     }
 
     /// Looks again who has to wait for consumers, because a connection that this told so has done its work, or waits for its client.
-    pub fn look_at_pace(&self) {
-        self.peek(|_| ());
+    pub fn look_at_pace(self: &Arc<Self>) {
+        self.transition_aside(|_| ());
     }
 
     /// Does what is due, or as much as is done in one turn: how much it was.
@@ -318,44 +237,12 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
     pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, now_ms: u64) {
-        let (_owed, _) = self.transition_deferred(&mut Vec::new(), |queue| queue.keep_unburied(now_ms));
+        let (_owed, _) = self.transition_aside(|queue| queue.keep_unburied(now_ms));
     }
 
     /// The 404 for this queue.
     pub fn not_found(&self) -> AmqpError {
         AmqpError::not_found(format!("no {self}"))
-    }
-
-    fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
-        let mut unburied = Vec::new();
-        let (result, _) = self.transition_deferred(&mut unburied, change);
-        bury(unburied, WhenAway::Order, now_ms);
-        result
-    }
-
-    fn transition_deferred<R>(
-        self: &Arc<Self>,
-        unburied: &mut Vec<Arc<Self>>,
-        change: impl FnOnce(&mut Queue) -> R,
-    ) -> (R, LogPosition) {
-        let mut queue = self.state.lock();
-        let level = queue.level();
-        let result = change(&mut queue);
-        let aftermath = queue.aftermath();
-        let position = self.record(&mut queue);
-        let on = queue.go_on(level);
-        drop(queue);
-        on.iter().for_each(|publisher| publisher.end());
-        if aftermath.bury_dead_letters {
-            unburied.push(Arc::clone(self));
-        }
-        if let Some(at_ms) = aftermath.call_at_ms {
-            self.node.deadlines.order_queue(at_ms, self);
-        }
-        for load in aftermath.loads {
-            self.order(load);
-        }
-        (result, position)
     }
 
     /// Reads here and now; `None` when the store has failed, or when it cannot be read yet: then `order` has it read later.

@@ -36,22 +36,22 @@ impl HeldBack {
         self.by_due.keys().next().map(|&(due_ms, _)| due_ms)
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &Entry> {
-        self.by_due.values()
-    }
-
     /// With when each is due.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
         self.by_due.iter().map(|((due_ms, _), entry)| (*due_ms, entry))
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.by_due.values_mut()
-    }
-
     /// From this place on, by the time when they are due and the sequence number.
     pub(super) fn iter_from_mut(&mut self, place: (u64, u64)) -> impl Iterator<Item = (&(u64, u64), &mut Entry)> {
         self.by_due.range_mut(place..)
+    }
+
+    /// The invariants.
+    #[cfg(debug_assertions)]
+    pub(super) fn check(&self) {
+        let bytes: u64 = self.by_due.values().map(|entry| u64::from(entry.counted_bytes)).sum();
+        assert_eq!(self.bytes, bytes, "counted in bytes");
+        assert!(self.by_due.iter().all(|((_, seq), entry)| *seq == entry.seq), "each is where its number says");
     }
 
     pub(super) fn into_values(self) -> impl Iterator<Item = Entry> {

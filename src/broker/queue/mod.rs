@@ -38,6 +38,7 @@ mod paged;
 mod paging;
 mod ready;
 mod recounted;
+mod relocation;
 mod removal;
 mod returning;
 mod rings;
@@ -46,7 +47,9 @@ mod settling;
 mod snapshot;
 mod sorted_run;
 mod timers;
+mod transition;
 mod unacked;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +60,7 @@ use smallvec::SmallVec;
 
 pub use chosen::ChosenMessage;
 pub use chunks::ChunkRelief;
-pub use compaction::{Compacted, CompactedRecord};
+pub use compaction::{Compacted, CompactedRecord, Compacting};
 pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub use credit::{ChannelCredit, Wanting};
 pub use delivery::Got;
@@ -65,13 +68,15 @@ pub use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
 pub use effective::Effective;
 pub use entry::NewMessage;
 pub use handle::{Choice, Exclusivity, LookedAt, QueueHandle, QueueSpec};
+pub(in crate::broker) use handle::{LeavingSearch, NotRemoved};
 pub use looking::{MessageState, SeenMessage};
 pub(in crate::broker) use paging::tell_lost;
-pub use paging::{FreshLeaving, Leaving, Moved, MovedPart};
+pub use paging::{FreshLeaving, Leaving, Moved, MovedPart, Moving, Searching};
 pub use removal::{Removed, Retired};
 pub use sample::QueueSample;
 pub use settling::{Return, Settlement};
 pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
+pub use transition::Aftermath;
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::policies::Applied;
@@ -92,16 +97,17 @@ use ready::Ready;
 use recounted::Recounted;
 use returning::{RETURNS_MAX, Returning};
 use unacked::UnackedTable;
+use walk::Walk;
 
-/// What a transition leaves to be done once the queue is unlocked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Aftermath {
-    /// There are dead letters, and nobody publishes them yet: whoever gets this does.
-    pub bury_dead_letters: bool,
-    /// [`Queue::on_timer`] wants to be called at this time.
-    pub call_at_ms: Option<u64>,
-    /// To be read back, for [`Queue::loaded`].
-    pub loads: SmallVec<[Load; 2]>,
+/// How much a queue has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Messages that can be delivered.
+    pub ready: usize,
+    /// Messages that were delivered and are not settled.
+    pub unacked: usize,
+    /// Consumers.
+    pub consumers: usize,
 }
 
 /// A queue's state.
@@ -133,6 +139,8 @@ pub struct Queue {
     recounted: Recounted,
     /// Until where the messages of each level are not in the log any more.
     moved: SmallVec<[(u8, u64); 1]>,
+    /// The pager goes past all messages, in steps.
+    walk: Option<Box<Walk>>,
     /// To be read back.
     loads: SmallVec<[Load; 2]>,
     /// What was said last of the memory that entries take.
@@ -149,6 +157,9 @@ pub struct Queue {
     is_behind: bool,
     /// Publishers that are ahead of the consumers.
     pace: Pace<Arc<PublisherWaits>>,
+    /// The transition that is under way must offer something to the consumers.
+    #[cfg(debug_assertions)]
+    owes_pump: bool,
 }
 
 /// Messages that one transition drops because they expired or are too many: what is left is dropped by the next ones, the first
@@ -183,6 +194,7 @@ impl Queue {
             journal,
             recounted: Recounted::default(),
             moved: SmallVec::new(),
+            walk: None,
             loads: SmallVec::new(),
             told_entry_bytes: 0,
             drops_left: DROPS_MAX,
@@ -191,6 +203,8 @@ impl Queue {
             is_paused: false,
             is_behind: false,
             pace: Pace::default(),
+            #[cfg(debug_assertions)]
+            owes_pump: false,
         }
     }
 
@@ -206,7 +220,7 @@ impl Queue {
     }
 
     /// How many bytes more, or fewer, the queue keeps for its messages than when this was asked last; their own bytes aside.
-    pub fn change_of_entry_bytes(&mut self) -> i64 {
+    fn change_of_entry_bytes(&mut self) -> i64 {
         let counts = self.recounted.len() * size_of::<(u64, Counts)>();
         let bytes = i64::try_from(self.known_len() * size_of::<Entry>() + counts).unwrap_or(i64::MAX);
         bytes - std::mem::replace(&mut self.told_entry_bytes, bytes)
@@ -257,9 +271,9 @@ impl Queue {
         self.deleted
     }
 
-    /// Counts since the queue was declared.
-    pub fn stats(&self) -> MessageStats {
-        self.stats
+    /// How many messages and consumers it has.
+    pub fn counts(&self) -> QueueCounts {
+        QueueCounts { ready: self.ready.len(), unacked: self.unacked.len(), consumers: self.consumers.len() }
     }
 
     /// Counts messages that were found to be unreadable elsewhere.
@@ -269,6 +283,7 @@ impl Queue {
 
     /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.
     pub fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
+        self.owe_pump();
         self.stats.publish += 1;
         if self.refuses(&new) {
             // What came before in the same batch may be a consumer's already, and take no place.
@@ -355,10 +370,8 @@ impl Queue {
     /// [`Queue::pump`] must follow.
     pub fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
         self.used_at_ms = now_ms;
-        if !self.take_off(consumer) {
-            return false;
-        }
-        self.consumers.is_empty()
+        self.owe_pump();
+        self.take_off(consumer) && self.consumers.is_empty()
     }
 
     /// What the consumer has not acknowledged is its channel's from now on.
@@ -373,6 +386,7 @@ impl Queue {
     /// Takes off all consumers of a channel that is closed. Tells whether they were the last ones. [`Queue::requeue_all_of`] must
     /// follow.
     pub fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
+        self.owe_pump();
         let ids = self.consumers.of_channel(channel);
         for id in &ids {
             self.used_at_ms = now_ms;
@@ -383,12 +397,16 @@ impl Queue {
 
     /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.
     pub fn resume(&mut self, consumer: ConsumerId) {
+        self.owe_pump();
         self.consumers.resume(consumer);
     }
 
     /// Stops deliveries, or allows them again; then [`Queue::pump`] must follow.
     pub fn set_paused(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
+        if !is_paused {
+            self.owe_pump();
+        }
     }
 
     /// Notes a use, for `x-expires`.
@@ -396,10 +414,10 @@ impl Queue {
         self.used_at_ms = now_ms;
     }
 
-    /// Marks the queue as deleted, and takes out all consumers and messages. [`Removed::tell_consumers`] must follow, and
-    /// [`Queue::forget`] until it has all of the messages.
+    /// Marks the queue as deleted, and takes out all consumers and messages.
     pub fn delete(&mut self) -> Removed {
         self.deleted = true;
+        self.has_pumped();
         let consumers = std::mem::take(&mut self.consumers);
         // The queue's definition goes, and everything with it: until the log says so, nothing is lost.
         self.journal.stop_keeping();
@@ -420,16 +438,6 @@ impl Queue {
     /// How many messages were dropped or put back in this transition.
     pub fn moved_in_turn(&self) -> usize {
         DROPS_MAX - self.drops_left + usize::from(self.returns_max - self.returns_left)
-    }
-
-    /// What is left to be done once the queue is unlocked.
-    pub fn aftermath(&mut self) -> Aftermath {
-        #[cfg(debug_assertions)]
-        self.check_if_small();
-        self.drops_left = DROPS_MAX;
-        self.returns_left = self.returns_max;
-        let bury_dead_letters = !self.is_returning() && self.dying.wants_burier();
-        Aftermath { bury_dead_letters, call_at_ms: self.order_call(), loads: std::mem::take(&mut self.loads) }
     }
 }
 

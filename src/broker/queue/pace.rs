@@ -120,9 +120,8 @@ impl Queue {
         }
     }
 
-    /// Who goes on after a transition before which the queue had this level. `PublisherWaits::end` must follow for each, outside of
-    /// the lock.
-    pub fn go_on(&mut self, level_before: u64) -> SmallVec<[Arc<PublisherWaits>; 1]> {
+    /// Who goes on after a transition before which the queue had this level.
+    pub(super) fn go_on(&mut self, level_before: u64) -> SmallVec<[Arc<PublisherWaits>; 1]> {
         let mut on = SmallVec::new();
         if !self.pace.is_empty() {
             let (level, is_served) = (self.level(), self.consumers.are_served());

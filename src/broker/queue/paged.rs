@@ -118,10 +118,13 @@ impl Paged {
         self.unread_property_bytes += bytes;
     }
 
-    /// Forgets the properties that were read. What was counted and is not there after all.
-    pub(super) fn read_property_bytes(&mut self, bytes: u64) -> u64 {
+    /// Forgets the properties that were read. What was not counted, because parts before were dropped with a share of all that was
+    /// too large; and what was counted and is not there after all.
+    pub(super) fn read_property_bytes(&mut self, bytes: u64) -> (u64, u64) {
+        let uncounted = bytes.saturating_sub(self.unread_property_bytes);
         self.unread_property_bytes = self.unread_property_bytes.saturating_sub(bytes);
-        if self.is_empty() { std::mem::take(&mut self.unread_property_bytes) } else { 0 }
+        let excess = if self.is_empty() { std::mem::take(&mut self.unread_property_bytes) } else { 0 };
+        (uncounted, excess)
     }
 
     /// Forgets the properties of the first part, which is to be dropped unread: its share of all.

@@ -1,10 +1,12 @@
 //! Moving messages to segment files, and back into memory.
 //!
 //! Moving takes three steps, so that the queue is never locked while files are written: the pager asks what is to leave
-//! ([`Queue::fresh_leaving`], [`Queue::scattered_leaving`]), writes it, and tells where it is ([`Queue::moved`]). What left the
-//! queue meanwhile is freed at once. A fresh message can only leave from the front, so what is left of a part is its end.
+//! ([`Queue::fresh_leaving`], [`Queue::begin_search`]), writes it, and tells where it is ([`Queue::go_on_moving`]). What left the
+//! queue meanwhile is freed at the end. A fresh message can only leave from the front, so what is left of a part is its end.
 
 mod fresh;
+mod moving;
+mod search;
 
 use std::fmt;
 
@@ -15,16 +17,19 @@ use super::Queue;
 use super::dying::DeathReason;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
+use super::ready::CHOSEN_AMONG_MAX;
 use super::recounted::Recounted;
 use super::settling::{count_interrupted, is_over_limit};
-use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
-use crate::store::address::{Address, Place, SegmentId};
+use crate::store::address::{Place, SegmentId};
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::loader::{Load, Loaded};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
-use crate::store::segments::{self, Damaged, Label};
+use crate::store::segments::{self, Damaged, Label, Stored, Written};
+pub use moving::Moving;
+pub(super) use search::Search;
+pub use search::Searching;
 
 /// A message that is to be written to a segment file.
 #[derive(Clone, Debug)]
@@ -92,10 +97,11 @@ impl MovedPart {
 
     /// What one of its messages takes in the file, to be freed.
     pub fn freed(&self, record: &Moved) -> Freed {
-        let body_bytes = if record.is_stored { u64::from(record.body_bytes) } else { 0 };
-        let end = record.offset.saturating_add(record.bytes);
-        let stored = u32::from(record.is_stored);
-        Freed { segment: self.segment, start: record.offset, end, stored, body_bytes }
+        self.place(record).1.freed()
+    }
+
+    const fn written(&self, record: &Moved) -> Written {
+        Written { segment: self.segment, offset: record.offset, bytes: record.bytes }
     }
 }
 
@@ -147,86 +153,8 @@ impl Queue {
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }
 
-    /// The messages that are not fresh and in the log before `limit`, with all that precede one of them, or a later one that left the
-    /// log before: the checkpoint knows only one place that divides them. In the order of levels and places, and in pieces: a
-    /// part must not reach over messages that were moved before it, or a start would put them in the wrong order.
-    pub fn scattered_leaving(&self, queue: u64, limit: u64) -> Vec<Vec<Leaving>> {
-        let mut below = self.moved.clone();
-        for entry in self.scattered().filter(|entry| entry.address.is_in_log_before(limit)) {
-            raise(&mut below, entry.priority, entry.seq + 1);
-        }
-        let is_leaving = |entry: &&Entry| entry.address.is_in_log() && entry.seq < mark(&below, entry.priority);
-        let mut all: Vec<_> = self.scattered().filter(is_leaving).filter_map(|entry| leaving(entry, queue)).collect();
-        all.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
-        let may_follow = |one: &Leaving, next: &Leaving| {
-            let (one, next) = (&one.label, &next.label);
-            one.level == next.level && (one.seq >= mark(&self.moved, one.level) || one.seq + 1 == next.seq)
-        };
-        all.chunk_by(may_follow).map(<[Leaving]>::to_vec).collect()
-    }
-
-    /// What is known one by one and not fresh.
-    fn scattered(&self) -> impl Iterator<Item = &Entry> {
-        let unacked = self.unacked.iter().map(|unacked| &unacked.entry);
-        self.ready.requeued().chain(unacked).chain(self.held_back.values()).chain(self.dying.iter())
-    }
-
-    /// Takes over where messages were written. What is not wanted any more is to be freed.
-    pub fn moved(&mut self, fresh: &[MovedPart], scattered: &[MovedPart]) -> Vec<Freed> {
-        let mut wanted = FxHashMap::default();
-        for part in fresh {
-            self.take_fresh(part, &mut wanted);
-        }
-        for part in scattered {
-            wanted.extend(part.records.iter().map(|record| (record.seq, (part, *record))));
-        }
-        for part in scattered {
-            self.ready.level(part.level).paged.push_read(part.part());
-        }
-        let Self { ready, unacked, held_back, dying, recounted, .. } = self;
-        // It may have come back since its record was written.
-        let mut note_counts = |entry: &Entry, counts: DeliveryCounts| {
-            if entry.is_stored && counts != DeliveryCounts::default() {
-                recounted.note(entry.seq, counts);
-            }
-        };
-        let unacked = unacked.iter_mut().map(|unacked| (&mut unacked.entry, true));
-        let others = ready.requeued_mut().chain(held_back.values_mut()).map(|entry| (entry, false));
-        // As long as for [`Queue::compacted`], and not in steps for the same reason.
-        for (entry, is_out) in others.chain(unacked) {
-            if wanted.is_empty() {
-                break;
-            }
-            if let Some((part, record)) = wanted.remove(&entry.seq) {
-                relocate(entry, part, &record);
-                entry.body = Body::Away { record_bytes: record.bytes, body_bytes: record.body_bytes };
-                // The log may lose the record of a delivery that is out. For the first one there is the mark.
-                let is_redelivery = is_out && entry.counts.acquired > 0;
-                note_counts(entry, if is_redelivery { entry.counts.interrupted() } else { entry.counts });
-            }
-        }
-        // These are about to be published: they stay in memory.
-        for entry in dying.iter_mut() {
-            if wanted.is_empty() {
-                break;
-            }
-            if let Some((part, record)) = wanted.remove(&entry.seq) {
-                relocate(entry, part, &record);
-                note_counts(entry, entry.counts);
-            }
-        }
-        for part in fresh.iter().chain(scattered) {
-            self.note_moved(part);
-        }
-        let mut freed: Vec<_> = wanted.into_values().map(|(part, record)| part.freed(&record)).collect();
-        freed.sort_by_key(|freed| (freed.segment, freed.start));
-        freed
-    }
-
-    fn note_moved(&mut self, part: &MovedPart) {
-        if let Some(last) = part.records.last() {
-            raise(&mut self.moved, part.level, last.seq + 1);
-        }
+    fn note_moved(&mut self, level: u8, last: u64) {
+        raise(&mut self.moved, level, last + 1);
     }
 
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
@@ -286,8 +214,9 @@ impl Queue {
         freed
     }
 
-    /// What was ordered is there. [`Queue::loaded`] must follow.
+    /// What was ordered is there, for [`Queue::loaded`]. [`Queue::pump`] must follow.
     pub fn arrived(&mut self, load: Load) {
+        self.owe_pump();
         self.ready.arrived(load);
     }
 
@@ -297,7 +226,8 @@ impl Queue {
         self.loads.extend(load);
     }
 
-    /// Takes over what was read back, and hands out what cannot be read and is lost. [`Queue::pump`] must follow.
+    /// Takes over what was read back, and hands out what cannot be read and is lost. Consumers get it with the next pump, of
+    /// [`Queue::arrived`] at the latest: they wait for what was ordered.
     #[must_use = "lost messages are to be told of"]
     pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
         let Loaded { load, ahead_bytes, .. } = loaded;
@@ -311,27 +241,41 @@ impl Queue {
             self.take_block(loaded);
             return damaged;
         }
-        let Load { segment, start, .. } = load;
+        let behind = loaded.next;
+        self.fill(loaded.records);
+        if damaged.is_empty() {
+            return damaged;
+        }
         let is_read = |entry: &Entry| match entry.address.place() {
-            Place::Segment(of, offset) => entry.is_away() && of == segment && (start..loaded.next).contains(&offset),
+            Place::Segment(of, at) => entry.is_away() && of == load.segment && (load.start..behind).contains(&at),
             Place::Log(_) | Place::Nowhere => false,
         };
-        let mut messages: FxHashMap<Address, Message> =
-            loaded.records.into_iter().map(|record| (record.address, record.message)).collect();
-        for entry in self.ready.requeued_mut().chain(self.dying.iter_mut()) {
-            if messages.is_empty() {
-                break;
-            }
-            if entry.is_away()
-                && let Some(message) = messages.remove(&entry.address)
-            {
-                entry.body = Body::Held(message);
-            }
-        }
         let lost: Vec<_> = self.ready.remove_requeued(is_read).into_iter().chain(self.dying.remove(is_read)).collect();
         self.stats.unreadable += lost.len() as u64;
         lost.iter().for_each(|entry| self.gone(entry));
         if lost.is_empty() { Vec::new() } else { damaged }
+    }
+
+    /// Gives messages that were read to the entries that wait for them: by their numbers, or, where there is no order, at the front.
+    fn fill(&mut self, records: Vec<Stored>) {
+        let mut left = FxHashMap::default();
+        for Stored { label, address, message, .. } in records {
+            match self.ready.requeued_mut(label.level, label.seq) {
+                Some(entry) if entry.is_away() && entry.address == address => entry.body = Body::Held(message),
+                _ => drop(left.insert(address, message)),
+            }
+        }
+        let in_front = self.ready.returned_mut().chain(self.dying.first_mut(CHOSEN_AMONG_MAX));
+        for entry in in_front {
+            if left.is_empty() {
+                break;
+            }
+            if entry.is_away()
+                && let Some(message) = left.remove(&entry.address)
+            {
+                entry.body = Body::Held(message);
+            }
+        }
     }
 
     fn take_block(&mut self, mut loaded: Loaded) {
@@ -363,8 +307,8 @@ impl Queue {
                 level.push_read_back(entry);
             }
         }
-        let excess = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
-        self.ready.learn_property_bytes(if is_restored { property_bytes } else { 0 }, excess);
+        let (uncounted, excess) = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
+        self.ready.learn_property_bytes(if is_restored { property_bytes } else { uncounted }, excess);
         self.ready.forget_missing(missing);
         // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
         for entry in doomed {
@@ -388,10 +332,6 @@ fn raise(marks: &mut SmallVec<[(u8, u64); 1]>, level: u8, below: u64) {
 
 fn mark(marks: &[(u8, u64)], level: u8) -> u64 {
     marks.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
-}
-
-fn relocate(entry: &mut Entry, part: &MovedPart, record: &Moved) {
-    entry.address = Address::in_segment(part.segment, record.offset);
 }
 
 /// Names a message that cannot be read back, or several if their beginnings cannot be found.

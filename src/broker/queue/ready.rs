@@ -16,6 +16,7 @@ mod loading;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub(super) use chosen::CHOSEN_AMONG_MAX;
 use smallvec::SmallVec;
 
 use super::arguments::QueueKind;
@@ -55,6 +56,17 @@ pub(super) struct Level {
 }
 
 impl Level {
+    #[cfg(debug_assertions)]
+    fn check(&self) {
+        assert!(self.requeued.iter().is_sorted_by(|one, next| one.seq < next.seq), "what came back is in order");
+        assert!(self.fresh.iter().is_sorted_by(|one, next| one.seq < next.seq), "what is fresh is in order");
+        let mut all = self.requeued.iter().chain(&self.fresh);
+        assert!(all.all(|entry| entry.priority == self.priority), "each is in its level");
+        assert!(self.fresh.iter().all(|entry| !entry.is_away()), "what is fresh is in memory");
+        let bytes: u64 = self.requeued.iter().map(|entry| u64::from(entry.counted_bytes)).sum();
+        assert_eq!(self.requeued_bytes, bytes, "what came back, counted in bytes");
+    }
+
     pub(super) fn head(&self) -> Option<Head<'_>> {
         if let Some(entry) = self.requeued.front() {
             return Some(Head::of(entry));
@@ -329,9 +341,14 @@ impl Ready {
         (self.returned.range_mut(..count).enumerate().rev(), &mut self.levels)
     }
 
-    /// The entries that are known one by one and not fresh, to be changed in place.
-    pub(super) fn requeued_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.returned.iter_mut().chain(self.levels.iter_mut().flat_map(|level| level.requeued.iter_mut()))
+    /// One that came back to its level, or was read back; to be changed in place.
+    pub(super) fn requeued_mut(&mut self, level: u8, seq: u64) -> Option<&mut Entry> {
+        self.levels.iter_mut().find(|there| there.priority == level)?.requeued.get_mut(seq)
+    }
+
+    /// The first of those in front of all levels, to be changed in place.
+    pub(super) fn returned_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.returned.iter_mut().take(CHOSEN_AMONG_MAX)
     }
 
     /// The entries that are known one by one and not fresh.
@@ -389,6 +406,20 @@ impl Ready {
         }
         #[expect(clippy::indexing_slicing, reason = "a level of this priority stands at this place now")]
         &mut self.levels[at]
+    }
+
+    /// The invariants.
+    #[cfg(debug_assertions)]
+    pub(super) fn check(&self) {
+        assert!(self.levels.is_sorted_by(|one, next| one.priority > next.priority), "levels by priority");
+        self.levels.iter().for_each(Level::check);
+        let unread: usize = self.levels.iter().map(|level| level.paged.unread_count()).sum();
+        let fresh = || self.levels.iter().flat_map(|level| &level.fresh);
+        let known = || self.requeued().chain(fresh());
+        assert_eq!(self.count, known().count() + unread, "counted");
+        let bytes: u64 = known().map(|entry| u64::from(entry.counted_bytes)).sum();
+        let unread_bytes: u64 = self.levels.iter().map(|level| level.paged.unread_bytes()).sum();
+        assert_eq!(self.bytes, bytes + unread_bytes, "counted in bytes");
     }
 
     fn add_up(&mut self, entry: &Entry) {

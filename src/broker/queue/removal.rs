@@ -21,7 +21,9 @@ use crate::store::record::Freed;
 /// Messages whose end is recorded under one lock.
 pub(super) const STEP_MESSAGES: usize = 1024;
 
-/// Messages that left their queue, while their end is not recorded. [`Queue::forget`] does that.
+/// Messages that left their queue, while their end is not recorded. [`Queue::forget`] does that, in steps. Those of a queue that is
+/// deleted come with its consumers, for [`Removed::tell_consumers`].
+#[must_use = "the end of the messages is to be recorded"]
 pub struct Removed {
     /// How many of them the client is told of.
     pub count: usize,
@@ -100,7 +102,7 @@ pub struct Forgotten {
 }
 
 impl Queue {
-    /// Takes out all messages but those that are unacknowledged. [`Queue::forget`] must follow until it has all of them.
+    /// Takes out all messages but those that are unacknowledged.
     pub fn purge(&mut self) -> Removed {
         let held_back = std::mem::take(&mut self.held_back);
         let mut kept_dead = if self.buries_at_least_once() { self.dying.take_all() } else { Dying::default() };

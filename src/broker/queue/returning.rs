@@ -17,7 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::Queue;
 use super::arguments::QueueKind;
-use super::entry::Entry;
+use super::entry::{Entry, State};
 use super::settling::Return;
 use super::unacked::{HolderId, UnackedTable};
 use crate::broker::ids::ConsumerId;
@@ -102,8 +102,8 @@ impl Queue {
         !self.returning.is_none()
     }
 
-    /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow, and
-    /// [`Queue::go_on_returning`] while [`Queue::is_returning`].
+    /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow. While
+    /// [`Queue::is_returning`], there must be more transitions with [`Queue::go_on_returning`]; the timer calls it at the latest.
     pub fn requeue(&mut self, tokens: Vec<Token>, cause: Return, now_ms: u64) {
         self.take_back(Job { cause, now_ms, left: Left::Tokens(tokens.into_iter()) });
     }
@@ -116,6 +116,7 @@ impl Queue {
     }
 
     fn take_back(&mut self, mut job: Job) {
+        self.owe_pump();
         if self.is_returning() || !self.put_back(&mut job) {
             self.returning.push(job);
         } else {
@@ -125,6 +126,7 @@ impl Queue {
 
     /// Puts some more of them back. [`Queue::pump`] must follow.
     pub fn go_on_returning(&mut self) {
+        self.owe_pump();
         while let Some(mut job) = self.returning.pop() {
             if !self.put_back(&mut job) {
                 return self.returning.push_front(job);
@@ -154,7 +156,8 @@ impl Queue {
                 break;
             };
             self.returns_left -= 1;
-            let Some((entry, consumer)) = next else { continue };
+            let Some((mut entry, consumer)) = next else { continue };
+            self.goes_back(&mut entry, State::Waiting);
             self.release(consumer);
             match self.arguments.kind {
                 QueueKind::Classic => entries.push(self.returned_to_classic(entry, job.cause)),

@@ -3,7 +3,7 @@
 use super::Queue;
 use super::arguments::{DelayedRetry, QueueArguments, QueueKind};
 use super::dying::DeathReason;
-use super::entry::Entry;
+use super::entry::{Entry, State};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{DeliveryCounts, Token};
 
@@ -42,6 +42,7 @@ pub enum Settlement {
 impl Queue {
     /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
     pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
+        self.owe_pump();
         for token in tokens {
             let Some((unacked, consumer)) = self.unacked.remove(token) else { continue };
             self.release(consumer);
@@ -59,6 +60,7 @@ impl Queue {
 
     /// A rejected delivery has failed, also if it is the last one.
     fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
+        self.goes_back(&mut entry, State::Dying);
         if self.arguments.dead_letters.is_some() {
             let is_quorum = self.arguments.kind == QueueKind::Quorum;
             entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_quorum));

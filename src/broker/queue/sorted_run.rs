@@ -49,12 +49,7 @@ impl SortedRun {
         self.pieces.range(pieces..).flatten().skip(place)
     }
 
-    /// To be changed in place; the sequence numbers must stay.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.pieces.iter_mut().flatten()
-    }
-
-    /// Those from this sequence number on.
+    /// Those from this sequence number on, to be changed in place; the sequence numbers must stay.
     pub(super) fn iter_from_mut(&mut self, seq: u64) -> impl Iterator<Item = &mut Entry> {
         let from = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
         self.pieces.range_mut(from..).flatten().skip_while(move |entry| entry.seq < seq)
@@ -129,6 +124,14 @@ impl SortedRun {
         let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
         let piece = self.pieces.get(at)?;
         piece.get(piece.binary_search_by_key(&seq, |entry| entry.seq).ok()?)
+    }
+
+    /// As [`SortedRun::get`], to be changed in place.
+    pub(super) fn get_mut(&mut self, seq: u64) -> Option<&mut Entry> {
+        let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
+        let piece = self.pieces.get_mut(at)?;
+        let at = piece.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        piece.get_mut(at)
     }
 
     /// Moves those of these entries that may go to the end of `taken`. Each is searched, so a few cost little.

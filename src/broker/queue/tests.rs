@@ -5,6 +5,7 @@ mod chosen;
 mod harness;
 mod histories;
 mod model;
+mod relocation;
 mod returns;
 mod steps;
 mod unacked;

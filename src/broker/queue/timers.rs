@@ -22,6 +22,7 @@ impl Queue {
         self.is_behind = false;
         self.go_on_returning();
         if self.is_returning() {
+            self.pump(now_ms);
             self.is_behind = true;
             return false;
         }

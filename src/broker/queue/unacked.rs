@@ -4,170 +4,32 @@
 //! So what one holder leaves behind is found without a look at what others hold, and who settles in the order of delivery finds
 //! each message at the front. A [`Token`] names the holder and the delivery: it needs no list of its own.
 //!
-//! Invariants: a holder that is no consumer has messages; `front` is empty only if all of a holder is; deliveries ascend; no piece
-//! behind the front is empty.
+//! Invariants: all that is held is counted; each holder is listed under its channel, and those of which a message can be late under the
+//! time to look; a place is either a holder's or free.
 
-use std::collections::{BTreeSet, VecDeque};
+mod holder;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub(super) use holder::Unacked;
+use holder::{Holder, Holding};
 
 use super::entry::Entry;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Sink, Token};
-
-/// A delivered message that waits to be settled.
-#[derive(Debug)]
-pub(super) struct Unacked {
-    pub(super) entry: Entry,
-    /// When it is late, by what held when it was delivered; `u64::MAX` for never. It ascends with the deliveries of a holder, unless
-    /// [`UnackedTable::timeout_changes`] was told.
-    pub(super) deadline_ms: u64,
-    /// Its place in the order of all deliveries of the queue.
-    pub(super) delivery: u64,
-}
 
 /// Where a holder stands in the table. It is used again, for later deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HolderId(u32);
 
 impl HolderId {
-    /// The first place, and one behind all.
+    /// The first place.
     pub(super) const FIRST: Self = Self(0);
-    pub(super) const NONE: Self = Self(u32::MAX);
 }
-
-/// Why a channel holds messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Holding {
-    /// It took them with `basic.get`.
-    Got,
-    /// They were left by a consumer that is gone.
-    Left,
-    /// They went to this consumer.
-    Consumed(ConsumerId),
-}
-
-/// Messages of a piece at most: what one that is settled out of order may have to move.
-const PIECE_MAX: usize = 256;
 
 /// Holders among whom the oldest delivery is looked for: some microseconds' work.
 const HOLDERS_LOOKED_AT_MAX: usize = 1_000;
-
-/// Room for so many messages is kept when the last one is settled.
-const KEPT_UNACKED: usize = 64;
-
-#[derive(Debug)]
-struct Holder {
-    channel: ChannelId,
-    holding: Holding,
-    /// Who is told when a message is late that no consumer holds.
-    sink: Option<Arc<dyn Sink>>,
-    front: VecDeque<Unacked>,
-    behind: VecDeque<VecDeque<Unacked>>,
-    /// When to look whether a message is late: never after the first one is.
-    watched_ms: Option<u64>,
-    /// The timeout has changed since its messages were delivered, so that one behind may be late before the first one is.
-    is_mixed: bool,
-}
-
-impl Holder {
-    fn new(channel: ChannelId, holding: Holding) -> Self {
-        let (front, behind) = (VecDeque::new(), VecDeque::new());
-        Self { channel, holding, sink: None, front, behind, watched_ms: None, is_mixed: false }
-    }
-
-    const fn consumer(&self) -> Option<ConsumerId> {
-        match self.holding {
-            Holding::Consumed(id) => Some(id),
-            Holding::Got | Holding::Left => None,
-        }
-    }
-
-    /// A holder is kept while its consumer is there or it has messages.
-    fn is_over(&self) -> bool {
-        self.front.is_empty() && self.consumer().is_none()
-    }
-
-    /// When its first message is late that is ever late.
-    fn first_deadline_ms(&mut self) -> Option<u64> {
-        let deadline_ms = if self.is_mixed {
-            self.iter().map(|unacked| unacked.deadline_ms).min()
-        } else {
-            self.front.front().map(|first| first.deadline_ms)
-        };
-        self.is_mixed &= deadline_ms.is_some();
-        deadline_ms.filter(|&at_ms| at_ms != u64::MAX)
-    }
-
-    fn push(&mut self, unacked: Unacked) {
-        if self.behind.is_empty() && self.front.len() < PIECE_MAX {
-            return self.front.push_back(unacked);
-        }
-        match self.behind.back_mut().filter(|piece| piece.len() < PIECE_MAX) {
-            Some(piece) => piece.push_back(unacked),
-            None => {
-                let mut piece = VecDeque::with_capacity(PIECE_MAX);
-                piece.push_back(unacked);
-                self.behind.push_back(piece);
-            }
-        }
-    }
-
-    fn pop_front(&mut self) -> Option<Unacked> {
-        let unacked = self.front.pop_front();
-        if self.front.is_empty() {
-            self.next_piece();
-        }
-        unacked
-    }
-
-    fn next_piece(&mut self) {
-        if let Some(piece) = self.behind.pop_front() {
-            self.front = piece;
-        } else if self.front.capacity() > KEPT_UNACKED {
-            (self.front, self.behind) = (VecDeque::new(), VecDeque::new());
-        }
-    }
-
-    /// Takes out a delivery that need not be the first.
-    fn take(&mut self, delivery: u64) -> Option<Unacked> {
-        let first_of = |piece: &VecDeque<Unacked>| piece.front().map_or(u64::MAX, |first| first.delivery);
-        let behind = self.behind.partition_point(|piece| first_of(piece) <= delivery).checked_sub(1);
-        let piece = match behind {
-            Some(at) => self.behind.get_mut(at)?,
-            None => &mut self.front,
-        };
-        let at = piece.binary_search_by_key(&delivery, |unacked| unacked.delivery).ok()?;
-        let unacked = piece.remove(at);
-        if piece.len() < piece.capacity() / 4 && piece.capacity() > KEPT_UNACKED {
-            piece.shrink_to(piece.len() * 2);
-        }
-        match behind {
-            Some(at) if piece.is_empty() => drop(self.behind.remove(at)),
-            None if piece.is_empty() => self.next_piece(),
-            _ => {}
-        }
-        unacked
-    }
-
-    fn len(&self) -> usize {
-        self.front.len() + self.behind.iter().map(VecDeque::len).sum::<usize>()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Unacked> {
-        self.front.iter().chain(self.behind.iter().flatten())
-    }
-
-    /// Those from this delivery on.
-    fn iter_from_mut(&mut self, delivery: u64) -> impl Iterator<Item = &mut Unacked> {
-        let before = self.behind.partition_point(|piece| piece.back().is_some_and(|last| last.delivery < delivery));
-        let pieces = self.behind.range_mut(before..).flatten();
-        self.front.iter_mut().chain(pieces).skip_while(move |unacked| unacked.delivery < delivery)
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {
-        self.front.iter_mut().chain(self.behind.iter_mut().flatten())
-    }
-}
 
 /// The unacknowledged messages of a queue.
 #[derive(Debug, Default)]
@@ -196,7 +58,7 @@ impl UnackedTable {
         self.add(channel, Holding::Consumed(consumer))
     }
 
-    /// The place of what this channel takes with `basic.get`; a message must follow.
+    /// The place of what this channel takes with `basic.get`: only a message keeps it, so one is to be inserted at once.
     pub(super) fn getter(&mut self, channel: ChannelId) -> HolderId {
         match self.found_getter(channel) {
             Some(id) => id,
@@ -291,7 +153,7 @@ impl UnackedTable {
     pub(super) fn remove(&mut self, Token(token): Token) -> Option<(Unacked, Option<ConsumerId>)> {
         let id = HolderId((token >> DELIVERY_BITS) as u32);
         let holder = self.holder_mut(id)?;
-        let first = holder.front.front()?.delivery;
+        let first = holder.first()?;
         let delivery = first + (token.wrapping_sub(first) & DELIVERY_MASK);
         let unacked = if delivery == first { holder.pop_front() } else { holder.take(delivery) }?;
         let consumer = self.removed(id, &unacked);
@@ -318,7 +180,7 @@ impl UnackedTable {
 
     /// The first delivery that this holder has.
     pub(super) fn first_of(&self, id: HolderId) -> Option<u64> {
-        Some(self.holder(id)?.front.front()?.delivery)
+        self.holder(id)?.first()
     }
 
     /// All holders of a channel.
@@ -349,7 +211,7 @@ impl UnackedTable {
     /// Later deliveries are late after another time than those that are here.
     pub(super) fn timeout_changes(&mut self) {
         for holder in self.holders.iter_mut().flatten() {
-            holder.is_mixed = !holder.front.is_empty();
+            holder.timeout_changes();
         }
     }
 
@@ -373,15 +235,13 @@ impl UnackedTable {
     }
 
     pub(super) fn into_entries(self) -> impl Iterator<Item = Entry> {
-        let holders = self.holders.into_iter().flatten();
-        let unacked = holders.flat_map(|holder| holder.front.into_iter().chain(holder.behind.into_iter().flatten()));
-        unacked.map(|unacked| unacked.entry)
+        self.holders.into_iter().flatten().flat_map(Holder::into_entries)
     }
 
     /// The first delivery that is not settled. Of very many holders only the first ones are looked at.
     pub(super) fn oldest_delivery(&self) -> Option<u64> {
         let holders = self.holders.iter().take(HOLDERS_LOOKED_AT_MAX).flatten();
-        holders.filter_map(|holder| Some(holder.front.front()?.delivery)).min()
+        holders.filter_map(Holder::first).min()
     }
 
     /// Those from the one on that stands at this place, by who holds them.
@@ -403,10 +263,6 @@ impl UnackedTable {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.holders.iter().flatten().flat_map(Holder::iter)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Unacked> {
-        self.holders.iter_mut().flatten().flat_map(Holder::iter_mut)
     }
 
     /// From this delivery of this holder on: who holds them, and they.
@@ -441,10 +297,7 @@ impl UnackedTable {
         for (channel, holding, id) in &self.of_channels {
             let Some(holder) = self.holder(*id) else { panic!("{id:?} is listed, and is not there") };
             assert_eq!((holder.channel, holder.holding), (*channel, *holding));
-            assert!(!holder.is_over(), "{holding:?} of {channel:?} holds nothing");
-            assert!(!holder.front.is_empty() || holder.behind.is_empty());
-            assert!(holder.behind.iter().all(|piece| !piece.is_empty() && piece.len() <= PIECE_MAX));
-            assert!(holder.iter().is_sorted_by_key(|unacked| unacked.delivery));
+            holder.check();
         }
         let watched = there.filter(|holder| holder.watched_ms.is_some()).count();
         assert_eq!(watched, self.watched.len(), "watched");

@@ -7,7 +7,7 @@ use super::{Vhost, limits, without_line_breaks};
 use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::ids::{ConnectionId, QueueId};
 use crate::broker::queue::arguments::{QueueArguments, QueueKind, known};
-use crate::broker::queue::{Exclusivity, QueueHandle, QueueSpec};
+use crate::broker::queue::{Exclusivity, NotRemoved, QueueCounts, QueueHandle, QueueSpec};
 use crate::broker::topology::cost;
 use crate::error::AmqpError;
 use crate::store::LogPosition;
@@ -159,14 +159,12 @@ impl Vhost {
         if queue.spec.arguments.kind == QueueKind::Quorum {
             refuse_flags_on_quorum(&queue, if_unused, if_empty)?;
         }
-        let removed = queue.peek(|state| {
-            if if_empty && state.ready_count() > 0 {
-                return Err(AmqpError::precondition_failed(format!("{queue} not empty")));
-            }
-            if if_unused && state.consumer_count() > 0 {
-                return Err(AmqpError::precondition_failed(format!("{queue} in use")));
-            }
-            Ok(state.delete())
+        let removed = queue.remove_if(if_unused, if_empty).map_err(|reason| {
+            let state = match reason {
+                NotRemoved::HasMessages => "not empty",
+                NotRemoved::HasConsumers => "in use",
+            };
+            AmqpError::precondition_failed(format!("{queue} {state}"))
         })?;
         let ready_count = removed.count;
         self.delete_queue_handle(&queue);
@@ -177,7 +175,7 @@ impl Vhost {
     /// Deletes this very queue with its bindings. Nothing is dead-lettered.
     pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
         // The state first: whoever finds the queue from now on sees that it is gone.
-        let removed = queue.peek(|queue| queue.delete());
+        let removed = queue.remove();
         let mut was_there = false;
         self.remove(|topology| {
             was_there = topology.queue(&queue.spec.name).is_some_and(|there| there.id == queue.id);
@@ -191,7 +189,7 @@ impl Vhost {
     /// A queue by its name. One that was deleted and is on its way out of the topology is helped out.
     pub(super) fn find_queue(&self, name: &str) -> Option<Arc<QueueHandle>> {
         let queue = self.read(|topology| topology.queue(name).cloned())?;
-        if queue.peek(|queue| queue.is_deleted()) {
+        if queue.is_deleted() {
             self.delete_queue_handle(&queue);
             return None;
         }
@@ -285,10 +283,7 @@ fn means_default(kind: &Value) -> bool {
 }
 
 fn found(queue: &Arc<QueueHandle>, now_ms: u64) -> QueueDeclared {
-    let (ready, consumers) = queue.peek(|queue| {
-        queue.touch(now_ms);
-        (queue.ready_count(), queue.consumer_count())
-    });
+    let QueueCounts { ready, consumers, .. } = queue.declared_again(now_ms);
     QueueDeclared {
         queue: Arc::clone(queue),
         message_count: count(ready),

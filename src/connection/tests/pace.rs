@@ -191,7 +191,7 @@ impl World {
         let vhost = self.hosting.broker.vhost("/").expect("it is there");
         let name = String::from_utf8(vec![queue]).expect("a letter");
         let queue = vhost.read(|topology| topology.queue(&name).cloned()).expect("it was declared");
-        queue.peek(|queue| queue.level())
+        queue.level()
     }
 
     /// Lets things happen in any order.

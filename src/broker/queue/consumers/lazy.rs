@@ -30,6 +30,15 @@ impl Consumers {
         self.registered.as_ref().is_some_and(|registered| registered.has_exclusive())
     }
 
+    /// The invariants.
+    #[cfg(debug_assertions)]
+    pub(in crate::broker::queue) fn check(&self) {
+        if let Some(registered) = &self.registered {
+            assert!(!registered.is_empty(), "there is no memory for none");
+            registered.check();
+        }
+    }
+
     /// In the order of registration.
     pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.registered.iter().flat_map(|registered| registered.iter())

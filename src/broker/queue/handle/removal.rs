@@ -5,8 +5,15 @@ use std::sync::Arc;
 use super::burial::{WhenAway, bury};
 use super::{Queue, QueueHandle};
 use crate::broker::queue::removal::STEP_MESSAGES;
-use crate::broker::queue::{ChunkRelief, Removed};
+use crate::broker::queue::{ChunkRelief, QueueCounts, Removed};
 use crate::store::LogPosition;
+
+/// Why a queue is not deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::broker) enum NotRemoved {
+    HasMessages,
+    HasConsumers,
+}
 
 impl QueueHandle {
     /// Drops all ready messages, those included that are on their way back: how many, and what must be durable before anybody is
@@ -30,13 +37,11 @@ impl QueueHandle {
     }
 
     /// Records the end of messages that were taken out, step by step: what must be durable before anybody is told.
-    pub(in crate::broker) fn forget(&self, mut removed: Removed) -> LogPosition {
+    pub(in crate::broker) fn forget(self: &Arc<Self>, mut removed: Removed) -> LogPosition {
         let mut position = LogPosition::START;
         loop {
-            let mut queue = self.state.lock();
-            let forgotten = queue.forget(&mut removed);
-            position = position.and(self.record(&mut queue));
-            drop(queue);
+            let (forgotten, recorded) = self.transition_aside(|queue| queue.forget(&mut removed));
+            position = position.and(recorded);
             if forgotten.is_last {
                 return position;
             }
@@ -44,9 +49,36 @@ impl QueueHandle {
     }
 
     /// Copies messages that keep much larger chunks alive, so that these can go: step by step.
-    pub fn relieve_chunks(&self) {
+    pub fn relieve_chunks(self: &Arc<Self>) {
         let mut relief = ChunkRelief::default();
-        while self.peek(|queue| queue.relieve_chunks(&mut relief)) {}
+        self.in_steps(|queue| queue.relieve_chunks(&mut relief));
+    }
+
+    /// Deletes the queue: what is left of it is for [`QueueHandle::forget_later`].
+    pub(in crate::broker) fn remove(self: &Arc<Self>) -> Removed {
+        self.transition_aside(Queue::delete).0
+    }
+
+    /// As [`QueueHandle::remove`], unless it has messages or consumers and must not then.
+    ///
+    /// # Errors
+    /// Why it stays.
+    pub(in crate::broker) fn remove_if(
+        self: &Arc<Self>,
+        is_unused: bool,
+        is_empty: bool,
+    ) -> Result<Removed, NotRemoved> {
+        let remove = |queue: &mut Queue| {
+            let QueueCounts { ready, consumers, .. } = queue.counts();
+            if is_empty && ready > 0 {
+                return Err(NotRemoved::HasMessages);
+            }
+            if is_unused && consumers > 0 {
+                return Err(NotRemoved::HasConsumers);
+            }
+            Ok(queue.delete())
+        };
+        self.transition_aside(remove).0
     }
 
     /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.

@@ -1,9 +1,11 @@
 //! Fresh messages that were written to a file: from now on they are a part of it, and not known one by one.
 
-use rustc_hash::FxHashMap;
-
 use super::{Moved, MovedPart, Queue, Unread};
 use crate::broker::queue::ready::Level;
+use crate::broker::queue::relocation::Relocation;
+
+/// With so many or fewer, the room that others had is given back: moving them takes a fraction of a millisecond.
+const SHRUNK_MAX: usize = 16_384;
 
 impl MovedPart {
     /// Of the part, what is not read: these messages, which are the last ones.
@@ -23,13 +25,12 @@ impl MovedPart {
 }
 
 impl Queue {
-    /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is added to `wanted`.
-    pub(super) fn take_fresh<'a>(&mut self, moved: &'a MovedPart, wanted: &mut FxHashMap<u64, (&'a MovedPart, Moved)>) {
+    /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is to be looked for.
+    pub(super) fn take_fresh(&mut self, moved: &MovedPart) {
         let level = self.ready.level(moved.level);
         let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
         let split = moved.records.partition_point(|record| record.seq < first_fresh);
         let (taken, left) = moved.records.split_at(split);
-        wanted.extend(taken.iter().map(|record| (record.seq, (moved, *record))));
         let last = left.last().map_or(0, |last| last.seq);
         let count = level.fresh.partition_point(|entry| entry.seq <= last);
         let is_whole = count == left.len();
@@ -37,25 +38,37 @@ impl Queue {
             if is_whole { Vec::new() } else { level.fresh.range(..count).map(|entry| entry.seq).collect() };
         let property_bytes = level.fresh.drain(..count).map(|entry| entry.counted_property_bytes()).sum();
         level.paged.add_property_bytes(property_bytes);
-        if level.fresh.len() < level.fresh.capacity() / 4 {
+        if level.fresh.len() < level.fresh.capacity() / 4 && level.fresh.len() <= SHRUNK_MAX {
             level.fresh.shrink_to_fit();
         }
         if is_whole {
             level.paged.push(moved.unread(left));
-            return;
+        } else {
+            push_runs(level, moved, split, &fresh);
         }
-        // Some were taken out by choice while the part was written. What is read back later must not bring them again: each run of
-        // those that are there is a part of its own, and each of the others, as if it had been read.
-        push_read(level, moved, taken);
-        let is_fresh = |record: &Moved| fresh.binary_search(&record.seq).is_ok();
-        for run in left.chunk_by(|one, next| is_fresh(one) == is_fresh(next)) {
-            if run.first().is_some_and(is_fresh) {
-                let part = MovedPart { level: moved.level, segment: moved.segment, records: run.to_vec() };
-                level.paged.push(part.unread(run));
-            } else {
-                push_read(level, moved, run);
-                wanted.extend(run.iter().map(|record| (record.seq, (moved, *record))));
-            }
+        if let Some(Relocation::ToFiles(wanted)) = self.relocation() {
+            let is_fresh = |record: &&Moved| is_whole || fresh.binary_search(&record.seq).is_ok();
+            let others = left.iter().filter(|record| !is_fresh(record));
+            wanted.extend(taken.iter().chain(others).map(|record| moved.place(record)));
+        }
+        if let Some(last) = moved.records.last() {
+            self.note_moved(moved.level, last.seq);
+        }
+    }
+}
+
+/// Some were taken out by choice while the part was written. What is read back later must not bring them again: each run of those that
+/// are there is a part of its own, and each of the others, as if it had been read.
+fn push_runs(level: &mut Level, moved: &MovedPart, split: usize, fresh: &[u64]) {
+    let (taken, left) = moved.records.split_at(split);
+    push_read(level, moved, taken);
+    let is_fresh = |record: &Moved| fresh.binary_search(&record.seq).is_ok();
+    for run in left.chunk_by(|one, next| is_fresh(one) == is_fresh(next)) {
+        if run.first().is_some_and(is_fresh) {
+            let part = MovedPart { level: moved.level, segment: moved.segment, records: run.to_vec() };
+            level.paged.push(part.unread(run));
+        } else {
+            push_read(level, moved, run);
         }
     }
 }

@@ -1,173 +1,24 @@
-//! The queue as the tests see it: the only place that calls it. It stands for the handle (which transition is followed by which),
-//! for the list of deadlines, and for the connections that consume.
+//! The queue as the tests see it. It stands for the handle, which buries dead letters, and for the list of deadlines.
+
+mod clients;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+pub(super) use clients::{FakeSink, Fresh, NewConsumer, consumer, fresh, id_of, ids};
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::looking::Seen as Looked;
 use crate::broker::queue::{
-    Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DELIVERY_OVERHEAD_BYTES, DeadLetter, Effective, Got,
-    MessageState, NewMessage, Queue, Removed, Return, SeenMessage, Settlement,
+    Aftermath, Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DeadLetter, Effective, Got, MessageState, NewMessage,
+    Queue, Removed, Return, SeenMessage, Settlement,
 };
-use crate::broker::sink::{Delivery, Notice, Sink, Token};
-use crate::message::{Facts, MemoryGauge, Message, address};
+use crate::broker::sink::{Delivery, Sink, Token};
 use crate::store::journal::Journal;
 
 pub(super) const CHANNEL: u64 = 1;
 pub(super) const OTHER_CHANNEL: u64 = 2;
-
-/// A message that is to be published; its routing key is its number.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fresh {
-    pub(super) id: u32,
-    pub(super) body_bytes: usize,
-    pub(super) priority: Option<u8>,
-    pub(super) expiration_ms: Option<u64>,
-    /// Deliveries that failed in other queues before.
-    pub(super) failed: u32,
-}
-
-pub(super) fn fresh(id: u32) -> Fresh {
-    Fresh { id, body_bytes: 0, priority: None, expiration_ms: None, failed: 0 }
-}
-
-impl Fresh {
-    pub(super) fn sized(self, body_bytes: usize) -> Self {
-        Self { body_bytes, ..self }
-    }
-
-    pub(super) fn priority(self, priority: u8) -> Self {
-        Self { priority: Some(priority), ..self }
-    }
-
-    fn message(self) -> NewMessage {
-        let facts = Facts { priority: self.priority, ..Facts::default() };
-        let address = address("", &self.id.to_be_bytes());
-        let body = vec![0; self.body_bytes];
-        let message = Message::standalone(&Arc::new(MemoryGauge::default()), facts, &address, &[0, 0], &body);
-        NewMessage { message, expiration_ms: self.expiration_ms, failed: self.failed }
-    }
-}
-
-/// The number of a published message.
-pub(super) fn id_of(message: &Message) -> u32 {
-    u32::from_be_bytes(message.routing_key().try_into().expect("the routing key is the number"))
-}
-
-pub(super) fn ids(deliveries: &[Delivery]) -> Vec<u32> {
-    deliveries.iter().map(|delivery| id_of(&delivery.message)).collect()
-}
-
-/// A consumer that is to be added.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NewConsumer {
-    pub(super) id: u64,
-    pub(super) channel: u64,
-    pub(super) no_ack: bool,
-    pub(super) exclusive: bool,
-    pub(super) priority: i64,
-    pub(super) prefetch_count: u16,
-    pub(super) timeout_ms: Option<u64>,
-    pub(super) room_bytes: usize,
-}
-
-pub(super) fn consumer(id: u64) -> NewConsumer {
-    NewConsumer {
-        id,
-        channel: CHANNEL,
-        no_ack: false,
-        exclusive: false,
-        priority: 0,
-        prefetch_count: 0,
-        timeout_ms: None,
-        room_bytes: usize::MAX,
-    }
-}
-
-impl NewConsumer {
-    pub(super) fn prefetch(self, prefetch_count: u16) -> Self {
-        Self { prefetch_count, ..self }
-    }
-
-    pub(super) fn priority(self, priority: i64) -> Self {
-        Self { priority, ..self }
-    }
-
-    pub(super) fn timeout_ms(self, timeout_ms: u64) -> Self {
-        Self { timeout_ms: Some(timeout_ms), ..self }
-    }
-
-    pub(super) fn room(self, room_bytes: usize) -> Self {
-        Self { room_bytes, ..self }
-    }
-}
-
-/// The connection of one consumer: keeps what it is handed, and has room for so many bytes.
-#[derive(Debug, Default)]
-pub(super) struct FakeSink {
-    deliveries: Mutex<Vec<Delivery>>,
-    tokens: Mutex<Vec<Token>>,
-    room_bytes: AtomicUsize,
-    is_starved: AtomicBool,
-    pub(super) notices: Mutex<Vec<Notice>>,
-}
-
-impl FakeSink {
-    /// What arrived since the last look.
-    pub(super) fn take(&self) -> Vec<Delivery> {
-        std::mem::take(&mut *self.deliveries.lock().unwrap())
-    }
-
-    /// As [`FakeSink::take`]; the tokens are kept for [`FakeSink::tokens`].
-    pub(super) fn take_keeping_tokens(&self) -> Vec<Delivery> {
-        let taken = self.take();
-        self.tokens.lock().unwrap().extend(taken.iter().filter_map(|delivery| delivery.token));
-        taken
-    }
-
-    pub(super) fn tokens(&self) -> Vec<Token> {
-        std::mem::take(&mut *self.tokens.lock().unwrap())
-    }
-
-    /// Makes room; whoever starved is to be resumed now.
-    pub(super) fn give_room(&self, bytes: usize) {
-        self.room_bytes.store(bytes, Ordering::Relaxed);
-        self.is_starved.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_starved(&self) -> bool {
-        self.is_starved.load(Ordering::Relaxed)
-    }
-}
-
-impl Sink for FakeSink {
-    fn room_bytes(&self) -> usize {
-        self.room_bytes.load(Ordering::Relaxed)
-    }
-
-    fn starve(&self, _: ConsumerId) {
-        self.is_starved.store(true, Ordering::Relaxed);
-    }
-
-    fn deliver(&self, deliveries: &mut Vec<Delivery>) {
-        let bytes: usize =
-            deliveries.iter().map(|delivery| delivery.message.body_bytes() + DELIVERY_OVERHEAD_BYTES).sum();
-        let room_bytes = self.room_bytes();
-        if room_bytes != usize::MAX {
-            self.room_bytes.store(room_bytes.saturating_sub(bytes), Ordering::Relaxed);
-        }
-        self.deliveries.lock().unwrap().append(deliveries);
-    }
-
-    fn reply(&self, _: Delivery) {}
-
-    fn notify(&self, notice: Notice) {
-        self.notices.lock().unwrap().push(notice);
-    }
-}
 
 /// A queue with its surroundings.
 #[derive(Debug)]
@@ -202,7 +53,7 @@ impl Harness {
             finds_no_grave: false,
             is_expired: false,
         };
-        harness.finish();
+        harness.transition(|_| {});
         harness
     }
 
@@ -212,14 +63,11 @@ impl Harness {
     }
 
     pub(super) fn publish_new(&mut self, messages: impl IntoIterator<Item = NewMessage>) -> Vec<usize> {
-        let mut refused = Vec::new();
-        for (place, message) in messages.into_iter().enumerate() {
-            if self.queue.publish(message, self.now_ms).is_err() {
-                refused.push(place);
-            }
-        }
-        self.pump();
-        refused
+        let now_ms = self.now_ms;
+        self.offering(|queue| {
+            let published = messages.into_iter().enumerate();
+            published.filter_map(|(place, new)| queue.publish(new, now_ms).is_err().then_some(place)).collect()
+        })
     }
 
     pub(super) fn may_consume(&self, exclusive: bool) -> bool {
@@ -236,7 +84,7 @@ impl Harness {
     /// Adds a consumer of a connection that is there already.
     pub(super) fn consume_with(&mut self, new: NewConsumer, sink: &Arc<FakeSink>) {
         self.sinks.insert(new.id, Arc::clone(sink));
-        self.queue.consume(ConsumerSpec {
+        let spec = ConsumerSpec {
             id: ConsumerId(new.id),
             channel: ChannelId(new.channel),
             consumer_tag: "tag".into(),
@@ -247,35 +95,37 @@ impl Harness {
             prefetch_count: new.prefetch_count,
             channel_credit: Arc::clone(&self.credit),
             timeout_ms: new.timeout_ms,
-        });
-        self.finish();
+        };
+        self.transition(|queue| queue.consume(spec));
         self.resume(new.id);
     }
 
     pub(super) fn resume(&mut self, consumer: u64) {
-        self.queue.resume(ConsumerId(consumer));
-        self.pump();
+        self.offering(|queue| queue.resume(ConsumerId(consumer)));
     }
 
     pub(super) fn cancel(&mut self, consumer: u64) -> bool {
-        let was_last = self.queue.cancel(ConsumerId(consumer), self.now_ms);
-        self.pump();
-        was_last
+        let now_ms = self.now_ms;
+        self.offering(|queue| queue.cancel(ConsumerId(consumer), now_ms))
     }
 
     pub(super) fn close_channel(&mut self, channel: u64) {
-        self.queue.cancel_all_of(ChannelId(channel), self.now_ms);
-        self.queue.requeue_all_of(ChannelId(channel), self.now_ms);
-        self.pump();
+        let now_ms = self.now_ms;
+        self.offering(|queue| {
+            queue.cancel_all_of(ChannelId(channel), now_ms);
+            queue.requeue_all_of(ChannelId(channel), now_ms);
+        });
     }
 
     pub(super) fn get(&mut self, channel: u64, no_ack: bool) -> Option<Delivery> {
-        let got = self.queue.get(ChannelId(channel), no_ack, self.now_ms);
-        if matches!(got, Got::Delivery(..)) && !no_ack {
-            let sink = Arc::clone(&self.getter) as Arc<dyn Sink>;
-            self.queue.remember_getter(ChannelId(channel), &sink);
-        }
-        self.finish();
+        let (now_ms, sink) = (self.now_ms, Arc::clone(&self.getter) as Arc<dyn Sink>);
+        let got = self.transition(|queue| {
+            let got = queue.get(ChannelId(channel), no_ack, now_ms);
+            if matches!(got, Got::Delivery(..)) && !no_ack {
+                queue.remember_getter(ChannelId(channel), &sink);
+            }
+            got
+        });
         match got {
             Got::Delivery(delivery, left) => {
                 assert_eq!(left, self.ready_count());
@@ -292,13 +142,12 @@ impl Harness {
     }
 
     pub(super) fn settle(&mut self, tokens: Vec<Token>, settlement: Settlement) {
-        self.queue.settle(tokens, settlement);
-        self.pump();
+        self.offering(|queue| queue.settle(tokens, settlement));
     }
 
     pub(super) fn requeue(&mut self, tokens: Vec<Token>, cause: Return) {
-        self.queue.requeue(tokens, cause, self.now_ms);
-        self.pump();
+        let now_ms = self.now_ms;
+        self.offering(|queue| queue.requeue(tokens, cause, now_ms));
     }
 
     /// Fewer messages are put back in one transition.
@@ -312,47 +161,41 @@ impl Harness {
 
     /// Puts some more messages back.
     pub(super) fn go_on_returning(&mut self) {
-        self.queue.go_on_returning();
-        self.pump();
+        self.offering(Queue::go_on_returning);
     }
 
     /// A policy changes what the queue obeys.
     pub(super) fn apply(&mut self, arguments: QueueArguments) {
-        self.queue.apply(Effective { arguments: arguments.into(), policies: None }, self.now_ms);
-        self.finish();
+        let (effective, now_ms) = (Effective { arguments: arguments.into(), policies: None }, self.now_ms);
+        self.transition(|queue| queue.apply(effective, now_ms));
     }
 
     pub(super) fn purge(&mut self) -> usize {
         while self.is_returning() {
             self.go_on_returning();
         }
-        let removed = self.queue.purge();
+        let removed = self.transition(Queue::purge);
         self.forget(removed)
     }
 
     pub(super) fn touch(&mut self) {
-        self.queue.touch(self.now_ms);
-        self.finish();
+        let now_ms = self.now_ms;
+        self.transition(|queue| queue.touch(now_ms));
     }
 
     pub(super) fn compact(&mut self) {
         let mut relief = ChunkRelief::default();
-        while self.queue.relieve_chunks(&mut relief) {
-            self.finish();
-        }
+        while self.transition(|queue| queue.relieve_chunks(&mut relief)) {}
     }
 
     pub(super) fn delete(&mut self) -> usize {
-        let removed = self.queue.delete();
+        let removed = self.transition(Queue::delete);
         self.forget(removed)
     }
 
     fn forget(&mut self, mut removed: Removed) -> usize {
-        self.finish();
         removed.tell_consumers();
-        while !self.queue.forget(&mut removed).is_last {
-            self.finish();
-        }
+        while !self.transition(|queue| queue.forget(&mut removed)).is_last {}
         removed.count
     }
 
@@ -376,8 +219,8 @@ impl Harness {
     pub(super) fn call(&mut self, at_ms: u64) {
         self.now_ms = self.now_ms.max(at_ms);
         self.ordered_ms.retain(|ordered_ms| *ordered_ms > self.now_ms);
-        self.is_expired = self.queue.on_timer(self.now_ms);
-        self.finish();
+        let now_ms = self.now_ms;
+        self.is_expired = self.transition(|queue| queue.on_timer(now_ms));
     }
 
     /// The queue itself, to stop between two steps.
@@ -418,14 +261,14 @@ impl Harness {
     pub(super) fn choose(&mut self, mut ids: Vec<u64>, is_deleted: bool, is_put_back: bool) {
         ids.sort_unstable();
         if is_deleted {
-            assert_eq!(self.queue.delete_chosen(&ids).len(), ids.len());
+            assert_eq!(self.offering(|queue| queue.delete_chosen(&ids)).len(), ids.len());
         } else {
-            let taken = self.queue.take_chosen(&ids, ChannelId(u64::MAX));
+            let taken = self.transition(|queue| queue.take_chosen(&ids, ChannelId(u64::MAX)));
             assert_eq!(taken.len(), ids.len());
             let tokens: Vec<_> = taken.iter().map(|taken| taken.token).collect();
-            if is_put_back { self.queue.return_chosen(&tokens) } else { self.queue.finish_chosen(&tokens) }
+            let end = if is_put_back { Queue::return_chosen } else { Queue::finish_chosen };
+            self.offering(|queue| end(queue, &tokens));
         }
-        self.pump();
     }
 
     /// What somebody sees who looks at these messages of a state.
@@ -438,29 +281,43 @@ impl Harness {
         .collect()
     }
 
-    fn pump(&mut self) {
-        self.queue.pump(self.now_ms);
-        self.finish();
+    /// A transition at the end of which consumers are offered what they can be given.
+    fn offering<R>(&mut self, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let now_ms = self.now_ms;
+        self.transition(|queue| {
+            let result = change(queue);
+            queue.pump(now_ms);
+            result
+        })
     }
 
-    /// Does what a transition leaves to be done.
-    fn finish(&mut self) {
-        let aftermath = self.queue.aftermath();
-        self.ordered_ms.extend(aftermath.call_at_ms);
-        if aftermath.bury_dead_letters {
-            while let Burial::Letters(letters) = self.queue.next_burial() {
-                for letter in letters {
-                    self.dead.push(letter);
-                    if self.finds_no_grave {
-                        self.queue.keep_unburied(self.now_ms);
-                    } else {
-                        self.queue.buried();
-                    }
-                }
-            }
-            let aftermath = self.queue.aftermath();
-            assert!(!aftermath.bury_dead_letters);
-            self.ordered_ms.extend(aftermath.call_at_ms);
+    /// A transition, and what it leaves to be done.
+    fn transition<R>(&mut self, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let (result, aftermath) = self.queue.transition(change);
+        if self.finish(aftermath) {
+            self.bury();
         }
+        result
+    }
+
+    fn finish(&mut self, aftermath: Aftermath) -> bool {
+        self.ordered_ms.extend(aftermath.call_at_ms);
+        aftermath.bury_dead_letters
+    }
+
+    fn bury(&mut self) {
+        while let Burial::Letters(letters) = self.queue.next_burial() {
+            for letter in letters {
+                self.dead.push(letter);
+                let (finds_no_grave, now_ms) = (self.finds_no_grave, self.now_ms);
+                let (_, aftermath) = self.queue.transition(|queue| match finds_no_grave {
+                    true => queue.keep_unburied(now_ms),
+                    false => queue.buried(),
+                });
+                assert!(!self.finish(aftermath), "one buries at a time");
+            }
+        }
+        let (_, aftermath) = self.queue.transition(|_| ());
+        assert!(!self.finish(aftermath), "they are all buried");
     }
 }

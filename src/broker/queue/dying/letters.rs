@@ -1,0 +1,252 @@
+//! The dead letters of a queue: those that are published, in the order of death, and those that found no queue.
+//!
+//! Invariants: each that waits died of something; those that were handed out are the first; what found no queue is tried again at some
+//! time; all are counted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::DeathReason;
+use crate::broker::queue::DROPS_MAX;
+use crate::broker::queue::arguments::DeadLetters;
+use crate::broker::queue::entry::Entry;
+use crate::broker::queue::walk::Spot;
+use crate::store::Owed;
+use crate::store::loader::Load;
+
+/// What is known of a death besides the message.
+#[derive(Debug)]
+pub(super) struct Death {
+    pub(super) reason: DeathReason,
+    /// Where it goes, whatever the queue obeys by the time it is published.
+    pub(super) target: Arc<DeadLetters>,
+    /// It is the last of some that are owed to a client: all of them are recorded once this one is.
+    pub(super) owed: Option<Box<Owed>>,
+}
+
+impl Death {
+    const fn new(reason: DeathReason, target: Arc<DeadLetters>) -> Self {
+        Self { reason, target, owed: None }
+    }
+}
+
+/// The dead letters of a queue, in the order of death. Most queues never have any.
+#[derive(Debug, Default)]
+pub(in crate::broker::queue) struct Dying(pub(super) Option<Box<Letters>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    pub(super) waiting: VecDeque<Entry>,
+    /// What those in `waiting` died of, one each.
+    pub(super) deaths: VecDeque<Death>,
+    /// Some of them died of what a client said, and are not owed yet.
+    pub(super) has_answered: bool,
+    /// What was owed for messages that are lost, until their end is recorded.
+    ended: Vec<Owed>,
+    /// Handed to the one who buries, and not buried yet: so many at the front of `waiting`.
+    pub(super) handed: usize,
+    /// Somebody buries them now; a second one would break the order of deaths.
+    pub(super) has_burier: bool,
+    /// What the first of them waits for.
+    pub(super) loading: Option<Load>,
+    /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
+    unburied: VecDeque<(Entry, DeathReason)>,
+    /// So many of `unburied`, at its front, are due.
+    retrying: usize,
+    /// When the others are.
+    retry_ms: Option<u64>,
+    /// What they all count for the limit in bytes.
+    bytes: u64,
+}
+
+impl Dying {
+    pub(super) fn letters(&mut self) -> &mut Letters {
+        self.0.get_or_insert_default()
+    }
+
+    /// Whether somebody must bury now; the question is answered with yes once.
+    pub(in crate::broker::queue) fn wants_burier(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|letters| letters.wants_burier())
+    }
+
+    /// Something was read. What was read for others does not end the wait: the same would be ordered once more each time.
+    pub(in crate::broker::queue) fn loaded(&mut self, load: Load) {
+        if let Some(letters) = &mut self.0 {
+            letters.loading.take_if(|loading| *loading == load);
+        }
+    }
+
+    /// Has everything tried again that found no queue.
+    pub(in crate::broker::queue) fn retry_at(&mut self, at_ms: u64) {
+        if let Some(letters) = self.0.as_mut().filter(|letters| !letters.unburied.is_empty()) {
+            letters.retry_ms = Some(at_ms);
+        }
+    }
+
+    pub(in crate::broker::queue) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |letters| letters.waiting.len() + letters.unburied.len())
+    }
+
+    pub(in crate::broker::queue) fn bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |letters| letters.bytes)
+    }
+
+    pub(in crate::broker::queue) fn retry_ms(&self) -> Option<u64> {
+        let letters = self.0.as_ref()?;
+        if letters.retrying > 0 { Some(0) } else { letters.retry_ms }
+    }
+
+    pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().flat_map(|letters| letters.waiting.iter().chain(letters.unburied.iter().map(|(entry, _)| entry)))
+    }
+
+    /// The first of those that are handed out next.
+    pub(in crate::broker::queue) fn first_mut(&mut self, count: usize) -> impl Iterator<Item = &mut Entry> {
+        self.0.iter_mut().flat_map(move |letters| letters.waiting.iter_mut().take(count))
+    }
+
+    /// The first `unburied` of those that found no queue, the last of them first, and so many of the others.
+    pub(in crate::broker::queue) fn iter_from_mut(
+        &mut self,
+        unburied: usize,
+        waiting: usize,
+    ) -> impl Iterator<Item = (Spot, &mut Entry)> {
+        self.0.iter_mut().flat_map(move |letters| {
+            let (unburied, waiting) = (unburied.min(letters.unburied.len()), waiting.min(letters.waiting.len()));
+            let unburied = letters.unburied.range_mut(..unburied).enumerate().rev();
+            let unburied = unburied.map(|(at, (entry, _))| (Spot::Unburied(at + 1), entry));
+            let waiting = letters.waiting.range_mut(..waiting).enumerate().rev();
+            unburied.chain(waiting.map(|(at, entry)| (Spot::Dying(at + 1), entry)))
+        })
+    }
+
+    /// Takes out those that are not handed out.
+    pub(in crate::broker::queue) fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        self.0.as_mut().map_or_else(Vec::new, |letters| letters.remove(is_wanted))
+    }
+
+    /// Takes out all that are not handed out: what is left is what somebody publishes now.
+    pub(in crate::broker::queue) fn take_all(&mut self) -> Self {
+        Self(self.0.as_mut().map(|letters| Box::new(letters.take_all())))
+    }
+
+    /// What is owed for them: to be kept until their end is recorded.
+    pub(in crate::broker::queue) fn take_owed(&mut self) -> Vec<Owed> {
+        let Some(letters) = &mut self.0 else { return Vec::new() };
+        let waiting = letters.deaths.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed);
+        letters.ended.drain(..).chain(waiting).collect()
+    }
+
+    /// What was owed and is recorded with this transition.
+    pub(in crate::broker::queue) fn take_ended(&mut self) -> Vec<Owed> {
+        self.0.as_mut().map_or_else(Vec::new, |letters| std::mem::take(&mut letters.ended))
+    }
+
+    /// Whether all that there are were handed to the one who buries.
+    #[cfg(debug_assertions)]
+    pub(in crate::broker::queue) fn is_handed_out(&self) -> bool {
+        self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unburied.is_empty())
+    }
+
+    /// The invariants.
+    #[cfg(debug_assertions)]
+    pub(in crate::broker::queue) fn check(&self) {
+        let Some(letters) = &self.0 else { return };
+        assert_eq!(letters.waiting.len(), letters.deaths.len(), "each died of something");
+        assert!(letters.handed <= letters.waiting.len(), "handed out");
+        assert!(letters.retrying <= letters.unburied.len(), "due");
+        assert!(letters.unburied.is_empty() || self.retry_ms().is_some(), "what found no queue is tried again");
+        assert!(letters.retry_ms.is_none() || !letters.unburied.is_empty(), "there is something to be tried again");
+        let bytes: u64 = self.iter().map(|entry| u64::from(entry.counted_bytes)).sum();
+        assert_eq!(letters.bytes, bytes, "counted in bytes");
+    }
+
+    pub(in crate::broker::queue) fn into_entries(self) -> impl Iterator<Item = Entry> {
+        let letters = self.0.map(|letters| *letters).unwrap_or_default();
+        letters.waiting.into_iter().chain(letters.unburied.into_iter().map(|(entry, _)| entry))
+    }
+}
+
+impl Letters {
+    pub(super) fn push(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
+        self.bytes += u64::from(entry.counted_bytes);
+        self.waiting.push_back(entry);
+        self.deaths.push_back(Death::new(reason, target));
+        self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(Entry, Death)> {
+        self.handed = self.handed.saturating_sub(1);
+        let entry = self.waiting.pop_front()?;
+        self.bytes -= u64::from(entry.counted_bytes);
+        Some((entry, self.deaths.pop_front()?))
+    }
+
+    /// Whether somebody must bury now; the question is answered with yes once.
+    fn wants_burier(&mut self) -> bool {
+        let can_go_on = |entry: &Entry| !entry.is_away() || self.loading.is_none();
+        let is_wanted = !self.has_burier && self.waiting.front().is_some_and(can_go_on);
+        self.has_burier |= is_wanted;
+        is_wanted
+    }
+
+    /// Tries again what found no queue, if it is time, some at a time. Returns those that have nowhere to go any more.
+    pub(super) fn retry(&mut self, now_ms: u64, target: Option<&Arc<DeadLetters>>) -> Vec<Entry> {
+        if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.retry_ms = None;
+            self.retrying = self.unburied.len();
+        }
+        let count = self.retrying.min(DROPS_MAX);
+        self.retrying -= count;
+        let retried = self.unburied.drain(..count);
+        let Some(target) = target else {
+            let dropped: Vec<_> = retried.map(|(entry, _)| entry).collect();
+            self.bytes -= dropped.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+            return dropped;
+        };
+        for (entry, reason) in retried {
+            self.waiting.push_back(entry);
+            self.deaths.push_back(Death::new(reason, Arc::clone(target)));
+        }
+        Vec::new()
+    }
+
+    /// Keeps one that found no queue, to be tried again.
+    pub(super) fn keep(&mut self, (entry, reason): (Entry, DeathReason), retry_ms: u64) {
+        self.bytes += u64::from(entry.counted_bytes);
+        self.unburied.push_back((entry, reason));
+        self.retry_ms.get_or_insert(retry_ms);
+    }
+
+    /// Takes out those that are not handed out.
+    fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let mut removed = Vec::new();
+        let mut at = self.handed;
+        while let Some(entry) = self.waiting.get(at) {
+            if is_wanted(entry) {
+                removed.extend(self.waiting.remove(at));
+                self.ended.extend(self.deaths.remove(at).and_then(|death| death.owed).map(|owed| *owed));
+            } else {
+                at += 1;
+            }
+        }
+        self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+        removed
+    }
+
+    /// Takes out all that are not handed out. The others are few, so it is they who are moved.
+    fn take_all(&mut self) -> Self {
+        let mut taken = std::mem::take(self);
+        self.has_burier = std::mem::take(&mut taken.has_burier);
+        self.loading = taken.loading;
+        for _ in 0..std::mem::take(&mut taken.handed) {
+            if let Some((entry, death)) = taken.pop() {
+                self.bytes += u64::from(entry.counted_bytes);
+                self.waiting.push_back(entry);
+                self.deaths.push_back(death);
+                self.handed += 1;
+            }
+        }
+        taken
+    }
+}

@@ -1,0 +1,124 @@
+//! What the pager asks of a queue and tells it. What looks at many messages takes several steps, and gives the lock away in between.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use super::{Queue, QueueHandle};
+use crate::broker::queue::paging::Scan;
+use crate::broker::queue::{Compacted, Compacting, FreshLeaving, Leaving, MovedPart, Moving, Searching};
+use crate::store::address::SegmentId;
+use crate::store::checkpoint::{Part, QueueState};
+use crate::store::record::Freed;
+use crate::store::recovery::RecoveredQueue;
+
+impl QueueHandle {
+    /// Bytes of bodies in memory that could be in segment files.
+    pub(in crate::broker) fn pageable_bytes(&self) -> u64 {
+        self.state.lock().pageable_bytes()
+    }
+
+    /// Begins to look for messages that are in the log before `limit`.
+    pub(in crate::broker) fn search(self: &Arc<Self>, limit: u64) -> LeavingSearch<'_> {
+        let searching = self.state.lock().begin_search(self.id.0, limit);
+        LeavingSearch { queue: self, searching: Some(searching) }
+    }
+
+    /// Takes over where messages were written. What is not in the queue any more is to be freed.
+    pub(in crate::broker) fn moved(self: &Arc<Self>, fresh: Vec<MovedPart>, scattered: &[MovedPart]) -> Vec<Freed> {
+        let mut moving = Moving::new(fresh, scattered);
+        self.in_steps(|queue| queue.go_on_moving(&mut moving));
+        moving.into_freed()
+    }
+
+    /// The parts that lie in these files.
+    pub(in crate::broker) fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
+        self.state.lock().parts_in(segments)
+    }
+
+    /// Takes over where messages were rewritten. What is not in the queue any more is to be freed.
+    pub(in crate::broker) fn compacted(self: &Arc<Self>, compacted: &[Compacted]) -> Vec<Freed> {
+        let mut compacting = Compacting::new(compacted);
+        self.in_steps(|queue| queue.go_on_compacting(&mut compacting));
+        compacting.into_freed()
+    }
+
+    /// Counts messages that were found to be unreadable elsewhere.
+    pub(in crate::broker) fn note_unreadable(&self, count: usize) {
+        self.state.lock().note_unreadable(count);
+    }
+
+    /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
+    pub fn state(&self, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
+        self.state.lock().state(self.id.0, is_free)
+    }
+
+    /// Fills the queue with what was found at the start, before anybody uses it. What of the parts is not there any more is to be freed.
+    pub(in crate::broker) fn restore(
+        &self,
+        recovered: RecoveredQueue,
+        free_within: impl Fn(&Part) -> (u32, u64),
+    ) -> Vec<Freed> {
+        let mut queue = self.state.lock();
+        let freed = queue.restore(recovered, free_within);
+        self.record(&mut queue, Vec::new());
+        freed
+    }
+
+    /// Takes steps until one says that it was the last. Whoever waits for the lock has it in between.
+    pub(super) fn in_steps(self: &Arc<Self>, mut step: impl FnMut(&mut Queue) -> bool) {
+        loop {
+            let mut queue = self.state.lock();
+            let (goes_on, _, unfinished) = self.change(&mut queue, &mut step);
+            MutexGuard::unlock_fair(queue);
+            if self.finish(unfinished) {
+                self.node.deadlines.order_burial(self);
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}
+
+/// A look for messages that are to be written: the fresh ones first, then [`LeavingSearch::scattered`].
+#[derive(Debug)]
+pub(in crate::broker) struct LeavingSearch<'a> {
+    queue: &'a Arc<QueueHandle>,
+    /// Until it is over.
+    searching: Option<Searching>,
+}
+
+impl LeavingSearch<'_> {
+    /// The priority levels that there are.
+    pub(in crate::broker) fn levels(&self) -> Vec<u8> {
+        self.queue.state.lock().levels()
+    }
+
+    /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
+    pub(in crate::broker) fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
+        self.queue.state.lock().scan_fresh(level, from, limit, max)
+    }
+
+    /// `max` fresh messages of a level from one place to another, both included.
+    pub(in crate::broker) fn fresh(&self, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
+        self.queue.state.lock().fresh_leaving(self.queue.id.0, level, from, last, max)
+    }
+
+    /// The messages that are not fresh and are to leave, but for those that were written as fresh ones; and whether something may have
+    /// been missed.
+    pub(in crate::broker) fn scattered(mut self, fresh: &[MovedPart]) -> (Vec<Vec<Leaving>>, bool) {
+        let Some(mut searching) = self.searching.take() else { return Default::default() };
+        self.queue.in_steps(|queue| queue.go_on_searching(&mut searching));
+        let has_slipped = searching.has_slipped();
+        (searching.into_leaving(fresh), has_slipped)
+    }
+}
+
+impl Drop for LeavingSearch<'_> {
+    fn drop(&mut self) {
+        if self.searching.is_some() {
+            self.queue.state.lock().end_search();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A transition under the queue's lock, its record in the log, and what is left to be done outside of the lock.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::QueueHandle;
+use super::burial::{WhenAway, bury};
+use crate::broker::publisher::PublisherWaits;
+use crate::broker::queue::{Aftermath, Queue};
+use crate::store::loader::Load;
+use crate::store::{LogPosition, Owed, TransactionId};
+
+/// What of an [`Aftermath`] is to be done when nothing is locked.
+#[must_use]
+pub(super) struct Unfinished {
+    bury_dead_letters: bool,
+    call_at_ms: Option<u64>,
+    loads: SmallVec<[Load; 2]>,
+    go_on: SmallVec<[Arc<PublisherWaits>; 1]>,
+}
+
+impl QueueHandle {
+    pub(super) fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let mut unburied = Vec::new();
+        let (result, _) = self.transition_deferred(&mut unburied, change);
+        bury(unburied, WhenAway::Order, now_ms);
+        result
+    }
+
+    pub(super) fn transition_deferred<R>(
+        self: &Arc<Self>,
+        unburied: &mut Vec<Arc<Self>>,
+        change: impl FnOnce(&mut Queue) -> R,
+    ) -> (R, LogPosition) {
+        let mut queue = self.state.lock();
+        let (result, position, after) = self.change(&mut queue, change);
+        drop(queue);
+        if self.finish(after) {
+            unburied.push(Arc::clone(self));
+        }
+        (result, position)
+    }
+
+    /// As [`QueueHandle::transition_deferred`], for those who have no time to bury anything: the timer does it if need be.
+    pub(super) fn transition_aside<R>(self: &Arc<Self>, change: impl FnOnce(&mut Queue) -> R) -> (R, LogPosition) {
+        let mut unburied = Vec::new();
+        let result = self.transition_deferred(&mut unburied, change);
+        unburied.iter().for_each(|queue| self.node.deadlines.order_burial(queue));
+        result
+    }
+
+    /// A transition, and its record in the log.
+    pub(super) fn change<R>(
+        &self,
+        queue: &mut Queue,
+        change: impl FnOnce(&mut Queue) -> R,
+    ) -> (R, LogPosition, Unfinished) {
+        let (result, aftermath) = queue.transition(change);
+        let Aftermath { bury_dead_letters, call_at_ms, loads, entry_bytes, ended, go_on } = aftermath;
+        if entry_bytes != 0 {
+            self.node.memory.adjust(entry_bytes);
+        }
+        let position = self.record(queue, ended);
+        (result, position, Unfinished { bury_dead_letters, call_at_ms, loads, go_on })
+    }
+
+    /// Does what a transition left to be done when nothing is locked; whether dead letters are to be buried.
+    pub(super) fn finish(self: &Arc<Self>, unfinished: Unfinished) -> bool {
+        let Unfinished { bury_dead_letters, call_at_ms, loads, go_on } = unfinished;
+        go_on.iter().for_each(|publisher| publisher.end());
+        if let Some(at_ms) = call_at_ms {
+            self.node.deadlines.order_queue(at_ms, self);
+        }
+        for load in loads {
+            self.order(load);
+        }
+        bury_dead_letters
+    }
+
+    /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order.
+    pub(super) fn record(&self, queue: &mut Queue, ended: Vec<Owed>) -> LogPosition {
+        let journal = queue.journal();
+        if journal.is_empty() {
+            journal.set_transaction(TransactionId::NONE);
+            return LogPosition::START;
+        }
+        let mut records = Vec::new();
+        let freed = journal.take(&mut records);
+        journal.set_transaction(TransactionId::NONE);
+        let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
+        drop(ended);
+        if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
+            loader.segments().free(&freed);
+        }
+        position
+    }
+}

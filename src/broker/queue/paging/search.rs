@@ -1,0 +1,115 @@
+//! The search for messages that are to be written and are not fresh: in steps, while they go on moving
+//! ([`walk`](crate::broker::queue::walk)).
+//!
+//! Two walks: the first one finds those that are in the log before the limit, the second one all that must go along. The fresh messages
+//! are looked at before, under the same [`Search`], so that what is delivered meanwhile is found by one or the other. If
+//! something goes back that is to be written, it may be found by neither: then there must be another search.
+
+use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
+
+use super::{Leaving, MovedPart, Queue, leaving, mark, raise};
+use crate::broker::queue::entry::Entry;
+use crate::broker::queue::walk::{Spot, Walk};
+
+/// What a queue knows of the search that is under way.
+#[derive(Debug)]
+pub(in crate::broker::queue) struct Search {
+    limit: u64,
+    has_slipped: bool,
+}
+
+impl Search {
+    pub(in crate::broker::queue) fn note_slipped(&mut self, entry: &Entry) {
+        self.has_slipped |= entry.address.is_in_log_before(self.limit);
+    }
+}
+
+type Marks = SmallVec<[(u8, u64); 1]>;
+
+/// How far a search has come.
+#[derive(Debug)]
+pub struct Searching {
+    queue: u64,
+    limit: u64,
+    from: Spot,
+    /// Where the messages of each level were divided before.
+    moved: Marks,
+    /// Below this everything is to leave, of each level; known after the first walk.
+    below: Marks,
+    is_second_walk: bool,
+    found: Vec<Leaving>,
+    has_slipped: bool,
+}
+
+impl Searching {
+    /// What the search found, without what was written as fresh: in the order of levels and places, and in pieces. A part must not
+    /// reach over messages that were moved before it, or a start would put them in the wrong order.
+    pub fn into_leaving(mut self, fresh: &[MovedPart]) -> Vec<Vec<Leaving>> {
+        let of_fresh = fresh.iter().flat_map(|part| &part.records);
+        let written: FxHashSet<_> =
+            if self.found.is_empty() { FxHashSet::default() } else { of_fresh.map(|record| record.seq).collect() };
+        self.found.retain(|leaving| !written.contains(&leaving.label.seq));
+        self.found.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
+        // One that moved on was met twice.
+        self.found.dedup_by_key(|leaving| leaving.label.seq);
+        let may_follow = |one: &Leaving, next: &Leaving| {
+            let (one, next) = (&one.label, &next.label);
+            one.level == next.level && (one.seq >= mark(&self.moved, one.level) || one.seq + 1 == next.seq)
+        };
+        self.found.chunk_by(may_follow).map(<[Leaving]>::to_vec).collect()
+    }
+
+    /// Something may have been missed.
+    pub const fn has_slipped(&self) -> bool {
+        self.has_slipped
+    }
+}
+
+impl Queue {
+    /// Begins to look for what is in the log before `limit`. [`Queue::go_on_searching`] or [`Queue::end_search`] must end it.
+    pub fn begin_search(&mut self, queue: u64, limit: u64) -> Searching {
+        self.walk = Some(Box::new(Walk::Search(Search { limit, has_slipped: false })));
+        let (moved, below) = (self.moved.clone(), self.moved.clone());
+        let (from, found) = (Spot::START, Vec::new());
+        Searching { queue, limit, from, moved, below, is_second_walk: false, found, has_slipped: false }
+    }
+
+    /// Looks for messages that are known one by one, not fresh, and in the log before the limit, with all that precede one of them, or
+    /// a later one that left the log before: the checkpoint knows only one place that divides them. False at the end.
+    pub fn go_on_searching(&mut self, searching: &mut Searching) -> bool {
+        let Searching { queue, limit, below, found, .. } = searching;
+        let next = if searching.is_second_walk {
+            self.visit_some(searching.from, |entry| {
+                if entry.address.is_in_log() && entry.seq < mark(below, entry.priority) {
+                    found.extend(leaving(entry, *queue));
+                }
+            })
+        } else {
+            self.visit_some(searching.from, |entry| {
+                if entry.address.is_in_log_before(*limit) {
+                    raise(below, entry.priority, entry.seq + 1);
+                }
+            })
+        };
+        if let Some(next) = next {
+            searching.from = next;
+            return true;
+        }
+        if !std::mem::replace(&mut searching.is_second_walk, true) && !searching.below.is_empty() {
+            searching.from = Spot::START;
+            return true;
+        }
+        searching.has_slipped = self.end_search();
+        false
+    }
+
+    /// Ends a search, if one is under way: whether it may have missed something.
+    pub fn end_search(&mut self) -> bool {
+        let is_search = |walk: &mut Box<Walk>| matches!(**walk, Walk::Search(_));
+        match self.walk.take_if(is_search).as_deref() {
+            Some(Walk::Search(search)) => search.has_slipped,
+            Some(Walk::Relocation(_)) | None => false,
+        }
+    }
+}

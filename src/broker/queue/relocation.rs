@@ -1,0 +1,147 @@
+//! New places for messages that were written to segment files, or whose files were rewritten.
+//!
+//! Both end alike, in steps: what is written is told to the queue part by part, then a walk ([`walk`](super::walk)) gives each message
+//! that is known one by one its new place. What is left at the end is not in the queue any more, and its new place is free.
+//!
+//! ```text
+//!   parts, some at a time --> messages that are known one by one, some at a time --> what is left is free
+//! ```
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+
+use super::Queue;
+use super::entry::{Body, Entry, State};
+use super::recounted::Recounted;
+use super::walk::{Places, Spot, VISITED_AT_ONCE, Walk};
+use crate::broker::sink::DeliveryCounts;
+use crate::store::address::Address;
+use crate::store::record::Freed;
+use crate::store::segments::Written;
+
+/// Where a message was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewPlace {
+    pub(super) written: Written,
+    pub(super) body_bytes: u32,
+    pub(super) is_stored: bool,
+}
+
+impl NewPlace {
+    const fn address(&self) -> Address {
+        Address::in_segment(self.written.segment, self.written.offset)
+    }
+
+    /// What it takes in its file, to be freed.
+    pub(super) fn freed(&self) -> Freed {
+        let Written { segment, offset, bytes } = self.written;
+        let body_bytes = if self.is_stored { u64::from(self.body_bytes) } else { 0 };
+        let (end, stored) = (offset.saturating_add(bytes), u32::from(self.is_stored));
+        Freed { segment, start: offset, end, stored, body_bytes }
+    }
+}
+
+/// Messages that are known one by one, and have not got their new places yet.
+#[derive(Debug)]
+pub(super) enum Relocation {
+    /// They leave the memory and the log: by their numbers.
+    ToFiles(FxHashMap<u64, NewPlace>),
+    /// Their file was rewritten: by their old places.
+    Rewritten(FxHashMap<Address, NewPlace>),
+}
+
+impl Relocation {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::ToFiles(places) => places.is_empty(),
+            Self::Rewritten(places) => places.is_empty(),
+        }
+    }
+
+    /// Gives a message its new place, if it is one of them.
+    pub(super) fn meet(&mut self, entry: &mut Entry, state: State, recounted: &mut Recounted) {
+        match self {
+            Self::ToFiles(places) => {
+                if let Some(place) = places.remove(&entry.seq) {
+                    move_to_file(entry, state, &place, recounted);
+                }
+            }
+            Self::Rewritten(places) => {
+                if let Some(place) = places.remove(&entry.address) {
+                    entry.address = place.address();
+                }
+            }
+        }
+    }
+
+    /// What is not wanted any more, to be freed.
+    pub(super) fn into_freed(self) -> Vec<Freed> {
+        match self {
+            Self::ToFiles(places) => freed(places),
+            Self::Rewritten(places) => freed(places),
+        }
+    }
+}
+
+fn freed<K: Eq + Hash>(places: FxHashMap<K, NewPlace>) -> Vec<Freed> {
+    let mut freed: Vec<_> = places.into_values().map(|place| place.freed()).collect();
+    freed.sort_by_key(|freed| (freed.segment, freed.start));
+    freed
+}
+
+fn move_to_file(entry: &mut Entry, state: State, place: &NewPlace, recounted: &mut Recounted) {
+    debug_assert!(entry.address.is_in_log() || !entry.is_stored, "what is in a file is not moved to another one");
+    entry.address = place.address();
+    if state != State::Dying {
+        // What dies is about to be published: it stays in memory.
+        entry.body = Body::Away { record_bytes: place.written.bytes, body_bytes: place.body_bytes };
+    }
+    // The log may lose the record of a delivery that is out. For the first one there is the mark.
+    let is_redelivery = state == State::Out && entry.counts.acquired > 0;
+    let counts = if is_redelivery { entry.counts.interrupted() } else { entry.counts };
+    // It may have come back since its record was written.
+    if entry.is_stored && counts != DeliveryCounts::default() {
+        recounted.note(entry.seq, counts);
+    }
+}
+
+impl Queue {
+    /// From now on what goes back gets its new place at once.
+    pub(super) fn begin_relocation(&mut self, relocation: Relocation) {
+        self.walk = Some(Box::new(Walk::Relocation(relocation)));
+    }
+
+    /// The messages that still have no new place; `None` when no relocation is under way.
+    pub(super) fn relocation(&mut self) -> Option<&mut Relocation> {
+        match self.walk.as_deref_mut()? {
+            Walk::Relocation(relocation) => Some(relocation),
+            Walk::Search(_) => None,
+        }
+    }
+
+    /// Gives some messages their new places: where to go on, or `None` when all have them.
+    pub(super) fn relocate_some(&mut self, from: Spot) -> Option<Spot> {
+        let Self { held_back, ready, dying, unacked, recounted, walk, .. } = self;
+        let Some(Walk::Relocation(relocation)) = walk.as_deref_mut() else { return None };
+        let entries = Places { held_back, ready, dying, unacked }.from(from, false);
+        for (at, (spot, entry)) in entries.enumerate() {
+            if relocation.is_empty() {
+                return None;
+            }
+            if at == VISITED_AT_ONCE {
+                return Some(spot);
+            }
+            relocation.meet(entry, spot.state(), recounted);
+        }
+        None
+    }
+
+    /// The end of a relocation: what of it is not in the queue any more.
+    pub(super) fn end_relocation(&mut self) -> Option<Relocation> {
+        match *self.walk.take()? {
+            Walk::Relocation(relocation) => Some(relocation),
+            Walk::Search(_) => None,
+        }
+    }
+}

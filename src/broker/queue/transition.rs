@@ -1,0 +1,77 @@
+//! A transition: how a queue changes, and what follows each time, in this order. There is no other way for the handle, or for a test,
+//! to change a queue that is in use.
+//!
+//! ```text
+//!   level before --> the change --> checks (debug builds) --> budgets are new --> who buries, when to call, what to read --> who goes on
+//! ```
+//!
+//! What must be offered to consumers is offered by the change itself ([`Queue::pump`]), because some changes must not: a new consumer
+//! gets nothing before its client was told its tag. A change that forgets it ends in an assertion.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{DROPS_MAX, Queue};
+use crate::broker::publisher::PublisherWaits;
+use crate::store::Owed;
+use crate::store::loader::Load;
+
+/// What a transition leaves to be done once its changes are recorded and the queue is unlocked.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Aftermath {
+    /// There are dead letters, and nobody publishes them yet: whoever gets this does.
+    pub bury_dead_letters: bool,
+    /// [`Queue::on_timer`] wants to be called at this time.
+    pub call_at_ms: Option<u64>,
+    /// To be read back, for [`Queue::loaded`].
+    pub loads: SmallVec<[Load; 2]>,
+    /// How many bytes more, or fewer, the queue keeps for its messages; their own bytes aside.
+    pub entry_bytes: i64,
+    /// What was owed, and is recorded with this transition: to be kept until then.
+    pub ended: Vec<Owed>,
+    /// Publishers that need not wait any more.
+    pub go_on: SmallVec<[Arc<PublisherWaits>; 1]>,
+}
+
+impl Queue {
+    /// Changes the queue.
+    pub fn transition<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> (R, Aftermath) {
+        let level = self.level();
+        let result = change(self);
+        #[cfg(debug_assertions)]
+        self.check_transition();
+        (result, self.aftermath(level))
+    }
+
+    fn aftermath(&mut self, level_before: u64) -> Aftermath {
+        self.drops_left = DROPS_MAX;
+        self.returns_left = self.returns_max;
+        Aftermath {
+            bury_dead_letters: !self.is_returning() && self.dying.wants_burier(),
+            call_at_ms: self.order_call(),
+            loads: std::mem::take(&mut self.loads),
+            entry_bytes: self.change_of_entry_bytes(),
+            ended: self.dying.take_ended(),
+            go_on: self.go_on(level_before),
+        }
+    }
+
+    /// The change must end with [`Queue::pump`].
+    #[inline]
+    pub(super) fn owe_pump(&mut self) {
+        #[cfg(debug_assertions)]
+        {
+            self.owes_pump = true;
+        }
+    }
+
+    #[inline]
+    pub(super) fn has_pumped(&mut self) {
+        #[cfg(debug_assertions)]
+        {
+            self.owes_pump = false;
+        }
+    }
+}

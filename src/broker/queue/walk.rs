@@ -1,0 +1,165 @@
+//! A walk past all messages that are known one by one, in steps: so the queue is never locked for longer than one step takes, however
+//! many messages it has.
+//!
+//! Messages go on moving in between. The places are visited in the order in which messages go through them, so that one that moves
+//! on is met again:
+//!
+//! ```text
+//!   held back ----> ready ----> dying, unacked
+//! ```
+//!
+//! What moves the other way could pass a walk unseen: it comes from the unacknowledged messages, or is a dead letter that found no
+//! queue. A walk that must not miss it is told of it when it moves ([`Queue::goes_back`]). Within a place, a message is met that was
+//! there when the walk came to the place: what leaves does so at the front, or is looked for by its number.
+
+use super::dying::Dying;
+use super::entry::Entry;
+use super::held_back::HeldBack;
+use super::paging::Search;
+use super::ready::{Level, Ready};
+use super::recounted::Recounted;
+use super::relocation::Relocation;
+use super::unacked::{HolderId, UnackedTable};
+use super::{Queue, entry};
+
+/// Messages that are visited under one lock.
+pub(super) const VISITED_AT_ONCE: usize = 1024;
+
+/// A place among the messages that are known one by one, in the order of a walk.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spot {
+    /// From this time and sequence number on.
+    HeldBack((u64, u64)),
+    /// So many in front of all levels are left: from the last to the first, because they leave at the front.
+    Returned(usize),
+    /// In a level: its requeued messages, then its fresh ones, from this sequence number on.
+    Ready { priority: u8, is_fresh: bool, seq: u64 },
+    /// So many dead letters that found no queue are left, from the last to the first.
+    Unburied(usize),
+    /// So many other dead letters are left, from the last to the first.
+    Dying(usize),
+    /// From this delivery of this holder on.
+    Unacked(HolderId, u64),
+}
+
+impl Spot {
+    /// Where a walk begins.
+    pub(super) const START: Self = Self::HeldBack((0, 0));
+
+    /// What a message that is met there does.
+    pub(super) const fn state(self) -> entry::State {
+        match self {
+            Self::HeldBack(_) | Self::Returned(_) | Self::Ready { .. } => entry::State::Waiting,
+            Self::Unburied(_) | Self::Dying(_) => entry::State::Dying,
+            Self::Unacked(..) => entry::State::Out,
+        }
+    }
+
+    fn starts(self) -> Starts {
+        let all = Starts {
+            held_back: (0, 0),
+            returned: usize::MAX,
+            level: (i16::MAX, false, 0),
+            unburied: usize::MAX,
+            dying: usize::MAX,
+            unacked: (HolderId::FIRST, 0),
+        };
+        let no_held_back = Starts { held_back: (u64::MAX, u64::MAX), ..all };
+        let no_returned = Starts { returned: 0, ..no_held_back };
+        let no_levels = Starts { level: (i16::MIN, false, 0), ..no_returned };
+        let no_unburied = Starts { unburied: 0, ..no_levels };
+        match self {
+            Self::HeldBack(held_back) => Starts { held_back, ..all },
+            Self::Returned(returned) => Starts { returned, ..no_held_back },
+            Self::Ready { priority, is_fresh, seq } => {
+                Starts { level: (priority.into(), is_fresh, seq), ..no_returned }
+            }
+            Self::Unburied(unburied) => Starts { unburied, ..no_levels },
+            Self::Dying(dying) => Starts { dying, ..no_unburied },
+            Self::Unacked(holder, delivery) => Starts { dying: 0, unacked: (holder, delivery), ..no_unburied },
+        }
+    }
+}
+
+/// Where to begin in each of the places: at the beginning in those that come later, behind the end in those before.
+#[derive(Clone, Copy)]
+struct Starts {
+    held_back: (u64, u64),
+    returned: usize,
+    /// The first level; of the others, all messages.
+    level: (i16, bool, u64),
+    unburied: usize,
+    dying: usize,
+    unacked: (HolderId, u64),
+}
+
+/// Where messages are known one by one.
+pub(super) struct Places<'a> {
+    pub(super) held_back: &'a mut HeldBack,
+    pub(super) ready: &'a mut Ready,
+    pub(super) dying: &'a mut Dying,
+    pub(super) unacked: &'a mut UnackedTable,
+}
+
+impl<'a> Places<'a> {
+    /// The messages from a place on, each with its own; the fresh ones only if they are wanted.
+    pub(super) fn from(self, from: Spot, with_fresh: bool) -> impl Iterator<Item = (Spot, &'a mut Entry)> {
+        let Starts { held_back, returned, level, unburied, dying, unacked } = from.starts();
+        let held_back = self.held_back.iter_from_mut(held_back).map(|(place, entry)| (Spot::HeldBack(*place), entry));
+        let (in_front, levels) = self.ready.rooms_mut(returned);
+        let in_front = in_front.map(|(at, entry)| (Spot::Returned(at + 1), entry));
+        let levels = levels.iter_mut().filter(move |there| i16::from(there.priority) <= level.0);
+        let of_levels = levels.flat_map(move |there| of_level(there, level, with_fresh));
+        let dying = self.dying.iter_from_mut(unburied, dying);
+        let unacked = self.unacked.iter_from_mut(unacked.0, unacked.1);
+        let unacked = unacked.map(|(id, unacked)| (Spot::Unacked(id, unacked.delivery), &mut unacked.entry));
+        held_back.chain(in_front).chain(of_levels).chain(dying).chain(unacked)
+    }
+}
+
+fn of_level(level: &mut Level, from: (i16, bool, u64), with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
+    let Level { priority, requeued, fresh, .. } = level;
+    let (priority, (first, is_fresh, seq)) = (*priority, from);
+    let (requeued_from, fresh_from) = match (i16::from(priority) == first, is_fresh) {
+        (true, true) => (u64::MAX, seq),
+        (true, false) => (seq, 0),
+        (false, _) => (0, 0),
+    };
+    let place = move |is_fresh, entry: &Entry| Spot::Ready { priority, is_fresh, seq: entry.seq };
+    let fresh_at = if with_fresh { fresh.partition_point(|entry| entry.seq < fresh_from) } else { fresh.len() };
+    let requeued = requeued.iter_from_mut(requeued_from).map(move |entry| (place(false, entry), entry));
+    requeued.chain(fresh.range_mut(fresh_at..).map(move |entry| (place(true, entry), entry)))
+}
+
+/// What is told of messages that move against the order of its walk.
+#[derive(Debug)]
+pub(super) enum Walk {
+    Search(Search),
+    Relocation(Relocation),
+}
+
+impl Walk {
+    fn meet(&mut self, entry: &mut Entry, state: entry::State, recounted: &mut Recounted) {
+        match self {
+            Self::Search(search) => search.note_slipped(entry),
+            Self::Relocation(relocation) => relocation.meet(entry, state, recounted),
+        }
+    }
+}
+
+impl Queue {
+    /// A message goes back to a place that a walk may have passed already, in this state.
+    pub(super) fn goes_back(&mut self, entry: &mut Entry, state: entry::State) {
+        if let Some(walk) = &mut self.walk {
+            walk.meet(entry, state, &mut self.recounted);
+        }
+    }
+
+    /// Visits some of the messages that are not fresh: where to go on, or `None` at the end.
+    pub(super) fn visit_some(&mut self, from: Spot, mut visit: impl FnMut(&mut Entry)) -> Option<Spot> {
+        let Self { held_back, ready, dying, unacked, .. } = self;
+        let mut entries = Places { held_back, ready, dying, unacked }.from(from, false);
+        entries.by_ref().take(VISITED_AT_ONCE).for_each(|(_, entry)| visit(entry));
+        entries.next().map(|(spot, _)| spot)
+    }
+}
