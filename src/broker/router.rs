@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 use super::exchange::{Destination, Matches, Publish, ROUTING_STEPS_MAX};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
-use super::queue::arguments::QueueKind;
 use super::reply_to::ReplyConsumer;
 use super::topology::{Exchange, Topology};
 use crate::metrics::ExchangeCounters;
@@ -159,7 +158,7 @@ impl<'t, 'm> Walk<'t, 'm> {
         for id in &self.queues {
             if let Some(queue) = self.topology.queue_by_id(*id) {
                 self.route.durable |= queue.spec.durable;
-                self.route.keeps_all |= queue.spec.arguments.kind == QueueKind::Quorum;
+                self.route.keeps_all |= queue.spec.arguments.kind.rules().keeps_all;
                 self.route.queues.push(Arc::clone(queue));
             }
         }

@@ -69,9 +69,12 @@ fn kind(request: &Request<'_>) -> Result<QueueKind, Refusal> {
 
 /// `GET /queues/quorum/{vhost}/{queue}/status`.
 pub(super) fn replicas(request: &Request<'_>) -> Result<Answer, Refusal> {
-    if kind(request)? != QueueKind::Quorum {
-        let failed = json!({ "status": "failed", "reason": "classic_queue_not_supported" });
-        return Ok(Answer::json_with(503, &failed));
+    match kind(request)? {
+        QueueKind::Classic => {
+            let failed = json!({ "status": "failed", "reason": "classic_queue_not_supported" });
+            return Ok(Answer::json_with(503, &failed));
+        }
+        QueueKind::Quorum => {}
     }
     Ok(Answer::json(&json!([{
         "Node Name": request.api.node(),

@@ -2,6 +2,7 @@
 //!
 //! A queue is declared with some, which never change. What it obeys are the *effective* ones: the same, merged with what policies say.
 
+mod kind;
 pub mod known;
 mod read;
 mod shared;
@@ -16,41 +17,9 @@ use crate::broker::profile::{Counted, Timed};
 use crate::error::AmqpError;
 use crate::table::Table;
 
+pub use kind::QueueKind;
 pub use shared::SharedArguments;
 pub(crate) use values::check_integer;
-
-/// The types of queues.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum QueueKind {
-    /// The ordinary queue.
-    #[default]
-    Classic,
-    /// The queue that counts deliveries, with its own rules and refusals.
-    Quorum,
-}
-
-impl QueueKind {
-    /// The value of `x-queue-type`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Classic => "classic",
-            Self::Quorum => "quorum",
-        }
-    }
-
-    /// The type of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Classic, Self::Quorum].into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// How RabbitMQ's error texts call it.
-    pub const fn module(self) -> &'static str {
-        match self {
-            Self::Classic => "rabbit_classic_queue",
-            Self::Quorum => "rabbit_quorum_queue",
-        }
-    }
-}
 
 /// What happens to a message for which a queue has no place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,7 +130,7 @@ impl QueueArguments {
 
     fn of(arguments: &Table, kind: QueueKind, applied: Option<&Applied>, settings: &Settings) -> Self {
         let profile = settings.profile();
-        let is_timed = kind == QueueKind::Quorum || profile.consumer_timeout == Timed::EveryType;
+        let is_timed = kind.rules().is_timed || profile.consumer_timeout == Timed::EveryType;
         let mut typed = Self {
             kind,
             is_timed,
@@ -193,14 +162,12 @@ fn check_dead_letter_exchange(arguments: &Table, queue: &dyn Display) -> Result<
 fn queue_kind(arguments: &Table, default_kind: QueueKind) -> Result<QueueKind, String> {
     let Some(value) = arguments.get(known::TYPE) else { return Ok(default_kind) };
     match value.as_str() {
-        Some("classic") => Ok(QueueKind::Classic),
-        Some("quorum") => Ok(QueueKind::Quorum),
         Some("" | "undefined") => Ok(default_kind),
         Some("stream") => Err(
             "\"queues of type 'stream' are not available in this version of Leveret; declare it as 'classic' or 'quorum'\""
                 .to_owned(),
         ),
-        Some(other) => Err(format!("\"unsupported queue type '{other}'\"")),
+        Some(other) => QueueKind::from_name(other).ok_or_else(|| format!("\"unsupported queue type '{other}'\"")),
         None => Err(values::unacceptable_type(value)),
     }
 }

@@ -182,7 +182,7 @@ impl Queue {
         }
         let taker = Taker { consumer: None, channel, holder: None, no_ack, timeout_ms: None };
         let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
-        if self.arguments.kind == QueueKind::Classic {
+        if self.arguments.kind.rules().expires_behind_got {
             // What is expired right behind it is not counted (behaviour reference 5.5).
             self.expire(now_ms);
         }

@@ -17,7 +17,7 @@ impl Queue {
     /// they are delivered (behaviour reference 6.5).
     pub(super) fn size(&self) -> Size {
         let mut size = Size { count: self.ready.len() as u64, bytes: self.ready.bytes() };
-        if self.arguments.kind == QueueKind::Quorum {
+        if self.arguments.kind.rules().limits_count_all {
             size.count += self.held_back.len() as u64;
             size.bytes += self.held_back.bytes();
             if self.buries_at_least_once() {

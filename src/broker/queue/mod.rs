@@ -238,7 +238,7 @@ impl Queue {
 
     /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).
     pub fn stores(&self, is_persistent: bool) -> bool {
-        self.journal.is_kept() && (is_persistent || self.arguments.kind == QueueKind::Quorum)
+        self.journal.is_kept() && (is_persistent || self.arguments.kind.rules().keeps_all)
     }
 
     /// Messages that can be delivered.
@@ -351,7 +351,7 @@ impl Queue {
         let priority = spec.priority;
         let holder = (!spec.no_ack).then(|| self.unacked.add_consumer(spec.channel, spec.id));
         self.consumers.add(spec, holder);
-        if self.arguments.kind == QueueKind::Quorum {
+        if self.arguments.kind.rules().active_yields {
             self.consumers.yield_to(priority);
             self.promote();
         }

@@ -187,7 +187,7 @@ impl Ready {
     /// None yet. A quorum queue looks at the head of each level for what is expired, a classic one at the head of all
     /// (behaviour reference 6.1).
     pub(super) fn new(kind: QueueKind) -> Self {
-        Self { levels_expire: kind == QueueKind::Quorum, ..Self::default() }
+        Self { levels_expire: kind.rules().levels_expire, ..Self::default() }
     }
 
     /// The levels whose heads can expire.

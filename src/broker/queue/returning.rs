@@ -139,7 +139,7 @@ impl Queue {
 
     /// Everything is in its place.
     fn all_returned(&mut self) {
-        if self.arguments.kind == QueueKind::Classic {
+        if self.arguments.kind.rules().trims_what_returns {
             // What is too much goes before anybody can be given it (behaviour reference 6.1).
             self.trim();
         }

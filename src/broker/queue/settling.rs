@@ -1,7 +1,7 @@
 //! How unacknowledged messages end: settled for good, or taken back.
 
 use super::Queue;
-use super::arguments::{DelayedRetry, QueueArguments, QueueKind};
+use super::arguments::{DelayedRetry, QueueArguments};
 use super::dying::DeathReason;
 use super::entry::{Entry, State};
 use crate::broker::ids::{ChannelId, ConsumerId};
@@ -62,10 +62,10 @@ impl Queue {
     fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
         self.goes_back(&mut entry, State::Dying);
         if self.arguments.dead_letters.is_some() {
-            let is_quorum = self.arguments.kind == QueueKind::Quorum;
-            entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_quorum));
+            let is_counted = self.arguments.kind.rules().counts_deliveries;
+            entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_counted));
             entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_failure));
-            if is_quorum || is_failure {
+            if is_counted || is_failure {
                 // A crash may come before the dead letter is published, and must not count this delivery as interrupted.
                 self.note_counts(&entry, entry.counts);
             }
@@ -121,7 +121,7 @@ pub(super) fn is_over_limit(arguments: &QueueArguments, entry: &Entry) -> bool {
 /// Counts the first delivery of a message that was out when the broker was killed: every other end of a delivery would have
 /// counted it as acquired. Later deliveries are counted in the log when they begin.
 pub(super) fn count_interrupted(arguments: &QueueArguments, entry: &mut Entry, delivered_below: u64) {
-    if arguments.kind == QueueKind::Quorum && entry.counts.acquired == 0 && entry.seq < delivered_below {
+    if arguments.kind.rules().counts_deliveries && entry.counts.acquired == 0 && entry.seq < delivered_below {
         entry.counts = entry.counts.interrupted();
     }
 }

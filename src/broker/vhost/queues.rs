@@ -156,7 +156,7 @@ impl Vhost {
     ) -> Result<u32, AmqpError> {
         let Some(queue) = self.find_queue(name) else { return Ok(0) };
         check_exclusivity(&queue, connection)?;
-        if queue.spec.arguments.kind == QueueKind::Quorum {
+        if queue.spec.arguments.kind.rules().refuses_conditional_delete {
             refuse_flags_on_quorum(&queue, if_unused, if_empty)?;
         }
         let removed = queue.remove_if(if_unused, if_empty).map_err(|reason| {
@@ -206,7 +206,7 @@ impl Vhost {
         let text = self.queue_text(name);
         let default_kind = self.default_kind(declare);
         let arguments = QueueArguments::parse(&declare.arguments, default_kind, &text, &self.node.settings)?;
-        if arguments.kind == QueueKind::Quorum {
+        if arguments.kind.rules().must_be_permanent {
             check_quorum(declare, is_server_named, &text)?;
         }
         self.check_deprecated(name, declare, connection)?;

@@ -4,7 +4,6 @@ use super::consume::Consume;
 use crate::auth::{Access, Resource};
 use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::profile::Permission;
-use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{QueueHandle, Return};
 use crate::broker::settler::Fate;
 use crate::connection::aside::aside;
@@ -135,7 +134,7 @@ impl Open {
 
 fn refuse_get(queue: &QueueHandle) -> Result<(), AmqpError> {
     let arguments = &queue.spec.arguments;
-    if arguments.kind == QueueKind::Quorum && arguments.single_active_consumer {
+    if arguments.kind.rules().refuses_get_beside_active && arguments.single_active_consumer {
         return Err(AmqpError::resource_locked(format!(
             "cannot obtain access to locked {queue}. basic.get operations are not supported by <<\"quorum\">> queues with \
              single active consumer"

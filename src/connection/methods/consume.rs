@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::auth::{Access, Resource};
 use crate::broker::ids::ConsumerId;
-use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{ConsumerSpec, QueueHandle};
 use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
 use crate::connection::channel::{ChannelConsumer, ReplyTo};
@@ -69,7 +68,7 @@ impl Open {
         let (kind, profile) = (queue.spec.arguments.kind, self.node.settings.profile());
         let arguments = ConsumerArguments::parse(&consume.arguments, kind, queue, profile)?;
         let Some(channel) = self.channels.get(number) else { return Err(queue.not_found()) };
-        if kind == QueueKind::Quorum && channel.credit.is_limited() {
+        if kind.rules().refuses_global_qos && channel.credit.is_limited() {
             return Err(AmqpError::not_implemented(format!("{queue} does not support global qos")));
         }
         Ok(ConsumerSpec {
