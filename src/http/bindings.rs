@@ -73,7 +73,11 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// What names a binding between its two ends: the routing key, and a hash of the arguments, if there are any. RabbitMQ hashes as
 /// Erlang does; ours is another number with the same properties.
 fn properties_key(binding: &BindingSnapshot) -> String {
-    let key = utf8_percent_encode(&values::text(binding.routing_key()), KEPT).to_string();
+    with_hash(utf8_percent_encode(&values::text(binding.routing_key()), KEPT).to_string(), binding)
+}
+
+/// A routing key, and the hash behind it.
+fn with_hash(key: String, binding: &BindingSnapshot) -> String {
     match binding.binding.as_ref().map(|binding| binding.arguments()).filter(|arguments| !arguments.is_empty()) {
         // The arguments of a binding are in the order of their names.
         Some(arguments) => {
@@ -175,11 +179,16 @@ fn is_like(binding: &BindingSnapshot, routing_key: &[u8], arguments: &Table) -> 
         && own.is_some_and(|own| own.arguments().as_bytes() == sorted.fields().as_bytes())
 }
 
-/// The binding of the path.
+/// The binding of the path. Clients that put the properties key there as it is have its escapes decoded with those of the path: what
+/// is left names the routing key itself, as it does for RabbitMQ.
 fn find(request: &Request<'_>, vhost: &Vhost) -> Result<BindingSnapshot, Refusal> {
     let wanted = request.part("props");
-    let mut bindings = Ends::of(request)?.find(vhost).into_iter();
-    bindings.find(|binding| properties_key(binding) == wanted).ok_or_else(Refusal::absent)
+    let bindings = Ends::of(request)?.find(vhost);
+    let encoded = bindings.iter().position(|binding| properties_key(binding) == wanted);
+    let decoded =
+        || bindings.iter().position(|binding| with_hash(values::text(binding.routing_key()), binding) == wanted);
+    let place = encoded.or_else(decoded).ok_or_else(Refusal::absent)?;
+    bindings.into_iter().nth(place).ok_or_else(Refusal::absent)
 }
 
 /// `GET /bindings/{vhost}/e/{exchange}/{type}/{destination}/{props}`.

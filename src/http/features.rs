@@ -28,31 +28,49 @@ const FEATURE_FLAGS: [(&str, &str); 13] = [
     ("virtual_host_metadata", "Virtual host metadata (description, tags, etc)"),
 ];
 
+/// Those that came with a version, and by which programs tell it. The last one can be enabled, those before are required.
+const OF_VERSIONS: [(&str, &str); 4] = [
+    ("rabbitmq_4.0.0", "Allows rolling upgrades from 3.13.x to 4.0.x"),
+    ("rabbitmq_4.1.0", "Allows rolling upgrades to 4.1.x"),
+    ("rabbitmq_4.2.0", "Allows rolling upgrades to 4.2.x"),
+    ("rabbitmq_4.3.0", "Allows rolling upgrades to 4.3.x"),
+];
+
+/// The name of a flag, what it is for, and how stable it is.
+type Flag = (&'static str, &'static str, &'static str);
+
+/// All flags that the version has which is told to clients.
+fn known(request: &Request<'_>) -> impl Iterator<Item = Flag> {
+    let version = request.api.broker.node().settings.profile().version;
+    // A flag says the first version of a series, and a series is one digit here.
+    let of_versions = OF_VERSIONS.iter().filter(move |(name, _)| name.trim_start_matches("rabbitmq_") <= version);
+    let last = of_versions.clone().next_back().map(|(name, _)| *name);
+    let stability = move |name| if Some(name) == last { "stable" } else { "required" };
+    FEATURE_FLAGS.iter().chain(of_versions).map(move |(name, description)| (*name, *description, stability(*name)))
+}
+
 /// `GET /feature-flags`.
-pub(super) fn flags(_: &Request<'_>) -> Result<Answer, Refusal> {
-    let flags: Vec<_> = FEATURE_FLAGS
-        .iter()
-        .map(|(name, description)| {
-            json!({
-                "name": name,
-                "desc": description,
-                "doc_url": "",
-                "state": "enabled",
-                "stability": "required",
-                "require_level": "hard",
-                "experiment_level": "supported",
-                "callbacks": [],
-                "provided_by": "rabbit",
-            })
+pub(super) fn flags(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let shown = |(name, description, stability): Flag| {
+        json!({
+            "name": name,
+            "desc": description,
+            "doc_url": "",
+            "state": "enabled",
+            "stability": stability,
+            "require_level": if stability == "stable" { "none" } else { "hard" },
+            "experiment_level": "supported",
+            "callbacks": [],
+            "provided_by": "rabbit",
         })
-        .collect();
-    Ok(Answer::json(&flags))
+    };
+    Ok(Answer::json(&known(request).map(shown).collect::<Vec<_>>()))
 }
 
 /// `PUT /feature-flags/{name}/enable`: all are.
 pub(super) fn enable(request: &Request<'_>) -> Result<Answer, Refusal> {
     let name = request.part("name");
-    if FEATURE_FLAGS.iter().any(|(known, _)| *known == name) {
+    if known(request).any(|(known, ..)| known == name) {
         Ok(Answer::no_content())
     } else {
         Err(Refusal::bad_request("unsupported"))

@@ -100,21 +100,64 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(super::listing::one(request, &node(request)))
 }
 
+/// The parts of RabbitMQ's memory; a client that reads types refuses an answer without one of them. What is no number of these three
+/// is none here: there are no processes and tables of Erlang.
+const MEMORY_PARTS: [&str; 26] = [
+    "connection_readers",
+    "connection_writers",
+    "connection_channels",
+    "connection_other",
+    "stream_queue_procs",
+    "stream_queue_replica_reader_procs",
+    "stream_queue_coordinator_procs",
+    "quorum_queue_procs",
+    "quorum_queue_dlx_procs",
+    "queue_procs",
+    "plugins",
+    METADATA,
+    "other_proc",
+    "metrics",
+    "mgmt_db",
+    "quorum_ets",
+    "mnesia",
+    "metadata_store_ets",
+    "other_ets",
+    MESSAGES,
+    "msg_index",
+    "code",
+    "atom",
+    OTHER,
+    "allocated_unused",
+    "reserved_unallocated",
+];
+/// What messages take.
+const MESSAGES: &str = "binary";
+/// What queues, exchanges, bindings and their like take.
+const METADATA: &str = "metadata_store";
+/// What is neither.
+const OTHER: &str = "other_system";
+
+/// All parts, of these numbers.
+fn memory_parts(messages: u64, definitions: u64, other: u64) -> Map<String, Value> {
+    let mut parts: Map<_, _> = MEMORY_PARTS.iter().map(|name| ((*name).to_owned(), 0.into())).collect();
+    parts.extend(
+        [(MESSAGES, messages), (METADATA, definitions), (OTHER, other)]
+            .map(|(name, bytes)| (name.to_owned(), bytes.into())),
+    );
+    parts
+}
+
 /// `GET /nodes/{node}/memory`.
 pub(super) fn memory(request: &Request<'_>) -> Result<Answer, Refusal> {
     check(request)?;
     let shared = request.api.broker.node();
     let resident_bytes = host::resident_bytes().unwrap_or_default();
     let (messages, definitions) = (shared.memory.bytes(), shared.definitions.bytes());
-    let other = resident_bytes.saturating_sub(messages + definitions);
-    Ok(Answer::json(&json!({ "memory": {
-        "msg_index": 0,
-        "binary": messages,
-        "metadata_store": definitions,
-        "other_system": other,
-        "strategy": "rss",
-        "total": { "allocated": messages + definitions, "erlang": 0, "rss": resident_bytes },
-    } })))
+    let mut parts = memory_parts(messages, definitions, resident_bytes.saturating_sub(messages + definitions));
+    parts.insert("strategy".to_owned(), "rss".into());
+    let total = json!({ "allocated": messages + definitions, "erlang": 0, "rss": resident_bytes });
+    parts.insert("total".to_owned(), total);
+    Ok(Answer::json(&json!({ "memory": parts })))
 }
 
 /// `GET /nodes/{node}/memory/relative`.
@@ -124,12 +167,9 @@ pub(super) fn memory_relative(request: &Request<'_>) -> Result<Answer, Refusal> 
     let resident_bytes = host::resident_bytes().unwrap_or_default().max(1);
     let percent = |bytes: u64| bytes.saturating_mul(100) / resident_bytes;
     let (messages, definitions) = (percent(shared.memory.bytes()), percent(shared.definitions.bytes()));
-    Ok(Answer::json(&json!({ "memory": {
-        "binary": messages,
-        "metadata_store": definitions,
-        "other_system": 100u64.saturating_sub(messages + definitions),
-        "total": 100,
-    } })))
+    let mut parts = memory_parts(messages, definitions, 100u64.saturating_sub(messages + definitions));
+    parts.insert("total".to_owned(), 100.into());
+    Ok(Answer::json(&json!({ "memory": parts })))
 }
 
 /// `GET /nodes/{node}/memory/ets`, `.../ets/relative`: there are no such tables.

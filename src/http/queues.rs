@@ -96,10 +96,18 @@ enum OfKind {
         leader: String,
         members: [String; 1],
         online: [String; 1],
-        delivery_limit: i64,
+        delivery_limit: DeliveryLimit,
         messages_delayed: usize,
         messages_dlx: usize,
     },
+}
+
+/// A number, or the word that RabbitMQ has for none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum DeliveryLimit {
+    Some(u32),
+    None(&'static str),
 }
 
 /// What only one queue shows, and lists do not.
@@ -227,7 +235,7 @@ fn of_kind(request: &Request<'_>, queue: &QueueHandle, snapshot: &QueueSnapshot)
             leader: node(),
             members: [node()],
             online: [node()],
-            delivery_limit: snapshot.delivery_limit.map_or(-1, i64::from),
+            delivery_limit: snapshot.delivery_limit.map_or(DeliveryLimit::None("unlimited"), DeliveryLimit::Some),
             messages_delayed: snapshot.messages_delayed,
             messages_dlx: snapshot.messages_dlx,
         },

@@ -153,6 +153,18 @@ pub(super) struct Range {
     pub(super) step_ms: u64,
 }
 
+impl Range {
+    /// How many steps back the samples of one number go.
+    fn steps(self) -> u64 {
+        (self.age_ms / self.step_ms.max(1)).min(SAMPLES_MAX)
+    }
+
+    /// How many samples so many numbers have.
+    pub(super) fn samples(self, count: usize) -> usize {
+        usize::try_from(self.steps() + 1).unwrap_or(usize::MAX).saturating_mul(count)
+    }
+}
+
 /// One moment of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Sample {
@@ -187,7 +199,7 @@ impl Details {
     }
 }
 
-/// Samples that one answer holds at most.
+/// Samples of one number at most.
 const SAMPLES_MAX: u64 = 1_000;
 
 /// All numbers of the last minutes.
@@ -219,7 +231,9 @@ impl Rates {
     /// How fast each number of an object moves, with samples if a range is asked for.
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
         let looks = self.looks.lock();
-        let Some(history) = looks.histories.get(&owner) else { return vec![Details::default(); count] };
+        let Some(history) = looks.histories.get(&owner) else {
+            return vec![looks.last_ms.map_or_else(Details::default, |last_ms| nothing(last_ms, range)); count];
+        };
         (0..count).map(|place| details(history, place, range)).collect()
     }
 }
@@ -253,16 +267,21 @@ fn noted(
     kept
 }
 
+/// Of what counted nothing until the last look.
+fn nothing(last_ms: u64, range: Option<Range>) -> Details {
+    let run = Run { numbers: Numbers::from_elem(0, 1), from_ms: 0, until_ms: last_ms };
+    details(&History { recent: VecDeque::from([run]), older: None }, 0, range)
+}
+
 fn details(history: &History, place: usize, range: Option<Range>) -> Details {
     let rate = history.rate(place);
     let Some((range, last)) = range.zip(history.recent.back()) else { return Details { rate, ..Details::default() } };
     let now_ms = last.until_ms / INTERVAL_MS * INTERVAL_MS;
-    let steps = (range.age_ms / range.step_ms.max(1)).min(SAMPLES_MAX);
     let sample = |step: u64| {
         let timestamp = now_ms.saturating_sub(step * range.step_ms);
         Some(Sample { sample: history.at(place, timestamp)?, timestamp })
     };
-    let samples: Vec<_> = (0..=steps).filter_map(sample).collect();
+    let samples: Vec<_> = (0..=range.steps()).filter_map(sample).collect();
     #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
     let avg = samples.iter().map(|sample| sample.sample as f64).sum::<f64>() / samples.len().max(1) as f64;
     let avg_rate = match (samples.last(), samples.first()) {
@@ -313,6 +332,16 @@ mod tests {
         assert!(rates.looks.lock().histories.is_empty());
         rates.note([(QUEUE, smallvec![10])], 10_000);
         assert!((rate(&rates) - 2.0).abs() < 1e-9, "before, it had counted nothing");
+    }
+
+    #[test]
+    fn what_never_counted_anything_has_samples_of_nothing() {
+        let rates = looked(&[(0, 0), (5_000, 0)]);
+        let details = &rates.details(QUEUE, 2, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[1];
+        let samples: Vec<_> = details.samples.as_ref().unwrap().iter().map(|s| (s.timestamp, s.sample)).collect();
+        assert_eq!(samples, [(5_000, 0), (0, 0), (0, 0)]);
+        assert_eq!((details.avg, details.avg_rate), (Some(0.0), Some(0.0)));
+        assert_eq!(rates.details(QUEUE, 1, None)[0].samples, None, "nobody asked");
     }
 
     #[test]

@@ -7,8 +7,13 @@ use serde_json::{Map, Value};
 use super::api::Api;
 use super::caller::{Caller, Peer};
 use super::refusal::Refusal;
+use super::stats::SamplesLeft;
 use crate::broker::vhost::Vhost;
 use crate::impossible::impossible;
+
+/// What RabbitMQ says of a body that is a JSON string.
+const ENCODED_TWICE: &str =
+    "invalid payload: the request body JSON-decoded to a string. Is the input doubly-JSON-encoded?";
 
 /// A request on its way to its handler.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(super) struct Request<'a> {
     pub(super) content_type: Option<String>,
     /// The body.
     pub(super) body: &'a [u8],
+    /// How many samples the answer may still hold.
+    pub(super) samples_left: SamplesLeft,
 }
 
 impl Request<'_> {
@@ -101,7 +108,7 @@ impl Request<'_> {
         Ok(self.api.broker.vhosts().into_iter().filter(|vhost| caller.enters(&vhost.name)).collect())
     }
 
-    /// The body as a JSON object; an empty one counts as `{}`.
+    /// The body as a JSON object; an empty one counts as `{}`, and so does `null`.
     ///
     /// # Errors
     /// 400 when it is something else.
@@ -111,6 +118,8 @@ impl Request<'_> {
         }
         match serde_json::from_slice(self.body) {
             Ok(Value::Object(object)) => Ok(object),
+            Ok(Value::Null) => Ok(Map::new()),
+            Ok(Value::String(_)) => Err(Refusal::bad_request(ENCODED_TWICE)),
             Ok(_) | Err(_) => Err(Refusal::bad_request("not_json")),
         }
     }

@@ -38,6 +38,7 @@ use super::request::Request;
 use super::routes::{Action, ROUTES, Route};
 use super::sampler;
 use super::secure;
+use super::stats::SamplesLeft;
 use crate::store::{LogPosition, Wake};
 use crate::tls::Certificates;
 
@@ -329,7 +330,17 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
     };
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (reason, content_type) = (header("x-reason"), header("content-type"));
-    let request = Request { api, caller, path, query, reason, peer, content_type, body: &body };
+    let request = Request {
+        api,
+        caller,
+        path,
+        query,
+        reason,
+        peer,
+        content_type,
+        body: &body,
+        samples_left: SamplesLeft::default(),
+    };
     let mut answered = (action.handler)(&request);
     if let Ok(Answer { later: Some(later), .. }) = answered {
         answered = api.later.answer(later).await;

@@ -1,11 +1,35 @@
 //! `message_stats` and the keys that end in `_details`.
 
+use std::cell::Cell;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::rates::{Details, Owner, Range};
 use super::request::Request;
 use crate::metrics::{ChurnStats, ExchangeStats, MessageStats};
+
+/// Samples that one answer holds at most, of some 50 bytes each: all those of 5,000 queues over a minute.
+const SAMPLES_MAX: usize = 1_000_000;
+
+/// How many samples one answer may still hold. What comes behind them in a long list has rates and no samples.
+#[derive(Debug)]
+pub(super) struct SamplesLeft(Cell<usize>);
+
+impl Default for SamplesLeft {
+    fn default() -> Self {
+        Self(Cell::new(SAMPLES_MAX))
+    }
+}
+
+impl SamplesLeft {
+    /// Takes so many, if there are as many left.
+    fn take(&self, count: usize) -> bool {
+        let left = self.0.get().checked_sub(count);
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+}
 
 /// Which of the ranges of a query applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +56,8 @@ impl Request<'_> {
 
     /// How fast the numbers of an object move.
     pub(super) fn details(&self, owner: Owner, count: usize, kind: Kind) -> Vec<Details> {
-        self.api.rates.details(owner, count, self.range(kind))
+        let range = self.range(kind).filter(|range| self.samples_left.take(range.samples(count)));
+        self.api.rates.details(owner, count, range)
     }
 }
 
@@ -105,4 +130,17 @@ pub(super) fn churn(stats: ChurnStats, request: &Request<'_>) -> Counted {
     let numbers: Vec<_> = stats.named().collect();
     let details = request.details(Owner::NodeChurn, numbers.len(), Kind::MessageRates);
     Counted { numbers, details_names: ChurnStats::DETAILS, details }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_holds_no_more_samples_than_it_may() {
+        let left = SamplesLeft::default();
+        assert!(left.take(SAMPLES_MAX - 1) && left.take(1) && !left.take(1));
+        let left = SamplesLeft::default();
+        assert!(!left.take(SAMPLES_MAX + 1) && !left.take(1), "the rest of a list has none either");
+    }
 }

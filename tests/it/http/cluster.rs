@@ -94,6 +94,21 @@ async fn what_a_single_node_cannot_do_is_answered_as_rabbitmq_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn feature_flags_tell_the_version() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let flags = api.get("/api/feature-flags");
+    let named = |name: &str| flags.as_array().unwrap().iter().find(|flag| flag["name"] == name).cloned();
+    for (name, stability) in
+        [("rabbitmq_4.2.0", "required"), ("rabbitmq_4.3.0", "stable"), ("quorum_queue", "required")]
+    {
+        let flag = named(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!((&flag["state"], &flag["stability"]), (&json!("enabled"), &json!(stability)), "{name}");
+        assert_eq!(call(&api, "PUT", &format!("/api/feature-flags/{name}/enable"), &json!({})).0, 204, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_administrators_change_the_cluster() {
     let broker = TestBroker::with_http().await;
     let (api, user) = (broker.http(), broker.name("u"));

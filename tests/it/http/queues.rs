@@ -99,4 +99,6 @@ async fn a_queue_tells_what_is_in_it_and_who_consumes() {
     assert_eq!(consumer["channel_details"]["number"], 1);
     let all = api.get("/api/consumers");
     assert_eq!(all[0]["queue"], json!({ "name": name, "vhost": "/" }));
+    // Half an hour, as RabbitMQ tells even where nothing is waited for.
+    assert_eq!(all[0]["consumer_timeout"], 1_800_000);
 }

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use serde_json::Value;
+
 use super::{absent, refused};
 use crate::broker::TestBroker;
 
@@ -77,6 +79,25 @@ async fn a_body_has_a_largest_size() {
     let answered = api.send("PUT", &path, &padding(11_000_000), &[]);
     let too_large = refused(400, "bad_request", "Exceeded HTTP request body size limit");
     assert_eq!((answered.status, answered.json()), too_large);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_is_an_object_or_nothing() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let put = |body: &str| {
+        let answered = api.send("PUT", &format!("/api/queues/%2F/{name}"), body, &[]);
+        if answered.text.is_empty() { (answered.status, Value::Null) } else { (answered.status, answered.json()) }
+    };
+    // Some clients write `null` where there is nothing to say.
+    for (body, status) in [("null", 201), ("", 204), ("{}", 204)] {
+        assert_eq!(put(body), (status, Value::Null), "{body}");
+    }
+    for body in ["[]", "1", "true", "{", "{}}", "\u{feff}{}"] {
+        assert_eq!(put(body), refused(400, "bad_request", "not_json"), "{body}");
+    }
+    let twice = "invalid payload: the request body JSON-decoded to a string. Is the input doubly-JSON-encoded?";
+    assert_eq!(put(r#""{}""#), refused(400, "bad_request", twice));
 }
 
 /// Whatever comes that is no request ends one connection and nothing else.
