@@ -54,6 +54,11 @@ test("a virtual host is made, protected, and deleted with its name", async () =>
   await dialog().getByLabel("Name").fill("trial");
   await dialog().getByRole("button", { name: "Make virtual host" }).click();
   await page.getByRole("link", { name: "trial" }).click();
+  await page.getByRole("button", { name: "Change" }).click();
+  await dialog().getByLabel("Description").fill("For trials");
+  await dialog().getByRole("button", { name: "Change" }).click();
+  await sees(page, "Virtual host 'trial' is changed.");
+  assert.equal((await broker.api("GET", "/vhosts/trial")).description, "For trials");
   await page.getByRole("button", { name: "Protect" }).click();
   await dialog().getByRole("button", { name: "Protect" }).click();
   await sees(page, "It is protected from being deleted");

@@ -160,6 +160,59 @@ test("several queues are purged and deleted at once", async () => {
   assert.ok(left.some((queue) => queue.name === "other"));
 });
 
+test("several queues are paused and resumed at once", async () => {
+  for (const name of ["calm.1", "calm.2"]) await channel.assertQueue(name);
+  await visit(page, "#/queues?name=calm");
+  await page.getByRole("link", { name: "calm.2" }).waitFor();
+  for (const [act, done, state] of [["Pause", "2 queues paused.", "paused"], ["Resume", "2 queues resumed.", "running"]]) {
+    await page.getByLabel("Select all of this page").check();
+    await page.getByRole("button", { name: act }).click();
+    await dialog().getByRole("button", { name: act }).click();
+    await sees(page, done);
+    for (const name of ["calm.1", "calm.2"]) assert.equal((await broker.api("GET", `/queues/%2F/${name}`)).state, state);
+  }
+});
+
+test("columns are chosen, and stay chosen", async () => {
+  await channel.assertQueue("wide");
+  await visit(page, "#/queues");
+  await page.getByText("Columns", { exact: true }).first().click();
+  await page.getByRole("group", { name: "Columns" }).getByLabel("Total, messages").check();
+  await page.keyboard.press("Escape");
+  await page.getByRole("columnheader", { name: "Total" }).waitFor();
+  await page.reload();
+  await page.getByRole("columnheader", { name: "Total" }).waitFor();
+  await page.getByRole("button", { name: "Oldest" }).click();
+  await page.getByRole("columnheader", { name: "Oldest", exact: false }).and(page.locator("[aria-sort=descending]")).waitFor();
+});
+
+test("a picture is shown as one, and who holds a message is told", async () => {
+  await channel.assertQueue("held");
+  const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  channel.sendToQueue("held", Buffer.from(png, "base64"));
+  await channel.waitForConfirms();
+  await visit(page, "#/queues/%2F/held?tab=messages");
+  await page.getByRole("table").getByRole("button").first().click();
+  await eventually("the picture is drawn", () => dialog().getByAltText("The body of the message").evaluate((image) => image.complete && image.naturalWidth === 1));
+  await page.keyboard.press("Escape");
+  const { consumerTag } = await channel.consume("held", () => {}, { consumerTag: "holder" });
+  await page.getByRole("button", { name: "Unacked" }).click();
+  await page.getByRole("cell", { name: /^holder on / }).waitFor();
+  await channel.cancel(consumerTag);
+});
+
+test("a chart gives the exact values of the moment that one points at", async () => {
+  await visit(page, "#/queues/%2F/held");
+  const chart = page.getByRole("figure", { name: "Messages", exact: true });
+  const legend = chart.locator(".u-legend");
+  await eventually("the last values are told", async () => /At\s*\d\d:\d\d:\d\d/.test(await legend.innerText()));
+  const last = /\d\d:\d\d:\d\d/.exec(await legend.innerText())[0];
+  await eventually("another moment is told", async () => {
+    await chart.locator(".u-over").hover({ position: { x: 2, y: 40 } });
+    return /\d\d:\d\d:\d\d/.exec(await legend.innerText())?.[0] < last;
+  });
+});
+
 test("a binding is made and removed", async () => {
   await channel.assertExchange("shop", "topic");
   await channel.assertQueue("bound");

@@ -9,7 +9,7 @@ import { useStore } from "../state/store";
 import { Badge, Head, Missing, Name, Note, Tabs, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
-import { age, count, counted, rate } from "../ui/format";
+import { coarse, count, counted, rate } from "../ui/format";
 import { Ranges } from "../ui/ranges";
 import { aligned, lengths, rates } from "../ui/samples";
 import { type Tile, Tiles } from "../ui/tiles";
@@ -145,6 +145,8 @@ function QueueActs({ queue, refresh, onPublish }: QueueActsProps) {
   );
 }
 
+const roughly = (ms: number | null | undefined) => (ms == null ? "–" : coarse(ms));
+
 function QueueNumbers({ queue }: { queue: Queue }) {
   const stats = queue.message_stats;
   const tiles: Tile[] = [
@@ -153,8 +155,8 @@ function QueueNumbers({ queue }: { queue: Queue }) {
     { title: "In", value: rate(rateOf(stats, "publish")), unit: "messages/s" },
     { title: "Out", value: rate(rateOf(stats, "deliver_get")), unit: "messages/s" },
     { title: "Acked", value: rate(rateOf(stats, "ack")), unit: "messages/s" },
-    { title: "Oldest ready", value: age(queue.oldest_ready_age_ms), unit: "waits so long" },
-    { title: "Oldest unacked", value: age(queue.oldest_unacked_age_ms), unit: "held so long" },
+    { title: "Oldest ready", value: roughly(queue.oldest_ready_age_ms), unit: "waits so long" },
+    { title: "Oldest unacked", value: roughly(queue.oldest_unacked_age_ms), unit: "held so long" },
     { title: "Consumers", value: count(queue.consumers), unit: "subscriptions" },
   ];
   if (queue.state !== "running") tiles.push({ title: "State", value: <Badge tone="warn">{queue.state}</Badge> });

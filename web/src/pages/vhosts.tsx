@@ -8,7 +8,7 @@ import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
 import { Choice, Text } from "../ui/fields";
 import { FormDialog } from "../ui/form";
-import { count, counted, rate } from "../ui/format";
+import { count, counted, rate, visible } from "../ui/format";
 import { Table, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
 import { LimitsSection } from "./limits";
@@ -45,19 +45,28 @@ export function VhostsPage(_: PageProps) {
   );
 }
 
-function VhostDialog({ onClose, after }: { onClose: () => void; after: () => void }) {
-  const [name, setName] = useState("");
-  const [description, setDescription] = useState("");
-  const [type, setType] = useState("classic");
+interface VhostDialogProps {
+  vhost?: Vhost;
+  onClose: () => void;
+  after: () => void;
+}
+
+/** Makes a virtual host, or describes one otherwise. */
+function VhostDialog({ vhost, onClose, after }: VhostDialogProps) {
+  const [name, setName] = useState(vhost?.name ?? "");
+  const [description, setDescription] = useState(vhost?.description ?? "");
+  const [tags, setTags] = useState((vhost?.tags ?? []).join(", "));
+  const [type, setType] = useState(vhost?.default_queue_type === "quorum" ? "quorum" : "classic");
   const run = async () => {
-    await put(`/api/vhosts${path(name)}`, { description, default_queue_type: type });
-    tell(`Virtual host '${name}' is there.`);
+    await put(`/api/vhosts${path(name)}`, { description, tags, default_queue_type: type });
+    tell(vhost ? `Virtual host '${name}' is changed.` : `Virtual host '${name}' is there.`);
     after();
   };
   return (
-    <FormDialog title="New virtual host" act="Make virtual host" failed="Not made" run={run} onClose={onClose}>
-      <Text label="Name" value={name} onChange={setName} isRequired />
+    <FormDialog title={vhost ? `Change '${vhost.name}'` : "New virtual host"} act={vhost ? "Change" : "Make virtual host"} failed={vhost ? "Not changed" : "Not made"} run={run} onClose={onClose}>
+      {!vhost && <Text label="Name" value={name} onChange={setName} isRequired />}
       <Text label="Description" value={description} onChange={setDescription} />
+      <Text label="Tags" value={tags} onChange={setTags} about="With commas between them; they mean nothing to the broker." />
       <Choice label="Queues that do not say their type are" value={type} onChange={setType} choices={["classic", "quorum"]} />
     </FormDialog>
   );
@@ -74,6 +83,7 @@ export function VhostPage({ args }: PageProps) {
   const base = `/api/vhosts${path(name)}`;
   const polled = usePoll<Vhost>(base);
   const vhost = polled.data;
+  const [isEditing, setEditing] = useState(false);
   const isProtected = vhost?.protected_from_deletion ?? false;
   const messages = counted(vhost?.messages ?? 0, "message");
   const reset = () =>
@@ -114,6 +124,9 @@ export function VhostPage({ args }: PageProps) {
       <Head title={<Name of={name} />} crumbs={[{ text: "Virtual hosts", href: link(["vhosts"]) }]}>
         {vhost && (
           <>
+            <button type="button" onClick={() => setEditing(true)}>
+              Change
+            </button>
             <button type="button" onClick={protect}>
               {isProtected ? "End protection" : "Protect"}
             </button>
@@ -138,6 +151,7 @@ export function VhostPage({ args }: PageProps) {
             <Facts
               of={[
                 ["Description", <Name of={vhost.description ?? ""} empty="–" />],
+                ["Tags", (vhost.tags ?? []).length ? <span class="marks">{vhost.tags?.map((tag) => <Badge key={tag}>{visible(tag)}</Badge>)}</span> : "–"],
                 ["Ready", `${count(vhost.messages_ready ?? 0)} messages`],
                 ["Unacknowledged", `${count(vhost.messages_unacknowledged ?? 0)} messages`],
                 ["Published", `${rate(rateOf(vhost.message_stats, "publish"))} messages/s`],
@@ -149,6 +163,7 @@ export function VhostPage({ args }: PageProps) {
           <LimitsSection kind="vhost" name={name} />
         </>
       )}
+      {isEditing && vhost && <VhostDialog vhost={vhost} onClose={() => setEditing(false)} after={polled.refresh} />}
     </>
   );
 }

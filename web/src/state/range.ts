@@ -34,5 +34,11 @@ const asked = (age: number, step: number, kinds: Kind[]) => Object.fromEntries(k
 /** What the API is asked for samples of the whole broker. */
 export const ofBroker = (range: Range, ...kinds: Kind[]): Record<string, number> => asked(range.age, range.step, kinds);
 
+/** Of one object a minute is kept: a sample of its very beginning would be older than that, and what came since look like a burst. */
+const FINE_SECONDS = 55;
+
 /** What the API is asked for samples of one queue, exchange, connection or channel. */
-export const ofOne = (range: Range, ...kinds: Kind[]): Record<string, number> => asked(range.age, range.stepOfOne, kinds);
+export function ofOne(range: Range, ...kinds: Kind[]): Record<string, number> {
+  const isFine = range.stepOfOne === 5;
+  return asked(isFine ? FINE_SECONDS : range.age, range.stepOfOne, kinds);
+}

@@ -72,7 +72,8 @@ export function relative(at: number, now: number): string {
   return ms > 0 ? `${coarse(ms)} ago` : `in ${coarse(-ms)}`;
 }
 
-function coarse(ms: number): string {
+/** How long something takes, in its largest unit alone: where there is little room. */
+export function coarse(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
