@@ -18,7 +18,10 @@ async fn all_that_is_served_is_served_with_tls() {
     let ports = program.ports();
     let mut names: Vec<_> = ports.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["amqps", "https", "prometheus_tls"]);
+    assert_eq!(names, ["amqps", "https", "listeners", "prometheus_tls"]);
+    let listeners = ports["listeners"].as_array().unwrap().iter();
+    let protocols: Vec<_> = listeners.map(|listener| listener["protocol"].as_str().unwrap()).collect();
+    assert_eq!(protocols, ["amqp/ssl", "https", "https/prometheus"]);
     let address = |name: &str| {
         std::net::SocketAddr::from(([127, 0, 0, 1], u16::try_from(ports[name].as_u64().unwrap()).unwrap()))
     };
