@@ -4,10 +4,10 @@
 use crate::config::Settings;
 
 /// There are no levels to set.
-pub fn set_levels(_settings: &Settings) {}
+pub(crate) fn set_levels(_settings: &Settings) {}
 
 /// There is no file to open again.
-pub fn reopen() {}
+pub(crate) fn reopen() {}
 
 /// There is no file to begin anew.
-pub fn rotate() {}
+pub(crate) fn rotate() {}

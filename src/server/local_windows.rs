@@ -11,7 +11,8 @@ use crate::host;
 pub(super) enum Local {}
 
 /// The socket of a running broker, which there never is.
-pub(super) type LocalSocket = std::convert::Infallible;
+#[derive(Debug)]
+pub(super) enum LocalSocket {}
 
 /// Groups have no numbers here.
 ///
