@@ -32,8 +32,9 @@ pub use shown::reference;
 #[cfg(feature = "cli")]
 pub use tasks::{Check, CheckFormat, ConfigTask, EXIT_CONFIGURATION};
 pub use value::{
-    CategoryLevel, CertificatePart, Expression, FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter,
-    LogFormat, LogLevel, MessageBytes, RotationDate, Seconds, Secret, Share, Timeout,
+    Algorithm, AskWith, AuthBackend, BackendKind, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
+    FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
+    RotationDate, Seconds, Secret, Share, TagQueries, Timeout, WebAddress,
 };
 
 #[cfg(test)]

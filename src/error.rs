@@ -151,6 +151,13 @@ impl AmqpError {
         self
     }
 
+    /// The same error, with more behind its explanation.
+    #[must_use]
+    pub fn saying_more(mut self, more: &str) -> Self {
+        self.explanation.push_str(more);
+        self
+    }
+
     /// The reply text on the wire: `NAME - explanation`, at most 255 bytes.
     ///
     /// RabbitMQ cuts to 252 characters and adds three dots, and fails on multi-byte names that are then still too long; this

@@ -27,6 +27,7 @@ pub mod protocol;
 pub mod broker;
 
 pub mod auth;
+pub mod backends;
 pub mod clock;
 pub mod config;
 pub mod connection;

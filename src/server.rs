@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod accounts;
+mod auth;
 mod background;
 #[cfg_attr(windows, path = "server/bell_windows.rs")]
 mod bell;
@@ -43,6 +44,7 @@ use management::Management;
 use storage::Storage;
 
 pub use crate::http::HttpFailed;
+pub use auth::AuthError;
 pub use builder::Builder;
 pub use operator::Reloaded;
 
@@ -295,6 +297,9 @@ pub enum StartError {
         /// What is wrong with it.
         error: TlsFilesError,
     },
+    /// Users cannot be known as it is configured.
+    #[error("users: {0}")]
+    Auth(#[from] AuthError),
     /// There is no certificate for TLS.
     #[error(
         "TLS needs a certificate and its key: give them with --tls-cert and --tls-key (ssl_options.certfile, ssl_options.keyfile); leveret tls dev makes some to try it"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leveret::auth::Logins;
 use leveret::broker::Broker;
 use leveret::broker::node::Node;
+use leveret::broker::own_users::OwnUsers;
 use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
 use leveret::properties::PropertiesEditor;
@@ -126,7 +127,8 @@ pub(crate) fn hosting() -> Arc<Hosting> {
     };
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0.into() };
-    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
+    let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));
+    Arc::new(Hosting { broker: Arc::new(broker), logins, identity, offer, external: None })
 }
 
 /// A whole publish to the default exchange, on channel 1.

@@ -13,6 +13,7 @@ use leveret::auth::Logins;
 use leveret::broker::Broker;
 use leveret::broker::alarm::Alarm;
 use leveret::broker::node::{Node, Settings};
+use leveret::broker::own_users::OwnUsers;
 use leveret::broker::random::Random;
 use leveret::connection::protocol::Protocol;
 use leveret::connection::session::{Addresses, Hosting, Session};
@@ -263,7 +264,8 @@ fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
     };
     let mechanisms = vec![Mechanism::Plain];
     let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
-    Arc::new(Hosting { broker: Arc::clone(broker), logins: Logins::default(), identity, offer, external: None })
+    let logins = Logins::of(Arc::new(OwnUsers::new(broker)));
+    Arc::new(Hosting { broker: Arc::clone(broker), logins, identity, offer, external: None })
 }
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {

@@ -4,7 +4,7 @@ use super::pattern::{InvalidPattern, Pattern};
 use crate::error::AmqpError;
 
 /// What somebody wants to do with a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Declare or delete it.
     Configure,
@@ -16,7 +16,7 @@ pub enum Access {
 
 impl Access {
     /// The word in RabbitMQ's texts.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Configure => "configure",
             Self::Write => "write",

@@ -56,6 +56,11 @@ impl TopicPermission {
     pub fn none() -> Self {
         Self { write: Pattern::nothing(), read: Pattern::nothing() }
     }
+
+    fn allow(&self, access: Access, routing_key: &str) -> bool {
+        let pattern = if access == Access::Read { &self.read } else { &self.write };
+        pattern.is_match(routing_key)
+    }
 }
 
 /// What a user may do with routing keys in a virtual host. An exchange that is not mentioned is not limited.
@@ -80,16 +85,25 @@ impl TopicPermissions {
     ) -> Result<(), AmqpError> {
         // An exchange of which nothing is said allows all keys.
         let Some(permission) = self.0.get(exchange) else { return Ok(()) };
-        let pattern = if access == Access::Read { &permission.read } else { &permission.write };
         let routing_key = String::from_utf8_lossy(routing_key);
-        if pattern.is_match(&routing_key) {
+        if permission.allow(access, &routing_key) {
             return Ok(());
         }
-        let (access, exchange) = (access.name(), Resource::Exchange(exchange));
-        Err(AmqpError::access_refused(format!(
-            "{access} access to topic '{routing_key}' in {exchange} in vhost '{vhost}' refused for user '{user}'"
-        )))
+        Err(topic_refused(access, exchange, &routing_key, vhost, user))
     }
+
+    /// Whether this key may be used with a topic exchange. One of which nothing is said allows all keys.
+    pub fn allow(&self, access: Access, exchange: &str, routing_key: &str) -> bool {
+        self.0.get(exchange).is_none_or(|permission| permission.allow(access, routing_key))
+    }
+}
+
+/// 403: this key is not allowed.
+pub fn topic_refused(access: Access, exchange: &str, routing_key: &str, vhost: &str, user: &str) -> AmqpError {
+    let (access, exchange) = (access.name(), Resource::Exchange(exchange));
+    AmqpError::access_refused(format!(
+        "{access} access to topic '{routing_key}' in {exchange} in vhost '{vhost}' refused for user '{user}'"
+    ))
 }
 
 #[cfg(test)]

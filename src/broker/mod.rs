@@ -19,6 +19,7 @@ pub mod exchange;
 pub mod ids;
 pub mod metadata;
 pub mod node;
+pub mod own_users;
 pub mod pager;
 pub mod policies;
 pub mod pressure;

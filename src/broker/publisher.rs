@@ -90,6 +90,11 @@ impl<T> Publisher<T> {
         self.waits = Some(waits);
     }
 
+    /// Forgets the routes of earlier messages, because what was allowed may not be allowed any more.
+    pub fn forget_routes(&mut self) {
+        self.routes = RouteCache::default();
+    }
+
     /// Finds the route of a message. `authorize` is asked whenever the route is not remembered from an earlier message.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Taken, settings};
 use super::value::{
-    CategoryLevel, CertificatePart, Expression, FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter,
-    LogFormat, LogLevel, MessageBytes, RotationDate, Seconds, Secret, Share, Timeout, Value,
+    Algorithm, AskWith, AuthBackend, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes, FileCount,
+    Group, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds, Secret,
+    Share, TagQueries, Timeout, Value, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -138,6 +139,113 @@ settings! {
     ssl_cert_login_san_type: SanType = SanType::Dns, "dns", AtStart;
     /// Which one of that kind, from 0
     ssl_cert_login_san_index: Index = Index(0), "0", AtStart;
+
+    /// Who knows users, and in which order they are asked
+    auth_backends: Vec<AuthBackend> = vec![AuthBackend::INTERNAL], "internal", AtStart;
+    /// The name of this broker in access tokens: their audience
+    auth_oauth2_resource_server_id: Option<String> = None, "none", AtStart;
+    /// The type of this broker in rich authorization requests
+    auth_oauth2_resource_server_type: Option<String> = None, "none", AtStart;
+    /// What scopes for this broker begin with
+    auth_oauth2_scope_prefix: Option<String> = None, "auth_oauth2_resource_server_id and a dot", AtStart;
+    /// More claims that hold scopes, with blanks between them; a dot leads into a claim
+    auth_oauth2_additional_scopes_key: Option<String> = None, "none", AtStart;
+    /// Names of scopes, and the scopes that each stands for, with blanks between them: ALIAS=SCOPES
+    auth_oauth2_scope_aliases: Vec<Named> = Vec::new(), "none", AtStart;
+    /// The claims that name the user; the first that is there counts
+    auth_oauth2_preferred_username_claims: Vec<String> = vec!["sub".to_owned(), "client_id".to_owned()], "sub,client_id", AtStart;
+    /// Refuse tokens that are for somebody else
+    auth_oauth2_verify_aud: bool = true, "true", AtStart;
+    /// Refuse tokens that never end
+    auth_oauth2_require_exp: bool = true, "true", AtStart;
+    /// Public keys that tokens are signed with: NAME=FILE, in PEM
+    auth_oauth2_signing_keys: Vec<Named> = Vec::new(), "none", AtStart;
+    /// The name of the key of tokens that name none
+    auth_oauth2_default_key: Option<String> = None, "none", AtStart;
+    /// How tokens may be signed
+    auth_oauth2_algorithms: Vec<Algorithm> = Vec::new(), "all that are known", AtStart;
+    /// Where the keys are (JWKS)
+    auth_oauth2_jwks_uri: Option<WebAddress> = None, "what the issuer says", AtStart;
+    /// Who issues tokens, and says where the keys are (OpenID Connect discovery)
+    auth_oauth2_issuer: Option<WebAddress> = None, "none", AtStart;
+    /// Where, below the address of the issuer, it says that
+    auth_oauth2_discovery_endpoint_path: Option<String> = None, ".well-known/openid-configuration", AtStart;
+    /// The authorities that the certificate of the issuer may come from, in PEM
+    auth_oauth2_https_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
+    /// Whether the certificate of the issuer is looked at
+    auth_oauth2_https_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// How the web server is asked that knows users
+    auth_http_http_method: AskWith = AskWith::Get, "get", AtStart;
+    /// Where it is asked who somebody is
+    auth_http_user_path: WebAddress = WebAddress("http://localhost:8000/auth/user".to_owned()), "http://localhost:8000/auth/user", AtStart;
+    /// Where it is asked whether a user may enter a virtual host
+    auth_http_vhost_path: WebAddress = WebAddress("http://localhost:8000/auth/vhost".to_owned()), "http://localhost:8000/auth/vhost", AtStart;
+    /// Where it is asked what a user may do with an exchange or a queue
+    auth_http_resource_path: WebAddress = WebAddress("http://localhost:8000/auth/resource".to_owned()), "http://localhost:8000/auth/resource", AtStart;
+    /// Where it is asked whether a user may use a routing key
+    auth_http_topic_path: WebAddress = WebAddress("http://localhost:8000/auth/topic".to_owned()), "http://localhost:8000/auth/topic", AtStart;
+    /// How long it may take
+    auth_http_request_timeout: Timeout = Timeout(Some(15_000)), "15s", AtStart;
+    /// How long it may take to connect to it
+    auth_http_connection_timeout: Timeout = Timeout(Some(15_000)), "15s", AtStart;
+    /// Tell clients why it refuses them
+    auth_http_authorization_failure_disclosure: bool = false, "false", AtStart;
+    /// The authorities that its certificate may come from, in PEM
+    auth_http_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
+    /// Whether its certificate is looked at
+    auth_http_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// Directories that know users, in the order in which they are asked
+    auth_ldap_servers: Vec<String> = Vec::new(), "none", AtStart;
+    /// Their port
+    auth_ldap_port: Index = Index(389), "389", AtStart;
+    /// How long they may take
+    auth_ldap_timeout: Timeout = Timeout(Some(15_000)), "15s", AtStart;
+    /// How many questions they are asked at a time
+    auth_ldap_connection_pool_size: Index = Index(64), "64", AtStart;
+    /// Speak TLS with them from the beginning
+    auth_ldap_use_ssl: bool = false, "false", AtStart;
+    /// Begin TLS with them once connected
+    auth_ldap_use_starttls: bool = false, "false", AtStart;
+    /// The authorities that their certificates may come from, in PEM
+    auth_ldap_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
+    /// Whether their certificates are looked at
+    auth_ldap_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// The entry of a user
+    auth_ldap_user_dn_pattern: String = "${username}".to_owned(), "${username}", AtStart;
+    /// As whom a user binds, if not as that
+    auth_ldap_user_bind_pattern: Option<String> = None, "none", AtStart;
+    /// Search for the entry of a user by this attribute
+    auth_ldap_dn_lookup_attribute: Option<String> = None, "none", AtStart;
+    /// Below this entry
+    auth_ldap_dn_lookup_base: Option<String> = None, "none", AtStart;
+    /// As whom: as_user, anon, or auth_ldap_dn_lookup_bind_user_dn
+    auth_ldap_dn_lookup_bind: String = "as_user".to_owned(), "as_user", AtStart;
+    /// As this entry
+    auth_ldap_dn_lookup_bind_user_dn: Option<String> = None, "none", AtStart;
+    /// With this password
+    auth_ldap_dn_lookup_bind_password: Option<Secret> = None, "none", AtStart;
+    /// As whom other questions are asked: as_user, anon, or auth_ldap_other_bind_user_dn
+    auth_ldap_other_bind: String = "as_user".to_owned(), "as_user", AtStart;
+    /// As this entry
+    auth_ldap_other_bind_user_dn: Option<String> = None, "none", AtStart;
+    /// With this password
+    auth_ldap_other_bind_password: Option<Secret> = None, "none", AtStart;
+    /// Groups are below this entry
+    auth_ldap_group_lookup_base: Option<String> = None, "auth_ldap_dn_lookup_base", AtStart;
+    /// Who may enter a virtual host
+    auth_ldap_queries_vhost_access: DirectoryQuery = DirectoryQuery::always(), "{constant, true}", AtStart;
+    /// Who may do what with an exchange or a queue
+    auth_ldap_queries_resource_access: DirectoryQuery = DirectoryQuery::always(), "{constant, true}", AtStart;
+    /// Who may use a routing key
+    auth_ldap_queries_topic_access: DirectoryQuery = DirectoryQuery::always(), "{constant, true}", AtStart;
+    /// Who has which tags
+    auth_ldap_queries_tags: TagQueries = TagQueries("[{administrator, {constant, false}}]".to_owned()), "[{administrator, {constant, false}}]", AtStart;
+    /// Whose answers the backend cache remembers
+    auth_cache_cached_backend: AuthBackend = AuthBackend::INTERNAL, "internal", AtStart;
+    /// How long
+    auth_cache_cache_ttl: Timeout = Timeout(Some(15_000)), "15s", AtStart;
+    /// Remember refusals, too
+    auth_cache_cache_refusals: bool = false, "false", AtStart;
 
     /// Read RabbitMQ's files where RabbitMQ has them, in /etc/rabbitmq: rabbitmq.conf, conf.d, advanced.config, enabled_plugins
     rabbitmq_files: bool = false, "false", AtStart;

@@ -1,5 +1,6 @@
 //! The types of settings: how a value is read from text, and shown. Flags, variables and files all give text.
 
+mod auth;
 mod choice;
 mod listen;
 mod log;
@@ -10,6 +11,7 @@ mod text;
 mod time;
 mod tls;
 
+pub use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
 pub use choice::LogFormat;
 pub use listen::Listen;
 pub(in crate::config) use log::CATEGORIES;

@@ -197,7 +197,7 @@ impl Open {
     }
 
     /// `basic.cancel`, to clients that understand it (behaviour reference 5.4).
-    fn send_cancel(&mut self, id: ConsumerId) {
+    pub(super) fn send_cancel(&mut self, id: ConsumerId) {
         // The client may have cancelled it, or closed its channel, meanwhile.
         let Some((number, consumer)) = self.channels.remove_consumer(id) else { return };
         self.outbox.forget(id);

@@ -1,6 +1,7 @@
 //! Gives a [`Protocol`] its socket: reads in batches, writes what collects, keeps its timers.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub struct Driver<P> {
 /// Why a wait ended.
 enum Woken {
     Ready(io::Result<Ready>),
+    Answered,
     Filled,
     Timer,
 }
@@ -154,6 +156,7 @@ impl<P: Protocol> Driver<P> {
                     }
                 }
                 Woken::Filled => {}
+                Woken::Answered => self.protocol.answered(self.clock.now_ms()),
                 Woken::Timer => self.on_timer()?,
             }
         }
@@ -202,6 +205,7 @@ impl<P: Protocol> Driver<P> {
             ready = self.socket.ready(interest) => Woken::Ready(ready),
             () = outbox.filled() => Woken::Filled,
             () = self.deadline.reached() => Woken::Timer,
+            () = poll_fn(|context| self.protocol.poll_answer(context)) => Woken::Answered,
         }
     }
 

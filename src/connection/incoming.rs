@@ -51,11 +51,6 @@ impl IncomingBody {
         self.charge.bytes = bytes;
     }
 
-    /// The properties.
-    pub(super) fn properties(&self) -> &[u8] {
-        &self.properties
-    }
-
     /// The whole message.
     pub(super) fn finish(mut self) -> Message {
         Message::new(self.writer.finish(&self.charge.gauge), self.offset)

@@ -6,6 +6,7 @@
 pub mod admission;
 mod advice;
 mod aside;
+mod asking;
 mod channel;
 mod channels;
 mod confirms;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use super::aside::aside;
+use super::asking::{Asking, Stops};
 use super::channel::{Channel, ChannelPhase};
 use super::channels::Channels;
 use super::deliver::Inbox;
@@ -75,8 +76,9 @@ pub(super) struct Open {
     pub(super) settler: Settler,
     pub(super) inbox: Inbox,
     pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
-    /// Waits for the memory alarm to be cleared; nothing is read meanwhile.
-    pub(super) is_blocked: bool,
+    /// The memory alarm, or a backend that is being asked: nothing is read meanwhile.
+    pub(super) stops: Stops,
+    pub(super) asking: Asking,
     /// `connection.blocked` was sent, and `connection.unblocked` not yet.
     pub(super) sent_blocked: bool,
     pub(super) log_waits: LogWaits<LateAnswer>,
@@ -126,16 +128,17 @@ impl Open {
             settler: Settler::default(),
             inbox: Inbox::default(),
             exclusive_queues: Vec::new(),
-            is_blocked: false,
+            stops: Stops::default(),
+            asking: Asking::default(),
             sent_blocked: false,
             effort: Effort::default(),
         }
     }
 
-    /// Whether anything that is read would be looked at: no alarm, no answer that waits for the log, and no client that does not
-    /// read stands in the way, and it is not the turn of others.
+    /// Whether anything that is read would be looked at: no alarm, no backend that is being asked, no answer that waits for the log, and
+    /// no client that does not read stands in the way, and it is not the turn of others.
     pub(super) fn takes_input(&self) -> bool {
-        !self.is_blocked
+        self.stops.is_none()
             && !self.effort.is_turn_over()
             && !self.log_waits.holds_reading()
             && self.output.pending_bytes() < OUTPUT_BYTES_MAX
@@ -147,6 +150,7 @@ impl Open {
     /// What the connection is to be closed with; [`Open::end`] must follow.
     pub(super) fn receive(&mut self, bytes: &[u8], now_ms: u64) -> Result<Received, AmqpError> {
         let mut rest = bytes;
+        self.rights.set_now(now_ms);
         let result = loop {
             match self.next(rest, now_ms) {
                 Ok(Next::Used(0)) => break Ok(Received::Consumed(bytes.len() - rest.len())),
@@ -159,6 +163,9 @@ impl Open {
         if let Some(until_ms) = self.pace.begin_if_ahead(now_ms) {
             self.registration.info().note_flow(until_ms);
             self.channels.note_flow(until_ms);
+        }
+        if !self.asks() {
+            self.rights.forget_refusals();
         }
         self.channels.report();
         self.channels.check();
@@ -174,19 +181,19 @@ impl Open {
             && self.is_idle(settlement.channel)
         {
             let result = self.settle(settlement.channel, settlement.delivery_tag, settlement.kind, now_ms);
-            self.contain(settlement.channel, result, now_ms)?;
-            return Ok(Next::Used(settlement.consumed));
+            let outcome = self.contain(settlement.channel, result, now_ms)?;
+            return Ok(outcome.next(settlement.consumed));
         }
         if !self.node.alarm.is_raised()
             && let Some(publish) = fast::next_publish(buffer, self.tuning.frame_max, self.node.message_bytes_max())
             && self.is_idle(publish.channel)
         {
             let result = self.publish_fast(&publish, now_ms);
-            self.contain(publish.channel, result, now_ms)?;
-            return Ok(Next::Used(publish.consumed));
+            let outcome = self.contain(publish.channel, result, now_ms)?;
+            return Ok(outcome.next(publish.consumed));
         }
         let Some((frame, used)) = frame::next_frame(buffer, self.tuning.frame_max)? else { return Ok(Next::Used(0)) };
-        if self.frame(&frame, now_ms)? { Ok(Next::ClosedByClient) } else { Ok(Next::Used(used)) }
+        Ok(self.frame(&frame, now_ms)?.next(used))
     }
 
     /// Whether the channel is open, and a method due on it.
@@ -196,25 +203,26 @@ impl Open {
             .is_some_and(|channel| channel.phase == ChannelPhase::Open && channel.assembler.is_idle())
     }
 
-    /// Whether the client closed the connection.
-    fn frame(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<bool, AmqpError> {
+    fn frame(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<Outcome, AmqpError> {
         if frame.kind == FrameKind::Heartbeat {
-            return Ok(false);
+            return Ok(Outcome::Done);
         }
         if frame.channel == 0 {
             let command = method::decode(frame.payload)?;
             self.flush(now_ms);
-            return self.connection_method(command).map_err(|error| error.with_method(method::id(frame.payload)));
+            let closes = self.connection_method(command, now_ms);
+            let closes = closes.map_err(|error| error.with_method(method::id(frame.payload)))?;
+            return Ok(if closes { Outcome::ClosedByClient } else { Outcome::Done });
         }
         match self.channels.get(frame.channel).map(|channel| channel.phase) {
             None => self.frame_on_closed_channel(frame)?,
             Some(ChannelPhase::Closing) => self.frame_on_closing_channel(frame)?,
             Some(ChannelPhase::Open) => {
                 let result = self.frame_on_open_channel(frame, now_ms);
-                self.contain(frame.channel, result, now_ms)?;
+                return self.contain(frame.channel, result, now_ms);
             }
         }
-        Ok(false)
+        Ok(Outcome::Done)
     }
 
     /// Only `channel.open` is due.
@@ -288,7 +296,9 @@ impl Open {
         }
         match assembled? {
             None => Ok(()),
-            Some(Assembled::Publish(publish, body)) => self.publish_assembled(frame.channel, &publish, body, now_ms),
+            Some(Assembled::Publish(publish, body)) => {
+                self.publish_assembled(frame.channel, publish, body.finish(), now_ms)
+            }
             Some(Assembled::Method(command)) => {
                 self.flush(now_ms);
                 self.channels.touch(frame.channel);
@@ -306,15 +316,29 @@ impl Open {
         self.flush_publishes(now_ms);
     }
 
-    /// Closes the channel for errors that concern it alone.
-    fn contain(&mut self, number: u16, result: Result<(), AmqpError>, now_ms: u64) -> Result<(), AmqpError> {
+    /// Closes the channel for errors that concern it alone. An error while a backend is being asked is none: the same begins anew
+    /// when it has answered.
+    ///
+    /// # Errors
+    /// Those that concern the connection.
+    pub(super) fn contain(
+        &mut self,
+        number: u16,
+        result: Result<(), AmqpError>,
+        now_ms: u64,
+    ) -> Result<Outcome, AmqpError> {
         match result {
+            Ok(()) => Ok(Outcome::Done),
+            Err(_) if self.rights.is_waiting() => {
+                self.stops.add(Stops::BACKEND);
+                Ok(Outcome::Again)
+            }
             Err(error) if error.scope == Scope::Channel => {
                 self.flush(now_ms);
                 self.close_channel(number, &error, now_ms);
-                Ok(())
+                Ok(Outcome::Done)
             }
-            result => result,
+            Err(error) => Err(error),
         }
     }
 
@@ -323,7 +347,7 @@ impl Open {
         if !self.node.alarm.is_raised() || !self.node.alarm.wait(self.id, self.sink()) {
             return;
         }
-        self.is_blocked = true;
+        self.stops.add(Stops::ALARM);
         self.registration.info().set_blocked(true);
         if self.client.capabilities.connection_blocked && !self.sent_blocked {
             self.sent_blocked = true;
@@ -334,10 +358,11 @@ impl Open {
 
     /// Goes on reading, if the alarm was cleared.
     pub(super) fn unblock(&mut self) {
-        if !self.is_blocked || self.node.alarm.is_raised() && self.node.alarm.wait(self.id, self.sink()) {
+        let is_blocked = self.stops.has(Stops::ALARM);
+        if !is_blocked || self.node.alarm.is_raised() && self.node.alarm.wait(self.id, self.sink()) {
             return;
         }
-        self.is_blocked = false;
+        self.stops.remove(Stops::ALARM);
         self.registration.info().set_blocked(false);
         if std::mem::take(&mut self.sent_blocked) {
             self.reply(0, &Reply::ConnectionUnblocked);
@@ -350,6 +375,26 @@ impl Open {
 
     pub(super) fn reply(&mut self, channel: u16, reply: &Reply) {
         method::encode(reply, channel, self.output.buffer());
+    }
+}
+
+/// What became of a frame, or of what is read without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is dealt with.
+    Done,
+    /// A backend is being asked: it is looked at again.
+    Again,
+    ClosedByClient,
+}
+
+impl Outcome {
+    const fn next(self, used: usize) -> Next {
+        match self {
+            Self::Done => Next::Used(used),
+            Self::Again => Next::Used(0),
+            Self::ClosedByClient => Next::ClosedByClient,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::outbox::Outbox;
 use super::output::Output;
@@ -31,6 +32,12 @@ pub trait Protocol: fmt::Debug + Send + 'static {
 
     /// What it counts, for those who list connections.
     fn counters(&self) -> &ConnectionCounters;
+
+    /// Looks whether somebody outside has answered who was asked, for whom nothing is read meanwhile. Pending while nobody is asked.
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Goes on with the answer.
+    fn answered(&mut self, now_ms: u64);
 
     /// Whether the client has logged in. Before that it may be closed to make room for another one.
     fn is_open(&self) -> bool;

@@ -1,9 +1,9 @@
 //! `basic.publish` and what answers it: `basic.return`, `basic.ack` and `basic.nack` (behaviour reference 5.1 and 5.8).
 
+use super::asking::Stops;
 use super::channel::{Channel, Mode};
 use super::confirms::{Answer, Confirmed};
 use super::effort::ROUTE_EFFORT;
-use super::incoming::IncomingBody;
 use super::open::Open;
 use super::output::Output;
 use crate::broker::publisher::{
@@ -60,24 +60,30 @@ impl Open {
     pub(super) fn publish_assembled(
         &mut self,
         channel: u16,
-        publish: &Publish,
-        body: IncomingBody,
+        publish: Publish,
+        message: Message,
         now_ms: u64,
     ) -> Result<(), AmqpError> {
-        let Publish { exchange, routing_key, mandatory, immediate } = publish;
+        let Publish { exchange, routing_key, mandatory, immediate } = &publish;
         let address = crate::message::address(exchange, routing_key);
-        let properties = body.properties().to_vec();
-        let request = || PublishRequest::new(&address, exchange, routing_key, &properties);
+        let properties = message.property_bytes();
+        let request = || PublishRequest::new(&address, exchange, routing_key, properties);
         let bits = PublishBits { mandatory: *mandatory, immediate: *immediate };
         let body = |parts: &RecordParts<'_>, is_edited| {
-            let message = body.finish();
             PublishBody::<BodyPieces<'_>>::Message(if is_edited {
                 message.with_properties(parts.facts, parts.properties)
             } else {
-                message
+                message.clone()
             })
         };
-        self.publish(channel, request, bits, body, now_ms).map_err(|error| error.with_method(BASIC_PUBLISH))
+        let result = self.publish(channel, request, bits, body, now_ms);
+        if result.is_err() && self.rights.is_waiting() {
+            // Its frames are used up, so that it cannot be read again.
+            self.stops.add(Stops::BACKEND);
+            self.keep_publish(channel, publish, message);
+            return Ok(());
+        }
+        result.map_err(|error| error.with_method(BASIC_PUBLISH))
     }
 
     /// `body` makes the body of a record of these parts, and is told whether the properties are not those that the client sent.

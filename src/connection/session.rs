@@ -10,10 +10,13 @@
 //! ```
 
 mod driven;
+mod login;
 mod opening;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use login::Asked;
 
 use super::failures::before_open;
 use super::lines::{self, Why};
@@ -21,7 +24,7 @@ use super::open::{Open, Received};
 use super::outbox::Outbox;
 use super::output::Output;
 use super::protocol::Protocol;
-use crate::auth::{Logins, User};
+use crate::auth::{LoggedIn, Logins, User};
 use crate::broker::Broker;
 use crate::broker::ids::ConnectionId;
 use crate::broker::registry::{ConnectionCounters, ConnectionInfo};
@@ -104,7 +107,14 @@ enum Phase {
     /// Nothing came yet; gives up at the time.
     Greeting { output: Output, deadline_ms: u64 },
     /// The connection is being opened.
-    Handshake { state: Handshake, user: Option<Arc<User>>, output: Output, deadline_ms: u64 },
+    Handshake {
+        state: Handshake,
+        user: Option<LoggedIn>,
+        output: Output,
+        deadline_ms: u64,
+        /// A backend is being asked: nothing is read meanwhile.
+        asked: Option<Box<Asked>>,
+    },
     /// Says nothing more, and closes at the time.
     Silent { close_at_ms: u64 },
     /// Channels can be opened.
@@ -177,7 +187,9 @@ impl Session {
     fn close(&mut self, error: &AmqpError, now_ms: u64) {
         match &self.phase {
             Phase::Open(open) => open.note_failure(None, error, now_ms),
-            Phase::Handshake { user, .. } => self.note_refusal(user.as_ref(), None, error, now_ms),
+            Phase::Handshake { user, .. } => {
+                self.note_refusal(user.as_ref().map(|logged_in| &logged_in.user), None, error, now_ms);
+            }
             Phase::Greeting { .. }
             | Phase::Silent { .. }
             | Phase::Closing { .. }

@@ -14,6 +14,7 @@ use crate::auth::Logins;
 use crate::broker::Broker;
 use crate::broker::ids::ConsumerId;
 use crate::broker::node::Node;
+use crate::broker::own_users::OwnUsers;
 use crate::broker::registry::ChannelInfo;
 use crate::broker::reply_to::ReplyBudget;
 use crate::broker::sink::{Delivery, Notice, Sink};
@@ -40,7 +41,8 @@ fn hosting_with(node: Node) -> Arc<Hosting> {
     };
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0.into() };
-    Arc::new(Hosting { broker: Arc::new(broker), logins: Logins::default(), identity, offer, external: None })
+    let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));
+    Arc::new(Hosting { broker: Arc::new(broker), logins, identity, offer, external: None })
 }
 
 /// A client and its session, with what is on its way between them.

@@ -7,9 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Api;
+use super::asked::Asked;
 use super::refusal::Refusal;
-use crate::auth::{ADMINISTRATOR, Access, PasswordHash, Permissions, Resource, User};
-use crate::broker::Broker;
+use crate::auth::{
+    ADMINISTRATOR, Access, Attempt, LoggedIn, Objection, PasswordHash, Question, Resource, User, refused, topic_refused,
+};
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
@@ -27,6 +29,8 @@ pub(super) enum Needs {
     Monitoring,
     /// The tag `administrator`.
     Administrator,
+    /// Any user with a tag, whose name and password are in the body, which is a form.
+    Form,
 }
 
 /// Where a request comes from.
@@ -54,10 +58,11 @@ const LOCAL_USER: &str = "rmq-cli";
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    user: Arc<User>,
-    broker: Arc<Broker>,
+    logged_in: LoggedIn,
+    from: IpAddr,
     /// It may do everything in every virtual host, whatever permissions a user of its name has.
     is_local: bool,
+    asked: Arc<Asked>,
 }
 
 /// Why a request has no caller.
@@ -77,27 +82,34 @@ impl Caller {
     /// Whoever came through the local socket.
     pub(super) fn local(api: &Api) -> Self {
         let user = User::new(LOCAL_USER, PasswordHash::none(), vec![ADMINISTRATOR.to_owned()]);
-        Self { user: Arc::new(user), broker: Arc::clone(&api.broker), is_local: true }
+        let logged_in = LoggedIn { user: Arc::new(user), grants: [].into() };
+        Self::new(api, logged_in, Peer::Local.ip(), true)
+    }
+
+    fn new(api: &Api, logged_in: LoggedIn, from: IpAddr, is_local: bool) -> Self {
+        let asked = Arc::new(Asked::new(api.clock.clone()));
+        Self { logged_in, from, is_local, asked }
     }
 
     /// Logs in with the value of the header `Authorization`.
-    pub(super) fn log_in(api: &Api, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
+    pub(super) async fn log_in(api: &Api, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
         let header = authorization.ok_or(NoCaller::NoCredentials)?.trim();
         let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
         if scheme.is_empty() {
             return Err(NoCaller::Unreadable);
         }
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Err(NoCaller::Refused(wrong_credentials()));
-        }
-        if !scheme.eq_ignore_ascii_case("basic") {
+        let logged_in = if scheme.eq_ignore_ascii_case("bearer") {
+            // The token says who it is.
+            Self::with_password(api, "", rest.trim().as_bytes(), from).await
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            let decoded = STANDARD.decode(rest.trim()).map_err(|_unreadable| NoCaller::Unreadable)?;
+            let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
+            let (name, password) = decoded.split_at(colon);
+            let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
+            Self::with_password(api, name, password.get(1..).unwrap_or_default(), from).await
+        } else {
             return Err(NoCaller::NoCredentials);
-        }
-        let decoded = STANDARD.decode(rest.trim()).map_err(|_unreadable| NoCaller::Unreadable)?;
-        let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
-        let (name, password) = decoded.split_at(colon);
-        let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
-        let logged_in = Self::with_password(api, name, password.get(1..).unwrap_or_default(), from);
+        };
         let (mut attempts, now_ms) = (api.attempts.lock(), api.clock.now_ms());
         if logged_in.is_ok() {
             attempts.succeeded(from, now_ms);
@@ -106,11 +118,13 @@ impl Caller {
     }
 
     /// Logs in with a name and a password.
-    pub(super) fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
-        let logged_in = api.logins.with_password(api.broker.user(name), password, from);
+    pub(super) async fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
+        let (user, password) = (name.to_owned(), Some(password.to_vec()));
+        let attempt = Attempt { user, password, from, now_ms: api.clock.now_ms() };
+        let logged_in = api.logins.log_in(attempt).await;
         api.broker.node().registry.http_logins.note(logged_in.is_ok());
         match logged_in {
-            Ok(user) => Ok(Self { user, broker: Arc::clone(&api.broker), is_local: false }),
+            Ok(logged_in) => Ok(Self::new(api, logged_in, from, false)),
             Err(error) => {
                 tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
                 Err(wrong_credentials())
@@ -118,9 +132,20 @@ impl Caller {
         }
     }
 
+    /// Whether backends are being asked.
+    pub(super) fn asks(&self) -> bool {
+        self.asked.is_any()
+    }
+
+    /// Waits for the answers of backends that were asked meanwhile; whether there were any. Then what wanted to know them is to
+    /// begin anew.
+    pub(super) async fn learn(&self) -> bool {
+        self.asked.learn().await
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &str {
-        &self.user.name
+        &self.logged_in.user.name
     }
 
     /// Its name, if it is a user that can be given permissions.
@@ -130,11 +155,11 @@ impl Caller {
 
     /// Its tags.
     pub(super) fn tags(&self) -> &[String] {
-        &self.user.tags
+        &self.logged_in.user.tags
     }
 
     fn has(&self, tag: &str) -> bool {
-        self.user.tags.iter().any(|own| own == tag)
+        self.logged_in.user.tags.iter().any(|own| own == tag)
     }
 
     /// Whether it may do everything.
@@ -152,7 +177,7 @@ impl Caller {
     pub(super) fn require(&self, needs: Needs) -> Result<(), Refusal> {
         let is_allowed = match needs {
             Needs::Nothing => true,
-            Needs::Management => {
+            Needs::Management | Needs::Form => {
                 let tags = ["management", "policymaker", "monitoring", "administrator"];
                 tags.iter().any(|tag| self.has(tag))
             }
@@ -164,34 +189,47 @@ impl Caller {
             return Ok(());
         }
         Err(Refusal::not_authorised(match needs {
-            Needs::Nothing | Needs::Management => "Not management user",
+            Needs::Nothing | Needs::Management | Needs::Form => "Not management user",
             Needs::Policymaker => "User not authorised to access object",
             Needs::Monitoring => "Not monitor user",
             Needs::Administrator => "Not administrator user",
         }))
     }
 
-    /// Whether it sees a virtual host with what is in it: it has permissions there, whatever they are.
-    pub(super) fn enters(&self, vhost: &str) -> bool {
-        self.is_administrator() || self.permissions_in(vhost).is_some()
+    /// Whether the broker's own users say what it may do.
+    pub(super) fn is_internal(&self) -> bool {
+        self.is_local || self.logged_in.is_internal()
     }
 
-    /// What it may do in a virtual host.
-    pub(super) fn permissions_in(&self, vhost: &str) -> Option<Arc<Permissions>> {
-        if self.is_local {
-            return Permissions::new(".*", ".*", ".*").ok().map(Arc::new);
-        }
-        self.broker.node().metadata.rights(&self.user.name, vhost).permissions
+    /// Whether it sees a virtual host with what is in it: it may enter it, whatever it may do there.
+    pub(super) fn enters(&self, vhost: &str) -> bool {
+        self.is_administrator() || self.is_let_in(vhost)
+    }
+
+    /// Whether it may enter a virtual host.
+    pub(super) fn is_let_in(&self, vhost: &str) -> bool {
+        let from = self.from.to_canonical();
+        self.ask(&Question::Vhost { vhost: vhost.into(), from }).is_ok()
+    }
+
+    fn ask(&self, question: &Question) -> Result<(), Option<Objection>> {
+        if self.is_local { Ok(()) } else { self.asked.ask(&self.logged_in.grants, question) }
+    }
+
+    /// # Errors
+    /// 403 when AMQP would refuse this user as well.
+    pub(super) fn check(&self, vhost: &str, access: Access, resource: Resource<'_>) -> Result<(), AmqpError> {
+        let question = Question::resource(&vhost.into(), access, resource);
+        self.ask(&question).map_err(|objection| match objection {
+            Some(objection) => objection.of_resource(access, resource, vhost, self.name()),
+            None => refused(access, resource, vhost, self.name()),
+        })
     }
 
     /// # Errors
     /// 401 when AMQP would refuse this user as well.
     pub(super) fn may(&self, vhost: &str, access: Access, resource: Resource<'_>) -> Result<(), Refusal> {
-        let allows = |permissions: Arc<Permissions>| permissions.allow(access, resource);
-        if self.permissions_in(vhost).is_some_and(allows) {
-            return Ok(());
-        }
-        Err(Refusal::not_authorised("Access refused."))
+        self.check(vhost, access, resource).map_err(|_refused| Refusal::not_authorised("Access refused."))
     }
 
     /// # Errors
@@ -203,13 +241,20 @@ impl Caller {
         exchange: &str,
         keys: &RoutingKeys<'_>,
     ) -> Result<(), AmqpError> {
-        let rights = self.broker.node().metadata.rights(&self.user.name, &vhost.name);
-        rights.check_topics(access, vhost, exchange, keys, &self.user.name)
+        if !vhost.is_topic_exchange(exchange) {
+            return Ok(());
+        }
+        keys.iter().try_for_each(|key| {
+            self.ask(&Question::topic(&vhost.name, access, exchange, key)).map_err(|objection| {
+                let refused = topic_refused(access, exchange, &String::from_utf8_lossy(key), &vhost.name, self.name());
+                refused.saying_more(&objection.map(|objection| objection.because()).unwrap_or_default())
+            })
+        })
     }
 
     /// The user itself.
     pub(super) fn user(&self) -> &User {
-        &self.user
+        &self.logged_in.user
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
@@ -45,6 +46,16 @@ impl fmt::Debug for Later {
             Self::Events(_) => "Events",
         })
     }
+}
+
+/// Waits, in work that is done later, for what somebody outside answers.
+pub(super) fn wait_for<T>(answer: impl Future<Output = T>) -> T {
+    Handle::current().block_on(answer)
+}
+
+/// Begins something that nobody waits for.
+pub(super) fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) {
+    tokio::spawn(work);
 }
 
 /// How much is done later at a time.

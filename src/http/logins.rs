@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::caller::{Caller, Needs, wrong_credentials};
+use super::api::Api;
+use super::caller::{Caller, Needs, Peer, wrong_credentials};
 use super::nodes;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -18,15 +19,29 @@ fn field(form: &str, name: &str) -> Option<Vec<u8>> {
     fields.find(|(known, _)| decoded(known) == name.as_bytes()).map(|(_, value)| decoded(value))
 }
 
-/// `POST /login`, with a form: what a page sends along with its next requests.
-pub(super) fn log_in(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let form = std::str::from_utf8(request.body).map_err(|_unreadable| wrong_credentials())?;
+/// Logs in with the fields of a form.
+///
+/// # Errors
+/// 401 when they are not enough.
+pub(super) async fn from_form(api: &Api, form: &[u8], peer: Peer) -> Result<Caller, Refusal> {
+    let (name, password) = fields(form)?;
+    let caller = Caller::with_password(api, &name, &password, peer.ip()).await?;
+    caller.require(Needs::Form)?;
+    Ok(caller)
+}
+
+fn fields(form: &[u8]) -> Result<(String, Vec<u8>), Refusal> {
+    let form = std::str::from_utf8(form).map_err(|_unreadable| wrong_credentials())?;
     let (Some(name), Some(password)) = (field(form, "username"), field(form, "password")) else {
         return Err(wrong_credentials());
     };
-    let name = String::from_utf8(name).map_err(|_unreadable| wrong_credentials())?;
-    let caller = Caller::with_password(request.api, &name, &password, request.peer.ip())?;
-    caller.require(Needs::Management)?;
+    Ok((String::from_utf8(name).map_err(|_unreadable| wrong_credentials())?, password))
+}
+
+/// `POST /login`, with a form: what a page sends along with its next requests.
+pub(super) fn log_in(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let (name, password) = fields(request.body)?;
+    let caller = request.caller()?;
     let credentials = [name.as_bytes(), b":", &password].concat();
     Ok(Answer::json(&json!({
         "token": { "type": "basic", "value": STANDARD.encode(credentials) },

@@ -130,12 +130,10 @@ pub(super) fn publish(request: &Request<'_>) -> Result<Answer, Refusal> {
     };
     let routing_key = body::text(&object, "routing_key")?.unwrap_or_default();
     let caller = request.caller()?;
-    let permissions = caller.permissions_in(&vhost.name);
-    let checked = match &permissions {
-        Some(permissions) => permissions.check(Access::Write, Resource::Exchange(exchange), &vhost.name, caller.name()),
-        None => return Err(Refusal::not_authorised("Access refused.")),
-    };
-    checked.map_err(|error| refused(&error))?;
+    if !caller.is_let_in(&vhost.name) {
+        return Err(Refusal::not_authorised("Access refused."));
+    }
+    caller.check(&vhost.name, Access::Write, Resource::Exchange(exchange)).map_err(|error| refused(&error))?;
     let limit = vhost.node().message_bytes_max();
     if payload.len() as u64 > limit {
         let text = format!("message size {} is larger than configured max size {limit}", payload.len());
@@ -245,9 +243,11 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let truncate = object.get("truncate").map(body::integer).transpose()?;
     let truncate = truncate.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
     let caller = request.caller()?;
-    let permissions = caller.permissions_in(&vhost.name).ok_or_else(|| Refusal::not_authorised("Access refused."))?;
-    permissions
-        .check(Access::Read, Resource::Queue(name), &vhost.name, caller.name())
+    if !caller.is_let_in(&vhost.name) {
+        return Err(Refusal::not_authorised("Access refused."));
+    }
+    caller
+        .check(&vhost.name, Access::Read, Resource::Queue(name))
         .map_err(|error| Refusal::not_authorised(error.reply_text()))?;
     let queue = vhost.queue(name, NO_CONNECTION).map_err(|error| refused(&error))?;
     let channel = ChannelId(vhost.node().ids.fresh());

@@ -10,6 +10,7 @@
 mod answer;
 mod api;
 mod app;
+mod asked;
 mod bindings;
 mod body;
 mod caller;
@@ -49,6 +50,7 @@ mod sampler;
 mod secure;
 mod server;
 mod stats;
+mod target;
 mod users;
 mod values;
 mod vhosts;

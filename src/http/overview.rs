@@ -219,7 +219,7 @@ pub(super) fn version(request: &Request<'_>) -> Result<Answer, Refusal> {
 /// `GET /whoami`.
 pub(super) fn whoami(request: &Request<'_>) -> Result<Answer, Refusal> {
     let caller = request.caller()?;
-    Ok(Answer::json(&json!({ "name": caller.name(), "tags": caller.tags(), "is_internal_user": true })))
+    Ok(Answer::json(&json!({ "name": caller.name(), "tags": caller.tags(), "is_internal_user": caller.is_internal() })))
 }
 
 /// `GET /extensions`.

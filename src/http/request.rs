@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::api::Api;
-use super::caller::{Caller, Peer};
+use super::caller::Caller;
 use super::refusal::Refusal;
 use super::stats::SamplesLeft;
 use crate::broker::vhost::Vhost;
@@ -28,8 +28,6 @@ pub(super) struct Request<'a> {
     pub(super) query: Vec<(String, String)>,
     /// The header `X-Reason`.
     pub(super) reason: Option<String>,
-    /// From where it comes.
-    pub(super) peer: Peer,
     /// The header `Content-Type`.
     pub(super) content_type: Option<String>,
     /// The body.

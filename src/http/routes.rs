@@ -4,7 +4,7 @@
 
 use super::answer::Answer;
 use super::app;
-use super::caller::Needs::{self, Administrator, Management, Monitoring, Nothing, Policymaker};
+use super::caller::Needs::{self, Administrator, Form, Management, Monitoring, Nothing, Policymaker};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{
@@ -89,7 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
     at("/extensions").get(Management, overview::extensions),
     at("/cluster-name").get(Management, cluster::get_name).put(Administrator, cluster::put_name),
     at("/config/effective").get(Administrator, cluster::configuration),
-    at("/login").post(Nothing, logins::log_in),
+    at("/login").post(Form, logins::log_in),
     at("/auth/attempts/{node}").get(Monitoring, logins::attempts).delete(Monitoring, logins::forget_attempts),
     at("/auth/attempts/{node}/source")
         .get(Monitoring, logins::attempts_by_source)

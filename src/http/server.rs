@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
@@ -30,6 +30,7 @@ use super::api::Api;
 use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
 #[cfg(unix)]
 use super::local;
+use super::logins;
 use super::pages;
 use super::prometheus;
 use super::rates::INTERVAL_MS;
@@ -39,6 +40,7 @@ use super::routes::{Action, ROUTES, Route};
 use super::sampler;
 use super::secure;
 use super::stats::SamplesLeft;
+use super::target::{is_cross_site, is_readable, query, without_trailing_slash};
 use crate::store::{LogPosition, Wake};
 use crate::tls::Certificates;
 
@@ -52,6 +54,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A client has so long for a whole request with its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// So often a handler begins anew because backends were asked. One question after the other is asked, of few at all.
+const ASKED_MAX: usize = 64;
 /// Requests that are under way get so long when the broker stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -303,7 +307,7 @@ type Bare = (StatusCode, Option<&'static str>);
 const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
 
 async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
-    let caller = match caller(api, action.needs, peer, &parts.headers) {
+    let caller = match caller(api, action.needs, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(NoCaller::NoCredentials) => return Err((StatusCode::UNAUTHORIZED, Some(HOW_TO_LOG_IN))),
         Err(NoCaller::Unreadable) => return Err((StatusCode::BAD_REQUEST, None)),
@@ -330,18 +334,17 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
     };
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (reason, content_type) = (header("x-reason"), header("content-type"));
-    let request = Request {
-        api,
-        caller,
-        path,
-        query,
-        reason,
-        peer,
-        content_type,
-        body: &body,
-        samples_left: SamplesLeft::default(),
+    let caller = if action.needs == Needs::Form {
+        match logins::from_form(api, &body, peer).await {
+            Ok(caller) => Some(caller),
+            Err(refusal) => return Ok(refusal.into()),
+        }
+    } else {
+        caller
     };
-    let mut answered = (action.handler)(&request);
+    let samples_left = SamplesLeft::default();
+    let mut request = Request { api, caller, path, query, reason, content_type, body: &body, samples_left };
+    let mut answered = handled(action, &mut request).await;
     if let Ok(Answer { later: Some(later), .. }) = answered {
         answered = api.later.answer(later).await;
     }
@@ -352,8 +355,21 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
     Ok(answer)
 }
 
-fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
-    if needs == Needs::Nothing {
+/// Has a request handled, again each time when backends have answered what the handler wanted to know.
+async fn handled(action: Action, request: &mut Request<'_>) -> Result<Answer, Refusal> {
+    for _ in 0..ASKED_MAX {
+        request.samples_left = SamplesLeft::default();
+        let answered = (action.handler)(request);
+        match &request.caller {
+            Some(caller) if caller.learn().await => {}
+            Some(_) | None => return answered,
+        }
+    }
+    Err(Refusal::not_authorised("Access refused."))
+}
+
+async fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
+    if matches!(needs, Needs::Nothing | Needs::Form) {
         return Ok(None);
     }
     let authorization = match headers.get(header::AUTHORIZATION).map(HeaderValue::to_str) {
@@ -364,54 +380,11 @@ fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Op
     let caller = match (peer, authorization) {
         // With credentials it is the user whose they are, and may do what that one may.
         (Peer::Local, None) => Caller::local(api),
-        (Peer::Network(_), _) | (Peer::Local, Some(_)) => Caller::log_in(api, authorization, peer.ip())?,
+        (Peer::Network(_), _) | (Peer::Local, Some(_)) => Caller::log_in(api, authorization, peer.ip()).await?,
     };
     caller.require(Needs::Management).map_err(NoCaller::Refused)?;
     caller.require(needs).map_err(NoCaller::Refused)?;
     Ok(Some(caller))
-}
-
-/// Whether a browser sends this for a page of somebody else, to change something with the credentials of its user.
-fn is_cross_site(parts: &Parts) -> bool {
-    if matches!(parts.method, Method::GET | Method::HEAD) {
-        return false;
-    }
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return !matches!(site, "same-origin" | "none");
-    }
-    let (Some(origin), Some(host)) = (text("origin"), text("host")) else { return false };
-    origin.split_once("://").is_none_or(|(_, origin)| !origin.eq_ignore_ascii_case(host))
-}
-
-/// Whether escapes in the path are whole.
-fn is_readable(uri: &Uri) -> bool {
-    let path = uri.path().as_bytes();
-    let is_escape = |at: usize| path.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-    path.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| is_escape(at))
-}
-
-/// A path with a slash at its end is the same without.
-fn without_trailing_slash(uri: Uri) -> Uri {
-    let path = uri.path();
-    let Some(shorter) = path.strip_suffix('/').filter(|shorter| shorter.len() > 1 && !shorter.ends_with('/')) else {
-        return uri;
-    };
-    let shorter = match uri.query() {
-        Some(query) => format!("{shorter}?{query}"),
-        None => shorter.to_owned(),
-    };
-    shorter.parse().unwrap_or(uri)
-}
-
-/// The parameters of a query; `None` when it cannot be read.
-fn query(query: Option<&str>) -> Option<Vec<(String, String)>> {
-    let Some(query) = query.filter(|query| !query.is_empty()) else { return Some(Vec::new()) };
-    if query.split('&').any(|pair| pair.is_empty() || pair.starts_with('=')) {
-        return None;
-    }
-    let uri: Uri = format!("/?{query}").parse().ok()?;
-    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok().map(|query| query.0)
 }
 
 /// Waits for the log; false when it has failed.

@@ -13,7 +13,9 @@ use super::encryption::Encryption;
 use super::management::{self, Management, told};
 use super::operator::Running;
 use super::places::Places;
-use super::{Broker, Known, Outside, StartError, background, local, patience, run_deadlines, storage, until_stopped};
+use super::{
+    Broker, Known, Outside, StartError, auth, background, local, patience, run_deadlines, storage, until_stopped,
+};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
 use crate::broker::administration::{DEFAULT_VHOST, everything};
@@ -324,8 +326,7 @@ impl Builder {
         let mut outside = Outside::of(&bound, &secured)?;
         let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartError::http)?;
         let metrics_bound = bind(&self.prometheus_addresses, Kind::Plain).await.map_err(StartError::prometheus)?;
-        let identity = self.identity();
-        let offer = self.offer();
+        let (identity, offer) = (self.identity(), self.offer());
         let external = self.external(&offer);
         let mut node = self.node();
         let nonce = nonce(&node);
@@ -348,6 +349,7 @@ impl Builder {
         populated.populate(&broker, &self.definitions, self.clock.now_ms())?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
+        self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
         let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });

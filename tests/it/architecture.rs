@@ -25,6 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The outside world.
     ("store", &["message", "table"]),
     ("clock", &[]),
+    // Backends that are asked over the network.
+    ("backends", &["auth", "clock"]),
     ("throttle", &[]),
     ("tls", &["clock"]),
     ("host", &[]),
@@ -72,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "server",
         &[
             "auth",
+            "backends",
             "broker",
             "clock",
             "config",
@@ -100,6 +103,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     (
         "std::time",
         &[
+            "backends/",
             "clock.rs",
             "commands/",
             "connection/socket/plain.rs",
@@ -112,6 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "logging/output.rs",
             "logging/writer.rs",
             "server.rs",
+            "server/auth.rs",
             "server/storage.rs",
             "store/wal/",
             "tls/certificates.rs",
@@ -120,6 +125,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     (
         "tokio::time",
         &[
+            "backends/",
             "clock.rs",
             "commands/",
             "http/events.rs",
@@ -134,6 +140,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     (
         "tokio",
         &[
+            "backends/",
             "clock.rs",
             "http/events.rs",
             "http/later.rs",
@@ -164,6 +171,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "std::net",
         &[
             "auth/",
+            "backends/",
             "commands/",
             "config/",
             "connection/",
@@ -180,6 +188,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     (
         "std::fs",
         &[
+            "backends/trust.rs",
             "logging/output.rs",
             "logging/rotation.rs",
             "commands/",
@@ -187,6 +196,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "config/rabbitmq/files.rs",
             "config/tests.rs",
             "host.rs",
+            "server/auth.rs",
             "server/definitions.rs",
             "server/local.rs",
             "store/disk.rs",

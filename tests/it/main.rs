@@ -25,6 +25,7 @@ mod process;
 mod acking;
 mod administration;
 mod architecture;
+mod auth;
 mod blocked;
 mod bystander;
 mod channel;

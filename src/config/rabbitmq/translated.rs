@@ -1,5 +1,6 @@
 //! What the entries of RabbitMQ's files say, in the words of the settings here.
 
+use super::chained;
 use super::conf::Entry;
 use super::keys::{KEYS, meaning};
 use super::levels;
@@ -20,6 +21,9 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
     listeners::take(&mut last, read);
     levels::place_file(&last, read);
     levels::take(&mut last, read);
+    chained::backends(&mut last, read);
+    chained::named(&mut last, "auth_oauth2.signing_keys", "auth_oauth2_signing_keys", read);
+    chained::named(&mut last, "auth_oauth2.scope_aliases", "auth_oauth2_scope_aliases", read);
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
     let mut given: Vec<Given> = Vec::new();
@@ -183,6 +187,45 @@ mod tests {
         let empty = "r:1:1: log.shovel.level is not needed: nothing is logged in this category";
         assert_eq!(told("log.shovel.level = debug"), [empty]);
         assert!(told("log.syslog = true")[0].contains("has no effect"));
+    }
+
+    #[test]
+    fn backends_are_chained_by_their_numbers() {
+        check("auth_backends.1 = http\nauth_backends.2 = internal", "auth_backends", "http|internal");
+        check(
+            "auth_backends.10 = rabbit_auth_backend_internal\nauth_backends.2.authz = internal\nauth_backends.2.authn = oauth2",
+            "auth_backends",
+            "oauth2/internal|rabbit_auth_backend_internal",
+        );
+        check("auth_backends.1.authn = http", "auth_backends", "http");
+        let (given, told) = translated("auth_backends.1 = amqp\nauth_backends.2 = internal");
+        assert_eq!(given, [("auth_backends", "internal".to_owned())]);
+        assert_eq!(told, ["r:1:1: auth_backends.1: the backend amqp is not there yet: others are asked without it"]);
+        for (text, told_of) in [
+            ("auth_backends.first = http", "the place of a backend in the chain is a number"),
+            ("auth_backends.1.auth = http", "behind the number only authn or authz may stand"),
+            ("auth_backends.1 = moon", "auth_backends cannot be 'moon': allowed is internal"),
+        ] {
+            let (given, told) = translated(text);
+            assert!(given.is_empty() && told.len() == 1 && told[0].contains(told_of), "{text}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn values_have_names() {
+        check("auth_oauth2.signing_keys.k1 = /k.pem", "auth_oauth2_signing_keys", "k1=/k.pem");
+        check("auth_oauth2.scope_aliases.admin = a b", "auth_oauth2_scope_aliases", "admin=a b");
+        check(
+            "auth_oauth2.scope_aliases.1.alias = x.y\nauth_oauth2.scope_aliases.1.scope = a b",
+            "auth_oauth2_scope_aliases",
+            "x.y=a b",
+        );
+        check(
+            "auth_oauth2.algorithms.1 = RS256\nauth_oauth2.algorithms.2 = ES256",
+            "auth_oauth2_algorithms",
+            "RS256|ES256",
+        );
+        check("auth_oauth2.preferred_username_claims.1 = name", "auth_oauth2_preferred_username_claims", "name");
     }
 
     #[test]

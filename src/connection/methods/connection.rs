@@ -2,19 +2,22 @@
 
 use crate::connection::open::Open;
 use crate::error::AmqpError;
-use crate::protocol::command::{Command, ConnectionMethod, Reply};
+use crate::protocol::command::{Command, ConnectionMethod};
 
 impl Open {
     /// Carries out a method on channel 0; whether the client closed the connection.
     ///
     /// # Errors
     /// 504 for a method that is not due.
-    pub(in crate::connection) fn connection_method(&mut self, command: Command) -> Result<bool, AmqpError> {
+    pub(in crate::connection) fn connection_method(
+        &mut self,
+        command: Command,
+        now_ms: u64,
+    ) -> Result<bool, AmqpError> {
         match command {
             Command::Connection(ConnectionMethod::Close { .. }) => Ok(true),
-            Command::Connection(ConnectionMethod::UpdateSecret { .. }) => {
-                // The internal users have no secret that expires, so whatever it is, it is fine.
-                self.reply(0, &Reply::ConnectionUpdateSecretOk);
+            Command::Connection(ConnectionMethod::UpdateSecret { new_secret, reason }) => {
+                self.update_secret(new_secret, &reason, now_ms);
                 Ok(false)
             }
             Command::Connection(

@@ -3,14 +3,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::{Phase, Session};
 use crate::broker::registry::ConnectionCounters;
 use crate::broker::sink::Notice;
+use crate::connection::asking::Stops;
 use crate::connection::lines::{self, Why};
 use crate::connection::outbox::Outbox;
 use crate::connection::output::Output;
 use crate::connection::protocol::Protocol;
+use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::fast;
 use crate::protocol::heartbeat::{Beat, Heartbeat};
@@ -49,12 +52,43 @@ impl Protocol for Session {
     fn wants_read(&self) -> bool {
         match &self.phase {
             Phase::Open(open) => open.takes_input() && !open.pace.is_waiting(),
-            Phase::Greeting { .. }
+            Phase::Handshake { asked, .. } => asked.is_none(),
+            Phase::Greeting { .. } | Phase::Silent { .. } | Phase::Closing { .. } | Phase::Drained { .. } => true,
+            Phase::Closed { .. } => false,
+        }
+    }
+
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.phase {
+            Phase::Open(open) if open.asks() => open.poll_backend(context),
+            Phase::Handshake { asked: Some(asked), .. } => Self::poll_asked(asked, context),
+            Phase::Open(_)
+            | Phase::Greeting { .. }
             | Phase::Handshake { .. }
             | Phase::Silent { .. }
             | Phase::Closing { .. }
-            | Phase::Drained { .. } => true,
-            Phase::Closed { .. } => false,
+            | Phase::Drained { .. }
+            | Phase::Closed { .. } => Poll::Pending,
+        }
+    }
+
+    fn answered(&mut self, now_ms: u64) {
+        match &mut self.phase {
+            Phase::Open(open) => {
+                if let Err(error) = open.go_on(now_ms) {
+                    self.close(&error, now_ms);
+                }
+            }
+            Phase::Handshake { asked, .. } => {
+                if let Some(asked) = asked.take() {
+                    self.take_answer(*asked, now_ms);
+                }
+            }
+            Phase::Greeting { .. }
+            | Phase::Silent { .. }
+            | Phase::Closing { .. }
+            | Phase::Drained { .. }
+            | Phase::Closed { .. } => {}
         }
     }
 
@@ -144,7 +178,7 @@ impl Protocol for Session {
     /// What an alarm keeps from being read may hold the memory that the alarm is about, so it is given up. The log will get on with
     /// what it has: that is waited for.
     fn hung_up(&mut self, now_ms: u64) {
-        if matches!(&self.phase, Phase::Open(open) if open.is_blocked) {
+        if matches!(&self.phase, Phase::Open(open) if open.stops.has(Stops::ALARM)) {
             self.abandon(Why::LeftUnread, now_ms);
         } else {
             self.left_at_ms = Some(now_ms + HANG_UP_TIMEOUT_MS);
@@ -157,7 +191,8 @@ impl Protocol for Session {
         } else {
             (None, None)
         };
-        [self.phase_deadline_ms(), self.stalled_at_ms, self.left_at_ms, pace, patience].into_iter().flatten().min()
+        let (expires, phase) = (self.expires_at_ms(), self.phase_deadline_ms());
+        [phase, self.stalled_at_ms, self.left_at_ms, pace, patience, expires].into_iter().flatten().min()
     }
 
     fn on_timer(&mut self, now_ms: u64) {
@@ -171,6 +206,9 @@ impl Protocol for Session {
             && let Some(waits) = open.pace.give_up(now_ms)
         {
             open.publisher.wait_with(waits);
+        }
+        if self.expires_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            return self.expire(now_ms);
         }
         if self.phase_deadline_ms().is_none_or(|at_ms| at_ms > now_ms) {
             return;
@@ -211,6 +249,21 @@ impl Session {
             Phase::Open(_) => self.heartbeat.as_ref().map(Heartbeat::next_ms),
             Phase::Closed { .. } => None,
         }
+    }
+
+    /// When the user's secret ends.
+    fn expires_at_ms(&self) -> Option<u64> {
+        if let Phase::Open(open) = &self.phase { open.rights.expires_at_ms() } else { None }
+    }
+
+    /// The user's secret has ended, and was not renewed.
+    fn expire(&mut self, now_ms: u64) {
+        if let Phase::Open(open) = &self.phase {
+            let user = &*open.user.name;
+            tracing::warn!(target: "connection", peer = %self.peer, user, "closing connection: credential has expired");
+        }
+        let error = AmqpError::connection_forced("credential expired").with_method(MethodId::NONE);
+        self.close(&error, now_ms);
     }
 
     /// Gives up without a word.

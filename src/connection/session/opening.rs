@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{External, Hosting, Phase, SILENCE_MS, Session};
-use crate::auth::{LoginRefused, User};
+use super::login::Asked;
+use super::{Hosting, Phase, SILENCE_MS, Session};
+use crate::auth::User;
 use crate::broker::node::Node;
 use crate::broker::registry::{
     ConnectionSpec, ConnectionsReached, Encryption, Endpoint, PeerCertificate, Registration,
@@ -23,8 +24,7 @@ use crate::protocol::frame;
 use crate::protocol::handshake::{self, Client, Handshake, Offer, PROTOCOL_HEADER, ProtocolHeader, Step, Tuning};
 use crate::protocol::heartbeat::Heartbeat;
 use crate::protocol::method::{self, CONNECTION_OPEN};
-use crate::protocol::sasl::Credentials;
-use crate::tls::{NoLoginName, Security};
+use crate::tls::Security;
 
 impl Session {
     pub(super) fn greet(&mut self, bytes: &[u8]) -> usize {
@@ -39,7 +39,7 @@ impl Session {
                     handshake::start(&self.hosting.identity, offer(&self.hosting, self.security.as_deref()));
                 method::encode(&reply, 0, output.buffer());
                 let (output, deadline_ms) = (std::mem::take(output), *deadline_ms);
-                self.phase = Phase::Handshake { state, user: None, output, deadline_ms };
+                self.phase = Phase::Handshake { state, user: None, output, deadline_ms, asked: None };
                 PROTOCOL_HEADER.len()
             }
             ProtocolHeader::Refused => {
@@ -53,10 +53,13 @@ impl Session {
     }
 
     pub(super) fn shake_hands(&mut self, bytes: &[u8], now_ms: u64) -> usize {
-        let Phase::Handshake { state, .. } = &mut self.phase else {
+        let Phase::Handshake { state, asked, .. } = &mut self.phase else {
             impossible!("a method of the handshake is due, and the phase is another one");
             return 0;
         };
+        if asked.is_some() {
+            return 0;
+        }
         let frame_max = state.frame_max();
         let before = std::mem::replace(state, Handshake::StartOkDue);
         let (step, used) = match frame::next_frame(bytes, frame_max) {
@@ -71,32 +74,15 @@ impl Session {
         used
     }
 
-    fn take_step(&mut self, step: Step, now_ms: u64) {
-        let Phase::Handshake { state, user, output, .. } = &mut self.phase else {
+    pub(super) fn take_step(&mut self, step: Step, now_ms: u64) {
+        let Phase::Handshake { state, .. } = &mut self.phase else {
             return impossible!("a step of the handshake is to be taken, and the phase is another one");
         };
         match step {
             Step::Continue(next) => *state = next,
-            Step::Authenticate(login, credentials) => {
-                match log_in(&self.hosting, &credentials, self.security.as_deref(), self.peer) {
-                    Ok(logged_in) => {
-                        let (next, reply) = login.accept(&self.hosting.offer);
-                        method::encode(&reply, 0, output.buffer());
-                        (*state, *user) = (next, Some(logged_in));
-                    }
-                    Err(reason) => {
-                        tracing::warn!(target: "connection", peer = %self.peer, ?credentials, %reason, "login refused");
-                        self.take_step(login.refuse(), now_ms);
-                    }
-                }
-            }
+            Step::Authenticate(login, credentials) => self.authenticate(login, credentials, now_ms),
             Step::Open { client, tuning, virtual_host } => {
-                let user = user.clone();
-                if let Err(error) = self.open(&client, tuning, &virtual_host, now_ms) {
-                    let error = error.with_method(CONNECTION_OPEN);
-                    self.note_refusal(user.as_ref(), Some(&client), &error, now_ms);
-                    self.close_noted(&error, now_ms);
-                }
+                self.enter(Box::new(Entering { client, tuning, virtual_host, rights: None }), now_ms);
             }
             Step::CloseSilently(reason) => {
                 tracing::info!(target: "connection", peer = %self.peer, reason, "closing without an answer");
@@ -106,29 +92,46 @@ impl Session {
         }
     }
 
+    /// Opens the connection, unless the user may not enter; waits if a backend has to be asked.
+    pub(super) fn enter(&mut self, mut entering: Box<Entering>, now_ms: u64) {
+        let result = self.open(&mut entering, now_ms);
+        let is_asked = entering.rights.as_ref().is_some_and(LiveRights::is_waiting);
+        let Phase::Handshake { user, asked, .. } = &mut self.phase else { return };
+        match result {
+            Ok(()) => {}
+            Err(_) if is_asked => *asked = Some(Box::new(Asked::Entering(entering))),
+            Err(error) => {
+                let user = user.as_ref().map(|logged_in| Arc::clone(&logged_in.user));
+                let error = error.with_method(CONNECTION_OPEN);
+                self.note_refusal(user.as_ref(), Some(&entering.client), &error, now_ms);
+                self.close_noted(&error, now_ms);
+            }
+        }
+    }
+
     /// # Errors
     /// 530 when there is no such virtual host, the user may not enter it, or there are too many connections (behaviour reference 1.5).
-    fn open(&mut self, client: &Client, tuning: Tuning, name: &str, now_ms: u64) -> Result<(), AmqpError> {
-        let Phase::Handshake { user: Some(user), .. } = &self.phase else {
+    fn open(&mut self, entering: &mut Entering, now_ms: u64) -> Result<(), AmqpError> {
+        let Phase::Handshake { user: Some(logged_in), .. } = &self.phase else {
             impossible!("a connection is opened by nobody");
             return Ok(());
         };
-        let (user, broker) = (Arc::clone(user), &self.hosting.broker);
+        let Entering { client, tuning, virtual_host: name, rights } = entering;
+        let (user, broker) = (Arc::clone(&logged_in.user), &self.hosting.broker);
         let node = Arc::clone(broker.node());
         let vhost = broker.vhost(name).ok_or_else(|| AmqpError::not_allowed(format!("vhost {name} not found")))?;
-        let rights = LiveRights::new(&user.name, &vhost.name, &node.metadata);
-        let enter = || {
-            let refused = || format!("access to vhost '{name}' refused for user '{}'", user.name);
-            if rights.may_enter(&node.metadata) { Ok(()) } else { Err(AmqpError::not_allowed(refused())) }
-        };
-        enter()?;
-        let spec = self.spec(client, tuning, &user, &vhost, now_ms);
+        let asked =
+            rights.get_or_insert_with(|| LiveRights::new(logged_in.clone(), &vhost.name, &node.metadata, now_ms));
+        let from = self.peer.ip().to_canonical();
+        asked.check_entry(&node.metadata, from)?;
+        let spec = self.spec(client, *tuning, &user, &vhost, now_ms);
         let registration = self.register(spec, &node)?;
         // Again: who deletes a user or a virtual host now finds the connection, and who did it before is found here.
-        enter()?;
+        asked.check_entry(&node.metadata, from)?;
         if vhost.is_deleted() {
             return Err(AmqpError::not_allowed(format!("vhost {name} not found")));
         }
+        let Some(rights) = rights.take() else { return Ok(()) };
         lines::opened(self.peer, &registration.info().spec);
         self.info = Some(Arc::clone(registration.info()));
         let mut output = self.output().map(std::mem::take).unwrap_or_default();
@@ -136,7 +139,7 @@ impl Session {
         self.heartbeat = Heartbeat::new(tuning.heartbeat, now_ms);
         let (peer, outbox) = (self.peer, Arc::clone(&self.outbox));
         let id = self.id;
-        let client = client.clone();
+        let (client, tuning) = (client.clone(), *tuning);
         let opening = Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output };
         self.phase = Phase::Open(Box::new(Open::new(opening)));
         Ok(())
@@ -182,6 +185,16 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
 }
 
+/// A client that has asked for a virtual host.
+#[derive(Debug)]
+pub(super) struct Entering {
+    client: Client,
+    tuning: Tuning,
+    virtual_host: String,
+    /// What its user may do there, once that was asked for the first time.
+    pub(super) rights: Option<LiveRights>,
+}
+
 /// What is offered to a client.
 fn offer<'a>(hosting: &'a Hosting, security: Option<&Security>) -> &'a Offer {
     match &hosting.external {
@@ -198,50 +211,4 @@ fn encryption(security: &Security) -> Encryption {
         validity: peer.validity.clone(),
     });
     Encryption { protocol, key_exchange, cipher, hash, peer_certificate }
-}
-
-/// Why nobody is logged in.
-#[derive(Debug, thiserror::Error)]
-enum NoLogin {
-    #[error(transparent)]
-    Refused(#[from] LoginRefused),
-    #[error(transparent)]
-    NoName(#[from] NoLoginName),
-    #[error("the client's certificate is for user '{user}': {reason}")]
-    OfCertificate { user: String, reason: LoginRefused },
-}
-
-fn log_in(
-    hosting: &Hosting,
-    credentials: &Credentials,
-    security: Option<&Security>,
-    peer: SocketAddr,
-) -> Result<Arc<User>, NoLogin> {
-    let logged_in = find_user(hosting, credentials, security, peer);
-    hosting.broker.node().registry.amqp_logins.note(logged_in.is_ok());
-    logged_in
-}
-
-fn find_user(
-    hosting: &Hosting,
-    credentials: &Credentials,
-    security: Option<&Security>,
-    peer: SocketAddr,
-) -> Result<Arc<User>, NoLogin> {
-    let Hosting { broker, logins, .. } = hosting;
-    match credentials {
-        Credentials::Password { user, password } => Ok(logins.with_password(broker.user(user), password, peer.ip())?),
-        Credentials::Anonymous => {
-            let user = logins.anonymous.as_deref().and_then(|name| broker.user(name));
-            Ok(logins.anonymously(user, peer.ip())?)
-        }
-        Credentials::External => {
-            let (Some(External { login_from, .. }), Some(security)) = (&hosting.external, security) else {
-                return Err(NoLoginName::NoTls.into());
-            };
-            let user = security.login_name(*login_from)?;
-            let logged_in = logins.with_certificate(broker.user(&user), peer.ip());
-            logged_in.map_err(|reason| NoLogin::OfCertificate { user, reason })
-        }
-    }
 }

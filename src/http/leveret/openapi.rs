@@ -423,7 +423,7 @@ fn schema(field: &Field) -> Value {
 
 const fn tag(needs: Needs) -> &'static str {
     match needs {
-        Needs::Nothing => "no credentials",
+        Needs::Nothing | Needs::Form => "no credentials",
         Needs::Management => "the tag management",
         Needs::Policymaker => "the tag policymaker",
         Needs::Monitoring => "the tag monitoring",

@@ -15,6 +15,7 @@ use crate::broker::vhost::{ForwardTo, Vhost};
 use crate::clock::Clock;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
+use crate::http::later;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::message::Message;
@@ -220,8 +221,14 @@ impl Redrive {
         Ok(to)
     }
 
+    /// Waits for a backend that is asked: this is work that is done aside.
+    fn may_write(&self, exchange: &str) -> bool {
+        let may = || self.caller.may(&self.vhost.name, Access::Write, Resource::Exchange(exchange)).is_ok();
+        may() || (later::wait_for(self.caller.learn()) && self.may_write(exchange))
+    }
+
     fn check(&self, to: &ForwardTo) -> Result<(), String> {
-        if self.caller.may(&self.vhost.name, Access::Write, Resource::Exchange(&to.exchange)).is_err() {
+        if !self.may_write(&to.exchange) {
             return Err(format!("the user may not write to exchange '{}'", to.exchange));
         }
         let key = String::from_utf8_lossy(&to.routing_key);

@@ -12,6 +12,7 @@ use crate::broker::tails::{Passed, Tail, TailFilter};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
 use crate::http::events::{EventSource, Happened};
+use crate::http::later;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::store::Wake;
@@ -63,6 +64,11 @@ impl EventSource for Reading {
         let (passed, dropped) = self.tail.take();
         let mut events: Vec<_> =
             passed.iter().filter(|passed| self.may_see(passed)).map(|one| self.event(one)).collect();
+        // What passes while a backend is asked is not shown.
+        if self.caller.asks() {
+            let caller = self.caller.clone();
+            later::begin(async move { caller.learn().await });
+        }
         if dropped > 0 {
             events.push(Happened { name: "dropped", data: json!({ "count": dropped }).to_string() });
         }

@@ -1,0 +1,229 @@
+//! Queries: `{in_group, "cn=admins"}`, `{'and', [...]}`, `{for, [{permission, configure, ...}]}`.
+
+use super::term::{Term, parsed};
+
+/// Why a text is no query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidQuery {
+    /// It is no Erlang term.
+    #[error("an Erlang term such as {{in_group, \"cn=admins,ou=groups\"}} is expected, not '{0}'")]
+    NoTerm(String),
+    /// It is no query that is known.
+    #[error(
+        "this is no query: {0}; there are constant, in_group, in_group_nested, exists, match, equals, and, or, not, for, \
+         string, attribute"
+    )]
+    Unknown(String),
+}
+
+/// How deep is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One level below.
+    OneLevel,
+    /// Everything below.
+    Subtree,
+}
+
+/// Something that is a text, or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// A pattern.
+    Pattern(String),
+    /// The values of an attribute of an entry.
+    Attribute {
+        /// The entry, as a pattern.
+        dn: String,
+        /// The attribute.
+        name: String,
+    },
+}
+
+/// Something that is asked of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants carry RabbitMQ's names")]
+pub enum Query {
+    Constant(bool),
+    InGroup {
+        dn: String,
+        attribute: String,
+    },
+    InGroupNested {
+        dn: String,
+        attribute: String,
+        scope: Scope,
+    },
+    Exists(String),
+    Not(Box<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Equals(Text, Text),
+    Match(Text, Text),
+    /// The query of the first row whose variable has this value.
+    For(Vec<(String, String, Self)>),
+}
+
+impl Query {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
+        query(&parsed(text).map_err(InvalidQuery::NoTerm)?)
+    }
+}
+
+/// Reads queries of tags: `[{administrator, {constant, false}}]`.
+///
+/// # Errors
+/// When they are none.
+pub fn tag_queries(text: &str) -> Result<Vec<(String, Query)>, InvalidQuery> {
+    let Term::List(items) = parsed(text).map_err(InvalidQuery::NoTerm)? else {
+        return Err(InvalidQuery::Unknown("a list of tags is expected".to_owned()));
+    };
+    items
+        .iter()
+        .map(|item| match parts(item) {
+            Some([tag, of_tag]) => Ok((word(tag)?, query(of_tag)?)),
+            _ => Err(unknown(item)),
+        })
+        .collect()
+}
+
+fn parts(term: &Term) -> Option<&[Term]> {
+    if let Term::Tuple(parts) = term { Some(parts) } else { None }
+}
+
+fn unknown(term: &Term) -> InvalidQuery {
+    InvalidQuery::Unknown(format!("{term:?}").chars().take(80).collect())
+}
+
+fn word(term: &Term) -> Result<String, InvalidQuery> {
+    match term {
+        Term::Atom(word) | Term::Text(word) => Ok(word.clone()),
+        Term::List(_) | Term::Tuple(_) => Err(unknown(term)),
+    }
+}
+
+fn list(term: &Term) -> Result<Vec<Query>, InvalidQuery> {
+    if let Term::List(items) = term { items.iter().map(query).collect() } else { Err(unknown(term)) }
+}
+
+fn query(term: &Term) -> Result<Query, InvalidQuery> {
+    let Some([Term::Atom(name), arguments @ ..]) = parts(term) else { return Err(unknown(term)) };
+    let member = || "member".to_owned();
+    Ok(match (name.as_str(), arguments) {
+        ("constant", [Term::Atom(answer)]) if answer == "true" || answer == "false" => {
+            Query::Constant(answer == "true")
+        }
+        ("in_group", [dn]) => Query::InGroup { dn: word(dn)?, attribute: member() },
+        ("in_group", [dn, attribute]) => Query::InGroup { dn: word(dn)?, attribute: word(attribute)? },
+        ("in_group_nested", [dn]) => Query::InGroupNested { dn: word(dn)?, attribute: member(), scope: Scope::Subtree },
+        ("in_group_nested", [dn, attribute]) => {
+            Query::InGroupNested { dn: word(dn)?, attribute: word(attribute)?, scope: Scope::Subtree }
+        }
+        ("in_group_nested", [dn, attribute, scope]) => {
+            Query::InGroupNested { dn: word(dn)?, attribute: word(attribute)?, scope: depth(scope)? }
+        }
+        ("exists", [dn]) => Query::Exists(word(dn)?),
+        ("not", [negated]) => Query::Not(Box::new(query(negated)?)),
+        ("and", [all]) => Query::And(list(all)?),
+        ("or", [any]) => Query::Or(list(any)?),
+        ("equals", [one, other]) => Query::Equals(text(one)?, text(other)?),
+        ("match", [one, pattern]) => Query::Match(text(one)?, text(pattern)?),
+        ("for", [Term::List(rows)]) => Query::For(rows.iter().map(row).collect::<Result<_, _>>()?),
+        _ => return Err(unknown(term)),
+    })
+}
+
+fn depth(term: &Term) -> Result<Scope, InvalidQuery> {
+    match word(term)?.as_str() {
+        "subtree" => Ok(Scope::Subtree),
+        "singlelevel" | "single_level" | "onelevel" | "one_level" => Ok(Scope::OneLevel),
+        _ => Err(unknown(term)),
+    }
+}
+
+fn row(term: &Term) -> Result<(String, String, Query), InvalidQuery> {
+    match parts(term) {
+        Some([variable, value, of_value]) => Ok((word(variable)?, word(value)?, query(of_value)?)),
+        _ => Err(unknown(term)),
+    }
+}
+
+fn text(term: &Term) -> Result<Text, InvalidQuery> {
+    if let Term::Text(pattern) = term {
+        return Ok(Text::Pattern(pattern.clone()));
+    }
+    match parts(term) {
+        Some([Term::Atom(name), pattern]) if name == "string" => Ok(Text::Pattern(word(pattern)?)),
+        Some([Term::Atom(name), dn, of_dn]) if name == "attribute" => {
+            Ok(Text::Attribute { dn: word(dn)?, name: word(of_dn)? })
+        }
+        _ => Err(unknown(term)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_of_rabbitmqs_documentation_are_read() {
+        let read = |text: &str| Query::parse(text).unwrap();
+        assert_eq!(read("{constant, true}."), Query::Constant(true));
+        let admins = Query::InGroup { dn: "ou=${vhost}-users".to_owned(), attribute: "member".to_owned() };
+        assert_eq!(read("{in_group, \"ou=${vhost}-users\"}"), admins);
+        let nested = "{in_group_nested, \"cn=a\", \"uniqueMember\", onelevel}";
+        let expected = Query::InGroupNested {
+            dn: "cn=a".to_owned(),
+            attribute: "uniqueMember".to_owned(),
+            scope: Scope::OneLevel,
+        };
+        assert_eq!(read(nested), expected);
+        let attribute = Text::Attribute { dn: "${user_dn}".to_owned(), name: "rabbit".to_owned() };
+        let pattern = |text: &str| Text::Pattern(text.to_owned());
+        assert_eq!(
+            read(
+                "{for, [{permission, configure, {'not', {exists, \"cn=x\"}}}, {permission, write, {'or', [{equals, \"${name}\", \"a\"}, \
+                 {match, {attribute, \"${user_dn}\", \"rabbit\"}, {string, \"^a\"}}]}}]}"
+            ),
+            Query::For(vec![
+                (
+                    "permission".to_owned(),
+                    "configure".to_owned(),
+                    Query::Not(Box::new(Query::Exists("cn=x".to_owned())))
+                ),
+                (
+                    "permission".to_owned(),
+                    "write".to_owned(),
+                    Query::Or(vec![
+                        Query::Equals(pattern("${name}"), pattern("a")),
+                        Query::Match(attribute, pattern("^a")),
+                    ])
+                ),
+            ])
+        );
+        let tags = tag_queries("[{administrator, {constant, false}}, {management, {'and', []}}]").unwrap();
+        assert_eq!(
+            tags,
+            [("administrator".to_owned(), Query::Constant(false)), ("management".to_owned(), Query::And(vec![]))]
+        );
+    }
+
+    #[test]
+    fn what_is_no_query_is_told() {
+        for text in [
+            "",
+            "true",
+            "{constant, maybe}",
+            "{in_group}",
+            "{paint, \"it\"}",
+            "{'and', {constant, true}}",
+            "{for, [{a, b}]}",
+        ] {
+            assert!(Query::parse(text).is_err(), "{text}");
+        }
+        assert!(tag_queries("{constant, true}").is_err() && tag_queries("[{administrator}]").is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! OAuth 2: access tokens (JWT), what they allow, and who they are for. All of it is pure; `backends/oauth2.rs` gets the keys.
+//!
+//! ```text
+//!   text --Unverified::read--> kid --(a key)--> Unverified::verify --> claims --Rules::token--> Token --Token::answer--> Answer
+//! ```
+
+mod claims;
+mod keys;
+mod rich;
+mod scope;
+mod signature;
+mod token;
+mod wildcard;
+
+pub use keys::{InvalidKey, Keys};
+pub use signature::{Unverified, known_algorithm};
+pub use token::{InvalidToken, Rules, Token};

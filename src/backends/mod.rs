@@ -1,0 +1,18 @@
+//! Backends that ask somebody over the network who a user is and what it may do. The rules are in `auth`; here are sockets.
+//!
+//! A new backend is one file, and one row of `BACKENDS` in `server/auth.rs`. How many requests are under way at a time, and how long
+//! one may take, is bounded for each.
+
+mod anybody;
+mod cache;
+mod http;
+mod http_client;
+mod ldap;
+mod oauth2;
+mod trust;
+
+pub use cache::{Cache, CacheSettings};
+pub use http::{HttpBackend, HttpMethod, HttpSettings};
+pub use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
+pub use oauth2::{KeySettings, KeysFailed, OAuth2};
+pub use trust::{InvalidTrust, Trust};

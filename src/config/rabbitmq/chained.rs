@@ -1,0 +1,92 @@
+//! Keys whose last words are places or names: `auth_backends.1.authn`, `auth_oauth2.signing_keys.NAME`.
+
+use std::collections::BTreeMap;
+
+use super::conf::Entry;
+use crate::config::given::{Origin, Read};
+use crate::config::setting::Setting;
+
+const BACKENDS: &str = "auth_backends.";
+
+/// RabbitMQ's backends that are not there. A chain goes on without them.
+const MISSING: [&str; 3] = ["internal_loopback", "rabbit_auth_backend_internal_loopback", "amqp"];
+
+/// Who somebody is, and what it may do, as far as it was said.
+type Pair = (Option<String>, Option<String>);
+
+/// Backends in their order: `auth_backends.N`, or `.authn` and `.authz` of it.
+pub(super) fn backends(entries: &mut Vec<Entry>, read: &mut Read) {
+    // `None` of a place with a backend that is not there.
+    let mut chain: BTreeMap<u32, Option<Pair>> = BTreeMap::new();
+    let mut place: Option<Origin> = None;
+    entries.retain(|entry| {
+        let Some(rest) = entry.key.strip_prefix(BACKENDS) else { return true };
+        let (number, what) = rest.split_once('.').unwrap_or((rest, ""));
+        let Ok(number) = number.parse() else {
+            let text =
+                format!("{}: the place of a backend in the chain is a number: auth_backends.1 = internal", entry.key);
+            read.refuse(entry.origin.clone(), text);
+            return false;
+        };
+        if MISSING.contains(&entry.value.as_str()) {
+            let text =
+                format!("{}: the backend {} is not there yet: others are asked without it", entry.key, entry.value);
+            read.warn(entry.origin.clone(), text);
+            chain.insert(number, None);
+            return false;
+        }
+        let Some((authn, authz)) = chain.entry(number).or_insert(Some((None, None))) else { return false };
+        let value = Some(entry.value.clone());
+        match what {
+            "" => (*authn, *authz) = (value.clone(), value),
+            "authn" => *authn = value,
+            "authz" => *authz = value,
+            _ => read.refuse(
+                entry.origin.clone(),
+                format!("{}: behind the number only authn or authz may stand", entry.key),
+            ),
+        }
+        place.get_or_insert_with(|| entry.origin.clone());
+        false
+    });
+    let (Some(origin), Some(setting)) = (place, Setting::find("auth_backends")) else { return };
+    let texts: Vec<_> = chain
+        .into_values()
+        .flatten()
+        .filter_map(|(authn, authz)| {
+            // As in RabbitMQ, one alone stands for both.
+            let (authn, authz) = (authn.clone().or_else(|| authz.clone())?, authz.or(authn)?);
+            Some(if authn == authz { authn } else { format!("{authn}/{authz}") })
+        })
+        .collect();
+    if texts.is_empty() {
+        return;
+    }
+    match texts.iter().try_for_each(|text| (setting.check)(text).map_err(|reason| (text, reason))) {
+        Ok(()) => read.given.push(setting.given(texts, origin)),
+        Err((text, reason)) => read.refuse(origin, format!("auth_backends cannot be '{text}': {reason}")),
+    }
+}
+
+/// Values with names: `KEY.NAME = VALUE`. Where RabbitMQ has `KEY.N.alias` and `KEY.N.scope`, these make one.
+pub(super) fn named(entries: &mut Vec<Entry>, key: &str, setting: &str, read: &mut Read) {
+    let mut texts: Vec<String> = Vec::new();
+    let mut numbered: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
+    let mut place: Option<Origin> = None;
+    entries.retain(|entry| {
+        let Some(name) = entry.key.strip_prefix(key).and_then(|rest| rest.strip_prefix('.')) else { return true };
+        place.get_or_insert_with(|| entry.origin.clone());
+        match name.rsplit_once('.') {
+            Some((number, "alias")) => numbered.entry(number.to_owned()).or_default().0 = Some(entry.value.clone()),
+            Some((number, "scope")) => numbered.entry(number.to_owned()).or_default().1 = Some(entry.value.clone()),
+            _ => texts.push(format!("{name}={}", entry.value)),
+        }
+        false
+    });
+    texts.extend(numbered.into_values().filter_map(|(alias, scope)| Some(format!("{}={}", alias?, scope?))));
+    let (Some(origin), Some(setting)) = (place, Setting::find(setting)) else { return };
+    match texts.iter().try_for_each(|text| (setting.check)(text)) {
+        Ok(()) => read.given.push(setting.given(texts, origin)),
+        Err(reason) => read.refuse(origin, format!("{key}: {reason}")),
+    }
+}

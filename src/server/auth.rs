@@ -1,0 +1,269 @@
+//! The backends that know users, as they are configured, in their order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
+use crate::auth::oauth2::{InvalidKey, Keys, Rules};
+use crate::auth::{Backend, Chain, Link};
+use crate::backends::{
+    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust, KeySettings,
+    Ldap, LdapSettings, OAuth2, Trust,
+};
+use crate::broker::Broker;
+use crate::broker::own_users::OwnUsers;
+use crate::clock::Clock;
+use crate::config::{AskWith, AuthBackend, BackendKind, DirectoryQuery, Secret, Settings, Timeout};
+use crate::tls::Verify;
+
+/// Why users cannot be known.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Nobody can be believed.
+    #[error(transparent)]
+    Trust(#[from] InvalidTrust),
+    /// A key cannot be read.
+    #[error("auth_oauth2.signing_keys.{name}: cannot read {}: {error}", .file.display())]
+    Unreadable {
+        /// Its name.
+        name: String,
+        /// Where it is to be.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A key is none.
+    #[error("auth_oauth2.signing_keys.{name}: {}: {error}", .file.display())]
+    NoKey {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        file: PathBuf,
+        /// Why.
+        error: InvalidKey,
+    },
+    /// Tokens need an audience.
+    #[error("the backend oauth2 needs auth_oauth2.resource_server_id: the name of this broker in access tokens")]
+    NoResourceServer,
+    /// A query is none.
+    #[error("auth_ldap.queries: {0}")]
+    Query(#[from] InvalidQuery),
+    /// A directory needs servers.
+    #[error("the backend ldap needs auth_ldap.servers: the addresses of directories")]
+    NoDirectory,
+    /// As whom to bind is not said.
+    #[error("auth_ldap.{0} cannot be '{1}': allowed is as_user or anon, or {0}.user_dn and {0}.password")]
+    NoBind(&'static str, String),
+    /// A port is none.
+    #[error("auth_ldap.port is no port: {0}")]
+    NoPort(usize),
+    /// A cache of itself.
+    #[error("auth_cache.cached_backend cannot be cache: name the backend whose answers are to be remembered")]
+    CacheOfItself,
+}
+
+type Make = fn(&Makers<'_>) -> Result<Arc<dyn Backend>, AuthError>;
+
+/// How each backend is made.
+const BACKENDS: [(BackendKind, Make); 5] = [
+    (BackendKind::Internal, |makers| Ok(Arc::new(OwnUsers::new(makers.broker)))),
+    (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2(makers.configured)?))),
+    (BackendKind::Http, |makers| Ok(Arc::new(HttpBackend::new(http(makers.configured))?))),
+    (BackendKind::Ldap, |makers| Ok(Arc::new(Ldap::new(ldap(makers.configured)?)?))),
+    (BackendKind::Cache, cache),
+];
+
+/// What backends are made of.
+struct Makers<'a> {
+    broker: &'a Broker,
+    configured: &'a Settings,
+    clock: &'a Clock,
+}
+
+/// The chain that is configured; of a broker that a program embeds, its own users.
+///
+/// # Errors
+/// When a backend cannot work as it is configured.
+pub(super) fn chain(broker: &Broker, configured: Option<&Settings>, clock: &Clock) -> Result<Chain, AuthError> {
+    let Some(configured) = configured else { return Ok(Chain::of(Arc::new(OwnUsers::new(broker)))) };
+    let makers = Makers { broker, configured, clock };
+    let mut made = Vec::new();
+    let links = configured.auth_backends.iter().map(|AuthBackend { authn, authz }| {
+        let first = makers.once(*authn, &mut made)?;
+        // What a cache remembers of who somebody is says nothing of what it may do.
+        let is_one = authn == authz && *authn != BackendKind::Cache;
+        let second = if is_one { None } else { Some(makers.once(*authz, &mut made)?) };
+        Ok(Link { authn: first, authz: second })
+    });
+    Ok(Chain::new(links.collect::<Result<_, AuthError>>()?))
+}
+
+impl Makers<'_> {
+    /// The backend of this kind; there is one of each.
+    fn once(
+        &self,
+        kind: BackendKind,
+        made: &mut Vec<(BackendKind, Arc<dyn Backend>)>,
+    ) -> Result<Arc<dyn Backend>, AuthError> {
+        if let Some((_, backend)) = made.iter().find(|(known, _)| *known == kind) {
+            return Ok(Arc::clone(backend));
+        }
+        let backend = self.make(kind)?;
+        made.push((kind, Arc::clone(&backend)));
+        Ok(backend)
+    }
+
+    fn make(&self, kind: BackendKind) -> Result<Arc<dyn Backend>, AuthError> {
+        match BACKENDS.iter().find(|(known, _)| *known == kind) {
+            Some((_, make)) => make(self),
+            None => Ok(Arc::new(OwnUsers::new(self.broker))),
+        }
+    }
+}
+
+fn trust(verify: Verify, file: Option<&PathBuf>) -> Trust {
+    match (verify, file) {
+        (Verify::None, _) => Trust::Anybody,
+        (Verify::Peer, Some(file)) => Trust::File(file.clone()),
+        (Verify::Peer, None) => Trust::System,
+    }
+}
+
+/// As long as it takes is a day.
+fn duration(timeout: Timeout) -> Duration {
+    timeout.0.map_or(Duration::from_secs(86_400), Duration::from_millis)
+}
+
+fn oauth2(configured: &Settings) -> Result<OAuth2, AuthError> {
+    let id = configured.auth_oauth2_resource_server_id.clone().filter(|id| !id.is_empty());
+    let id = id.ok_or(AuthError::NoResourceServer)?;
+    let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let rules = Rules {
+        scope_prefix: configured.auth_oauth2_scope_prefix.clone().unwrap_or_else(|| format!("{id}.")),
+        resource_server_id: id,
+        resource_server_type: configured.auth_oauth2_resource_server_type.clone().unwrap_or_default(),
+        additional_scopes_key: configured.auth_oauth2_additional_scopes_key.clone().unwrap_or_default(),
+        scope_aliases: configured
+            .auth_oauth2_scope_aliases
+            .iter()
+            .map(|alias| (alias.name.clone(), words(&alias.value)))
+            .collect(),
+        preferred_username_claims: configured.auth_oauth2_preferred_username_claims.clone(),
+        verify_aud: configured.auth_oauth2_verify_aud,
+        require_exp: configured.auth_oauth2_require_exp,
+        algorithms: configured.auth_oauth2_algorithms.iter().map(|algorithm| algorithm.0.clone()).collect(),
+    };
+    let settings = KeySettings {
+        signing_keys: signing_keys(configured)?,
+        default_key: configured.auth_oauth2_default_key.clone(),
+        jwks_uri: configured.auth_oauth2_jwks_uri.as_ref().map(|address| address.0.clone()),
+        issuer: configured.auth_oauth2_issuer.as_ref().map(|address| address.0.clone()),
+        discovery_endpoint_path: configured.auth_oauth2_discovery_endpoint_path.clone(),
+        trust: trust(configured.auth_oauth2_https_verify, configured.auth_oauth2_https_cacertfile.as_ref()),
+    };
+    Ok(OAuth2::new(rules, settings)?)
+}
+
+fn signing_keys(configured: &Settings) -> Result<Keys, AuthError> {
+    let mut keys = Keys::default();
+    for key in &configured.auth_oauth2_signing_keys {
+        let (name, file) = (key.name.clone(), PathBuf::from(&key.value));
+        let pem = match std::fs::read(&file) {
+            Ok(pem) => pem,
+            Err(error) => return Err(AuthError::Unreadable { name, file, error }),
+        };
+        if let Err(error) = keys.add_pem(&name, &pem) {
+            return Err(AuthError::NoKey { name, file, error });
+        }
+    }
+    Ok(keys)
+}
+
+fn http(configured: &Settings) -> HttpSettings {
+    HttpSettings {
+        http_method: match configured.auth_http_http_method {
+            AskWith::Get => HttpMethod::Get,
+            AskWith::Post => HttpMethod::Post,
+        },
+        user_path: configured.auth_http_user_path.0.clone(),
+        vhost_path: configured.auth_http_vhost_path.0.clone(),
+        resource_path: configured.auth_http_resource_path.0.clone(),
+        topic_path: configured.auth_http_topic_path.0.clone(),
+        request_timeout: duration(configured.auth_http_request_timeout),
+        connection_timeout: duration(configured.auth_http_connection_timeout),
+        authorization_failure_disclosure: configured.auth_http_authorization_failure_disclosure,
+        trust: trust(configured.auth_http_verify, configured.auth_http_cacertfile.as_ref()),
+    }
+}
+
+fn ldap(configured: &Settings) -> Result<LdapSettings, AuthError> {
+    if configured.auth_ldap_servers.is_empty() {
+        return Err(AuthError::NoDirectory);
+    }
+    let port = configured.auth_ldap_port.0;
+    let query = |query: &DirectoryQuery| Query::parse(&query.0);
+    let none = |text: &Option<String>| text.clone().filter(|text| text != "none");
+    Ok(LdapSettings {
+        directory: DirectorySettings {
+            servers: configured.auth_ldap_servers.clone(),
+            port: u16::try_from(port).map_err(|_large| AuthError::NoPort(port))?,
+            timeout: duration(configured.auth_ldap_timeout),
+            use_ssl: configured.auth_ldap_use_ssl,
+            use_starttls: configured.auth_ldap_use_starttls,
+            connection_pool_size: configured.auth_ldap_connection_pool_size.0,
+        },
+        user_dn_pattern: configured.auth_ldap_user_dn_pattern.clone(),
+        user_bind_pattern: none(&configured.auth_ldap_user_bind_pattern),
+        dn_lookup_attribute: none(&configured.auth_ldap_dn_lookup_attribute),
+        dn_lookup_base: none(&configured.auth_ldap_dn_lookup_base),
+        dn_lookup_bind: bind(
+            "dn_lookup_bind",
+            &configured.auth_ldap_dn_lookup_bind,
+            configured.auth_ldap_dn_lookup_bind_user_dn.as_ref(),
+            configured.auth_ldap_dn_lookup_bind_password.as_ref(),
+        )?,
+        other_bind: bind(
+            "other_bind",
+            &configured.auth_ldap_other_bind,
+            configured.auth_ldap_other_bind_user_dn.as_ref(),
+            configured.auth_ldap_other_bind_password.as_ref(),
+        )?,
+        group_lookup_base: none(&configured.auth_ldap_group_lookup_base),
+        vhost_access_query: query(&configured.auth_ldap_queries_vhost_access)?,
+        resource_access_query: query(&configured.auth_ldap_queries_resource_access)?,
+        topic_access_query: query(&configured.auth_ldap_queries_topic_access)?,
+        tag_queries: tag_queries(&configured.auth_ldap_queries_tags.0)?,
+        trust: trust(configured.auth_ldap_verify, configured.auth_ldap_cacertfile.as_ref()),
+    })
+}
+
+/// As whom a directory is asked; `None` for the user itself.
+fn bind(
+    key: &'static str,
+    word: &str,
+    dn: Option<&String>,
+    password: Option<&Secret>,
+) -> Result<Option<Bind>, AuthError> {
+    match (dn, password, word) {
+        (Some(dn), Some(password), _) => Ok(Some(Bind::As { dn: dn.clone(), password: password.0.clone() })),
+        (None, None, "as_user") => Ok(None),
+        (None, None, "anon") => Ok(Some(Bind::Anonymous)),
+        _ => Err(AuthError::NoBind(key, word.to_owned())),
+    }
+}
+
+fn cache(makers: &Makers<'_>) -> Result<Arc<dyn Backend>, AuthError> {
+    let configured = makers.configured;
+    let AuthBackend { authn, authz } = configured.auth_cache_cached_backend;
+    if authn == BackendKind::Cache || authz == BackendKind::Cache {
+        return Err(AuthError::CacheOfItself);
+    }
+    let mut made = Vec::new();
+    let (authn, authz) = (makers.once(authn, &mut made)?, makers.once(authz, &mut made)?);
+    let settings = CacheSettings {
+        cache_ttl_ms: configured.auth_cache_cache_ttl.0.unwrap_or(u64::MAX),
+        cache_refusals: configured.auth_cache_cache_refusals,
+    };
+    Ok(Arc::new(Cache::new(authn, authz, settings, makers.clock.clone())))
+}
