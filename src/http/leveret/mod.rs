@@ -9,6 +9,7 @@ mod given;
 mod message;
 pub(super) mod messages;
 pub(super) mod openapi;
+mod operations;
 pub(super) mod peek;
 pub(super) mod preview;
 pub(super) mod reach;
