@@ -127,7 +127,6 @@ pub struct Queue {
     held_back: HeldBack,
     /// For `x-expires`: the last declare, get, or moment with a consumer.
     used_at_ms: u64,
-    had_consumer: bool,
     deleted: bool,
     /// The earliest time for which a call of [`Queue::on_timer`] is ordered.
     called_at_ms: Option<u64>,
@@ -186,7 +185,6 @@ impl Queue {
             dying: Dying::default(),
             held_back: HeldBack::default(),
             used_at_ms: now_ms,
-            had_consumer: false,
             deleted: false,
             called_at_ms: None,
             stats: MessageStats::default(),
@@ -347,7 +345,6 @@ impl Queue {
 
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
     pub fn consume(&mut self, spec: ConsumerSpec) {
-        self.had_consumer = true;
         let priority = spec.priority;
         let holder = (!spec.no_ack).then(|| self.unacked.add_consumer(spec.channel, spec.id));
         self.consumers.add(spec, holder);

@@ -5,9 +5,12 @@ use rustc_hash::FxHashMap;
 use crate::broker::sink::DeliveryCounts;
 use crate::store::record::Counts;
 
-/// What was counted of messages in segment files, by their places in the queue.
+/// What was counted of messages in segment files, by their places in the queue. Most queues never have any.
 #[derive(Debug, Default)]
-pub(super) struct Recounted {
+pub(super) struct Recounted(Option<Box<Counted>>);
+
+#[derive(Debug, Default)]
+struct Counted {
     /// Of messages that are known one by one.
     known: FxHashMap<u64, Counts>,
     /// What the store found at the start, of messages that were not read since. Some may be gone: the store cannot tell.
@@ -16,35 +19,43 @@ pub(super) struct Recounted {
 
 impl Recounted {
     pub(super) fn restored(counts: impl IntoIterator<Item = (u64, Counts)>) -> Self {
-        Self { known: FxHashMap::default(), unread: counts.into_iter().collect() }
+        let unread: FxHashMap<_, _> = counts.into_iter().collect();
+        let counted = Counted { known: FxHashMap::default(), unread };
+        Self((!counted.unread.is_empty()).then(|| Box::new(counted)))
     }
 
     pub(super) fn note(&mut self, seq: u64, counts: DeliveryCounts) {
-        self.known.insert(seq, (counts.acquired, counts.failed));
+        self.0.get_or_insert_default().known.insert(seq, (counts.acquired, counts.failed));
     }
 
     /// A message was read that the store found at the start: hands out what was counted since it was written.
     pub(super) fn read(&mut self, seq: u64) -> Option<DeliveryCounts> {
-        let counts = self.unread.remove(&seq)?;
-        self.known.insert(seq, counts);
+        let counted = self.0.as_mut()?;
+        let counts = counted.unread.remove(&seq)?;
+        counted.known.insert(seq, counts);
         Some(DeliveryCounts { acquired: counts.0, failed: counts.1 })
     }
 
     /// Everything was read that the store found at the start: the others are gone.
     pub(super) fn forget_unread(&mut self) {
-        self.unread = FxHashMap::default();
+        if let Some(counted) = &mut self.0 {
+            counted.unread = FxHashMap::default();
+        }
     }
 
     /// A message is gone.
     pub(super) fn forget(&mut self, seq: u64) {
-        self.known.remove(&seq);
+        if let Some(counted) = &mut self.0 {
+            counted.known.remove(&seq);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.known.len() + self.unread.len()
+        self.0.as_ref().map_or(0, |counted| counted.known.len() + counted.unread.len())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Counts)> {
-        self.known.iter().chain(&self.unread).map(|(seq, counts)| (*seq, *counts))
+        let all = self.0.iter().flat_map(|counted| counted.known.iter().chain(&counted.unread));
+        all.map(|(seq, counts)| (*seq, *counts))
     }
 }
