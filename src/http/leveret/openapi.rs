@@ -58,7 +58,7 @@ fn as_rabbitmq_has_it(path: &str, summary: &str, needs: Needs) -> Value {
 }
 
 fn security(needs: Needs) -> Value {
-    if needs == Needs::Nothing { json!([]) } else { json!([{ "basic": [] }]) }
+    if matches!(needs, Needs::Nothing | Needs::Form) { json!([]) } else { json!([{ "basic": [] }]) }
 }
 
 /// The parameters of a path, which stand in it in braces.
