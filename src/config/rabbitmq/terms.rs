@@ -83,6 +83,8 @@ fn word(input: &str) -> IResult<&str, &str> {
     let (rest, word) = alt((binary, quoted('"'), quoted('\''), plain)).parse(input)?;
     // The dot at the end of the file is no part of a word.
     match word.strip_suffix('.') {
+        // It alone is no word: taken for one, it would be found again and again.
+        Some("") if rest.is_empty() => Err(Err::Error(Error::new(input, nom::error::ErrorKind::Eof))),
         Some(shorter) if rest.is_empty() => Ok((".", shorter)),
         _ => Ok((rest, word)),
     }
@@ -246,6 +248,16 @@ mod tests {
         let mut read = Read::default();
         read_settings(Path::new("r.config"), &"[".repeat(100_000), &mut read);
         assert_eq!(read.problems.len(), 1);
+    }
+
+    /// Found by the fuzzer: it was read for ever.
+    #[test]
+    fn a_list_that_does_not_end_is_told() {
+        for text in ["[a.", "[.", "[{rabbit, [{heartbeat, 10}.", "."] {
+            let mut read = Read::default();
+            read_settings(Path::new("r.config"), text, &mut read);
+            assert_eq!(read.problems.len(), 1, "{text}");
+        }
     }
 
     #[test]
