@@ -33,7 +33,7 @@ pub use shown::reference;
 pub use tasks::{Check, CheckFormat, ConfigTask, EXIT_CONFIGURATION};
 pub use value::{
     Algorithm, AskWith, AuthBackend, BackendKind, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
-    FileBytes, FileCount, Group, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
+    FileBytes, FileCount, Group, HttpUrl, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
     RotationDate, Seconds, Secret, Share, TagQueries, Timeout, WebAddress,
 };
 

@@ -3,6 +3,7 @@
 //! Each output has a thread that writes, its own format and its own filter; an event goes to all of them. What is there is chosen at the
 //! start. How much goes there, and which file it is, changes at run time.
 
+mod exchange;
 mod format;
 mod output;
 mod repeated;
@@ -25,6 +26,7 @@ use format::Lines;
 use output::{Output, RotatedFile, Stream};
 use rotation::Rotation;
 
+pub use exchange::send_lines_to;
 pub use writer::{Line, LogWriter};
 
 /// What can be changed of the log while the program runs.
@@ -97,6 +99,10 @@ pub fn start(settings: &Settings) -> io::Result<LogWriter> {
         let mut output = RotatedFile::new(path.clone(), rotation(settings), Clock::system());
         cannot_open = output.open().err().map(|error| (path, error));
         start_output(Kind::File, output, settings, &mut controls, &mut layers)?;
+    }
+    if settings.log_exchange {
+        let filter = settings.log_level.of_output(None, &settings.log_categories);
+        layers.push(exchange::ToExchange.with_filter(EnvFilter::new(filter.0)).boxed());
     }
     tracing_subscriber::registry().with(layers).init();
     // The program starts its log once.

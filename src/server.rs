@@ -21,9 +21,13 @@ pub mod local;
 mod management;
 mod metered;
 mod operator;
+mod own_messages;
 mod places;
 mod storage;
+mod tasks;
 mod url;
+mod watching;
+mod webhook;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -35,6 +39,7 @@ use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::host;
+use crate::logging;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
 use crate::tls::{Certificates, TlsFilesError};
@@ -70,6 +75,8 @@ pub struct Broker {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     timer: JoinHandle<()>,
+    /// What else is done for nobody in particular.
+    tasks: Vec<JoinHandle<()>>,
     /// `None` when everything is kept in memory, or was stopped.
     storage: Option<Storage>,
     data_dir: Option<PathBuf>,
@@ -126,7 +133,12 @@ impl Broker {
         let builder = Builder::for_settings(settings)?;
         // Only for a process that is the broker's own: an embedding one decides for itself.
         host::raise_descriptor_limit();
-        builder.start().await
+        let broker = builder.start().await?;
+        if settings.log_exchange {
+            let own_messages = Arc::clone(&broker.broker.node().own_messages);
+            logging::send_lines_to(Box::new(move |level, text| own_messages.line(level, text)));
+        }
+        Ok(broker)
     }
 
     /// The version of RabbitMQ that clients are told unless another one is chosen.
@@ -249,6 +261,7 @@ impl Broker {
             listener.await.ok();
         }
         self.timer.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         if let Some(management) = self.management.take() {
             tokio::task::spawn_blocking(move || management.stop()).await.ok();
         }
@@ -263,6 +276,7 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         self.timer.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

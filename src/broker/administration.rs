@@ -15,6 +15,7 @@ mod vhosts;
 use super::Broker;
 use super::definitions::Administered;
 use super::metadata::State;
+use super::own::Event;
 use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
@@ -79,7 +80,14 @@ impl Broker {
         decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), AdministrationError>,
     ) -> Result<R, AdministrationError> {
         let node = self.node();
-        node.metadata.change(&node.changes, &*node.log, decide)
+        node.metadata.change(&node.changes, &*node.log, |state| {
+            let decided = decide(state)?;
+            if node.own_messages.wants_events() {
+                let happened = Event::administered(state, &decided.1);
+                happened.into_iter().for_each(|event| node.own_messages.event(|| event));
+            }
+            Ok(decided)
+        })
     }
 
     /// What is to be durable before anybody is told that what was put or deleted is.

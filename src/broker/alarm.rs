@@ -1,12 +1,13 @@
 //! The alarms: while messages take too much memory, or the disk has too little space, publishers wait. Nothing is dropped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::ids::ConnectionId;
+use super::own::{Event, OwnMessages};
 use super::sink::{Notice, Sink};
 
 const MEMORY: u8 = 1;
@@ -34,6 +35,8 @@ pub struct Alarm {
     /// The memory alarm was raised, and nobody has tried yet to make do with less memory.
     wants_relief: AtomicBool,
     blocked: Mutex<FxHashMap<ConnectionId, Arc<dyn Sink>>>,
+    /// Who is told of it, and in the name of which node.
+    told: OnceLock<(Arc<OwnMessages>, Arc<str>)>,
 }
 
 impl Default for Alarm {
@@ -47,6 +50,7 @@ impl Default for Alarm {
             raised: AtomicU8::new(0),
             wants_relief: AtomicBool::new(false),
             blocked: Mutex::default(),
+            told: OnceLock::new(),
         }
     }
 }
@@ -56,6 +60,20 @@ impl Alarm {
     pub fn new(watermark_bytes: u64, resident_bytes_max: u64) -> Self {
         let [watermark_bytes, lowered_bytes] = [watermark_bytes; 2].map(AtomicU64::new);
         Self { watermark_bytes, lowered_bytes, resident_bytes_max, ..Self::default() }
+    }
+
+    /// Tells of alarms from now on as events of this node.
+    pub(crate) fn tell_events(&self, own_messages: &Arc<OwnMessages>, node_name: &Arc<str>) {
+        // A broker does this once.
+        self.told.set((Arc::clone(own_messages), Arc::clone(node_name))).ok();
+    }
+
+    /// `set` or `cleared`.
+    fn tell(&self, what: &str, alarm: u8) {
+        if let Some((own_messages, node_name)) = self.told.get() {
+            let source = if alarm == MEMORY { "memory" } else { "disk" };
+            own_messages.event(|| Event::alarm(what, source, node_name));
+        }
     }
 
     /// The watermark for memory.
@@ -155,6 +173,7 @@ impl Alarm {
                     tip = "consume or purge what waits, or raise --memory-high-watermark",
                     "memory alarm raised: publishing connections are blocked"
                 );
+                self.tell("set", MEMORY);
                 self.wants_relief.store(true, Ordering::Relaxed);
                 return true;
             }
@@ -169,6 +188,7 @@ impl Alarm {
         if is_low {
             if self.raised.fetch_or(DISK, Ordering::Relaxed) & DISK == 0 {
                 tracing::warn!("disk alarm raised: publishing connections are blocked until there is space again");
+                self.tell("set", DISK);
             }
         } else if self.clear(DISK) {
             tracing::info!("disk alarm cleared");
@@ -183,7 +203,11 @@ impl Alarm {
                 sink.notify(Notice::AlarmChanged);
             }
         }
-        before & alarm != 0
+        let was_raised = before & alarm != 0;
+        if was_raised {
+            self.tell("cleared", alarm);
+        }
+        was_raised
     }
 
     /// Remembers a connection that waits for the alarm to be cleared, and tells it then. False when it is not raised any more.

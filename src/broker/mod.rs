@@ -3,6 +3,7 @@
 //! Time comes in as milliseconds since the Unix epoch, randomness from [`random::Random`], and what a change means for clients
 //! leaves through [`sink::Sink`]s. Start reading at [`queue`], then [`vhost`].
 
+mod actor;
 pub mod administration;
 pub mod alarm;
 pub mod alerts;
@@ -19,6 +20,7 @@ pub mod exchange;
 pub mod ids;
 pub mod metadata;
 pub mod node;
+pub mod own;
 pub mod own_users;
 pub mod pager;
 pub mod policies;
@@ -45,6 +47,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+pub use actor::acting_as;
 use node::Node;
 use vhost::Vhost;
 

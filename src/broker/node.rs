@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::administration::DEFAULT_VHOST;
 use super::alarm::Alarm;
 use super::alerts::Alerts;
 use super::background::Background;
@@ -12,6 +13,7 @@ use super::declarers::Declarers;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
 use super::metadata::Metadata;
+use super::own::OwnMessages;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
 use super::queue::arguments::SharedArguments;
@@ -33,6 +35,12 @@ pub struct Settings {
     pub compatibility: Compatibility,
     /// How long a delivery may stay unacknowledged where a queue does not say; `None` for ever.
     pub consumer_timeout_ms: Option<u64>,
+    /// The name of the node.
+    pub node_name: Arc<str>,
+    /// The virtual host that events and lines of the log go to.
+    pub own_vhost: Arc<str>,
+    /// Lines of the log go to an exchange, too.
+    pub has_log_exchange: bool,
 }
 
 impl Settings {
@@ -50,7 +58,13 @@ const CONSUMER_TIMEOUT_MS_DEFAULT: u64 = 30 * 60 * 1000;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { compatibility: Compatibility::default(), consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT) }
+        Self {
+            compatibility: Compatibility::default(),
+            consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT),
+            node_name: "rabbit@localhost".into(),
+            own_vhost: DEFAULT_VHOST.into(),
+            has_log_exchange: false,
+        }
     }
 }
 
@@ -81,6 +95,8 @@ pub struct Node {
     pub alerts: Alerts,
     /// Who wants to see what is published.
     pub tails: Tails,
+    /// What happened, for those who bind queues to the exchanges that tell of it.
+    pub own_messages: Arc<OwnMessages>,
     /// What closed channels and connections.
     pub recent_errors: RecentErrors,
     /// Who declared what is there.
@@ -124,6 +140,7 @@ impl Default for Node {
             deprecated: DeprecatedUse::default(),
             alerts: Alerts::default(),
             tails: Tails::default(),
+            own_messages: Arc::default(),
             recent_errors: RecentErrors::default(),
             declarers: Declarers::default(),
             registry: Arc::default(),

@@ -6,6 +6,7 @@
 //! `definition_bytes` is the sum of what `cost` says of all that is there.
 
 pub(super) mod cost;
+mod events;
 mod inventory;
 mod listing;
 mod policies;
@@ -20,6 +21,7 @@ use rustc_hash::FxHashMap;
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, Routing};
 use super::ids::{ExchangeId, QueueId};
+use super::own::Event;
 use super::policies::Applied;
 use super::queue::QueueHandle;
 use crate::metrics::ExchangeCounters;
@@ -107,6 +109,8 @@ pub struct Topology {
     is_closed: bool,
     /// What changed of the things that survive a restart, since [`Topology::take_changes`].
     changes: Vec<Definition>,
+    /// What happened since [`Topology::take_events`]; `None` while nobody wants to know.
+    events: Option<Vec<Event>>,
 }
 
 impl Topology {
@@ -123,6 +127,7 @@ impl Topology {
             definition_bytes: 0,
             is_closed: false,
             changes: Vec::new(),
+            events: None,
         }
     }
 
@@ -222,6 +227,7 @@ impl Topology {
         let exchange = Exchange { id, spec, routing, counters, bindings, policies, bytes, was_bound };
         self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
+        self.told(|vhost| Event::exchange_created(vhost, &exchange.spec));
         self.exchanges.insert(id, exchange);
     }
 
@@ -230,6 +236,7 @@ impl Topology {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
         self.changes.extend(self.queue_definition(&queue));
         self.definition_bytes += cost::of_queue(&queue.spec);
+        self.told(|vhost| Event::queue_created(vhost, &queue.spec));
         self.queues.insert(queue.id, queue);
     }
 
@@ -268,6 +275,10 @@ impl Topology {
         self.note_bound(source);
         if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
             self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));
+        }
+        if self.events.is_some() {
+            let source = self.name_of(Destination::Exchange(source));
+            self.tell_binding("created", (&source, &name), &binding);
         }
         self.incoming.insert((binding.destination, number), Incoming { source, binding });
         true

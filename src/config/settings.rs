@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::setting::{Setting, Taken, settings};
 use super::value::{
     Algorithm, AskWith, AuthBackend, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes, FileCount,
-    Group, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds, Secret,
-    Share, TagQueries, Timeout, Value, WebAddress,
+    Group, HttpUrl, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds,
+    Secret, Share, TagQueries, Timeout, Value, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -257,8 +257,12 @@ settings! {
     pid_file: Option<PathBuf> = None, "none", AtStart;
     /// Write the ports of all listeners to this file as JSON once the broker is ready
     ports_file: Option<PathBuf> = None, "none", AtStart;
+    /// Send alerts to this URL, as a POST with JSON for each that is raised or over; without it they are sent nowhere
+    alerts_webhook_url: Option<HttpUrl> = None, "none", AtStart;
     /// How to write the log
     log_format: LogFormat = LogFormat::Text, "text", AtStart;
+    /// Give the lines of the log to the exchange amq.rabbitmq.log of the default virtual host, too; keys are levels
+    log_exchange: bool = false, "false", AtStart;
     /// What of the log to write; LEVERET_LOG is the same
     log_level: LogFilter = LogFilter::default(), "info", AtRunTime;
     /// Levels of categories: an output writes what both its level and that of the category let through

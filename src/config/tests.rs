@@ -35,7 +35,7 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 21] = [
+const WRONG: [(&str, &[&str]); 22] = [
     ("FILE", &[""]),
     ("COUNT", &["many", "-1", "65536", ""]),
     ("DATE", &["daily", "$D24", "D0", ""]),
@@ -56,6 +56,7 @@ const WRONG: [(&str, &[&str]); 21] = [
     ("text|json", &["xml", ""]),
     ("LEVEL", &["verbose", "", "leveret=loud"]),
     ("PATH", &[""]),
+    ("URL", &["localhost:8080", "https://a/", ""]),
     ("NAME", &[]),
 ];
 

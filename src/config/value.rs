@@ -10,6 +10,7 @@ mod size;
 mod text;
 mod time;
 mod tls;
+mod url;
 
 pub use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
 pub use choice::LogFormat;
@@ -22,6 +23,7 @@ pub use size::{MessageBytes, Share};
 pub use text::{Expression, Group, Secret};
 pub use time::{Seconds, Timeout};
 pub use tls::{CertificatePart, Index};
+pub use url::HttpUrl;
 
 /// A type of settings.
 pub(super) trait Value: Sized {

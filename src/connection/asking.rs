@@ -149,7 +149,7 @@ impl Open {
         if let Some(queue) = queue {
             queue.cancel(id, now_ms);
         }
-        self.encode_everything();
+        self.encode_everything(now_ms);
         self.send_cancel(id);
     }
 }

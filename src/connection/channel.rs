@@ -60,8 +60,13 @@ const CONSUMER_BYTES: usize = 768;
 
 impl ChannelConsumer {
     /// A consumer whose memory is counted until it is gone. Nothing but memory bounds how many a channel has.
-    pub(super) fn new(consumer_tag: Arc<str>, queue: Option<Arc<QueueHandle>>, count: &Arc<ByteCount>) -> Self {
-        let _taken = Taken::new(count, CONSUMER_BYTES + consumer_tag.len());
+    pub(super) fn new(
+        consumer_tag: Arc<str>,
+        queue: Option<Arc<QueueHandle>>,
+        argument_bytes: usize,
+        count: &Arc<ByteCount>,
+    ) -> Self {
+        let _taken = Taken::new(count, CONSUMER_BYTES + consumer_tag.len() + argument_bytes);
         Self { consumer_tag, queue, _taken }
     }
 }

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn consumer(consumer_tag: &str) -> ChannelConsumer {
-        ChannelConsumer::new(consumer_tag.into(), None, &Arc::default())
+        ChannelConsumer::new(consumer_tag.into(), None, 0, &Arc::default())
     }
 
     #[test]

@@ -37,6 +37,17 @@ impl Inbox {
         outbox.close();
     }
 
+    /// Takes out the deliveries that wait, to be looked at; [`Inbox::put_deliveries`] must follow.
+    pub(super) fn take_deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+
+    /// Puts back what was taken out.
+    pub(super) fn put_deliveries(&mut self, deliveries: Vec<Delivery>) {
+        debug_assert!(self.deliveries.is_empty(), "nothing came meanwhile");
+        self.deliveries = deliveries;
+    }
+
     const fn has_notices(&self, is_answering: bool) -> bool {
         !self.notices.is_empty() || !self.postponed.is_empty() && !is_answering
     }
@@ -61,6 +72,7 @@ impl Open {
             if !had_waited && self.inbox.notices.is_empty() {
                 self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);
                 self.inbox.deliveries.reverse();
+                self.trace_deliveries(now_ms);
             }
             self.encode_deliveries();
             if !self.inbox.is_waiting() && self.inbox.has_notices(self.log_waits.is_answering()) {
@@ -113,7 +125,7 @@ impl Open {
     }
 
     /// Encodes what was handed over until now, however much there is: at most what the outbox holds.
-    pub(super) fn encode_everything(&mut self) {
+    pub(super) fn encode_everything(&mut self, now_ms: u64) {
         loop {
             while let Some(delivery) = self.inbox.deliveries.pop() {
                 self.outbox.encoded(delivery_bytes(&delivery));
@@ -123,6 +135,7 @@ impl Open {
             self.outbox.take(&mut self.inbox.deliveries, &mut notices);
             self.inbox.notices.append(&mut notices);
             self.inbox.deliveries.reverse();
+            self.trace_deliveries(now_ms);
             if self.inbox.deliveries.is_empty() {
                 break;
             }
@@ -201,6 +214,7 @@ impl Open {
         // The client may have cancelled it, or closed its channel, meanwhile.
         let Some((number, consumer)) = self.channels.remove_consumer(id) else { return };
         self.outbox.forget(id);
+        self.tell_of_consumer("deleted", number, &consumer, None);
         if self.client.capabilities.consumer_cancel_notify {
             self.reply(number, &Reply::BasicCancel { consumer_tag: consumer.consumer_tag.to_string() });
         }

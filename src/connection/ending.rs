@@ -9,6 +9,7 @@ use super::channel::{Channel, Mode};
 use super::effort::METHOD_EFFORT;
 use super::open::Open;
 use crate::broker::ids::{ChannelId, QueueId};
+use crate::broker::own::Event;
 use crate::broker::queue::QueueHandle;
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
@@ -39,8 +40,10 @@ impl Open {
     pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
         self.send_returns(number, &mut channel);
         let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
+        let consumers = channel.consumers.len();
         for (id, consumer) in std::mem::take(&mut channel.consumers) {
             self.outbox.forget(id);
+            self.tell_of_consumer("deleted", number, &consumer, None);
             queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
         }
         let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();
@@ -56,6 +59,7 @@ impl Open {
         if let Some(reply_to) = channel.reply_to {
             self.node.replies.remove(&reply_to.name);
         }
+        self.node.own_messages.event(|| Event::channel_closed(&self.registration.info().spec, number, consumers));
     }
 
     /// Takes everything off the broker that the connection had.
@@ -72,6 +76,8 @@ impl Open {
             self.vhost.delete_queue_handle(&queue);
         }
         self.inbox.close(&self.outbox);
+        let spec = &self.registration.info().spec;
+        self.node.own_messages.event(|| Event::connection_closed(spec, &self.node.settings.node_name));
         self.node.check_memory();
     }
 

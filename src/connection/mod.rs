@@ -37,6 +37,7 @@ pub mod socket;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod transaction;
 mod unacked;
 mod weight;

@@ -23,8 +23,10 @@ use super::patience::Patience;
 use super::publish::PublishTicket;
 use super::rights::LiveRights;
 use crate::auth::User;
+use crate::broker::acting_as;
 use crate::broker::ids::{ChannelId, ConnectionId};
 use crate::broker::node::Node;
+use crate::broker::own::Event;
 use crate::broker::publisher::Publisher;
 use crate::broker::queue::QueueHandle;
 use crate::broker::registry::Registration;
@@ -34,7 +36,7 @@ use crate::broker::vhost::Vhost;
 use crate::error::{AmqpError, MethodId, Scope};
 use crate::impossible::impossible;
 use crate::protocol::assembler::{self, Assembled};
-use crate::protocol::command::Reply;
+use crate::protocol::command::{Command, Reply};
 use crate::protocol::fast;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::handshake::{Client, Tuning};
@@ -257,6 +259,7 @@ impl Open {
             AmqpError::not_allowed(text).with_method(MethodId::NONE)
         })?;
         self.channels.open(frame.channel, Channel::new(id, Some(registration)));
+        self.node.own_messages.event(|| Event::channel_created(&self.registration.info().spec, frame.channel));
         self.reply(frame.channel, &Reply::ChannelOpenOk);
         Ok(())
     }
@@ -304,10 +307,19 @@ impl Open {
                 self.channels.touch(frame.channel);
                 let effort = METHOD_EFFORT + self.weight_of(frame.channel, &command);
                 self.effort.spend(effort);
-                aside(effort, || methods::dispatch(self, frame.channel, command, now_ms))
+                aside(effort, || self.dispatch(frame.channel, command, now_ms))
                     .map_err(|error| error.with_method(method::id(frame.payload)))
             }
         }
+    }
+
+    /// Carries out a method, in the name of the user if anybody wants to know what happens.
+    fn dispatch(&mut self, channel: u16, command: Command, now_ms: u64) -> Result<(), AmqpError> {
+        if !self.node.own_messages.wants_events() {
+            return methods::dispatch(self, channel, command, now_ms);
+        }
+        let user = Arc::clone(&self.user.name);
+        acting_as(&user, || methods::dispatch(self, channel, command, now_ms))
     }
 
     /// Lets the publishes and settlements that were collected take effect.

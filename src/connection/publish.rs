@@ -29,6 +29,13 @@ pub(super) struct PublishTicket {
     mandatory: bool,
 }
 
+impl PublishTicket {
+    /// The number of the channel.
+    pub(super) const fn channel(self) -> u16 {
+        self.channel
+    }
+}
+
 /// A message that was checked and routed.
 pub(super) type PendingPublish = (Pending<PublishTicket>, Message);
 
@@ -145,6 +152,7 @@ impl Open {
             return;
         }
         let publishes = self.publisher.take_batch();
+        self.trace_publishes(&publishes, now_ms);
         let published = self.publisher.publish(&publishes, TransactionId::NONE, now_ms, &mut self.effort);
         self.return_unroutable(&publishes, &published);
         self.answer(&publishes, &published);
@@ -160,6 +168,7 @@ impl Open {
         transaction: TransactionId,
         now_ms: u64,
     ) -> bool {
+        self.trace_publishes(publishes, now_ms);
         let published = self.publisher.publish(publishes, transaction, now_ms, &mut self.effort);
         self.return_unroutable(publishes, &published);
         self.node.check_memory();

@@ -12,6 +12,7 @@ use super::channels;
 use super::listing::{self, Listed};
 use super::refusal::Refusal;
 use super::request::Request;
+use super::values;
 use crate::broker::ids::ChannelId;
 use crate::broker::queue::{ConsumerSnapshot, ConsumerState, QueueHandle};
 use crate::broker::registry::{ChannelInfo, ConnectionInfo};
@@ -103,7 +104,6 @@ fn object(
     api: &Api,
 ) -> ConsumerObject {
     let channel_details = channels.details(consumer.channel, api);
-    let arguments = (consumer.priority != 0).then(|| ("x-priority".to_owned(), consumer.priority.into()));
     ConsumerObject {
         consumer_tag: consumer.consumer_tag,
         ack_required: consumer.ack_required,
@@ -114,7 +114,7 @@ fn object(
             ConsumerState::Waiting => "waiting",
             ConsumerState::Blocked => "blocked",
         },
-        arguments: arguments.into_iter().collect(),
+        arguments: values::object(consumer.raw_arguments.fields()),
         exclusive: consumer.exclusive,
         prefetch_count: consumer.prefetch_count,
         // RabbitMQ shows a time where none counts, too: for queues and consumers that nothing is waited for from.

@@ -15,6 +15,7 @@ use super::request::Request;
 use super::{body, exchanges, values};
 use crate::auth::{Access, Resource};
 use crate::broker::ids::{ChannelId, ConsumerId};
+use crate::broker::own::TracedBy;
 use crate::broker::publisher::{
     AtOnce, Author, FoundRoute, Pending, PublishBody, PublishRequest, Publisher, RecordParts,
 };
@@ -173,11 +174,21 @@ fn route(
     let body = PublishBody::Pieces(std::iter::once(new.payload), payload_bytes);
     publisher.add(Pending { ticket: (), expiration_ms, route }, &parts, body);
     let batch = publisher.take_batch();
+    if vhost.is_traced() {
+        let connection = connection_name(vhost);
+        let by = TracedBy { connection: &connection, channel: 1, user: caller.name() };
+        batch.iter().for_each(|(pending, message)| vhost.trace_published(message, &pending.route, by, now_ms));
+    }
     let published = publisher.publish(&batch, TransactionId::NONE, now_ms, &mut AtOnce);
     let outcome = published.outcomes().at(0);
     vhost.node().check_memory();
     let is_taken = outcome.refusals == 0 || outcome.refusals < queues;
     Ok((!outcome.is_unroutable && is_taken, outcome.position))
+}
+
+/// What stands for a connection where messages are traced. RabbitMQ shows an Erlang process of the node.
+fn connection_name(vhost: &Vhost) -> String {
+    format!("<{}.http>", vhost.node().settings.node_name)
 }
 
 /// A fetched message.
@@ -252,6 +263,14 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let queue = vhost.queue(name, NO_CONNECTION).map_err(|error| refused(&error))?;
     let channel = ChannelId(vhost.node().ids.fresh());
     let taken = take(&queue, channel, count.min(FETCHED_MAX), request.api.clock.now_ms());
+    if vhost.is_traced() {
+        let connection = connection_name(&vhost);
+        let by = TracedBy { connection: &connection, channel: 1, user: caller.name() };
+        for (Delivery { message, redelivered, .. }, _) in &taken {
+            let shown = (message, message.property_bytes());
+            vhost.trace_delivered(&queue.spec.name, shown, *redelivered, by, request.api.clock.now_ms());
+        }
+    }
     let shown: Vec<_> = taken.iter().map(|(taken, left)| fetched(taken, *left, is_base64, truncate)).collect();
     settle(&queue, taken, mode, request.api.clock.now_ms());
     vhost.node().check_memory();

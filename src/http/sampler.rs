@@ -6,7 +6,6 @@ use smallvec::{SmallVec, smallvec};
 
 use super::api::Api;
 use super::rates::Owner;
-use crate::broker::alerts::Change;
 use crate::broker::queue::QueueSnapshot;
 use crate::broker::topology::ExchangeSnapshot;
 use crate::metrics::MessageStats;
@@ -59,24 +58,4 @@ fn numbers(stats: MessageStats) -> SmallVec<[u64; 4]> {
 /// All messages, ready ones, unacknowledged ones: in the order of the API's keys.
 fn depths(snapshot: &QueueSnapshot) -> [u64; 3] {
     [snapshot.messages(), snapshot.messages_ready, snapshot.messages_unacknowledged].map(|count| count as u64)
-}
-
-/// Alerts that are told of in the log after one look; the API has all of them.
-const TOLD_MAX: usize = 20;
-
-/// Looks for what an operator should know, and tells of what changed.
-pub(super) fn look_for_alerts(api: &Api, now_ms: u64) {
-    let changes = api.broker.look_for_alerts(now_ms);
-    for change in changes.iter().take(TOLD_MAX) {
-        match change {
-            Change::Raised(alert) => {
-                tracing::warn!(rule = alert.rule, next_step = alert.next_step, "alert: {}", alert.text);
-            }
-            Change::Cleared(alert) => tracing::info!(rule = alert.rule, "the alert is over: {}", alert.text),
-        }
-    }
-    let untold = changes.len().saturating_sub(TOLD_MAX);
-    if untold > 0 {
-        tracing::warn!(untold, "more alerts changed: see /api/leveret/alerts");
-    }
 }

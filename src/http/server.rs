@@ -32,6 +32,7 @@ use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
 use super::local;
 use super::logins;
 use super::pages;
+use super::patience::{PATIENCE, Patient};
 use super::prometheus;
 use super::rates::INTERVAL_MS;
 use super::refusal::Refusal;
@@ -41,6 +42,7 @@ use super::sampler;
 use super::secure;
 use super::stats::SamplesLeft;
 use super::target::{is_cross_site, is_readable, query, without_trailing_slash};
+use crate::broker::acting_as;
 use crate::store::{LogPosition, Wake};
 use crate::tls::Certificates;
 
@@ -162,7 +164,7 @@ async fn sample(api: Arc<Api>) {
     loop {
         let now_ms = api.clock.now_ms();
         sampler::sample(&api, now_ms);
-        sampler::look_for_alerts(&api, now_ms);
+        api.broker.watch_alerts(now_ms);
         api.clock.sleep_until(now_ms + INTERVAL_MS).await;
     }
 }
@@ -204,10 +206,24 @@ pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
 }
 
 /// Serves one connection.
-pub(super) async fn connection<S>(socket: S, peer: Peer, router: Router, mut stopped: watch::Receiver<bool>)
+pub(super) async fn connection<S>(socket: S, peer: Peer, router: Router, stopped: watch::Receiver<bool>)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
+    connection_with(socket, peer, router, stopped, PATIENCE).await;
+}
+
+/// The same, with so much patience for a client that takes nothing.
+pub(super) async fn connection_with<S>(
+    socket: S,
+    peer: Peer,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+    patience: Duration,
+) where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let socket = Patient::new(socket, patience);
     let service =
         tower::service_fn(move |request: axum::http::Request<Incoming>| respond(router.clone(), peer, request));
     let mut served = std::pin::pin!(
@@ -355,11 +371,20 @@ async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body
     Ok(answer)
 }
 
+/// Has the handler answer, in the name of whoever asks.
+fn answer(action: Action, request: &Request<'_>) -> Result<Answer, Refusal> {
+    let answer = || (action.handler)(request);
+    match &request.caller {
+        Some(caller) => acting_as(&caller.user().name, answer),
+        None => answer(),
+    }
+}
+
 /// Has a request handled, again each time when backends have answered what the handler wanted to know.
 async fn handled(action: Action, request: &mut Request<'_>) -> Result<Answer, Refusal> {
     for _ in 0..ASKED_MAX {
         request.samples_left = SamplesLeft::default();
-        let answered = (action.handler)(request);
+        let answered = answer(action, request);
         match &request.caller {
             Some(caller) if caller.learn().await => {}
             Some(_) | None => return answered,

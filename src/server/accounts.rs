@@ -102,7 +102,7 @@ impl Populated<'_> {
     fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartError> {
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
-            broker.add_vhost(&self.first.vhost, QueueKind::Classic);
+            broker.add_default_vhost(&self.first.vhost);
         }
         loaded.import(broker, now_ms)?;
         self.add_accounts(broker)?;

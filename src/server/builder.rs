@@ -14,7 +14,7 @@ use super::management::{self, Management, told};
 use super::operator::Running;
 use super::places::Places;
 use super::{
-    Broker, Known, Outside, StartError, auth, background, local, patience, run_deadlines, storage, until_stopped,
+    Broker, Known, Outside, StartError, auth, background, local, patience, run_deadlines, storage, tasks, until_stopped,
 };
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker;
@@ -26,7 +26,7 @@ use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, Listen, Secret, Settings as Configured, Share};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, HttpUrl, Listen, Secret, Settings as Configured, Share};
 use crate::connection::admission::{Admission, Limits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
@@ -72,6 +72,7 @@ pub struct Builder {
     node_name: String,
     first: First,
     definitions: Definitions,
+    webhook: Option<HttpUrl>,
 }
 
 impl Default for Builder {
@@ -101,6 +102,7 @@ impl Default for Builder {
             node_name: Configured::default().node_name,
             first: First::default(),
             definitions: Definitions::default(),
+            webhook: None,
         }
     }
 }
@@ -133,6 +135,8 @@ impl Builder {
             configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
         builder.configured = Some(Box::new(configured.clone()));
         builder.heartbeat = configured.heartbeat.0.into();
+        builder.settings.has_log_exchange = configured.log_exchange;
+        builder.webhook.clone_from(&configured.alerts_webhook_url);
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
         builder.local_socket = Some(configured.socket_group.clone());
@@ -315,6 +319,15 @@ impl Builder {
         self
     }
 
+    /// Sends alerts to this URL, which is reached by HTTP without TLS.
+    ///
+    /// # Errors
+    /// What is wrong with the URL.
+    pub fn alerts_webhook(mut self, url: &str) -> Result<Self, String> {
+        self.webhook = Some(HttpUrl::parse(url)?);
+        Ok(self)
+    }
+
     /// Starts the broker; it accepts connections when this returns.
     ///
     /// # Errors
@@ -350,12 +363,11 @@ impl Builder {
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
-        let hosting = Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external };
+        let hosting = Arc::new(Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external });
         let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
         let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);
-        let hosting = Arc::new(hosting);
         let app = App::new(Arc::clone(&admission), again);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
         outside.listeners = told(&listeners);
@@ -377,10 +389,13 @@ impl Builder {
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        Ok(Broker { known, outside, broker, operator, stop, listeners, timer, storage, data_dir, management })
+        let tasks = tasks::spawn(&broker, &self.clock, self.webhook.take(), management.is_some());
+        Ok(Broker { known, outside, broker, operator, stop, listeners, timer, tasks, storage, data_dir, management })
     }
 
     fn node(&mut self) -> Node {
+        self.settings.node_name = self.node_name.as_str().into();
+        self.settings.own_vhost = self.first.names().1.into();
         let node = Node {
             settings: self.settings.clone(),
             random: std::mem::take(&mut self.random),
@@ -389,6 +404,7 @@ impl Builder {
         };
         node.alarm.set_disk_free_limit(self.disk_free_limit_bytes);
         node.set_message_bytes_max(self.message_bytes_max);
+        node.alarm.tell_events(&node.own_messages, &self.settings.node_name);
         if self.resident_bytes_max < u64::MAX {
             node.residency.measured_by(Box::new(host::resident_bytes));
         }

@@ -78,6 +78,7 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let broker = Broker::new();
     broker.publish("plain", 1, TransactionId::NONE);
     let spec = ConsumerSpec {
+        raw_arguments: leveret::table::EncodedTable::default(),
         id: ConsumerId(broker.world.broker.node().ids.fresh()),
         channel: CHANNEL,
         consumer_tag: "tag".into(),

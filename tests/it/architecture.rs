@@ -99,7 +99,17 @@ const CONFINED: &[(&str, &[&str])] = &[
     // waits a moment for its connections when it stops, the end of the program for its log, the log's thread for lines that were left
     // out, and the store for its disk: all of these are real whatever the clock of a test says.
     ("Instant", &["clock.rs", "commands/perf/"]),
-    ("SystemTime", &["clock.rs", "logging/format.rs", "commands/perf/", "logging/output.rs", "tls/certificates.rs"]),
+    (
+        "SystemTime",
+        &[
+            "clock.rs",
+            "logging/exchange.rs",
+            "logging/format.rs",
+            "commands/perf/",
+            "logging/output.rs",
+            "tls/certificates.rs",
+        ],
+    ),
     (
         "std::time",
         &[
@@ -110,6 +120,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",
+            "http/patience.rs",
             "http/secure.rs",
             "http/server.rs",
             "logging.rs",
@@ -118,6 +129,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server.rs",
             "server/auth.rs",
             "server/storage.rs",
+            "server/webhook.rs",
             "store/wal/",
             "tls/certificates.rs",
         ],
@@ -131,9 +143,11 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",
+            "http/patience.rs",
             "http/secure.rs",
             "http/server.rs",
             "server.rs",
+            "server/webhook.rs",
         ],
     ),
     // Sessions never wait and never touch a socket, so that a whole connection runs in a fuzz target.
@@ -145,6 +159,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",
+            "http/patience.rs",
             "http/secure.rs",
             "http/server.rs",
             "server.rs",
@@ -154,7 +169,10 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server/builder.rs",
             "server/encryption.rs",
             "server/management.rs",
+            "server/own_messages.rs",
             "server/storage.rs",
+            "server/tasks.rs",
+            "server/webhook.rs",
             "commands/",
             // It never waits either; without a runtime of several threads it is a plain call.
             "connection/aside.rs",

@@ -44,6 +44,8 @@ pub struct Setup {
     pub anonymous_login: Option<bool>,
     /// Serves the management API, as RabbitMQ always does.
     pub http: bool,
+    /// Where alerts are sent; of RabbitMQ nothing is.
+    pub alerts_webhook: Option<String>,
 }
 
 impl Setup {
@@ -91,7 +93,7 @@ pub struct TestBroker {
 enum Running {
     Stopped,
     Embedded(Box<embedded::Embedded>),
-    RabbitMq { management: Management, _turn: Turn, setup: Setup },
+    RabbitMq { management: Management, _turn: Turn, setup: Box<Setup> },
 }
 
 /// Most tests share a RabbitMQ; one that disturbs the whole node has it alone.
@@ -161,7 +163,11 @@ impl TestBroker {
         };
         tagged(&setup.users, "");
         tagged(&setup.impersonators, "impersonator");
-        Self { address, running: Running::RabbitMq { management, _turn: turn, setup }, names: Mutex::default() }
+        Self {
+            address,
+            running: Running::RabbitMq { management, _turn: turn, setup: Box::new(setup) },
+            names: Mutex::default(),
+        }
     }
 
     /// A broker whose memory alarm the test raises and clears; none on a RabbitMQ that `LEVERET_TEST_CTL` does not reach.

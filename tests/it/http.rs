@@ -13,6 +13,7 @@ mod listing;
 mod login;
 mod messages;
 mod overview;
+mod own_messages;
 mod pages;
 mod policies;
 mod policy_effects;

@@ -1,5 +1,6 @@
 //! The log, and what else the program writes: whoever does not read it, or cannot take it, neither stops nor ends the broker.
 
+use crate::client::table::S;
 use crate::client::{Connect, publish, queue};
 use crate::process::{Directory, Program};
 
@@ -72,4 +73,25 @@ async fn a_client_that_errs_again_and_again_does_not_fill_the_log() {
     let left_out = log.lines().find(|line| line.contains("lines were left out") && line.contains("closing channel"));
     let count = left_out.and_then(|line| line.rsplit_once("lines=")?.1.parse().ok());
     assert_eq!(count, Some(200 - lines), "{log}");
+}
+
+/// The program's lines are messages with their level as key; reading them makes no new ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_go_to_an_exchange_if_they_are_to() {
+    let program = Program::start("log-exchange", &["--in-memory", "--log-exchange"]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("lines")).await;
+    ch.bind("lines", "amq.rabbitmq.log", "#").await;
+    let other = Connect::to(program.address()).open().await.channel(1).await;
+    other.refused(queue("none").passive(), 404, "NOT_FOUND - no queue 'none' in vhost '/'").await;
+    loop {
+        let line = ch.get_eventually("lines").await;
+        assert_eq!(line.properties.content_type.as_deref(), Some("text/plain"));
+        assert!(line.headers().get("node") == Some(&S("rabbit@localhost")) && line.properties.timestamp.is_some());
+        if line.key() == "error" {
+            assert!(line.text().contains("[error]") && line.text().contains("no queue 'none'"), "{}", line.text());
+            break;
+        }
+        assert_eq!(line.key(), "info", "{}", line.text());
+    }
 }

@@ -24,6 +24,7 @@ mod process;
 
 mod acking;
 mod administration;
+mod alerts_out;
 mod architecture;
 mod auth;
 mod blocked;

@@ -13,6 +13,8 @@ use crate::broker::vhost::Vhost;
 
 /// The virtual host that a new broker has.
 pub const DEFAULT_VHOST: &str = "/";
+/// RabbitMQ's description of it.
+const DEFAULT_DESCRIPTION: &str = "Default virtual host";
 
 /// What is said of a virtual host that is put. As in RabbitMQ, a description and tags that are not given are empty then, and the
 /// rest stays as it was.
@@ -68,15 +70,25 @@ impl Broker {
 
     /// Adds a virtual host, unless there is one of this name.
     pub fn add_vhost(&self, name: &str, default_queue_kind: QueueKind) -> Arc<Vhost> {
+        self.add_vhost_with(name, VhostSettings::of_kind(default_queue_kind))
+    }
+
+    /// Adds the virtual host that a new broker has, unless there is one of this name.
+    pub(crate) fn add_default_vhost(&self, name: &str) -> Arc<Vhost> {
+        let description = DEFAULT_DESCRIPTION.to_owned();
+        self.add_vhost_with(name, VhostSettings { description, ..VhostSettings::of_kind(QueueKind::Classic) })
+    }
+
+    fn add_vhost_with(&self, name: &str, settings: VhostSettings) -> Arc<Vhost> {
         if let Some(vhost) = self.vhost(name) {
             return vhost;
         }
-        let settings = VhostSettings::of_kind(default_queue_kind);
+        let kind = settings.default_queue_kind.unwrap_or_default();
         let never = |_: &State| Ok(Vec::new());
         match self.make_vhost(name, settings, never) {
             Ok((_, vhost)) => vhost,
             // Nothing was asked that could be refused.
-            Err(_) => Vhost::bare(&VhostDefinition::new(name, default_queue_kind, QueueId(0)), Arc::clone(self.node())),
+            Err(_) => Vhost::bare(&VhostDefinition::new(name, kind, QueueId(0)), Arc::clone(self.node())),
         }
     }
 
@@ -123,7 +135,9 @@ impl Broker {
             vhost.declare_standard_exchanges();
             vhost
         };
-        Ok((put, Arc::clone(&self.vhosts.entry(name.into()).or_insert_with(new))))
+        let vhost = Arc::clone(&self.vhosts.entry(name.into()).or_insert_with(new));
+        vhost.set_tracing(definition.tracing);
+        Ok((put, vhost))
     }
 
     /// Deletes a virtual host with everything in it, and closes its connections. It takes as long as there are queues.
@@ -178,7 +192,7 @@ impl Broker {
         if self.has_begun() {
             return Ok(());
         }
-        self.add_vhost(DEFAULT_VHOST, QueueKind::Classic);
+        self.add_default_vhost(DEFAULT_VHOST);
         let guest = User::new(GUEST, PasswordHash::salted(GUEST.as_bytes())?, vec![ADMINISTRATOR.to_owned()]);
         let has_users = !self.users().is_empty();
         self.begin_with((!has_users).then_some(guest), |vhost| everything(GUEST, vhost)).map(drop)

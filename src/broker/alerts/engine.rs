@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rules::{Measures, RULES, Rule};
+use super::rules::{Measures, RULES, Rule, Thresholds};
 use super::watched::{MeasuredNode, Watched, WatchedVhost};
 use super::{Alert, AlertList, AlertObject};
 use crate::broker::ids::QueueId;
+use crate::broker::policies::Applied;
 use crate::broker::queue::QueueSample;
 
 /// So many alerts hold at a time; others wait until some of them are over.
@@ -53,6 +54,7 @@ struct Board {
 struct Verdict<'a> {
     rule: &'static Rule,
     at: usize,
+    thresholds: Thresholds,
     value: u64,
     text: &'a dyn Fn() -> String,
 }
@@ -73,6 +75,7 @@ impl Engine {
         &mut self,
         (vhost, name): (&Arc<str>, &Arc<str>),
         sample: &QueueSample,
+        policies: Option<&Applied>,
         is_target: bool,
         is_exempt: bool,
     ) {
@@ -86,7 +89,8 @@ impl Engine {
         for (at, rule) in RULES.iter().enumerate() {
             let Measures::Queue(measure, text) = rule.measures else { continue };
             let text = || text(&format!("Queue '{name}' in virtual host '{vhost}'"), &measured);
-            let verdict = Verdict { rule, at, value: measure(&measured), text: &text };
+            let thresholds = policies.map_or_else(|| rule.thresholds(), |policies| rule.thresholds_under(policies));
+            let verdict = Verdict { rule, at, thresholds, value: measure(&measured), text: &text };
             self.board.judge(&mut watched.raised, object, &verdict);
         }
     }
@@ -99,7 +103,7 @@ impl Engine {
         for (at, rule) in RULES.iter().enumerate() {
             let Measures::Vhost(measure, text) = rule.measures else { continue };
             let text = || text(&format!("Virtual host '{name}'"), &measured);
-            let verdict = Verdict { rule, at, value: measure(&measured), text: &text };
+            let verdict = Verdict { rule, at, thresholds: rule.thresholds(), value: measure(&measured), text: &text };
             self.board.judge(&mut watched.raised, || AlertObject::Vhost(Arc::clone(name)), &verdict);
         }
     }
@@ -113,7 +117,7 @@ impl Engine {
         for (at, rule) in RULES.iter().enumerate() {
             let Measures::Node(measure, text) = rule.measures else { continue };
             let text = || text(&measured);
-            let verdict = Verdict { rule, at, value: measure(&measured), text: &text };
+            let verdict = Verdict { rule, at, thresholds: rule.thresholds(), value: measure(&measured), text: &text };
             self.board.judge(&mut self.node_raised, || AlertObject::Node, &verdict);
         }
     }
@@ -144,21 +148,21 @@ impl Engine {
 impl Board {
     /// Raises an alert, keeps it up to date, or ends it. `raised` has a bit for each rule.
     fn judge(&mut self, raised: &mut u32, object: impl Fn() -> AlertObject, verdict: &Verdict<'_>) {
-        let Verdict { rule, at, value, text } = *verdict;
+        let Verdict { rule, at, thresholds, value, text } = *verdict;
         let bit = 1 << at;
         let is_raised = *raised & bit != 0;
-        if !is_raised && value > rule.raise && self.active.len() < ACTIVE_MAX {
+        if !is_raised && value > thresholds.raise && self.active.len() < ACTIVE_MAX {
             *raised |= bit;
-            self.raise(rule, (object(), at), value, text());
-        } else if is_raised && value <= rule.clear {
+            self.raise(rule, (object(), at), (value, thresholds.raise), text());
+        } else if is_raised && value <= thresholds.clear {
             *raised &= !bit;
             self.end(&(object(), at));
         } else if is_raised && let Some(alert) = self.active.get_mut(&(object(), at)) {
-            (alert.value, alert.text) = (value, text());
+            (alert.value, alert.threshold, alert.text) = (value, thresholds.raise, text());
         }
     }
 
-    fn raise(&mut self, rule: &Rule, key: (AlertObject, usize), value: u64, text: String) {
+    fn raise(&mut self, rule: &Rule, key: (AlertObject, usize), (value, threshold): (u64, u64), text: String) {
         self.raised_total += 1;
         let alert = Alert {
             id: self.raised_total,
@@ -168,7 +172,7 @@ impl Board {
             raised_at_ms: self.now_ms,
             cleared_at_ms: None,
             value,
-            threshold: rule.raise,
+            threshold,
             text,
             next_step: rule.next_step,
         };

@@ -13,12 +13,13 @@ mod ages;
 mod engine;
 mod round;
 mod rules;
+mod telling;
 mod watched;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -27,6 +28,7 @@ use crate::broker::queue::QueueSnapshot;
 
 pub use engine::{ACTIVE_MAX, Change, HISTORY_MAX};
 pub use rules::{RULES, Rule, Severity};
+pub use telling::AlertWatcher;
 
 use ages::Ages;
 use engine::Engine;
@@ -80,7 +82,10 @@ pub struct Alert {
 
 /// The alerts of a broker.
 #[derive(Debug, Default)]
-pub struct Alerts(Mutex<Engine>);
+pub struct Alerts {
+    engine: Mutex<Engine>,
+    watcher: OnceLock<Arc<dyn AlertWatcher>>,
+}
 
 /// All alerts at one moment.
 #[derive(Clone, Debug, Default)]
@@ -113,7 +118,7 @@ impl OldestAges {
 impl Alerts {
     /// The ages of the oldest messages of a queue. One that came since the last look counts as new.
     pub fn oldest_ages(&self, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
-        let engine = self.0.lock();
+        let engine = self.engine.lock();
         let watched = engine.watched(queue);
         let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
             watched.and_then(|watched| ages(watched).age_ms(number, now_ms)).unwrap_or(0)
@@ -124,18 +129,28 @@ impl Alerts {
         }
     }
 
+    /// Tells this one of every change from now on. Only the first one who asks is told.
+    pub fn watch(&self, watcher: Arc<dyn AlertWatcher>) {
+        let is_first = self.watcher.set(watcher).is_ok();
+        debug_assert!(is_first, "somebody else watches already");
+    }
+
+    fn watcher(&self) -> Option<&Arc<dyn AlertWatcher>> {
+        self.watcher.get()
+    }
+
     /// All alerts.
     pub fn list(&self) -> AlertList {
-        self.0.lock().list()
+        self.engine.lock().list()
     }
 
     /// How long the message with this number has been in its queue at least, if that is known.
     pub fn age_of_ready_ms(&self, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
-        self.0.lock().watched(queue)?.ready_ages.age_ms(seq, now_ms)
+        self.engine.lock().watched(queue)?.ready_ages.age_ms(seq, now_ms)
     }
 
     /// How long the message of this delivery has been delivered at least, if that is known.
     pub fn age_of_delivery_ms(&self, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
-        self.0.lock().watched(queue)?.delivery_ages.age_ms(delivery, now_ms)
+        self.engine.lock().watched(queue)?.delivery_ages.age_ms(delivery, now_ms)
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::AlertObject;
 use super::engine::{Change, Engine};
 use super::watched::MeasuredNode;
-use super::{AlertObject, Alerts};
 use crate::broker::Broker;
 use crate::broker::ids::QueueId;
 use crate::broker::node::Node;
@@ -21,7 +21,7 @@ impl Broker {
     /// Looks at everything once, and tells what changed.
     pub fn look_for_alerts(&self, now_ms: u64) -> Vec<Change> {
         let node = self.node();
-        let mut engine = node.alerts.0.lock();
+        let mut engine = node.alerts.engine.lock();
         engine.begin(now_ms);
         for vhost in self.vhosts() {
             engine.look_at(&vhost);
@@ -55,11 +55,11 @@ impl Engine {
         let queues = vhost.queues();
         self.find_targets(vhost, &queues);
         for queue in &queues {
-            let Some(sample) = queue.sample() else { continue };
+            let Some((sample, policies)) = queue.sample() else { continue };
             let is_target = self.targets.get(&vhost.name).is_some_and(|(_, targets)| targets.contains(&queue.id));
             let name = &queue.spec.name;
             let is_exempt = queue.spec.exclusivity != Exclusivity::Shared || name.starts_with("amq.");
-            self.queue((&vhost.name, name), &sample, is_target, is_exempt);
+            self.queue((&vhost.name, name), &sample, policies.as_deref(), is_target, is_exempt);
         }
         let stats = vhost.node().registry.message_stats_of(&vhost.name);
         self.vhost(&vhost.name, stats.publish, stats.return_unroutable + stats.drop_unroutable);
@@ -94,11 +94,4 @@ fn targets(vhost: &Vhost, queues: &[Arc<QueueHandle>]) -> FxHashSet<QueueId> {
         found.extend(vhost.read(|topology| topology.queues_bound_to(&exchange, BINDINGS_MAX)));
     }
     found
-}
-
-impl Alerts {
-    /// How many hold, by rule: for metrics.
-    pub fn count_active(&self, rule: &str) -> usize {
-        self.list().active.iter().filter(|alert| alert.rule == rule).count()
-    }
 }

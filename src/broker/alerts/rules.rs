@@ -1,6 +1,7 @@
 //! The rules, each one row: what is measured, when it raises an alert, when that is over, and what is said.
 
 use super::watched::{Measured, MeasuredNode, MeasuredVhost};
+use crate::broker::policies::Applied;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Rule {
     pub raise: u64,
     /// This, or less, ends it.
     pub clear: u64,
+    /// The key of policies that sets another threshold for a queue.
+    pub policy_key: Option<&'static str>,
     /// What is counted.
     pub unit: &'static str,
     /// What it is about, in a few words.
@@ -47,6 +50,30 @@ pub struct Rule {
     /// What to do next.
     pub next_step: &'static str,
     pub(super) measures: Measures,
+}
+
+/// What raises an alert, and what ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Thresholds {
+    /// More than this raises it.
+    pub(super) raise: u64,
+    /// This, or less, ends it.
+    pub(super) clear: u64,
+}
+
+impl Rule {
+    /// Those that hold where no policy says others.
+    pub(super) const fn thresholds(&self) -> Thresholds {
+        Thresholds { raise: self.raise, clear: self.clear }
+    }
+
+    /// Those of a queue under policies. An alert ends at the same share of what raises it.
+    pub(super) fn thresholds_under(&self, policies: &Applied) -> Thresholds {
+        let of_policy = self.policy_key.and_then(|key| policies.value(key)?.as_integer());
+        let Some(raise) = of_policy.and_then(|raise| u64::try_from(raise).ok()) else { return self.thresholds() };
+        let clear = u128::from(raise) * u128::from(self.clear) / u128::from(self.raise.max(1));
+        Thresholds { raise, clear: u64::try_from(clear).unwrap_or(raise) }
+    }
 }
 
 const fn seconds(ms: u64) -> u64 {
@@ -65,6 +92,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 10_000,
         clear: 8_000,
+        policy_key: Some("leveret-alert-depth"),
         unit: "messages",
         description: "very many messages are ready",
         next_step: "Start more consumers, or look why they are slow; a length limit (max-length) keeps a queue from growing for ever.",
@@ -78,6 +106,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 1_000,
         clear: 0,
+        policy_key: Some("leveret-alert-growth"),
         unit: "messages",
         description: "ready messages have only become more for a minute, although somebody consumes",
         next_step: "The consumers are slower than the publishers: start more of them, or raise their prefetch.",
@@ -97,6 +126,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Critical,
         raise: 60,
         clear: 0,
+        policy_key: Some("leveret-alert-no-consumers"),
         unit: "seconds",
         description: "messages wait, and nobody consumes",
         next_step: "Start the program that consumes from it, or look for its last error under /api/leveret/errors.",
@@ -116,6 +146,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 300,
         clear: 240,
+        policy_key: Some("leveret-alert-ready-age"),
         unit: "seconds",
         description: "the oldest ready message has waited for long, although somebody consumes",
         next_step: "Look whether the consumers take messages at all (prefetch, unacknowledged messages), and how fast.",
@@ -135,6 +166,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 900,
         clear: 720,
+        policy_key: Some("leveret-alert-unacked-age"),
         unit: "seconds",
         description: "the oldest delivered message has not been acknowledged for long",
         next_step: "Look which consumer holds it (peek with state=unacked): a handler hangs, or does not acknowledge.",
@@ -154,6 +186,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 0,
         clear: 0,
+        policy_key: Some("leveret-alert-dead-letters"),
         unit: "messages",
         description: "messages have become dead letters within the last minute",
         next_step: "Look at them with peek in the queue that dead letters go to: their deaths say why.",
@@ -172,6 +205,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 100,
         clear: 80,
+        policy_key: Some("leveret-alert-dead-letter-queue"),
         unit: "messages",
         description: "a queue that dead letters go to is not emptied",
         next_step: "Look at them with peek; when what was wrong is mended, redrive sends them back.",
@@ -185,6 +219,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Critical,
         raise: 50,
         clear: 40,
+        policy_key: Some("leveret-alert-redelivery-loop"),
         unit: "percent",
         description: "most deliveries are of messages that came back before",
         next_step: "A message fails again and again: reject it without requeue, or limit deliveries (delivery-limit).",
@@ -203,6 +238,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Warning,
         raise: 10,
         clear: 8,
+        policy_key: None,
         unit: "percent",
         description: "many published messages reach no queue",
         next_step: "Ask /api/leveret/routes where such a message goes, and bind a queue or an alternate exchange.",
@@ -221,6 +257,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Critical,
         raise: 10,
         clear: 0,
+        policy_key: None,
         unit: "seconds",
         description: "publishers have been blocked for a while",
         next_step: "See which alarm is on, and free memory or disk space: consume, purge, or delete queues.",
@@ -240,6 +277,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Critical,
         raise: 0,
         clear: 0,
+        policy_key: None,
         unit: "alarms",
         description: "the memory alarm is on",
         next_step: "Consume, purge or delete queues, close connections, or give the broker more memory.",
@@ -253,6 +291,7 @@ pub const RULES: &[Rule] = &[
         severity: Severity::Critical,
         raise: 0,
         clear: 0,
+        policy_key: None,
         unit: "alarms",
         description: "the disk alarm is on",
         next_step: "Free disk space where the data directory is.",

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use super::engine::Engine;
 use super::*;
+use crate::broker::definitions::{ApplyTo, PolicyDefinition};
+use crate::broker::policies::{Applied, PolicySet, Subject, find_key};
 use crate::broker::queue::QueueSample;
+use crate::broker::queue::arguments::QueueKind;
 
 const ROUND_MS: u64 = 5_000;
 
@@ -32,6 +35,7 @@ fn sample(id: u64) -> QueueSample {
 #[derive(Default)]
 struct Stage {
     engine: Engine,
+    policies: Option<Applied>,
     now_ms: u64,
 }
 
@@ -40,7 +44,7 @@ impl Stage {
     fn round(&mut self, sample: &QueueSample) -> Vec<String> {
         self.now_ms += ROUND_MS;
         self.engine.begin(self.now_ms);
-        self.engine.queue((&"/".into(), &"q".into()), sample, true, false);
+        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.as_ref(), true, false);
         let changes = self.engine.finish(|_| true);
         changes.iter().map(told).collect()
     }
@@ -153,7 +157,7 @@ fn alerts_are_bounded() {
         for id in 0..3_000 {
             let ready = if round == 1 { 0 } else { 20_000 };
             let deep = QueueSample { ready, consumers: 1, ..sample(id) };
-            stage.engine.queue((&"/".into(), &id.to_string().into()), &deep, false, false);
+            stage.engine.queue((&"/".into(), &id.to_string().into()), &deep, None, false, false);
         }
         stage.engine.finish(|_| true);
         let list = stage.engine.list();
@@ -167,7 +171,7 @@ fn nothing_is_raised_for_what_is_exempt() {
     let mut engine = Engine::default();
     engine.begin(ROUND_MS);
     let deep = QueueSample { ready: 1_000_000, ..sample(1) };
-    engine.queue((&"/".into(), &"amq.gen".into()), &deep, true, true);
+    engine.queue((&"/".into(), &"amq.gen".into()), &deep, None, true, true);
     assert_eq!(engine.finish(|_| true), []);
 }
 
@@ -204,4 +208,35 @@ fn the_table_makes_sense() {
     assert_eq!(names.len(), RULES.len());
     assert!(RULES.len() <= 32, "there is a bit for each rule");
     assert!(RULES.iter().all(|rule| rule.clear <= rule.raise && rule.next_step.ends_with('.')));
+}
+
+fn policy(definition: &serde_json::Value) -> Option<Applied> {
+    let definition = definition.as_object().unwrap().clone();
+    let (vhost, name, pattern, apply_to) = ("/".to_owned(), "p".to_owned(), ".*".to_owned(), ApplyTo::All);
+    let policy = PolicyDefinition { vhost, name, pattern, apply_to, definition, priority: 0, is_operator: false };
+    let applied = PolicySet::new(vec![policy], 1).applied("q", Subject::Queue(QueueKind::Classic));
+    applied.map(|applied| (*applied).clone())
+}
+
+#[test]
+fn a_policy_sets_other_thresholds() {
+    let policies =
+        policy(&serde_json::json!({ "leveret-alert-depth": 5, "leveret-alert-dead-letter-queue": 1_000_000 }));
+    let mut stage = Stage { policies, ..Stage::default() };
+    let depth = |ready: u64| QueueSample { ready, consumers: 1, next_seq: ready, ..sample(1) };
+    assert_eq!(stage.round(&depth(5)), Vec::<String>::new());
+    assert_eq!(stage.round(&depth(6)), ["+depth"]);
+    assert_eq!(stage.engine.list().active[0].threshold, 5);
+    // Four fifths, as without a policy.
+    assert_eq!(stage.round(&depth(5)), Vec::<String>::new());
+    assert_eq!(stage.round(&depth(4)), ["-depth"]);
+    stage.policies = None;
+    assert_eq!(stage.round(&depth(6)), Vec::<String>::new());
+}
+
+#[test]
+fn each_key_of_a_rule_is_one_of_policies() {
+    let keys: Vec<_> = RULES.iter().filter_map(|rule| rule.policy_key).collect();
+    assert!(keys.iter().all(|key| find_key(key, false).is_some() && find_key(key, true).is_some()), "{keys:?}");
+    assert_eq!(keys.len(), 8);
 }

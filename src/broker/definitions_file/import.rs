@@ -84,7 +84,7 @@ impl Broker {
                 vhost.declare_standard_exchanges();
                 vhost
             };
-            self.vhosts.entry(name.as_str().into()).or_insert_with(new);
+            self.vhosts.entry(name.as_str().into()).or_insert_with(new).set_tracing(definition.tracing);
         }
         self.rights_changed(None);
         Ok(())

@@ -59,6 +59,8 @@ const RETRY_TYPES: &[&str] = &["all", "failed", "returned", "disabled"];
 const OVERFLOWS: &[&str] = &["drop-head", "reject-publish", "reject-publish-dlx"];
 const SEGMENT_BYTES_MAX: i64 = 3_000_000_000;
 
+const ALERT: &str = "alert threshold";
+
 /// All keys.
 const POLICY_KEYS: &[PolicyKey] = &[
     key("alternate-exchange", Check::Text, "alternate exchange name"),
@@ -81,6 +83,15 @@ const POLICY_KEYS: &[PolicyKey] = &[
     key("delivery-limit", Check::Number, "delivery limit").of_operators(Merge::SmallerLimit).only_for(Queues::Quorum),
     key("expires", Check::AtLeast(1), "queue expiry").of_operators(Merge::Smaller),
     key("initial-cluster-size", Check::AtLeast(0), "cluster size").only_for(Queues::Neither),
+    // Leveret's own: the thresholds of alerts (docs/leveret-api.md).
+    key("leveret-alert-dead-letter-queue", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-dead-letters", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-depth", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-growth", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-no-consumers", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-ready-age", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-redelivery-loop", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
+    key("leveret-alert-unacked-age", Check::AtLeast(0), ALERT).of_operators(Merge::Smaller),
     key("max-age", Check::Age, "max age").only_for(Queues::Neither),
     key("max-in-memory-bytes", Check::AtLeast(0), "maximum memory in bytes")
         .of_operators(Merge::Smaller)

@@ -26,6 +26,7 @@ use super::rings::Rings;
 use super::unacked::HolderId;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Delivery, Sink};
+use crate::table::EncodedTable;
 
 /// What a client asked for with `basic.consume`.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct ConsumerSpec {
     pub channel_credit: Arc<ChannelCredit>,
     /// `x-consumer-timeout`, of quorum queues.
     pub timeout_ms: Option<u64>,
+    /// The arguments as the client gave them.
+    pub raw_arguments: EncodedTable,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::dying::DeadLetterStrategy;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::policies::Applied;
 use crate::metrics::{DeathStats, MessageStats};
+use crate::table::EncodedTable;
 
 /// A queue as it was at one moment.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +97,8 @@ pub struct ConsumerSnapshot {
     pub unacknowledged: u32,
     /// `x-consumer-timeout` in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// The arguments as the client gave them.
+    pub raw_arguments: EncodedTable,
     /// What it waits for.
     pub state: ConsumerState,
 }
@@ -141,6 +144,7 @@ impl Queue {
             prefetch_count: consumer.spec.prefetch_count,
             unacknowledged: consumer.unacked,
             timeout_ms: consumer.spec.timeout_ms,
+            raw_arguments: consumer.spec.raw_arguments.clone(),
             state,
         };
         self.consumers.states().map(snapshot).collect()

@@ -12,6 +12,7 @@ use super::{BindingNumber, Incoming, Topology, cost};
 use crate::broker::definitions::{BindingDefinition, Definition};
 use crate::broker::exchange::{Binding, Destination, Routing};
 use crate::broker::ids::{ExchangeId, QueueId};
+use crate::broker::own::Event;
 
 /// So many bindings and exchanges are removed under one lock: less than a millisecond's work.
 const REMOVED_AT_ONCE: usize = 256;
@@ -23,6 +24,8 @@ pub struct Removal {
     pub exchanges: Vec<ExchangeId>,
     /// What is left to do; the last one first.
     steps: Vec<Step>,
+    /// The names of what was removed, for those who want to know of its bindings.
+    names: Vec<(Destination, Arc<str>)>,
     /// The indexes of removed exchanges, kept until nothing is locked: it takes long to drop a large one.
     indexes: Vec<Box<dyn Routing>>,
 }
@@ -34,7 +37,7 @@ enum Step {
     /// Remove the bindings to something that is gone.
     Incoming(Destination),
     /// Forget the bindings from an exchange that is gone.
-    Outgoing(hash_map::IntoIter<Arc<Binding>, BindingNumber>),
+    Outgoing(ExchangeId, hash_map::IntoIter<Arc<Binding>, BindingNumber>),
 }
 
 impl Removal {
@@ -63,6 +66,7 @@ impl Topology {
             if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
                 self.changes.push(Definition::Unbound(BindingDefinition::new(source, &binding)));
             }
+            self.tell_unbound(source, &binding, &removal);
         }
         removal
     }
@@ -76,14 +80,17 @@ impl Topology {
 
     /// Removes a queue; all bindings to it follow.
     pub fn remove_queue(&mut self, id: QueueId) -> Removal {
+        let mut names = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
+            self.told(|vhost| Event::queue_deleted(vhost, &queue.spec));
+            names.push((Destination::Queue(id), Arc::clone(&queue.spec.name)));
             self.queue_ids.remove(&queue.spec.name);
             self.definition_bytes = self.definition_bytes.saturating_sub(cost::of_queue(&queue.spec));
             if queue.spec.durable {
                 self.changes.push(Definition::QueueDeleted(id));
             }
         }
-        Removal { steps: vec![Step::Incoming(Destination::Queue(id))], ..Removal::default() }
+        Removal { steps: vec![Step::Incoming(Destination::Queue(id))], names, ..Removal::default() }
     }
 
     /// Goes on with a removal for a while.
@@ -101,14 +108,17 @@ impl Topology {
                 Step::Incoming(destination) => match self.pop_incoming(*destination) {
                     Some(Incoming { source, binding }) => {
                         self.remove_outgoing(source, &binding, removal);
+                        self.tell_unbound(source, &binding, removal);
                     }
                     None => {
                         removal.steps.pop();
                     }
                 },
-                Step::Outgoing(bindings) => match bindings.next() {
+                Step::Outgoing(source, bindings) => match bindings.next() {
                     Some((binding, number)) => {
+                        let source = *source;
                         self.incoming.remove(&(binding.destination, number));
+                        self.tell_unbound(source, &binding, removal);
                     }
                     None => {
                         removal.steps.pop();
@@ -125,10 +135,24 @@ impl Topology {
         if exchange.spec.durable {
             self.changes.push(Definition::ExchangeDeleted(id));
         }
+        self.told(|vhost| Event::exchange_deleted(vhost, &exchange.spec.name));
+        removal.names.push((Destination::Exchange(id), Arc::clone(&exchange.spec.name)));
         removal.exchanges.push(id);
         removal.indexes.push(exchange.routing);
         removal.steps.push(Step::Incoming(Destination::Exchange(id)));
-        removal.steps.push(Step::Outgoing(exchange.bindings.into_iter()));
+        removal.steps.push(Step::Outgoing(id, exchange.bindings.into_iter()));
+    }
+
+    fn tell_unbound(&mut self, source: ExchangeId, binding: &Binding, removal: &Removal) {
+        if self.events.is_none() {
+            return;
+        }
+        let name = |of: Destination| {
+            let removed = removal.names.iter().find(|(destination, _)| *destination == of);
+            removed.map_or_else(|| self.name_of(of), |(_, name)| Arc::clone(name))
+        };
+        let (source, destination) = (name(Destination::Exchange(source)), name(binding.destination));
+        self.tell_binding("deleted", (&source, &destination), binding);
     }
 
     fn pop_incoming(&mut self, destination: Destination) -> Option<Incoming> {

@@ -1,6 +1,6 @@
 //! The end of a virtual host: it is closed, then everything in it is deleted.
 
-use super::{Vhost, standard_exchanges};
+use super::Vhost;
 use crate::error::AmqpError;
 
 impl Vhost {
@@ -39,10 +39,9 @@ impl Vhost {
             messages += queue.snapshot().map_or(0, |snapshot| snapshot.messages());
             self.delete_queue_handle(queue);
         }
-        let is_standard = |name: &str| standard_exchanges().any(|(standard, _)| standard == name);
         let doomed: Vec<_> = self.read(|topology| {
             let exchanges = topology.exchanges().map(|exchange| {
-                let is_standard = is_standard(&exchange.spec.name);
+                let is_standard = self.is_predeclared(&exchange.spec.name);
                 (exchange.id, is_standard, exchange.binding_count())
             });
             exchanges.filter(|(_, is_standard, bindings)| !is_standard || *bindings > 0).collect()

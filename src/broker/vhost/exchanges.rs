@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Vhost, limits, refuse_default_exchange, without_line_breaks};
 use crate::broker::exchange::{self, ExchangeType, Routing};
 use crate::broker::ids::ExchangeId;
+use crate::broker::own::{EVENT_EXCHANGE, LOG_EXCHANGE};
 use crate::broker::policies::Subject;
 use crate::broker::topology::{Exchange, ExchangeSpec, Removal, Topology, cost};
 use crate::error::AmqpError;
@@ -42,9 +43,22 @@ pub(in crate::broker) fn standard_exchanges() -> impl Iterator<Item = (&'static 
 }
 
 impl Vhost {
+    /// The exchanges that this virtual host always has.
+    fn predeclared(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        let is_told = self.is_of_own_messages();
+        let events = is_told.then_some((EVENT_EXCHANGE, "topic", true));
+        let log = (is_told && self.node.settings.has_log_exchange).then_some((LOG_EXCHANGE, "topic", true));
+        STANDARD_EXCHANGES.into_iter().chain(events).chain(log)
+    }
+
+    /// Whether it always has an exchange of this name.
+    pub(super) fn is_predeclared(&self, name: &str) -> bool {
+        self.predeclared().any(|(predeclared, ..)| predeclared == name)
+    }
+
     /// Declares those that are missing.
     pub(in crate::broker) fn declare_standard_exchanges(&self) {
-        for (name, kind, internal) in STANDARD_EXCHANGES {
+        for (name, kind, internal) in self.predeclared() {
             if self.read(|topology| topology.exchange(name).is_some()) {
                 continue;
             }

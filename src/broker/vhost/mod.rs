@@ -11,13 +11,14 @@ mod forwarding;
 mod imported;
 mod limits;
 mod listing;
+mod own;
 mod policies;
 mod preview;
 mod publish;
 mod queues;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -51,6 +52,8 @@ pub struct Vhost {
     /// Where the log has the last change of the topology.
     changed_at: LastChange,
     delayed: Arc<DelayedMessages>,
+    /// Whether messages are shown to those who trace them (`own`).
+    tracing: AtomicU8,
     policies: RwLock<Arc<PolicySet>>,
     /// Held for one step of applying policies.
     applying: Mutex<()>,
@@ -61,7 +64,8 @@ impl Vhost {
     /// A virtual host without anything.
     pub(in crate::broker) fn bare(definition: &VhostDefinition, node: Arc<Node>) -> Arc<Self> {
         let name: Arc<str> = definition.name.as_str().into();
-        Arc::new_cyclic(|this| Self {
+        let vhost = Arc::new_cyclic(|this| Self {
+            tracing: AtomicU8::new(0),
             topology: RwLock::new(Topology::new(Arc::clone(&name))),
             name,
             delayed: Arc::new(DelayedMessages::new(definition.delayed, this.clone(), &node)),
@@ -71,7 +75,9 @@ impl Vhost {
             policies: RwLock::default(),
             applying: Mutex::default(),
             this: this.clone(),
-        })
+        });
+        vhost.set_tracing(definition.tracing);
+        vhost
     }
 
     /// Its exchanges, queues and bindings that survive a restart, for a checkpoint: none once it is deleted. They are read in pieces:
@@ -129,11 +135,15 @@ impl Vhost {
     fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
         let before = topology.definition_bytes();
+        topology.tell_events(self.node.own_messages.wants_events());
         let result = change(&mut topology);
         let now = topology.definition_bytes();
         self.record(&topology.take_changes());
         self.epoch.fetch_add(1, Ordering::Release);
+        let happened = topology.take_events();
+        self.note_listeners(&topology);
         drop(topology);
+        happened.into_iter().for_each(|event| self.node.own_messages.event(|| event));
         if now != before {
             self.node.definitions.change(before, now);
             self.node.check_memory();
@@ -148,6 +158,7 @@ impl Vhost {
         let result = change(&mut topology);
         self.node.definitions.change(before, topology.definition_bytes());
         topology.take_changes();
+        self.note_listeners(&topology);
         result
     }
 

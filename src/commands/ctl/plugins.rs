@@ -63,6 +63,7 @@ const PLUGINS: &[Tool] = &[Tool::Plugins];
 const BUILT_IN: &[&str] = &[
     "rabbitmq_consistent_hash_exchange",
     "rabbitmq_delayed_message_exchange",
+    "rabbitmq_event_exchange",
     "rabbitmq_management",
     "rabbitmq_management_agent",
     "rabbitmq_prometheus",

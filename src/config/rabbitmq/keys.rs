@@ -64,6 +64,8 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("log.file.rotation.count", Sets("log_file_rotation_count", same)),
     ("log.file.rotation.compress", Sets("log_file_rotation_compress", same)),
     ("log.file.**", Needless(OWN)),
+    ("log.exchange", Sets("log_exchange", same)),
+    ("log.exchange.level", Needless("is not needed: the exchange gets what log_level lets through")),
     ("log.**", Missing("the log goes to stderr and to a file; levels are log.CATEGORY.level")),
     ("management.load_definitions.**", Missing("set load_definitions")),
     ("management.rates_mode", Needless(OWN)),

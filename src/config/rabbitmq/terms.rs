@@ -174,11 +174,12 @@ pub(super) fn word_of<'a>(term: &Term<'a>) -> Option<&'a str> {
 }
 
 /// Plugins of RabbitMQ whose work is always done here, or is not needed.
-const BUILT_IN: [&str; 8] = [
+const BUILT_IN: [&str; 9] = [
     "rabbitmq_management",
     "rabbitmq_management_agent",
     "rabbitmq_web_dispatch",
     "rabbitmq_delayed_message_exchange",
+    "rabbitmq_event_exchange",
     "rabbitmq_consistent_hash_exchange",
     "rabbitmq_recent_history_exchange",
     "rabbitmq_random_exchange",

@@ -66,7 +66,7 @@ impl Open {
         let is_shared = global && self.node.settings.profile().global_qos == Permission::Permitted;
         if is_shared {
             // What is on its way has no tag yet, and counts all the same.
-            self.encode_everything();
+            self.encode_everything(now_ms);
         }
         if let Some(channel) = self.channels.get_mut(number) {
             if is_shared {
@@ -113,6 +113,9 @@ impl Open {
         let frame_max = self.tuning.frame_max;
         let properties = delivered_properties(&delivery.message, delivery.counts);
         self.output.push_message(&method, &delivery.message, &properties, frame_max);
+        if self.vhost.is_traced() {
+            self.trace_got(number, &queue, &delivery, now_ms);
+        }
         Ok(())
     }
 

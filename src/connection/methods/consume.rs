@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::auth::{Access, Resource};
 use crate::broker::ids::ConsumerId;
+use crate::broker::own::Event;
 use crate::broker::queue::{ConsumerSpec, QueueHandle};
 use crate::broker::reply_to::{PSEUDO_QUEUE, ReplyConsumer};
 use crate::connection::channel::{ChannelConsumer, ReplyTo};
@@ -13,7 +14,7 @@ use crate::connection::open::Open;
 use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
-use crate::table::Table;
+use crate::table::{EncodedTable, Table};
 
 use arguments::ConsumerArguments;
 
@@ -50,10 +51,11 @@ impl Open {
         self.may(Access::Read, Resource::Queue(&queue))?;
         let queue = self.vhost.queue(&queue, self.id)?;
         let spec = self.consumer_spec(number, &consume, &consumer_tag, &queue)?;
-        let id = spec.id;
+        let (id, prefetch_count) = (spec.id, spec.prefetch_count);
         queue.consume(spec, now_ms)?;
         tracing::debug!(target: "queue", peer = %self.peer, queue = %queue.spec.name, tag = %consumer_tag, "consumer added");
-        self.register(number, id, consumer_tag, Some(&queue), consume.no_wait);
+        self.register(number, (id, consumer_tag), Some(&queue), &consume);
+        self.tell_of_new_consumer(number, id, &consume, prefetch_count);
         queue.resume(id, now_ms);
         Ok(())
     }
@@ -82,7 +84,41 @@ impl Open {
             prefetch_count: channel.prefetch_count,
             channel_credit: Arc::clone(&channel.credit),
             timeout_ms: arguments.timeout_ms,
+            raw_arguments: (&consume.arguments).into(),
         })
+    }
+
+    fn tell_of_new_consumer(&self, number: u16, id: ConsumerId, consume: &Consume, prefetch_count: u16) {
+        let consumer = self.channels.get(number).and_then(|channel| channel.consumers.get(&id));
+        if let Some(consumer) = consumer {
+            let more = |event: Event| {
+                event
+                    .flag("ack_required", !consume.no_ack)
+                    .flag("exclusive", consume.exclusive)
+                    .number("prefetch_count", prefetch_count.into())
+                    .arguments(&consume.arguments)
+            };
+            self.tell_of_consumer("created", number, consumer, Some(&more));
+        }
+    }
+
+    /// Tells that a consumer of a queue was `created` or `deleted`, and perhaps more.
+    pub(in crate::connection) fn tell_of_consumer(
+        &self,
+        what: &str,
+        number: u16,
+        consumer: &ChannelConsumer,
+        more: Option<&dyn Fn(Event) -> Event>,
+    ) {
+        let Some(queue) = &consumer.queue else { return };
+        self.node.own_messages.event(|| {
+            let spec = &self.registration.info().spec;
+            let event = Event::consumer(what, spec, number, (&consumer.consumer_tag, &queue.spec.name));
+            match more {
+                Some(more) => more(event),
+                None => event,
+            }
+        });
     }
 
     /// Direct reply-to: there is no queue, and replies need no acknowledgement.
@@ -99,7 +135,7 @@ impl Open {
         if let Some(channel) = self.channels.get_mut(number) {
             channel.reply_to = Some(ReplyTo { consumer: id, name });
         }
-        self.register(number, id, consumer_tag, None, consume.no_wait);
+        self.register(number, (id, consumer_tag), None, consume);
         Ok(())
     }
 
@@ -107,14 +143,15 @@ impl Open {
     fn register(
         &mut self,
         number: u16,
-        id: ConsumerId,
-        consumer_tag: Arc<str>,
+        (id, consumer_tag): (ConsumerId, Arc<str>),
         queue: Option<&Arc<QueueHandle>>,
-        no_wait: bool,
+        consume: &Consume,
     ) {
-        let consumer = ChannelConsumer::new(Arc::clone(&consumer_tag), queue.cloned(), &self.node.registry.taken);
+        let taken = &self.node.registry.taken;
+        let argument_bytes = EncodedTable::from(&consume.arguments).bytes();
+        let consumer = ChannelConsumer::new(Arc::clone(&consumer_tag), queue.cloned(), argument_bytes, taken);
         self.channels.add_consumer(number, id, consumer);
-        if !no_wait {
+        if !consume.no_wait {
             self.reply(number, &Reply::BasicConsumeOk { consumer_tag: consumer_tag.to_string() });
         }
     }
@@ -133,7 +170,7 @@ impl Open {
             if let Some(queue) = queue {
                 queue.cancel(id, now_ms);
             }
-            self.encode_everything();
+            self.encode_everything(now_ms);
             self.unregister(number, id);
         }
         if !no_wait {
@@ -143,7 +180,9 @@ impl Open {
     }
 
     fn unregister(&mut self, number: u16, id: ConsumerId) {
-        self.channels.remove_consumer(id);
+        if let Some((number, consumer)) = self.channels.remove_consumer(id) {
+            self.tell_of_consumer("deleted", number, &consumer, None);
+        }
         self.outbox.forget(id);
         let Some(channel) = self.channels.get_mut(number) else {
             return impossible!("a method came on channel {number}, which does not exist");

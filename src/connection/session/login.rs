@@ -3,9 +3,10 @@
 use std::fmt;
 use std::task::{Context, Poll, Waker};
 
-use super::opening::Entering;
+use super::opening::{Entering, endpoint};
 use super::{External, Phase, Session};
 use crate::auth::{Attempt, LoggedIn, LoginRefused, Waiting};
+use crate::broker::own::{ConnectionEnds, Event};
 use crate::impossible::impossible;
 use crate::protocol::handshake::Login;
 use crate::protocol::method;
@@ -86,6 +87,7 @@ impl Session {
     fn logged_in(&mut self, login: Login, credentials: &Credentials, answer: Result<LoggedIn, NoLogin>, now_ms: u64) {
         let peer = self.peer;
         self.hosting.broker.node().registry.amqp_logins.note(answer.is_ok());
+        self.tell_of_login(credentials, &answer);
         let Phase::Handshake { state, user, output, .. } = &mut self.phase else {
             return impossible!("a login is answered, and the phase is another one");
         };
@@ -100,6 +102,25 @@ impl Session {
                 self.take_step(login.refuse(), now_ms);
             }
         }
+    }
+
+    fn tell_of_login(&self, credentials: &Credentials, answer: &Result<LoggedIn, NoLogin>) {
+        self.hosting.broker.node().own_messages.event(|| {
+            let (peer, local) = (endpoint(self.peer), endpoint(self.local));
+            let name = format!("{}:{} -> {}:{}", peer.host, peer.port, local.host, local.port);
+            let is_encrypted = self.security.is_some();
+            let ends =
+                ConnectionEnds { name, peer_host: peer.host, peer_port: peer.port, host: local.host, is_encrypted };
+            let (asked_for, mechanism) = match credentials {
+                Credentials::Password { user, .. } => (user.as_str(), "PLAIN"),
+                Credentials::Anonymous => ("", "ANONYMOUS"),
+                Credentials::External => ("", "EXTERNAL"),
+            };
+            match answer {
+                Ok(logged_in) => Event::login("success", &logged_in.user.name, mechanism, &ends, ""),
+                Err(reason) => Event::login("failure", asked_for, mechanism, &ends, &reason.to_string()),
+            }
+        });
     }
 
     fn log_in(&self, credentials: &Credentials, now_ms: u64) -> Waiting<Result<LoggedIn, NoLogin>> {

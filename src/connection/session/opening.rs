@@ -7,6 +7,7 @@ use super::login::Asked;
 use super::{Hosting, Phase, SILENCE_MS, Session};
 use crate::auth::User;
 use crate::broker::node::Node;
+use crate::broker::own::Event;
 use crate::broker::registry::{
     ConnectionSpec, ConnectionsReached, Encryption, Endpoint, PeerCertificate, Registration,
 };
@@ -133,6 +134,8 @@ impl Session {
         }
         let Some(rights) = rights.take() else { return Ok(()) };
         lines::opened(self.peer, &registration.info().spec);
+        let spec = &registration.info().spec;
+        node.own_messages.event(|| Event::connection_created(spec, &node.settings.node_name));
         self.info = Some(Arc::clone(registration.info()));
         let mut output = self.output().map(std::mem::take).unwrap_or_default();
         method::encode(&Reply::ConnectionOpenOk, 0, output.buffer());
@@ -181,7 +184,7 @@ impl Session {
     }
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
+pub(super) fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint { host: address.ip().to_canonical().to_string(), port: address.port() }
 }
 

@@ -50,6 +50,12 @@ impl<'a> From<&'a Alert> for AlertJson<'a> {
     }
 }
 
+/// An alert as the API shows it.
+pub(crate) fn shown(alert: &Alert) -> Value {
+    // Its keys are texts, so it can be written.
+    serde_json::to_value(AlertJson::from(alert)).unwrap_or_default()
+}
+
 /// `GET /leveret/alerts`.
 pub(in crate::http) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let history = given::count(request, "history", HISTORY_DEFAULT, 0..=HISTORY_MAX)?;
@@ -67,6 +73,7 @@ pub(in crate::http) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
                 "severity": rule.severity.name(),
                 "raise": rule.raise,
                 "clear": rule.clear,
+                "policy_key": rule.policy_key,
                 "unit": rule.unit,
                 "description": rule.description,
             })

@@ -4,6 +4,7 @@
 //! numbers of all objects up, `/metrics/per-object` and `/metrics/detailed` write one line for each. Numbers of queues are taken
 //! with one short hold of each queue's lock; the text is made while it is sent (`scrape`), with nothing locked.
 
+mod alerts;
 mod connections;
 mod family;
 mod global;
@@ -175,6 +176,7 @@ fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &Passe
     scrape.add(Written(global::written(registry, passed, Channels::of(registry), &api.highest)));
     scrape.add(Written(node::syncs(&api.io)));
     scrape.add(Written(node::started(api)));
+    scrape.add(Written(alerts::active(&api.broker.node().alerts)));
     scrape.add(Written(identity(api, endpoint)));
 }
 

@@ -17,6 +17,7 @@ impl Actor {
         self.next_channel += 1;
         let (id, channel) = (ConsumerId(self.broker.node().ids.fresh()), ChannelId(self.next_channel));
         let spec = ConsumerSpec {
+            raw_arguments: leveret::table::EncodedTable::default(),
             id,
             channel,
             consumer_tag: "tag".into(),

@@ -76,6 +76,9 @@ pub async fn start(setup: &Setup) -> Embedded {
         builder = builder.vhost(name);
     }
     builder = builder.user("guest", "guest").anonymous_login(setup.anonymous_login.unwrap_or(true));
+    if let Some(url) = &setup.alerts_webhook {
+        builder = builder.alerts_webhook(url).unwrap();
+    }
     if setup.http {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         builder = builder.http_listen(any).prometheus_listen(any);

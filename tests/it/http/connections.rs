@@ -115,3 +115,24 @@ async fn a_publisher_that_is_ahead_of_consumers_is_in_flow() {
     publishing.await.unwrap();
     reading.abort();
 }
+
+/// What no queue took is counted by the channel: what was returned, and what vanished.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_counts_what_is_unroutable() {
+    let broker = TestBroker::with_http().await;
+    let (api, connection) = (broker.http(), broker.connect().await);
+    let ch = connection.channel(1).await;
+    for _ in 0..2 {
+        ch.publish(publish("amq.direct", "nowhere", "a")).await;
+    }
+    ch.publish(publish("amq.direct", "nowhere", "a").mandatory()).await;
+    ch.expect_return().await;
+    let name = listed(&api, &connection).await["name"].as_str().unwrap().to_owned();
+    let path = format!("/api/channels/{} (1)", name).replace(' ', "%20").replace('>', "%3E");
+    eventually("the messages are counted", async || {
+        let found = api.get(&path)["message_stats"].clone();
+        let counts = ["publish", "drop_unroutable", "return_unroutable"].map(|key| found[key].as_u64());
+        if counts == [Some(3), Some(2), Some(1)] { Ok(()) } else { Err(found) }
+    })
+    .await;
+}

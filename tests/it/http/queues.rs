@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::{absent, call, refused};
 use crate::broker::{TestBroker, q};
+use crate::client::Value as Argument;
+use crate::client::table::S;
 use crate::client::{consume, publish, queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,7 +87,7 @@ async fn a_queue_tells_what_is_in_it_and_who_consumes() {
     }
     ch.expect_ready(&name, 3).await;
     ch.qos(1).await;
-    ch.consume(consume(&name)).await;
+    ch.consume(consume(&name).arg("x-priority", Argument::I(7)).arg("team", S("billing"))).await;
     ch.expect_deliver().await;
     let found = api.get(&format!("/api/queues/%2F/{name}"));
     let counts = ["messages", "messages_ready", "messages_unacknowledged", "consumers"].map(|key| found[key].clone());
@@ -97,7 +99,9 @@ async fn a_queue_tells_what_is_in_it_and_who_consumes() {
     assert_eq!(consumer["activity_status"], "blocked");
     assert_eq!((consumer["prefetch_count"].clone(), consumer["ack_required"].clone()), (json!(1), json!(true)));
     assert_eq!(consumer["channel_details"]["number"], 1);
+    assert_eq!(consumer["arguments"], json!({ "x-priority": 7, "team": "billing" }));
     let all = api.get("/api/consumers");
+    assert_eq!(all[0]["arguments"], consumer["arguments"]);
     assert_eq!(all[0]["queue"], json!({ "name": name, "vhost": "/" }));
     // Half an hour, as RabbitMQ tells even where nothing is waited for.
     assert_eq!(all[0]["consumer_timeout"], 1_800_000);

@@ -66,3 +66,10 @@ async fn connections_go_with_their_virtual_host() {
     connection.expect_close(320, &format!("CONNECTION_FORCED - vhost '{name}' is deleted"), (0, 0)).await;
     assert_eq!(api.request("GET", &format!("/api/queues/{name}"), None), absent());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_virtual_host_is_described() {
+    let broker = TestBroker::with_http().await;
+    let found = broker.http().get("/api/vhosts/%2F");
+    assert_eq!((&found["description"], &found["tags"]), (&json!("Default virtual host"), &json!([])));
+}

@@ -1,6 +1,9 @@
 //! How others look at a queue: one short hold of its lock, and plain values.
 
+use std::sync::Arc;
+
 use super::QueueHandle;
+use crate::broker::policies::Applied;
 use crate::broker::queue::{ConsumerSnapshot, QueueSample, QueueSnapshot};
 
 impl QueueHandle {
@@ -10,10 +13,10 @@ impl QueueHandle {
         (!queue.is_deleted()).then(|| queue.snapshot())
     }
 
-    /// What the alert rules want to know; `None` once it is deleted.
-    pub fn sample(&self) -> Option<QueueSample> {
+    /// What the alert rules want to know, and the policies that hold for it; `None` once it is deleted.
+    pub fn sample(&self) -> Option<(QueueSample, Option<Arc<Applied>>)> {
         let queue = self.state.lock();
-        (!queue.is_deleted()).then(|| queue.sample(self.id))
+        (!queue.is_deleted()).then(|| (queue.sample(self.id), queue.policies().cloned()))
     }
 
     /// Its consumers, in the order of registration.

@@ -16,6 +16,7 @@ use crate::broker::queue::{
 };
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::store::journal::Journal;
+use crate::table::EncodedTable;
 
 pub(super) const CHANNEL: u64 = 1;
 pub(super) const OTHER_CHANNEL: u64 = 2;
@@ -85,6 +86,7 @@ impl Harness {
     pub(super) fn consume_with(&mut self, new: NewConsumer, sink: &Arc<FakeSink>) {
         self.sinks.insert(new.id, Arc::clone(sink));
         let spec = ConsumerSpec {
+            raw_arguments: EncodedTable::default(),
             id: ConsumerId(new.id),
             channel: ChannelId(new.channel),
             consumer_tag: "tag".into(),

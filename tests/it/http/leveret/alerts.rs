@@ -35,6 +35,10 @@ async fn a_queue_without_consumers_is_told_of_and_then_not_any_more() {
     assert!(
         alert["text"].as_str().unwrap().contains(&format!("Queue '{name}' in virtual host '/' has had no consumer"))
     );
+    let active = broker.metrics().send("GET", "/metrics", "", &[]).text;
+    let line =
+        format!("leveret_alert_active{{rule=\"no_consumers\",severity=\"critical\",vhost=\"/\",queue=\"{name}\"}} 1\n");
+    assert!(active.contains(&line), "{active}");
     assert!(alert["next_step"].as_str().unwrap().contains("/api/leveret/errors"));
     assert_eq!(api.get("/api/leveret/alerts?vhost=other")["active"], json!([]));
     // The message has been there for a minute, as peek says, too.
@@ -87,4 +91,36 @@ async fn the_document_describes_every_path() {
     let document = broker.http().authorized_by(None).get("/api/leveret/openapi.json");
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/api/leveret/alerts"]["get"]["responses"]["200"].is_object());
+}
+
+/// A queue of its own threshold, with a name that would break a metric if it could.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_sets_the_threshold_of_a_queue() {
+    let broker = Setup { http: true, manual_clock: true, ..Setup::default() }.start().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let api = broker.http();
+    let ch = broker.connect().await.channel(1).await;
+    let name = ch.declare(queue("hostile\"} 7 \\ {")).await.name;
+    let policy = json!({ "pattern": "^hostile", "definition": { "leveret-alert-depth": 1 }, "apply-to": "queues" });
+    api.put("/api/policies/%2F/p", &policy);
+    for _ in 0..2 {
+        ch.publish(publish("", &name, "a")).await;
+    }
+    ch.expect_ready(&name, 2).await;
+    eventually("the alert is raised", async || {
+        broker.pass(Duration::from_secs(5)).await;
+        let found = api.get("/api/leveret/alerts");
+        if found["active"] == json!([]) { Err(found) } else { Ok(()) }
+    })
+    .await;
+    let alert = api.get("/api/leveret/alerts")["active"][0].clone();
+    assert_eq!((&alert["rule"], &alert["value"], &alert["threshold"]), (&json!("depth"), &json!(2), &json!(1)));
+    let rules = api.get("/api/leveret/alerts")["rules"].clone();
+    let depth = rules.as_array().unwrap().iter().find(|rule| rule["name"] == "depth").unwrap();
+    assert_eq!(depth["policy_key"], "leveret-alert-depth");
+    let text = broker.metrics().send("GET", "/metrics", "", &[]).text;
+    let line = text.lines().find(|line| line.starts_with("leveret_alert_active{")).unwrap();
+    assert!(line.ends_with(r#"queue="hostile\"} 7 \\ {"} 1"#), "{line}");
 }

@@ -1,0 +1,253 @@
+//! Messages of the broker's own: what happens in it, and the lines of its log, for those who bind a queue to `amq.rabbitmq.event` or
+//! `amq.rabbitmq.log`. (What is published and delivered, for `amq.rabbitmq.trace`, is `trace`.)
+//!
+//! ```text
+//!   whoever makes it happen --event, line--> a bounded list --publish_own_messages--> the exchange
+//! ```
+//!
+//! Who tells often holds a lock, so nothing is published there and then: a task of the server does that. While no queue is bound to
+//! an exchange, telling costs one look at a flag. What does not fit the list is dropped and counted.
+
+mod administered;
+mod event;
+mod told;
+mod trace;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+use super::Broker;
+use crate::properties::{PropertiesEditor, Property};
+use crate::store::Wake;
+use crate::table::{Table, Value};
+
+pub use event::Event;
+pub(crate) use told::ConnectionEnds;
+pub use trace::TracedBy;
+
+/// Where events go.
+pub const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
+/// Where lines of the log go.
+pub const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
+/// Where what is published and delivered goes.
+pub const TRACE_EXCHANGE: &str = "amq.rabbitmq.trace";
+
+/// Messages that wait to be published, and bytes of them.
+const WAITING_MAX: usize = 10_000;
+const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// So many are published before others get their turn.
+const PUBLISHED_AT_ONCE: usize = 256;
+
+/// Whether only the broker publishes to this exchange.
+pub(in crate::broker) fn is_own_exchange(name: &str) -> bool {
+    [EVENT_EXCHANGE, LOG_EXCHANGE, TRACE_EXCHANGE].contains(&name)
+}
+
+thread_local! {
+    /// This thread publishes such messages now: what it logs meanwhile is not to become another one.
+    static IS_PUBLISHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A message of the broker's own.
+#[derive(Debug)]
+enum OwnMessage {
+    Event(Event),
+    Line { level: &'static str, text: String },
+}
+
+impl OwnMessage {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Event(event) => event.bytes(),
+                Self::Line { text, .. } => text.len(),
+            }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: VecDeque<OwnMessage>,
+    bytes: usize,
+    dropped: u64,
+}
+
+/// What waits to be published, and whether anybody wants it.
+#[derive(Default)]
+pub struct OwnMessages {
+    wants_events: AtomicBool,
+    wants_lines: AtomicBool,
+    waiting: Mutex<Waiting>,
+    wake: OnceLock<Arc<dyn Wake>>,
+}
+
+impl fmt::Debug for OwnMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnMessages").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
+
+impl OwnMessages {
+    /// Whether events are wanted.
+    pub fn wants_events(&self) -> bool {
+        self.wants_events.load(Ordering::Relaxed)
+    }
+
+    /// Whether lines of the log are wanted, and this thread does not write one because it publishes others.
+    pub fn wants_lines(&self) -> bool {
+        self.wants_lines.load(Ordering::Relaxed) && !IS_PUBLISHING.get()
+    }
+
+    /// Notes whether queues are bound to the two exchanges.
+    pub(in crate::broker) fn set_wanted(&self, events: bool, lines: bool) {
+        self.wants_events.store(events, Ordering::Relaxed);
+        self.wants_lines.store(lines, Ordering::Relaxed);
+    }
+
+    /// `wake` is called from now on when there is something to publish. Only the first one who asks is told.
+    pub fn on_waiting(&self, wake: Arc<dyn Wake>) {
+        // A broker has one task that publishes them.
+        self.wake.set(wake).ok();
+    }
+
+    /// Tells what happened, if anybody wants to know. It may be called under any lock.
+    pub fn event(&self, event: impl FnOnce() -> Event) {
+        if self.wants_events() {
+            self.push(OwnMessage::Event(event()));
+        }
+    }
+
+    /// Tells a line of the log, if anybody wants it.
+    pub fn line(&self, level: &'static str, text: impl FnOnce() -> String) {
+        if self.wants_lines() {
+            self.push(OwnMessage::Line { level, text: text() });
+        }
+    }
+
+    fn push(&self, message: OwnMessage) {
+        let bytes = message.bytes();
+        let mut waiting = self.waiting.lock();
+        if waiting.messages.len() >= WAITING_MAX || waiting.bytes + bytes > WAITING_BYTES_MAX {
+            waiting.dropped += 1;
+            return;
+        }
+        waiting.bytes += bytes;
+        waiting.messages.push_back(message);
+        let is_first = waiting.messages.len() == 1;
+        drop(waiting);
+        if is_first && let Some(wake) = self.wake.get() {
+            wake.wake();
+        }
+    }
+
+    /// Takes some, with the number of those that were dropped before them.
+    fn take(&self) -> (Vec<OwnMessage>, u64) {
+        let mut waiting = self.waiting.lock();
+        let count = waiting.messages.len().min(PUBLISHED_AT_ONCE);
+        let taken: Vec<_> = waiting.messages.drain(..count).collect();
+        waiting.bytes = waiting.bytes.saturating_sub(taken.iter().map(OwnMessage::bytes).sum());
+        (taken, std::mem::take(&mut waiting.dropped))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.lock().messages.is_empty()
+    }
+}
+
+/// This thread publishes, until it is dropped.
+struct Publishing;
+
+impl Publishing {
+    fn begin() -> Self {
+        IS_PUBLISHING.set(true);
+        Self
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        IS_PUBLISHING.set(false);
+    }
+}
+
+impl Broker {
+    /// Publishes some of what waits; whether there is more.
+    pub fn publish_own_messages(&self, now_ms: u64) -> bool {
+        let node = self.node();
+        let (messages, dropped) = node.own_messages.take();
+        let Some(vhost) = self.vhost(&node.settings.own_vhost) else { return !node.own_messages.is_empty() };
+        let _publishing = Publishing::begin();
+        if dropped > 0 {
+            tracing::warn!(
+                dropped,
+                "events or lines of the log came faster than they can be published: some are missing"
+            );
+        }
+        for message in messages {
+            match message {
+                OwnMessage::Event(event) => {
+                    let properties = event.properties(now_ms);
+                    vhost.publish_own(EVENT_EXCHANGE, event.key().as_bytes(), &properties, &[], now_ms);
+                }
+                // A log that fills the memory would fill it faster with each line about that.
+                OwnMessage::Line { .. } if node.alarm.is_raised() => {}
+                OwnMessage::Line { level, text } => {
+                    let properties = line_properties(&node.settings.node_name, now_ms);
+                    vhost.publish_own(LOG_EXCHANGE, level.as_bytes(), &properties, text.as_bytes(), now_ms);
+                }
+            }
+        }
+        node.check_memory();
+        !node.own_messages.is_empty()
+    }
+}
+
+fn line_properties(node_name: &str, now_ms: u64) -> Vec<u8> {
+    let mut headers = Table::new();
+    headers.insert("node", Value::LongString(node_name.into()));
+    let mut editor = PropertiesEditor::new();
+    editor.set(Property::ContentType, "text/plain").set_timestamp(now_ms / 1_000).set_headers(&headers);
+    editor.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_wants_is_not_even_made() {
+        let own = OwnMessages::default();
+        own.event(|| unreachable!("nobody asked"));
+        own.line("info", || unreachable!("nobody asked"));
+        own.set_wanted(true, true);
+        own.event(|| Event::new("queue.created"));
+        own.line("info", || "text".to_owned());
+        assert_eq!(own.take().0.len(), 2);
+        let _publishing = Publishing::begin();
+        own.line("info", || unreachable!("it is about publishing such lines"));
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_says_what_it_dropped() {
+        let own = OwnMessages::default();
+        own.set_wanted(true, true);
+        for _ in 0..=WAITING_MAX {
+            own.event(|| Event::new("queue.created"));
+        }
+        let mut taken = 0;
+        let (some, dropped) = own.take();
+        taken += some.len();
+        assert_eq!((some.len(), dropped), (PUBLISHED_AT_ONCE, 1));
+        while !own.is_empty() {
+            taken += own.take().0.len();
+        }
+        assert_eq!((taken, own.waiting.lock().bytes), (WAITING_MAX, 0));
+        own.line("info", || "x".repeat(WAITING_BYTES_MAX));
+        assert_eq!(own.take().1, 1);
+    }
+}

@@ -1,0 +1,84 @@
+//! Where requests are sent to.
+
+use std::fmt;
+
+use axum::http::Uri;
+
+use super::{Value, allowed};
+
+/// The address of something that is reached by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl {
+    /// A name or an address; one of IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path with the query.
+    pub path: String,
+}
+
+const HTTP_PORT: u16 = 80;
+
+impl HttpUrl {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::read(text)
+    }
+
+    /// The host and the port as a request names them.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == HTTP_PORT { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.authority(), self.path)
+    }
+}
+
+impl Value for HttpUrl {
+    const NAME: &'static str = "URL";
+    const ALLOWED: &'static str =
+        "an address such as http://localhost:8080/alerts, without a user; not https, for which a proxy is needed";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|_error| allowed::<Self>())?;
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), authority) else { return Err(allowed::<Self>()) };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { host, port: authority.port_u16().unwrap_or(HTTP_PORT), path })
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        for (text, host, port, path, shown) in [
+            ("http://a/b?c=d", "a", 80, "/b?c=d", "http://a/b?c=d"),
+            ("http://localhost:8080", "localhost", 8080, "/", "http://localhost:8080/"),
+            ("http://[::1]:99/x", "::1", 99, "/x", "http://[::1]:99/x"),
+        ] {
+            let url = HttpUrl::read(text).unwrap();
+            assert_eq!(
+                (url.host.as_str(), url.port, url.path.as_str(), url.to_string().as_str()),
+                (host, port, path, shown)
+            );
+        }
+        for text in ["", "localhost:8080", "https://a/", "http://user:secret@a/", "ftp://a/", "http:///x"] {
+            assert_eq!(HttpUrl::read(text), Err(allowed::<HttpUrl>()), "{text}");
+        }
+    }
+}

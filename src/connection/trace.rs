@@ -1,0 +1,53 @@
+//! What is published and delivered on a connection is shown to those who trace its virtual host. It is looked at once for a whole batch
+//! whether anybody does.
+
+use super::deliver::delivered_properties;
+use super::open::Open;
+use super::publish::PendingPublish;
+use crate::broker::own::TracedBy;
+use crate::broker::queue::QueueHandle;
+use crate::broker::sink::Delivery;
+
+impl Open {
+    /// Shows messages that are about to be published.
+    pub(super) fn trace_publishes(&mut self, publishes: &[PendingPublish], now_ms: u64) {
+        if !self.vhost.is_traced() {
+            return;
+        }
+        let connection = self.registration.info().spec.name();
+        for (pending, message) in publishes {
+            let by = TracedBy { connection: &connection, channel: pending.ticket.channel(), user: &self.user.name };
+            self.vhost.trace_published(message, &pending.route, by, now_ms);
+        }
+        self.effort.spend(publishes.len());
+    }
+
+    /// Shows the deliveries that were just taken from the outbox.
+    pub(super) fn trace_deliveries(&mut self, now_ms: u64) {
+        if !self.vhost.is_traced() {
+            return;
+        }
+        // In reverse order: the next one is the last.
+        let deliveries = self.inbox.take_deliveries();
+        for delivery in deliveries.iter().rev() {
+            let number = self.channels.number_of(delivery.consumer);
+            let channel = number.and_then(|number| self.channels.get(number));
+            let consumer = channel.and_then(|channel| channel.consumers.get(&delivery.consumer));
+            let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
+            if let (Some(number), Some(queue)) = (number, queue) {
+                self.trace_got(number, queue, delivery, now_ms);
+            }
+        }
+        self.effort.spend(deliveries.len());
+        self.inbox.put_deliveries(deliveries);
+    }
+
+    /// Shows a message that a client gets.
+    pub(super) fn trace_got(&self, number: u16, queue: &QueueHandle, delivery: &Delivery, now_ms: u64) {
+        let properties = delivered_properties(&delivery.message, delivery.counts);
+        let connection = self.registration.info().spec.name();
+        let by = TracedBy { connection: &connection, channel: number, user: &self.user.name };
+        let message = (&delivery.message, &*properties);
+        self.vhost.trace_delivered(&queue.spec.name, message, delivery.redelivered, by, now_ms);
+    }
+}

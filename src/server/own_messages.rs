@@ -1,0 +1,38 @@
+//! The task that publishes events and lines of the log, when there are some that somebody wants.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::store::Wake;
+
+/// Wakes the task.
+struct Bell(Notify);
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bell")
+    }
+}
+
+impl Wake for Bell {
+    fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Publishes what is told, as long as the broker runs.
+pub(super) async fn publish(broker: Arc<Broker>, clock: Clock) {
+    let bell = Arc::new(Bell(Notify::new()));
+    broker.node().own_messages.on_waiting(Arc::clone(&bell) as Arc<dyn Wake>);
+    loop {
+        while broker.publish_own_messages(clock.now_ms()) {
+            // Others get their turn.
+            tokio::task::yield_now().await;
+        }
+        bell.0.notified().await;
+    }
+}

@@ -1,0 +1,30 @@
+//! The tasks of a broker beside its listeners and its timers.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::{own_messages, watching, webhook};
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::config::HttpUrl;
+
+/// What is done for nobody in particular.
+pub(super) fn spawn(
+    broker: &Arc<Broker>,
+    clock: &Clock,
+    webhook: Option<HttpUrl>,
+    serves_http: bool,
+) -> Vec<JoinHandle<()>> {
+    let mut tasks = vec![tokio::spawn(own_messages::publish(Arc::clone(broker), clock.clone()))];
+    if let Some(url) = webhook {
+        let node = broker.node();
+        let (watcher, deliver) = webhook::new(url, &node.settings.node_name, clock.clone());
+        node.alerts.watch(watcher);
+        tasks.push(tokio::spawn(deliver));
+    }
+    if !serves_http {
+        tasks.push(tokio::spawn(watching::watch(Arc::clone(broker), clock.clone())));
+    }
+    tasks
+}
