@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 /// So many are kept.
-const KEPT_MAX: usize = 4_000;
+const KEPT_MAX: usize = 1_000;
 /// Characters of the name that a program gives its connection.
 const NAME_CHARS_MAX: usize = 200;
 

@@ -42,7 +42,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
 pub(super) const CONFIG_FILE: &str = "LEVERET_CONFIG_FILE";
 
 /// Variables that are no settings: those of tests, and the name of the file.
-const OTHERS: [&str; 4] = [CONFIG_FILE, "LEVERET_SEEDS", "LEVERET_KILLS", "LEVERET_BIN"];
+const OTHERS: [&str; 5] = [CONFIG_FILE, "LEVERET_SEEDS", "LEVERET_KILLS", "LEVERET_BIN", "LEVERET_COMMIT"];
 const OTHER_PREFIXES: [&str; 2] = ["LEVERET_TEST_", "LEVERET_BENCH_"];
 
 /// Another name of a variable.

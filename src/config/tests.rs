@@ -35,7 +35,7 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 22] = [
+const WRONG: [(&str, &[&str]); 29] = [
     ("FILE", &[""]),
     ("COUNT", &["many", "-1", "65536", ""]),
     ("DATE", &["daily", "$D24", "D0", ""]),
@@ -56,7 +56,14 @@ const WRONG: [(&str, &[&str]); 22] = [
     ("text|json", &["xml", ""]),
     ("LEVEL", &["verbose", "", "leveret=loud"]),
     ("PATH", &[""]),
-    ("URL", &["localhost:8080", "https://a/", ""]),
+    ("HTTP_URL", &["localhost:8080", "https://a/", ""]),
+    ("URL", &["localhost:8080", "ftp://a/", "https://", ""]),
+    ("BACKEND", &["kerberos", "http/kerberos", ""]),
+    ("NAME=VALUE", &["name", "=value", "name="]),
+    ("ALGORITHM", &["RS1", "none", ""]),
+    ("QUERY", &["{in_group", "nothing known"]),
+    ("QUERIES", &["{administrator", "nothing known"]),
+    ("get|post", &["put", ""]),
     ("NAME", &[]),
 ];
 

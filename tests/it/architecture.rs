@@ -116,7 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "backends/",
             "clock.rs",
             "commands/",
-            "connection/socket/plain.rs",
+            "connection/socket/",
             "http/events.rs",
             "http/later.rs",
             "http/local.rs",

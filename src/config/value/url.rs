@@ -42,7 +42,7 @@ impl fmt::Display for HttpUrl {
 }
 
 impl Value for HttpUrl {
-    const NAME: &'static str = "URL";
+    const NAME: &'static str = "HTTP_URL";
     const ALLOWED: &'static str =
         "an address such as http://localhost:8080/alerts, without a user; not https, for which a proxy is needed";
 

@@ -71,7 +71,7 @@ fn check(algorithm: &str, key: Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String
 
 fn rsa() -> RsaKeyPair {
     let text: String = RSA.split_whitespace().collect();
-    RsaKeyPair::from_pkcs8(&STANDARD.decode(text).unwrap()).unwrap()
+    RsaKeyPair::from_der(&STANDARD.decode(text).unwrap()).unwrap()
 }
 
 fn rsa_key() -> Value {
