@@ -134,6 +134,8 @@ impl Broker {
         // Only for a process that is the broker's own: an embedding one decides for itself.
         host::raise_descriptor_limit();
         let broker = builder.start().await?;
+        // Who embeds a broker has a log of its own.
+        #[cfg(feature = "cli")]
         if settings.log_exchange {
             let own_messages = Arc::clone(&broker.broker.node().own_messages);
             logging::send_lines_to(Box::new(move |level, text| own_messages.line(level, text)));
