@@ -241,11 +241,12 @@ impl Program<'_> {
 
 fn broker() -> Arc<Broker> {
     let node = Node {
-        settings: Settings { message_bytes_max: 4096, ..Settings::default() },
+        settings: Settings::default(),
         random: Random::seeded(7),
         alarm: Alarm::new(WATERMARK_BYTES, u64::MAX),
         ..Node::default()
     };
+    node.set_message_bytes_max(4096);
     let broker = Broker::new(Arc::new(node));
     broker.begin().expect("a new broker has guest");
     Arc::new(broker)

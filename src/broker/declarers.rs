@@ -1,5 +1,5 @@
 //! Who declared which queue and exchange: whose declaration does not fit what is there wants to know. Kept in memory, of the last
-//! [`KEPT_MAX`] declarations that made something; what was there at the start of the broker has nobody.
+//! `KEPT_MAX` declarations that made something; what was there at the start of the broker has nobody.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

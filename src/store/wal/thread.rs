@@ -118,7 +118,7 @@ impl Wal {
         self.push(state, Payload::Records(Vec::new()));
     }
 
-    /// Ends [`Wal::wait_until_crowded`].
+    /// Ends `StoredLog::wait_until_crowded`.
     pub fn ask_to_shorten(&self) {
         self.state.lock().is_asked_to_shorten = true;
         self.crowded.notify_all();
