@@ -101,6 +101,7 @@ pub trait Grant: Debug + Send + Sync {
 
     /// Takes a new secret in place of the one that the user logged in with. Asked of those only that end.
     fn renew(&self, secret: Vec<u8>, now_ms: u64) -> Waiting<Result<Identified, NotRenewed>> {
+        // Only backends whose logins end need these.
         let _ = (secret, now_ms);
         Box::pin(std::future::ready(Err(NotRenewed::Failed("what does not end cannot be renewed".to_owned()))))
     }

@@ -22,7 +22,7 @@ pub struct Chain(Vec<Link>);
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
 pub struct LoggedIn {
-    /// Who.
+    /// The user, as the backend that knew the secret describes it.
     pub user: Arc<User>,
     /// What it may do: what all of them allow.
     pub grants: Arc<[Arc<dyn Grant>]>,

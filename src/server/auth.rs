@@ -26,21 +26,21 @@ pub enum AuthError {
     /// A key cannot be read.
     #[error("auth_oauth2.signing_keys.{name}: cannot read {}: {error}", .file.display())]
     Unreadable {
-        /// Its name.
+        /// The name that `kid` of a token gives it.
         name: String,
         /// Where it is to be.
         file: PathBuf,
-        /// Why.
+        /// What the system says.
         error: std::io::Error,
     },
     /// A key is none.
     #[error("auth_oauth2.signing_keys.{name}: {}: {error}", .file.display())]
     NoKey {
-        /// Its name.
+        /// The name that `kid` of a token gives it.
         name: String,
-        /// Where it is.
+        /// The file that was read.
         file: PathBuf,
-        /// Why.
+        /// What is wrong with the key.
         error: InvalidKey,
     },
     /// Tokens need an audience.

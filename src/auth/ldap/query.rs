@@ -21,7 +21,7 @@ pub enum InvalidQuery {
 pub enum Scope {
     /// One level below.
     OneLevel,
-    /// Everything below.
+    /// All levels below.
     Subtree,
 }
 
@@ -34,7 +34,7 @@ pub enum Text {
     Attribute {
         /// The entry, as a pattern.
         dn: String,
-        /// The attribute.
+        /// The name of the attribute whose values are meant.
         name: String,
     },
 }

@@ -75,9 +75,9 @@ impl Item for AuthBackend {}
 /// A value with a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// The name.
+    /// What stands before the first `=`; never empty.
     pub name: String,
-    /// The value.
+    /// What stands behind it; never empty.
     pub value: String,
 }
 

@@ -49,7 +49,7 @@ impl Value for LogLevel {
 pub struct CategoryLevel {
     /// The category, which is the target of its events.
     pub category: &'static str,
-    /// Its level.
+    /// Lines of the category below this level are not written.
     pub level: LogLevel,
 }
 

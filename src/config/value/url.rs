@@ -11,7 +11,7 @@ use super::{Value, allowed};
 pub struct HttpUrl {
     /// A name or an address; one of IPv6 without brackets.
     pub host: String,
-    /// The port.
+    /// The TCP port; 80 where the address names none.
     pub port: u16,
     /// The path with the query.
     pub path: String,
@@ -20,7 +20,7 @@ pub struct HttpUrl {
 const HTTP_PORT: u16 = 80;
 
 impl HttpUrl {
-    /// Reads one.
+    /// Reads an address that begins with `http://`.
     ///
     /// # Errors
     /// What is allowed.
