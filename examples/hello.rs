@@ -5,6 +5,7 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 
 #[tokio::main]
+#[expect(clippy::print_stdout, reason = "it shows what came back")]
 async fn main() -> Result<(), lapin::Error> {
     let connection = Connection::connect("amqp://guest:guest@localhost/%2f", ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;

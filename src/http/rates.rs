@@ -6,10 +6,11 @@
 
 mod older;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -80,6 +81,8 @@ struct History {
     recent: VecDeque<Run>,
     /// Most objects have not moved for so long.
     older: Option<Box<Older>>,
+    /// The last look that found the object.
+    look: u64,
 }
 
 impl History {
@@ -213,14 +216,17 @@ struct Looks {
     histories: HashMap<Owner, History>,
     /// When everything was taken down last.
     last_ms: Option<u64>,
+    /// Counts the looks.
+    number: u64,
 }
 
 impl Rates {
-    /// Takes down the numbers of everything that there is, and forgets what is gone.
-    pub(super) fn note(&self, all: impl IntoIterator<Item = (Owner, Numbers)>, now_ms: u64) {
+    /// Begins to take down the numbers of everything that there is. Others wait for its end.
+    pub(super) fn look(&self, now_ms: u64) -> Look<'_> {
         let mut looks = self.looks.lock();
-        let Looks { histories: known, last_ms } = std::mem::take(&mut *looks);
-        *looks = Looks { histories: noted(known, all, last_ms, now_ms), last_ms: Some(now_ms) };
+        looks.number += 1;
+        let bounds = of_objects(looks.histories.len());
+        Look { looks, bounds, now_ms }
     }
 
     /// Forgets everything: rates and samples begin anew.
@@ -238,39 +244,53 @@ impl Rates {
     }
 }
 
-/// The histories of everything that counted something.
-fn noted(
-    mut known: HashMap<Owner, History>,
-    all: impl IntoIterator<Item = (Owner, Numbers)>,
-    last_ms: Option<u64>,
+/// A look at everything that there is. An object is told of at once: what never counted anything takes no memory, not even until the end
+/// of the look. At its end, what it did not find is forgotten.
+pub(super) struct Look<'a> {
+    looks: MutexGuard<'a, Looks>,
+    bounds: Bounds,
     now_ms: u64,
-) -> HashMap<Owner, History> {
-    let mut kept = HashMap::with_capacity(known.len());
-    let bounds = of_objects(known.len());
-    for (owner, numbers) in all {
-        let mut history = known.remove(&owner).unwrap_or_default();
-        if history.recent.is_empty() {
-            if numbers.iter().all(|number| *number == 0) {
-                continue;
+}
+
+impl Look<'_> {
+    /// Takes down how far the numbers of one object are.
+    pub(super) fn note(&mut self, owner: Owner, numbers: Numbers) {
+        let Looks { histories, last_ms, number } = &mut *self.looks;
+        let bounds =
+            if matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn) { OF_NODE } else { self.bounds };
+        let history = match histories.entry(owner) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if numbers.iter().all(|number| *number == 0) => return,
+            Entry::Vacant(unknown) => {
+                let history = unknown.insert(History::default());
+                // Until now it had counted nothing.
+                if let Some(last_ms) = *last_ms {
+                    history.note(numbers.iter().map(|_| 0).collect(), last_ms, bounds);
+                }
+                history
             }
-            // Until now it had counted nothing.
-            if let Some(last_ms) = last_ms {
-                history.note(numbers.iter().map(|_| 0).collect(), last_ms, bounds);
-            }
-        }
-        let is_node = matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn);
-        history.note(numbers, now_ms, if is_node { OF_NODE } else { bounds });
-        if !history.is_empty() {
-            kept.insert(owner, history);
-        }
+        };
+        history.note(numbers, self.now_ms, bounds);
+        history.look = *number;
     }
-    kept
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        let Looks { histories, last_ms, number } = &mut *self.looks;
+        histories.retain(|_, history| history.look == *number && !history.is_empty());
+        // A map never shrinks by itself.
+        if histories.capacity() / 4 > histories.len() {
+            histories.shrink_to_fit();
+        }
+        *last_ms = Some(self.now_ms);
+    }
 }
 
 /// Of what counted nothing until the last look.
 fn nothing(last_ms: u64, range: Option<Range>) -> Details {
     let run = Run { numbers: Numbers::from_elem(0, 1), from_ms: 0, until_ms: last_ms };
-    details(&History { recent: VecDeque::from([run]), older: None }, 0, range)
+    details(&History { recent: VecDeque::from([run]), ..History::default() }, 0, range)
 }
 
 fn details(history: &History, place: usize, range: Option<Range>) -> Details {
@@ -304,7 +324,7 @@ mod tests {
     fn looked(numbers: &[(u64, u64)]) -> Rates {
         let rates = Rates::default();
         for (now_ms, number) in numbers {
-            rates.note([(QUEUE, smallvec![*number])], *now_ms);
+            rates.look(*now_ms).note(QUEUE, smallvec![*number]);
         }
         rates
     }
@@ -330,7 +350,7 @@ mod tests {
     fn what_never_counted_anything_costs_nothing() {
         let rates = looked(&[(0, 0), (5_000, 0)]);
         assert!(rates.looks.lock().histories.is_empty());
-        rates.note([(QUEUE, smallvec![10])], 10_000);
+        rates.look(10_000).note(QUEUE, smallvec![10]);
         assert!((rate(&rates) - 2.0).abs() < 1e-9, "before, it had counted nothing");
     }
 
@@ -347,7 +367,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_forgotten() {
         let rates = looked(&[(0, 0), (5_000, 10)]);
-        rates.note([], 10_000);
+        drop(rates.look(10_000));
         assert!(rates.looks.lock().histories.is_empty());
         assert!(rate(&rates).abs() < 1e-9);
     }
@@ -366,7 +386,7 @@ mod tests {
         let rates = Rates::default();
         let day_ms = 24 * 60 * 60 * 1000;
         for look in 0..2 * day_ms / INTERVAL_MS {
-            rates.note([(QUEUE, smallvec![look])], look * INTERVAL_MS);
+            rates.look(look * INTERVAL_MS).note(QUEUE, smallvec![look]);
         }
         let last = 2 * day_ms / INTERVAL_MS - 1;
         let kept = rates.looks.lock().histories[&QUEUE].len();

@@ -5,49 +5,43 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 
 use super::api::Api;
-use super::rates::Owner;
+use super::rates::{Look, Owner};
 use crate::broker::queue::QueueSnapshot;
-use crate::broker::topology::ExchangeSnapshot;
 use crate::metrics::MessageStats;
-
-type Sample = (Owner, SmallVec<[u64; 4]>);
 
 /// Takes down how far all counters are.
 pub(super) fn sample(api: &Api, now_ms: u64) {
-    let mut samples = Vec::new();
-    of_connections(api, &mut samples);
+    let mut look = api.rates.look(now_ms);
+    of_connections(api, &mut look);
     let mut all = [0; 3];
     for vhost in api.broker.vhosts() {
         for queue in vhost.queues() {
             let Some(snapshot) = queue.snapshot() else { continue };
             let depths = depths(&snapshot);
             all.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);
-            samples.push((Owner::Queue(queue.id), numbers(snapshot.stats)));
-            samples.push((Owner::QueueDepth(queue.id), depths.into_iter().collect()));
+            look.note(Owner::Queue(queue.id), numbers(snapshot.stats));
+            look.note(Owner::QueueDepth(queue.id), depths.into_iter().collect());
         }
-        let of_exchange = |exchange: ExchangeSnapshot| {
-            (Owner::Exchange(exchange.id), exchange.stats.named().map(|(_, number)| number).collect())
-        };
-        samples.extend(vhost.exchanges().into_iter().map(of_exchange));
+        for exchange in vhost.exchanges() {
+            look.note(Owner::Exchange(exchange.id), exchange.stats.named().map(|(_, number)| number).collect());
+        }
         let stats = api.broker.node().registry.message_stats_of(&vhost.name);
-        samples.push((Owner::Vhost(Arc::clone(&vhost.name)), numbers(stats)));
+        look.note(Owner::Vhost(Arc::clone(&vhost.name)), numbers(stats));
     }
     let registry = &api.broker.node().registry;
-    samples.push((Owner::Node, numbers(registry.message_stats())));
-    samples.push((Owner::NodeQueues, all.into_iter().collect()));
-    samples.push((Owner::NodeChurn, registry.churn.read().named().map(|(_, number)| number).collect()));
-    api.rates.note(samples, now_ms);
+    look.note(Owner::Node, numbers(registry.message_stats()));
+    look.note(Owner::NodeQueues, all.into_iter().collect());
+    look.note(Owner::NodeChurn, registry.churn.read().named().map(|(_, number)| number).collect());
 }
 
-fn of_connections(api: &Api, samples: &mut Vec<Sample>) {
+fn of_connections(api: &Api, look: &mut Look<'_>) {
     for connection in api.broker.node().registry.connections() {
         let counters = &connection.counters;
         let bytes = smallvec![counters.received_bytes.get(), counters.sent_bytes.get()];
-        samples.push((Owner::Connection(connection.spec.id), bytes));
-        let of_channel = |channel: Arc<crate::broker::registry::ChannelInfo>| {
-            (Owner::Channel(channel.id), numbers(channel.counters.read()))
-        };
-        samples.extend(connection.channels().into_iter().map(of_channel));
+        look.note(Owner::Connection(connection.spec.id), bytes);
+        for channel in connection.channels() {
+            look.note(Owner::Channel(channel.id), numbers(channel.counters.read()));
+        }
     }
 }
 

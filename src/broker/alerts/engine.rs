@@ -1,5 +1,6 @@
 //! From what is measured to alerts: each rule has two thresholds, so that a value in between neither raises nor ends anything.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Engine {
     round: u64,
+    /// When the round before began.
+    before_ms: Option<u64>,
+    /// Without those that never had a message.
     queues: FxHashMap<QueueId, Watched>,
     vhosts: BTreeMap<Arc<str>, WatchedVhost>,
     node_raised: u32,
@@ -67,7 +71,7 @@ impl Engine {
     /// Begins a round. All samples follow, then [`Engine::finish`].
     pub(super) fn begin(&mut self, now_ms: u64) {
         self.round += 1;
-        self.board.now_ms = now_ms;
+        self.before_ms = Some(std::mem::replace(&mut self.board.now_ms, now_ms)).filter(|before_ms| *before_ms > 0);
     }
 
     /// Takes a sample of a queue. Nothing is raised for one that is `exempt`.
@@ -79,7 +83,13 @@ impl Engine {
         is_target: bool,
         is_exempt: bool,
     ) {
-        let watched = self.queues.entry(sample.id).or_default();
+        let mut new = Watched::since(self.before_ms);
+        // A queue that never had a message is looked at anew each time: nothing need be remembered of it.
+        let watched = match self.queues.entry(sample.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if sample.is_untouched() => &mut new,
+            Entry::Vacant(unknown) => unknown.insert(new),
+        };
         watched.round = self.round;
         let measured = watched.note(sample, is_target, self.board.now_ms);
         if is_exempt {

@@ -149,6 +149,15 @@ fn what_is_gone_ends_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn nothing_is_kept_of_a_queue_that_never_had_a_message() {
+    let mut stage = Stage::default();
+    assert!(stage.rounds(3, &QueueSample { consumers: 1, ..sample(1) }).is_empty());
+    assert!(stage.engine.watched(QueueId(1)).is_none());
+    stage.round(&QueueSample { ready: 1, next_seq: 1, oldest_ready: Some(0), ..sample(1) });
+    assert!(stage.engine.watched(QueueId(1)).is_some());
+}
+
+#[test]
 fn alerts_are_bounded() {
     let mut stage = Stage::default();
     for round in 0..3 {

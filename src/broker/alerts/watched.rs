@@ -20,6 +20,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Of a counter that was 0 at that time.
+    fn since(at_ms: u64) -> Self {
+        Self { from: Some((0, at_ms)), next: (0, at_ms) }
+    }
+
     /// How far it moved.
     pub(super) fn moved(&mut self, count: u64, now_ms: u64) -> u64 {
         let from = *self.from.get_or_insert((count, now_ms));
@@ -73,6 +78,12 @@ pub(super) struct Measured {
 }
 
 impl Watched {
+    /// Of a queue that had counted nothing at the last look, if there was one.
+    pub(super) fn since(before_ms: Option<u64>) -> Self {
+        let window = before_ms.map(Window::since).unwrap_or_default();
+        Self { deaths: window, deliveries: window, redeliveries: window, ..Self::default() }
+    }
+
     /// Takes down a sample.
     pub(super) fn note(&mut self, sample: &QueueSample, is_dead_letter_queue: bool, now_ms: u64) -> Measured {
         self.ready_ages.note(sample.next_seq, sample.oldest_ready, now_ms);

@@ -36,6 +36,13 @@ pub struct QueueSample {
     pub deaths: u64,
 }
 
+impl QueueSample {
+    /// There is no message, and none was ever delivered or became a dead letter.
+    pub fn is_untouched(&self) -> bool {
+        self.ready + self.unacked + self.deliveries + self.delivered + self.deaths == 0
+    }
+}
+
 impl Queue {
     pub(super) fn sample(&self, id: QueueId) -> QueueSample {
         let stats = self.stats;
