@@ -172,6 +172,18 @@ impl Caller {
         self.has("monitoring") || self.is_administrator()
     }
 
+    /// Everybody sees what belongs to oneself.
+    ///
+    /// # Errors
+    /// 401 when it is another user, and the caller is no monitor.
+    pub(super) fn sees_user(&self, name: &str) -> Result<(), Refusal> {
+        if self.is_monitor() || self.name() == name {
+            Ok(())
+        } else {
+            Err(Refusal::not_authorised("User not authorised to access object"))
+        }
+    }
+
     /// # Errors
     /// 401 with RabbitMQ's reason.
     pub(super) fn require(&self, needs: Needs) -> Result<(), Refusal> {

@@ -205,6 +205,7 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// `GET /connections/username/{user}`.
 pub(super) fn of_user(request: &Request<'_>) -> Result<Answer, Refusal> {
+    request.caller()?.sees_user(request.part("user"))?;
     let mut connections = seen(request)?;
     connections.retain(|connection| &*connection.spec.user == request.part("user"));
     let short = |connection: &Arc<ConnectionInfo>| {

@@ -41,6 +41,7 @@ pub(super) fn delete_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
 pub(super) fn of_users(request: &Request<'_>) -> Result<Answer, Refusal> {
     let mut limits = request.api.broker.user_limits();
     if request.has_part("user") {
+        request.caller()?.sees_user(request.part("user"))?;
         let user = users::find(request)?;
         limits.retain(|(name, _)| **name == *user.name);
     }

@@ -196,7 +196,7 @@ pub(super) const ROUTES: &[Route] = &[
         .get(Administrator, permissions::topic_get)
         .delete(Administrator, permissions::topic_delete),
     at("/user-limits").get(Administrator, limits::of_users),
-    at("/user-limits/{user}").get(Administrator, limits::of_users),
+    at("/user-limits/{user}").get(Management, limits::of_users),
     at("/user-limits/{user}/{limit}").put(Administrator, limits::put_user).delete(Administrator, limits::delete_user),
     // Policies, parameters, definitions.
     at("/policies").get(Management, policies::list),

@@ -20,6 +20,7 @@ mod policy_effects;
 mod prometheus;
 mod queues;
 mod requests;
+mod tags;
 mod users;
 mod vhosts;
 

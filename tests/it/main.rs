@@ -60,6 +60,7 @@ mod headers;
 mod heartbeat;
 mod http;
 mod kill;
+mod killed_administration;
 mod lapin_failures;
 mod lapin_stories;
 mod local_socket;
