@@ -14,12 +14,13 @@ mod removal;
 mod snapshot;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
-use super::exchange::{Binding, Destination, ExchangeType, Routing};
+use super::exchange::{Binding, Destination, ExchangeType, PackedDestination, Routing};
 use super::ids::{ExchangeId, QueueId};
 use super::own::Event;
 use super::policies::Applied;
@@ -86,6 +87,13 @@ impl Exchange {
 /// Bindings of a virtual host are numbered in the order in which they were made.
 type BindingNumber = u64;
 
+/// The bindings to one destination stand side by side, in the order in which they were made.
+type IncomingKey = (PackedDestination, BindingNumber);
+
+fn incoming_of(destination: Destination) -> RangeInclusive<IncomingKey> {
+    (destination.into(), 0)..=(destination.into(), BindingNumber::MAX)
+}
+
 /// A binding as its destination knows it.
 #[derive(Debug)]
 struct Incoming {
@@ -102,7 +110,7 @@ pub struct Topology {
     queues: FxHashMap<QueueId, Arc<QueueHandle>>,
     queue_ids: HashMap<Arc<str>, QueueId>,
     /// All bindings, those to one destination side by side: a destination with one binding costs no table of its own.
-    incoming: BTreeMap<(Destination, BindingNumber), Incoming>,
+    incoming: BTreeMap<IncomingKey, Incoming>,
     next_binding: BindingNumber,
     definition_bytes: usize,
     /// The virtual host is deleted: nothing may be added any more, and the log is told of nothing.
@@ -280,7 +288,7 @@ impl Topology {
             let source = self.name_of(Destination::Exchange(source));
             self.tell_binding("created", (&source, &name), &binding);
         }
-        self.incoming.insert((binding.destination, number), Incoming { source, binding });
+        self.incoming.insert((binding.destination.into(), number), Incoming { source, binding });
         true
     }
 }

@@ -1,10 +1,8 @@
 //! The destinations of one binding key, counted: two bindings that differ in their arguments alone lead to the same place.
 
-use std::fmt;
-
 use rustc_hash::FxHashMap;
 
-use super::{Destination, ExchangeId, QueueId};
+use super::{Destination, PackedDestination};
 
 /// Up to this many destinations a scan beats a hash map.
 const SCANNED_MAX: usize = 16;
@@ -16,52 +14,23 @@ const SCANNED_MAX: usize = 16;
 pub(super) enum Destinations {
     #[default]
     None,
-    One(Packed, u32),
+    One(PackedDestination, u32),
     /// There were more than one at a time.
     Several(Box<Several>),
-}
-
-/// A destination in eight bytes, so that a set of one takes 16: the identity, and in the last bit whether it is an exchange. Identities
-/// are counted from 1, so none has the first bit set in the life of a data directory.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Packed(u64);
-
-impl From<Destination> for Packed {
-    fn from(destination: Destination) -> Self {
-        let (id, is_exchange) = match destination {
-            Destination::Queue(QueueId(id)) => (id, 0),
-            Destination::Exchange(ExchangeId(id)) => (id, 1),
-        };
-        debug_assert!(id < 1 << 63, "an identity of 64 bits: {id}");
-        Self(id << 1 | is_exchange)
-    }
-}
-
-impl From<Packed> for Destination {
-    fn from(Packed(bits): Packed) -> Self {
-        let id = bits >> 1;
-        if bits & 1 == 0 { Self::Queue(QueueId(id)) } else { Self::Exchange(ExchangeId(id)) }
-    }
-}
-
-impl fmt::Debug for Packed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Destination::from(*self).fmt(f)
-    }
 }
 
 /// Hashed with `FxHash`, unlike what is keyed by a client's bytes: the broker chooses the ids.
 #[derive(Debug, Default)]
 pub(super) struct Several {
-    counted: Vec<(Packed, u32)>,
+    counted: Vec<(PackedDestination, u32)>,
     /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`].
-    places: Option<FxHashMap<Packed, usize>>,
+    places: Option<FxHashMap<PackedDestination, usize>>,
 }
 
 impl Destinations {
     /// Adds one binding.
     pub(super) fn add(&mut self, destination: Destination) {
-        let destination = Packed::from(destination);
+        let destination = PackedDestination::from(destination);
         match self {
             Self::None => *self = Self::One(destination, 1),
             Self::One(present, count) if *present == destination => *count += 1,
@@ -75,7 +44,7 @@ impl Destinations {
 
     /// Removes one binding; the destination goes with the last of its bindings.
     pub(super) fn remove(&mut self, destination: Destination) {
-        let destination = Packed::from(destination);
+        let destination = PackedDestination::from(destination);
         let is_empty = match self {
             Self::One(present, count) if *present == destination => {
                 *count -= 1;
@@ -128,7 +97,7 @@ impl Destinations {
 }
 
 impl Several {
-    fn add(&mut self, destination: Packed) {
+    fn add(&mut self, destination: PackedDestination) {
         if let Some((_, count)) = self.place(destination).and_then(|at| self.counted.get_mut(at)) {
             *count += 1;
             return;
@@ -143,7 +112,7 @@ impl Several {
         }
     }
 
-    fn remove(&mut self, destination: Packed) {
+    fn remove(&mut self, destination: PackedDestination) {
         let Some(at) = self.place(destination) else { return };
         let Some((_, count)) = self.counted.get_mut(at) else { return };
         *count -= 1;
@@ -159,7 +128,7 @@ impl Several {
         }
     }
 
-    fn place(&self, destination: Packed) -> Option<usize> {
+    fn place(&self, destination: PackedDestination) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&destination).copied(),
             None => self.counted.iter().position(|(present, _)| *present == destination),
@@ -170,6 +139,7 @@ impl Several {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::ids::{ExchangeId, QueueId};
 
     fn queue(id: u64) -> Destination {
         Destination::Queue(QueueId(id))

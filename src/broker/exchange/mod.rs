@@ -11,6 +11,7 @@ mod fanout;
 mod hash;
 mod headers;
 mod modulus_hash;
+mod packed;
 mod random;
 mod recent_history;
 #[cfg(test)]
@@ -30,6 +31,8 @@ use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
 use crate::table::{EncodedTable, Table, TableRef, ValueRef};
+
+pub(in crate::broker) use packed::PackedDestination;
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

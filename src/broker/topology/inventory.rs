@@ -12,9 +12,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use std::vec;
 
-use super::{BindingNumber, Topology};
+use super::{BindingNumber, IncomingKey, Topology};
 use crate::broker::definitions::{BindingDefinition, Definition};
-use crate::broker::exchange::Destination;
 use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::queue::QueueHandle;
 
@@ -27,7 +26,7 @@ pub struct Inventory {
     exchanges: vec::IntoIter<ExchangeId>,
     queues: vec::IntoIter<QueueId>,
     /// The binding that was looked at last, in the order of `Topology::incoming`.
-    last: Option<(Destination, BindingNumber)>,
+    last: Option<IncomingKey>,
     /// Bindings from here on were made since the look began.
     new_from: BindingNumber,
     /// Things that are looked at under one lock. Tests have fewer.
@@ -83,7 +82,7 @@ impl Topology {
             looked_at += 1;
             inventory.last = Some((destination, number));
             let Some(source) = self.exchanges.get(&incoming.source) else { continue };
-            if number < inventory.new_from && self.is_durable(source, destination) {
+            if number < inventory.new_from && self.is_durable(source, destination.into()) {
                 inventory.bindings.push((number, BindingDefinition::new(incoming.source, &incoming.binding)));
             }
         }
@@ -123,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::broker::definitions::Definitions;
+    use crate::broker::exchange::Destination;
     use crate::broker::exchange::{Binding, lookup};
     use crate::broker::node::Node;
     use crate::broker::queue::arguments::QueueArguments;

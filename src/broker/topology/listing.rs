@@ -6,7 +6,7 @@ use std::vec;
 
 use super::inventory::LOOKED_AT_ONCE;
 use super::snapshot::default_binding;
-use super::{BindingNumber, BindingSnapshot, Exchange, ExchangeSnapshot, Topology};
+use super::{BindingNumber, BindingSnapshot, Exchange, ExchangeSnapshot, IncomingKey, Topology};
 use crate::broker::exchange::Destination;
 use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::queue::Exclusivity;
@@ -25,7 +25,7 @@ pub struct BindingList {
     /// The queues whose bindings of the default exchange are not written down yet.
     queues: vec::IntoIter<QueueId>,
     /// The binding that was looked at last, in the order of `Topology::incoming`.
-    last: Option<(Destination, BindingNumber)>,
+    last: Option<IncomingKey>,
     /// What the default exchange does: one for each queue.
     defaults: Vec<BindingSnapshot>,
     bindings: Vec<Listed>,
@@ -98,7 +98,7 @@ impl Topology {
             list.last = Some((destination, number));
             let Some(source) = self.exchanges.get(&incoming.source) else { continue };
             let binding = self.snapshot_of(source, &incoming.binding);
-            list.bindings.push(Listed { number, is_shared: self.is_shared(destination), binding });
+            list.bindings.push(Listed { number, is_shared: self.is_shared(destination.into()), binding });
         }
         looked_at == LOOKED_AT_ONCE
     }

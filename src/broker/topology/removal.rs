@@ -5,10 +5,9 @@
 //! not there; whoever meets such a binding passes over it.
 
 use std::collections::hash_map;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::{BindingNumber, Incoming, Topology, cost};
+use super::{BindingNumber, Incoming, Topology, cost, incoming_of};
 use crate::broker::definitions::{BindingDefinition, Definition};
 use crate::broker::exchange::{Binding, Destination, Routing};
 use crate::broker::ids::{ExchangeId, QueueId};
@@ -47,10 +46,6 @@ impl Removal {
     }
 }
 
-fn incoming_of(destination: Destination) -> RangeInclusive<(Destination, BindingNumber)> {
-    (destination, 0)..=(destination, BindingNumber::MAX)
-}
-
 impl Topology {
     /// How many bindings lead to a queue, as far as `max`.
     pub fn binding_count_to(&self, queue: QueueId, max: usize) -> usize {
@@ -61,7 +56,7 @@ impl Topology {
     pub fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Removal {
         let mut removal = Removal::default();
         if let Some((binding, number)) = self.remove_outgoing(source, binding, &mut removal) {
-            self.incoming.remove(&(binding.destination, number));
+            self.incoming.remove(&(binding.destination.into(), number));
             // The exchange is still there: what it sets off is left to `proceed`.
             if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
                 self.changes.push(Definition::Unbound(BindingDefinition::new(source, &binding)));
@@ -117,7 +112,7 @@ impl Topology {
                 Step::Outgoing(source, bindings) => match bindings.next() {
                     Some((binding, number)) => {
                         let source = *source;
-                        self.incoming.remove(&(binding.destination, number));
+                        self.incoming.remove(&(binding.destination.into(), number));
                         self.tell_unbound(source, &binding, removal);
                     }
                     None => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Exchange, Topology};
+use super::{Exchange, Topology, incoming_of};
 use crate::broker::exchange::{Binding, Destination};
 use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::policies::Applied;
@@ -93,7 +93,7 @@ impl Topology {
         count: usize,
     ) -> Vec<(BindingSnapshot, bool)> {
         let to_chosen = chosen.iter().flat_map(|destination| {
-            let incoming = self.incoming.range((*destination, 0)..=(*destination, u64::MAX));
+            let incoming = self.incoming.range(incoming_of(*destination));
             incoming.filter(|(_, incoming)| incoming.source == source.id).map(|(_, incoming)| &incoming.binding)
         });
         let others = source.bindings.keys().filter(|binding| !chosen.contains(&binding.destination));
@@ -128,7 +128,7 @@ impl Topology {
     }
 
     fn bindings_to(&self, destination: Destination) -> impl Iterator<Item = BindingSnapshot> + '_ {
-        let incoming = self.incoming.range((destination, 0)..=(destination, u64::MAX));
+        let incoming = self.incoming.range(incoming_of(destination));
         incoming.filter_map(|(_, incoming)| {
             let exchange = self.exchanges.get(&incoming.source)?;
             Some(self.snapshot_of(exchange, &incoming.binding))
