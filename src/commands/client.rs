@@ -11,12 +11,12 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::system::{self, LocalStream, Process, Told};
 use super::target::{Credentials, Target};
 
 /// What names in a path keep as they are.
@@ -72,15 +72,13 @@ impl Client {
     ///
     /// # Errors
     /// When it is asked over the network, or is gone.
-    pub(super) fn process(&self) -> Result<Pid, Problem> {
+    pub(super) fn process(&self) -> Result<Process, Problem> {
         let Target::Socket(path) = &self.target else {
             let text = "a broker can be stopped or signalled on its own machine only, over its local socket";
             return Err(Problem::Unreachable(text.to_owned()));
         };
-        let unreachable = |why: &dyn std::fmt::Display| Problem::Unreachable(format!("{}: {why}", path.display()));
-        let stream = std::os::unix::net::UnixStream::connect(path).map_err(|error| unreachable(&error))?;
-        let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| unreachable(&error))?;
-        Ok(peer.pid)
+        let found = self.runtime.block_on(Process::behind(path));
+        found.map_err(|error| Problem::Unreachable(format!("{}: {error}", path.display())))
     }
 
     /// # Errors
@@ -224,10 +222,8 @@ impl Client {
 ///
 /// # Errors
 /// When it is gone, or belongs to somebody else.
-pub(super) fn signal(process: Pid, signal: Signal) -> Result<(), Problem> {
-    kill_process(process, signal).map_err(|error| {
-        Problem::Unreachable(format!("cannot signal the process {}: {error}", process.as_raw_nonzero()))
-    })
+pub(super) fn signal(process: Process, told: Told) -> Result<(), Problem> {
+    process.tell(told).map_err(|error| Problem::Unreachable(format!("cannot signal the process {process}: {error}")))
 }
 
 /// The broker's words.
@@ -270,9 +266,9 @@ async fn send(target: &Target, request: Request<Full<Bytes>>) -> Result<Asked, P
     }
 }
 
-async fn socket(path: &Path) -> Result<UnixStream, Problem> {
+async fn socket(path: &Path) -> Result<LocalStream, Problem> {
     let unreachable = |error| Problem::Unreachable(format!("no broker answers at {}: {error}", path.display()));
-    UnixStream::connect(path).await.map_err(unreachable)
+    system::connect(path).await.map_err(unreachable)
 }
 
 fn broken(error: hyper::Error) -> Problem {

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use leveret::config::{ConfigTask, Environment};
-use rustix::process::Signal;
 
 use super::Run;
 use super::broker_options::BrokerOptions;
+use super::system::Told;
 use super::told::{Failed, end};
 
 /// The arguments of `leveret config`.
@@ -45,6 +45,6 @@ fn look(task: &ConfigTask) -> ExitCode {
 
 fn reload(broker: &BrokerOptions) -> Result<String, Failed> {
     let process = broker.client()?.process()?;
-    super::client::signal(process, Signal::HUP)?;
-    Ok(format!("process {} reads its configuration again\n", process.as_raw_nonzero()))
+    super::client::signal(process, Told::HangUp)?;
+    Ok(format!("process {process} reads its configuration again\n"))
 }

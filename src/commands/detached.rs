@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
+
+use super::system;
 
 /// RabbitMQ's spelling has one dash.
 const DETACHED: [&str; 2] = ["-detached", "--detached"];
@@ -17,9 +18,9 @@ pub(super) fn start(arguments: &[OsString]) -> Option<ExitCode> {
     }
     let started = std::env::current_exe().and_then(|program| {
         let mut command = Command::new(program);
-        command.arg0(name).args(rest.iter().filter(|argument| !is_detached(argument)));
-        // A group of its own, so that what ends the shell does not end it.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        system::detach(&mut command, name);
+        command.args(rest.iter().filter(|argument| !is_detached(argument)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     });
     Some(match started {
         Ok(_) => ExitCode::SUCCESS,

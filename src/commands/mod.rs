@@ -23,9 +23,11 @@ mod ping;
 mod routes;
 mod run;
 mod serve;
+#[cfg_attr(windows, path = "service_windows.rs")]
 mod service;
 mod status;
 mod store;
+mod system;
 mod tail;
 mod target;
 mod tls;

@@ -3,15 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use clap::Args;
 use leveret::Broker;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Run;
+use super::system::{Process, Signals, Told, ended_by};
 
 /// The arguments of `leveret run`.
 #[derive(Debug, Args)]
@@ -65,9 +63,7 @@ impl RunCommand {
         let mut words = self.command.iter();
         let Some(program) = words.next() else { return Ok(ExitCode::from(NOT_FOUND)) };
         // Before the command is there, so that none is lost.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut signals = Signals::new()?;
         let started =
             Command::new(program).args(words).envs(environment.iter().map(|(name, value)| (name, value))).spawn();
         let mut child = match started {
@@ -77,26 +73,25 @@ impl RunCommand {
                 return Ok(ExitCode::from(NOT_FOUND));
             }
         };
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let process = i32::try_from(child.id()).ok().and_then(Process::numbered);
         let mut ended = tokio::task::spawn_blocking(move || child.wait());
         loop {
-            let signal = tokio::select! {
+            let told = tokio::select! {
                 status = &mut ended => return Ok(exit_code(status.map_err(io::Error::other)??)),
-                // A terminal has sent it to the command as well.
-                _ = interrupt.recv() => (!io::stdin().is_terminal()).then_some(Signal::INT),
-                _ = terminate.recv() => Some(Signal::TERM),
-                _ = hang_up.recv() => Some(Signal::HUP),
+                told = signals.next() => told,
             };
-            if let (Some(signal), Some(pid)) = (signal, pid) {
+            // A terminal has sent it to the command as well.
+            let knows = told == Told::Interrupt && io::stdin().is_terminal();
+            if let (false, Some(process)) = (knows, process) {
                 // It may have ended just now.
-                kill_process(pid, signal).ok();
+                process.tell(told).ok();
             }
         }
     }
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = match (status.code(), status.signal()) {
+    let code = match (status.code(), ended_by(status)) {
         (Some(code), _) => u8::try_from(code).unwrap_or(1),
         (None, Some(signal)) => SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or(0)),
         (None, None) => 1,

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,8 +12,8 @@ use leveret::Broker;
 use leveret::config::{self, Configuration, Environment, Setting, Settings, Severity};
 use leveret::logging::{self, LogWriter};
 use leveret::server::Reloaded;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::system::{self, Signals, Told};
 use super::{Run, called_as, service};
 
 /// The arguments of `leveret serve`, and of `leveret` alone.
@@ -77,9 +76,7 @@ fn tell(configuration: &Configuration) {
 }
 
 async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &LogWriter) -> Result<(), Box<dyn Error>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut signals = Signals::new()?;
     if let Some(file) = &settings.pid_file {
         let pid = std::process::id().to_string();
         // RabbitMQ makes the directory, too: its place of old, below `mnesia`, is in many scripts.
@@ -88,16 +85,13 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     let broker = Broker::from_settings(settings).await.inspect_err(|_| log.tell(BOOT_FAILED))?;
-    let reload = async {
-        loop {
-            hang_up.recv().await;
+    let told_to_stop = async {
+        while signals.next().await == Told::HangUp {
             reload(arguments, &broker);
         }
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = reload => {}
+        () = told_to_stop => {}
         error = until_failed(settings, &broker) => return Err(error),
         never = service::stay_alive() => match never {},
     }
@@ -194,7 +188,7 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let mut made = system::for_one_user(OpenOptions::new().write(true).create_new(true)).open(&unfinished)?;
     writeln!(made, "{text}")?;
     fs::rename(unfinished, file)
 }

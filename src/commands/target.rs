@@ -1,13 +1,13 @@
 //! Which broker a command asks: the one that was named, or the one that runs on this machine.
 
 use std::fmt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use leveret::config::{self, Environment, Settings};
 use leveret::server::local;
 
 use super::called_as;
+use super::system::{HAS_LOCAL_SOCKETS, is_alive};
 
 /// RabbitMQ's port, and so that of a broker that was not told otherwise.
 const DEFAULT_PORT: u16 = 5672;
@@ -15,6 +15,8 @@ const DEFAULT_PORT: u16 = 5672;
 const SOCKET_PATH_MAX: usize = 107;
 /// The port of the HTTP API if the address has none.
 const HTTP_PORT: u16 = 15672;
+/// Where a broker of this machine is asked that has no local socket.
+const LOCAL_API: &str = "127.0.0.1";
 /// What the user of a new broker and its password are.
 const GUEST: &str = "guest";
 
@@ -96,6 +98,9 @@ impl Wanted {
         if let Some(socket) = &self.socket {
             return Ok(Target::Socket(socket.clone()));
         }
+        if !HAS_LOCAL_SOCKETS {
+            return http(LOCAL_API, self.user.as_deref(), self.password.as_deref());
+        }
         self.of_this_machine(&runtime_directories(), local::default_data_directory().as_deref())
     }
 
@@ -140,10 +145,6 @@ fn runtime_directories() -> Vec<PathBuf> {
         directories.push(of_root);
     }
     directories
-}
-
-fn is_alive(socket: &Path) -> bool {
-    UnixStream::connect(socket).is_ok()
 }
 
 /// The brokers that run, by port.

@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +13,7 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::Run;
+use super::{Run, system};
 
 /// How long certificates hold. Some systems believe none that holds longer.
 const CERTIFICATE_DAYS: i64 = 825;
@@ -114,7 +113,7 @@ impl Dev {
 
     /// For the user alone: keys are in it.
     fn make_directory(&self) -> Result<(), NotMade> {
-        fs::DirBuilder::new().mode(0o700).create(&self.dir).map_err(|source| {
+        system::create_directory_for_one_user(&self.dir).map_err(|source| {
             let file = self.dir.display().to_string();
             if source.kind() == io::ErrorKind::AlreadyExists {
                 NotMade::AlreadyThere(file)
@@ -142,7 +141,7 @@ fn lasting(mut params: CertificateParams, name: &str, now: OffsetDateTime, days:
 }
 
 fn write(file: &Path, text: &str) -> Result<(), NotMade> {
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let written = system::for_one_user(OpenOptions::new().write(true).create_new(true)).open(file);
     let written = written.and_then(|mut made| made.write_all(text.as_bytes()));
     written.map_err(|source| NotMade::Unwritable { file: file.display().to_string(), source })
 }

@@ -1,5 +1,9 @@
 //! What is asked of Unix about limits and places.
 
+#[cfg(feature = "cli")]
+use std::fs::OpenOptions;
+#[cfg(feature = "cli")]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -30,6 +34,12 @@ pub(crate) fn descriptor_limit() -> u64 {
 pub(crate) fn disk_free_bytes(directory: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(directory).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// A file that it makes has these permissions at most.
+#[cfg(feature = "cli")]
+pub(crate) fn with_mode(file: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
+    file.mode(mode)
 }
 
 /// Raises that to what the process may set itself. The lower limit, usually 1024, protects old programs from numbers that `select`

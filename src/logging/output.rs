@@ -4,12 +4,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::rotation::Rotation;
 use crate::clock::Clock;
+use crate::host;
 
 /// Where lines go.
 pub(super) trait Output: Send + 'static {
@@ -99,7 +99,7 @@ impl OpenFile {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let file = host::with_mode(OpenOptions::new().append(true).create(true), MODE).open(path)?;
         let known = file.metadata()?;
         let written = known.modified().ok().and_then(|at: SystemTime| at.duration_since(UNIX_EPOCH).ok());
         let written_ms = written.and_then(|since: Duration| u64::try_from(since.as_millis()).ok());

@@ -30,6 +30,21 @@ pub(super) fn listen(_data_dir: Option<&Path>, _port: u16, _group: Option<u32>) 
     None
 }
 
+/// Where the socket of the broker with this data directory would be.
+pub fn in_data_directory(directory: &Path) -> PathBuf {
+    directory.join("leveret.sock")
+}
+
+/// Where brokers of this user would leave theirs.
+pub fn directory() -> PathBuf {
+    std::env::temp_dir().join("leveret")
+}
+
+/// Where the socket of the broker on this port would be.
+pub fn under_port(directory: &Path, port: u16) -> PathBuf {
+    directory.join(format!("{port}.sock"))
+}
+
 /// The data directory of a broker that was not told otherwise.
 pub fn default_data_directory() -> Option<PathBuf> {
     host::data_directory()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::verb::{Switch, Tool, Verb, flag, value};
 use crate::commands::client::Client;
+use crate::commands::system;
 use crate::commands::target::Wanted;
 
 /// Options that every verb has.
@@ -252,7 +253,7 @@ impl Invocation {
         let Some(wanted) = self.option("node") else { return Ok(()) };
         let overview = client.get("/overview?columns=node")?;
         let node = overview.get("node").and_then(serde_json::Value::as_str).unwrap_or_default();
-        if is_same_node(wanted, node, hostname().as_deref()) {
+        if is_same_node(wanted, node, system::hostname().as_deref()) {
             return Ok(());
         }
         Err(Failure::unreachable(format!("{} is the node {node}", client.target())))
@@ -292,10 +293,6 @@ fn format_named(name: &str) -> Option<Format> {
         "erlang" | "inspect" => Format::Erlang,
         _ => return None,
     })
-}
-
-fn hostname() -> Option<String> {
-    Some(rustix::system::uname().nodename().to_str().ok()?.to_owned())
 }
 
 /// Whether a name means the node. The host part of a node's name is the machine's, and this broker may not have been told it.

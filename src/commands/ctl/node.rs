@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::json;
 
 use super::arguments::Invocation;
@@ -13,6 +12,7 @@ use super::output::Output;
 use super::verb::{BOTH, CTL, Tool, Verb, flag};
 use crate::commands::client::signal;
 use crate::commands::exit;
+use crate::commands::system::{Process, Told};
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new("version", BOTH, "Displays the version of RabbitMQ that this is like", |_| {
@@ -55,33 +55,26 @@ fn nothing(it: &Invocation) -> Result<Output, Failure> {
     Ok(Output::Nothing)
 }
 
-fn process(it: &Invocation) -> Result<Pid, Failure> {
+fn process(it: &Invocation) -> Result<Process, Failure> {
     Ok(it.client()?.process()?)
 }
 
-fn terminate(process: Pid) -> Result<(), Failure> {
-    Ok(signal(process, Signal::TERM)?)
+fn terminate(process: Process) -> Result<(), Failure> {
+    Ok(signal(process, Told::Terminate)?)
 }
 
 const POLL: Duration = Duration::from_millis(10);
 
 /// Waits for the end of a process; false if it takes too long.
-fn ends(process: Pid, seconds: Option<u64>) -> bool {
+fn ends(process: Process, seconds: Option<u64>) -> bool {
     let steps = seconds.map_or(u64::MAX, |seconds| seconds * 100);
     for _ in 0..steps {
-        if test_kill_process(process).is_err() || is_unburied(process) {
+        if process.has_ended() {
             return true;
         }
         thread::sleep(POLL);
     }
     false
-}
-
-/// Whether it has ended, and whoever started it has not asked for its exit code yet.
-fn is_unburied(process: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
-    // Behind the name, which may hold anything.
-    stat.rsplit_once(") ").is_some_and(|(_, facts)| facts.starts_with('Z'))
 }
 
 fn stop(it: &Invocation) -> Result<Output, Failure> {
@@ -96,18 +89,18 @@ fn stop(it: &Invocation) -> Result<Output, Failure> {
 
 fn shutdown(it: &Invocation) -> Result<Output, Failure> {
     let process = process(it)?;
-    let (node, pid) = (it.node().to_owned(), process.as_raw_nonzero());
-    let mut said = vec![format!("Shutting down RabbitMQ node {node} running at PID {pid}")];
+    let node = it.node().to_owned();
+    let mut said = vec![format!("Shutting down RabbitMQ node {node} running at PID {process}")];
     terminate(process)?;
     if it.is_set("no-wait") {
         return Ok(Output::Message(said.join("\n")));
     }
-    said.push(format!("Waiting for PID {pid} to terminate"));
+    said.push(format!("Waiting for PID {process} to terminate"));
     let seconds = it.timeout_s(super::arguments::DEFAULT_TIMEOUT_S);
     if !ends(process, seconds) {
         return Err(Failure::TimedOut(u128::from(seconds.unwrap_or(0)) * 1000));
     }
-    said.push(format!("RabbitMQ node {node} running at PID {pid} successfully shut down"));
+    said.push(format!("RabbitMQ node {node} running at PID {process} successfully shut down"));
     Ok(Output::Message(said.join("\n")))
 }
 

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, test_kill_process};
-
 use super::arguments::Invocation;
 use super::failure::Failure;
 use super::health::is_started;
 use super::output::Output;
 use super::verb::{BOTH, CTL, Switch, Verb};
 use crate::commands::exit;
+use crate::commands::system::Process;
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new("await_startup", CTL, "Waits until the broker serves clients", await_startup).takes(0, 0, ""),
@@ -94,7 +93,7 @@ fn wait(it: &Invocation) -> Result<Output, Failure> {
         Some(pid) => pid.to_owned(),
         None => until(it, WAIT_S, || Ok(pid_in(Path::new(it.argument(0)))))?,
     };
-    let process = pid.parse().ok().and_then(Pid::from_raw);
+    let process = pid.parse().ok().and_then(Process::numbered);
     let process = process.ok_or_else(|| Failure::said(exit::DATA, format!("Garbage in pid file: {pid}")))?;
     let node = it.option("node").unwrap_or("rabbit@localhost");
     let mut said = vec![
@@ -102,7 +101,7 @@ fn wait(it: &Invocation) -> Result<Output, Failure> {
         format!("Waiting for erlang distribution on node '{node}' while OS process '{pid}' is running"),
     ];
     until(it, WAIT_S, || {
-        if test_kill_process(process) == Err(rustix::io::Errno::SRCH) {
+        if process.is_gone() {
             return Err(Failure::said(exit::UNAVAILABLE, "process_not_running"));
         }
         started(it)
