@@ -20,12 +20,12 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System { started: Instant, started_ms: u64 },
-    Manual(Arc<Hand>),
+    Manual(Arc<ClockHand>),
 }
 
 /// Moves a manual clock.
 #[derive(Debug)]
-pub struct Hand {
+pub struct ClockHand {
     now_ms: AtomicU64,
     moved: Notify,
 }
@@ -45,8 +45,8 @@ impl Clock {
     }
 
     /// A clock that stands still until its hand is moved. It starts in September 2020, so that it looks like a time.
-    pub fn manual() -> (Self, Arc<Hand>) {
-        let hand = Arc::new(Hand { now_ms: AtomicU64::new(1_600_000_000_000), moved: Notify::new() });
+    pub fn manual() -> (Self, Arc<ClockHand>) {
+        let hand = Arc::new(ClockHand { now_ms: AtomicU64::new(1_600_000_000_000), moved: Notify::new() });
         (Self(Source::Manual(Arc::clone(&hand))), hand)
     }
 
@@ -84,24 +84,24 @@ impl Clock {
 
 /// Measures how long something takes, in real time whatever the clock of a test says.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
+pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
     #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Microseconds since the start.
-    pub fn elapsed_us(&self) -> u64 {
+    pub(crate) fn elapsed_us(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
 /// A deadline that is moved far more often than it is reached: to move it later costs nothing.
 #[derive(Debug, Default)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     sleep: Option<Sleep>,
 }
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Sleep {
 
 impl Deadline {
     /// Moves the deadline. One that was earlier is reached at its own time: whoever waits must look what time it is.
-    pub fn set(&mut self, clock: &Clock, at_ms: Option<u64>) {
+    pub(crate) fn set(&mut self, clock: &Clock, at_ms: Option<u64>) {
         let Some(until_ms) = at_ms else { return };
         if self.sleep.as_ref().is_none_or(|earlier| until_ms < earlier.until_ms) {
             self.sleep = Some(Sleep { until_ms, over: Box::pin(clock.sleep_until(until_ms)) });
@@ -126,7 +126,7 @@ impl Deadline {
     }
 
     /// Waits until the deadline, for ever without one. Cancel safe.
-    pub async fn reached(&mut self) {
+    pub(crate) async fn reached(&mut self) {
         match &mut self.sleep {
             Some(sleep) => sleep.over.as_mut().await,
             None => std::future::pending().await,
@@ -135,7 +135,7 @@ impl Deadline {
     }
 }
 
-impl Hand {
+impl ClockHand {
     /// Moves the clock forward, and wakes whoever slept until then.
     pub fn advance(&self, by: Duration) {
         self.now_ms.fetch_add(millis(by), Ordering::SeqCst);

@@ -183,7 +183,7 @@ counters! {
 
 /// What the files of the store cost.
 #[derive(Debug, Default)]
-pub struct IoCounters {
+pub(crate) struct IoCounters {
     /// Reads.
     pub read_ops: SharedCounter,
     /// Bytes that were read.
@@ -203,11 +203,11 @@ pub struct IoCounters {
 }
 
 /// Bounds of the times that files take to be made durable, in microseconds.
-pub const SYNC_BUCKETS_US: [u64; 10] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
+pub(crate) const SYNC_BUCKETS_US: [u64; 10] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
 
 impl IoCounters {
     /// A file was made durable, which took so long.
-    pub fn note_sync(&self, elapsed_us: u64) {
+    pub(crate) fn note_sync(&self, elapsed_us: u64) {
         self.sync_us.add(elapsed_us);
         let bucket = SYNC_BUCKETS_US.partition_point(|bound_us| *bound_us < elapsed_us);
         if let Some(counter) = self.syncs.get(bucket) {

@@ -1,6 +1,5 @@
 //! The composition root: starts a broker with its listeners, and stops them in reverse order. Also how a broker is embedded.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +22,7 @@ mod metered;
 mod operator;
 mod own_messages;
 mod places;
+mod start_error;
 mod storage;
 mod tasks;
 mod url;
@@ -35,23 +35,21 @@ use tokio::task::JoinHandle;
 
 use crate::auth::GUEST;
 use crate::broker;
-use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
+use crate::broker::administration::DEFAULT_VHOST;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::host;
 use crate::logging;
-use crate::store::StoreError;
-use crate::store::disk::DirectoryError;
-use crate::tls::{Certificates, TlsFilesError};
+use crate::tls::Certificates;
 use binding::first_address;
 use encryption::Secured;
 use management::Management;
+use start_error::StartFailure;
 use storage::Storage;
 
-pub use crate::http::HttpFailed;
-pub use auth::AuthError;
 pub use builder::Builder;
 pub use operator::Reloaded;
+pub use start_error::StartError;
 
 /// How long connections get to say goodbye when the broker stops.
 const STOP_PATIENCE_MS: u64 = 3_000;
@@ -110,9 +108,9 @@ struct Outside {
 impl Outside {
     /// # Errors
     /// When there is nothing that AMQP could be spoken on.
-    fn of(plain: &[TcpListener], secured: &Secured) -> Result<Self, StartError> {
+    fn of(plain: &[TcpListener], secured: &Secured) -> Result<Self, StartFailure> {
         let (plain, amqps_address) = (first_address(plain), first_address(&secured.amqp));
-        let address = plain.or(amqps_address).ok_or(StartError::NoAddress)?;
+        let address = plain.or(amqps_address).ok_or(StartFailure::NoAddress)?;
         let (is_tls_only, certificates) = (plain.is_none(), secured.certificates());
         // What else there is comes later.
         Ok(Self { address, is_tls_only, amqps_address, listeners: Vec::new(), certificates })
@@ -129,6 +127,7 @@ impl Broker {
     ///
     /// # Errors
     /// As for [`Builder::start`]; and when no place for messages is known.
+    #[doc(hidden)]
     pub async fn from_settings(settings: &Settings) -> Result<Self, StartError> {
         let builder = Builder::for_settings(settings)?;
         // Only for a process that is the broker's own: an embedding one decides for itself.
@@ -169,6 +168,7 @@ impl Broker {
     }
 
     /// Takes over what of a new configuration can change while it runs, and reads the files with certificates again. Waits for the disk.
+    #[doc(hidden)]
     pub fn reload(&self, settings: &Settings) -> Reloaded {
         self.operator.reload(settings)
     }
@@ -251,6 +251,7 @@ impl Broker {
     }
 
     /// The broker's state, for assertions.
+    #[doc(hidden)]
     pub fn state(&self) -> &broker::Broker {
         &self.broker
     }
@@ -279,121 +280,6 @@ impl Drop for Broker {
         self.stop.send_replace(true);
         self.timer.abort();
         self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-/// Why a broker could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another with --amqp-listen, or stop what listens there")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Where messages are to be kept was not said.
-    #[error("it was not said where to keep messages: call data_dir(...), or in_memory()")]
-    NoStore,
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// What is in the data directory cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A user or virtual host that is to be there cannot be made.
-    #[error("cannot make the first users and virtual hosts: {0}")]
-    Administration(#[from] AdministrationError),
-    /// TLS cannot be spoken with the files that are given.
-    #[error("TLS: {field}: {error}")]
-    Tls {
-        /// The setting that names the file.
-        field: &'static str,
-        /// What is wrong with it.
-        error: TlsFilesError,
-    },
-    /// Users cannot be known as it is configured.
-    #[error("users: {0}")]
-    Auth(#[from] AuthError),
-    /// There is no certificate for TLS.
-    #[error(
-        "TLS needs a certificate and its key: give them with --tls-cert and --tls-key (ssl_options.certfile, ssl_options.keyfile); leveret tls dev makes some to try it"
-    )]
-    NoCertificate,
-    /// The address cannot be listened on with TLS.
-    #[error(
-        "cannot listen on {address}: {source}; choose another with --amqps-listen (--https-listen, --prometheus-tls-listen), or stop what listens there"
-    )]
-    ListenTls {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Definitions cannot be imported.
-    #[error("cannot import definitions: {0}")]
-    Definitions(String),
-    /// The group that may give commands is not there.
-    #[error("there is no group '{group}' on this machine, which socket_group names; make it, or leave the setting out")]
-    NoGroup {
-        /// The group.
-        group: String,
-    },
-    /// There is nothing to listen on.
-    #[error(
-        "there is no address to listen on for AMQP; give one with --amqp-listen (listeners.tcp.default), or with TLS: --amqps-listen (listeners.ssl.default)"
-    )]
-    NoAddress,
-    /// The platform does not tell where data belongs.
-    #[error("no home directory is known to keep messages in; give one with --data-dir, or say --in-memory")]
-    NoDataDirectory,
-    /// The address for metrics cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {source}; choose another with --prometheus-listen, or stop what listens there"
-    )]
-    ListenPrometheus {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The HTTP address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another with --http-listen, or stop what listens there")]
-    ListenHttp {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The management API cannot be served.
-    #[error(transparent)]
-    Http(#[from] HttpFailed),
-}
-
-impl StartError {
-    /// The same about a listener with TLS.
-    fn with_tls(self) -> Self {
-        if let Self::Listen { address, source } = self {
-            return Self::ListenTls { address, source };
-        }
-        self
-    }
-
-    /// The same about the metrics.
-    fn prometheus(self) -> Self {
-        if let Self::Listen { address, source } = self {
-            return Self::ListenPrometheus { address, source };
-        }
-        self
-    }
-
-    /// The same about the HTTP API.
-    fn http(self) -> Self {
-        if let Self::Listen { address, source } = self {
-            return Self::ListenHttp { address, source };
-        }
-        self
     }
 }
 

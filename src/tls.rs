@@ -15,12 +15,13 @@ mod turns;
 
 use std::path::PathBuf;
 
-pub use certificates::Certificates;
-pub use files::{TlsField, TlsFilesError};
-pub use login::{LoginFrom, NoLoginName, SanType};
-pub use security::{Peer, Security};
-pub use tip::tip;
-pub use turns::Turns;
+pub(crate) use certificates::Certificates;
+pub(crate) use files::{TlsField, TlsFilesError};
+pub(crate) use login::NoLoginName;
+pub use login::{LoginFrom, SanType};
+pub(crate) use security::Security;
+pub(crate) use tip::tip;
+pub(crate) use turns::Turns;
 
 /// How TLS is to be spoken. The names are RabbitMQ's, of its `ssl_options`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,18 +9,18 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use leveret::broker::exchange::{Binding, Destination, Matches, Publish, lookup};
-use leveret::broker::ids::QueueId;
-use leveret::broker::router::RoutingKeys;
-use leveret::message::{ChunkWriter, Facts};
-use leveret::properties::{Properties, PropertiesEditor};
-use leveret::protocol::fast::{self, Content, Deliver};
-use leveret::protocol::{frame, method};
-use leveret::store::record::Record;
-use leveret::store::run::Run;
-use leveret::store::wal::{Resume, Wal};
-use leveret::store::{Log, Sizes, StoredLog, TransactionId};
-use leveret::table::{Table, Value};
+use leveret::internals::broker::exchange::{Binding, Destination, Matches, Publish, lookup};
+use leveret::internals::broker::ids::QueueId;
+use leveret::internals::broker::router::RoutingKeys;
+use leveret::internals::message::{ChunkWriter, Facts};
+use leveret::internals::properties::{Properties, PropertiesEditor};
+use leveret::internals::protocol::fast::{self, Content, Deliver};
+use leveret::internals::protocol::{frame, method};
+use leveret::internals::store::record::Record;
+use leveret::internals::store::run::Run;
+use leveret::internals::store::wal::{Resume, Wal};
+use leveret::internals::store::{Log, Sizes, StoredLog, TransactionId};
+use leveret::internals::table::{Table, Value};
 
 use super::client::{ACK_BYTES, ACK_TAG, Client, FRAME_MAX, ack, hosting, method as encoded_method, publish, short};
 use super::disk::Forgetful;
@@ -63,7 +63,7 @@ fn decode_publishes(count: u32, body_bytes: usize) {
 }
 
 fn encode_deliveries(count: u32) {
-    let address = leveret::message::address("", b"queue");
+    let address = leveret::internals::message::address("", b"queue");
     let content = Content { address: &address, properties: &[0; 2], body: &[b'x'; 16] };
     let mut out = Vec::with_capacity(1 << 20);
     for delivery_tag in 0..u64::from(count) {
@@ -215,7 +215,7 @@ fn logged(count: u32) {
     let file_bytes = Sizes::default().log_file_bytes;
     let resume = Resume { run: Run::NONE.following(1), file_bytes, ..Resume::default() };
     let log = Wal::new(Arc::new(Forgetful), resume);
-    let address = leveret::message::address("", b"queue");
+    let address = leveret::internals::message::address("", b"queue");
     let (gauge, mut chunk, mut records) = (Arc::default(), ChunkWriter::default(), Vec::new());
     for batch in 0..u64::from(count / BATCH) {
         for _ in 0..BATCH {

@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use leveret::auth::Logins;
-use leveret::broker::Broker;
-use leveret::broker::node::Node;
-use leveret::broker::own_users::OwnUsers;
-use leveret::connection::protocol::Protocol;
-use leveret::connection::session::{Addresses, Hosting, Session};
-use leveret::properties::PropertiesEditor;
-use leveret::protocol::handshake::{Identity, Offer};
-use leveret::protocol::sasl::Mechanism;
-use leveret::table::Table;
+use leveret::internals::auth::Logins;
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::node::Node;
+use leveret::internals::broker::own_users::OwnUsers;
+use leveret::internals::connection::protocol::Protocol;
+use leveret::internals::connection::session::{Addresses, Hosting, Session};
+use leveret::internals::properties::PropertiesEditor;
+use leveret::internals::protocol::handshake::{Identity, Offer};
+use leveret::internals::protocol::sasl::Mechanism;
+use leveret::internals::table::Table;
 
 /// Some time, which stands still.
 const NOW_MS: u64 = 1_600_000_000_000;

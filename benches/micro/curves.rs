@@ -3,7 +3,7 @@
 //! Each curve tells what one client can do that was more than n log n once, or would be with the obvious algorithm. A cost that
 //! grows faster fails the run, whatever the numbers are.
 
-use leveret::table::{Table, Value};
+use leveret::internals::table::{Table, Value};
 
 use super::client::{Client, hosting, method, publish, publish_with_headers, short};
 

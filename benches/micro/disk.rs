@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use leveret::store::disk::{Disk, DiskFile};
+use leveret::internals::store::disk::{Disk, DiskFile};
 
 #[derive(Debug)]
 pub(crate) struct Forgetful;

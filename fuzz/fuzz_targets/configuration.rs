@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use leveret::config::{Configuration, Environment, Origin, Severity, read_text};
+use leveret::internals::config::{Configuration, Environment, Origin, Severity, read_text};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: [&str; 4] = ["rabbitmq.conf", "advanced.config", "enabled_plugins", "leveret.toml"];

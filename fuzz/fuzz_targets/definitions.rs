@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use leveret::broker::Broker;
-use leveret::broker::definitions_file::{DefinitionsFile, Origin, place_of};
-use leveret::broker::node::Node;
-use leveret::broker::random::Random;
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::definitions_file::{DefinitionsFile, Origin, place_of};
+use leveret::internals::broker::node::Node;
+use leveret::internals::broker::random::Random;
 use libfuzzer_sys::fuzz_target;
 
 const NOW_MS: u64 = 1_600_000_000_000;

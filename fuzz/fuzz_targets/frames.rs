@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use leveret::error::{AmqpError, Scope};
-use leveret::protocol::assembler::{Assembled, Assembler, BodySink, Publish};
-use leveret::protocol::command::{BasicMethod, Command};
-use leveret::protocol::fast::{self, FastSettlement, SettlementKind};
-use leveret::protocol::frame::{self, Frame};
+use leveret::internals::error::{AmqpError, Scope};
+use leveret::internals::protocol::assembler::{Assembled, Assembler, BodySink, Publish};
+use leveret::internals::protocol::command::{BasicMethod, Command};
+use leveret::internals::protocol::fast::{self, FastSettlement, SettlementKind};
+use leveret::internals::protocol::frame::{self, Frame};
 use libfuzzer_sys::fuzz_target;
 
 const FRAME_MAX: u32 = 8192;
@@ -105,7 +105,7 @@ fn take_frame(buffer: &[u8], channels: &mut HashMap<u16, Assembler<Content>>, ev
             return 0;
         }
     };
-    let begin = |_: &Publish, header: &leveret::protocol::content::ContentHeader<'_>| Content {
+    let begin = |_: &Publish, header: &leveret::internals::protocol::content::ContentHeader<'_>| Content {
         properties: header.properties.to_vec(),
         body: Vec::with_capacity(header.body_bytes_to_reserve()),
     };

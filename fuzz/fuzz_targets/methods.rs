@@ -3,12 +3,12 @@
 
 #![no_main]
 
-use leveret::error::AmqpError;
-use leveret::protocol::command::Reply;
-use leveret::protocol::frame::{Frame, FrameKind};
-use leveret::protocol::handshake::{Handshake, Offer, Step};
-use leveret::protocol::method;
-use leveret::protocol::sasl::Mechanism;
+use leveret::internals::error::AmqpError;
+use leveret::internals::protocol::command::Reply;
+use leveret::internals::protocol::frame::{Frame, FrameKind};
+use leveret::internals::protocol::handshake::{Handshake, Offer, Step};
+use leveret::internals::protocol::method;
+use leveret::internals::protocol::sasl::Mechanism;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|payload: &[u8]| {

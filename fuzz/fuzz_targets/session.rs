@@ -9,16 +9,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use leveret::auth::Logins;
-use leveret::broker::Broker;
-use leveret::broker::alarm::Alarm;
-use leveret::broker::node::{Node, Settings};
-use leveret::broker::own_users::OwnUsers;
-use leveret::broker::random::Random;
-use leveret::connection::protocol::Protocol;
-use leveret::connection::session::{Addresses, Hosting, Session};
-use leveret::protocol::handshake::{Identity, Offer};
-use leveret::protocol::sasl::Mechanism;
+use leveret::internals::auth::Logins;
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::alarm::Alarm;
+use leveret::internals::broker::node::{Node, Settings};
+use leveret::internals::broker::own_users::OwnUsers;
+use leveret::internals::broker::random::Random;
+use leveret::internals::connection::protocol::Protocol;
+use leveret::internals::connection::session::{Addresses, Hosting, Session};
+use leveret::internals::protocol::handshake::{Identity, Offer};
+use leveret::internals::protocol::sasl::Mechanism;
 use libfuzzer_sys::fuzz_target;
 
 const WATERMARK_BYTES: u64 = 64 * 1024;

@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use leveret::properties::{self, Properties};
-use leveret::table::{self, Table};
+use leveret::internals::properties::{self, Properties};
+use leveret::internals::table::{self, Table};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|octets: &[u8]| {

@@ -18,14 +18,14 @@ const REMEMBERED_MAX: usize = 50_000;
 /// What is configured. The fields carry the names of RabbitMQ's keys, `auth_cache.*`.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
-pub struct CacheSettings {
+pub(crate) struct CacheSettings {
     pub cache_ttl_ms: u64,
     pub cache_refusals: bool,
 }
 
 /// A backend whose answers are remembered.
 #[derive(Clone, Debug)]
-pub struct Cache(Arc<Remembering>);
+pub(crate) struct Cache(Arc<Remembering>);
 
 #[derive(Debug)]
 struct Remembering {
@@ -66,7 +66,7 @@ impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
 
 impl Cache {
     /// One that remembers nothing yet.
-    pub fn new(authn: Arc<dyn Backend>, authz: Arc<dyn Backend>, settings: CacheSettings, clock: Clock) -> Self {
+    pub(crate) fn new(authn: Arc<dyn Backend>, authz: Arc<dyn Backend>, settings: CacheSettings, clock: Clock) -> Self {
         let (logins, answers) = (Mutex::new(Remembered(HashMap::new())), Mutex::new(Remembered(HashMap::new())));
         Self(Arc::new(Remembering { authn, authz, settings, clock, logins, answers }))
     }

@@ -20,7 +20,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'~'
 
 /// How questions are put.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HttpMethod {
+pub(crate) enum HttpMethod {
     /// In the address.
     #[default]
     Get,
@@ -31,7 +31,7 @@ pub enum HttpMethod {
 /// What is configured. The fields carry the names of RabbitMQ's keys, `auth_http.*`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     pub http_method: HttpMethod,
     pub user_path: String,
     pub vhost_path: String,
@@ -45,7 +45,7 @@ pub struct HttpSettings {
 
 /// A web server that knows users.
 #[derive(Clone, Debug)]
-pub struct HttpBackend(Arc<Server>);
+pub(crate) struct HttpBackend(Arc<Server>);
 
 #[derive(Debug)]
 struct Server {
@@ -58,7 +58,7 @@ impl HttpBackend {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub fn new(settings: HttpSettings) -> Result<Self, InvalidTrust> {
+    pub(crate) fn new(settings: HttpSettings) -> Result<Self, InvalidTrust> {
         let patience = Patience { connect: settings.connection_timeout, request: settings.request_timeout };
         let client = HttpClient::new(&settings.trust, patience)?;
         Ok(Self(Arc::new(Server { settings, client })))

@@ -44,7 +44,7 @@ impl std::fmt::Debug for HttpClient {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
+pub(super) enum NoAnswer {
     /// It cannot be asked there.
     #[error("{0} is no address of a web server")]
     BadAddress(String),

@@ -10,7 +10,7 @@ use crate::auth::ldap::{Query, Variables, is_dn};
 use crate::auth::{
     Answer, Attempt, Backend, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
 };
-pub use directory::{Bind, DirectorySettings};
+pub(crate) use directory::{Bind, DirectorySettings};
 use directory::{Directory, Failed, Servers};
 
 const NAME: &str = "rabbit_auth_backend_ldap";
@@ -18,7 +18,7 @@ const NAME: &str = "rabbit_auth_backend_ldap";
 /// What is configured. The fields carry the names of RabbitMQ's keys, `auth_ldap.*`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
-pub struct LdapSettings {
+pub(crate) struct LdapSettings {
     pub directory: DirectorySettings,
     pub user_dn_pattern: String,
     pub user_bind_pattern: Option<String>,
@@ -38,7 +38,7 @@ pub struct LdapSettings {
 
 /// A directory that knows users.
 #[derive(Clone, Debug)]
-pub struct Ldap(Arc<Known>);
+pub(crate) struct Ldap(Arc<Known>);
 
 #[derive(Debug)]
 struct Known {
@@ -59,7 +59,7 @@ impl Ldap {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub fn new(settings: LdapSettings) -> Result<Self, InvalidTrust> {
+    pub(crate) fn new(settings: LdapSettings) -> Result<Self, InvalidTrust> {
         let servers = Servers::new(settings.directory.clone(), &settings.trust)?;
         Ok(Self(Arc::new(Known { settings, servers })))
     }

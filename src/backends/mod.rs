@@ -11,8 +11,8 @@ mod ldap;
 mod oauth2;
 mod trust;
 
-pub use cache::{Cache, CacheSettings};
-pub use http::{HttpBackend, HttpMethod, HttpSettings};
-pub use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
-pub use oauth2::{KeySettings, KeysFailed, OAuth2};
-pub use trust::{InvalidTrust, Trust};
+pub(crate) use cache::{Cache, CacheSettings};
+pub(crate) use http::{HttpBackend, HttpMethod, HttpSettings};
+pub(crate) use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
+pub(crate) use oauth2::{KeySettings, OAuth2};
+pub(crate) use trust::{InvalidTrust, Trust};

@@ -22,7 +22,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// Where keys come from.
 #[derive(Clone, Debug)]
-pub struct KeySettings {
+pub(crate) struct KeySettings {
     /// Keys that are there from the beginning.
     pub signing_keys: Keys,
     /// The name of the key of tokens that name none.
@@ -39,7 +39,7 @@ pub struct KeySettings {
 
 /// Why there are no keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeysFailed {
+pub(super) enum KeysFailed {
     /// Nobody answers.
     #[error("{address}: {error}")]
     NoAnswer {
@@ -71,7 +71,7 @@ pub enum KeysFailed {
 
 /// Tokens, and the keys that they are verified with.
 #[derive(Clone, Debug)]
-pub struct OAuth2(Arc<Issuer>);
+pub(crate) struct OAuth2(Arc<Issuer>);
 
 #[derive(Debug)]
 struct Issuer {
@@ -89,7 +89,7 @@ impl OAuth2 {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub fn new(rules: Rules, settings: KeySettings) -> Result<Self, InvalidTrust> {
+    pub(crate) fn new(rules: Rules, settings: KeySettings) -> Result<Self, InvalidTrust> {
         let client = HttpClient::new(&settings.trust, PATIENCE)?;
         let keys = Mutex::new(Arc::new(settings.signing_keys.clone()));
         Ok(Self(Arc::new(Issuer { rules, settings, keys, fetching: tokio::sync::Mutex::default(), client })))

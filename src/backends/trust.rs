@@ -12,7 +12,7 @@ use super::anybody::Anybody;
 
 /// Whom to believe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub(crate) enum Trust {
     /// Authorities that the system knows.
     System,
     /// Those in a file, in PEM.
@@ -23,7 +23,7 @@ pub enum Trust {
 
 /// Why nobody can be believed.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidTrust {
+pub(crate) enum InvalidTrust {
     /// The file cannot be read.
     #[error("cannot read the authorities in {}: {error}", .file.display())]
     Unreadable {

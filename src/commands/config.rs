@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use leveret::config::{ConfigTask, Environment};
+use leveret::internals::config::{ConfigTask, Environment};
 
 use super::Run;
 use super::broker_options::BrokerOptions;

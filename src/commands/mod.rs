@@ -160,8 +160,8 @@ mod tests {
 
     fn is_in_memory(matches: &ArgMatches) -> bool {
         let serve = Serve::from_arg_matches(matches).unwrap();
-        let environment = leveret::config::Environment::default();
-        leveret::config::load(&serve.settings, &environment).settings.in_memory
+        let environment = leveret::internals::config::Environment::default();
+        leveret::internals::config::load(&serve.settings, &environment).settings.in_memory
     }
 
     #[test]

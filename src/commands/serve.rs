@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use leveret::Broker;
-use leveret::config::{self, Configuration, Environment, Setting, Settings, Severity};
-use leveret::logging::{self, LogWriter};
-use leveret::server::Reloaded;
+use leveret::internals::config::{self, Configuration, Environment, Setting, Settings, Severity};
+use leveret::internals::logging::{self, LogWriter};
+use leveret::internals::server::Reloaded;
 
 use super::system::{self, Signals, Told};
 use super::{Run, called_as, service};

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use leveret::config::Check;
-use leveret::server::check::{self, Verdict};
+use leveret::internals::config::Check;
+use leveret::internals::server::check::{self, Verdict};
 
 use super::Run;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use leveret::config::{self, Environment, Settings};
-use leveret::server::local;
+use leveret::internals::config::{self, Environment, Settings};
+use leveret::internals::server::local;
 
 use super::called_as;
 use super::system::{HAS_LOCAL_SOCKETS, is_alive};

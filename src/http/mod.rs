@@ -63,5 +63,5 @@ pub(crate) use leveret::alerts::shown as alert_json;
 pub(crate) use operator::Operator;
 pub(crate) use prometheus::Highest;
 pub(crate) use rates::Rates;
-pub use server::HttpFailed;
+pub(crate) use server::HttpFailed;
 pub(crate) use server::{HttpListener, HttpServer, Listeners};

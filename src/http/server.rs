@@ -64,7 +64,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// Why HTTP cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve HTTP: {0}")]
-pub struct HttpFailed(#[from] io::Error);
+pub(crate) struct HttpFailed(#[from] io::Error);
 
 /// A socket that listens already.
 #[derive(Debug)]

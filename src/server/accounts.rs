@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::StartError;
 use super::definitions::{Definitions, Loaded};
+use super::start_error::StartFailure;
 use crate::auth::{GUEST, PasswordHash, User};
 use crate::broker::Broker;
 use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
@@ -78,7 +78,7 @@ pub(super) struct Populated<'a> {
 
 impl Populated<'_> {
     /// Imports the definitions, and makes what is not there.
-    pub(super) fn populate(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartError> {
+    pub(super) fn populate(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartFailure> {
         self.fill(broker, definitions, now_ms, !broker.has_begun())
     }
 
@@ -86,7 +86,12 @@ impl Populated<'_> {
     ///
     /// # Errors
     /// As for `populate`; and when a virtual host is protected from deletion: it and what was not removed yet stay.
-    pub(super) fn start_over(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartError> {
+    pub(super) fn start_over(
+        &self,
+        broker: &Broker,
+        definitions: &Definitions,
+        now_ms: u64,
+    ) -> Result<(), StartFailure> {
         for vhost in broker.vhosts() {
             broker.delete_vhost(&vhost.name)?;
         }
@@ -99,7 +104,7 @@ impl Populated<'_> {
         self.fill(broker, definitions, now_ms, true)
     }
 
-    fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartError> {
+    fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartFailure> {
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
             broker.add_default_vhost(&self.first.vhost);

@@ -19,7 +19,7 @@ use crate::tls::Verify;
 
 /// Why users cannot be known.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthError {
+pub(super) enum AuthError {
     /// Nobody can be believed.
     #[error(transparent)]
     Trust(#[from] InvalidTrust),

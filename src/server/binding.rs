@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-use super::StartError;
+use super::start_error::StartFailure;
 use crate::config::Listen;
 
 /// What is spoken on an address, for the log.
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 }
 
 /// Binds all addresses, of which there may be none.
-pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<Vec<TcpListener>, StartError> {
+pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<Vec<TcpListener>, StartFailure> {
     let mut bound = Vec::new();
     for &place in places {
         match place {
@@ -57,13 +57,13 @@ fn told(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("[::]:{}", address.port()) } else { address.to_string() }
 }
 
-async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
-    let failed = |source| StartError::Listen { address, source };
+async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFailure> {
+    let failed = |source| StartFailure::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     Ok((listener.local_addr().map_err(failed)?, listener))
 }
 
-impl StartError {
+impl StartFailure {
     /// Whether the machine does not have the address at all. Without IPv6 that shows in many ways, as no such address or no such
     /// family of addresses; only one that somebody else listens on is there for sure.
     fn is_absent(&self) -> bool {
@@ -83,7 +83,7 @@ mod tests {
         const EADDRNOTAVAIL: i32 = 99;
         let failed = |code| {
             let address = (Ipv6Addr::LOCALHOST, 0).into();
-            StartError::Listen { address, source: io::Error::from_raw_os_error(code) }
+            StartFailure::Listen { address, source: io::Error::from_raw_os_error(code) }
         };
         assert!(failed(EAFNOSUPPORT).is_absent());
         assert!(failed(EADDRNOTAVAIL).is_absent());

@@ -1,48 +1,34 @@
-//! What a broker is to be started with, and how it is started.
+//! What a broker is to be started with.
+
+mod start;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use super::accounts::{self, Account, First, Populated};
-use super::binding::{Kind, bind};
+use super::accounts::{Account, First};
 use super::definitions::Definitions;
 use super::encryption::Encryption;
-use super::management::{self, Management, told};
-use super::operator::Running;
 use super::places::Places;
-use super::{
-    Broker, Known, Outside, StartError, auth, background, local, patience, run_deadlines, storage, tasks, until_stopped,
-};
+use super::start_error::StartFailure;
+use super::{Broker, StartError};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
-use crate::broker;
 use crate::broker::administration::{DEFAULT_VHOST, everything};
-use crate::broker::alarm::Alarm;
 use crate::broker::definitions::PermissionDefinition;
-use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, Node, Settings};
+use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, Settings};
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, HttpUrl, Listen, Secret, Settings as Configured, Share};
-use crate::connection::admission::{Admission, Limits};
-use crate::connection::listener::Listener;
-use crate::connection::session::{External, Hosting};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, HttpUrl, Listen, Settings as Configured, Share};
 use crate::host;
-use crate::http::{Api, App};
-use crate::protocol::handshake::{HeartbeatOffer, Identity, Offer};
-use crate::protocol::sasl::Mechanism;
+use crate::protocol::handshake::HeartbeatOffer;
 
-/// Channels that a client may have open, as RabbitMQ offers it.
-const CHANNEL_MAX: u16 = 2047;
-/// The largest frame, as RabbitMQ offers it.
-const FRAME_MAX: u32 = 131_072;
 /// Seconds between heartbeats, as RabbitMQ offers it.
 const HEARTBEAT: u16 = 60;
 
-/// What a broker is to be started with.
+/// What a broker is to be started with: made by [`Broker::builder`], which chooses a free port of this machine for AMQP and nothing else.
+///
+/// Say at least where it keeps messages: [`Builder::in_memory`] or [`Builder::data_dir`].
 #[derive(Debug)]
 pub struct Builder {
     addresses: Vec<Listen>,
@@ -112,13 +98,13 @@ impl Builder {
     ///
     /// # Errors
     /// When no place for messages is known.
-    pub(super) fn for_settings(configured: &Configured) -> Result<Self, StartError> {
+    pub(super) fn for_settings(configured: &Configured) -> Result<Self, StartFailure> {
         let memory_bytes = host::memory_bytes();
         let of_memory = |share: Share| memory_bytes.map_or(u64::MAX, |bytes| share.of(bytes));
         let builder = match (configured.in_memory, &configured.data_dir) {
             (true, _) => Self::default().in_memory(),
             (false, Some(directory)) => Self::default().data_dir(directory),
-            (false, None) => Self::default().data_dir(host::data_directory().ok_or(StartError::NoDataDirectory)?),
+            (false, None) => Self::default().data_dir(host::data_directory().ok_or(StartFailure::NoDataDirectory)?),
         };
         let mut builder = builder
             .salvage(configured.salvage)
@@ -330,134 +316,27 @@ impl Builder {
 
     /// Starts the broker; it accepts connections when this returns.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread")]
+    /// # async fn main() -> Result<(), leveret::StartError> {
+    /// let (clock, hand) = leveret::Clock::manual();
+    /// let broker = leveret::Broker::builder().in_memory().vhost("orders").user("alice", "secret").clock(clock).start().await?;
+    /// // A second passes at once.
+    /// hand.advance(std::time::Duration::from_secs(1));
+    /// # broker.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When the address cannot be listened on, or it was not said where to keep messages.
-    pub async fn start(mut self) -> Result<Broker, StartError> {
-        let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartError::NoStore)?) };
-        let bound = bind(&self.addresses, Kind::Plain).await?;
-        let mut secured = self.encryption.start(&self.clock).await?;
-        let mut outside = Outside::of(&bound, &secured)?;
-        let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartError::http)?;
-        let metrics_bound = bind(&self.prometheus_addresses, Kind::Plain).await.map_err(StartError::prometheus)?;
-        let (identity, offer) = (self.identity(), self.offer());
-        let external = self.external(&offer);
-        let mut node = self.node();
-        let nonce = nonce(&node);
-        let opened = match &data_dir {
-            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce)?),
-            None => None,
-        };
-        if let Some(opened) = &opened {
-            node.ids.skip_to(opened.next_id);
-            node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
-            node.loader = Some(Arc::clone(&opened.loader));
-        }
-        let io = opened.as_ref().map(|opened| Arc::clone(&opened.io));
-        let broker = Arc::new(broker::Broker::new(Arc::new(node)));
-        let storage = match opened {
-            Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
-            None => None,
-        };
-        let populated = Populated { vhosts: &self.vhosts, users: &self.users, first: &self.first };
-        populated.populate(&broker, &self.definitions, self.clock.now_ms())?;
-        let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
-        let timer = background::spawn_with_thread(&broker.node().background, deadlines);
-        self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
-        let hosting = Arc::new(Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external });
-        let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
-        let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
-        let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
-        let (stop, stopped) = watch::channel(false);
-        let app = App::new(Arc::clone(&admission), again);
-        let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
-        outside.listeners = told(&listeners);
-        let running = Running { broker: &broker, storage: storage.as_ref(), certificates: &outside.certificates };
-        let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.take()));
-        let api = Api {
-            data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
-            io: io.unwrap_or_default(),
-            ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))
-        };
-        let local = match self.local_socket {
-            Some(group) => local::listen(data_dir.as_deref(), outside.address.port(), local::found(group)?),
-            None => None,
-        };
-        let secured_http = (secured.http.take(), secured.prometheus.take());
-        let management = Management::start(api, (http_bound, metrics_bound), secured_http, local)?;
-        let start = |(bound, tls)| {
-            let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
-            tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
-        };
-        let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        let tasks = tasks::spawn(&broker, &self.clock, self.webhook.take(), management.is_some());
-        Ok(Broker { known, outside, broker, operator, stop, listeners, timer, tasks, storage, data_dir, management })
+    pub async fn start(self) -> Result<Broker, StartError> {
+        Ok(self.run().await?)
     }
-
-    fn node(&mut self) -> Node {
-        self.settings.node_name = self.node_name.as_str().into();
-        self.settings.own_vhost = self.first.names().1.into();
-        let node = Node {
-            settings: self.settings.clone(),
-            random: std::mem::take(&mut self.random),
-            alarm: Alarm::new(self.memory_high_watermark_bytes, self.resident_bytes_max),
-            ..Node::default()
-        };
-        node.alarm.set_disk_free_limit(self.disk_free_limit_bytes);
-        node.set_message_bytes_max(self.message_bytes_max);
-        node.alarm.tell_events(&node.own_messages, &self.settings.node_name);
-        if self.resident_bytes_max < u64::MAX {
-            node.residency.measured_by(Box::new(host::resident_bytes));
-        }
-        node
-    }
-
-    /// Logins with certificates, if they are enabled.
-    fn external(&self, offer: &Offer) -> Option<External> {
-        let mechanisms = self.encryption.mechanisms.clone().filter(|_| self.encryption.has_external())?;
-        Some(External { login_from: self.encryption.login_from, offer: Offer { mechanisms, ..offer.clone() } })
-    }
-
-    fn identity(&self) -> Identity {
-        let version = self.settings.profile().version;
-        Identity {
-            product: "RabbitMQ".to_owned(),
-            version: self.version.clone().unwrap_or_else(|| version.to_owned()),
-            platform: "Rust".to_owned(),
-            cluster_name: self.node_name.clone(),
-            information: "Leveret, licensed under MIT or Apache-2.0".to_owned(),
-            copyright: "Copyright (c) 2026 The Leveret developers".to_owned(),
-            leveret_version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-    }
-
-    /// What is offered without TLS.
-    fn offer(&mut self) -> Offer {
-        let mechanisms = match &self.encryption.mechanisms {
-            Some(wanted) => wanted.iter().copied().filter(|&mechanism| mechanism != Mechanism::External).collect(),
-            None if self.logins.anonymous.is_some() => {
-                vec![Mechanism::Plain, Mechanism::AmqPlain, Mechanism::Anonymous]
-            }
-            None => vec![Mechanism::Plain, Mechanism::AmqPlain],
-        };
-        if mechanisms.contains(&Mechanism::Anonymous) {
-            self.logins.anonymous.get_or_insert_with(|| GUEST.to_owned());
-        }
-        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat.clone() }
-    }
-}
-
-fn passwords(users: &[Account]) -> Vec<(String, Secret)> {
-    users.iter().map(|account| (account.name.clone(), Secret(account.password.clone()))).collect()
 }
 
 /// Who may only log in from this machine.
 fn loopback_users(configured: &Configured) -> Vec<String> {
     let names = configured.loopback_users.iter().filter(|name| *name != "none");
     names.filter(|name| *name != GUEST || !configured.guest_from_anywhere).cloned().collect()
-}
-
-/// What tells the files of this start from those of others.
-fn nonce(node: &Node) -> u32 {
-    let [a, b, c, d, ..] = node.random.next().to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::StartError;
+use super::start_error::StartFailure;
 use crate::broker::Broker;
 use crate::broker::definitions::GlobalParameterDefinition;
 use crate::broker::definitions_file::{DefinitionsError, DefinitionsFile, place_of};
@@ -42,7 +42,7 @@ pub(super) struct Loaded {
 
 impl Definitions {
     /// Reads the files, those of a directory in the order of their names.
-    pub(super) fn load(&self) -> Result<Loaded, StartError> {
+    pub(super) fn load(&self) -> Result<Loaded, StartFailure> {
         let mut files = Vec::new();
         for path in &self.paths {
             let cannot = |error| failed(format!("{}: it cannot be read: {error}", path.display()));
@@ -66,18 +66,18 @@ impl Definitions {
     }
 }
 
-fn failed(text: String) -> StartError {
-    StartError::Definitions(text)
+fn failed(text: String) -> StartFailure {
+    StartFailure::Definitions(text)
 }
 
-fn read(path: &Path) -> Result<(PathBuf, Vec<u8>, DefinitionsFile), StartError> {
+fn read(path: &Path) -> Result<(PathBuf, Vec<u8>, DefinitionsFile), StartFailure> {
     let bytes = fs::read(path).map_err(|error| failed(format!("{}: it cannot be read: {error}", path.display())))?;
     let file = DefinitionsFile::read(&bytes).map_err(|error| wrong(path, &bytes, &error))?;
     Ok((path.to_owned(), bytes, file))
 }
 
 /// What is wrong with a file, where, and what to do: one sentence.
-fn wrong(path: &Path, bytes: &[u8], error: &DefinitionsError) -> StartError {
+fn wrong(path: &Path, bytes: &[u8], error: &DefinitionsError) -> StartFailure {
     let path = path.display();
     let what = error.explained();
     failed(match place_of(bytes, error) {
@@ -109,7 +109,7 @@ impl Loaded {
     }
 
     /// Imports them, unless they are to be skipped.
-    pub(super) fn import(&self, broker: &Broker, now_ms: u64) -> Result<(), StartError> {
+    pub(super) fn import(&self, broker: &Broker, now_ms: u64) -> Result<(), StartFailure> {
         if !self.is_there() {
             return Ok(());
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::StartError;
 use super::binding::{Kind, bind};
 use super::builder::Builder;
 use super::places::Places;
+use super::start_error::StartFailure;
 use crate::clock::Clock;
 use crate::config::{CertificatePart, Listen, Settings};
 use crate::connection::socket::TlsEndpoint;
@@ -139,17 +139,17 @@ impl Asked {
         Self { addresses: vec![Listen::At(address)], tls: Some(tls), names: Names::default() }
     }
 
-    fn certificates(&self, clock: &Clock) -> Result<Arc<Certificates>, StartError> {
-        let settings = self.tls.clone().ok_or(StartError::NoCertificate)?;
-        let fault = |(field, error)| StartError::Tls { field: self.names.of(field), error };
+    fn certificates(&self, clock: &Clock) -> Result<Arc<Certificates>, StartFailure> {
+        let settings = self.tls.clone().ok_or(StartFailure::NoCertificate)?;
+        let fault = |(field, error)| StartFailure::Tls { field: self.names.of(field), error };
         Certificates::load(settings, clock.clone()).map_err(fault)
     }
 
-    async fn listen(&self) -> Result<Vec<TcpListener>, StartError> {
-        bind(&self.addresses, Kind::Tls).await.map_err(StartError::with_tls)
+    async fn listen(&self) -> Result<Vec<TcpListener>, StartFailure> {
+        bind(&self.addresses, Kind::Tls).await.map_err(StartFailure::with_tls)
     }
 
-    async fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartError> {
+    async fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartFailure> {
         if self.addresses.is_empty() {
             return Ok(SecuredHttp::default());
         }
@@ -186,7 +186,7 @@ impl Encryption {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub(super) async fn start(&self, clock: &Clock) -> Result<Secured, StartError> {
+    pub(super) async fn start(&self, clock: &Clock) -> Result<Secured, StartFailure> {
         let mut secured = Secured::default();
         if !self.amqp.addresses.is_empty() {
             secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
@@ -197,7 +197,7 @@ impl Encryption {
         Ok(secured)
     }
 
-    fn amqp_endpoint(&self, clock: &Clock) -> Result<Arc<TlsEndpoint>, StartError> {
+    fn amqp_endpoint(&self, clock: &Clock) -> Result<Arc<TlsEndpoint>, StartFailure> {
         let verifies = self.amqp.tls.as_ref().is_some_and(|settings| settings.verify == Verify::Peer);
         if self.has_external() && !verifies {
             tracing::warn!(

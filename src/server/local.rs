@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symli
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use super::StartError;
+use super::start_error::StartFailure;
 use crate::config::Group;
 use crate::host;
 
@@ -68,8 +68,8 @@ pub(super) struct Local {
 ///
 /// # Errors
 /// When it is not there.
-pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartError> {
-    let number = |Group(group)| host::groups::group_id(&group).ok_or(StartError::NoGroup { group });
+pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartFailure> {
+    let number = |Group(group)| host::groups::group_id(&group).ok_or(StartFailure::NoGroup { group });
     group.map(number).transpose()
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::StartError;
+use super::start_error::StartFailure;
 use crate::config::Group;
 use crate::host;
 
@@ -18,9 +18,9 @@ pub(super) enum LocalSocket {}
 ///
 /// # Errors
 /// When one was named.
-pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartError> {
+pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartFailure> {
     match group {
-        Some(Group(group)) => Err(StartError::NoGroup { group }),
+        Some(Group(group)) => Err(StartFailure::NoGroup { group }),
         None => Ok(None),
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::StartError;
 use super::binding::first_address;
 use super::encryption::Secured;
 use super::local::{Local, LocalSocket};
 use super::operator::Operator;
+use super::start_error::StartFailure;
 use crate::connection::session::Hosting;
 use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
 use crate::tls::Certificates;
@@ -40,7 +40,7 @@ impl Management {
         (management, metrics): (Vec<TcpListener>, Vec<TcpListener>),
         (secured, secured_metrics): (Vec<Encrypted>, Vec<Encrypted>),
         local: Option<Local>,
-    ) -> Result<Option<Self>, StartError> {
+    ) -> Result<Option<Self>, StartFailure> {
         let is_nothing = management.is_empty() && secured.is_empty() && metrics.is_empty();
         if is_nothing && secured_metrics.is_empty() && local.is_none() {
             return Ok(None);

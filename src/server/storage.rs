@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::StartError;
 use super::bell::Bell;
 use super::metered::Metered;
+use super::start_error::StartFailure;
 use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::pager::Pager;
@@ -58,7 +58,7 @@ pub(super) struct Storage {
 ///
 /// # Errors
 /// When it cannot be used, or is damaged and not to be salvaged.
-pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: u32) -> Result<Opened, StartError> {
+pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: u32) -> Result<Opened, StartFailure> {
     let io = Arc::<IoCounters>::default();
     let disk: Arc<dyn Disk> = Arc::new(Metered::new(Arc::new(RealDisk::open(path)?), Arc::clone(&io)));
     let recovered = recover(&disk, gauge, Opening { salvage, nonce, sizes: Sizes::default() })?;

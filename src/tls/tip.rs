@@ -4,7 +4,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 /// What whoever reads the log can do.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library has many kinds, and there may be more")]
-pub fn tip(error: &Error) -> &'static str {
+pub(crate) fn tip(error: &Error) -> &'static str {
     match error {
         Error::NoCertificatesPresented => {
             "the client must show a certificate: give it one, or do without (--tls-require-client-cert)"

@@ -8,15 +8,15 @@ mod removing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leveret::broker::Broker;
-use leveret::broker::ids::{ChannelId, ConsumerId};
-use leveret::broker::queue::QueueHandle;
-use leveret::broker::sink::Token;
-use leveret::broker::vhost::Vhost;
-use leveret::store::failure::Remedy;
-use leveret::store::loader::Loader;
-use leveret::store::wal::Wal;
-use leveret::store::{Log, StoredLog};
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::ids::{ChannelId, ConsumerId};
+use leveret::internals::broker::queue::QueueHandle;
+use leveret::internals::broker::sink::Token;
+use leveret::internals::broker::vhost::Vhost;
+use leveret::internals::store::failure::Remedy;
+use leveret::internals::store::loader::Loader;
+use leveret::internals::store::wal::Wal;
+use leveret::internals::store::{Log, StoredLog};
 
 use crate::administration::Administration;
 use crate::ledger::Ledger;

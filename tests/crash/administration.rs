@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use leveret::auth::PasswordHash;
-use leveret::broker::Broker;
-use leveret::broker::administration::VhostSettings;
-use leveret::broker::definitions::{ApplyTo, ParameterDefinition, PolicyDefinition, TopicPermissionDefinition};
-use leveret::broker::ids::ChannelId;
-use leveret::broker::queue::NewMessage;
-use leveret::broker::sink::Sink;
-use leveret::broker::vhost::QueueDeclare;
-use leveret::message::{Facts, Message, address};
-use leveret::store::TransactionId;
-use leveret::table::Table;
+use leveret::internals::auth::PasswordHash;
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::administration::VhostSettings;
+use leveret::internals::broker::definitions::{
+    ApplyTo, ParameterDefinition, PolicyDefinition, TopicPermissionDefinition,
+};
+use leveret::internals::broker::ids::ChannelId;
+use leveret::internals::broker::queue::NewMessage;
+use leveret::internals::broker::sink::Sink;
+use leveret::internals::broker::vhost::QueueDeclare;
+use leveret::internals::message::{Facts, Message, address};
+use leveret::internals::store::TransactionId;
+use leveret::internals::table::Table;
 use serde_json::json;
 
 use crate::probe::{body, identify};

@@ -4,9 +4,9 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use leveret::store::check::inspect;
-use leveret::store::disk::{Disk, Overlay};
-use leveret::store::recovery::finding::Finding;
+use leveret::internals::store::check::inspect;
+use leveret::internals::store::disk::{Disk, Overlay};
+use leveret::internals::store::recovery::finding::Finding;
 
 use crate::disk::SimDisk;
 use crate::history::for_seeds;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leveret::store::StoredLog;
+use leveret::internals::store::StoredLog;
 
 use crate::disk::SimDisk;
 use crate::history::{History, for_seeds};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::ChannelId;
-use leveret::broker::queue::{NewMessage, Settlement};
-use leveret::broker::sink::Sink;
-use leveret::message::{Facts, Message, address};
-use leveret::store::disk::Disk;
-use leveret::store::failure::Call;
-use leveret::store::segments::{Label, SegmentWriter, Segments, Written};
-use leveret::store::{Log, Sizes, StoredLog, TransactionId};
+use leveret::internals::broker::ids::ChannelId;
+use leveret::internals::broker::queue::{NewMessage, Settlement};
+use leveret::internals::broker::sink::Sink;
+use leveret::internals::message::{Facts, Message, address};
+use leveret::internals::store::disk::Disk;
+use leveret::internals::store::failure::Call;
+use leveret::internals::store::segments::{Label, SegmentWriter, Segments, Written};
+use leveret::internals::store::{Log, Sizes, StoredLog, TransactionId};
 
 use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};

@@ -8,8 +8,8 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use leveret::store::disk::{Disk, DiskFile};
-use leveret::store::failure::Call;
+use leveret::internals::store::disk::{Disk, DiskFile};
+use leveret::internals::store::failure::Call;
 
 use crate::random::Random;
 

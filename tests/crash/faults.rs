@@ -1,7 +1,7 @@
 //! Devices that fail or fill up at any call, and power that goes at every call in turn.
 
-use leveret::store::failure::{Call, Cause, Remedy};
-use leveret::store::{Log, StoredLog};
+use leveret::internals::store::failure::{Call, Cause, Remedy};
+use leveret::internals::store::{Log, StoredLog};
 
 use crate::administration;
 use crate::disk::Fault;

@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use leveret::store::failure::Remedy;
-use leveret::store::wal::Wal;
-use leveret::store::{Log, StoredLog};
+use leveret::internals::store::failure::Remedy;
+use leveret::internals::store::wal::Wal;
+use leveret::internals::store::{Log, StoredLog};
 
 use crate::actor::Actor;
 use crate::disk::{Fault, SimDisk};
@@ -76,7 +76,7 @@ impl History {
         self.with_hook(|world| world.pager.relieve());
     }
 
-    fn with_hook(&mut self, run: impl FnOnce(&World) -> Result<(), leveret::store::StoreError>) {
+    fn with_hook(&mut self, run: impl FnOnce(&World) -> Result<(), leveret::internals::store::StoreError>) {
         self.actor.lock().unwrap().trace.push(format!("{} relieve", self.world.wal.head()));
         if self.has_hook {
             let (actor, mut random) = (Arc::clone(&self.actor), Random::new(self.random.next()));

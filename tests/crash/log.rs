@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use leveret::store::disk::Disk;
-use leveret::store::recovery::{Opening, Recovered, recover};
-use leveret::store::wal::Wal;
-use leveret::store::{Log, Sizes, StoredLog};
+use leveret::internals::store::disk::Disk;
+use leveret::internals::store::recovery::{Opening, Recovered, recover};
+use leveret::internals::store::wal::Wal;
+use leveret::internals::store::{Log, Sizes, StoredLog};
 
 use crate::disk::{Fault, SimDisk};
 use crate::random::Random;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use leveret::store::{StoreError, StoredLog};
+use leveret::internals::store::{StoreError, StoredLog};
 
 use crate::disk::{From, SimDisk};
 use crate::history::{Crash, History, for_seeds};

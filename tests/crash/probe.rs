@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::ChannelId;
-use leveret::broker::sink::{Delivery, Sink};
-use leveret::message::Message;
-use leveret::store::Log;
-use leveret::table::ValueRef;
+use leveret::internals::broker::ids::ChannelId;
+use leveret::internals::broker::sink::{Delivery, Sink};
+use leveret::internals::message::Message;
+use leveret::internals::store::Log;
+use leveret::internals::table::ValueRef;
 
 use crate::queues::QUEUES;
 use crate::world::{Basket, World};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::ConnectionId;
-use leveret::broker::vhost::{ExchangeDeclare, QueueDeclare, Vhost};
-use leveret::table::{Table, Value};
+use leveret::internals::broker::ids::ConnectionId;
+use leveret::internals::broker::vhost::{ExchangeDeclare, QueueDeclare, Vhost};
+use leveret::internals::table::{Table, Value};
 
 /// What a queue is, as far as the ledger must know.
 #[derive(Clone, Copy, Debug)]

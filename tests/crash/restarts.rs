@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::{ChannelId, ConsumerId};
-use leveret::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Settlement};
-use leveret::broker::sink::{Delivery, Sink};
-use leveret::message::{Facts, Message, address};
-use leveret::properties::PropertiesEditor;
-use leveret::store::failure::Call;
-use leveret::store::wal::Wal;
-use leveret::store::{Log, StoredLog, TransactionId};
+use leveret::internals::broker::ids::{ChannelId, ConsumerId};
+use leveret::internals::broker::queue::{ConsumerSpec, NewMessage, QueueHandle, Return, Settlement};
+use leveret::internals::broker::sink::{Delivery, Sink};
+use leveret::internals::message::{Facts, Message, address};
+use leveret::internals::properties::PropertiesEditor;
+use leveret::internals::store::failure::Call;
+use leveret::internals::store::wal::Wal;
+use leveret::internals::store::{Log, StoredLog, TransactionId};
 
 use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};
@@ -78,7 +78,7 @@ fn the_place_of_a_message_that_was_never_committed_is_not_given_to_another() {
     let broker = Broker::new();
     broker.publish("plain", 1, TransactionId::NONE);
     let spec = ConsumerSpec {
-        raw_arguments: leveret::table::EncodedTable::default(),
+        raw_arguments: leveret::internals::table::EncodedTable::default(),
         id: ConsumerId(broker.world.broker.node().ids.fresh()),
         channel: CHANNEL,
         consumer_tag: "tag".into(),

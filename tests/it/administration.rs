@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use leveret::Broker;
-use leveret::auth::PasswordHash;
-use leveret::broker::administration::{Put, VhostSettings};
-use leveret::broker::definitions::{
+use leveret::internals::auth::PasswordHash;
+use leveret::internals::broker::administration::{Put, VhostSettings};
+use leveret::internals::broker::definitions::{
     ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
     TopicPermissionDefinition,
 };
-use leveret::broker::queue::arguments::QueueKind;
+use leveret::internals::broker::queue::arguments::QueueKind;
 use serde_json::json;
 
 use crate::broker::unique;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leveret::clock::Hand;
+use leveret::ClockHand;
 use leveret::{Clock, Compatibility};
 
 use crate::client::eventually;
@@ -15,7 +15,7 @@ use crate::client::{Channel, Connect, Properties, Value, args, consume, exchange
 struct Durable {
     directory: PathBuf,
     clock: Clock,
-    hand: std::sync::Arc<Hand>,
+    hand: std::sync::Arc<ClockHand>,
     broker: Option<leveret::Broker>,
 }
 

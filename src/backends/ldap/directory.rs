@@ -19,7 +19,7 @@ const INVALID_DN: u32 = 34;
 /// Where directories are.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields carry the names of RabbitMQ's keys")]
-pub struct DirectorySettings {
+pub(crate) struct DirectorySettings {
     /// Asked in this order: the first that can be reached.
     pub servers: Vec<String>,
     pub port: u16,
@@ -31,7 +31,7 @@ pub struct DirectorySettings {
 
 /// As whom a directory is asked.
 #[derive(Clone)]
-pub enum Bind {
+pub(crate) enum Bind {
     /// As nobody.
     Anonymous,
     /// As somebody.

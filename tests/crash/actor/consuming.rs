@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::{ChannelId, ConsumerId};
-use leveret::broker::queue::{ConsumerSpec, Return};
-use leveret::broker::sink::Sink;
-use leveret::store::StoredLog;
+use leveret::internals::broker::ids::{ChannelId, ConsumerId};
+use leveret::internals::broker::queue::{ConsumerSpec, Return};
+use leveret::internals::broker::sink::Sink;
+use leveret::internals::store::StoredLog;
 
 use super::{Actor, Consumer, GETTER, Held};
 use crate::queues::QUEUES;
@@ -17,7 +17,7 @@ impl Actor {
         self.next_channel += 1;
         let (id, channel) = (ConsumerId(self.broker.node().ids.fresh()), ChannelId(self.next_channel));
         let spec = ConsumerSpec {
-            raw_arguments: leveret::table::EncodedTable::default(),
+            raw_arguments: leveret::internals::table::EncodedTable::default(),
             id,
             channel,
             consumer_tag: "tag".into(),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use leveret::broker::ids::ChannelId;
-use leveret::broker::queue::{QueueHandle, Return, Settlement};
-use leveret::broker::sink::{Delivery, Sink};
-use leveret::store::{StoredLog, TransactionId};
+use leveret::internals::broker::ids::ChannelId;
+use leveret::internals::broker::queue::{QueueHandle, Return, Settlement};
+use leveret::internals::broker::sink::{Delivery, Sink};
+use leveret::internals::store::{StoredLog, TransactionId};
 
 use super::{Actor, GETTER, Held};
 use crate::ledger::Span;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use leveret::broker::queue::{NewMessage, Settlement};
-use leveret::broker::router::RoutingKeys;
-use leveret::message::{ChunkWriter, Facts, Message, address};
-use leveret::properties::PropertiesEditor;
-use leveret::store::wal::Wal;
-use leveret::store::{LogTransaction, StoredLog, TransactionId};
-use leveret::table::Value;
+use leveret::internals::broker::queue::{NewMessage, Settlement};
+use leveret::internals::broker::router::RoutingKeys;
+use leveret::internals::message::{ChunkWriter, Facts, Message, address};
+use leveret::internals::properties::PropertiesEditor;
+use leveret::internals::store::wal::Wal;
+use leveret::internals::store::{LogTransaction, StoredLog, TransactionId};
+use leveret::internals::table::Value;
 
 use super::{Actor, Held, NOTHING};
 use crate::ledger::{Entry, Span};

@@ -1,6 +1,6 @@
 //! Queues are emptied and deleted.
 
-use leveret::store::StoredLog;
+use leveret::internals::store::StoredLog;
 
 use super::Actor;
 use crate::ledger::Span;

@@ -1,8 +1,8 @@
 //! Administers the broker under test: over the management interface of a RabbitMQ, by calls into an embedded broker.
 
-use leveret::broker::Broker;
-use leveret::broker::administration::VhostSettings;
-use leveret::broker::definitions::{PermissionDefinition, TopicPermissionDefinition};
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::administration::VhostSettings;
+use leveret::internals::broker::definitions::{PermissionDefinition, TopicPermissionDefinition};
 use serde_json::json;
 
 use super::Management;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use leveret::clock::Hand;
+use leveret::ClockHand;
 use leveret::{Broker, Clock};
 
 use super::Setup;
@@ -14,7 +14,7 @@ use super::Setup;
 /// A running embedded broker; it stops when dropped.
 pub struct Embedded {
     broker: Broker,
-    hand: Option<Arc<Hand>>,
+    hand: Option<Arc<ClockHand>>,
     _directory: Option<Directory>,
 }
 
@@ -106,7 +106,7 @@ impl Embedded {
     }
 
     /// What is administered.
-    pub fn state(&self) -> &leveret::broker::Broker {
+    pub fn state(&self) -> &leveret::internals::broker::Broker {
         self.broker.state()
     }
 

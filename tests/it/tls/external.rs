@@ -3,7 +3,7 @@
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::connection::AMQPMethod;
 use leveret::Broker;
-use leveret::protocol::sasl::Mechanism;
+use leveret::Mechanism;
 use leveret::tls::{LoginFrom, SanType, TlsSettings, Verify};
 
 use super::{ANYWHERE, Authority, Files, Trust, settings, tunnel};
