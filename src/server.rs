@@ -21,6 +21,7 @@ mod management;
 mod metered;
 mod operator;
 mod own_messages;
+mod pages_login;
 mod places;
 mod start_error;
 mod storage;

@@ -14,5 +14,5 @@ mod trust;
 pub(crate) use cache::{Cache, CacheSettings};
 pub(crate) use http::{HttpBackend, HttpMethod, HttpSettings};
 pub(crate) use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
-pub(crate) use oauth2::{KeySettings, OAuth2};
+pub(crate) use oauth2::{KeySettings, OAuth2, Provider, ResourceServer};
 pub(crate) use trust::{InvalidTrust, Trust};

@@ -1,166 +1,47 @@
-//! `rabbit_auth_backend_oauth2`: an access token says who somebody is and what it may do. Keys to verify it are fetched when a token is signed
-//! with one that is not known.
+//! `rabbit_auth_backend_oauth2`: an access token says who somebody is and what it may do.
+
+mod provider;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::Mutex;
-use serde_json::Value;
-
-use super::http_client::{HttpClient, NoAnswer, Patience};
-use super::trust::{InvalidTrust, Trust};
-use crate::auth::oauth2::{InvalidKey, InvalidToken, Keys, Rules, Token, Unverified};
+pub(crate) use self::provider::{KeySettings, Provider};
+use crate::auth::oauth2::{InvalidToken, Rules, Token, Unverified, audience};
 use crate::auth::{
     Answer, Attempt, Backend, Grant, Identified, LoginRefused, NotRenewed, PasswordHash, Question, Said, User, Waiting,
 };
 
 const NAME: &str = "rabbit_auth_backend_oauth2";
-/// How long keys may take.
-const PATIENCE: Patience = Patience { connect: Duration::from_secs(15), request: Duration::from_secs(60) };
-/// Below the address of an issuer.
-const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// Where keys come from.
-#[derive(Clone, Debug)]
-pub(crate) struct KeySettings {
-    /// Keys that are there from the beginning.
-    pub signing_keys: Keys,
-    /// The name of the key of tokens that name none.
-    pub default_key: Option<String>,
-    /// Where a set of keys is.
-    pub jwks_uri: Option<String>,
-    /// Who says where it is.
-    pub issuer: Option<String>,
-    /// Below its address, instead of the usual place.
-    pub discovery_endpoint_path: Option<String>,
-    /// Whom to believe.
-    pub trust: Trust,
-}
-
-/// Why there are no keys.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum KeysFailed {
-    /// Nobody answers.
-    #[error("{address}: {error}")]
-    NoAnswer {
-        /// Who was asked.
-        address: String,
-        /// Why not.
-        error: NoAnswer,
-    },
-    /// The answer is an error.
-    #[error("{address}: {{unexpected_status_code,{status}}}")]
-    Status {
-        /// Who was asked.
-        address: String,
-        /// Which one.
-        status: u16,
-    },
-    /// The answer holds no keys.
-    #[error("{address}: {error}")]
-    NoKeys {
-        /// Who was asked.
-        address: String,
-        /// Why not.
-        error: InvalidKey,
-    },
-    /// The issuer does not say where its keys are.
-    #[error("{0}: jwks_uri is missing")]
-    NoAddress(String),
-}
+/// What a broker is to those who issue tokens, and who issues them.
+pub(crate) type ResourceServer = (Rules, Arc<Provider>);
 
 /// Tokens, and the keys that they are verified with.
 #[derive(Clone, Debug)]
-pub(crate) struct OAuth2(Arc<Issuer>);
+pub(crate) struct OAuth2(Arc<Servers>);
 
 #[derive(Debug)]
-struct Issuer {
-    rules: Rules,
-    settings: KeySettings,
-    /// Those that were fetched, with the others.
-    keys: Mutex<Arc<Keys>>,
-    /// One fetches them, and others wait for it.
-    fetching: tokio::sync::Mutex<()>,
-    client: HttpClient,
-}
+struct Servers(Vec<ResourceServer>);
 
 impl OAuth2 {
-    /// A backend that has fetched nothing yet.
-    ///
-    /// # Errors
-    /// When nobody can be believed.
-    pub(crate) fn new(rules: Rules, settings: KeySettings) -> Result<Self, InvalidTrust> {
-        let client = HttpClient::new(&settings.trust, PATIENCE)?;
-        let keys = Mutex::new(Arc::new(settings.signing_keys.clone()));
-        Ok(Self(Arc::new(Issuer { rules, settings, keys, fetching: tokio::sync::Mutex::default(), client })))
+    /// A backend for tokens of these resource servers.
+    pub(crate) fn new(servers: Vec<ResourceServer>) -> Self {
+        Self(Arc::new(Servers(servers)))
     }
 }
 
-impl Issuer {
+impl Servers {
     async fn token(&self, text: &[u8], now_ms: u64) -> Result<Token, InvalidToken> {
         let token = Unverified::read(text)?;
-        let name = token.key().map(str::to_owned).or_else(|| self.settings.default_key.clone());
-        let keys = self.keys_with(name.as_deref()).await;
-        self.rules.token(token.verify(&keys, name.as_deref(), &self.rules)?, now_ms)
-    }
-
-    /// The keys that there are, with that of this name if it can be had.
-    async fn keys_with(&self, name: Option<&str>) -> Arc<Keys> {
-        let seen = Arc::clone(&self.keys.lock());
-        if seen.has(name) || (self.settings.jwks_uri.is_none() && self.settings.issuer.is_none()) {
-            return seen;
-        }
-        let _turn = self.fetching.lock().await;
-        let now = Arc::clone(&self.keys.lock());
-        // Somebody else has fetched them meanwhile.
-        if !Arc::ptr_eq(&seen, &now) {
-            return now;
-        }
-        match self.fetch().await {
-            Ok(keys) => {
-                let keys = Arc::new(self.settings.signing_keys.with(keys));
-                *self.keys.lock() = Arc::clone(&keys);
-                keys
-            }
-            Err(error) => {
-                tracing::error!(target: "connection", %error, "failed to download signing keys");
-                now
-            }
-        }
-    }
-
-    async fn fetch(&self) -> Result<Keys, KeysFailed> {
-        let address = match (&self.settings.jwks_uri, &self.settings.issuer) {
-            (Some(address), _) => address.clone(),
-            (None, Some(issuer)) => self.discover(issuer).await?,
-            (None, None) => return Ok(Keys::default()),
-        };
-        let body = self.body(&address).await?;
-        Keys::of_set(&body).map_err(|error| KeysFailed::NoKeys { address, error })
-    }
-
-    /// Where an issuer says that its keys are.
-    async fn discover(&self, issuer: &str) -> Result<String, KeysFailed> {
-        let path = self.settings.discovery_endpoint_path.as_deref().unwrap_or(DISCOVERY);
-        let address = format!("{}/{}", issuer.trim_end_matches('/'), path.trim_start_matches('/'));
-        let body = self.body(&address).await?;
-        let document: Option<Value> = serde_json::from_slice(&body).ok();
-        let keys = document.as_ref().and_then(|document| document.get("jwks_uri")?.as_str());
-        keys.map(str::to_owned).ok_or(KeysFailed::NoAddress(address))
-    }
-
-    async fn body(&self, address: &str) -> Result<Vec<u8>, KeysFailed> {
-        let failed = |error| KeysFailed::NoAnswer { address: address.to_owned(), error };
-        let answered = self.client.get(address).await.map_err(failed)?;
-        match answered.status {
-            200 => Ok(answered.body),
-            status => Err(KeysFailed::Status { address: address.to_owned(), status }),
-        }
+        // Whom it is for says whose keys it is verified with; what it says is believed only then.
+        let (rules, provider) = audience::choose(token.audience(), &self.0, |(rules, _)| rules)?;
+        let name = provider.key_name(token.key());
+        let keys = provider.keys_with(name.as_deref()).await;
+        rules.token(token.verify(&keys, name.as_deref(), rules)?, now_ms)
     }
 
     fn identified(self: &Arc<Self>, token: Token) -> Identified {
         let user = Arc::new(User::new(token.username(), PasswordHash::none(), token.tags()));
-        Identified { user, grant: Arc::new(TokenGrant { issuer: Arc::clone(self), token }) }
+        Identified { user, grant: Arc::new(TokenGrant { servers: Arc::clone(self), token }) }
     }
 }
 
@@ -170,11 +51,11 @@ impl Backend for OAuth2 {
     }
 
     fn authenticate(&self, attempt: Arc<Attempt>) -> Waiting<Result<Identified, LoginRefused>> {
-        let issuer = Arc::clone(&self.0);
+        let servers = Arc::clone(&self.0);
         Box::pin(async move {
             let text = attempt.password.as_deref().unwrap_or_default();
-            let token = issuer.token(text, attempt.now_ms).await;
-            token.map(|token| issuer.identified(token)).map_err(|error| LoginRefused::ByBackend(error.to_string()))
+            let token = servers.token(text, attempt.now_ms).await;
+            token.map(|token| servers.identified(token)).map_err(|error| LoginRefused::ByBackend(error.to_string()))
         })
     }
 }
@@ -182,7 +63,7 @@ impl Backend for OAuth2 {
 /// What a token lets its user do.
 #[derive(Debug)]
 struct TokenGrant {
-    issuer: Arc<Issuer>,
+    servers: Arc<Servers>,
     token: Token,
 }
 
@@ -200,13 +81,13 @@ impl Grant for TokenGrant {
     }
 
     fn renew(&self, secret: Vec<u8>, now_ms: u64) -> Waiting<Result<Identified, NotRenewed>> {
-        let (issuer, user) = (Arc::clone(&self.issuer), self.token.username().to_owned());
+        let (servers, user) = (Arc::clone(&self.servers), self.token.username().to_owned());
         Box::pin(async move {
-            let token = issuer.token(&secret, now_ms).await.map_err(|error| NotRenewed::Refused(error.to_string()))?;
+            let token = servers.token(&secret, now_ms).await.map_err(|error| NotRenewed::Refused(error.to_string()))?;
             if token.username() != user {
                 return Err(NotRenewed::Refused("Not allowed to change username on refreshed token".to_owned()));
             }
-            Ok(issuer.identified(token))
+            Ok(servers.identified(token))
         })
     }
 }

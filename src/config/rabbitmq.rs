@@ -9,6 +9,7 @@ mod keys;
 mod levels;
 mod listeners;
 mod meaning;
+mod properties;
 mod terms;
 mod tls_terms;
 mod translated;

@@ -174,6 +174,36 @@ settings! {
     auth_oauth2_https_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
     /// Whether the certificate of the issuer is looked at
     auth_oauth2_https_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// Where users end their session with the issuer
+    auth_oauth2_end_session_endpoint: Option<WebAddress> = None, "none", AtStart;
+    /// More names of this broker in access tokens: NAME.KEY=VALUE, with the keys of RabbitMQ's auth_oauth2.resource_servers
+    auth_oauth2_resource_servers: Vec<Named> = Vec::new(), "none", AtStart;
+    /// More issuers of tokens: NAME.KEY=VALUE, with the keys of RabbitMQ's auth_oauth2.oauth_providers
+    auth_oauth2_oauth_providers: Vec<Named> = Vec::new(), "none", AtStart;
+    /// Which of them issues tokens where none is named
+    auth_oauth2_default_oauth_provider: Option<String> = None, "the one of auth_oauth2_issuer", AtStart;
+    /// Tell the pages to have users log in with an access token
+    management_oauth_enabled: bool = false, "false", AtStart;
+    /// Tell the pages to offer no login with a password then
+    management_oauth_disable_basic_auth: bool = true, "true", AtStart;
+    /// What the pages are to whoever issues tokens
+    management_oauth_client_id: Option<String> = None, "none", AtStart;
+    /// Their password there; each browser is told it
+    management_oauth_client_secret: Option<Secret> = None, "none", AtStart;
+    /// Where the pages send users to log in
+    management_oauth_provider_url: Option<WebAddress> = None, "auth_oauth2_issuer", AtStart;
+    /// Where the pages find out what is where there
+    management_oauth_metadata_url: Option<WebAddress> = None, "what is below that address", AtStart;
+    /// Which scopes the pages ask for, with blanks between them
+    management_oauth_scopes: Option<String> = None, "openid profile", AtStart;
+    /// Who begins a login: sp_initiated for the pages, idp_initiated for whoever issues tokens
+    management_oauth_initiated_logon_type: Option<String> = None, "sp_initiated", AtStart;
+    /// What the pages add when they ask for a login: NAME=VALUE
+    management_oauth_authorization_endpoint_params: Vec<Named> = Vec::new(), "none", AtStart;
+    /// What the pages add when they ask for a token: NAME=VALUE
+    management_oauth_token_endpoint_params: Vec<Named> = Vec::new(), "none", AtStart;
+    /// The same for single resource servers: NAME.KEY=VALUE, with the keys of RabbitMQ's management.oauth_resource_servers
+    management_oauth_resource_servers: Vec<Named> = Vec::new(), "none", AtStart;
     /// How the web server is asked that knows users
     auth_http_http_method: AskWith = AskWith::Get, "get", AtStart;
     /// Where it is asked who somebody is

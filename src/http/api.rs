@@ -57,6 +57,8 @@ pub(crate) struct Api {
     pub(crate) rates: Rates,
     /// Who logged in, or tried to, over HTTP.
     pub(crate) attempts: Mutex<LoginAttempts>,
+    /// How the pages log in: what `GET /api/auth` says.
+    pub(crate) pages_login: serde_json::Value,
     /// How much is done at a time for answers that are not to be had at once.
     pub(crate) later: LaterBounds,
 }

@@ -233,6 +233,6 @@ pub(super) fn nothing(_: &Request<'_>) -> Result<Answer, Refusal> {
 }
 
 /// `GET /auth`: how the pages log in.
-pub(super) fn auth(_: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(&json!({ "oauth_enabled": false })))
+pub(super) fn auth(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(Answer::json(&request.api.pages_login))
 }

@@ -1,15 +1,18 @@
 //! The backends that know users, as they are configured, in their order.
 
+mod oauth2;
+pub(super) mod properties;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
-use crate::auth::oauth2::{InvalidKey, Keys, Rules};
+use crate::auth::oauth2::InvalidKey;
 use crate::auth::{Backend, Chain, Link};
 use crate::backends::{
-    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust, KeySettings,
-    Ldap, LdapSettings, OAuth2, Trust,
+    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust, Ldap,
+    LdapSettings, Trust,
 };
 use crate::broker::Broker;
 use crate::broker::own_users::OwnUsers;
@@ -46,6 +49,19 @@ pub(super) enum AuthError {
     /// Tokens need an audience.
     #[error("the backend oauth2 needs auth_oauth2.resource_server_id: the name of this broker in access tokens")]
     NoResourceServer,
+    /// A resource server names somebody who is not there.
+    #[error("auth_oauth2.oauth_providers: there is no {0}")]
+    NoProvider(String),
+    /// What is configured of a resource server or of who issues tokens is none.
+    #[error("auth_oauth2: {key} cannot be '{value}': {reason}")]
+    Property {
+        /// Its name, the thing's first.
+        key: String,
+        /// What it was to be.
+        value: String,
+        /// What is allowed.
+        reason: String,
+    },
     /// A query is none.
     #[error("auth_ldap.queries: {0}")]
     Query(#[from] InvalidQuery),
@@ -68,7 +84,7 @@ type Make = fn(&Makers<'_>) -> Result<Arc<dyn Backend>, AuthError>;
 /// How each backend is made.
 const BACKENDS: [(BackendKind, Make); 5] = [
     (BackendKind::Internal, |makers| Ok(Arc::new(OwnUsers::new(makers.broker)))),
-    (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2(makers.configured)?))),
+    (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2::backend(makers.configured)?))),
     (BackendKind::Http, |makers| Ok(Arc::new(HttpBackend::new(http(makers.configured))?))),
     (BackendKind::Ldap, |makers| Ok(Arc::new(Ldap::new(ldap(makers.configured)?)?))),
     (BackendKind::Cache, cache),
@@ -133,51 +149,6 @@ fn trust(verify: Verify, file: Option<&PathBuf>) -> Trust {
 /// As long as it takes is a day.
 fn duration(timeout: Timeout) -> Duration {
     timeout.0.map_or(Duration::from_secs(86_400), Duration::from_millis)
-}
-
-fn oauth2(configured: &Settings) -> Result<OAuth2, AuthError> {
-    let id = configured.auth_oauth2_resource_server_id.clone().filter(|id| !id.is_empty());
-    let id = id.ok_or(AuthError::NoResourceServer)?;
-    let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    let rules = Rules {
-        scope_prefix: configured.auth_oauth2_scope_prefix.clone().unwrap_or_else(|| format!("{id}.")),
-        resource_server_id: id,
-        resource_server_type: configured.auth_oauth2_resource_server_type.clone().unwrap_or_default(),
-        additional_scopes_key: configured.auth_oauth2_additional_scopes_key.clone().unwrap_or_default(),
-        scope_aliases: configured
-            .auth_oauth2_scope_aliases
-            .iter()
-            .map(|alias| (alias.name.clone(), words(&alias.value)))
-            .collect(),
-        preferred_username_claims: configured.auth_oauth2_preferred_username_claims.clone(),
-        verify_aud: configured.auth_oauth2_verify_aud,
-        require_exp: configured.auth_oauth2_require_exp,
-        algorithms: configured.auth_oauth2_algorithms.iter().map(|algorithm| algorithm.0.clone()).collect(),
-    };
-    let settings = KeySettings {
-        signing_keys: signing_keys(configured)?,
-        default_key: configured.auth_oauth2_default_key.clone(),
-        jwks_uri: configured.auth_oauth2_jwks_uri.as_ref().map(|address| address.0.clone()),
-        issuer: configured.auth_oauth2_issuer.as_ref().map(|address| address.0.clone()),
-        discovery_endpoint_path: configured.auth_oauth2_discovery_endpoint_path.clone(),
-        trust: trust(configured.auth_oauth2_https_verify, configured.auth_oauth2_https_cacertfile.as_ref()),
-    };
-    Ok(OAuth2::new(rules, settings)?)
-}
-
-fn signing_keys(configured: &Settings) -> Result<Keys, AuthError> {
-    let mut keys = Keys::default();
-    for key in &configured.auth_oauth2_signing_keys {
-        let (name, file) = (key.name.clone(), PathBuf::from(&key.value));
-        let pem = match std::fs::read(&file) {
-            Ok(pem) => pem,
-            Err(error) => return Err(AuthError::Unreadable { name, file, error }),
-        };
-        if let Err(error) = keys.add_pem(&name, &pem) {
-            return Err(AuthError::NoKey { name, file, error });
-        }
-    }
-    Ok(keys)
 }
 
 fn http(configured: &Settings) -> HttpSettings {

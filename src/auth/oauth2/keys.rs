@@ -16,7 +16,7 @@ pub enum InvalidKey {
     #[error("empty_jwks_response")]
     Empty,
     /// The file holds none.
-    #[error("here a public key in PEM is expected: RSA, EC (P-256, P-384) or Ed25519")]
+    #[error("here a public key in PEM is expected: RSA, EC (P-256, P-384, P-521) or Ed25519")]
     NoPem,
 }
 

@@ -4,6 +4,7 @@
 //!   text --Unverified::read--> kid --(a key)--> Unverified::verify --> claims --Rules::token--> Token --Token::answer--> Answer
 //! ```
 
+pub mod audience;
 mod claims;
 mod keys;
 mod rich;

@@ -1,8 +1,9 @@
-//! Signatures of tokens: `ring` computes, `jsonwebtoken` reads keys.
+//! Signatures of tokens: `ring` computes (`p521` for the curve that it does not know), `jsonwebtoken` reads keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind};
+use p521::ecdsa::signature::Verifier;
 use ring::hmac;
 use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde_json::{Map, Value};
@@ -18,6 +19,8 @@ enum Method {
     Hmac(hmac::Algorithm),
     Rsa(&'static RsaParameters),
     Ec(&'static dyn VerificationAlgorithm),
+    /// `ring` does not know this curve.
+    P521,
     Ed,
 }
 
@@ -34,6 +37,7 @@ fn method(algorithm: &str) -> Option<Method> {
         "PS512" => Method::Rsa(&signature::RSA_PSS_2048_8192_SHA512),
         "ES256" => Method::Ec(&signature::ECDSA_P256_SHA256_FIXED),
         "ES384" => Method::Ec(&signature::ECDSA_P384_SHA384_FIXED),
+        "ES512" => Method::P521,
         "EdDSA" | "Ed25519" => Method::Ed,
         _ => return None,
     })
@@ -89,6 +93,11 @@ impl<'a> Unverified<'a> {
         self.key.as_deref()
     }
 
+    /// Whom it says it is for.
+    pub fn audience(&self) -> Option<&Value> {
+        self.claims.get("aud")
+    }
+
     /// Verifies the signature with the key of this name: what the token says is true then.
     ///
     /// # Errors
@@ -120,11 +129,19 @@ fn holds(method: &Method, key: &DecodingKey, message: &[u8], signature: &[u8]) -
         (Method::Ec(algorithm), AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => {
             UnparsedPublicKey::new(*algorithm, point).verify(message, signature).is_ok()
         }
+        (Method::P521, AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => {
+            p521_holds(point, message, signature).is_ok()
+        }
         (Method::Ed, AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(point)) => {
             UnparsedPublicKey::new(&signature::ED25519, point).verify(message, signature).is_ok()
         }
         _ => false,
     }
+}
+
+fn p521_holds(point: &[u8], message: &[u8], signature: &[u8]) -> Result<(), p521::ecdsa::Error> {
+    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point)?;
+    key.verify(message, &p521::ecdsa::Signature::from_slice(signature)?)
 }
 
 #[cfg(test)]

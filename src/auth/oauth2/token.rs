@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{claims, scope};
+use super::{audience, claims, scope};
 use crate::auth::{Answer, Question};
 
 /// More scopes than RabbitMQ takes.
@@ -61,7 +61,7 @@ impl InvalidToken {
         Self::error("key_not_found")
     }
 
-    fn audience(reason: &str) -> Self {
+    pub(super) fn audience(reason: &str) -> Self {
         Self(format!("Authentication using OAuth 2/JWT token failed: {{error,{reason}}}"))
     }
 }
@@ -104,15 +104,10 @@ impl Rules {
 
     fn check_audience(&self, audience: Option<&Value>) -> Result<(), InvalidToken> {
         let id = self.resource_server_id.as_str();
-        let is_own = match audience {
-            Some(Value::String(text)) => text.split(' ').any(|name| name == id),
-            Some(Value::Array(names)) => names.iter().any(|name| name.as_str() == Some(id)),
-            _ => false,
-        };
-        if !id.is_empty() && (is_own || !self.verify_aud) {
+        if !id.is_empty() && (audience::has(audience, id) || !self.verify_aud) {
             return Ok(());
         }
-        Err(InvalidToken::audience(if audience.is_none() { "no_aud_found" } else { "no_matching_aud_found" }))
+        Err(InvalidToken::audience(audience::none(audience)))
     }
 
     fn expires(&self, claims: &Map<String, Value>) -> Result<Expires, String> {

@@ -1,13 +1,13 @@
 //! The keys of `rabbitmq.conf`: one row each. A `*` stands for one word; a `**` at the end for any.
 
 use super::meaning::Meaning::{self, Missing, Needless, Sets};
-use super::meaning::{anonymous, listen, relative, same, verify, version};
+use super::meaning::{anonymous, listen, logon_type, relative, same, verify, version};
 
 const ONE_NODE: &str = "is not needed: there is one node";
 const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
 const OWN: &str = "is not needed: Leveret sees to it by itself";
 const PROTOCOLS: &str = "the protocol is not there yet";
-const OF_PAGES: &str = "is not needed: nobody logs in with it to the pages";
+const DISCOVERED: &str = "is not needed: browsers ask the issuer where it is";
 const ENCRYPTED: &str = "keys with a password cannot be read; decrypt it: openssl pkey -in key.pem -out plain.pem";
 const REVOKED: &str = "lists of revoked certificates are not looked at";
 
@@ -91,6 +91,15 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("prometheus.ssl.password", Missing(ENCRYPTED)),
     ("prometheus.ssl.**", Needless(OWN)),
     ("prometheus.tcp.**", Needless(OWN)),
+    ("management.oauth_enabled", Sets("management_oauth_enabled", same)),
+    ("management.oauth_disable_basic_auth", Sets("management_oauth_disable_basic_auth", same)),
+    ("management.oauth_client_id", Sets("management_oauth_client_id", same)),
+    ("management.oauth_client_secret", Sets("management_oauth_client_secret", same)),
+    ("management.oauth_provider_url", Sets("management_oauth_provider_url", same)),
+    ("management.oauth_metadata_url", Sets("management_oauth_metadata_url", same)),
+    ("management.oauth_scopes", Sets("management_oauth_scopes", same)),
+    ("management.oauth_initiated_logon_type", Sets("management_oauth_initiated_logon_type", logon_type)),
+    ("management.oauth_response_type", Needless("is not needed: the pages ask for a code")),
     ("management.**", Missing("the management API has no such setting yet")),
     ("management_agent.**", Needless(OWN)),
     ("prometheus.**", Missing("it has no setting of this name yet")),
@@ -114,10 +123,14 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("auth_oauth2.https.verify", Sets("auth_oauth2_https_verify", verify)),
     ("auth_oauth2.https.peer_verification", Sets("auth_oauth2_https_verify", verify)),
     ("auth_oauth2.https.**", Needless(OWN)),
-    ("auth_oauth2.token_endpoint", Needless(OF_PAGES)),
-    ("auth_oauth2.authorization_endpoint", Needless(OF_PAGES)),
-    ("auth_oauth2.end_session_endpoint", Needless(OF_PAGES)),
-    ("auth_oauth2.**", Missing("there is one resource server, and one issuer")),
+    ("auth_oauth2.end_session_endpoint", Sets("auth_oauth2_end_session_endpoint", same)),
+    ("auth_oauth2.default_oauth_provider", Sets("auth_oauth2_default_oauth_provider", same)),
+    ("auth_oauth2.token_endpoint", Needless(DISCOVERED)),
+    ("auth_oauth2.authorization_endpoint", Needless(DISCOVERED)),
+    ("auth_oauth2.oauth_providers.*.token_endpoint", Needless(DISCOVERED)),
+    ("auth_oauth2.oauth_providers.*.authorization_endpoint", Needless(DISCOVERED)),
+    ("auth_oauth2.oauth_providers.*.https.**", Needless(OWN)),
+    ("auth_oauth2.**", Missing("there is no such setting of access tokens")),
     ("auth_http.http_method", Sets("auth_http_http_method", same)),
     ("auth_http.user_path", Sets("auth_http_user_path", same)),
     ("auth_http.vhost_path", Sets("auth_http_vhost_path", same)),
@@ -216,7 +229,8 @@ pub(super) fn meaning(key: &str) -> Option<Meaning> {
     KEYS.iter().find(|(pattern, _)| matches(pattern, key)).map(|(_, meaning)| *meaning)
 }
 
-fn matches(pattern: &str, key: &str) -> bool {
+/// Whether a key is one of this pattern: `*` is a word, `**` any number of them.
+pub(super) fn matches(pattern: &str, key: &str) -> bool {
     let mut words = key.split('.');
     for expected in pattern.split('.') {
         match (expected, words.next()) {

@@ -63,6 +63,14 @@ pub(super) fn version(value: &str) -> Result<String, String> {
     value.strip_prefix("tlsv").map(str::to_owned).ok_or_else(|| "allowed is tlsv1.2 or tlsv1.3".to_owned())
 }
 
+/// Who begins a login to the pages.
+pub(super) fn logon_type(value: &str) -> Result<String, String> {
+    match value {
+        "sp_initiated" | "idp_initiated" => same(value),
+        _ => Err("allowed is sp_initiated or idp_initiated".to_owned()),
+    }
+}
+
 /// As whom a client without credentials logs in.
 pub(super) fn anonymous(value: &str) -> Result<String, String> {
     match value {

@@ -6,6 +6,7 @@ use super::keys::{KEYS, meaning};
 use super::levels;
 use super::listeners;
 use super::meaning::Meaning::{Missing, Needless, Sets};
+use super::properties;
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::config::given::{Given, Origin, Read};
 use crate::config::nearest::nearest;
@@ -24,6 +25,7 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
     chained::backends(&mut last, read);
     chained::named(&mut last, "auth_oauth2.signing_keys", "auth_oauth2_signing_keys", read);
     chained::named(&mut last, "auth_oauth2.scope_aliases", "auth_oauth2_scope_aliases", read);
+    properties::take(&mut last, read);
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
     let mut given: Vec<Given> = Vec::new();
@@ -122,6 +124,28 @@ mod tests {
         check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
         check("ssl_options.verify = verify_peer", "tls_verify", "peer");
         check("consumer_timeout = 3600000", "consumer_timeout", "3600000");
+    }
+
+    #[test]
+    fn things_with_names_have_keys_of_their_own() {
+        check(
+            "auth_oauth2.resource_servers.1.id = prod\nauth_oauth2.resource_servers.1.oauth_provider_id = keycloak",
+            "auth_oauth2_resource_servers",
+            "1.id=prod|1.oauth_provider_id=keycloak",
+        );
+        check(
+            "auth_oauth2.oauth_providers.uaa.issuer = https://x\nauth_oauth2.oauth_providers.uaa.algorithms.1 = ES512",
+            "auth_oauth2_oauth_providers",
+            "uaa.issuer=https://x|uaa.algorithms.1=ES512",
+        );
+        check(
+            "management.oauth_authorization_endpoint_params.resource = x",
+            "management_oauth_authorization_endpoint_params",
+            "resource=x",
+        );
+        let (given, told) = translated("auth_oauth2.oauth_providers.uaa.colour = red");
+        assert_eq!(given, []);
+        assert!(told[0].contains("auth_oauth2.oauth_providers.uaa.colour has no effect"), "{told:?}");
     }
 
     #[test]

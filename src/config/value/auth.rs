@@ -108,7 +108,7 @@ pub struct Algorithm(pub String);
 impl Value for Algorithm {
     const NAME: &'static str = "ALGORITHM";
     const ALLOWED: &'static str =
-        "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, HS256, HS384 or HS512";
+        "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384 or HS512";
 
     fn read(text: &str) -> Result<Self, String> {
         if known_algorithm(text) { Ok(Self(text.to_owned())) } else { Err(allowed::<Self>()) }

@@ -23,7 +23,8 @@ use crate::server::management::{self, Management, told};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
 use crate::server::{
-    Broker, Known, Outside, auth, background, local, patience, run_deadlines, storage, tasks, until_stopped,
+    Broker, Known, Outside, auth, background, local, pages_login, patience, run_deadlines, storage, tasks,
+    until_stopped,
 };
 
 /// Channels that a client may have open, as RabbitMQ offers it.
@@ -43,9 +44,8 @@ impl Builder {
         let (identity, offer) = (self.identity(), self.offer());
         let external = self.external(&offer);
         let mut node = self.node();
-        let nonce = nonce(&node);
         let opened = match &data_dir {
-            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce)?),
+            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce(&node))?),
             None => None,
         };
         if let Some(opened) = &opened {
@@ -73,8 +73,9 @@ impl Builder {
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
         outside.listeners = told(&listeners);
         let running = Running { broker: &broker, storage: storage.as_ref(), certificates: &outside.certificates };
-        let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.take()));
+        let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
         let api = Api {
+            pages_login: pages_login::told(self.configured.as_deref()),
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             io: io.unwrap_or_default(),
             ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))

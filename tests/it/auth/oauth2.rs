@@ -176,3 +176,59 @@ fn what_is_missing_is_told_at_the_start() {
         "leveret: users: auth_oauth2.signing_keys.k: cannot read /nowhere: ",
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_resource_server_believes_its_own_issuer() {
+    let (prod, dev) = (Key::new("k1"), Key::new("k1"));
+    let (of_prod, of_dev) = (prod.set(), dev.set());
+    let web =
+        Web::start(move |asked| if asked.path == "/prod" { (200, of_prod.clone()) } else { (200, of_dev.clone()) });
+    let files = Directory::new("oauth2-servers");
+    std::fs::create_dir_all(files.path()).unwrap();
+    let file = files.path().join("rabbitmq.conf");
+    let conf = format!(
+        "auth_backends.1 = oauth2\n\
+         auth_oauth2.resource_servers.1.id = rabbit_prod\n\
+         auth_oauth2.resource_servers.1.oauth_provider_id = a\n\
+         auth_oauth2.resource_servers.rabbit_dev.oauth_provider_id = b\n\
+         auth_oauth2.resource_servers.rabbit_dev.scope_prefix = dev-\n\
+         auth_oauth2.oauth_providers.a.jwks_uri = {}\n\
+         auth_oauth2.oauth_providers.a.issuer = https://a.example\n\
+         auth_oauth2.oauth_providers.b.jwks_uri = {}\n\
+         management.oauth_enabled = true\n\
+         management.oauth_client_id = pages\n",
+        web.address("/prod"),
+        web.address("/dev")
+    );
+    std::fs::write(&file, conf).unwrap();
+    let program =
+        Program::start_with(&[("RABBITMQ_CONFIG_FILE", file.to_str().unwrap())], "oauth2-servers", &["--in-memory"]);
+    let scopes = "rabbit_prod.read:*/* dev-configure:*/*";
+    let log_in = async |key: &Key, audience: serde_json::Value| {
+        let token = key.token_for(audience, scopes);
+        Connect::to(program.address()).user("x", &token).open().await
+    };
+    let connection = log_in(&prod, json!("rabbit_prod")).await;
+    let text = "ACCESS_REFUSED - configure access to queue 'q' in vhost '/' refused for user 'anna'";
+    connection.channel(1).await.refused(queue("q"), 403, text).await;
+    let connection = log_in(&dev, json!(["rabbit_dev"])).await;
+    connection.channel(1).await.declare(queue("q")).await;
+    for (key, audience) in
+        [(&dev, json!("rabbit_prod")), (&prod, json!("else")), (&prod, json!(["rabbit_prod", "rabbit_dev"]))]
+    {
+        let refused = Connect::to(program.address()).user("x", &key.token_for(audience, scopes)).start().await;
+        refused.expect_close(403, LOGIN_REFUSED, (0, 0)).await;
+    }
+    let server = json!({
+        "id": "rabbit_prod",
+        "oauth_provider_url": "https://a.example",
+        "oauth_metadata_url": "https://a.example/.well-known/openid-configuration",
+    });
+    let expected = json!({
+        "oauth_enabled": true,
+        "oauth_disable_basic_auth": true,
+        "oauth_client_id": "pages",
+        "oauth_resource_servers": { "rabbit_prod": server },
+    });
+    assert_eq!(api(&program).get("/api/auth"), expected);
+}

@@ -34,12 +34,21 @@ impl Key {
     }
 
     /// A token of `anna` for `rabbitmq`, that ends in so many seconds.
-    #[expect(clippy::disallowed_methods, reason = "a token ends at a time of day")]
     pub fn token(&self, scopes: &str, seconds: u64) -> String {
+        self.token_until(&json!("rabbitmq"), scopes, seconds)
+    }
+
+    /// A token of `anna` for others, that ends in ten minutes.
+    pub fn token_for(&self, audience: Value, scopes: &str) -> String {
+        self.token_until(&audience, scopes, 600)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a token ends at a time of day")]
+    fn token_until(&self, audience: &Value, scopes: &str, seconds: u64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         self.sign(
             &json!({ "alg": "EdDSA", "kid": self.name }),
-            &json!({ "sub": "anna", "aud": "rabbitmq", "scope": scopes, "exp": now + seconds }),
+            &json!({ "sub": "anna", "aud": audience, "scope": scopes, "exp": now + seconds }),
         )
     }
 

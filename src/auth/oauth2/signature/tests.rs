@@ -119,6 +119,21 @@ fn curves_sign() {
 }
 
 #[test]
+fn the_curve_that_ring_does_not_know_signs() {
+    use p521::ecdsa::signature::Signer;
+    use p521::ecdsa::{Signature, SigningKey};
+
+    let pair = SigningKey::from_slice(&[1; 66]).unwrap();
+    let point = pair.verifying_key().to_sec1_point(false);
+    let (x, y) = point.as_bytes()[1..].split_at(66);
+    let key = json!({ "kty": "EC", "kid": "k", "crv": "P-521", "x": encoded(x), "y": encoded(y), "alg": "ES512" });
+    check("ES512", key, |message| {
+        let signature: Signature = pair.sign(message);
+        signature.to_bytes().to_vec()
+    });
+}
+
+#[test]
 fn shared_secrets_sign() {
     let sign = |message: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"secret"), message).as_ref().to_vec();
     let token = check("HS256", json!({ "kty": "oct", "kid": "k", "k": encoded(b"secret") }), sign);

@@ -1,0 +1,147 @@
+//! Who issues tokens, and its keys: they are fetched when a token is signed with one that is not known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::super::http_client::{HttpClient, NoAnswer, Patience};
+use super::super::trust::{InvalidTrust, Trust};
+use crate::auth::oauth2::{InvalidKey, Keys};
+
+/// How long keys may take.
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(15), request: Duration::from_secs(60) };
+/// Below the address of an issuer.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// Where keys come from.
+#[derive(Clone, Debug)]
+pub(crate) struct KeySettings {
+    /// Keys that are there from the beginning.
+    pub signing_keys: Keys,
+    /// The name of the key of tokens that name none.
+    pub default_key: Option<String>,
+    /// Where a set of keys is.
+    pub jwks_uri: Option<String>,
+    /// Who says where it is.
+    pub issuer: Option<String>,
+    /// Below its address, instead of the usual place.
+    pub discovery_endpoint_path: Option<String>,
+    /// Whom to believe.
+    pub trust: Trust,
+}
+
+/// Why there are no keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum KeysFailed {
+    /// Nobody answers.
+    #[error("{address}: {error}")]
+    NoAnswer {
+        /// Who was asked.
+        address: String,
+        /// Why not.
+        error: NoAnswer,
+    },
+    /// The answer is an error.
+    #[error("{address}: {{unexpected_status_code,{status}}}")]
+    Status {
+        /// Who was asked.
+        address: String,
+        /// Which one.
+        status: u16,
+    },
+    /// The answer holds no keys.
+    #[error("{address}: {error}")]
+    NoKeys {
+        /// Who was asked.
+        address: String,
+        /// Why not.
+        error: InvalidKey,
+    },
+    /// The issuer does not say where its keys are.
+    #[error("{0}: jwks_uri is missing")]
+    NoAddress(String),
+}
+
+/// Somebody who issues tokens. Resource servers may share one.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    settings: KeySettings,
+    /// Those that were fetched, with the others.
+    keys: Mutex<Arc<Keys>>,
+    /// One fetches them, and others wait for it.
+    fetching: tokio::sync::Mutex<()>,
+    client: HttpClient,
+}
+
+impl Provider {
+    /// One whose keys were not fetched yet.
+    ///
+    /// # Errors
+    /// When nobody can be believed.
+    pub(crate) fn new(settings: KeySettings) -> Result<Self, InvalidTrust> {
+        let client = HttpClient::new(&settings.trust, PATIENCE)?;
+        let keys = Mutex::new(Arc::new(settings.signing_keys.clone()));
+        Ok(Self { settings, keys, fetching: tokio::sync::Mutex::default(), client })
+    }
+
+    /// The name of the key of a token that names this one, or none.
+    pub(super) fn key_name(&self, named: Option<&str>) -> Option<String> {
+        named.map(str::to_owned).or_else(|| self.settings.default_key.clone())
+    }
+
+    /// The keys that there are, with that of this name if it can be had.
+    pub(super) async fn keys_with(&self, name: Option<&str>) -> Arc<Keys> {
+        let seen = Arc::clone(&self.keys.lock());
+        if seen.has(name) || (self.settings.jwks_uri.is_none() && self.settings.issuer.is_none()) {
+            return seen;
+        }
+        let _turn = self.fetching.lock().await;
+        let now = Arc::clone(&self.keys.lock());
+        // Somebody else has fetched them meanwhile.
+        if !Arc::ptr_eq(&seen, &now) {
+            return now;
+        }
+        match self.fetch().await {
+            Ok(keys) => {
+                let keys = Arc::new(self.settings.signing_keys.with(keys));
+                *self.keys.lock() = Arc::clone(&keys);
+                keys
+            }
+            Err(error) => {
+                tracing::error!(target: "connection", %error, "failed to download signing keys");
+                now
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Keys, KeysFailed> {
+        let address = match (&self.settings.jwks_uri, &self.settings.issuer) {
+            (Some(address), _) => address.clone(),
+            (None, Some(issuer)) => self.discover(issuer).await?,
+            (None, None) => return Ok(Keys::default()),
+        };
+        let body = self.body(&address).await?;
+        Keys::of_set(&body).map_err(|error| KeysFailed::NoKeys { address, error })
+    }
+
+    /// Where an issuer says that its keys are.
+    async fn discover(&self, issuer: &str) -> Result<String, KeysFailed> {
+        let path = self.settings.discovery_endpoint_path.as_deref().unwrap_or(DISCOVERY);
+        let address = format!("{}/{}", issuer.trim_end_matches('/'), path.trim_start_matches('/'));
+        let body = self.body(&address).await?;
+        let document: Option<Value> = serde_json::from_slice(&body).ok();
+        let keys = document.as_ref().and_then(|document| document.get("jwks_uri")?.as_str());
+        keys.map(str::to_owned).ok_or(KeysFailed::NoAddress(address))
+    }
+
+    async fn body(&self, address: &str) -> Result<Vec<u8>, KeysFailed> {
+        let failed = |error| KeysFailed::NoAnswer { address: address.to_owned(), error };
+        let answered = self.client.get(address).await.map_err(failed)?;
+        match answered.status {
+            200 => Ok(answered.body),
+            status => Err(KeysFailed::Status { address: address.to_owned(), status }),
+        }
+    }
+}
