@@ -33,51 +33,50 @@ impl Queue {
     /// Takes out those of these messages that are ready and in memory; `ids` are sorted. Nobody else can have them until
     /// [`Queue::finish_chosen`] or [`Queue::return_chosen`].
     pub fn take_chosen(&mut self, ids: &[u64], channel: ChannelId) -> Vec<ChosenMessage> {
-        let entries = self.ready.take_chosen(ids, |entry| !entry.is_away());
+        let entries = self.order.ready.take_chosen(ids, |entry| !entry.is_away());
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(message) = entry.message().cloned() else { continue };
             let (id, failed) = (entry.seq, entry.counts.failed);
-            self.deliveries += 1;
-            let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.deliveries };
-            let holder = self.unacked.getter(channel);
-            chosen.push(ChosenMessage { id, message, token: self.unacked.insert(holder, unacked), failed });
+            let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.order.give_delivery() };
+            let holder = self.order.unacked.getter(channel);
+            chosen.push(ChosenMessage { id, message, token: self.order.unacked.insert(holder, unacked), failed });
         }
         chosen
     }
 
     /// What is to be read of these messages before they can be taken: they are known one by one, and in files only.
     pub fn loads_of_chosen(&self, ids: &[u64]) -> Vec<Load> {
-        self.ready.loads_of(ids)
+        self.order.ready.loads_of(ids)
     }
 
     /// What is to be read so that the ready message at this place is known one by one.
     pub fn load_for(&self, place: usize) -> Option<Load> {
-        self.ready.load_for(place)
+        self.order.ready.load_for(place)
     }
 
     /// Messages that were taken out are elsewhere now.
     pub fn finish_chosen(&mut self, tokens: &[Token]) {
         for token in tokens {
-            if let Some((unacked, _)) = self.unacked.remove(*token) {
-                self.gone(&unacked.entry);
+            if let Some((unacked, _)) = self.order.unacked.remove(*token) {
+                self.backing.gone(&unacked.entry);
             }
         }
     }
 
     /// Puts messages back that were taken out. [`Queue::pump`] must follow.
     pub fn return_chosen(&mut self, tokens: &[Token]) {
-        self.owe_pump();
-        let removed = tokens.iter().filter_map(|token| self.unacked.remove(*token));
+        self.turn.owe_pump();
+        let removed = tokens.iter().filter_map(|token| self.order.unacked.remove(*token));
         let mut entries: Vec<_> = removed.map(|(unacked, _)| unacked.entry).collect();
-        entries.iter_mut().for_each(|entry| self.goes_back(entry, State::Waiting));
-        self.ready.put_back(entries);
+        entries.iter_mut().for_each(|entry| self.backing.meet(entry, State::Waiting));
+        self.order.ready.put_back(entries);
     }
 
     /// Deletes those of these messages that are ready: which they were. They do not become dead letters.
     pub fn delete_chosen(&mut self, ids: &[u64]) -> Vec<u64> {
-        let deleted = self.ready.take_chosen(ids, |_| true);
-        deleted.iter().for_each(|entry| self.gone(entry));
+        let deleted = self.order.ready.take_chosen(ids, |_| true);
+        deleted.iter().for_each(|entry| self.backing.gone(entry));
         deleted.iter().map(|entry| entry.seq).collect()
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Queue;
 use super::entry::Body;
-use super::walk::{Places, Spot, VISITED_AT_ONCE};
+use super::walk::{Spot, VISITED_AT_ONCE};
 
 /// Bytes that are copied under one lock, and one message more.
 const COPIED_BYTES_MAX: usize = 256 * 1024;
@@ -29,8 +29,7 @@ impl Queue {
     pub fn relieve_chunks(&mut self, relief: &mut ChunkRelief) -> bool {
         let left = relief.left.unwrap_or_else(|| self.known_len());
         let (mut looked_at, mut copied_bytes) = (0, 0);
-        let Self { held_back, ready, dying, unacked, .. } = self;
-        for (spot, entry) in (Places { held_back, ready, dying, unacked }).from(relief.from, true) {
+        for (spot, entry) in self.order.entries_from(relief.from, true) {
             if looked_at == left {
                 return false;
             }

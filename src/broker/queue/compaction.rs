@@ -7,7 +7,7 @@ use super::Queue;
 use super::paged::{Replacement, Unread};
 use super::paging::{Moved, MovedPart};
 use super::relocation::{NewPlace, Relocation};
-use super::walk::Spot;
+use super::walk::{Spot, Walk};
 use crate::store::address::{Address, SegmentId};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
@@ -160,14 +160,14 @@ impl Compacting {
 impl Queue {
     /// The parts that lie in these files.
     pub fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
-        let levels = self.ready.levels().iter();
+        let levels = self.order.ready.levels().iter();
         levels.flat_map(|level| level.paged.all()).filter(|part| segments.contains(&part.segment)).collect()
     }
 
     /// Takes over the new places of some messages; false when that was all.
     pub fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
         if let Some(wanted) = compacting.wanted.take() {
-            self.begin_relocation(wanted);
+            self.backing.begin_walk(Walk::Relocation(wanted));
             self.replace_parts(compacting);
             return true;
         }
@@ -175,21 +175,21 @@ impl Queue {
             compacting.from = from;
             return true;
         }
-        compacting.left = self.end_relocation();
+        compacting.left = self.backing.end_relocation();
         false
     }
 
     /// Replaces the parts, each of which costs the same however many messages it has.
     fn replace_parts(&mut self, compacting: &mut Compacting) {
         let mut missing = (0, 0);
-        for level in self.ready.levels_mut() {
+        for level in self.order.ready.levels_mut() {
             let (count, body_bytes) = level.paged.replace(|part, unread| compacting.replacement(part, unread));
             missing = (missing.0 + count, missing.1 + body_bytes);
         }
-        self.ready.forget_missing(missing);
+        self.order.ready.forget_missing(missing);
         // A part that is not there any more has nothing unread. Its messages are settled, or known one by one.
         for rewritten in std::mem::take(&mut compacting.parts).into_values().flatten() {
-            self.ready.level(rewritten.part.level).paged.push_read(rewritten.part);
+            self.order.ready.level(rewritten.part.level).paged.push_read(rewritten.part);
         }
     }
 }

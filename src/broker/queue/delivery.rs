@@ -3,6 +3,7 @@
 use super::Queue;
 use super::arguments::QueueKind;
 use super::entry::Entry;
+use super::passed::HandedOut;
 use super::ready::Head;
 use super::unacked::{HolderId, Unacked};
 use crate::broker::ids::{ChannelId, ConsumerId};
@@ -47,7 +48,7 @@ impl Queue {
     /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
     /// consumers or credit ends with it.
     pub fn pump(&mut self, now_ms: u64) {
-        self.has_pumped();
+        self.turn.note_pump();
         if self.is_returning() {
             return;
         }
@@ -56,43 +57,44 @@ impl Queue {
             self.trim();
         } else {
             // What a consumer can still be given neither expires in this moment nor is it too much.
-            self.is_behind = true;
+            self.turn.go_on_later();
         }
     }
 
     /// False if more can be delivered than one transition does.
     fn deliver_ready(&mut self, now_ms: u64) -> bool {
-        if self.consumers.is_empty() || self.is_paused {
+        if !self.service.is_open() {
             return true;
         }
         let mut left = DELIVERIES_MAX;
         while left > 0
-            && let Some(Head::Held(head)) = self.ready.head()
+            && let Some(Head::Held(head)) = self.order.ready.head()
         {
             // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
             if head.expires_at_ms < now_ms {
-                if self.drops_left == 0 {
+                if !self.turn.may_drop() {
                     break;
                 }
                 self.expire_before(now_ms);
                 continue;
             }
-            let Some(consumer) = self.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX)) else {
+            let Some(consumer) = self.service.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX))
+            else {
                 break;
             };
             left -= 1;
-            let Some(entry) = self.ready.pop() else { break };
+            let Some(entry) = self.order.ready.pop() else { break };
             let (id, channel, holder) = (consumer.spec.id, consumer.spec.channel, consumer.holder);
             let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
             let taker = Taker { consumer: Some(id), channel, holder, no_ack: consumer.spec.no_ack, timeout_ms };
             if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
-                self.consumers.hand(id, delivery);
+                self.service.consumers.hand(id, delivery);
             }
         }
-        self.consumers.flush();
-        if self.consumers.is_waiting() {
-            let load = self.ready.load_head();
-            self.loads.extend(load);
+        self.service.consumers.flush();
+        if self.service.consumers.is_waiting() {
+            let load = self.order.ready.load_head();
+            self.turn.order_load(load);
         }
         left > 0
     }
@@ -108,18 +110,17 @@ impl Queue {
         } else {
             DeliveryCounts::default()
         };
-        if entry.is_stored {
-            self.journal.delivered(entry.priority, entry.seq);
-        }
-        self.count_delivery(&taker, redelivered);
+        self.backing.delivered(&entry);
+        let (to_consumer, no_ack) = (taker.consumer.is_some(), taker.no_ack);
+        self.passed.count_delivery(HandedOut { to_consumer, no_ack, redelivered });
         let token = if taker.no_ack {
-            self.gone(&entry);
+            self.backing.gone(&entry);
             None
         } else {
             let deadline_ms = deadline_ms(taker.timeout_ms.or(self.arguments.consumer_timeout_ms), now_ms);
-            self.deliveries += 1;
-            let holder = taker.holder.unwrap_or_else(|| self.unacked.getter(taker.channel));
-            Some(self.unacked.insert(holder, Unacked { entry, deadline_ms, delivery: self.deliveries }))
+            let delivery = self.order.give_delivery();
+            let holder = taker.holder.unwrap_or_else(|| self.order.unacked.getter(taker.channel));
+            Some(self.order.unacked.insert(holder, Unacked { entry, deadline_ms, delivery }))
         };
         Some(Delivery { consumer: taker.consumer.unwrap_or(ConsumerId(0)), message, token, redelivered, counts })
     }
@@ -129,7 +130,7 @@ impl Queue {
     #[cold]
     fn note_redelivery(&mut self, entry: &Entry) {
         if entry.counts.acquired > 0 {
-            self.note_counts(entry, entry.counts.interrupted());
+            self.backing.note_counts(entry, entry.counts.interrupted());
         }
     }
 
@@ -145,21 +146,9 @@ impl Queue {
         }
     }
 
-    fn count_delivery(&mut self, taker: &Taker, redelivered: bool) {
-        let stats = &mut self.stats;
-        let count = match (taker.consumer, taker.no_ack) {
-            (Some(_), false) => &mut stats.deliver,
-            (Some(_), true) => &mut stats.deliver_no_ack,
-            (None, false) => &mut stats.get,
-            (None, true) => &mut stats.get_no_ack,
-        };
-        *count += 1;
-        stats.redeliver += u64::from(redelivered && taker.consumer.is_some());
-    }
-
     /// Takes the head for `basic.get`; with the number of messages still ready.
     pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
-        self.used_at_ms = now_ms;
+        self.service.touch(now_ms);
         if self.is_returning() {
             self.go_on_returning();
             self.pump(now_ms);
@@ -168,28 +157,28 @@ impl Queue {
             }
         }
         self.expire(now_ms);
-        if self.drops_left == 0 {
+        if !self.turn.may_drop() {
             return Got::Busy;
         }
-        if self.is_paused {
-            self.stats.get_empty += 1;
+        if self.service.is_paused() {
+            self.passed.count_empty_get();
             return Got::Empty;
         }
-        if matches!(self.ready.head(), Some(Head::Away(_)))
-            && let Some(load) = self.ready.head_load()
+        if matches!(self.order.ready.head(), Some(Head::Away(_)))
+            && let Some(load) = self.order.ready.head_load()
         {
             return Got::Away(load);
         }
         let taker = Taker { consumer: None, channel, holder: None, no_ack, timeout_ms: None };
-        let delivery = self.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
+        let delivery = self.order.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));
         if self.arguments.kind.rules().expires_behind_got {
             // What is expired right behind it is not counted (behaviour reference 5.5).
             self.expire(now_ms);
         }
         match delivery {
-            Some(delivery) => Got::Delivery(Box::new(delivery), self.ready.len()),
+            Some(delivery) => Got::Delivery(Box::new(delivery), self.order.ready.len()),
             None => {
-                self.stats.get_empty += 1;
+                self.passed.count_empty_get();
                 Got::Empty
             }
         }

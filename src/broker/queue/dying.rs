@@ -16,7 +16,6 @@ use super::entry::{Body, Entry, NewMessage, State, counted_bytes};
 use super::ready::neighbours;
 use crate::broker::sink::DeliveryCounts;
 use crate::message::Message;
-use crate::metrics::DeathStats;
 use crate::store::Owed;
 use crate::store::address::Address;
 use crate::store::loader::Load;
@@ -103,30 +102,19 @@ pub enum Burial {
 
 impl Queue {
     pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
-        self.count_deaths(reason, 1);
+        self.passed.count_deaths(reason, 1);
         match &self.arguments.dead_letters {
-            Some(target) => self.dying.letters().push(entry, reason, Arc::clone(target)),
-            None => self.gone(&entry),
+            Some(target) => self.order.dying.letters().push(entry, reason, Arc::clone(target)),
+            None => self.backing.gone(&entry),
         }
     }
 
     /// Tries again what found no queue, if it is time: where dead letters go now.
     pub(super) fn retry_burials(&mut self, now_ms: u64) {
-        let Some(letters) = &mut self.dying.0 else { return };
+        let Some(letters) = &mut self.order.dying.0 else { return };
         for entry in letters.retry(now_ms, self.arguments.dead_letters.as_ref()) {
-            self.gone(&entry);
+            self.backing.gone(&entry);
         }
-    }
-
-    /// Counts messages that die, whether or not anybody wants to see them.
-    pub(super) fn count_deaths(&mut self, reason: DeathReason, count: u64) {
-        let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = &mut self.deaths;
-        *match reason {
-            DeathReason::Rejected => rejected,
-            DeathReason::Expired => expired,
-            DeathReason::MaxLength => maxlen,
-            DeathReason::DeliveryLimit => delivery_limit,
-        } += count;
     }
 
     /// A message dies that the queue never took.
@@ -148,7 +136,7 @@ impl Queue {
     /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
     /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
     pub fn next_burial(&mut self) -> Burial {
-        let Some(letters) = &mut self.dying.0 else { return Burial::Over };
+        let Some(letters) = &mut self.order.dying.0 else { return Burial::Over };
         let Letters { waiting, deaths, handed, has_burier, loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
             .iter()
@@ -176,7 +164,7 @@ impl Queue {
 
     /// What died of what a client said is owed to it until it is recorded.
     pub fn owe_burial(&mut self, begin: impl FnOnce() -> Owed) {
-        if let Some(letters) = self.dying.0.as_mut().filter(|letters| letters.has_answered) {
+        if let Some(letters) = self.order.dying.0.as_mut().filter(|letters| letters.has_answered) {
             letters.has_answered = false;
             // They are recorded in their order.
             if let Some(last) = letters.deaths.back_mut() {
@@ -188,10 +176,10 @@ impl Queue {
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
     pub fn buried(&mut self) -> Option<Box<Owed>> {
-        self.deaths.confirmed += u64::from(self.buries_at_least_once());
-        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
+        self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
+        let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (entry, death) = letters.pop()?;
-        self.gone(&entry);
+        self.backing.gone(&entry);
         death.owed
     }
 
@@ -201,15 +189,15 @@ impl Queue {
         if !self.buries_at_least_once() {
             return self.buried();
         }
-        let letters = self.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
+        let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (mut entry, Death { reason, owed, .. }) = letters.pop()?;
-        self.goes_back(&mut entry, State::Dying);
+        self.backing.meet(&mut entry, State::Dying);
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.
             entry.counts.acquired = 1;
-            self.note_counts(&entry, entry.counts);
+            self.backing.note_counts(&entry, entry.counts);
         }
-        self.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
+        self.order.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
         owed
     }
 

@@ -48,13 +48,13 @@ impl Queue {
     /// Takes up what changes with the arguments, beside what the next pump sees.
     fn follow(&mut self, before: &QueueArguments, now_ms: u64) {
         if before.expires_ms != self.arguments.expires_ms {
-            self.used_at_ms = now_ms;
+            self.service.touch(now_ms);
         }
         if before.consumer_timeout_ms != self.arguments.consumer_timeout_ms {
-            self.unacked.timeout_changes();
+            self.order.unacked.timeout_changes();
         }
         if !self.buries_at_least_once() || before.dead_letters != self.arguments.dead_letters {
-            self.dying.retry_at(now_ms);
+            self.order.dying.retry_at(now_ms);
         }
     }
 }

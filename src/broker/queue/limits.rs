@@ -16,13 +16,13 @@ impl Queue {
     /// What takes a place: ready messages; in a quorum queue also those that are held back, and dead letters that it keeps until
     /// they are delivered (behaviour reference 6.5).
     pub(super) fn size(&self) -> Size {
-        let mut size = Size { count: self.ready.len() as u64, bytes: self.ready.bytes() };
+        let mut size = Size { count: self.order.ready.len() as u64, bytes: self.order.ready.bytes() };
         if self.arguments.kind.rules().limits_count_all {
-            size.count += self.held_back.len() as u64;
-            size.bytes += self.held_back.bytes();
+            size.count += self.order.held_back.len() as u64;
+            size.bytes += self.order.held_back.bytes();
             if self.buries_at_least_once() {
-                size.count += self.dying.len() as u64;
-                size.bytes += self.dying.bytes();
+                size.count += self.order.dying.len() as u64;
+                size.bytes += self.order.dying.bytes();
             }
         }
         size
@@ -56,18 +56,18 @@ impl Queue {
         let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
         let is_too_long = |Size { count, bytes }: Size| count > max || bytes > max_bytes;
         while is_too_long(self.size()) {
-            if !matches!(self.ready.head(), Some(Head::Held(_))) {
+            if !matches!(self.order.ready.head(), Some(Head::Held(_))) {
                 // What is to be dropped must be read first; until then the queue is a little too long.
-                let load = self.ready.load_head();
-                self.loads.extend(load);
+                let load = self.order.ready.load_head();
+                self.turn.order_load(load);
                 break;
             }
-            if self.drops_left == 0 {
-                self.is_behind = true;
+            if !self.turn.may_drop() {
+                self.turn.go_on_later();
                 break;
             }
-            let Some(entry) = self.ready.pop() else { break };
-            self.drops_left -= 1;
+            let Some(entry) = self.order.ready.pop() else { break };
+            self.turn.count_drop();
             self.bury(entry, DeathReason::MaxLength);
         }
     }

@@ -176,10 +176,10 @@ impl Queue {
     /// How many messages there are in this state.
     pub fn count_in(&self, state: MessageState) -> usize {
         match state {
-            MessageState::Ready => self.ready.len(),
-            MessageState::Unacked => self.unacked.len(),
-            MessageState::Delayed => self.held_back.len(),
-            MessageState::Dead => self.dying.len(),
+            MessageState::Ready => self.order.ready.len(),
+            MessageState::Unacked => self.order.unacked.len(),
+            MessageState::Delayed => self.order.held_back.len(),
+            MessageState::Dead => self.order.dying.len(),
         }
     }
 
@@ -190,32 +190,30 @@ impl Queue {
         match state {
             MessageState::Ready => self.look_at_ready(&mut window),
             MessageState::Unacked => {
-                let (passed_over, taken) = window.of(self.unacked.len());
-                for (holder, Unacked { entry, delivery, .. }) in self.unacked.held_from(passed_over).take(taken) {
+                let (passed_over, taken) = window.of(self.order.unacked.len());
+                for (holder, Unacked { entry, delivery, .. }) in self.order.unacked.held_from(passed_over).take(taken) {
                     window.see(entry, |seen| (seen.holder, seen.delivery) = (Some(holder), Some(*delivery)));
                 }
             }
             MessageState::Delayed => {
-                let (passed_over, taken) = window.of(self.held_back.len());
-                for (due_ms, entry) in self.held_back.iter().skip(passed_over).take(taken) {
+                let (passed_over, taken) = window.of(self.order.held_back.len());
+                for (due_ms, entry) in self.order.held_back.iter().skip(passed_over).take(taken) {
                     window.see(entry, |seen| seen.due_at_ms = Some(due_ms));
                 }
             }
             MessageState::Dead => {
-                window.entries(self.dying.len(), |from| Box::new(self.dying.iter().skip(from)));
+                window.entries(self.order.dying.len(), |from| Box::new(self.order.dying.iter().skip(from)));
             }
         }
         window.seen
     }
 
     fn look_at_ready(&self, window: &mut Window) {
-        let returned = self.ready.returned();
+        let returned = self.order.ready.returned();
         window.entries(returned.len(), |from| Box::new(returned.range(from..)));
-        for level in self.ready.levels() {
+        for level in self.order.ready.levels() {
             window.entries(level.requeued.len(), |from| Box::new(level.requeued.iter_from(from)));
-            let marks = self.journal.delivered_marks().iter();
-            let delivered_below = marks.filter(|(of, _)| *of == level.priority).map(|(_, below)| *below).next();
-            window.parts(level, delivered_below.unwrap_or(0));
+            window.parts(level, self.backing.delivered_below(level.priority));
             if window.parts_left == 0 {
                 // What is behind is too deep to be found without reading all of the list.
                 return;

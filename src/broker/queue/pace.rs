@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use super::Queue;
 use super::consumers::DELIVERY_OVERHEAD_BYTES;
+use super::ready::Ready;
 use crate::broker::publisher::PublisherWaits;
 
 /// How long a queue may be, in bytes of bodies and of what a delivery takes, before its publishers wait.
@@ -65,7 +66,7 @@ impl<W> Pace<W> {
 
     /// Makes somebody wait who has made a queue of one level longer, if it is too long now and a consumer is served. If it is the
     /// last one in the line already, it waits for more there. Whether it has one place more.
-    fn wait_if_ahead(&mut self, who: &W, levels: (u64, u64), is_served: impl FnOnce() -> bool) -> bool
+    pub(super) fn wait_if_ahead(&mut self, who: &W, levels: (u64, u64), is_served: impl FnOnce() -> bool) -> bool
     where
         W: Clone + PartialEq,
     {
@@ -108,27 +109,26 @@ impl<W> Pace<W> {
 impl Queue {
     /// How long the queue is: what its ready messages come to when they are handed out.
     pub fn level(&self) -> u64 {
-        self.ready.bytes() + self.ready.len() as u64 * DELIVERY_OVERHEAD_BYTES as u64
+        level(&self.order.ready)
     }
 
     /// Makes a publisher wait that has just published, if the queue had this level before and is too long now. The messages were
     /// offered to the consumers already.
     pub fn wait_if_ahead(&mut self, publisher: &Arc<PublisherWaits>, level_before: u64) {
         let levels = (level_before, self.level());
-        if self.pace.wait_if_ahead(publisher, levels, || self.consumers.are_served()) {
-            publisher.begin();
-        }
+        self.service.wait_if_ahead(publisher, levels);
     }
 
     /// Who goes on after a transition before which the queue had this level.
     pub(super) fn go_on(&mut self, level_before: u64) -> SmallVec<[Arc<PublisherWaits>; 1]> {
-        let mut on = SmallVec::new();
-        if !self.pace.is_empty() {
-            let (level, is_served) = (self.level(), self.consumers.are_served());
-            self.pace.go_on(level_before.saturating_sub(level), level, is_served, &mut on);
-        }
-        on
+        let Self { order, service, .. } = self;
+        service.go_on(level_before, || level(&order.ready))
     }
+}
+
+/// How long a queue is: what its ready messages come to when they are handed out.
+fn level(ready: &Ready) -> u64 {
+    ready.bytes() + ready.len() as u64 * DELIVERY_OVERHEAD_BYTES as u64
 }
 
 #[cfg(test)]

@@ -11,14 +11,13 @@ mod search;
 use std::fmt;
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
 use super::Queue;
+use super::backing::mark;
 use super::dying::DeathReason;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
 use super::ready::CHOSEN_AMONG_MAX;
-use super::recounted::Recounted;
 use super::settling::{count_interrupted, is_over_limit};
 use crate::message::Message;
 use crate::store::address::{Place, SegmentId};
@@ -117,18 +116,18 @@ pub struct Scan {
 impl Queue {
     /// The priority levels that there are.
     pub fn levels(&self) -> Vec<u8> {
-        self.ready.levels().iter().map(|level| level.priority).collect()
+        self.order.ready.levels().iter().map(|level| level.priority).collect()
     }
 
     /// Bytes of bodies in memory that could be in segment files.
     pub fn pageable_bytes(&self) -> u64 {
-        if self.deleted { 0 } else { self.ready.fresh_bytes() }
+        if self.deleted { 0 } else { self.order.ready.fresh_bytes() }
     }
 
     /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
     pub fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
         let mut scan = Scan { last: None, next: None };
-        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else { return scan };
+        let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else { return scan };
         let start = level.fresh.partition_point(|entry| entry.seq < from);
         for entry in level.fresh.iter().skip(start).take(max) {
             if limit == u64::MAX || entry.address.is_in_log_before(limit) {
@@ -144,7 +143,7 @@ impl Queue {
 
     /// `max` fresh messages of a level from one place to another, both included.
     pub fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
-        let Some(level) = self.ready.levels().iter().find(|other| other.priority == level) else {
+        let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else {
             return FreshLeaving::default();
         };
         let start = level.fresh.partition_point(|entry| entry.seq < from);
@@ -153,30 +152,24 @@ impl Queue {
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }
 
-    fn note_moved(&mut self, level: u8, last: u64) {
-        raise(&mut self.moved, level, last + 1);
-    }
-
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
     pub fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
-        if self.deleted || !self.journal.is_kept() || self.next_seq == 0 {
+        if self.deleted || !self.backing.is_kept() || self.order.next_seq() == 0 {
             return None;
         }
-        if !self.ready.levels().iter().any(|level| level.paged.has_restored()) {
-            self.recounted.forget_unread();
-        }
+        let all_read = !self.order.ready.levels().iter().any(|level| level.paged.has_restored());
         let mut parts = Vec::new();
-        for level in self.ready.levels_mut() {
+        for level in self.order.ready.levels_mut() {
             parts.extend(level.paged.parts(&is_free).filter(|part| part.stored > 0));
         }
         Some(QueueState {
             queue,
-            next_seq: self.next_seq,
-            delivered: self.journal.delivered_marks().to_vec(),
-            moved: self.moved.to_vec(),
+            next_seq: self.order.next_seq(),
+            delivered: self.backing.delivered_marks().to_vec(),
+            moved: self.backing.moved().to_vec(),
             parts,
             singles: Vec::new(),
-            counts: self.recounted.iter().collect(),
+            counts: self.backing.counts(all_read),
         })
     }
 
@@ -185,10 +178,8 @@ impl Queue {
     pub fn restore(&mut self, recovered: RecoveredQueue, free_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
         let RecoveredQueue { mut state, young, .. } = recovered;
         let mut freed = Vec::new();
-        self.next_seq = state.next_seq;
-        self.journal.restore_marks(&state.delivered);
-        self.moved = state.moved.into();
-        self.recounted = Recounted::restored(state.counts);
+        self.order.restore_seq(state.next_seq);
+        self.backing.restore(&state.delivered, state.moved, state.counts);
         state.parts.sort_by_key(|part| (part.level, part.first_seq));
         for part in state.parts {
             let (gone, gone_bytes) = free_within(&part);
@@ -196,7 +187,7 @@ impl Queue {
             let unread =
                 Unread { count: stored, body_bytes, stored: (stored, body_bytes), ..Unread::whole(part, true) };
             if stored > 0 {
-                self.ready.push_unread(unread);
+                self.order.ready.push_unread(unread);
             } else {
                 freed.push(unread.stretch());
             }
@@ -208,7 +199,7 @@ impl Queue {
             if is_over_limit(&self.arguments, &entry) {
                 self.bury(entry, DeathReason::DeliveryLimit);
             } else {
-                self.ready.push(entry);
+                self.order.ready.push(entry);
             }
         }
         freed
@@ -216,14 +207,14 @@ impl Queue {
 
     /// What was ordered is there, for [`Queue::loaded`]. [`Queue::pump`] must follow.
     pub fn arrived(&mut self, load: Load) {
-        self.owe_pump();
-        self.ready.arrived(load);
+        self.turn.owe_pump();
+        self.order.ready.arrived(load);
     }
 
     /// Orders what is at the head, because it cannot be read now, unless it is ordered already.
     pub fn order_head(&mut self) {
-        let load = self.ready.load_head();
-        self.loads.extend(load);
+        let load = self.order.ready.load_head();
+        self.turn.order_load(load);
     }
 
     /// Takes over what was read back, and hands out what cannot be read and is lost. Consumers get it with the next pump, of
@@ -231,13 +222,13 @@ impl Queue {
     #[must_use = "lost messages are to be told of"]
     pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
         let Loaded { load, ahead_bytes, .. } = loaded;
-        self.dying.loaded(load);
+        self.order.dying.loaded(load);
         let damaged = std::mem::take(&mut loaded.damaged);
-        self.ready.set_ahead(ahead_bytes);
-        let is_part = self.ready.level_of(&load).is_some_and(|level| level.paged.expects(&load));
+        self.order.ready.set_ahead(ahead_bytes);
+        let is_part = self.order.ready.level_of(&load).is_some_and(|level| level.paged.expects(&load));
         if is_part && !self.deleted {
-            damaged.iter().for_each(|damaged| self.journal.freed_stretch(damaged.freed()));
-            self.stats.unreadable += damaged.len() as u64;
+            damaged.iter().for_each(|damaged| self.backing.freed(damaged.freed()));
+            self.passed.count_unreadable(damaged.len());
             self.take_block(loaded);
             return damaged;
         }
@@ -250,9 +241,10 @@ impl Queue {
             Place::Segment(of, at) => entry.is_away() && of == load.segment && (load.start..behind).contains(&at),
             Place::Log(_) | Place::Nowhere => false,
         };
-        let lost: Vec<_> = self.ready.remove_requeued(is_read).into_iter().chain(self.dying.remove(is_read)).collect();
-        self.stats.unreadable += lost.len() as u64;
-        lost.iter().for_each(|entry| self.gone(entry));
+        let lost: Vec<_> =
+            self.order.ready.remove_requeued(is_read).into_iter().chain(self.order.dying.remove(is_read)).collect();
+        self.passed.count_unreadable(lost.len());
+        lost.iter().for_each(|entry| self.backing.gone(entry));
         if lost.is_empty() { Vec::new() } else { damaged }
     }
 
@@ -260,12 +252,12 @@ impl Queue {
     fn fill(&mut self, records: Vec<Stored>) {
         let mut left = FxHashMap::default();
         for Stored { label, address, message, .. } in records {
-            match self.ready.requeued_mut(label.level, label.seq) {
+            match self.order.ready.requeued_mut(label.level, label.seq) {
                 Some(entry) if entry.is_away() && entry.address == address => entry.body = Body::Held(message),
                 _ => drop(left.insert(address, message)),
             }
         }
-        let in_front = self.ready.returned_mut().chain(self.dying.first_mut(CHOSEN_AMONG_MAX));
+        let in_front = self.order.ready.returned_mut().chain(self.order.dying.first_mut(CHOSEN_AMONG_MAX));
         for entry in in_front {
             if left.is_empty() {
                 break;
@@ -279,26 +271,25 @@ impl Queue {
     }
 
     fn take_block(&mut self, mut loaded: Loaded) {
-        let marks = self.journal.delivered_marks().to_vec();
-        let Some(level) = self.ready.level_of(&loaded.load) else { return };
+        let Some(level) = self.order.ready.level_of(&loaded.load) else { return };
         let is_restored = level.paged.front().is_some_and(|unread| unread.is_restored);
         if is_restored {
             for record in loaded.records.extract_if(.., |record| !record.label.is_stored) {
                 let Place::Segment(segment, start) = record.address.place() else { continue };
                 let end = start.saturating_add(record.bytes);
-                self.journal.freed_stretch(Freed { segment, start, end, stored: 0, body_bytes: 0 });
+                self.backing.freed(Freed { segment, start, end, stored: 0, body_bytes: 0 });
             }
         }
         let records = std::mem::take(&mut loaded.records);
         let missing = level.paged.advance(&loaded, &records);
-        let delivered_below = mark(&marks, level.priority);
+        let delivered_below = self.backing.delivered_below(level.priority);
         let (mut property_bytes, mut doomed) = (0, Vec::new());
         for record in records {
             let mut entry = Entry::read_back(record, self.arguments.kind);
             property_bytes += entry.counted_property_bytes();
             entry.redelivered |= entry.seq < delivered_below;
             if is_restored {
-                entry.counts = self.recounted.read(entry.seq).unwrap_or(entry.counts);
+                entry.counts = self.backing.counts_of(entry.seq).unwrap_or(entry.counts);
                 count_interrupted(&self.arguments, &mut entry, delivered_below);
             }
             if is_restored && is_over_limit(&self.arguments, &entry) {
@@ -308,11 +299,11 @@ impl Queue {
             }
         }
         let (uncounted, excess) = level.paged.read_property_bytes(if is_restored { 0 } else { property_bytes });
-        self.ready.learn_property_bytes(if is_restored { property_bytes } else { uncounted }, excess);
-        self.ready.forget_missing(missing);
+        self.order.ready.learn_property_bytes(if is_restored { property_bytes } else { uncounted }, excess);
+        self.order.ready.forget_missing(missing);
         // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
         for entry in doomed {
-            self.ready.subtract(&entry);
+            self.order.ready.subtract(&entry);
             self.bury(entry, DeathReason::DeliveryLimit);
         }
     }
@@ -320,18 +311,6 @@ impl Queue {
 
 fn leaving(entry: &Entry, queue: u64) -> Option<Leaving> {
     Some(Leaving { label: entry.label(queue), message: entry.message()?.clone() })
-}
-
-/// Moves the mark of a level on, if this is beyond it.
-fn raise(marks: &mut SmallVec<[(u8, u64); 1]>, level: u8, below: u64) {
-    match marks.iter_mut().find(|(other, _)| *other == level) {
-        Some((_, mark)) => *mark = below.max(*mark),
-        None => marks.push((level, below)),
-    }
-}
-
-fn mark(marks: &[(u8, u64)], level: u8) -> u64 {
-    marks.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
 }
 
 /// Names a message that cannot be read back, or several if their beginnings cannot be found.

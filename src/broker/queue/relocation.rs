@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use super::Queue;
 use super::entry::{Body, Entry, State};
 use super::recounted::Recounted;
-use super::walk::{Places, Spot, VISITED_AT_ONCE, Walk};
+use super::walk::{Spot, VISITED_AT_ONCE};
 use crate::broker::sink::DeliveryCounts;
 use crate::store::address::Address;
 use crate::store::record::Freed;
@@ -107,41 +107,18 @@ fn move_to_file(entry: &mut Entry, state: State, place: &NewPlace, recounted: &m
 }
 
 impl Queue {
-    /// From now on what goes back gets its new place at once.
-    pub(super) fn begin_relocation(&mut self, relocation: Relocation) {
-        self.walk = Some(Box::new(Walk::Relocation(relocation)));
-    }
-
-    /// The messages that still have no new place; `None` when no relocation is under way.
-    pub(super) fn relocation(&mut self) -> Option<&mut Relocation> {
-        match self.walk.as_deref_mut()? {
-            Walk::Relocation(relocation) => Some(relocation),
-            Walk::Search(_) => None,
-        }
-    }
-
     /// Gives some messages their new places: where to go on, or `None` when all have them.
     pub(super) fn relocate_some(&mut self, from: Spot) -> Option<Spot> {
-        let Self { held_back, ready, dying, unacked, recounted, walk, .. } = self;
-        let Some(Walk::Relocation(relocation)) = walk.as_deref_mut() else { return None };
-        let entries = Places { held_back, ready, dying, unacked }.from(from, false);
-        for (at, (spot, entry)) in entries.enumerate() {
-            if relocation.is_empty() {
+        let Self { order, backing, .. } = self;
+        for (at, (spot, entry)) in order.entries_from(from, false).enumerate() {
+            if backing.relocation().is_none_or(|relocation| relocation.is_empty()) {
                 return None;
             }
             if at == VISITED_AT_ONCE {
                 return Some(spot);
             }
-            relocation.meet(entry, spot.state(), recounted);
+            backing.meet(entry, spot.state());
         }
         None
-    }
-
-    /// The end of a relocation: what of it is not in the queue any more.
-    pub(super) fn end_relocation(&mut self) -> Option<Relocation> {
-        match *self.walk.take()? {
-            Walk::Relocation(relocation) => Some(relocation),
-            Walk::Search(_) => None,
-        }
     }
 }

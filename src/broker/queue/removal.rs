@@ -104,8 +104,8 @@ pub struct Forgotten {
 impl Queue {
     /// Takes out all messages but those that are unacknowledged.
     pub fn purge(&mut self) -> Removed {
-        let held_back = std::mem::take(&mut self.held_back);
-        let mut kept_dead = if self.buries_at_least_once() { self.dying.take_all() } else { Dying::default() };
+        let held_back = std::mem::take(&mut self.order.held_back);
+        let mut kept_dead = if self.buries_at_least_once() { self.order.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
         let owed = kept_dead.take_owed();
         let out_of_order_entries = held_back.into_values().chain(kept_dead.into_entries());
@@ -115,8 +115,8 @@ impl Queue {
     }
 
     pub(super) fn purge_ready(&mut self) -> Removed {
-        let weight = self.ready.known_len();
-        let (count, entries, cleared) = self.ready.take_all();
+        let weight = self.order.ready.known_len();
+        let (count, entries, cleared) = self.order.ready.take_all();
         let parts: usize = cleared.iter().map(|cleared| cleared.len()).sum();
         let stretches = Box::new(cleared.into_iter().flat_map(Cleared::stretches));
         Removed { stretches, ..Removed::new(count, weight + parts, entries) }
@@ -126,10 +126,10 @@ impl Queue {
     pub fn forget(&mut self, removed: &mut Removed) -> Forgotten {
         let entries: Vec<_> = removed.entries.by_ref().take(STEP_MESSAGES).collect();
         for entry in &entries {
-            self.gone(entry);
+            self.backing.gone(entry);
         }
         let stretches = removed.stretches.by_ref().take(STEP_MESSAGES - entries.len());
-        let freed = stretches.map(|stretch| self.journal.freed_stretch(stretch)).count();
+        let freed = stretches.map(|stretch| self.backing.freed(stretch)).count();
         Forgotten { is_last: entries.len() + freed < STEP_MESSAGES, _entries: entries }
     }
 }

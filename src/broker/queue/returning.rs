@@ -99,7 +99,7 @@ impl Left {
 impl Queue {
     /// Whether messages are on their way back.
     pub const fn is_returning(&self) -> bool {
-        !self.returning.is_none()
+        !self.order.returning.is_none()
     }
 
     /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow. While
@@ -110,15 +110,15 @@ impl Queue {
 
     /// Puts back all that these hold, which are no consumers any more. As for [`Queue::requeue`].
     pub(super) fn take_back_from(&mut self, holders: Vec<HolderId>, cause: Return, now_ms: u64) {
-        let first = |id: HolderId| Some(Reverse((self.unacked.first_of(id)?, id)));
-        let left = Left::Held(holders.into_iter().filter_map(first).collect(), self.deliveries);
+        let first = |id: HolderId| Some(Reverse((self.order.unacked.first_of(id)?, id)));
+        let left = Left::Held(holders.into_iter().filter_map(first).collect(), self.order.deliveries());
         self.take_back(Job { cause, now_ms, left });
     }
 
     fn take_back(&mut self, mut job: Job) {
-        self.owe_pump();
+        self.turn.owe_pump();
         if self.is_returning() || !self.put_back(&mut job) {
-            self.returning.push(job);
+            self.order.returning.push(job);
         } else {
             self.all_returned();
         }
@@ -126,10 +126,10 @@ impl Queue {
 
     /// Puts some more of them back. [`Queue::pump`] must follow.
     pub fn go_on_returning(&mut self) {
-        self.owe_pump();
-        while let Some(mut job) = self.returning.pop() {
+        self.turn.owe_pump();
+        while let Some(mut job) = self.order.returning.pop() {
             if !self.put_back(&mut job) {
-                return self.returning.push_front(job);
+                return self.order.returning.push_front(job);
             }
             if !self.is_returning() {
                 self.all_returned();
@@ -150,21 +150,21 @@ impl Queue {
     fn put_back(&mut self, job: &mut Job) -> bool {
         let mut entries = Vec::new();
         let mut is_done = false;
-        while self.returns_left > 0 {
-            let Some(next) = job.left.next(&mut self.unacked) else {
+        while self.turn.may_put_back() {
+            let Some(next) = job.left.next(&mut self.order.unacked) else {
                 is_done = true;
                 break;
             };
-            self.returns_left -= 1;
+            self.turn.count_return();
             let Some((mut entry, consumer)) = next else { continue };
-            self.goes_back(&mut entry, State::Waiting);
+            self.backing.meet(&mut entry, State::Waiting);
             self.release(consumer);
             match self.arguments.kind {
                 QueueKind::Classic => entries.push(self.returned_to_classic(entry, job.cause)),
                 QueueKind::Quorum => self.return_to_quorum(entry, job.cause, job.now_ms),
             }
         }
-        self.ready.requeue(entries);
+        self.order.ready.requeue(entries);
         is_done
     }
 
@@ -173,7 +173,7 @@ impl Queue {
             entry.counts.failed = entry.counts.failed.saturating_add(1);
             // Nobody but the next queue asks for the number. While there is none, it need not outlive a restart.
             if self.arguments.dead_letters.is_some() {
-                self.note_counts(&entry, entry.counts);
+                self.backing.note_counts(&entry, entry.counts);
             }
         }
         entry
@@ -184,14 +184,14 @@ impl Queue {
         let is_counted = counts_all || cause.is_failure();
         entry.counts.acquired = entry.counts.acquired.saturating_add(1);
         entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_counted));
-        self.note_counts(&entry, entry.counts);
+        self.backing.note_counts(&entry, entry.counts);
         self.take_back_quorum(entry, cause, now_ms);
     }
 
     /// Nobody takes over from the active consumer while messages come back.
     pub(super) fn promote(&mut self) {
         if !self.is_returning() {
-            self.consumers.promote();
+            self.service.consumers.promote();
         }
     }
 }

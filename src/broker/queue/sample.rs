@@ -45,18 +45,18 @@ impl QueueSample {
 
 impl Queue {
     pub(super) fn sample(&self, id: QueueId) -> QueueSample {
-        let stats = self.stats;
+        let stats = self.passed.stats();
         QueueSample {
             id,
-            ready: self.ready.len() as u64,
-            unacked: self.unacked.len() as u64,
-            consumers: self.consumers.len() as u64,
-            is_paused: self.is_paused,
+            ready: self.order.ready.len() as u64,
+            unacked: self.order.unacked.len() as u64,
+            consumers: self.service.consumers.len() as u64,
+            is_paused: self.service.is_paused(),
             is_wait_queue: self.arguments.message_ttl_ms.is_some() && self.arguments.dead_letters.is_some(),
-            next_seq: self.next_seq,
+            next_seq: self.order.next_seq(),
             oldest_ready: self.oldest_ready(),
-            deliveries: self.deliveries,
-            oldest_delivery: self.unacked.oldest_delivery(),
+            deliveries: self.order.deliveries(),
+            oldest_delivery: self.order.unacked.oldest_delivery(),
             delivered: stats.deliver + stats.deliver_no_ack,
             redelivered: stats.redeliver,
             deaths: self.dead_letter_count_ever(),
@@ -65,14 +65,14 @@ impl Queue {
 
     /// Messages that died and were not simply dropped.
     fn dead_letter_count_ever(&self) -> u64 {
-        let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = self.deaths;
+        let DeathStats { rejected, expired, maxlen, delivery_limit, .. } = self.passed.deaths();
         let has_exchange = self.arguments.dead_letters.is_some();
         if has_exchange { rejected + expired + maxlen + delivery_limit } else { 0 }
     }
 
     pub(super) fn oldest_ready(&self) -> Option<u64> {
-        let returned = self.ready.returned().front().map(|entry| entry.seq);
-        let heads = self.ready.levels().iter().filter_map(|level| match level.head()? {
+        let returned = self.order.ready.returned().front().map(|entry| entry.seq);
+        let heads = self.order.ready.levels().iter().filter_map(|level| match level.head()? {
             Head::Held(entry) | Head::Away(Some(entry)) => Some(entry.seq),
             Head::Away(None) => level.paged.front().map(|unread| unread.part.first_seq),
         });

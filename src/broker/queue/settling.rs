@@ -5,7 +5,7 @@ use super::arguments::{DelayedRetry, QueueArguments};
 use super::dying::DeathReason;
 use super::entry::{Entry, State};
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::{DeliveryCounts, Token};
+use crate::broker::sink::Token;
 
 /// How a message came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +42,14 @@ pub enum Settlement {
 impl Queue {
     /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
     pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
-        self.owe_pump();
+        self.turn.owe_pump();
         for token in tokens {
-            let Some((unacked, consumer)) = self.unacked.remove(token) else { continue };
+            let Some((unacked, consumer)) = self.order.unacked.remove(token) else { continue };
             self.release(consumer);
             match settlement {
                 Settlement::Acked => {
-                    self.stats.ack += 1;
-                    self.gone(&unacked.entry);
+                    self.passed.count_ack();
+                    self.backing.gone(&unacked.entry);
                 }
                 Settlement::Rejected => self.refuse(unacked.entry, true),
                 Settlement::Nacked => self.refuse(unacked.entry, false),
@@ -60,14 +60,14 @@ impl Queue {
 
     /// A rejected delivery has failed, also if it is the last one.
     fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
-        self.goes_back(&mut entry, State::Dying);
+        self.backing.meet(&mut entry, State::Dying);
         if self.arguments.dead_letters.is_some() {
             let is_counted = self.arguments.kind.rules().counts_deliveries;
             entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_counted));
             entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_failure));
             if is_counted || is_failure {
                 // A crash may come before the dead letter is published, and must not count this delivery as interrupted.
-                self.note_counts(&entry, entry.counts);
+                self.backing.note_counts(&entry, entry.counts);
             }
         }
         self.bury(entry, DeathReason::Rejected);
@@ -75,7 +75,7 @@ impl Queue {
 
     /// Puts everything back that this channel did not settle, because it is closed. As for [`Queue::requeue`].
     pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
-        let holders = self.unacked.of_channel(channel);
+        let holders = self.order.unacked.of_channel(channel);
         self.take_back_from(holders, Return::Lost, now_ms);
     }
 
@@ -89,26 +89,16 @@ impl Queue {
             Some(retry) => {
                 let failed = u64::from(entry.counts.failed.max(1));
                 let delay_ms = retry.min_ms.saturating_mul(failed).min(retry.max_ms);
-                self.held_back.insert(now_ms.saturating_add(delay_ms), entry);
+                self.order.held_back.insert(now_ms.saturating_add(delay_ms), entry);
             }
-            None => self.ready.push_returned(entry),
-        }
-    }
-
-    /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
-    pub(super) fn note_counts(&mut self, entry: &Entry, counts: DeliveryCounts) {
-        if entry.is_stored {
-            self.journal.counted(entry.seq, (counts.acquired, counts.failed));
-            if !entry.address.is_in_log() {
-                self.recounted.note(entry.seq, counts);
-            }
+            None => self.order.ready.push_returned(entry),
         }
     }
 
     /// Counts a message that this consumer does not hold any more.
     pub(super) fn release(&mut self, consumer: Option<ConsumerId>) {
         if let Some(consumer) = consumer {
-            self.consumers.settled(consumer);
+            self.service.consumers.settled(consumer);
         }
     }
 }

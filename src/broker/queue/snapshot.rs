@@ -106,29 +106,29 @@ pub struct ConsumerSnapshot {
 impl Queue {
     pub(super) fn snapshot(&self) -> QueueSnapshot {
         let is_up = |(_, state): &(_, ConsumerState)| matches!(state, ConsumerState::Up | ConsumerState::SingleActive);
-        let exclusive = self.consumers.has_exclusive().then(|| self.consumers.iter().next()).flatten();
+        let exclusive = self.service.consumers.has_exclusive().then(|| self.service.consumers.iter().next()).flatten();
         QueueSnapshot {
-            messages_ready: self.ready.len(),
-            messages_unacknowledged: self.unacked.len(),
-            messages_delayed: self.held_back.len(),
-            messages_dlx: self.dying.len(),
-            message_bytes_ready: self.ready.bytes(),
-            message_bytes_unacknowledged: self.unacked.bytes(),
+            messages_ready: self.order.ready.len(),
+            messages_unacknowledged: self.order.unacked.len(),
+            messages_delayed: self.order.held_back.len(),
+            messages_dlx: self.order.dying.len(),
+            message_bytes_ready: self.order.ready.bytes(),
+            message_bytes_unacknowledged: self.order.unacked.bytes(),
             messages_ram: self.known_len(),
             entry_bytes: u64::try_from(self.told_entry_bytes).unwrap_or(0),
-            consumers: self.consumers.len(),
-            consumers_waiting: self.consumers.states().filter(is_up).count(),
-            single_active_consumer_tag: self.consumers.active().map(|spec| Arc::clone(&spec.consumer_tag)),
+            consumers: self.service.consumers.len(),
+            consumers_waiting: self.service.consumers.states().filter(is_up).count(),
+            single_active_consumer_tag: self.service.consumers.active().map(|spec| Arc::clone(&spec.consumer_tag)),
             exclusive_consumer_tag: exclusive.map(|consumer| Arc::clone(&consumer.spec.consumer_tag)),
-            is_paused: self.is_paused,
-            used_at_ms: self.used_at_ms,
-            head_message_timestamp: self.ready.head_timestamp(),
+            is_paused: self.service.is_paused(),
+            used_at_ms: self.service.used_at_ms(),
+            head_message_timestamp: self.order.ready.head_timestamp(),
             oldest_ready: self.oldest_ready(),
-            oldest_delivery: self.unacked.oldest_delivery(),
+            oldest_delivery: self.order.unacked.oldest_delivery(),
             policies: self.policies.clone(),
             delivery_limit: self.arguments.delivery_limit,
-            stats: self.stats,
-            deaths: self.deaths,
+            stats: self.passed.stats(),
+            deaths: self.passed.deaths(),
             dead_letters: self.dead_letter_strategy(),
         }
     }
@@ -147,6 +147,6 @@ impl Queue {
             raw_arguments: consumer.spec.raw_arguments.clone(),
             state,
         };
-        self.consumers.states().map(snapshot).collect()
+        self.service.consumers.states().map(snapshot).collect()
     }
 }

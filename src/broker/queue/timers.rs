@@ -18,28 +18,28 @@ const LATE_MAX: usize = 64;
 impl Queue {
     /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
     pub fn on_timer(&mut self, now_ms: u64) -> bool {
-        self.called_at_ms = None;
-        self.is_behind = false;
+        self.turn.begin_call();
         self.go_on_returning();
         if self.is_returning() {
             self.pump(now_ms);
-            self.is_behind = true;
+            self.turn.go_on_later();
             return false;
         }
         self.time_out_unacked(now_ms);
         for _ in 0..DROPS_MAX {
-            let Some(due) = self.held_back.pop_due(now_ms) else { break };
-            self.ready.push_returned(due);
+            let Some(due) = self.order.held_back.pop_due(now_ms) else { break };
+            self.order.ready.push_returned(due);
         }
         self.retry_burials(now_ms);
         self.pump(now_ms);
-        self.is_behind |= self.is_returning();
+        if self.is_returning() {
+            self.turn.go_on_later();
+        }
         self.queue_expiry_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
     pub(super) fn queue_expiry_ms(&self) -> Option<u64> {
-        let expires_ms = self.arguments.expires_ms.filter(|_| self.consumers.is_empty())?;
-        Some(self.used_at_ms.saturating_add(expires_ms))
+        self.service.expiry_ms(self.arguments.expires_ms)
     }
 
     /// Whether deliveries may be taken back because they are not acknowledged in time.
@@ -53,13 +53,13 @@ impl Queue {
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
     pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.is_timed() {
-            self.unacked.tell(channel, sink);
+            self.order.unacked.tell(channel, sink);
         }
     }
 
     /// Takes back what was not acknowledged in time: all that its consumer, or its channel's gets, hold.
     fn time_out_unacked(&mut self, now_ms: u64) {
-        let late = std::iter::from_fn(|| self.unacked.pop_late(now_ms)).take(LATE_MAX);
+        let late = std::iter::from_fn(|| self.order.unacked.pop_late(now_ms)).take(LATE_MAX);
         let late: BTreeSet<_> = late.collect();
         for (channel, consumer) in late {
             let holders = match consumer {
@@ -71,16 +71,16 @@ impl Queue {
     }
 
     fn time_out_consumer(&mut self, id: ConsumerId) -> Vec<HolderId> {
-        let Some(consumer) = self.consumers.remove(id) else { return Vec::new() };
+        let Some(consumer) = self.service.consumers.remove(id) else { return Vec::new() };
         let timeout_ms = consumer.spec.timeout_ms.or(self.arguments.consumer_timeout_ms);
         consumer.spec.sink.notify(Notice::ConsumerTimedOut(id, timeout_ms.unwrap_or_default()));
-        consumer.holder.iter().for_each(|holder| self.unacked.leave(*holder, None));
+        consumer.holder.iter().for_each(|holder| self.order.unacked.leave(*holder, None));
         consumer.holder.into_iter().collect()
     }
 
     fn time_out_gets(&self, channel: ChannelId) -> Vec<HolderId> {
-        let holders = self.unacked.without_consumer(channel);
-        if let Some(sink) = holders.iter().find_map(|holder| self.unacked.sink_of(*holder)) {
+        let holders = self.order.unacked.without_consumer(channel);
+        if let Some(sink) = holders.iter().find_map(|holder| self.order.unacked.sink_of(*holder)) {
             let timeout_ms = self.arguments.consumer_timeout_ms.unwrap_or_default();
             sink.notify(Notice::GetTimedOut(channel, timeout_ms));
         }
@@ -90,19 +90,14 @@ impl Queue {
     /// The time to be called at, unless an earlier call is ordered already.
     pub(super) fn order_call(&mut self) -> Option<u64> {
         let times = [
-            self.ready.next_expiry_ms(),
+            self.order.ready.next_expiry_ms(),
             self.queue_expiry_ms(),
-            self.unacked.next_look_ms(),
-            self.dying.retry_ms(),
-            self.held_back.next_due_ms(),
-            self.is_behind.then_some(0),
+            self.order.unacked.next_look_ms(),
+            self.order.dying.retry_ms(),
+            self.order.held_back.next_due_ms(),
+            self.turn.is_behind().then_some(0),
         ];
-        let next = times.into_iter().flatten().min();
-        let next = next.filter(|&next| self.called_at_ms.is_none_or(|ordered| next < ordered));
-        if next.is_some() {
-            self.called_at_ms = next;
-        }
-        next
+        self.turn.order_call(times.into_iter().flatten().min())
     }
 
     /// Drops what is due at `now_ms`, from the heads.
@@ -114,23 +109,23 @@ impl Queue {
         let is_dropped = self.arguments.dead_letters.is_none();
         let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
         loop {
-            while self.drops_left > 0
-                && let Some(entry) = self.ready.pop_due(is_due)
+            while self.turn.may_drop()
+                && let Some(entry) = self.order.ready.pop_due(is_due)
             {
-                self.drops_left -= 1;
+                self.turn.count_drop();
                 self.bury(entry, DeathReason::Expired);
             }
-            if self.drops_left == 0 {
+            if !self.turn.may_drop() {
                 // The heads are still due, so that the next call is ordered for now.
                 return;
             }
             // Nobody wants to see what is dropped: it need not be read.
-            let part = if is_dropped { self.ready.pop_due_part(limit_ms) } else { None };
+            let part = if is_dropped { self.order.ready.pop_due_part(limit_ms) } else { None };
             let Some(part) = part else { break };
-            self.count_deaths(DeathReason::Expired, u64::from(part.count));
-            self.journal.freed_stretch(part.stretch());
+            self.passed.count_deaths(DeathReason::Expired, u64::from(part.count));
+            self.backing.freed(part.stretch());
         }
-        let load = self.ready.load_due(limit_ms);
-        self.loads.extend(load);
+        let load = self.order.ready.load_due(limit_ms);
+        self.turn.order_load(load);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{DROPS_MAX, Queue};
+use super::Queue;
 use crate::broker::publisher::PublisherWaits;
 use crate::store::Owed;
 use crate::store::loader::Load;
@@ -46,32 +46,14 @@ impl Queue {
     }
 
     fn aftermath(&mut self, level_before: u64) -> Aftermath {
-        self.drops_left = DROPS_MAX;
-        self.returns_left = self.returns_max;
+        let loads = self.turn.end();
         Aftermath {
-            bury_dead_letters: !self.is_returning() && self.dying.wants_burier(),
+            bury_dead_letters: !self.is_returning() && self.order.dying.wants_burier(),
             call_at_ms: self.order_call(),
-            loads: std::mem::take(&mut self.loads),
+            loads,
             entry_bytes: self.change_of_entry_bytes(),
-            ended: self.dying.take_ended(),
+            ended: self.order.dying.take_ended(),
             go_on: self.go_on(level_before),
-        }
-    }
-
-    /// The change must end with [`Queue::pump`].
-    #[inline]
-    pub(super) fn owe_pump(&mut self) {
-        #[cfg(debug_assertions)]
-        {
-            self.owes_pump = true;
-        }
-    }
-
-    #[inline]
-    pub(super) fn has_pumped(&mut self) {
-        #[cfg(debug_assertions)]
-        {
-            self.owes_pump = false;
         }
     }
 }

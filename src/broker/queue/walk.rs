@@ -9,17 +9,14 @@
 //! ```
 //!
 //! What moves the other way could pass a walk unseen: it comes from the unacknowledged messages, or is a dead letter that found no
-//! queue. A walk that must not miss it is told of it when it moves ([`Queue::goes_back`]). Within a place, a message is met that was
+//! queue. A walk that must not miss it is told of it when it moves (`Backing::meet`). Within a place, a message is met that was
 //! there when the walk came to the place: what leaves does so at the front, or is looked for by its number.
 
-use super::dying::Dying;
 use super::entry::Entry;
-use super::held_back::HeldBack;
 use super::paging::Search;
-use super::ready::{Level, Ready};
 use super::recounted::Recounted;
 use super::relocation::Relocation;
-use super::unacked::{HolderId, UnackedTable};
+use super::unacked::HolderId;
 use super::{Queue, entry};
 
 /// Messages that are visited under one lock.
@@ -55,7 +52,7 @@ impl Spot {
         }
     }
 
-    fn starts(self) -> Starts {
+    pub(super) fn starts(self) -> Starts {
         let all = Starts {
             held_back: (0, 0),
             returned: usize::MAX,
@@ -83,52 +80,14 @@ impl Spot {
 
 /// Where to begin in each of the places: at the beginning in those that come later, behind the end in those before.
 #[derive(Clone, Copy)]
-struct Starts {
-    held_back: (u64, u64),
-    returned: usize,
+pub(super) struct Starts {
+    pub(super) held_back: (u64, u64),
+    pub(super) returned: usize,
     /// The first level; of the others, all messages.
-    level: (i16, bool, u64),
-    unburied: usize,
-    dying: usize,
-    unacked: (HolderId, u64),
-}
-
-/// Where messages are known one by one.
-pub(super) struct Places<'a> {
-    pub(super) held_back: &'a mut HeldBack,
-    pub(super) ready: &'a mut Ready,
-    pub(super) dying: &'a mut Dying,
-    pub(super) unacked: &'a mut UnackedTable,
-}
-
-impl<'a> Places<'a> {
-    /// The messages from a place on, each with its own; the fresh ones only if they are wanted.
-    pub(super) fn from(self, from: Spot, with_fresh: bool) -> impl Iterator<Item = (Spot, &'a mut Entry)> {
-        let Starts { held_back, returned, level, unburied, dying, unacked } = from.starts();
-        let held_back = self.held_back.iter_from_mut(held_back).map(|(place, entry)| (Spot::HeldBack(*place), entry));
-        let (in_front, levels) = self.ready.rooms_mut(returned);
-        let in_front = in_front.map(|(at, entry)| (Spot::Returned(at + 1), entry));
-        let levels = levels.iter_mut().filter(move |there| i16::from(there.priority) <= level.0);
-        let of_levels = levels.flat_map(move |there| of_level(there, level, with_fresh));
-        let dying = self.dying.iter_from_mut(unburied, dying);
-        let unacked = self.unacked.iter_from_mut(unacked.0, unacked.1);
-        let unacked = unacked.map(|(id, unacked)| (Spot::Unacked(id, unacked.delivery), &mut unacked.entry));
-        held_back.chain(in_front).chain(of_levels).chain(dying).chain(unacked)
-    }
-}
-
-fn of_level(level: &mut Level, from: (i16, bool, u64), with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
-    let Level { priority, requeued, fresh, .. } = level;
-    let (priority, (first, is_fresh, seq)) = (*priority, from);
-    let (requeued_from, fresh_from) = match (i16::from(priority) == first, is_fresh) {
-        (true, true) => (u64::MAX, seq),
-        (true, false) => (seq, 0),
-        (false, _) => (0, 0),
-    };
-    let place = move |is_fresh, entry: &Entry| Spot::Ready { priority, is_fresh, seq: entry.seq };
-    let fresh_at = if with_fresh { fresh.partition_point(|entry| entry.seq < fresh_from) } else { fresh.len() };
-    let requeued = requeued.iter_from_mut(requeued_from).map(move |entry| (place(false, entry), entry));
-    requeued.chain(fresh.range_mut(fresh_at..).map(move |entry| (place(true, entry), entry)))
+    pub(super) level: (i16, bool, u64),
+    pub(super) unburied: usize,
+    pub(super) dying: usize,
+    pub(super) unacked: (HolderId, u64),
 }
 
 /// What is told of messages that move against the order of its walk.
@@ -139,7 +98,7 @@ pub(super) enum Walk {
 }
 
 impl Walk {
-    fn meet(&mut self, entry: &mut Entry, state: entry::State, recounted: &mut Recounted) {
+    pub(super) fn meet(&mut self, entry: &mut Entry, state: entry::State, recounted: &mut Recounted) {
         match self {
             Self::Search(search) => search.note_slipped(entry),
             Self::Relocation(relocation) => relocation.meet(entry, state, recounted),
@@ -148,17 +107,9 @@ impl Walk {
 }
 
 impl Queue {
-    /// A message goes back to a place that a walk may have passed already, in this state.
-    pub(super) fn goes_back(&mut self, entry: &mut Entry, state: entry::State) {
-        if let Some(walk) = &mut self.walk {
-            walk.meet(entry, state, &mut self.recounted);
-        }
-    }
-
     /// Visits some of the messages that are not fresh: where to go on, or `None` at the end.
     pub(super) fn visit_some(&mut self, from: Spot, mut visit: impl FnMut(&mut Entry)) -> Option<Spot> {
-        let Self { held_back, ready, dying, unacked, .. } = self;
-        let mut entries = Places { held_back, ready, dying, unacked }.from(from, false);
+        let mut entries = self.order.entries_from(from, false);
         entries.by_ref().take(VISITED_AT_ONCE).for_each(|(_, entry)| visit(entry));
         entries.next().map(|(spot, _)| spot)
     }

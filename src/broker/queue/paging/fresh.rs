@@ -27,7 +27,7 @@ impl MovedPart {
 impl Queue {
     /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is to be looked for.
     pub(super) fn take_fresh(&mut self, moved: &MovedPart) {
-        let level = self.ready.level(moved.level);
+        let level = self.order.ready.level(moved.level);
         let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
         let split = moved.records.partition_point(|record| record.seq < first_fresh);
         let (taken, left) = moved.records.split_at(split);
@@ -46,13 +46,13 @@ impl Queue {
         } else {
             push_runs(level, moved, split, &fresh);
         }
-        if let Some(Relocation::ToFiles(wanted)) = self.relocation() {
+        if let Some(Relocation::ToFiles(wanted)) = self.backing.relocation() {
             let is_fresh = |record: &&Moved| is_whole || fresh.binary_search(&record.seq).is_ok();
             let others = left.iter().filter(|record| !is_fresh(record));
             wanted.extend(taken.iter().chain(others).map(|record| moved.place(record)));
         }
         if let Some(last) = moved.records.last() {
-            self.note_moved(moved.level, last.seq);
+            self.backing.note_moved(moved.level, last.seq);
         }
     }
 }

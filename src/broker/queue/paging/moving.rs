@@ -4,7 +4,7 @@ use std::vec;
 
 use super::{Moved, MovedPart, Queue};
 use crate::broker::queue::relocation::{NewPlace, Relocation};
-use crate::broker::queue::walk::{Spot, VISITED_AT_ONCE};
+use crate::broker::queue::walk::{Spot, VISITED_AT_ONCE, Walk};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
 
@@ -49,7 +49,7 @@ impl Queue {
     /// Takes over where some messages are; false when that was all.
     pub fn go_on_moving(&mut self, moving: &mut Moving) -> bool {
         if let Some(wanted) = moving.wanted.take() {
-            self.begin_relocation(wanted);
+            self.backing.begin_walk(Walk::Relocation(wanted));
         }
         let mut budget = VISITED_AT_ONCE;
         while budget > 0
@@ -61,8 +61,8 @@ impl Queue {
         // A part of its own for each of them, at worst.
         for (part, last) in moving.scattered.by_ref().take(budget) {
             budget -= 1;
-            self.note_moved(part.level, last);
-            self.ready.level(part.level).paged.push_read(part);
+            self.backing.note_moved(part.level, last);
+            self.order.ready.level(part.level).paged.push_read(part);
         }
         if budget < VISITED_AT_ONCE {
             return true;
@@ -71,7 +71,7 @@ impl Queue {
             moving.from = from;
             return true;
         }
-        moving.left = self.end_relocation();
+        moving.left = self.backing.end_relocation();
         false
     }
 }

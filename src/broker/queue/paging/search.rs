@@ -6,9 +6,9 @@
 //! something goes back that is to be written, it may be found by neither: then there must be another search.
 
 use rustc_hash::FxHashSet;
-use smallvec::SmallVec;
 
-use super::{Leaving, MovedPart, Queue, leaving, mark, raise};
+use super::{Leaving, MovedPart, Queue, leaving};
+use crate::broker::queue::backing::{Marks, mark, raise};
 use crate::broker::queue::entry::Entry;
 use crate::broker::queue::walk::{Spot, Walk};
 
@@ -23,9 +23,11 @@ impl Search {
     pub(in crate::broker::queue) fn note_slipped(&mut self, entry: &Entry) {
         self.has_slipped |= entry.address.is_in_log_before(self.limit);
     }
-}
 
-type Marks = SmallVec<[(u8, u64); 1]>;
+    pub(in crate::broker::queue) const fn has_slipped(&self) -> bool {
+        self.has_slipped
+    }
+}
 
 /// How far a search has come.
 #[derive(Debug)]
@@ -69,8 +71,8 @@ impl Searching {
 impl Queue {
     /// Begins to look for what is in the log before `limit`. [`Queue::go_on_searching`] or [`Queue::end_search`] must end it.
     pub fn begin_search(&mut self, queue: u64, limit: u64) -> Searching {
-        self.walk = Some(Box::new(Walk::Search(Search { limit, has_slipped: false })));
-        let (moved, below) = (self.moved.clone(), self.moved.clone());
+        self.backing.begin_walk(Walk::Search(Search { limit, has_slipped: false }));
+        let (moved, below) = (self.backing.moved().clone(), self.backing.moved().clone());
         let (from, found) = (Spot::START, Vec::new());
         Searching { queue, limit, from, moved, below, is_second_walk: false, found, has_slipped: false }
     }
@@ -106,10 +108,6 @@ impl Queue {
 
     /// Ends a search, if one is under way: whether it may have missed something.
     pub fn end_search(&mut self) -> bool {
-        let is_search = |walk: &mut Box<Walk>| matches!(**walk, Walk::Search(_));
-        match self.walk.take_if(is_search).as_deref() {
-            Some(Walk::Search(search)) => search.has_slipped,
-            Some(Walk::Relocation(_)) | None => false,
-        }
+        self.backing.end_search()
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::harness::{FakeSink, Harness, consumer, fresh};
+use super::harness::{CHANNEL, FakeSink, Harness, consumer, fresh};
 use crate::broker::queue::arguments::{DelayedRetry, Overflow, QueueArguments, QueueKind};
-use crate::broker::queue::walk::{Places, Spot, VISITED_AT_ONCE};
+use crate::broker::queue::walk::{Spot, VISITED_AT_ONCE};
 use crate::broker::queue::{
     Compacted, CompactedRecord, Compacting, Moved, MovedPart, Moving, Queue, Return, Settlement,
 };
@@ -20,8 +20,7 @@ const PART_RECORDS: usize = 300;
 
 /// Where each message is that is known one by one, and whether it is fresh.
 fn places(queue: &mut Queue) -> BTreeMap<u64, (Address, bool)> {
-    let Queue { held_back, ready, dying, unacked, .. } = queue;
-    let all = Places { held_back, ready, dying, unacked }.from(Spot::START, true);
+    let all = queue.order.entries_from(Spot::START, true);
     let place = |spot: Spot| matches!(spot, Spot::Ready { is_fresh: true, .. });
     let mut seen = BTreeMap::new();
     for (spot, entry) in all {
@@ -31,7 +30,7 @@ fn places(queue: &mut Queue) -> BTreeMap<u64, (Address, bool)> {
 }
 
 fn unread_count(queue: &Queue) -> usize {
-    queue.ready.levels().iter().map(|level| level.paged.unread_count()).sum()
+    queue.order.ready.levels().iter().map(|level| level.paged.unread_count()).sum()
 }
 
 fn offset(seq: u64) -> u32 {
@@ -229,8 +228,7 @@ fn messages_get_new_places_some_at_a_time() {
 fn a_search_finds_what_moves_on_and_notices_what_goes_back() {
     let (mut harness, sink, mut tokens) = busy(QueueArguments::default());
     // Only what is in the log is looked for.
-    let Queue { held_back, ready, dying, unacked, .. } = harness.queue();
-    let all = Places { held_back, ready, dying, unacked }.from(Spot::START, true);
+    let all = harness.queue().order.entries_from(Spot::START, true);
     all.for_each(|(_, entry)| entry.address = Address::in_log(1 + entry.seq));
     let limit = u64::from(COUNT) + 1;
     let is_wanted = |(_, (_, is_fresh)): &(u64, (Address, bool))| !is_fresh;
@@ -258,4 +256,28 @@ fn a_search_finds_what_moves_on_and_notices_what_goes_back() {
     while harness.queue().go_on_searching(&mut searching) {}
     assert!(searching.has_slipped());
     drop(sink);
+}
+
+/// Fresh messages are looked at before the others. One that is delivered meanwhile is found by one of the looks, and only once.
+#[test]
+fn a_message_that_is_delivered_during_a_search_is_found_once() {
+    for is_delivered_first in [false, true] {
+        let mut harness = Harness::new(QueueArguments::default());
+        harness.publish(vec![fresh(0)]);
+        let all = harness.queue().order.entries_from(Spot::START, true);
+        all.for_each(|(_, entry)| entry.address = Address::in_log(1));
+        let mut searching = harness.queue().begin_search(1, 2);
+        if is_delivered_first {
+            assert!(harness.get(CHANNEL, false).is_some());
+        }
+        let last = harness.queue().scan_fresh(0, 0, 2, 10).last;
+        let fresh: Vec<_> = last.iter().map(|last| part(0, 2, &[*last])).collect();
+        if !is_delivered_first {
+            assert!(harness.get(CHANNEL, false).is_some());
+        }
+        while harness.queue().go_on_searching(&mut searching) {}
+        assert!(!searching.has_slipped());
+        let found = searching.into_leaving(&fresh).concat();
+        assert_eq!((fresh.len(), found.len()), if is_delivered_first { (0, 1) } else { (1, 0) });
+    }
 }
