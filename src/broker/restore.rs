@@ -119,14 +119,7 @@ impl Broker {
         let spec = spec(definition, &self.node);
         let (id, weak) = (definition.id, Arc::downgrade(&vhost));
         let queue = Arc::new(QueueHandle::new(id, spec, weak, Arc::clone(&self.node), now_ms));
-        let free_within = |part: &Part| {
-            let free = segments.free_within(part.segment, part.start, part.end);
-            let add = |(stored, body_bytes): (u32, u64), freed: &Freed| {
-                (stored.saturating_add(freed.stored), body_bytes.saturating_add(freed.body_bytes))
-            };
-            free.iter().fold((0, 0), add)
-        };
-        let freed = queue.restore(recovered, free_within);
+        let freed = queue.restore(recovered, |part| segments.gone_within(part));
         segments.free(&freed);
         vhost.restore(|topology| topology.add_queue(Arc::clone(&queue)));
         Some(queue)

@@ -118,7 +118,7 @@ impl Reading<'_> {
         let free = segments.free_within(segment, start, end);
         let (mut at, mut from) = (start, part.first_seq);
         while at < end {
-            let block = segments.examine(segment, at, end, loader::BLOCK_BYTES, self.state.queue)?;
+            let block = segments.examine(segment, at, end, loader::BLOCK_BYTES, Some(self.state.queue))?;
             let mut damaged = block.damaged.iter().peekable();
             for record in &block.records {
                 let offset = offset_of(record.address);

@@ -9,6 +9,7 @@
 mod chain;
 mod choice;
 pub mod finding;
+mod known;
 mod lost_and_found;
 mod reader;
 mod replay;
@@ -22,7 +23,7 @@ use super::address::{Place, SegmentId};
 use super::checkpoint::{Checkpoint, Draft, PATHS, QueueState};
 use super::disk::Disk;
 use super::failure::Call;
-use super::record::{Enqueued, Freed};
+use super::record::Enqueued;
 use super::run::Run;
 use super::segments::{self, SegmentFile, Segments};
 use super::wal::{self, Resume};
@@ -226,7 +227,7 @@ fn rebuild(
     let mut rebuilt = Rebuilt::default();
     let mut ids = segment_ids(disk)?;
     ids.sort_unstable();
-    for id in ids.into_iter().filter(|id| id.0 > last_segment && !replay.refers_to(*id)) {
+    for id in ids.into_iter().filter(|id| id.0 > last_segment && !replay.known().refers_to(*id)) {
         rebuilt.scan(disk, id, replay, report)?;
     }
     for state in rebuilt.finish(replay, segments, report)? {
@@ -243,7 +244,7 @@ fn keep_aside(
     spare: &mut Vec<u64>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    for id in segment_ids(disk)?.into_iter().filter(|id| !replay.refers_to(*id)) {
+    for id in segment_ids(disk)?.into_iter().filter(|id| !replay.known().refers_to(*id)) {
         lost_and_found::put(disk, &segments::path(id), report)?;
     }
     for number in spare.drain(..) {
@@ -322,8 +323,9 @@ fn restore_segments(
         queue.singles.retain(|single| !matches!(single.address.place(), Place::Segment(id, _) if lost.contains(&id)));
     }
     let replay = Replay::new(queues, checkpoint);
-    let free: Vec<Freed> = checkpoint.free.iter().copied().filter(|freed| replay.knows(freed)).collect();
-    segments.free(&free);
+    for freed in &checkpoint.free {
+        segments.free(&replay.known().pieces(freed, segments));
+    }
     Ok(replay)
 }
 
@@ -347,7 +349,7 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
 /// finished. Until then they stay, because the log may tell of them, and their numbers are not given again.
 fn doom_strays(disk: &Arc<dyn Disk>, segments: &Segments, replay: &Replay) -> Result<(), StoreError> {
     let ids = segment_ids(disk)?;
-    ids.into_iter().filter(|id| !replay.refers_to(*id)).for_each(|id| segments.doom(id));
+    ids.into_iter().filter(|id| !replay.known().refers_to(*id)).for_each(|id| segments.doom(id));
     Ok(())
 }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod damage;
+mod gone;
 mod open;
 mod reading;
 mod record;
@@ -287,7 +288,8 @@ impl Segments {
         }
     }
 
-    /// What is free of a file between two offsets.
+    /// What is free of a file between two offsets, in its order. The first and the last stretch may reach beyond: how many messages are
+    /// gone is for [`Segments::gone_within`] to say.
     pub fn free_within(&self, id: SegmentId, start: u32, end: u32) -> Vec<Freed> {
         let all = self.all.lock();
         let Some(segment) = all.by_id.get(&id) else { return Vec::new() };

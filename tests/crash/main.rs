@@ -18,6 +18,7 @@
 )]
 
 mod actor;
+mod adjoining;
 mod administration;
 mod check;
 mod damage;

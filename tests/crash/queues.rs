@@ -25,7 +25,7 @@ pub struct Kind {
     pub keeps_dead: bool,
 }
 
-const PLAIN: Kind = Kind {
+pub const PLAIN: Kind = Kind {
     name: "plain",
     next: None,
     ttl_ms: None,

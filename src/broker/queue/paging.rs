@@ -173,16 +173,16 @@ impl Queue {
         })
     }
 
-    /// Fills an empty queue with what was found at the start. `free_within` tells how many stored messages of a part are
+    /// Fills an empty queue with what was found at the start. `gone_within` tells how many stored messages of a part are
     /// gone, and bytes of their bodies. What of the parts is not there any more is to be freed.
-    pub fn restore(&mut self, recovered: RecoveredQueue, free_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
+    pub fn restore(&mut self, recovered: RecoveredQueue, gone_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
         let RecoveredQueue { mut state, young, .. } = recovered;
         let mut freed = Vec::new();
         self.order.restore_seq(state.next_seq);
         self.backing.restore(&state.delivered, state.moved, state.counts);
         state.parts.sort_by_key(|part| (part.level, part.first_seq));
         for part in state.parts {
-            let (gone, gone_bytes) = free_within(&part);
+            let (gone, gone_bytes) = gone_within(&part);
             let (stored, body_bytes) = (part.stored.saturating_sub(gone), part.body_bytes.saturating_sub(gone_bytes));
             let unread =
                 Unread { count: stored, body_bytes, stored: (stored, body_bytes), ..Unread::whole(part, true) };

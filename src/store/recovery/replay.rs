@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::RecoveredQueue;
 use super::finding::{Effect, Finding};
+use super::known::Known;
 use super::reader::Group;
 use crate::message::{Chunk, MemoryGauge, Message};
 use crate::store::address::{Address, Place, SegmentId};
@@ -45,8 +46,8 @@ enum Held {
 #[derive(Debug, Default)]
 pub(super) struct Replay {
     queues: HashMap<u64, Queue>,
-    /// The parts of each segment file that queues refer to.
-    known: HashMap<SegmentId, BTreeMap<u32, u32>>,
+    /// What queues refer to.
+    known: Known,
     chunks: BTreeMap<u64, Arc<Chunk>>,
     transactions: HashMap<TransactionId, Vec<Held>>,
     definitions: Vec<Vec<u8>>,
@@ -73,11 +74,11 @@ impl Replay {
         let mut replay = Self { start: checkpoint.start, last_segment, runs, ..Self::default() };
         for mut state in states {
             for part in &state.parts {
-                replay.known.entry(part.segment).or_default().insert(part.start, part.end);
+                replay.known.add_part(part);
             }
             for single in &state.singles {
                 if let Place::Segment(id, start) = single.address.place() {
-                    replay.known.entry(id).or_default().insert(start, start.saturating_add(single.bytes));
+                    replay.known.add(id, start, start.saturating_add(single.bytes));
                 }
             }
             let counts = std::mem::take(&mut state.counts).into_iter().collect();
@@ -86,9 +87,9 @@ impl Replay {
         replay
     }
 
-    /// Whether something refers to this file.
-    pub(super) fn refers_to(&self, id: SegmentId) -> bool {
-        self.known.contains_key(&id)
+    /// What queues refer to.
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Since this was asked last: the segment files that could not be read as they must, and what lets acknowledged messages return.
@@ -110,13 +111,13 @@ impl Replay {
     /// Whether something refers to a record of this length at this place, or did before it was settled.
     pub(super) fn knows_place(&self, address: Address, bytes: u32) -> bool {
         let Place::Segment(segment, start) = address.place() else { return false };
-        self.knows(&Freed { segment, start, end: start.saturating_add(bytes), stored: 0, body_bytes: 0 })
+        self.known.knows(&Freed { segment, start, end: start.saturating_add(bytes), stored: 0, body_bytes: 0 })
     }
 
     /// Adds what was found of a queue in segment files.
     pub(super) fn add_found(&mut self, found: QueueState) {
         for part in &found.parts {
-            self.known.entry(part.segment).or_default().insert(part.start, part.end);
+            self.known.add_part(part);
         }
         let state = &mut self.queue(found.queue).state;
         state.next_seq = state.next_seq.max(found.next_seq);
@@ -132,12 +133,6 @@ impl Replay {
     /// Above the identities of all queues that are told of.
     pub(super) fn next_id(&self) -> u64 {
         self.queues.keys().max().map_or(1, |last| last.saturating_add(1))
-    }
-
-    /// Whether something refers to this stretch. What nobody refers to any more counts as no part of its file.
-    pub(super) fn knows(&self, freed: &Freed) -> bool {
-        let Some(parts) = self.known.get(&freed.segment) else { return false };
-        parts.range(..=freed.start).next_back().is_some_and(|(_, end)| freed.end <= *end)
     }
 
     /// Applies a group, and tells whether all of it made sense; what did not is left out: it was written by something else, or
@@ -273,8 +268,9 @@ impl Replay {
 
     fn freed(&mut self, freed: &[Freed], segments: &Segments) -> Result<(), StoreError> {
         for freed in freed {
-            if self.knows(freed) {
-                segments.free(&[*freed]);
+            let known = self.known.pieces(freed, segments);
+            if !known.is_empty() {
+                segments.free(&known);
             } else if freed.segment > self.last_segment {
                 match self.labels(freed, segments) {
                     Ok(records) => records.iter().for_each(|record| self.settled_in_file(record, segments)),
@@ -344,7 +340,7 @@ impl Replay {
         let body_bytes = if is_stored { record.message.body_bytes() as u64 } else { 0 };
         let (end, stored) = (start.saturating_add(record.bytes), u32::from(is_stored));
         let freed = Freed { segment, start, end, stored, body_bytes };
-        if self.knows(&freed) {
+        if self.known.knows(&freed) {
             segments.free(&[freed]);
         }
     }

@@ -58,7 +58,7 @@ impl Segments {
         self.read_file(&file, id, start, bytes, &free, limits)
     }
 
-    /// Reads as [`Segments::read`] does, but all records, free ones as well, and changes nothing.
+    /// Reads as [`Segments::read`] does, but all records, free ones as well, of one queue or of any, and changes nothing.
     ///
     /// # Errors
     /// When nothing of the file can be read.
@@ -68,11 +68,11 @@ impl Segments {
         start: u32,
         end: u32,
         bytes: u32,
-        queue: u64,
+        queue: Option<u64>,
     ) -> Result<Block, StoreError> {
         let file = self.file(id)?;
         let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
-        let limits = Limits { end, queue: Some(queue), sets_aside: false };
+        let limits = Limits { end, queue, sets_aside: false };
         self.read_file(&file, id, start, bytes, &[], limits)
     }
 

@@ -57,10 +57,10 @@ impl QueueHandle {
     pub(in crate::broker) fn restore(
         &self,
         recovered: RecoveredQueue,
-        free_within: impl Fn(&Part) -> (u32, u64),
+        gone_within: impl Fn(&Part) -> (u32, u64),
     ) -> Vec<Freed> {
         let mut queue = self.state.lock();
-        let freed = queue.restore(recovered, free_within);
+        let freed = queue.restore(recovered, gone_within);
         self.record(&mut queue, Vec::new());
         freed
     }
