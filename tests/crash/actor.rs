@@ -2,6 +2,7 @@
 
 mod consuming;
 mod delivering;
+mod moving;
 mod publishing;
 mod removing;
 
@@ -126,6 +127,8 @@ impl Actor {
             85..87 => self.close_channel(),
             87..93 => self.load(),
             93 => self.compact(),
+            94..96 => self.move_one(),
+            96 => self.redrive(),
             _ => self.commit(),
         }
     }

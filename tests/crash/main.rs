@@ -33,4 +33,5 @@ mod probe;
 mod queues;
 mod random;
 mod restarts;
+mod trimming;
 mod world;

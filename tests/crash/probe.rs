@@ -36,8 +36,8 @@ pub fn identify(message: &Message) -> u64 {
     id
 }
 
-fn found(queue: &'static str, delivery: &Delivery) -> Found {
-    let message = &delivery.message;
+/// The queues in which a message died, the last one first.
+pub fn deaths(message: &Message) -> Vec<String> {
     let headers = message.properties().headers();
     let mut deaths = Vec::new();
     if let Some(ValueRef::Array(entries)) = headers.and_then(|headers| headers.get("x-death")) {
@@ -46,8 +46,13 @@ fn found(queue: &'static str, delivery: &Delivery) -> Found {
             deaths.push(String::from_utf8(queue.as_bytes().unwrap().to_vec()).unwrap());
         }
     }
+    deaths
+}
+
+fn found(queue: &'static str, delivery: &Delivery) -> Found {
+    let message = &delivery.message;
     let counts = (delivery.counts.acquired, delivery.counts.failed);
-    Found { queue, id: identify(message), redelivered: delivery.redelivered, counts, deaths }
+    Found { queue, id: identify(message), redelivered: delivery.redelivered, counts, deaths: deaths(message) }
 }
 
 /// Takes everything out that is ready at this time, then what is held back longer.

@@ -9,7 +9,7 @@
 //! No delivery is counted, and no flag of a message changes.
 
 use super::Queue;
-use super::entry::State;
+use super::entry::{Entry, State};
 use super::unacked::Unacked;
 use crate::broker::ids::ChannelId;
 use crate::broker::sink::Token;
@@ -31,9 +31,11 @@ pub struct ChosenMessage {
 
 impl Queue {
     /// Takes out those of these messages that are ready and in memory; `ids` are sorted. Nobody else can have them until
-    /// [`Queue::finish_chosen`] or [`Queue::return_chosen`].
-    pub fn take_chosen(&mut self, ids: &[u64], channel: ChannelId) -> Vec<ChosenMessage> {
-        let entries = self.order.ready.take_chosen(ids, |entry| !entry.is_away());
+    /// [`Queue::finish_chosen`] or [`Queue::return_chosen`]. What has expired stays, until it comes to the head of the queue: elsewhere it
+    /// would be delivered.
+    pub fn take_chosen(&mut self, ids: &[u64], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
+        let may_go = |entry: &Entry| !entry.is_away() && entry.expires_at_ms > now_ms;
+        let entries = self.order.ready.take_chosen(ids, may_go);
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(message) = entry.message().cloned() else { continue };

@@ -146,6 +146,7 @@ impl Actor {
             due_ms,
             counts: (0, 0),
             recorded: vec![(Span::ALWAYS, (0, 0))],
+            past: Vec::new(),
             deaths: Vec::new(),
             is_held: false,
             is_kept_dead: false,

@@ -31,7 +31,7 @@ impl QueueHandle {
         for load in loads {
             self.read_in(load, now_ms);
         }
-        self.transition(now_ms, |queue| queue.take_chosen(&ids, channel))
+        self.transition(now_ms, |queue| queue.take_chosen(&ids, channel, now_ms))
     }
 
     /// Deletes chosen messages: which they were, and what must be durable before anybody is told.

@@ -1,6 +1,6 @@
 //! Messages that are taken out by choice while others of their part are written to a file.
 
-use super::harness::{Harness, fresh};
+use super::harness::{Fresh, Harness, fresh};
 use crate::broker::ids::ChannelId;
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::looking::{MessageState, Seen};
@@ -9,6 +9,7 @@ use crate::store::address::SegmentId;
 use crate::store::record::Freed;
 
 const RECORD_BYTES: u32 = 100;
+const NOW_MS: u64 = 1_000;
 
 /// Ten messages of which a part was written.
 fn ten_messages() -> (Harness, MovedPart) {
@@ -60,11 +61,22 @@ fn what_is_deleted_while_it_is_written_does_not_come_back() {
 #[test]
 fn what_is_out_while_it_is_written_is_read_back_once() {
     let (mut harness, part) = ten_messages();
-    let taken = harness.queue().take_chosen(&[0, 9], ChannelId(7));
+    let taken = harness.queue().take_chosen(&[0, 9], ChannelId(7), NOW_MS);
     assert_eq!(taken.len(), 2);
     assert_eq!(moved(&mut harness, part), []);
     assert_eq!(parts(&mut harness), [(1, 8)]);
     let tokens: Vec<_> = taken.iter().map(|taken| taken.token).collect();
     harness.queue().return_chosen(&tokens);
     assert_eq!((harness.ready_count(), harness.unacked_count()), (10, 0));
+}
+
+#[test]
+fn what_has_expired_behind_others_is_not_sent_on() {
+    let mut harness = Harness::new(QueueArguments::default());
+    let ttl_ms = |id| (id % 2 == 1).then_some(5);
+    harness.publish((0..4).map(|id| Fresh { expiration_ms: ttl_ms(id), ..fresh(id) }).collect());
+    let now_ms = harness.now_ms + 5;
+    let taken = harness.queue().take_chosen(&[0, 1, 3], ChannelId(7), now_ms);
+    assert_eq!(taken.iter().map(|taken| taken.id).collect::<Vec<_>>(), [0]);
+    assert_eq!((harness.ready_count(), harness.unacked_count()), (3, 1));
 }

@@ -259,17 +259,20 @@ impl Harness {
         std::mem::take(&mut self.dead)
     }
 
-    /// Deletes chosen messages, or takes them out and puts them back or not.
-    pub(super) fn choose(&mut self, mut ids: Vec<u64>, is_deleted: bool, is_put_back: bool) {
+    /// Deletes chosen messages, or takes them out and puts them back or not: which they were.
+    pub(super) fn choose(&mut self, mut ids: Vec<u64>, is_deleted: bool, is_put_back: bool) -> Vec<u64> {
         ids.sort_unstable();
         if is_deleted {
-            assert_eq!(self.offering(|queue| queue.delete_chosen(&ids)).len(), ids.len());
+            let deleted = self.offering(|queue| queue.delete_chosen(&ids));
+            assert_eq!(deleted.len(), ids.len());
+            deleted
         } else {
-            let taken = self.transition(|queue| queue.take_chosen(&ids, ChannelId(u64::MAX)));
-            assert_eq!(taken.len(), ids.len());
+            let now_ms = self.now_ms;
+            let taken = self.transition(|queue| queue.take_chosen(&ids, ChannelId(u64::MAX), now_ms));
             let tokens: Vec<_> = taken.iter().map(|taken| taken.token).collect();
             let end = if is_put_back { Queue::return_chosen } else { Queue::finish_chosen };
             self.offering(|queue| end(queue, &tokens));
+            taken.iter().map(|taken| taken.id).collect()
         }
     }
 

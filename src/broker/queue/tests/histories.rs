@@ -13,7 +13,7 @@ use super::harness::{Fresh, Harness, NewConsumer, id_of};
 use super::model::{Death, Model, Observed, Seen};
 use crate::broker::queue::arguments::{QueueArguments, QueueKind};
 use crate::broker::queue::returning::RETURNS_MAX;
-use crate::broker::queue::{MessageState, Return, Settlement};
+use crate::broker::queue::{MessageState, Return, SeenMessage, Settlement};
 use crate::broker::sink::{Delivery, Notice, Token};
 
 /// A queue and its model, side by side.
@@ -131,14 +131,19 @@ impl Pair {
         let ready = self.queue.look_at(MessageState::Ready, 0, usize::MAX);
         let from = which % ready.len().max(1);
         let chosen: Vec<_> = ready.iter().skip(from).step_by(2).take(count).collect();
-        let numbers: Vec<_> = chosen.iter().filter_map(|seen| Some(id_of(seen.message.as_ref()?))).collect();
         // A quorum queue puts a message that came back before behind the front, where its number says.
         let end = if self.is_classic || end != ChosenEnd::PutBack { end } else { ChosenEnd::Moved };
-        self.queue.choose(
+        let taken = self.queue.choose(
             chosen.iter().map(|seen| seen.id).collect(),
             end == ChosenEnd::Deleted,
             end == ChosenEnd::PutBack,
         );
+        // What has expired behind others can only be deleted.
+        let is_due = |seen: &&&SeenMessage| seen.expires_at_ms.is_some_and(|at_ms| at_ms <= self.queue.now_ms);
+        let due_count = if end == ChosenEnd::Deleted { 0 } else { chosen.iter().filter(is_due).count() };
+        assert_eq!(taken.len(), chosen.len() - due_count);
+        let taken = chosen.iter().filter(|seen| taken.contains(&seen.id));
+        let numbers: Vec<_> = taken.filter_map(|seen| Some(id_of(seen.message.as_ref()?))).collect();
         if end != ChosenEnd::PutBack {
             self.model.remove_ready(&numbers);
         }
