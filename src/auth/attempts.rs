@@ -1,6 +1,6 @@
 //! How often somebody logged in, or tried to, from where; and how long whoever fails is made to wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 /// Addresses that are remembered. Beyond, the one that was quiet for longest is forgotten.
@@ -9,6 +9,9 @@ const ADDRESSES_MAX: usize = 10_000;
 const DELAY_MS: u64 = 100;
 const CHEAP_FAILURES: u32 = 4;
 const DELAY_MS_MAX: u64 = 3_000;
+/// So many answers to one address are held back at a time. Until one of them is out, no more of its credentials are looked at: who does not
+/// wait for an answer gains nothing.
+const HELD_BACK_MAX: usize = 32;
 /// After so long without a failure an address begins anew.
 const FORGIVEN_MS: u64 = 60_000;
 
@@ -21,9 +24,11 @@ pub struct AttemptCounts {
     pub succeeded: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OfAddress {
     counts: AttemptCounts,
+    /// Until when the answers are held back that are not out.
+    held_back_until_ms: VecDeque<u64>,
     /// Failures in a row, none of which is much later than the one before.
     in_a_row: u32,
     last_ms: u64,
@@ -37,6 +42,20 @@ pub struct LoginAttempts {
 }
 
 impl LoginAttempts {
+    /// Whether credentials from this address are looked at.
+    ///
+    /// # Errors
+    /// In how many milliseconds they are, if too many answers are held back.
+    pub fn may_try(&mut self, from: IpAddr, now_ms: u64) -> Result<(), u64> {
+        let Some(address) = self.addresses.get_mut(&from.to_canonical()) else { return Ok(()) };
+        address.held_back_until_ms.retain(|until_ms| *until_ms > now_ms);
+        let full = address.held_back_until_ms.len() >= HELD_BACK_MAX;
+        match address.held_back_until_ms.iter().min() {
+            Some(until_ms) if full => Err(until_ms - now_ms),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Counts a login.
     pub fn succeeded(&mut self, from: IpAddr, now_ms: u64) {
         self.all.succeeded += 1;
@@ -56,7 +75,13 @@ impl LoginAttempts {
         address.last_ms = now_ms;
         address.in_a_row = address.in_a_row.saturating_add(1);
         let doubled = address.in_a_row.saturating_sub(CHEAP_FAILURES).min(u64::BITS / 2);
-        (DELAY_MS << doubled).min(DELAY_MS_MAX)
+        let delay_ms = (DELAY_MS << doubled).min(DELAY_MS_MAX);
+        if address.held_back_until_ms.len() >= HELD_BACK_MAX {
+            // Others were looked at in the same moment.
+            address.held_back_until_ms.pop_front();
+        }
+        address.held_back_until_ms.push_back(now_ms + delay_ms);
+        delay_ms
     }
 
     /// All attempts.
@@ -104,6 +129,24 @@ mod tests {
         let mut by_address: Vec<_> = attempts.by_address().map(|(from, counts)| (from, counts.failed)).collect();
         by_address.sort_unstable();
         assert_eq!(by_address, [(address(1), 12), (address(2), 1)]);
+    }
+
+    #[test]
+    fn who_does_not_wait_for_answers_is_not_looked_at() {
+        let mut attempts = LoginAttempts::default();
+        for _ in 0..HELD_BACK_MAX {
+            assert_eq!(attempts.may_try(address(1), 1_000), Ok(()));
+            attempts.failed(address(1), 1_000);
+        }
+        assert_eq!(attempts.may_try(address(1), 1_000), Err(100), "the first answers are out soon");
+        assert_eq!(attempts.may_try(address(2), 1_000), Ok(()), "others are not meant");
+        assert_eq!(attempts.may_try(address(1), 1_099), Err(1));
+        assert_eq!(attempts.may_try(address(1), 1_100), Ok(()));
+        for _ in 0..1_000 {
+            attempts.failed(address(1), 1_100);
+        }
+        assert_eq!(attempts.addresses[&address(1)].held_back_until_ms.len(), HELD_BACK_MAX, "it is bounded");
+        assert_eq!(attempts.may_try(address(1), 4_100), Ok(()), "all answers are out");
     }
 
     #[test]

@@ -72,8 +72,10 @@ pub(super) enum NoCaller {
     NoCredentials,
     /// The header cannot be read: 400 without a body.
     Unreadable,
-    /// The name or the password is wrong, and the answer is to be held back for so long.
-    WrongCredentials { delay_ms: u64 },
+    /// The name or the password is wrong, and the answer is to be held back until this time.
+    WrongCredentials { until_ms: u64 },
+    /// So many answers to this address are held back that its credentials are not looked at, for so long.
+    TooManyFailed { for_ms: u64 },
     /// The credentials are not enough.
     Refused(Refusal),
 }
@@ -98,38 +100,42 @@ impl Caller {
         if scheme.is_empty() {
             return Err(NoCaller::Unreadable);
         }
-        let logged_in = if scheme.eq_ignore_ascii_case("bearer") {
+        if scheme.eq_ignore_ascii_case("bearer") {
             // The token says who it is.
-            Self::with_password(api, "", rest.trim().as_bytes(), from).await
+            Self::with_password(api, b"", rest.trim().as_bytes(), from).await
         } else if scheme.eq_ignore_ascii_case("basic") {
             let decoded = STANDARD.decode(rest.trim()).map_err(|_unreadable| NoCaller::Unreadable)?;
             let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
             let (name, password) = decoded.split_at(colon);
-            let name = std::str::from_utf8(name).map_err(|_unreadable| NoCaller::Refused(wrong_credentials()))?;
             Self::with_password(api, name, password.get(1..).unwrap_or_default(), from).await
         } else {
-            return Err(NoCaller::NoCredentials);
-        };
-        let (mut attempts, now_ms) = (api.attempts.lock(), api.clock.now_ms());
-        if logged_in.is_ok() {
-            attempts.succeeded(from, now_ms);
+            Err(NoCaller::NoCredentials)
         }
-        logged_in.map_err(|_refusal| NoCaller::WrongCredentials { delay_ms: attempts.failed(from, now_ms) })
     }
 
-    /// Logs in with a name and a password.
-    pub(super) async fn with_password(api: &Api, name: &str, password: &[u8], from: IpAddr) -> Result<Self, Refusal> {
+    /// Logs in with a name and a password. Whoever fails costs itself time, whichever way it came.
+    pub(super) async fn with_password(api: &Api, name: &[u8], password: &[u8], from: IpAddr) -> Result<Self, NoCaller> {
+        let may_try = api.attempts.lock().may_try(from, api.clock.now_ms());
+        may_try.map_err(|for_ms| NoCaller::TooManyFailed { for_ms })?;
+        let logged_in = Self::checked(api, name, password, from).await;
+        api.broker.node().registry.http_logins.note(logged_in.is_some());
+        let (mut attempts, now_ms) = (api.attempts.lock(), api.clock.now_ms());
+        match logged_in {
+            Some(logged_in) => {
+                attempts.succeeded(from, now_ms);
+                Ok(Self::new(api, logged_in, from, false))
+            }
+            None => Err(NoCaller::WrongCredentials { until_ms: now_ms + attempts.failed(from, now_ms) }),
+        }
+    }
+
+    async fn checked(api: &Api, name: &[u8], password: &[u8], from: IpAddr) -> Option<LoggedIn> {
+        // No user has such a name.
+        let name = std::str::from_utf8(name).ok()?;
         let (user, password) = (name.to_owned(), Some(password.to_vec()));
         let attempt = Attempt { user, password, from, now_ms: api.clock.now_ms() };
-        let logged_in = api.logins.log_in(attempt).await;
-        api.broker.node().registry.http_logins.note(logged_in.is_ok());
-        match logged_in {
-            Ok(logged_in) => Ok(Self::new(api, logged_in, from, false)),
-            Err(error) => {
-                tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
-                Err(wrong_credentials())
-            }
-        }
+        let refused = |error| tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
+        api.logins.log_in(attempt).await.map_err(refused).ok()
     }
 
     /// Whether backends are being asked.
@@ -273,4 +279,9 @@ impl Caller {
 /// 401 for a wrong name or password. RabbitMQ spells it otherwise than every other refusal.
 pub(super) fn wrong_credentials() -> Refusal {
     Refusal { status: 401, error: "not_authorized", reason: "Not_Authorized".into() }
+}
+
+/// 429 for an address from which too many logins failed a moment ago.
+pub(super) fn too_many_failed() -> Refusal {
+    Refusal { status: 429, error: "too_many_requests", reason: "too many logins from this address failed".into() }
 }

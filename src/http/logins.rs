@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, Peer, wrong_credentials};
+use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
 use super::nodes;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -23,26 +23,23 @@ fn field(form: &str, name: &str) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// 401 when they are not enough.
-pub(super) async fn from_form(api: &Api, form: &[u8], peer: Peer) -> Result<Caller, Refusal> {
-    let (name, password) = fields(form)?;
+pub(super) async fn from_form(api: &Api, form: &[u8], peer: Peer) -> Result<Caller, NoCaller> {
+    let (name, password) = fields(form).map_err(NoCaller::Refused)?;
     let caller = Caller::with_password(api, &name, &password, peer.ip()).await?;
-    caller.require(Needs::Form)?;
+    caller.require(Needs::Form).map_err(NoCaller::Refused)?;
     Ok(caller)
 }
 
-fn fields(form: &[u8]) -> Result<(String, Vec<u8>), Refusal> {
+fn fields(form: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
     let form = std::str::from_utf8(form).map_err(|_unreadable| wrong_credentials())?;
-    let (Some(name), Some(password)) = (field(form, "username"), field(form, "password")) else {
-        return Err(wrong_credentials());
-    };
-    Ok((String::from_utf8(name).map_err(|_unreadable| wrong_credentials())?, password))
+    field(form, "username").zip(field(form, "password")).ok_or_else(wrong_credentials)
 }
 
 /// `POST /login`, with a form: what a page sends along with its next requests.
 pub(super) fn log_in(request: &Request<'_>) -> Result<Answer, Refusal> {
     let (name, password) = fields(request.body)?;
     let caller = request.caller()?;
-    let credentials = [name.as_bytes(), b":", &password].concat();
+    let credentials = [&name[..], b":", &password].concat();
     Ok(Answer::json(&json!({
         "token": { "type": "basic", "value": STANDARD.encode(credentials) },
         "user": { "name": caller.name(), "tags": caller.tags() },

@@ -3,7 +3,7 @@
 //! It runs on a thread of its own (`server`), so that no list delays a message. A request becomes a [`request::Request`], its handler
 //! a plain function that looks at the broker's snapshots or acts through the same code as AMQP, and returns an
 //! [`answer::Answer`] or a [`refusal::Refusal`]. Handlers never wait; an answer that must not be given before something is durable
-//! says so, and `server` waits.
+//! says so, and `handling` waits.
 //!
 //! A new endpoint is one function in the file of its resource and one line in `routes`.
 
@@ -22,6 +22,7 @@ mod definitions;
 mod events;
 mod exchanges;
 mod features;
+mod handling;
 mod health;
 mod later;
 mod leveret;

@@ -1,4 +1,4 @@
-//! The thread that serves HTTP: sockets, the runtime of its own, limits of size and time, and the way from bytes to a handler.
+//! The thread that serves HTTP: sockets, the runtime of its own, and limits of time.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,45 +9,30 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::any;
-use axum::{Extension, Router};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, watch};
-use tower_http::compression::CompressionLayer;
+use tokio::sync::{Semaphore, watch};
 
-use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
+use super::caller::Peer;
+use super::handling::{empty, router};
 #[cfg(unix)]
 use super::local;
-use super::logins;
-use super::pages;
 use super::patience::{PATIENCE, Patient};
 use super::prometheus;
 use super::rates::INTERVAL_MS;
-use super::refusal::Refusal;
-use super::request::Request;
-use super::routes::{Action, ROUTES, Route};
 use super::sampler;
 use super::secure;
-use super::stats::SamplesLeft;
-use super::target::{is_cross_site, is_readable, query, without_trailing_slash};
-use crate::broker::acting_as;
-use crate::store::{LogPosition, Wake};
+use super::target::{is_readable, without_trailing_slash};
 use crate::tls::Certificates;
 
-/// The largest body of a request, as in RabbitMQ.
-const BODY_BYTES_MAX: usize = 10_000_000;
 /// So many connections are served at a time; others wait to be accepted.
 const CONNECTIONS_MAX: usize = 1_024;
 /// A client has so long for the head of a request.
@@ -56,8 +41,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A client has so long for a whole request with its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
-/// So often a handler begins anew because backends were asked. One question after the other is asked, of few at all.
-const ASKED_MAX: usize = 64;
 /// Requests that are under way get so long when the broker stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -258,221 +241,4 @@ async fn respond(router: Router, peer: Peer, request: axum::http::Request<Incomi
         Ok(Err(never)) => match never {},
         Err(_) => empty(StatusCode::REQUEST_TIMEOUT),
     })
-}
-
-fn router(api: &Arc<Api>) -> Router {
-    let mut router = Router::new();
-    for route in ROUTES {
-        let api = Arc::clone(api);
-        let handler = move |Extension(peer): Extension<Peer>, request: axum::extract::Request| {
-            let api = Arc::clone(&api);
-            async move { handle(&api, route, peer, request).await }
-        };
-        router = router.route(&format!("/api{}", route.path), any(handler));
-    }
-    router.fallback(page).layer(CompressionLayer::new())
-}
-
-/// Answers what is no path of the API: with a file of the pages, if it is one.
-async fn page(request: axum::extract::Request) -> Response {
-    let page = pages::answer(request.method(), request.uri().path(), request.headers());
-    page.unwrap_or_else(|| respond_with(Refusal::absent().into()))
-}
-
-/// Answers a request on a route.
-async fn handle(api: &Arc<Api>, route: &'static Route, peer: Peer, request: axum::extract::Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let (is_head, action) = match parts.method {
-        Method::OPTIONS => {
-            let mut response = empty(StatusCode::OK);
-            allow(response.headers_mut(), route);
-            return response;
-        }
-        Method::HEAD => (true, route.get),
-        Method::GET => (false, route.get),
-        Method::PUT => (false, route.put),
-        Method::POST => (false, route.post),
-        Method::DELETE => (false, route.delete),
-        _ => (false, None),
-    };
-    let Some(action) = action else {
-        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-        allow(response.headers_mut(), route);
-        return response;
-    };
-    let mut response = match act(api, action, peer, &mut parts, body).await {
-        Ok(answer) => respond_with(answer),
-        Err(status) => {
-            let mut response = empty(status.0);
-            if let Some(value) = status.1 {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
-            }
-            response
-        }
-    };
-    allow(response.headers_mut(), route);
-    if is_head {
-        *response.body_mut() = Body::empty();
-    }
-    response
-}
-
-/// An answer without a body: its status, and how to log in.
-type Bare = (StatusCode, Option<&'static str>);
-
-const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
-
-async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
-    let caller = match caller(api, action.needs, peer, &parts.headers).await {
-        Ok(caller) => caller,
-        Err(NoCaller::NoCredentials) => return Err((StatusCode::UNAUTHORIZED, Some(HOW_TO_LOG_IN))),
-        Err(NoCaller::Unreadable) => return Err((StatusCode::BAD_REQUEST, None)),
-        Err(NoCaller::WrongCredentials { delay_ms }) => {
-            // Only this client waits.
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-            return Ok(wrong_credentials().into());
-        }
-        Err(NoCaller::Refused(refusal)) => return Ok(refusal.into()),
-    };
-    if is_cross_site(parts) {
-        return Ok(Refusal::not_authorised("requests from pages of another site may change nothing").into());
-    }
-    let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(Refusal::absent().into()) };
-    let path: Vec<_> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let Some(query) = query(parts.uri.query()) else { return Err((StatusCode::BAD_REQUEST, None)) };
-    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Ok(Refusal::bad_request("Exceeded HTTP request body size limit").into());
-        }
-        // The client went away.
-        Err(_) => return Err((StatusCode::BAD_REQUEST, None)),
-    };
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (reason, content_type) = (header("x-reason"), header("content-type"));
-    let caller = if action.needs == Needs::Form {
-        match logins::from_form(api, &body, peer).await {
-            Ok(caller) => Some(caller),
-            Err(refusal) => return Ok(refusal.into()),
-        }
-    } else {
-        caller
-    };
-    let samples_left = SamplesLeft::default();
-    let mut request = Request { api, caller, path, query, reason, content_type, body: &body, samples_left };
-    let mut answered = handled(action, &mut request).await;
-    if let Ok(Answer { later: Some(later), .. }) = answered {
-        answered = api.later.answer(later).await;
-    }
-    let answer = answered.unwrap_or_else(Answer::from);
-    if !until_durable(api, answer.after).await {
-        return Ok(Refusal::bad_request("the store has failed: nothing more can be made durable").into());
-    }
-    Ok(answer)
-}
-
-/// Has the handler answer, in the name of whoever asks.
-fn answer(action: Action, request: &Request<'_>) -> Result<Answer, Refusal> {
-    let answer = || (action.handler)(request);
-    match &request.caller {
-        Some(caller) => acting_as(&caller.user().name, answer),
-        None => answer(),
-    }
-}
-
-/// Has a request handled, again each time when backends have answered what the handler wanted to know.
-async fn handled(action: Action, request: &mut Request<'_>) -> Result<Answer, Refusal> {
-    for _ in 0..ASKED_MAX {
-        request.samples_left = SamplesLeft::default();
-        let answered = answer(action, request);
-        match &request.caller {
-            Some(caller) if caller.learn().await => {}
-            Some(_) | None => return answered,
-        }
-    }
-    Err(Refusal::not_authorised("Access refused."))
-}
-
-async fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
-    if matches!(needs, Needs::Nothing | Needs::Form) {
-        return Ok(None);
-    }
-    let authorization = match headers.get(header::AUTHORIZATION).map(HeaderValue::to_str) {
-        None => None,
-        Some(Ok(value)) => Some(value),
-        Some(Err(_)) => return Err(NoCaller::Unreadable),
-    };
-    let caller = match (peer, authorization) {
-        // With credentials it is the user whose they are, and may do what that one may.
-        (Peer::Local, None) => Caller::local(api),
-        (Peer::Network(_), _) | (Peer::Local, Some(_)) => Caller::log_in(api, authorization, peer.ip()).await?,
-    };
-    caller.require(Needs::Management).map_err(NoCaller::Refused)?;
-    caller.require(needs).map_err(NoCaller::Refused)?;
-    Ok(Some(caller))
-}
-
-/// Waits for the log; false when it has failed.
-async fn until_durable(api: &Api, position: LogPosition) -> bool {
-    #[derive(Debug, Default)]
-    struct Told(Notify);
-
-    impl Wake for Told {
-        fn wake(&self) {
-            self.0.notify_one();
-        }
-    }
-
-    let log = &api.broker.node().log;
-    loop {
-        match log.durable() {
-            Ok(durable) if durable.includes(position) => return true,
-            Ok(_) => {}
-            Err(_) => return position == LogPosition::START,
-        }
-        let told = Arc::new(Told::default());
-        log.want(position);
-        log.when_durable(position, Arc::clone(&told) as Arc<dyn Wake>);
-        told.0.notified().await;
-    }
-}
-
-fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let cached = HeaderValue::from_static("public, max-age=0, must-revalidate");
-    response.headers_mut().insert(header::CACHE_CONTROL, cached);
-    response
-}
-
-fn allow(headers: &mut HeaderMap, route: &Route) {
-    if let Ok(allowed) = HeaderValue::from_str(&route.allowed()) {
-        headers.insert(header::ALLOW, allowed);
-    }
-}
-
-pub(super) fn respond_with(answer: Answer) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = empty(status);
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    if let Some(events) = answer.events {
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        *response.body_mut() = Body::new(events);
-        return response;
-    }
-    let Some((content_type, body)) = answer.body else { return response };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding, origin"));
-    let policy = HeaderValue::from_static("script-src 'self'; object-src 'self'");
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    *response.body_mut() = Body::from(body);
-    response
 }

@@ -175,6 +175,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "backends/",
             "clock.rs",
             "http/events.rs",
+            "http/handling.rs",
             "http/later.rs",
             "http/local.rs",
             "http/patience.rs",

@@ -71,7 +71,7 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
         };
         router = router.route(path, any(answer));
     }
-    let absent = async || super::server::respond_with(super::refusal::Refusal::absent().into());
+    let absent = async || super::handling::respond_with(super::refusal::Refusal::absent().into());
     router.fallback(absent).layer(CompressionLayer::new())
 }
 
