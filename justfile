@@ -41,6 +41,6 @@ ratios rabbitmq_pid:
     cargo build --release
     cargo bench --bench throughput -- --compare amqp://127.0.0.1:5672 target/release/leveret --pid-a {{rabbitmq_pid}} --lead free --on-disk --scenario autoack,ack-each-1000,durable-1000,fanout-1-10,queues-10x10x10 --repeat 2 --into docs/performance.md --name ratios
 
-# One fuzz target (frames, methods, tables, session, store, configuration, definitions) for a while.
+# One fuzz target (frames, methods, tables, session, http, store, configuration, definitions) for a while.
 fuzz target seconds="3600":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096

@@ -25,6 +25,7 @@ mod pages_login;
 mod places;
 mod start_error;
 mod storage;
+pub mod talk;
 mod tasks;
 mod url;
 mod watching;

@@ -21,9 +21,10 @@ fuzz_target!(|input: &[u8]| {
     let written = configuration.settings.effective();
     let again = read_text(Path::new("leveret.toml"), &written, &Environment::default());
     // A password is not written down, and settings that exclude each other may have been wrong before.
-    let wrong = again.problems.iter().find(|problem| {
-        problem.severity != Severity::Note && !problem.text.contains("exclude each other")
-    });
+    let wrong = again
+        .problems
+        .iter()
+        .find(|problem| problem.severity != Severity::Note && !problem.text.contains("exclude each other"));
     assert!(wrong.is_none(), "{written}: {wrong:?}");
 });
 

@@ -91,7 +91,9 @@ fn command(settlement: FastSettlement) -> Command {
     let delivery_tag = settlement.delivery_tag;
     match settlement.kind {
         SettlementKind::Ack { multiple } => Command::Basic(BasicMethod::Ack { delivery_tag, multiple }),
-        SettlementKind::Nack { multiple, requeue } => Command::Basic(BasicMethod::Nack { delivery_tag, multiple, requeue }),
+        SettlementKind::Nack { multiple, requeue } => {
+            Command::Basic(BasicMethod::Nack { delivery_tag, multiple, requeue })
+        }
         SettlementKind::Reject { requeue } => Command::Basic(BasicMethod::Reject { delivery_tag, requeue }),
     }
 }

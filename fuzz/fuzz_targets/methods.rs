@@ -15,7 +15,8 @@ fuzz_target!(|payload: &[u8]| {
     if let Err(error) = method::decode(payload) {
         is_sendable(&error);
     }
-    let offer = Offer { mechanisms: Mechanism::ALL.to_vec(), channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
+    let offer =
+        Offer { mechanisms: Mechanism::ALL.to_vec(), channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
     let frame = Frame { kind: FrameKind::Method, channel: 0, payload };
     if let Step::Authenticate(login, _) = Handshake::StartOkDue.frame(&frame, &offer) {
         let (tune_ok_due, _) = login.accept(&offer);

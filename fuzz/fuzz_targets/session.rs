@@ -115,16 +115,38 @@ impl Program<'_> {
     /// One of a few names, so that steps meet.
     fn name(&mut self) -> Vec<u8> {
         const NAMES: [&[u8]; 10] = [
-            b"", b"a", b"b", b"c", b"amq.topic", b"amq.fanout", b"amq.headers", b"a.b", b"#.a", b"amq.rabbitmq.reply-to",
+            b"",
+            b"a",
+            b"b",
+            b"c",
+            b"amq.topic",
+            b"amq.fanout",
+            b"amq.headers",
+            b"a.b",
+            b"#.a",
+            b"amq.rabbitmq.reply-to",
         ];
         short(NAMES[usize::from(self.octet()) % NAMES.len()])
     }
 
     fn arguments(&mut self) -> Vec<u8> {
         const NAMES: [&str; 16] = [
-            "x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes", "x-overflow", "x-dead-letter-exchange",
-            "x-dead-letter-routing-key", "x-max-priority", "x-single-active-consumer", "x-queue-type", "x-delivery-limit",
-            "alternate-exchange", "x-delayed-type", "x-match", "x-priority", "x-dead-letter-strategy",
+            "x-message-ttl",
+            "x-expires",
+            "x-max-length",
+            "x-max-length-bytes",
+            "x-overflow",
+            "x-dead-letter-exchange",
+            "x-dead-letter-routing-key",
+            "x-max-priority",
+            "x-single-active-consumer",
+            "x-queue-type",
+            "x-delivery-limit",
+            "alternate-exchange",
+            "x-delayed-type",
+            "x-match",
+            "x-priority",
+            "x-dead-letter-strategy",
         ];
         const TEXTS: [&[u8]; 8] =
             [b"", b"a", b"b", b"quorum", b"reject-publish", b"reject-publish-dlx", b"fanout", b"at-least-once"];
@@ -204,8 +226,16 @@ impl Program<'_> {
 
     fn kind(&mut self) -> &'static [u8] {
         const KINDS: [&[u8]; 10] = [
-            b"direct", b"fanout", b"topic", b"headers", b"x-consistent-hash", b"x-random", b"x-modulus-hash",
-            b"x-recent-history", b"x-delayed-message", b"bogus",
+            b"direct",
+            b"fanout",
+            b"topic",
+            b"headers",
+            b"x-consistent-hash",
+            b"x-random",
+            b"x-modulus-hash",
+            b"x-recent-history",
+            b"x-delayed-message",
+            b"bogus",
         ];
         KINDS[usize::from(self.octet()) % KINDS.len()]
     }
@@ -232,7 +262,11 @@ impl Program<'_> {
             3 => [&[0x02, 0][..], &short(b"amq.rabbitmq.reply-to")].concat(),
             4 => {
                 let copies = [&b"A\0\0\0\x06S\0\0\0\x01"[..], b"b"].concat();
-                [&[0x20, 0][..], &table(&[("BCC", copies.clone()), ("CC", copies), ("x-delay", b"I\0\0\0\x64".to_vec())])].concat()
+                [
+                    &[0x20, 0][..],
+                    &table(&[("BCC", copies.clone()), ("CC", copies), ("x-delay", b"I\0\0\0\x64".to_vec())]),
+                ]
+                .concat()
             }
             _ => vec![0, 0],
         }

@@ -181,6 +181,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "http/patience.rs",
             "http/secure.rs",
             "http/server.rs",
+            "http/talk.rs",
             "server.rs",
             "server/background.rs",
             "server/bell",
