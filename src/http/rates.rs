@@ -81,12 +81,15 @@ struct History {
     recent: VecDeque<Run>,
     /// Most objects have not moved for so long.
     older: Option<Box<Older>>,
+    /// When the object was looked at first; `None` before that.
+    first_ms: Option<u64>,
     /// The last look that found the object.
     look: u64,
 }
 
 impl History {
     fn note(&mut self, numbers: Numbers, now_ms: u64, bounds: Bounds) {
+        self.first_ms.get_or_insert(now_ms);
         if let Some(last) = self.recent.back_mut()
             && last.numbers == numbers
         {
@@ -132,14 +135,15 @@ impl History {
         per_second(number(before), number(last), last.from_ms.saturating_sub(before.until_ms))
     }
 
-    /// The number as it was at a time, or the earliest that is known.
+    /// The number as it was at a time: 0 before the first look, `None` where it is not known any more.
     fn at(&self, place: usize, at_ms: u64) -> Option<u64> {
-        let older = self.older.as_deref();
+        if self.first_ms.is_some_and(|first_ms| at_ms < first_ms) {
+            return Some(0);
+        }
         // They are in the order of time: a search costs little, however far it goes back.
         let is_before = |run: &Run| run.from_ms <= at_ms;
         let recent = self.recent.partition_point(is_before).checked_sub(1).and_then(|last| self.recent.get(last));
-        let first = older.and_then(Older::first).or_else(|| self.recent.front());
-        let run = recent.or_else(|| older?.before(at_ms)).or(first)?;
+        let run = recent.or_else(|| self.older.as_deref()?.before(at_ms))?;
         run.numbers.get(place).copied()
     }
 }
@@ -296,10 +300,11 @@ fn nothing(last_ms: u64, range: Option<Range>) -> Details {
 fn details(history: &History, place: usize, range: Option<Range>) -> Details {
     let rate = history.rate(place);
     let Some((range, last)) = range.zip(history.recent.back()) else { return Details { rate, ..Details::default() } };
-    let now_ms = last.until_ms / INTERVAL_MS * INTERVAL_MS;
+    // The times that are told are even; the last look has the last of them.
+    let after_even_ms = last.until_ms % INTERVAL_MS;
     let sample = |step: u64| {
-        let timestamp = now_ms.saturating_sub(step * range.step_ms);
-        Some(Sample { sample: history.at(place, timestamp)?, timestamp })
+        let at_ms = last.until_ms.checked_sub(step.checked_mul(range.step_ms)?)?;
+        Some(Sample { sample: history.at(place, at_ms)?, timestamp: at_ms.saturating_sub(after_even_ms) })
     };
     let samples: Vec<_> = (0..=range.steps()).filter_map(sample).collect();
     #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
@@ -314,105 +319,4 @@ fn details(history: &History, place: usize, range: Option<Range>) -> Details {
 }
 
 #[cfg(test)]
-mod tests {
-    use smallvec::smallvec;
-
-    use super::*;
-
-    const QUEUE: Owner = Owner::Queue(QueueId(1));
-
-    fn looked(numbers: &[(u64, u64)]) -> Rates {
-        let rates = Rates::default();
-        for (now_ms, number) in numbers {
-            rates.look(*now_ms).note(QUEUE, smallvec![*number]);
-        }
-        rates
-    }
-
-    fn rate(rates: &Rates) -> f64 {
-        rates.details(QUEUE, 1, None)[0].rate
-    }
-
-    #[test]
-    fn a_rate_is_the_change_between_the_last_two_looks() {
-        assert!((rate(&looked(&[(0, 0), (5_000, 10)])) - 2.0).abs() < 1e-9);
-        assert!((rate(&looked(&[(0, 0), (5_000, 0), (10_000, 0), (15_000, 50)])) - 10.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn what_stands_still_has_no_rate_and_costs_one_entry() {
-        let rates = looked(&[(0, 0), (5_000, 10), (10_000, 10), (15_000, 10)]);
-        assert!(rate(&rates).abs() < 1e-9);
-        assert_eq!(rates.looks.lock().histories[&QUEUE].len(), 2);
-    }
-
-    #[test]
-    fn what_never_counted_anything_costs_nothing() {
-        let rates = looked(&[(0, 0), (5_000, 0)]);
-        assert!(rates.looks.lock().histories.is_empty());
-        rates.look(10_000).note(QUEUE, smallvec![10]);
-        assert!((rate(&rates) - 2.0).abs() < 1e-9, "before, it had counted nothing");
-    }
-
-    #[test]
-    fn what_never_counted_anything_has_samples_of_nothing() {
-        let rates = looked(&[(0, 0), (5_000, 0)]);
-        let details = &rates.details(QUEUE, 2, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[1];
-        let samples: Vec<_> = details.samples.as_ref().unwrap().iter().map(|s| (s.timestamp, s.sample)).collect();
-        assert_eq!(samples, [(5_000, 0), (0, 0), (0, 0)]);
-        assert_eq!((details.avg, details.avg_rate), (Some(0.0), Some(0.0)));
-        assert_eq!(rates.details(QUEUE, 1, None)[0].samples, None, "nobody asked");
-    }
-
-    #[test]
-    fn what_is_gone_is_forgotten() {
-        let rates = looked(&[(0, 0), (5_000, 10)]);
-        drop(rates.look(10_000));
-        assert!(rates.looks.lock().histories.is_empty());
-        assert!(rate(&rates).abs() < 1e-9);
-    }
-
-    #[test]
-    fn samples_go_back_as_far_as_asked() {
-        let rates = looked(&[(0, 0), (5_000, 10), (10_000, 30)]);
-        let details = &rates.details(QUEUE, 1, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[0];
-        let samples: Vec<_> = details.samples.as_ref().unwrap().iter().map(|s| (s.timestamp, s.sample)).collect();
-        assert_eq!(samples, [(10_000, 30), (5_000, 10), (0, 0)]);
-        assert!((details.avg_rate.unwrap() - 3.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_minute_an_hour_and_a_day_are_kept_ever_more_coarsely() {
-        let rates = Rates::default();
-        let day_ms = 24 * 60 * 60 * 1000;
-        for look in 0..2 * day_ms / INTERVAL_MS {
-            rates.look(look * INTERVAL_MS).note(QUEUE, smallvec![look]);
-        }
-        let last = 2 * day_ms / INTERVAL_MS - 1;
-        let kept = rates.looks.lock().histories[&QUEUE].len();
-        assert!((300..=CHANGES_MAX + OLDER_MAX).contains(&kept), "{kept}");
-        let at = |age_ms: u64| {
-            let details = rates.details(QUEUE, 1, Some(Range { age_ms, step_ms: age_ms }));
-            let sample = details[0].samples.as_ref().unwrap().last().unwrap().sample;
-            (last - age_ms / INTERVAL_MS).abs_diff(sample) * INTERVAL_MS
-        };
-        assert_eq!(at(50_000), 0, "within a minute");
-        assert!(at(30 * 60_000) <= 60_000, "within an hour");
-        assert!(at(day_ms - 600_000) <= 300_000, "within a day");
-    }
-
-    #[test]
-    fn many_objects_share_one_budget() {
-        let (few, many, very_many) = (of_objects(10), of_objects(10_000), of_objects(10_000_000));
-        assert_eq!((few.recent, few.older), (CHANGES_MAX, OLDER_MAX));
-        assert!(10_000 * (many.recent + many.older) <= BUDGET);
-        assert_eq!((very_many.recent, very_many.older), (2, 0));
-    }
-
-    #[test]
-    fn what_is_forgotten_begins_anew() {
-        let rates = looked(&[(0, 0), (5_000, 10)]);
-        rates.forget();
-        assert!(rate(&rates).abs() < 1e-9);
-    }
-}
+mod tests;

@@ -60,11 +60,6 @@ impl Older {
         self.len() == 0
     }
 
-    /// The earliest that is known.
-    pub(super) fn first(&self) -> Option<&Run> {
-        self.fives.front().or_else(|| self.minutes.front())
-    }
-
     /// The last that began no later than this.
     pub(super) fn before(&self, at_ms: u64) -> Option<&Run> {
         before(&self.minutes, at_ms).or_else(|| before(&self.fives, at_ms))
