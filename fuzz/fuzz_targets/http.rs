@@ -9,15 +9,16 @@
 use std::sync::Arc;
 
 use leveret::Clock;
-use leveret::auth::Logins;
-use leveret::broker::Broker;
-use leveret::broker::alarm::Alarm;
-use leveret::broker::node::{Node, Settings};
-use leveret::broker::random::Random;
-use leveret::connection::session::Hosting;
-use leveret::protocol::handshake::{Identity, Offer};
-use leveret::protocol::sasl::Mechanism;
-use leveret::server::talk::{Port, Talk};
+use leveret::internals::auth::Logins;
+use leveret::internals::broker::Broker;
+use leveret::internals::broker::alarm::Alarm;
+use leveret::internals::broker::node::{Node, Settings};
+use leveret::internals::broker::own_users::OwnUsers;
+use leveret::internals::broker::random::Random;
+use leveret::internals::connection::session::Hosting;
+use leveret::internals::protocol::handshake::{Identity, Offer};
+use leveret::internals::protocol::sasl::Mechanism;
+use leveret::internals::server::talk::{Port, Talk};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -101,7 +102,8 @@ fn talk() -> Talk {
     };
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
-    let hosting = Hosting { broker, logins: Logins::default(), identity, offer, external: None };
+    let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));
+    let hosting = Hosting { broker, logins, identity, offer, external: None };
     Talk::new(&hosting, Clock::manual().0)
 }
 

@@ -45,7 +45,7 @@ impl Trust {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub(super) fn tls(&self) -> Result<ClientConfig, InvalidTrust> {
+    pub(crate) fn tls(&self) -> Result<ClientConfig, InvalidTrust> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;

@@ -289,6 +289,8 @@ settings! {
     ports_file: Option<PathBuf> = None, "none", AtStart;
     /// Send alerts to this URL, as a POST with JSON for each that is raised or over; without it they are sent nowhere
     alerts_webhook_url: Option<HttpUrl> = None, "none", AtStart;
+    /// The authorities that the certificate of an https URL for alerts may come from, in PEM
+    alerts_webhook_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
     /// How to write the log
     log_format: LogFormat = LogFormat::Text, "text", AtStart;
     /// Give the lines of the log to the exchange amq.rabbitmq.log of the default virtual host, too; keys are levels

@@ -56,7 +56,7 @@ const WRONG: [(&str, &[&str]); 29] = [
     ("text|json", &["xml", ""]),
     ("LEVEL", &["verbose", "", "leveret=loud"]),
     ("PATH", &[""]),
-    ("HTTP_URL", &["localhost:8080", "https://a/", ""]),
+    ("HTTP_URL", &["localhost:8080", "ftp://a/", ""]),
     ("URL", &["localhost:8080", "ftp://a/", "https://", ""]),
     ("BACKEND", &["kerberos", "http/kerberos", ""]),
     ("NAME=VALUE", &["name", "=value", "name="]),

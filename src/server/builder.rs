@@ -10,6 +10,7 @@ use super::definitions::Definitions;
 use super::encryption::Encryption;
 use super::places::Places;
 use super::start_error::StartFailure;
+use super::webhook::Asked;
 use super::{Broker, StartError};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker::administration::{DEFAULT_VHOST, everything};
@@ -19,7 +20,7 @@ use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, HttpUrl, Listen, Settings as Configured, Share};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, Listen, Settings as Configured, Share};
 use crate::host;
 use crate::protocol::handshake::HeartbeatOffer;
 
@@ -58,7 +59,7 @@ pub struct Builder {
     node_name: String,
     first: First,
     definitions: Definitions,
-    webhook: Option<HttpUrl>,
+    pub(super) webhook: Asked,
 }
 
 impl Default for Builder {
@@ -88,7 +89,7 @@ impl Default for Builder {
             node_name: Configured::default().node_name,
             first: First::default(),
             definitions: Definitions::default(),
-            webhook: None,
+            webhook: Asked::default(),
         }
     }
 }
@@ -122,7 +123,7 @@ impl Builder {
         builder.configured = Some(Box::new(configured.clone()));
         builder.heartbeat = configured.heartbeat.0.into();
         builder.settings.has_log_exchange = configured.log_exchange;
-        builder.webhook.clone_from(&configured.alerts_webhook_url);
+        builder.webhook = Asked::from(configured);
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
         builder.local_socket = Some(configured.socket_group.clone());
@@ -303,15 +304,6 @@ impl Builder {
             self.logins.loopback_users.push(GUEST.to_owned());
         }
         self
-    }
-
-    /// Sends alerts to this URL, which is reached by HTTP without TLS.
-    ///
-    /// # Errors
-    /// What is wrong with the URL.
-    pub fn alerts_webhook(mut self, url: &str) -> Result<Self, String> {
-        self.webhook = Some(HttpUrl::parse(url)?);
-        Ok(self)
     }
 
     /// Starts the broker; it accepts connections when this returns.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::auth::AuthError;
+use crate::backends::InvalidTrust;
 use crate::broker::administration::AdministrationError;
 use crate::http::HttpFailed;
 use crate::store::StoreError;
@@ -55,6 +56,9 @@ pub(super) enum StartFailure {
     /// Users cannot be known as it is configured.
     #[error("users: {0}")]
     Auth(#[from] AuthError),
+    /// The certificate of the receiver of alerts cannot be looked at.
+    #[error("alerts_webhook_cacertfile: {0}")]
+    Webhook(#[from] InvalidTrust),
     /// There is no certificate for TLS.
     #[error(
         "TLS needs a certificate and its key: give them with --tls-cert and --tls-key (ssl_options.certfile, ssl_options.keyfile); leveret tls dev makes some to try it"

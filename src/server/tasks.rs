@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::{own_messages, watching, webhook};
+use super::webhook::{self, Webhook};
+use super::{own_messages, watching};
 use crate::broker::Broker;
 use crate::clock::Clock;
-use crate::config::HttpUrl;
 
 /// What is done for nobody in particular.
 pub(super) fn spawn(
     broker: &Arc<Broker>,
     clock: &Clock,
-    webhook: Option<HttpUrl>,
+    webhook: Option<Webhook>,
     serves_http: bool,
 ) -> Vec<JoinHandle<()>> {
     let mut tasks = vec![tokio::spawn(own_messages::publish(Arc::clone(broker), clock.clone()))];
-    if let Some(url) = webhook {
+    if let Some(webhook) = webhook {
         let node = broker.node();
-        let (watcher, deliver) = webhook::new(url, &node.settings.node_name, clock.clone());
+        let (watcher, deliver) = webhook::new(webhook, &node.settings.node_name, clock.clone());
         node.alerts.watch(watcher);
         tasks.push(tokio::spawn(deliver));
     }

@@ -46,6 +46,8 @@ pub struct Setup {
     pub http: bool,
     /// Where alerts are sent; of RabbitMQ nothing is.
     pub alerts_webhook: Option<String>,
+    /// A file with the authorities that the certificate there may come from.
+    pub alerts_webhook_authorities: Option<std::path::PathBuf>,
 }
 
 impl Setup {

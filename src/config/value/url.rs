@@ -11,16 +11,23 @@ use super::{Value, allowed};
 pub struct HttpUrl {
     /// A name or an address; one of IPv6 without brackets.
     pub host: String,
-    /// The TCP port; 80 where the address names none.
+    /// The TCP port; where the address names none, 80, or 443 with TLS.
     pub port: u16,
     /// The path with the query.
     pub path: String,
+    /// With TLS: `https`.
+    pub is_secured: bool,
 }
 
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
+const fn default_port(is_secured: bool) -> u16 {
+    if is_secured { HTTPS_PORT } else { HTTP_PORT }
+}
 
 impl HttpUrl {
-    /// Reads an address that begins with `http://`.
+    /// Reads an address that begins with `http://` or `https://`.
     ///
     /// # Errors
     /// What is allowed.
@@ -31,28 +38,33 @@ impl HttpUrl {
     /// The host and the port as a request names them.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == HTTP_PORT { host } else { format!("{host}:{}", self.port) }
+        if self.port == default_port(self.is_secured) { host } else { format!("{host}:{}", self.port) }
     }
 }
 
 impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.path)
+        let scheme = if self.is_secured { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 
 impl Value for HttpUrl {
     const NAME: &'static str = "HTTP_URL";
-    const ALLOWED: &'static str =
-        "an address such as http://localhost:8080/alerts, without a user; not https, for which a proxy is needed";
+    const ALLOWED: &'static str = "an address such as https://alerts.example/leveret, without a user";
 
     fn read(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|_error| allowed::<Self>())?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-        let (Some("http"), Some(authority)) = (uri.scheme_str(), authority) else { return Err(allowed::<Self>()) };
+        let (is_secured, authority) = match (uri.scheme_str(), authority) {
+            (Some("http"), Some(authority)) => (false, authority),
+            (Some("https"), Some(authority)) => (true, authority),
+            _ => return Err(allowed::<Self>()),
+        };
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Ok(Self { host, port: authority.port_u16().unwrap_or(HTTP_PORT), path })
+        let port = authority.port_u16().unwrap_or_else(|| default_port(is_secured));
+        Ok(Self { host, port, path, is_secured })
     }
 
     fn show(&self) -> Option<String> {
@@ -70,6 +82,8 @@ mod tests {
             ("http://a/b?c=d", "a", 80, "/b?c=d", "http://a/b?c=d"),
             ("http://localhost:8080", "localhost", 8080, "/", "http://localhost:8080/"),
             ("http://[::1]:99/x", "::1", 99, "/x", "http://[::1]:99/x"),
+            ("https://a/b", "a", 443, "/b", "https://a/b"),
+            ("https://a:80", "a", 80, "/", "https://a:80/"),
         ] {
             let url = HttpUrl::read(text).unwrap();
             assert_eq!(
@@ -77,7 +91,7 @@ mod tests {
                 (host, port, path, shown)
             );
         }
-        for text in ["", "localhost:8080", "https://a/", "http://user:secret@a/", "ftp://a/", "http:///x"] {
+        for text in ["", "localhost:8080", "https://user@a/", "http://user:secret@a/", "ftp://a/", "http:///x"] {
             assert_eq!(HttpUrl::read(text), Err(allowed::<HttpUrl>()), "{text}");
         }
     }

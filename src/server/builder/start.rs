@@ -36,7 +36,7 @@ impl Builder {
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
-        let bound = bind(&self.addresses, Kind::Plain).await?;
+        let (webhook, bound) = (self.webhook.ready()?, bind(&self.addresses, Kind::Plain).await?);
         let mut secured = self.encryption.start(&self.clock).await?;
         let mut outside = Outside::of(&bound, &secured)?;
         let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartFailure::http)?;
@@ -91,7 +91,7 @@ impl Builder {
             tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        let tasks = tasks::spawn(&broker, &self.clock, self.webhook.take(), management.is_some());
+        let tasks = tasks::spawn(&broker, &self.clock, webhook, management.is_some());
         Ok(Broker { known, outside, broker, operator, stop, listeners, timer, tasks, storage, data_dir, management })
     }
 

@@ -79,6 +79,9 @@ pub async fn start(setup: &Setup) -> Embedded {
     if let Some(url) = &setup.alerts_webhook {
         builder = builder.alerts_webhook(url).unwrap();
     }
+    if let Some(file) = &setup.alerts_webhook_authorities {
+        builder = builder.alerts_webhook_authorities(file);
+    }
     if setup.http {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         builder = builder.http_listen(any).prometheus_listen(any);
