@@ -64,10 +64,11 @@ impl Backing {
         self.journal.is_kept()
     }
 
-    /// The queue's definition goes, and everything with it: until the log says so, nothing is lost.
-    pub(super) fn stop_keeping(&mut self) {
+    /// The queue's definition goes, and everything with it: until the log says so, nothing is lost. What was counted is handed out, to
+    /// be dropped when nothing is locked.
+    pub(super) fn stop_keeping(&mut self) -> Recounted {
         self.journal.stop_keeping();
-        self.recounted = Recounted::default();
+        std::mem::take(&mut self.recounted)
     }
 
     /// Bytes that it takes in memory.
@@ -121,12 +122,9 @@ impl Backing {
         self.recounted.read(seq)
     }
 
-    /// All counts that a checkpoint tells of; `all_read` if nothing is left of what was found at the start.
-    pub(super) fn counts(&mut self, all_read: bool) -> Vec<(u64, Counts)> {
-        if all_read {
-            self.recounted.forget_unread();
-        }
-        self.recounted.iter().collect()
+    /// Some of the counts that a checkpoint tells of, as [`Recounted::tell`] does.
+    pub(super) fn tell_counts(&mut self, from: u64, all_read: bool, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+        self.recounted.tell(from, all_read, told)
     }
 
     /// Until where each level may have been delivered.
@@ -217,9 +215,11 @@ mod tests {
         let counts = DeliveryCounts { acquired: 2, failed: 1 };
         backing.note_counts(&in_log, counts);
         backing.note_counts(&in_file, counts);
-        assert_eq!(backing.counts(false), [(2, (2, 1))], "the log tells of the other one");
+        let mut told = Vec::new();
+        assert_eq!(backing.tell_counts(0, false, &mut told), None);
+        assert_eq!(told, [(2, (2, 1))], "the log tells of the other one");
         backing.gone(&in_file);
-        assert!(backing.counts(false).is_empty() && backing.bytes() == 0);
+        assert_eq!(backing.bytes(), 0);
     }
 
     #[test]

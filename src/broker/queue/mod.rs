@@ -353,7 +353,7 @@ impl Queue {
         self.deleted = true;
         self.turn.note_pump();
         let consumers = self.service.take_consumers();
-        self.backing.stop_keeping();
+        let counts = self.backing.stop_keeping();
         self.order.returning = Returning::default();
         let ready = self.purge_ready();
         let weight = self.known_len();
@@ -363,7 +363,7 @@ impl Queue {
         let dying = std::mem::take(&mut self.order.dying).into_entries();
         let retired = self.passed.retire(self.dead_letter_strategy());
         let removed = ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers).owing(owed);
-        removed.of_retired(retired)
+        removed.with_counts(counts).of_retired(retired)
     }
 
     /// How many messages were dropped or put back in this transition.

@@ -23,7 +23,7 @@ use crate::message::Message;
 use crate::store::address::{Place, SegmentId};
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::loader::{Load, Loaded};
-use crate::store::record::Freed;
+use crate::store::record::{Counts, Freed};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::{self, Damaged, Label, Stored, Written};
 pub use moving::Moving;
@@ -152,12 +152,12 @@ impl Queue {
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }
 
-    /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
+    /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps; `None` when there is nothing to
+    /// say. `is_free` tells of which parts nothing is left.
     pub fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
         if self.deleted || !self.backing.is_kept() || self.order.next_seq() == 0 {
             return None;
         }
-        let all_read = !self.order.ready.levels().iter().any(|level| level.paged.has_restored());
         let mut parts = Vec::new();
         for level in self.order.ready.levels_mut() {
             parts.extend(level.paged.parts(&is_free).filter(|part| part.stored > 0));
@@ -169,8 +169,15 @@ impl Queue {
             moved: self.backing.moved().to_vec(),
             parts,
             singles: Vec::new(),
-            counts: self.backing.counts(all_read),
+            counts: Vec::new(),
         })
+    }
+
+    /// Tells a checkpoint some of the deliveries that were counted of messages in files, from a place on: where to go on, or `None` at the
+    /// end. What is counted while nothing is locked in between, the log tells again.
+    pub fn tell_counts(&mut self, from: u64, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+        let all_read = !self.order.ready.levels().iter().any(|level| level.paged.has_restored());
+        self.backing.tell_counts(from, all_read, told)
     }
 
     /// Fills an empty queue with what was found at the start. `gone_within` tells how many stored messages of a part are

@@ -1,61 +1,120 @@
 //! Counts of deliveries that changed since the message was written to its segment file: checkpoints tell of them.
 
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 use crate::broker::sink::DeliveryCounts;
 use crate::store::record::Counts;
 
 /// What was counted of messages in segment files, by their places in the queue. Most queues never have any.
 #[derive(Debug, Default)]
-pub(super) struct Recounted(Option<Box<Counted>>);
+#[expect(clippy::box_collection, reason = "a queue at rest has room for a pointer, not for a map")]
+pub(super) struct Recounted(Option<Box<BTreeMap<u64, Counted>>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Counted {
-    /// Of messages that are known one by one.
-    known: FxHashMap<u64, Counts>,
-    /// What the store found at the start, of messages that were not read since. Some may be gone: the store cannot tell.
-    unread: FxHashMap<u64, Counts>,
+    counts: Counts,
+    /// The store found it at the start, and the message was not read since. It may be gone: the store cannot tell.
+    is_unread: bool,
 }
+
+/// So many are told to a checkpoint under one lock.
+pub(super) const TOLD_AT_ONCE: usize = 1024;
 
 impl Recounted {
     pub(super) fn restored(counts: impl IntoIterator<Item = (u64, Counts)>) -> Self {
-        let unread: FxHashMap<_, _> = counts.into_iter().collect();
-        let counted = Counted { known: FxHashMap::default(), unread };
-        Self((!counted.unread.is_empty()).then(|| Box::new(counted)))
+        let unread = counts.into_iter().map(|(seq, counts)| (seq, Counted { counts, is_unread: true }));
+        let unread: BTreeMap<_, _> = unread.collect();
+        Self((!unread.is_empty()).then(|| Box::new(unread)))
     }
 
     pub(super) fn note(&mut self, seq: u64, counts: DeliveryCounts) {
-        self.0.get_or_insert_default().known.insert(seq, (counts.acquired, counts.failed));
+        let counted = Counted { counts: (counts.acquired, counts.failed), is_unread: false };
+        self.0.get_or_insert_default().insert(seq, counted);
     }
 
     /// A message was read that the store found at the start: hands out what was counted since it was written.
     pub(super) fn read(&mut self, seq: u64) -> Option<DeliveryCounts> {
-        let counted = self.0.as_mut()?;
-        let counts = counted.unread.remove(&seq)?;
-        counted.known.insert(seq, counts);
-        Some(DeliveryCounts { acquired: counts.0, failed: counts.1 })
-    }
-
-    /// Everything was read that the store found at the start: the others are gone.
-    pub(super) fn forget_unread(&mut self) {
-        if let Some(counted) = &mut self.0 {
-            counted.unread = FxHashMap::default();
-        }
+        let counted = self.0.as_mut()?.get_mut(&seq).filter(|counted| counted.is_unread)?;
+        counted.is_unread = false;
+        Some(DeliveryCounts { acquired: counted.counts.0, failed: counted.counts.1 })
     }
 
     /// A message is gone.
     pub(super) fn forget(&mut self, seq: u64) {
         if let Some(counted) = &mut self.0 {
-            counted.known.remove(&seq);
+            counted.remove(&seq);
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |counted| counted.known.len() + counted.unread.len())
+        self.0.as_ref().map_or(0, |counted| counted.len())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Counts)> {
-        let all = self.0.iter().flat_map(|counted| counted.known.iter().chain(&counted.unread));
-        all.map(|(seq, counts)| (*seq, *counts))
+    /// Tells some of them, from a place on, in their order: where to go on, or `None` at the end. If everything was read that the store
+    /// found at the start, what was not read is gone, and is forgotten.
+    pub(super) fn tell(&mut self, from: u64, all_read: bool, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+        let all = self.0.as_mut()?;
+        let mut gone = Vec::new();
+        let mut places = all.range(from..);
+        for (&seq, counted) in places.by_ref().take(TOLD_AT_ONCE) {
+            if all_read && counted.is_unread {
+                gone.push(seq);
+            } else {
+                told.push((seq, counted.counts));
+            }
+        }
+        let next = places.next().map(|(&seq, _)| seq);
+        for seq in gone {
+            all.remove(&seq);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(acquired: u32) -> DeliveryCounts {
+        DeliveryCounts { acquired, failed: 0 }
+    }
+
+    /// All in steps, between which something happens.
+    fn tell(recounted: &mut Recounted, all_read: bool, mut between: impl FnMut(&mut Recounted)) -> Vec<(u64, Counts)> {
+        let (mut all, mut from) = (Vec::new(), 0);
+        loop {
+            let mut told = Vec::new();
+            let next = recounted.tell(from, all_read, &mut told);
+            assert!(told.len() <= TOLD_AT_ONCE);
+            all.extend(told);
+            let Some(next) = next else { return all };
+            from = next;
+            between(recounted);
+        }
+    }
+
+    #[test]
+    fn many_are_told_in_steps_and_none_is_missed_that_is_read_meanwhile() {
+        let many = TOLD_AT_ONCE as u64 * 3 + 5;
+        let mut recounted = Recounted::restored((0..many).map(|seq| (seq, (1, 0))));
+        let (mut steps, mut to_read) = (0, (0..many).rev());
+        let told = tell(&mut recounted, false, |recounted| {
+            steps += 1;
+            to_read.by_ref().take(700).for_each(|seq| assert_eq!(recounted.read(seq), Some(counts(1))));
+            recounted.note(many, counts(9));
+        });
+        assert_eq!((steps, told.len() as u64), (3, many + 1));
+        assert!(told.is_sorted());
+    }
+
+    #[test]
+    fn what_was_not_read_is_forgotten_once_all_was() {
+        let mut recounted = Recounted::restored((0..TOLD_AT_ONCE as u64 * 2).map(|seq| (seq, (1, 0))));
+        assert_eq!(recounted.read(7), Some(counts(1)));
+        assert_eq!(recounted.read(7), None, "once");
+        recounted.note(8, counts(2));
+        assert_eq!(tell(&mut recounted, true, |_| {}), [(7, (1, 0)), (8, (2, 0))]);
+        recounted.forget(7);
+        assert_eq!(recounted.len(), 1);
     }
 }

@@ -13,6 +13,7 @@ use super::consumers::Consumers;
 use super::dying::{DeadLetterStrategy, Dying};
 use super::entry::Entry;
 use super::paged::Cleared;
+use super::recounted::Recounted;
 use crate::broker::sink::Notice;
 use crate::metrics::{DeathStats, MessageStats};
 use crate::store::Owed;
@@ -38,6 +39,8 @@ pub struct Removed {
     pub retired: Retired,
     /// Until their end is recorded.
     _owed: Vec<Owed>,
+    /// What was counted of deliveries: to be dropped when nothing is locked.
+    _counts: Recounted,
 }
 
 /// What a queue counted in its time.
@@ -56,7 +59,7 @@ impl Removed {
         let stretches = Box::new(iter::empty());
         let entries = Box::new(entries);
         let (consumers, retired) = (Consumers::default(), Retired::default());
-        Self { count, weight, consumers, entries, stretches, retired, _owed: Vec::new() }
+        Self { count, weight, consumers, entries, stretches, retired, _owed: Vec::new(), _counts: Recounted::default() }
     }
 
     /// With others that were not ready.
@@ -67,6 +70,11 @@ impl Removed {
     /// With consumers that lost their queue.
     pub(super) fn with_consumers(self, consumers: Consumers) -> Self {
         Self { consumers, ..self }
+    }
+
+    /// With what was counted of deliveries.
+    pub(super) fn with_counts(self, counts: Recounted) -> Self {
+        Self { _counts: counts, ..self }
     }
 
     /// With what the queue counted.

@@ -50,7 +50,18 @@ impl QueueHandle {
 
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
     pub fn state(&self, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
-        self.state.lock().state(self.id.0, is_free)
+        let mut queue = self.state.lock();
+        let mut state = queue.state(self.id.0, is_free)?;
+        let mut from = queue.tell_counts(0, &mut state.counts);
+        MutexGuard::unlock_fair(queue);
+        while let Some(place) = from {
+            let mut told = Vec::new();
+            let mut queue = self.state.lock();
+            from = queue.tell_counts(place, &mut told);
+            MutexGuard::unlock_fair(queue);
+            state.counts.append(&mut told);
+        }
+        Some(state)
     }
 
     /// Fills the queue with what was found at the start, before anybody uses it. What of the parts is not there any more is to be freed.
