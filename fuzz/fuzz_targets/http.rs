@@ -12,7 +12,7 @@ use leveret::Clock;
 use leveret::internals::auth::Logins;
 use leveret::internals::broker::Broker;
 use leveret::internals::broker::alarm::Alarm;
-use leveret::internals::broker::node::{Node, Settings};
+use leveret::internals::broker::node::Node;
 use leveret::internals::broker::own_users::OwnUsers;
 use leveret::internals::broker::random::Random;
 use leveret::internals::connection::session::Hosting;
@@ -83,7 +83,7 @@ fn check(request: &[u8], is_head: bool, answer: &[u8]) {
 
 fn talk() -> Talk {
     let node = Node {
-        settings: Settings { message_bytes_max: 4096, ..Settings::default() },
+        message_bytes_max: 4096.into(),
         random: Random::seeded(7),
         alarm: Alarm::new(64 * 1024 * 1024, u64::MAX),
         ..Node::default()
