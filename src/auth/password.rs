@@ -77,6 +77,11 @@ impl PasswordHash {
         Self { algorithm: HashingAlgorithm::Sha256, bytes: Vec::new() }
     }
 
+    /// Whether no password is right.
+    pub const fn is_none(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Hashes a password with salt from the system's randomness.
     ///
     /// # Errors

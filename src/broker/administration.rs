@@ -20,7 +20,8 @@ use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
 pub(in crate::broker) use limits::read as read_limits;
-pub(in crate::broker) use parameters::{OPERATOR_POLICY, Understood, understood};
+pub use parameters::INTERNAL_CLUSTER_ID;
+pub(in crate::broker) use parameters::{LIMITS, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood};
 pub(in crate::broker) use policies::check as check_policy;
 pub use policies::{apply_to, read as read_policy};
 pub use reset::Reset;
@@ -83,7 +84,7 @@ impl Broker {
         node.metadata.change(&node.changes, &*node.log, |state| {
             let decided = decide(state)?;
             if node.own_messages.wants_events() {
-                let happened = Event::administered(state, &decided.1);
+                let happened = Event::administered(state, &decided.1, &node.settings.node_name);
                 happened.into_iter().for_each(|event| node.own_messages.event(|| event));
             }
             Ok(decided)

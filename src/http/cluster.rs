@@ -1,29 +1,58 @@
 //! The cluster's name, what is configured, and statistics that begin anew. Quorum queues have one replica here, and that is where it is.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::api::Api;
 use super::body;
 use super::nodes;
 use super::refusal::Refusal;
 use super::request::Request;
+use crate::broker::administration::INTERNAL_CLUSTER_ID;
 use crate::broker::definitions::GlobalParameterDefinition;
 use crate::broker::queue::arguments::QueueKind;
 
-/// The global parameter that names the cluster, as in RabbitMQ.
+/// The global parameters that name the cluster, and say more of it, as in RabbitMQ.
 const CLUSTER_NAME: &str = "cluster_name";
+const CLUSTER_TAGS: &str = "cluster_tags";
+
+/// All global parameters, by name. Those of the cluster are there whether somebody has put them or not.
+pub(super) fn global_parameters(api: &Api) -> Vec<GlobalParameterDefinition> {
+    let mut all: BTreeMap<_, _> =
+        [(CLUSTER_NAME.to_owned(), api.identity.cluster_name.as_str().into()), (CLUSTER_TAGS.to_owned(), json!([]))]
+            .into();
+    all.extend(api.broker.global_parameters().into_iter().map(|parameter| (parameter.name, parameter.value)));
+    all.into_iter().map(|(name, value)| GlobalParameterDefinition { name, value }).collect()
+}
+
+fn value(api: &Api, name: &str) -> Option<Value> {
+    global_parameters(api).into_iter().find(|parameter| parameter.name == name).map(|parameter| parameter.value)
+}
 
 /// The name of the cluster: what somebody called it, or else that of its node.
-pub(super) fn name(request: &Request<'_>) -> String {
-    let mut parameters = request.api.broker.global_parameters().into_iter();
-    let given = parameters.find(|parameter| parameter.name == CLUSTER_NAME);
-    let given = given.and_then(|parameter| parameter.value.as_str().map(str::to_owned));
-    given.unwrap_or_else(|| request.api.identity.cluster_name.clone())
+pub(super) fn name(api: &Api) -> String {
+    let given = value(api, CLUSTER_NAME).and_then(|value| value.as_str().map(str::to_owned));
+    given.unwrap_or_else(|| api.identity.cluster_name.clone())
+}
+
+/// What tells the cluster from all others.
+pub(super) fn id(api: &Api) -> String {
+    value(api, INTERNAL_CLUSTER_ID).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_else(|| name(api))
+}
+
+/// What somebody noted of the cluster.
+pub(super) fn tags(api: &Api) -> Map<String, Value> {
+    match value(api, CLUSTER_TAGS) {
+        Some(Value::Object(tags)) => tags,
+        Some(_) | None => Map::new(),
+    }
 }
 
 /// `GET /cluster-name`.
 pub(super) fn get_name(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(&json!({ "name": name(request) })))
+    Ok(Answer::json(&json!({ "name": name(request.api) })))
 }
 
 /// `PUT /cluster-name`.

@@ -21,13 +21,13 @@ fn downloaded(request: &Request<'_>, answer: Answer) -> Answer {
 
 /// `GET /definitions`.
 pub(super) fn export(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let file = request.api.broker.export(&origin(request, &cluster::name(request)));
+    let file = request.api.broker.export(&origin(request, &cluster::name(request.api)));
     Ok(downloaded(request, Answer::json(&file)))
 }
 
 /// `GET /definitions/{vhost}`.
 pub(super) fn export_vhost(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request, &cluster::name(request)));
+    let file = request.api.broker.export_vhost(request.part("vhost"), &origin(request, &cluster::name(request.api)));
     let file = file.ok_or_else(|| Refusal::bad_request("vhost_not_found"))?;
     Ok(downloaded(request, Answer::json(&file)))
 }

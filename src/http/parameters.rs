@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
-use super::body;
 use super::listing::{self, Listed};
 use super::refusal::Refusal;
 use super::request::Request;
+use super::{body, cluster};
 use crate::broker::administration::Put;
 use crate::broker::definitions::{GlobalParameterDefinition, ParameterDefinition};
 
@@ -88,12 +88,12 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// `GET /global-parameters`.
 pub(super) fn global_list(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(listing::array(request, request.api.broker.global_parameters()))
+    Ok(listing::array(request, cluster::global_parameters(request.api)))
 }
 
 /// `GET /global-parameters/{name}`.
 pub(super) fn global_get(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut all = request.api.broker.global_parameters().into_iter();
+    let mut all = cluster::global_parameters(request.api).into_iter();
     let found = all.find(|parameter| parameter.name == request.part("name")).ok_or_else(Refusal::absent)?;
     Ok(listing::one(request, &found))
 }

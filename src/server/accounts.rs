@@ -105,6 +105,7 @@ impl Populated<'_> {
     }
 
     fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartFailure> {
+        broker.make_cluster_id()?;
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
             broker.add_default_vhost(&self.first.vhost);

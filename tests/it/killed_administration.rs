@@ -62,6 +62,19 @@ async fn a_policy_is_in_force_after_a_kill() {
     ch.expect_ready("limited", 8).await;
 }
 
+/// What tells the cluster from all others belongs to its data directory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_has_the_same_id_after_a_kill() {
+    let id = |program: &Program| api(program).get("/api/global-parameters/internal_cluster_id");
+    let directory = Directory::new("killed-id");
+    let mut program = start(&directory);
+    let before = id(&program);
+    channel(&program).await.declare(queue("q").durable()).await;
+    program.kill();
+    assert_eq!(id(&start(&directory)), before);
+    assert_ne!(id(&start(&Directory::new("another-id"))), before);
+}
+
 /// A broker that is killed while it moves messages has each of them in one of the two queues.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_that_is_killed_loses_and_doubles_nothing() {

@@ -13,9 +13,11 @@ use crate::broker::metadata::State;
 /// The component whose parameters are policies of operators.
 pub(in crate::broker) const OPERATOR_POLICY: &str = "operator_policy";
 /// The component whose parameters are limits of virtual hosts.
-pub(super) const VHOST_LIMITS: &str = "vhost-limits";
+pub(in crate::broker) const VHOST_LIMITS: &str = "vhost-limits";
 /// The name of the one parameter of that component.
-pub(super) const LIMITS: &str = "limits";
+pub(in crate::broker) const LIMITS: &str = "limits";
+/// The global parameter that tells this cluster from all others. It belongs to its data directory, and is in no file of definitions.
+pub const INTERNAL_CLUSTER_ID: &str = "internal_cluster_id";
 
 /// Components of RabbitMQ whose parameters are kept, although nothing here acts on them.
 const KEPT: [&str; 4] = ["shovel", "federation", "federation-upstream", "federation-upstream-set"];
@@ -104,6 +106,19 @@ impl Broker {
     /// All global parameters, by name.
     pub fn global_parameters(&self) -> Vec<GlobalParameterDefinition> {
         self.node().metadata.read(|state| state.global_parameters().values().cloned().collect())
+    }
+
+    /// Makes what tells this cluster from all others, unless it has that.
+    ///
+    /// # Errors
+    /// None that could be foreseen; a later version may have some.
+    pub fn make_cluster_id(&self) -> Result<(), AdministrationError> {
+        let value = self.node().random.name("rabbitmq-cluster-id-").into();
+        let made = GlobalParameterDefinition { name: INTERNAL_CLUSTER_ID.to_owned(), value };
+        self.administer(|state| {
+            let is_known = state.global_parameters().contains_key(INTERNAL_CLUSTER_ID);
+            Ok(((), if is_known { Vec::new() } else { vec![Administered::GlobalParameter(made)] }))
+        })
     }
 
     /// Puts a global parameter.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::broker::Broker;
-use crate::broker::definitions::{ParameterDefinition, PolicyDefinition, VhostDefinition};
+use crate::broker::administration::INTERNAL_CLUSTER_ID;
+use crate::broker::definitions::{GlobalParameterDefinition, ParameterDefinition, PolicyDefinition, VhostDefinition};
 use crate::broker::queue::{Exclusivity, QueueHandle};
 use crate::broker::topology::{BindingSnapshot, DestinationType, ExchangeSnapshot, ExchangeSpec};
 use crate::broker::vhost::Vhost;
@@ -37,6 +38,13 @@ impl Origin<'_> {
 }
 
 impl Broker {
+    /// Without what belongs to this cluster alone, as RabbitMQ writes them.
+    fn exported_global_parameters(&self) -> Vec<GlobalParameterDefinition> {
+        let mut parameters = self.global_parameters();
+        parameters.retain(|parameter| parameter.name != INTERNAL_CLUSTER_ID);
+        parameters
+    }
+
     /// Everything that is defined.
     pub fn export(&self, origin: &Origin<'_>) -> Value {
         let mut file = origin.head("cluster");
@@ -48,7 +56,7 @@ impl Broker {
             "permissions": self.permissions(),
             "topic_permissions": self.topic_permissions(),
             "parameters": self.parameters(),
-            "global_parameters": self.global_parameters(),
+            "global_parameters": self.exported_global_parameters(),
             "policies": self.policies(false).iter().map(policy).collect::<Vec<_>>(),
         })));
         for key in ["queues", "exchanges", "bindings"] {

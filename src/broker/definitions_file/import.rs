@@ -11,7 +11,9 @@ use super::entries::{BindingEntry, End};
 use super::{DefinitionsError, DefinitionsFile};
 use crate::auth::{User, UserLimits};
 use crate::broker::Broker;
-use crate::broker::administration::{AdministrationError, OPERATOR_POLICY, Understood, read_limits, understood};
+use crate::broker::administration::{
+    AdministrationError, INTERNAL_CLUSTER_ID, OPERATOR_POLICY, Understood, read_limits, understood,
+};
 use crate::broker::declarers::Declarable;
 use crate::broker::definitions::{Administered, VhostDefinition};
 use crate::broker::ids::QueueId;
@@ -168,7 +170,9 @@ impl DefinitionsFile {
                 Understood::Limits { .. } => {}
             }
         }
-        changes.extend(self.global_parameters.iter().cloned().map(Administered::GlobalParameter));
+        // What told another cluster from all others does not tell this one.
+        let own = self.global_parameters.iter().filter(|parameter| parameter.name != INTERNAL_CLUSTER_ID);
+        changes.extend(own.cloned().map(Administered::GlobalParameter));
         changes.extend(self.policies.iter().cloned().map(Administered::Policy));
         Ok(changes)
     }

@@ -3,15 +3,33 @@
 use serde_json::{Map, Value as Json};
 
 use super::Event;
+use super::told::queue_type;
 use crate::auth::User;
-use crate::broker::definitions::{Administered, PolicyDefinition, VhostDefinition};
+use crate::broker::actor::NOBODY;
+use crate::broker::administration::{LIMITS, VHOST_LIMITS};
+use crate::broker::definitions::{Administered, PolicyDefinition, VhostDefinition, VhostLimits};
 use crate::broker::metadata::State;
+use crate::broker::queue::QueueSpec;
 use crate::table::{Value, from_json};
 
 impl Event {
     /// What changes are told as, that are about to be made to what there is.
-    pub(in crate::broker) fn administered(before: &State, changes: &[Administered]) -> Vec<Self> {
-        changes.iter().flat_map(|change| told(before, change)).collect()
+    pub(in crate::broker) fn administered(before: &State, changes: &[Administered], node_name: &str) -> Vec<Self> {
+        changes.iter().flat_map(|change| told(before, change, node_name)).collect()
+    }
+
+    /// Other policies hold for a queue than before. RabbitMQ names the one that was put, not all that hold.
+    pub(in crate::broker) fn queue_policy(vhost: &str, spec: &QueueSpec, put: Option<&PolicyDefinition>) -> Self {
+        let key = if put.is_some() { "queue.policy.updated" } else { "queue.policy.cleared" };
+        let event = Self::of(key, &spec.name).text("vhost", vhost).text("type", queue_type(spec.arguments.kind));
+        put.into_iter().fold(event, Self::defined_by)
+    }
+
+    fn defined_by(self, policy: &PolicyDefinition) -> Self {
+        self.text("pattern", &policy.pattern)
+            .json("apply-to", &apply_to(policy))
+            .json("definition", &Json::Object(policy.definition.clone()))
+            .with("priority", Value::I64(policy.priority))
     }
 
     fn json(self, name: &str, value: &Json) -> Self {
@@ -28,11 +46,15 @@ impl Event {
     }
 }
 
-fn told(before: &State, change: &Administered) -> Vec<Event> {
+fn apply_to(policy: &PolicyDefinition) -> Json {
+    serde_json::to_value(policy.apply_to).unwrap_or_default()
+}
+
+fn told(before: &State, change: &Administered, node_name: &str) -> Vec<Event> {
     match change {
         Administered::Begun => Vec::new(),
         Administered::Vhost(definition) => vhost(before.vhosts.get(&definition.name), definition),
-        Administered::VhostDeleted { name } => vec![Event::of("vhost.deleted", name)],
+        Administered::VhostDeleted { name } => vhost_deleted(before, name, node_name),
         Administered::User(new) => user(before.users.get(&*new.name).map(|known| &**known), new),
         Administered::UserDeleted { name } => vec![Event::of("user.deleted", name)],
         Administered::Permission(permission) => {
@@ -90,9 +112,7 @@ fn limits(key: &str, is_any: bool) -> String {
 fn vhost(before: Option<&VhostDefinition>, now: &VhostDefinition) -> Vec<Event> {
     if before.is_some_and(|before| before.limits != now.limits) {
         let all = [("max-connections", now.limits.max_connections), ("max-queues", now.limits.max_queues)];
-        let is_any = all.iter().any(|(_, limit)| limit.is_some());
-        let event = Event::of(&limits("vhost", is_any), "limits").text("vhost", &now.name);
-        return vec![with_limits(event, &all)];
+        return limits_of_vhost(&now.name, &all);
     }
     let key = if before.is_some() { "vhost.updated" } else { "vhost.created" };
     vec![
@@ -103,6 +123,33 @@ fn vhost(before: Option<&VhostDefinition>, now: &VhostDefinition) -> Vec<Event> 
             .flag("tracing", now.tracing)
             .flag("protected_from_deletion", now.protected_from_deletion),
     ]
+}
+
+/// They are parameters, too.
+fn limits_of_vhost(vhost: &str, all: &[(&str, Option<i64>)]) -> Vec<Event> {
+    let is_any = all.iter().any(|(_, limit)| limit.is_some());
+    let value: Map<_, _> =
+        all.iter().filter_map(|(name, limit)| limit.map(|limit| ((*name).to_owned(), limit.into()))).collect();
+    let parameter = |key| parameter(key, VHOST_LIMITS, LIMITS).text("vhost", vhost);
+    let of_parameter = if is_any {
+        parameter("parameter.set").json("value", &Json::Object(value))
+    } else {
+        parameter("parameter.cleared")
+    };
+    let event = Event::of(&limits("vhost", is_any), LIMITS).text("vhost", vhost);
+    vec![of_parameter, with_limits(event, all)]
+}
+
+fn vhost_deleted(before: &State, name: &str, node_name: &str) -> Vec<Event> {
+    let permissions = before.permissions().filter(|permission| permission.vhost == name);
+    let mut events: Vec<_> = permissions.map(|it| of_user("permission.deleted", &it.user, name)).collect();
+    if before.vhosts.get(name).is_some_and(|vhost| vhost.limits != VhostLimits::default()) {
+        events.extend(limits_of_vhost(name, &[]));
+    }
+    events.push(Event::of("vhost.deleted", name));
+    let down = Event::new("vhost.down").text("user_who_performed_action", NOBODY);
+    events.push(down.text("name", name).text("node", node_name));
+    events
 }
 
 fn with_limits(event: Event, all: &[(&str, Option<i64>)]) -> Event {
@@ -120,23 +167,19 @@ fn user(before: Option<&User>, now: &User) -> Vec<Event> {
         let event = Event::of(&limits("user", is_any), "limits").text("username", name);
         return vec![with_limits(event, &all)];
     }
+    if now.password.is_none() {
+        return vec![tags(), Event::of("user.password.cleared", name)];
+    }
     vec![Event::of("user.password.changed", name), tags()]
 }
 
 fn policy(new: &PolicyDefinition) -> Vec<Event> {
-    let apply_to = serde_json::to_value(new.apply_to).unwrap_or_default();
-    let definition = Json::Object(new.definition.clone());
-    let set = Event::of("policy.set", &new.name)
-        .text("vhost", &new.vhost)
-        .text("pattern", &new.pattern)
-        .json("apply-to", &apply_to)
-        .json("definition", &definition)
-        .with("priority", Value::I64(new.priority));
+    let set = Event::of("policy.set", &new.name).text("vhost", &new.vhost).defined_by(new);
     if !new.is_operator {
         return vec![set];
     }
     let value = serde_json::json!({
-        "pattern": new.pattern, "apply-to": apply_to, "definition": definition, "priority": new.priority,
+        "pattern": new.pattern, "apply-to": apply_to(new), "definition": new.definition, "priority": new.priority,
     });
     vec![parameter("parameter.set", "operator_policy", &new.name).text("vhost", &new.vhost).json("value", &value), set]
 }

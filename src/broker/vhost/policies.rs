@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Vhost;
+use crate::broker::actor::{self, acting_as};
 use crate::broker::ids::ExchangeId;
 use crate::broker::policies::{PolicySet, Subject};
 use crate::broker::queue::QueueHandle;
@@ -41,9 +42,10 @@ impl Vhost {
         let mut queues = self.read(|topology| topology.queue_list());
         self.apply_to_some(&mut queues, now_ms);
         let (false, Some(this)) = (queues.is_over(), self.this.upgrade()) else { return };
+        let actor = actor::current();
         self.node.background.run(Box::new(move || {
             while !queues.is_over() {
-                this.apply_to_some(&mut queues, now_ms);
+                acting_as(&actor, || this.apply_to_some(&mut queues, now_ms));
             }
         }));
     }

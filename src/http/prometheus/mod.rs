@@ -285,6 +285,7 @@ fn identity(api: &Api, endpoint: &str) -> String {
         );
     };
     let (identity, node) = (&api.identity, api.node());
+    let (cluster, cluster_id) = (super::cluster::name(api), super::cluster::id(api));
     let versions = [
         ("rabbitmq_version", &*identity.version),
         ("prometheus_plugin_version", &*identity.version),
@@ -294,8 +295,8 @@ fn identity(api: &Api, endpoint: &str) -> String {
     info("build_info", "RabbitMQ & Erlang/OTP version info", &versions);
     let names = [
         ("rabbitmq_node", node),
-        ("rabbitmq_cluster", &*identity.cluster_name),
-        ("rabbitmq_cluster_permanent_id", &*identity.cluster_name),
+        ("rabbitmq_cluster", &*cluster),
+        ("rabbitmq_cluster_permanent_id", &*cluster_id),
         ("rabbitmq_endpoint", endpoint),
     ];
     info("identity_info", "RabbitMQ node & cluster identity info", &names);

@@ -24,6 +24,33 @@ async fn the_cluster_has_the_name_that_somebody_gives_it() {
     assert_eq!(call(&api, "PUT", "/api/cluster-name", &json!({ "name": before })).0, 204);
 }
 
+/// Global parameters that RabbitMQ always has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_says_which_cluster_it_is_is_a_global_parameter() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let value = |name: &str| api.get(&format!("/api/global-parameters/{name}"))["value"].clone();
+    let all = api.get("/api/global-parameters");
+    for name in ["cluster_name", "cluster_tags", "internal_cluster_id"] {
+        assert!(all.as_array().unwrap().contains(&json!({ "name": name, "value": value(name) })), "{name} in {all}");
+    }
+    assert_eq!(value("cluster_name"), api.get("/api/overview")["cluster_name"]);
+    assert_eq!((value("cluster_tags"), &api.get("/api/overview")["cluster_tags"]), (json!([]), &json!({})));
+    let id = value("internal_cluster_id");
+    let id = id.as_str().unwrap();
+    assert!(id.starts_with("rabbitmq-cluster-id-") && id.len() == "rabbitmq-cluster-id-".len() + 22, "{id}");
+    // A file of definitions may go to another cluster, which keeps its own.
+    let mut file = api.get("/api/definitions");
+    let exported = file["global_parameters"].as_array().unwrap().clone();
+    assert!(exported.iter().all(|parameter| parameter["name"] != "internal_cluster_id"), "{exported:?}");
+    if broker.is_rabbitmq() {
+        return;
+    }
+    file["global_parameters"] = json!([{ "name": "internal_cluster_id", "value": "that of another one" }]);
+    assert_eq!(call(&api, "POST", "/api/definitions", &file).0, 204);
+    assert_eq!(value("internal_cluster_id"), id);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_logs_in_with_a_form() {
     let broker = TestBroker::with_http().await;

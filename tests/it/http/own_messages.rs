@@ -247,6 +247,8 @@ async fn what_administrators_do_is_told() {
     api.put("/api/vhosts/v", &json!({ "description": "e" }));
     has(&happening.expect("vhost.updated", "name", &S("v")).await, &[("description", S("e"))]);
     api.put("/api/vhost-limits/v/max-queues", &json!({ "value": 10 }));
+    let value = ("value", Value::F(args([("max-queues", Value::l(10))])));
+    has(&happening.expect("parameter.set", "component", &S("vhost-limits")).await, &[("name", S("limits")), value]);
     has(
         &happening.expect("vhost.limits.set", "vhost", &S("v")).await,
         &[("max-queues", Value::l(10)), ("name", S("limits"))],
@@ -256,6 +258,8 @@ async fn what_administrators_do_is_told() {
     has(&happening.expect("user.tags.set", "name", &S("u")).await, &[("tags", texts(&["management"])), by.clone()]);
     api.create_user("u", "other", "");
     happening.expect("user.password.changed", "name", &S("u")).await;
+    api.put("/api/users/u", &json!({ "tags": "" }));
+    happening.expect("user.password.cleared", "name", &S("u")).await;
     api.permit("u", "v", "^c", ".*", "");
     let expected = [("vhost", S("v")), ("configure", S("^c")), ("write", S(".*")), ("read", S("")), by.clone()];
     has(&happening.expect("permission.created", "user", &S("u")).await, &expected);
@@ -276,7 +280,64 @@ async fn what_administrators_do_is_told() {
     api.delete_quietly("/api/users/u");
     has(&happening.expect("user.deleted", "name", &S("u")).await, &[by]);
     api.delete_quietly("/api/vhosts/v");
+    happening.expect("permission.deleted", "user", &S("guest")).await;
+    happening.expect("vhost.limits.cleared", "vhost", &S("v")).await;
     happening.expect("vhost.deleted", "name", &S("v")).await;
+    let nobody = ("user_who_performed_action", S("rmq-internal"));
+    has(&happening.expect("vhost.down", "name", &S("v")).await, &[nobody]);
+}
+
+/// A virtual host comes and goes with its exchanges and queues.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_a_virtual_host_is_told() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let (api, happening) = (broker.http(), Happening::bound(&broker, "#").await);
+    api.put("/api/vhosts/v", &json!({}));
+    let created = happening.expect("exchange.created", "name", &S("amq.topic")).await;
+    has(&created, &[("vhost", S("v")), ("user_who_performed_action", S("guest"))]);
+    api.put("/api/queues/v/q", &json!({ "durable": true }));
+    happening.expect("queue.created", "name", &S("q")).await;
+    api.delete_quietly("/api/vhosts/v");
+    let by = ("user_who_performed_action", S("guest"));
+    has(&happening.expect("queue.deleted", "name", &S("q")).await, &[("vhost", S("v")), by.clone()]);
+    has(&happening.expect("exchange.deleted", "name", &S("amq.topic")).await, &[("vhost", S("v")), by]);
+}
+
+/// As RabbitMQ: which policy was put for a queue, or that one is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_of_queues_are_told() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let (api, happening) = (broker.http(), Happening::bound(&broker, "queue.policy.*").await);
+    api.put("/api/queues/%2F/q", &json!({}));
+    let put = |kind: &str, length: i64| {
+        let definition = json!({ "max-length": length });
+        let policy = json!({ "pattern": "^q", "definition": definition, "priority": 1, "apply-to": "queues" });
+        api.put(&format!("/api/{kind}/%2F/p"), &policy);
+        let definition = Value::F(args([("max-length", Value::l(length))]));
+        let told = [("pattern", S("^q")), ("apply-to", S("queues")), ("priority", Value::l(1))];
+        let by = [("user_who_performed_action", S("guest")), ("type", S("rabbit_classic_queue")), ("vhost", S("/"))];
+        told.into_iter().chain(by).chain([("definition", definition)]).collect::<Vec<_>>()
+    };
+    for (kind, length) in [("policies", 7), ("policies", 8), ("operator-policies", 5)] {
+        let expected = put(kind, length);
+        has(&happening.expect("queue.policy.updated", "name", &S("q")).await, &expected);
+    }
+    for kind in ["operator-policies", "policies"] {
+        api.delete_quietly(&format!("/api/{kind}/%2F/p"));
+        let told = happening.expect("queue.policy.cleared", "name", &S("q")).await;
+        assert_eq!(told.get("definition"), None);
+    }
+    // What changes nothing for the queue is not told.
+    api.put("/api/policies/%2F/other", &json!({ "pattern": "^x", "definition": { "max-length": 1 } }));
+    put("policies", 9);
+    let told = happening.expect("queue.policy.updated", "name", &S("q")).await;
+    assert_eq!(told.get("pattern"), Some(&S("^q")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -109,7 +109,9 @@ async fn every_family_of_rabbitmq_is_there_with_its_type() {
             assert_eq!(metrics.value(name, &[]), Some(1.0), "{name}");
         }
         let node = broker.http().get("/api/overview")["node"].as_str().unwrap().to_owned();
-        assert!(metrics.value("rabbitmq_identity_info", &[("rabbitmq_node", &node)]).is_some());
+        let id = broker.http().get("/api/global-parameters/internal_cluster_id")["value"].clone();
+        let labels = [("rabbitmq_node", &*node), ("rabbitmq_cluster_permanent_id", id.as_str().unwrap())];
+        assert_eq!(metrics.value("rabbitmq_identity_info", &labels), Some(1.0));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::QueueHandle;
-use crate::broker::policies::{Applied, PolicySet, Subject};
+use crate::broker::own::Event;
+use crate::broker::policies::{Applied, Candidate, PolicySet, Subject};
 use crate::broker::queue::Effective;
 use crate::broker::queue::arguments::DeadLetters;
 
@@ -19,10 +20,27 @@ impl QueueHandle {
     /// Has the queue obey these policies from now on.
     pub(in crate::broker) fn obey(self: &Arc<Self>, policies: &PolicySet, now_ms: u64) {
         let applied = self.applied(policies);
-        if self.state.lock().policies() != applied.as_ref() {
+        let before = self.state.lock().policies().cloned();
+        if before != applied {
+            self.tell_policies(policies, before.as_deref(), applied.as_deref());
             let effective = self.effective(applied);
             self.transition(now_ms, |queue| queue.apply(effective, now_ms));
         }
+    }
+
+    /// Tells whoever wants to know events which policy was put or is gone.
+    fn tell_policies(&self, policies: &PolicySet, before: Option<&Applied>, now: Option<&Applied>) {
+        let Some(vhost) = self.vhost.upgrade() else { return };
+        self.node.own_messages.event(|| {
+            let names = |applied: Option<&Applied>, is_operator| {
+                applied.and_then(|it| if is_operator { it.operator_policy.clone() } else { it.policy.clone() })
+            };
+            let is_gone = |is_operator| names(before, is_operator).is_some() && names(now, is_operator).is_none();
+            let is_operator = names(before, true) != names(now, true) || names(now, false).is_none();
+            let subject = Subject::Queue(self.spec.arguments.kind);
+            let put = policies.winner(&self.spec.name, subject, is_operator).map(Candidate::definition);
+            Event::queue_policy(&vhost.name, &self.spec, put.filter(|_| !is_gone(true) && !is_gone(false)))
+        });
     }
 
     /// Where its dead letters go now.
