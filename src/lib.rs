@@ -39,6 +39,7 @@ mod broker;
 mod clock;
 mod config;
 mod connection;
+mod erlang;
 mod error;
 mod host;
 mod http;

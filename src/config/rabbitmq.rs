@@ -1,5 +1,6 @@
 //! What is configured as for RabbitMQ: its environment variables and its files, in the words of the settings here.
 
+mod application_terms;
 mod chained;
 mod conf;
 mod environment;

@@ -2,7 +2,6 @@
 
 mod fill;
 mod query;
-mod term;
 
 pub use fill::{Variables, is_dn};
 pub use query::{InvalidQuery, Query, Scope, Text, tag_queries};

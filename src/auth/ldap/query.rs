@@ -1,6 +1,6 @@
 //! Queries: `{in_group, "cn=admins"}`, `{'and', [...]}`, `{for, [{permission, configure, ...}]}`.
 
-use super::term::{Term, parsed};
+use crate::erlang::{Commas, Term, parsed};
 
 /// Why a text is no query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,7 @@ impl Query {
     /// # Errors
     /// When it is none.
     pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
-        query(&parsed(text).map_err(InvalidQuery::NoTerm)?)
+        query(&read(text)?)
     }
 }
 
@@ -78,7 +78,7 @@ impl Query {
 /// # Errors
 /// When they are none.
 pub fn tag_queries(text: &str) -> Result<Vec<(String, Query)>, InvalidQuery> {
-    let Term::List(items) = parsed(text).map_err(InvalidQuery::NoTerm)? else {
+    let Term::List(_, items) = read(text)? else {
         return Err(InvalidQuery::Unknown("a list of tags is expected".to_owned()));
     };
     items
@@ -90,31 +90,32 @@ pub fn tag_queries(text: &str) -> Result<Vec<(String, Query)>, InvalidQuery> {
         .collect()
 }
 
-fn parts(term: &Term) -> Option<&[Term]> {
-    if let Term::Tuple(parts) = term { Some(parts) } else { None }
+fn read(text: &str) -> Result<Term<'_>, InvalidQuery> {
+    parsed(text, Commas::Needed).map_err(|rest| InvalidQuery::NoTerm(rest.chars().take(40).collect()))
 }
 
-fn unknown(term: &Term) -> InvalidQuery {
-    InvalidQuery::Unknown(format!("{term:?}").chars().take(80).collect())
+fn parts<'a, 'b>(term: &'b Term<'a>) -> Option<&'b [Term<'a>]> {
+    if let Term::Tuple(_, parts) = term { Some(parts) } else { None }
 }
 
-fn word(term: &Term) -> Result<String, InvalidQuery> {
-    match term {
-        Term::Atom(word) | Term::Text(word) => Ok(word.clone()),
-        Term::List(_) | Term::Tuple(_) => Err(unknown(term)),
-    }
+fn unknown(term: &Term<'_>) -> InvalidQuery {
+    InvalidQuery::Unknown(term.text().chars().take(80).collect())
 }
 
-fn list(term: &Term) -> Result<Vec<Query>, InvalidQuery> {
-    if let Term::List(items) = term { items.iter().map(query).collect() } else { Err(unknown(term)) }
+fn word(term: &Term<'_>) -> Result<String, InvalidQuery> {
+    term.word().ok_or_else(|| unknown(term))
 }
 
-fn query(term: &Term) -> Result<Query, InvalidQuery> {
-    let Some([Term::Atom(name), arguments @ ..]) = parts(term) else { return Err(unknown(term)) };
+fn list(term: &Term<'_>) -> Result<Vec<Query>, InvalidQuery> {
+    if let Term::List(_, items) = term { items.iter().map(query).collect() } else { Err(unknown(term)) }
+}
+
+fn query(term: &Term<'_>) -> Result<Query, InvalidQuery> {
+    let Some([first, arguments @ ..]) = parts(term) else { return Err(unknown(term)) };
     let member = || "member".to_owned();
-    Ok(match (name.as_str(), arguments) {
-        ("constant", [Term::Atom(answer)]) if answer == "true" || answer == "false" => {
-            Query::Constant(answer == "true")
+    Ok(match (first.atom().unwrap_or_default(), arguments) {
+        ("constant", [answer]) if matches!(answer.atom(), Some("true" | "false")) => {
+            Query::Constant(answer.atom() == Some("true"))
         }
         ("in_group", [dn]) => Query::InGroup { dn: word(dn)?, attribute: member() },
         ("in_group", [dn, attribute]) => Query::InGroup { dn: word(dn)?, attribute: word(attribute)? },
@@ -131,12 +132,12 @@ fn query(term: &Term) -> Result<Query, InvalidQuery> {
         ("or", [any]) => Query::Or(list(any)?),
         ("equals", [one, other]) => Query::Equals(text(one)?, text(other)?),
         ("match", [one, pattern]) => Query::Match(text(one)?, text(pattern)?),
-        ("for", [Term::List(rows)]) => Query::For(rows.iter().map(row).collect::<Result<_, _>>()?),
+        ("for", [Term::List(_, rows)]) => Query::For(rows.iter().map(row).collect::<Result<_, _>>()?),
         _ => return Err(unknown(term)),
     })
 }
 
-fn depth(term: &Term) -> Result<Scope, InvalidQuery> {
+fn depth(term: &Term<'_>) -> Result<Scope, InvalidQuery> {
     match word(term)?.as_str() {
         "subtree" => Ok(Scope::Subtree),
         "singlelevel" | "single_level" | "onelevel" | "one_level" => Ok(Scope::OneLevel),
@@ -144,20 +145,20 @@ fn depth(term: &Term) -> Result<Scope, InvalidQuery> {
     }
 }
 
-fn row(term: &Term) -> Result<(String, String, Query), InvalidQuery> {
+fn row(term: &Term<'_>) -> Result<(String, String, Query), InvalidQuery> {
     match parts(term) {
         Some([variable, value, of_value]) => Ok((word(variable)?, word(value)?, query(of_value)?)),
         _ => Err(unknown(term)),
     }
 }
 
-fn text(term: &Term) -> Result<Text, InvalidQuery> {
-    if let Term::Text(pattern) = term {
-        return Ok(Text::Pattern(pattern.clone()));
+fn text(term: &Term<'_>) -> Result<Text, InvalidQuery> {
+    if let (Term::Word(..), None) = (term, term.atom()) {
+        return Ok(Text::Pattern(word(term)?));
     }
     match parts(term) {
-        Some([Term::Atom(name), pattern]) if name == "string" => Ok(Text::Pattern(word(pattern)?)),
-        Some([Term::Atom(name), dn, of_dn]) if name == "attribute" => {
+        Some([name, pattern]) if name.atom() == Some("string") => Ok(Text::Pattern(word(pattern)?)),
+        Some([name, dn, of_dn]) if name.atom() == Some("attribute") => {
             Ok(Text::Attribute { dn: word(dn)?, name: word(of_dn)? })
         }
         _ => Err(unknown(term)),

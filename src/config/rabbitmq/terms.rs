@@ -2,93 +2,14 @@
 
 use std::path::Path;
 
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till, take_while, take_while1};
-use nom::character::complete::{char, multispace1};
-use nom::combinator::{map, opt, value};
-use nom::error::Error;
-use nom::multi::many0_count;
-use nom::sequence::{delimited, preceded};
-use nom::{Err, IResult, Parser};
-
+use super::application_terms;
 use super::erl_arguments::meaning;
 use super::listeners::listen;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::tls_terms::read_ssl_options;
 use crate::config::given::{Origin, Place, Read};
 use crate::config::setting::Setting;
-
-/// A term, as far as settings need it, and where it begins.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Term<'a> {
-    /// An atom, a number, a string or a binary.
-    Word(&'a str, &'a str),
-    List(&'a str, Vec<Self>),
-    Tuple(&'a str, Vec<Self>),
-}
-
-/// Terms that are deeper hold no setting, and are not to fill the stack.
-const DEPTH_MAX: usize = 32;
-
-fn parsed(text: &str) -> Result<Term<'_>, &str> {
-    let result = delimited(blank, |input| term(input, 0), (blank, opt(char('.')), blank)).parse(text);
-    match result {
-        Ok(("", term)) => Ok(term),
-        Ok((rest, _)) => Err(rest),
-        Err(Err::Error(error) | Err::Failure(error)) => Err(error.input),
-        Err(Err::Incomplete(_)) => Err(""),
-    }
-}
-
-/// Blanks and comments.
-fn blank(input: &str) -> IResult<&str, ()> {
-    let comment = preceded(char('%'), take_till(|character| character == '\n'));
-    value((), many0_count(alt((multispace1, comment)))).parse(input)
-}
-
-fn term(at: &str, depth: usize) -> IResult<&str, Term<'_>> {
-    if depth > DEPTH_MAX {
-        return Err(Err::Failure(Error::new(at, nom::error::ErrorKind::TooLarge)));
-    }
-    let list = |input| delimited(char('['), |items| terms(items, depth), char(']')).parse(input);
-    let tuple = |input| delimited(char('{'), |items| terms(items, depth), char('}')).parse(input);
-    alt((
-        map(list, |items| Term::List(at, items)),
-        map(tuple, |items| Term::Tuple(at, items)),
-        map(word, |word| Term::Word(at, word)),
-    ))
-    .parse(at)
-}
-
-/// Terms with commas between them; one that is forgotten is passed over.
-fn terms(input: &str, depth: usize) -> IResult<&str, Vec<Term<'_>>> {
-    let (mut rest, ()) = blank(input)?;
-    let mut items = Vec::new();
-    loop {
-        let (behind, item) = match term(rest, depth + 1) {
-            Ok(found) => found,
-            Err(Err::Error(_)) => return Ok((rest, items)),
-            Err(error) => return Err(error),
-        };
-        items.push(item);
-        (rest, _) = (blank, opt(char(',')), blank).parse(behind)?;
-    }
-}
-
-fn word(input: &str) -> IResult<&str, &str> {
-    let quoted = |mark: char| delimited(char(mark), take_till(move |character| character == mark), char(mark));
-    let binary = delimited(tag("<<\""), take_while(|character| character != '"'), tag("\">>"));
-    let is_plain = |character: char| character.is_alphanumeric() || "_@.+-#".contains(character);
-    let plain = take_while1(is_plain);
-    let (rest, word) = alt((binary, quoted('"'), quoted('\''), plain)).parse(input)?;
-    // The dot at the end of the file is no part of a word.
-    match word.strip_suffix('.') {
-        // It alone is no word: taken for one, it would be found again and again.
-        Some("") if rest.is_empty() => Err(Err::Error(Error::new(input, nom::error::ErrorKind::Eof))),
-        Some(shorter) if rest.is_empty() => Ok((".", shorter)),
-        _ => Ok((rest, word)),
-    }
-}
+use crate::erlang::{Commas, Term, parsed, place};
 
 /// A file with its text, to say where something is.
 pub(super) struct Source<'a> {
@@ -98,14 +19,14 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     pub(super) fn origin(&self, at: &str) -> Origin {
-        Origin::File(Place::of(self.file, self.text, self.text.len().saturating_sub(at.len())))
+        Origin::File(Place::of(self.file, self.text, place(self.text, at)))
     }
 }
 
 /// Reads settings of applications: `[{rabbit, [{loopback_users, []}]}].`
 pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
     let source = Source { file, text };
-    let applications = match parsed(text) {
+    let applications = match parsed(text, Commas::Optional) {
         Ok(Term::List(_, applications)) => applications,
         Ok(Term::Tuple(at, _) | Term::Word(at, _)) | Err(at) => {
             read.refuse(source.origin(at), "here a list of Erlang terms is expected: [{rabbit, [{heartbeat, 60}]}].");
@@ -117,6 +38,10 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
         let [Term::Word(_, name), Term::List(_, settings)] = parts.as_slice() else { continue };
         for setting in settings {
             let Term::Tuple(at, pair) = setting else { continue };
+            if let (Some(prefix), [Term::Word(_, key), value]) = (application_terms::prefix(name), pair.as_slice()) {
+                application_terms::read(&source, &format!("{prefix}.{key}"), value, read);
+                continue;
+            }
             match pair.as_slice() {
                 [Term::Word(_, "ssl_options"), Term::List(_, options)] if *name == "rabbit" => {
                     read_ssl_options(&source, options, read);
@@ -136,11 +61,11 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
 fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>, at: &str, read: &mut Read) {
     let origin = source.origin(at);
     let texts = match value {
-        Term::Word(_, word) => vec![(*word).to_owned()],
+        Term::Word(..) => value.word().into_iter().collect(),
         Term::List(_, items) if items.is_empty() => vec!["none".to_owned()],
         Term::List(_, items) => items.iter().filter_map(item).collect(),
         // `{absolute, 1000}`
-        Term::Tuple(_, parts) => parts.last().and_then(word_of).map(str::to_owned).into_iter().collect(),
+        Term::Tuple(_, parts) => parts.last().and_then(Term::word).into_iter().collect(),
     };
     match meaning(application, key) {
         Some(Sets(name, convert)) => {
@@ -160,17 +85,13 @@ fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>,
 /// An item of a list. A pair is an address with its port: `{"127.0.0.1", 5672}`.
 fn item(term: &Term<'_>) -> Option<String> {
     match term {
-        Term::Word(_, word) => Some((*word).to_owned()),
+        Term::Word(..) => term.word(),
         Term::Tuple(_, pair) => match pair.as_slice() {
             [Term::Word(_, address), Term::Word(_, port)] => Some(listen(Some(*address), port)),
             _ => None,
         },
         Term::List(..) => None,
     }
-}
-
-pub(super) fn word_of<'a>(term: &Term<'a>) -> Option<&'a str> {
-    if let Term::Word(_, word) = term { Some(word) } else { None }
 }
 
 /// Plugins of RabbitMQ whose work is always done here, or is not needed.
@@ -190,7 +111,7 @@ const MORE_BUILT_IN: [&str; 3] = ["rabbitmq_sharding", "rabbitmq_auth_mechanism_
 /// Reads `enabled_plugins`, and says which of them are not there.
 pub(super) fn read_plugins(file: &Path, text: &str, read: &mut Read) {
     let source = Source { file, text };
-    let plugins = match parsed(text) {
+    let plugins = match parsed(text, Commas::Optional) {
         Ok(Term::List(_, plugins)) => plugins,
         Ok(Term::Tuple(at, _) | Term::Word(at, _)) | Err(at) => {
             read.warn(source.origin(at), "here a list of plugins is expected: [rabbitmq_management].");
@@ -222,6 +143,54 @@ mod tests {
         let expected = [("loopback_users", "none"), ("heartbeat", "30"), ("default_user", "anna")];
         assert_eq!(given, expected.map(|(name, text)| (name, text.to_owned())));
         assert_eq!(told(&read), ["r.config:3:31: colour of rabbit is not understood and has no effect"]);
+    }
+
+    /// The keys of the documentation of RabbitMQ's backend for directories.
+    #[test]
+    fn backends_for_users_have_their_queries_here() {
+        let text = r#"[{rabbitmq_auth_backend_ldap, [
+            {servers, ["a.example", "b.example"]}, {port, 636}, {use_ssl, true},
+            {user_dn_pattern, "cn=${username},ou=people"},
+            {dn_lookup_bind, {"cn=root", "secret"}}, {other_bind, anon},
+            {ssl_options, [{cacertfile, "/ca.pem"}, {verify, verify_peer}]},
+            {vhost_access_query, {in_group, "ou=${vhost}-users", "uniqueMember"}},
+            {resource_access_query, {for, [{permission, configure, {match, {string, "${name}"}, {string, "^\\d+$"}}},
+                                           {permission, write, {'and', [{constant, true}]}}]}},
+            {tag_queries, [{administrator, {in_group, "cn=admins"}}, {management, {constant, true}}]}]},
+          {rabbitmq_auth_backend_http, [{http_method, post}, {user_path, "http://x/user"}]}]."#;
+        let mut read = Read::default();
+        read_settings(Path::new("a.config"), text, &mut read);
+        assert_eq!(told(&read), [""; 0]);
+        let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
+        let resources = "{for, [{permission, configure, {match, {string, \"${name}\"}, {string, \"^\\\\d+$\"}}},";
+        assert!(given[10].1.starts_with(resources), "{}", given[10].1);
+        let mut simple: Vec<_> = given.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        simple.remove(10);
+        let expected = [
+            ("auth_ldap_servers", "a.example|b.example"),
+            ("auth_ldap_port", "636"),
+            ("auth_ldap_use_ssl", "true"),
+            ("auth_ldap_user_dn_pattern", "cn=${username},ou=people"),
+            ("auth_ldap_dn_lookup_bind_user_dn", "cn=root"),
+            ("auth_ldap_dn_lookup_bind_password", "secret"),
+            ("auth_ldap_other_bind", "anon"),
+            ("auth_ldap_cacertfile", "/ca.pem"),
+            ("auth_ldap_verify", "peer"),
+            ("auth_ldap_queries_vhost_access", "{in_group, \"ou=${vhost}-users\", \"uniqueMember\"}"),
+            ("auth_ldap_queries_tags", "[{administrator, {in_group, \"cn=admins\"}}, {management, {constant, true}}]"),
+            ("auth_http_http_method", "post"),
+            ("auth_http_user_path", "http://x/user"),
+        ];
+        assert_eq!(simple, expected);
+        let mut read = Read::default();
+        let text = "[{rabbitmq_auth_backend_ldap, [{vhost_access_query, {paint, it}}, {colour, red}]}].";
+        read_settings(Path::new("a.config"), text, &mut read);
+        let told = told(&read);
+        assert!(
+            told[0].starts_with("a.config:1:53: auth_ldap.queries.vhost_access cannot be '{paint, it}': "),
+            "{told:?}"
+        );
+        assert!(told[1].starts_with("a.config:1:76: auth_ldap.colour has no effect"), "{told:?}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `ssl_options` as an Erlang term: RabbitMQ's other form of `ssl_options.*`, and the only one for the certificates of several hosts.
 
-use super::keys;
-use super::meaning::Meaning::{Missing, Needless, Sets};
-use super::terms::{Source, Term, word_of};
+use super::application_terms::take;
+use super::terms::Source;
 use crate::config::given::Read;
 use crate::config::setting::Setting;
+use crate::erlang::Term;
 
 /// Reads `[{certfile, "..."}, {versions, ['tlsv1.2']}, {sni_hosts, [...]}]`.
 pub(super) fn read_ssl_options(source: &Source<'_>, options: &[Term<'_>], read: &mut Read) {
@@ -13,30 +13,12 @@ pub(super) fn read_ssl_options(source: &Source<'_>, options: &[Term<'_>], read: 
         let [Term::Word(_, key), value] = pair.as_slice() else { continue };
         match (*key, value) {
             ("sni_hosts", Term::List(_, hosts)) => sni_hosts(source, hosts, read),
-            (key, Term::Word(_, word)) => take(source, key, &[*word], at, read),
+            (key, Term::Word(..)) => take(source, &format!("ssl_options.{key}"), value.word(), at, read),
             (key, Term::List(_, items)) => {
-                let words: Vec<_> = items.iter().filter_map(word_of).collect();
-                take(source, &format!("{key}.1"), &words, at, read);
+                take(source, &format!("ssl_options.{key}.1"), items.iter().filter_map(Term::word), at, read);
             }
             (_, Term::Tuple(..)) => read.warn(source.origin(at), format!("ssl_options.{key} has no effect here")),
         }
-    }
-}
-
-fn take(source: &Source<'_>, key: &str, words: &[&str], at: &str, read: &mut Read) {
-    let (origin, key) = (source.origin(at), format!("ssl_options.{key}"));
-    match keys::meaning(&key) {
-        Some(Sets(name, convert)) => {
-            let Some(setting) = Setting::find(name) else { return };
-            let convert = |word: &&str| convert(word).and_then(|text| (setting.check)(&text).map(|()| text));
-            match words.iter().map(convert).collect::<Result<Vec<_>, _>>() {
-                Ok(texts) => read.given.push(setting.given(texts, origin)),
-                Err(reason) => read.refuse(origin, format!("{key} cannot be '{}': {reason}", words.join(", "))),
-            }
-        }
-        Some(Needless(why)) => read.note(origin, format!("{key} {why}")),
-        Some(Missing(what)) => read.warn(origin, format!("{key} has no effect: {what}")),
-        None => read.warn(origin, format!("{key} is not understood and has no effect")),
     }
 }
 

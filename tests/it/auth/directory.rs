@@ -1,4 +1,4 @@
-//! A directory that knows users: `slapd`, if it is installed (`apt-get install slapd`).
+//! A directory that knows users: `slapd`. A machine without it must say that these tests are to be left out.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use super::{LOGIN_REFUSED, api};
 use crate::client::{Connect, eventually, queue};
 use crate::process::{Directory, Program};
+use crate::tls::{Authority, Files};
 
 const SLAPD: &str = "/usr/sbin/slapd";
 
@@ -13,6 +14,7 @@ const SLAPD: &str = "/usr/sbin/slapd";
 struct Slapd {
     child: Child,
     port: u16,
+    tls_port: u16,
     _files: Directory,
 }
 
@@ -71,31 +73,45 @@ member: cn=admins,ou=groups,dc=example
 ";
 
 impl Slapd {
-    /// `None` where it is not installed.
+    /// `None` where it is not installed, and need not be.
     async fn start(name: &str) -> Option<Self> {
+        Self::start_with(name, "").await
+    }
+
+    /// The same with more lines in its configuration.
+    async fn start_with(name: &str, more: &str) -> Option<Self> {
         if !Path::new(SLAPD).exists() {
-            eprintln!("slapd is not installed: nothing is tested with a directory");
+            let is_left_out = std::env::var_os("LEVERET_TEST_WITHOUT_SLAPD").is_some();
+            assert!(is_left_out, "slapd is missing: apt-get install slapd, or set LEVERET_TEST_WITHOUT_SLAPD=1");
+            eprintln!("slapd is missing: nothing is tested with a directory");
             return None;
         }
         let files = Directory::new(name);
         let data = files.path().join("data");
         std::fs::create_dir_all(&data).unwrap();
         let configuration = files.path().join("slapd.conf");
-        std::fs::write(&configuration, CONFIGURATION.replace("DATA", data.to_str().unwrap())).unwrap();
+        std::fs::write(&configuration, more.to_owned() + &CONFIGURATION.replace("DATA", data.to_str().unwrap()))
+            .unwrap();
         let entries = files.path().join("entries.ldif");
         std::fs::write(&entries, ENTRIES).unwrap();
         let added =
             Command::new("/usr/sbin/slapadd").arg("-f").arg(&configuration).arg("-l").arg(&entries).output().unwrap();
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Both at a time, so that they differ.
+        let free = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let [port, tls_port] = free.map(|listener| listener.local_addr().unwrap().port());
+        let mut places = format!("ldap://127.0.0.1:{port}");
+        if !more.is_empty() {
+            places += &format!(" ldaps://127.0.0.1:{tls_port}");
+        }
         let child = Command::new(SLAPD)
-            .args(["-d", "0", "-h", &format!("ldap://127.0.0.1:{port}"), "-f"])
+            .args(["-d", "0", "-h", &places, "-f"])
             .arg(&configuration)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let slapd = Self { child, port, _files: files };
+        let slapd = Self { child, port, tls_port, _files: files };
         eventually("the directory answers", async || std::net::TcpStream::connect(("127.0.0.1", port)).map(drop)).await;
         Some(slapd)
     }
@@ -167,6 +183,54 @@ async fn the_entry_of_a_user_can_be_searched() {
     let wrong = Connect::to(program.address()).user("bert", "anna's").start().await;
     wrong.expect_close(403, LOGIN_REFUSED, (0, 0)).await;
     assert_eq!(api(&program).log_in("anna", "anna's").get("/api/whoami")["tags"], serde_json::json!(["management"]));
+}
+
+/// The queries, and how TLS is spoken, stand in `advanced.config`, as operators have them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_is_asked_with_tls_as_advanced_config_says() {
+    let authority = Authority::new("directory");
+    let certificates = Files::new(&authority, &authority.server());
+    let shown = |path: std::path::PathBuf| path.display().to_string();
+    let tls = format!(
+        "TLSCACertificateFile {}\nTLSCertificateFile {}\nTLSCertificateKeyFile {}\n",
+        shown(certificates.cacertfile()),
+        shown(certificates.certfile()),
+        shown(certificates.keyfile())
+    );
+    let Some(slapd) = Slapd::start_with("slapd-tls", &tls).await else { return };
+    let stranger = Files::new(&Authority::new("stranger"), &authority.server());
+    let program = |name: &str, port: u16, how: &str, trusted: &Files| {
+        let terms = r#"[{rabbit, [{auth_backends, [rabbit_auth_backend_ldap]}]},
+             {rabbitmq_auth_backend_ldap, [{servers, ["127.0.0.1"]}, {port, PORT}, {HOW, true},
+               {ssl_options, [{cacertfile, "TRUSTED"}, {verify, verify_peer}]},
+               {user_dn_pattern, "cn=${username},ou=people,dc=example"},
+               {vhost_access_query, {'and', [{in_group, "cn=admins,ou=groups,dc=example"}, {constant, true}]}},
+               {resource_access_query, {match, {string, "${name}"}, {string, "^[a-z]\\d$"}}}]}]."#;
+        let terms = terms.replace("PORT", &port.to_string()).replace("HOW", how);
+        let files = Directory::new(name);
+        std::fs::create_dir_all(files.path()).unwrap();
+        let file = files.path().join("advanced.config");
+        std::fs::write(&file, terms.replace("TRUSTED", &shown(trusted.cacertfile()))).unwrap();
+        let environment = [("RABBITMQ_ADVANCED_CONFIG_FILE", file.to_str().unwrap())];
+        Program::start_with(&environment, name, &["--in-memory"])
+    };
+    for (name, port, how) in
+        [("slapd-tls-ssl", slapd.tls_port, "use_ssl"), ("slapd-tls-start", slapd.port, "use_starttls")]
+    {
+        let program = program(name, port, how, &certificates);
+        let connection = Connect::to(program.address()).user("anna", "anna's").open().await;
+        let ch = connection.channel(1).await;
+        ch.declare(queue("q1")).await;
+        let text = "ACCESS_REFUSED - configure access to queue 'qq' in vhost '/' refused for user 'anna'";
+        ch.refused(queue("qq"), 403, text).await;
+        let bert = Connect::to(program.address()).user("bert", "bert's").ask().await;
+        bert.expect_close(530, "NOT_ALLOWED - access to vhost '/' refused for user 'bert'", (10, 40)).await;
+    }
+    let mut program = program("slapd-tls-stranger", slapd.tls_port, "use_ssl", &stranger);
+    let connection = Connect::to(program.address()).user("anna", "anna's").start().await;
+    connection.expect_close(403, LOGIN_REFUSED, (0, 0)).await;
+    let log = program.stop();
+    assert!(log.contains("failed authenticating anna: 127.0.0.1: "), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
