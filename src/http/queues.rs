@@ -77,6 +77,7 @@ struct Statistics {
     message_bytes_unacknowledged: u64,
     oldest_ready_age_ms: Option<u64>,
     oldest_unacked_age_ms: Option<u64>,
+    dead_letter_queue: bool,
     messages_ram: usize,
     messages_ready_ram: usize,
     messages_unacknowledged_ram: usize,
@@ -172,7 +173,7 @@ impl QueueObject {
                 messages_unacknowledged: snapshot.messages_unacknowledged,
             }),
             of_kind: Some(of_kind(request, queue, &snapshot)),
-            statistics: has_stats.then(|| statistics(request, queue, snapshot)),
+            statistics: has_stats.then(|| statistics(request, vhost, queue, snapshot)),
             details: None,
         })
     }
@@ -190,7 +191,7 @@ impl QueueObject {
     }
 }
 
-fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapshot) -> Statistics {
+fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapshot: QueueSnapshot) -> Statistics {
     let depth = request.details(Owner::QueueDepth(queue.id), 3, Kind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         depth.try_into().unwrap_or_default();
@@ -199,7 +200,8 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         0 => 0.0,
         consumers => snapshot.consumers_waiting as f64 / consumers as f64,
     };
-    let ages = request.api.broker.node().alerts.oldest_ages(queue.id, &snapshot, request.api.clock.now_ms());
+    let alerts = &request.api.broker.node().alerts;
+    let ages = alerts.oldest_ages(queue.id, &snapshot, request.api.clock.now_ms());
     Statistics {
         messages_details,
         messages_ready_details,
@@ -216,6 +218,7 @@ fn statistics(request: &Request<'_>, queue: &QueueHandle, snapshot: QueueSnapsho
         message_bytes_unacknowledged: snapshot.message_bytes_unacknowledged,
         oldest_ready_age_ms: ages.ready_ms,
         oldest_unacked_age_ms: ages.unacked_ms,
+        dead_letter_queue: alerts.is_dead_letter_queue(&vhost.name, queue.id),
         messages_ram: snapshot.messages_ram,
         messages_ready_ram: snapshot.messages_ready_ram(),
         messages_unacknowledged_ram: snapshot.messages_unacknowledged,

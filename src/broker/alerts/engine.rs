@@ -40,7 +40,7 @@ pub(super) struct Engine {
     blocked_since_ms: Option<u64>,
     board: Board,
     /// The queues that dead letters go to, and at which epoch of its topology that was found, by virtual host.
-    pub(super) targets: BTreeMap<Arc<str>, (u64, FxHashSet<QueueId>)>,
+    pub(super) dead_letter_queues: BTreeMap<Arc<str>, (u64, FxHashSet<QueueId>)>,
 }
 
 /// The alerts that hold, and those that are over.
@@ -68,6 +68,10 @@ impl Engine {
         self.queues.get(&queue)
     }
 
+    pub(super) fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
+        self.dead_letter_queues.get(vhost).is_some_and(|(_, found)| found.contains(&queue))
+    }
+
     /// Begins a round. All samples follow, then [`Engine::finish`].
     pub(super) fn begin(&mut self, now_ms: u64) {
         self.round += 1;
@@ -80,7 +84,7 @@ impl Engine {
         (vhost, name): (&Arc<str>, &Arc<str>),
         sample: &QueueSample,
         policies: Option<&Applied>,
-        is_target: bool,
+        is_dead_letter_queue: bool,
         is_exempt: bool,
     ) {
         let mut new = Watched::since(self.before_ms);
@@ -91,7 +95,7 @@ impl Engine {
             Entry::Vacant(unknown) => unknown.insert(new),
         };
         watched.round = self.round;
-        let measured = watched.note(sample, is_target, self.board.now_ms);
+        let measured = watched.note(sample, is_dead_letter_queue, self.board.now_ms);
         if is_exempt {
             return;
         }
@@ -141,7 +145,7 @@ impl Engine {
             self.queues.shrink_to_fit();
         }
         let vhosts = &self.vhosts;
-        self.targets.retain(|vhost, _| vhosts.contains_key(vhost));
+        self.dead_letter_queues.retain(|vhost, _| vhosts.contains_key(vhost));
         self.board.end_gone(is_there);
         std::mem::take(&mut self.board.changes)
     }

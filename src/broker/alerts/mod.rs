@@ -10,6 +10,7 @@
 //! history have [`ACTIVE_MAX`] and [`HISTORY_MAX`].
 
 mod ages;
+mod dead_letter_queues;
 mod engine;
 mod round;
 mod rules;
@@ -127,6 +128,11 @@ impl Alerts {
             ready_ms: snapshot.oldest_ready.map(|number| age_ms(number, |watched| &watched.ready_ages)),
             unacked_ms: snapshot.oldest_delivery.map(|number| age_ms(number, |watched| &watched.delivery_ages)),
         }
+    }
+
+    /// Whether dead letters end in this queue, as of the last look.
+    pub fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
+        self.engine.lock().is_dead_letter_queue(vhost, queue)
     }
 
     /// Tells this one of every change from now on. Only the first one who asks is told.

@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-
 use super::AlertObject;
+use super::dead_letter_queues;
 use super::engine::{Change, Engine};
 use super::watched::MeasuredNode;
 use crate::broker::Broker;
-use crate::broker::ids::QueueId;
 use crate::broker::node::Node;
 use crate::broker::queue::{Exclusivity, QueueHandle};
 use crate::broker::vhost::Vhost;
-
-/// Dead letter exchanges of one virtual host that are looked at for the queues behind them, and bindings of each.
-const DEAD_LETTER_EXCHANGES_MAX: usize = 1_000;
-const BINDINGS_MAX: usize = 1_000;
 
 impl Broker {
     /// Looks at everything once, and tells what changed.
@@ -53,45 +47,24 @@ fn measured(node: &Node) -> MeasuredNode {
 impl Engine {
     fn look_at(&mut self, vhost: &Vhost) {
         let queues = vhost.queues();
-        self.find_targets(vhost, &queues);
+        self.find_dead_letter_queues(vhost, &queues);
         for queue in &queues {
             let Some((sample, policies)) = queue.sample() else { continue };
-            let is_target = self.targets.get(&vhost.name).is_some_and(|(_, targets)| targets.contains(&queue.id));
+            let is_end = self.is_dead_letter_queue(&vhost.name, queue.id);
             let name = &queue.spec.name;
             let is_exempt = queue.spec.exclusivity != Exclusivity::Shared || name.starts_with("amq.");
-            self.queue((&vhost.name, name), &sample, policies.as_deref(), is_target, is_exempt);
+            self.queue((&vhost.name, name), &sample, policies.as_deref(), is_end, is_exempt);
         }
         let stats = vhost.node().registry.message_stats_of(&vhost.name);
         self.vhost(&vhost.name, stats.publish, stats.return_unroutable + stats.drop_unroutable);
     }
 
-    /// Finds the queues that dead letters go to, unless nothing was declared or bound since.
-    fn find_targets(&mut self, vhost: &Vhost, queues: &[Arc<QueueHandle>]) {
+    /// Finds the queues where dead letters end, unless nothing was declared or bound since.
+    fn find_dead_letter_queues(&mut self, vhost: &Vhost, queues: &[Arc<QueueHandle>]) {
         let epoch = vhost.epoch();
-        if self.targets.get(&vhost.name).is_none_or(|(found_at, _)| *found_at != epoch) {
-            self.targets.insert(Arc::clone(&vhost.name), (epoch, targets(vhost, queues)));
+        if self.dead_letter_queues.get(&vhost.name).is_none_or(|(found_at, _)| *found_at != epoch) {
+            let found = dead_letter_queues::find(vhost, queues);
+            self.dead_letter_queues.insert(Arc::clone(&vhost.name), (epoch, found));
         }
     }
-}
-
-fn targets(vhost: &Vhost, queues: &[Arc<QueueHandle>]) -> FxHashSet<QueueId> {
-    let mut exchanges = FxHashSet::default();
-    let mut found = FxHashSet::default();
-    for queue in queues {
-        let Some(dead_letters) = queue.dead_letters() else { continue };
-        match (&*dead_letters.exchange, dead_letters.routing_key.as_deref()) {
-            ("", Some(key)) => {
-                let named = std::str::from_utf8(key).ok();
-                found.extend(named.and_then(|name| vhost.read(|topology| Some(topology.queue(name)?.id))));
-            }
-            (exchange, _) if exchanges.len() < DEAD_LETTER_EXCHANGES_MAX => {
-                exchanges.insert(Box::<str>::from(exchange));
-            }
-            _ => {}
-        }
-    }
-    for exchange in exchanges {
-        found.extend(vhost.read(|topology| topology.queues_bound_to(&exchange, BINDINGS_MAX)));
-    }
-    found
 }

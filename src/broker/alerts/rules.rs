@@ -85,6 +85,15 @@ const fn if_consumed(measured: &Measured, value: u64) -> u64 {
     if measured.consumers > 0 && !measured.is_paused { value } else { 0 }
 }
 
+/// A number with its noun, or a few words in place of it.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn consumers(queue: &Measured) -> String {
+    counted(queue.consumers, "consumer", "consumers")
+}
+
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -98,7 +107,10 @@ pub const RULES: &[Rule] = &[
         next_step: "Start more consumers, or look why they are slow; a length limit (max-length) keeps a queue from growing for ever.",
         measures: Measures::Queue(
             |queue| queue.ready,
-            |place, queue| format!("{place} has {} ready messages and {} consumers.", queue.ready, queue.consumers),
+            |place, queue| {
+                let ready = counted(queue.ready, "ready message", "ready messages");
+                format!("{place} has {ready} and {}.", consumers(queue))
+            },
         ),
     },
     Rule {
@@ -114,10 +126,8 @@ pub const RULES: &[Rule] = &[
             |queue| if_consumed(queue, if queue.growing_ms >= 60_000 { queue.grown } else { 0 }),
             |place, queue| {
                 let (grown, seconds) = (queue.grown, seconds(queue.growing_ms));
-                format!(
-                    "{place} has grown by {grown} to {} messages in {seconds} s, with {} consumers.",
-                    queue.ready, queue.consumers
-                )
+                let ready = counted(queue.ready, "message", "messages");
+                format!("{place} has grown by {grown} to {ready} in {seconds} s, with {}.", consumers(queue))
             },
         ),
     },
@@ -133,11 +143,8 @@ pub const RULES: &[Rule] = &[
         measures: Measures::Queue(
             |queue| seconds(queue.lonely_ms),
             |place, queue| {
-                format!(
-                    "{place} has had no consumer for {} s, while {} messages wait.",
-                    seconds(queue.lonely_ms),
-                    queue.ready
-                )
+                let waiting = counted(queue.ready, "message waits", "messages wait");
+                format!("{place} has had no consumer for {} s, while {waiting}.", seconds(queue.lonely_ms))
             },
         ),
     },
@@ -154,10 +161,11 @@ pub const RULES: &[Rule] = &[
             |queue| if_consumed(queue, seconds(queue.ready_age_ms)),
             |place, queue| {
                 let seconds = seconds(queue.ready_age_ms);
-                format!(
-                    "The oldest of {} ready messages has waited for {seconds} s. {place} has {} consumers.",
-                    queue.ready, queue.consumers
-                )
+                let oldest = match queue.ready {
+                    1 => "The only ready message".to_owned(),
+                    ready => format!("The oldest of {ready} ready messages"),
+                };
+                format!("{oldest} has waited for {seconds} s. {place} has {}.", consumers(queue))
             },
         ),
     },
@@ -174,10 +182,11 @@ pub const RULES: &[Rule] = &[
             |queue| seconds(queue.unacked_age_ms),
             |place, queue| {
                 let seconds = seconds(queue.unacked_age_ms);
-                format!(
-                    "{place} has {} unacknowledged messages, the oldest of which was delivered {seconds} s ago.",
-                    queue.unacked
-                )
+                let held = match queue.unacked {
+                    1 => "1 unacknowledged message, which".to_owned(),
+                    unacked => format!("{unacked} unacknowledged messages, the oldest of which"),
+                };
+                format!("{place} has {held} was delivered {seconds} s ago.")
             },
         ),
     },
@@ -192,11 +201,11 @@ pub const RULES: &[Rule] = &[
         next_step: "Look at them with peek in the queue that dead letters go to: their deaths say why.",
         measures: Measures::Queue(
             |queue| queue.deaths,
-            |place, queue| {
-                format!(
-                    "{} messages of the last minute have become dead letters. {place} is where they died.",
-                    queue.deaths
-                )
+            |place, queue| match queue.deaths {
+                1 => format!("1 message has become a dead letter within a minute. {place} is where it died."),
+                deaths => {
+                    format!("{deaths} messages have become dead letters within a minute. {place} is where they died.")
+                }
             },
         ),
     },
@@ -207,11 +216,13 @@ pub const RULES: &[Rule] = &[
         clear: 80,
         policy_key: Some("leveret-alert-dead-letter-queue"),
         unit: "messages",
-        description: "a queue that dead letters go to is not emptied",
+        description: "a queue in which dead letters end is not emptied",
         next_step: "Look at them with peek; when what was wrong is mended, redrive sends them back.",
         measures: Measures::Queue(
             |queue| if queue.is_dead_letter_queue { queue.messages } else { 0 },
-            |place, queue| format!("{place} has {} messages, and dead letters go there.", queue.messages),
+            |place, queue| {
+                format!("{place} has {}, and dead letters go there.", counted(queue.messages, "message", "messages"))
+            },
         ),
     },
     Rule {
@@ -264,11 +275,8 @@ pub const RULES: &[Rule] = &[
         measures: Measures::Node(
             |node| seconds(node.blocked_ms),
             |node| {
-                format!(
-                    "{} connections have been blocked for {} s.",
-                    node.blocked_connections,
-                    seconds(node.blocked_ms)
-                )
+                let blocked = counted(node.blocked_connections, "connection has", "connections have");
+                format!("{blocked} been blocked for {} s.", seconds(node.blocked_ms))
             },
         ),
     },

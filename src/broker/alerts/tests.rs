@@ -37,6 +37,8 @@ struct Stage {
     engine: Engine,
     policies: Option<Applied>,
     now_ms: u64,
+    /// Whether dead letters end in the queue.
+    is_end: bool,
 }
 
 impl Stage {
@@ -44,7 +46,7 @@ impl Stage {
     fn round(&mut self, sample: &QueueSample) -> Vec<String> {
         self.now_ms += ROUND_MS;
         self.engine.begin(self.now_ms);
-        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.as_ref(), true, false);
+        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.as_ref(), self.is_end, false);
         let changes = self.engine.finish(|_| true);
         changes.iter().map(told).collect()
     }
@@ -80,6 +82,45 @@ fn a_queue_that_nobody_consumes_is_told_of_once_and_with_numbers() {
 }
 
 #[test]
+fn where_dead_letters_end_only_their_own_rule_tells() {
+    let mut stage = Stage { is_end: true, ..Stage::default() };
+    let lying = |ready: u64| QueueSample { ready, next_seq: ready, oldest_ready: Some(0), ..sample(1) };
+    assert_eq!(stage.rounds(40, &lying(100)), Vec::<String>::new(), "nobody is missed");
+    assert_eq!(stage.rounds(40, &lying(101)), ["+dead_letter_queue"]);
+    stage.is_end = false;
+    assert_eq!(stage.rounds(40, &lying(101)), ["-dead_letter_queue", "+no_consumers"]);
+}
+
+/// What the rules say of one thing, and of two.
+#[test]
+fn one_is_not_said_as_many() {
+    for rule in RULES {
+        let said = |count: u64| {
+            let queue = watched::Measured {
+                ready: count,
+                messages: count,
+                consumers: count,
+                unacked: count,
+                deaths: count,
+                ..watched::Measured::default()
+            };
+            let node = watched::MeasuredNode { blocked_connections: count, ..watched::MeasuredNode::default() };
+            match rule.measures {
+                rules::Measures::Queue(_, text) => text("Queue 'q'", &queue),
+                rules::Measures::Node(_, text) => text(&node),
+                // It counts twenty, or says nothing.
+                rules::Measures::Vhost(..) => String::new(),
+            }
+        };
+        let (one, two) = (said(1), said(2));
+        let wrong = ["1 messages", "1 consumers", "1 ready messages", "1 connections", "1 unacknowledged messages"];
+        assert!(!wrong.iter().any(|wrong| one.contains(wrong)), "{one}");
+        let wrong = ["2 message ", "2 consumer.", "2 ready message ", "2 connection ", "2 unacknowledged message "];
+        assert!(!wrong.iter().any(|wrong| two.contains(wrong)), "{two}");
+    }
+}
+
+#[test]
 fn what_waits_for_long_is_old() {
     let mut stage = Stage::default();
     let busy = QueueSample { ready: 5, next_seq: 5, oldest_ready: Some(0), consumers: 1, ..sample(1) };
@@ -96,7 +137,7 @@ fn what_waits_for_long_is_old() {
 
 #[test]
 fn growth_is_told_of_while_it_lasts() {
-    let mut stage = Stage::default();
+    let mut stage = Stage { is_end: true, ..Stage::default() };
     let depth = |ready: u64| QueueSample { ready, next_seq: ready, oldest_ready: Some(0), consumers: 1, ..sample(1) };
     let changes: Vec<_> = (0..14).flat_map(|round| stage.round(&depth(100 + round * 100))).collect();
     assert_eq!(changes, ["+dead_letter_queue", "+growth"]);
@@ -138,7 +179,7 @@ fn a_virtual_host_and_the_node_have_rules_of_their_own() {
 
 #[test]
 fn what_is_gone_ends_and_leaves_nothing_behind() {
-    let mut stage = Stage::default();
+    let mut stage = Stage { is_end: true, ..Stage::default() };
     let deep = QueueSample { ready: 20_000, next_seq: 20_000, oldest_ready: Some(0), consumers: 1, ..sample(1) };
     assert_eq!(stage.round(&deep), ["+depth", "+dead_letter_queue"]);
     stage.now_ms += ROUND_MS;

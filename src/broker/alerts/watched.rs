@@ -88,7 +88,9 @@ impl Watched {
     pub(super) fn note(&mut self, sample: &QueueSample, is_dead_letter_queue: bool, now_ms: u64) -> Measured {
         self.ready_ages.note(sample.next_seq, sample.oldest_ready, now_ms);
         self.delivery_ages.note(sample.deliveries + 1, sample.oldest_delivery, now_ms);
-        let is_lonely = sample.ready > 0 && sample.consumers == 0 && !sample.is_paused && !sample.is_wait_queue;
+        // Where dead letters end, somebody looks when there are too many: another rule says when.
+        let is_to_be_consumed = !sample.is_paused && !sample.is_wait_queue && !is_dead_letter_queue;
+        let is_lonely = sample.ready > 0 && sample.consumers == 0 && is_to_be_consumed;
         self.lonely_since_ms = is_lonely.then(|| self.lonely_since_ms.unwrap_or(now_ms));
         if sample.ready < self.last_ready || sample.ready == 0 {
             self.growing_since = None;

@@ -109,6 +109,13 @@ impl Topology {
         destinations.filter_map(queue).collect()
     }
 
+    /// Whether an exchange is bound to a queue; of very many bindings only some are looked at.
+    pub(in crate::broker) fn is_bound(&self, source: &str, queue: QueueId, bindings_max: usize) -> bool {
+        let Some(exchange) = self.exchange(source) else { return false };
+        let incoming = self.incoming.range(incoming_of(Destination::Queue(queue)));
+        incoming.take(bindings_max).any(|(_, incoming)| incoming.source == exchange.id)
+    }
+
     fn leading_from<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = BindingSnapshot> + 'a {
         exchange.bindings.keys().map(|binding| self.snapshot_of(exchange, binding))
     }
