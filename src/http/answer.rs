@@ -89,6 +89,11 @@ impl Answer {
         if is_new { Self::created() } else { Self::no_content() }
     }
 
+    /// 304 in place of what has not changed.
+    pub(super) fn not_modified(self) -> Self {
+        Self { status: 304, body: None, ..self }
+    }
+
     /// With one more header.
     pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));

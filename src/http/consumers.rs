@@ -137,15 +137,53 @@ pub(super) fn of_channel(api: &Api, connection: &ConnectionInfo, channel: &Chann
     consumers.collect()
 }
 
-/// `GET /consumers`, `/consumers/{vhost}`.
-pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
+/// All consumers that the caller may see.
+fn seen(request: &Request<'_>, vhosts: Vec<Arc<Vhost>>) -> Result<Vec<ConsumerObject>, Refusal> {
     let channels = Channels::of(request.api);
     let caller = request.caller()?;
     let mut items = Vec::new();
-    for vhost in request.vhosts()? {
+    for vhost in vhosts {
         let queues = vhost.queues();
         items.extend(queues.iter().flat_map(|queue| of_queue(&channels, &vhost, queue, request.api)));
     }
     items.retain(|consumer| caller.is_monitor() || *consumer.user == *caller.name());
-    Ok(listing::array(request, items))
+    Ok(items)
+}
+
+/// `GET /consumers`, `/consumers/{vhost}`.
+pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
+    Ok(listing::array(request, seen(request, request.vhosts()?)?))
+}
+
+/// A consumer that is found by any of its names: its tag, its queue, its channel.
+#[derive(Debug, Serialize)]
+struct NamedConsumer {
+    #[serde(flatten)]
+    consumer: ConsumerObject,
+    #[serde(skip)]
+    names: String,
+}
+
+impl Listed for NamedConsumer {
+    fn name(&self) -> &str {
+        &self.names
+    }
+
+    fn vhost(&self) -> &str {
+        &self.consumer.queue.vhost
+    }
+}
+
+impl NamedConsumer {
+    fn new(consumer: ConsumerObject) -> Self {
+        let channel = consumer.channel_details.as_ref().map_or("", |channel| &*channel.name);
+        let names = format!("{}\n{}\n{channel}", consumer.consumer_tag, consumer.queue.name);
+        Self { consumer, names }
+    }
+}
+
+/// `GET /leveret/consumers`, `/leveret/consumers/{vhost}`: with pages and filters, which RabbitMQ's list has not.
+pub(super) fn pages(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let consumers = seen(request, request.vhosts()?)?;
+    listing::paged(request, consumers.into_iter().map(NamedConsumer::new).collect())
 }

@@ -57,6 +57,28 @@ impl Listed for ExchangeObject {
     }
 }
 
+/// An exchange in a list.
+struct ExchangeRow {
+    vhost: Arc<Vhost>,
+    exchange: ExchangeSnapshot,
+}
+
+impl listing::Row for ExchangeRow {
+    type Item = ExchangeObject;
+
+    fn name(&self) -> &str {
+        &self.exchange.spec.name
+    }
+
+    fn vhost(&self) -> &str {
+        &self.vhost.name
+    }
+
+    fn look(&self, request: &Request<'_>) -> Option<ExchangeObject> {
+        Some(object(request, &self.vhost, self.exchange.clone()))
+    }
+}
+
 fn object(request: &Request<'_>, vhost: &Vhost, exchange: ExchangeSnapshot) -> ExchangeObject {
     let (stats, owner) = (exchange.stats, Owner::Exchange(exchange.id));
     ExchangeObject {
@@ -84,12 +106,11 @@ pub(super) fn name<'a>(request: &'a Request<'_>) -> &'a str {
 
 /// `GET /exchanges`, `/exchanges/{vhost}`.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut items = Vec::new();
+    let mut rows = Vec::new();
     for vhost in request.vhosts()? {
-        let exchanges = vhost.exchanges();
-        items.extend(exchanges.into_iter().map(|exchange| object(request, &vhost, exchange)));
+        rows.extend(vhost.exchanges().into_iter().map(|exchange| ExchangeRow { vhost: Arc::clone(&vhost), exchange }));
     }
-    listing::paged(request, items)
+    listing::rows(request, rows)
 }
 
 /// `GET /exchanges/{vhost}/{exchange}`.

@@ -11,6 +11,7 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Notify;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::answer::Answer;
@@ -21,7 +22,7 @@ use super::request::Request;
 use super::routes::{Action, ROUTES, Route};
 use super::stats::SamplesLeft;
 use super::target::{is_cross_site, query};
-use super::{logins, pages};
+use super::{entity, logins, pages};
 use crate::broker::acting_as;
 use crate::store::{LogPosition, Wake};
 
@@ -40,7 +41,7 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
         };
         router = router.route(&format!("/api{}", route.path), any(handler));
     }
-    router.fallback(page).layer(CompressionLayer::new())
+    router.fallback(page).layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// Answers what is no path of the API: with a file of the pages, if it is one.
@@ -87,7 +88,10 @@ async fn handle(api: &Arc<Api>, route: &'static Route, peer: Peer, request: axum
         allow(response.headers_mut(), route);
         return response;
     };
+    let known = parts.headers.get(header::IF_NONE_MATCH).cloned();
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let mut response = match act(api, action, peer, &mut parts, body).await {
+        Ok(answer) if is_read => respond_with(entity::tagged(answer, known.as_ref())),
         Ok(answer) => respond_with(answer),
         Err(status) => {
             let mut response = empty(status.0);

@@ -2,13 +2,15 @@
 
 use std::cmp::Ordering;
 
-use fancy_regex::RegexBuilder;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answer::Answer;
-use super::refusal::Refusal;
 use super::request::Request;
+
+mod page;
+
+pub(super) use page::{Row, paged, rows};
 
 /// An item of a list.
 pub(super) trait Listed: Serialize {
@@ -19,20 +21,7 @@ pub(super) trait Listed: Serialize {
     fn vhost(&self) -> &str {
         ""
     }
-
-    /// The value of a key to sort by, if it is to be had without writing the whole item down.
-    fn number(&self, key: &str) -> Option<f64> {
-        let _ = key;
-        None
-    }
 }
-
-const PAGE_SIZE_DEFAULT: usize = 100;
-const PAGE_SIZE_MAX: usize = 500;
-/// An expression of a client is not to take more memory than this when it is compiled.
-const REGEX_BYTES_MAX: usize = 1024 * 1024;
-/// One that looks around or refers to groups is given up after so many steps a name.
-const BACKTRACKS_MAX: usize = 10_000;
 
 /// A list that is an array, whatever page is asked for.
 pub(super) fn array<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Answer {
@@ -40,81 +29,9 @@ pub(super) fn array<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Answ
     write(request, &items)
 }
 
-/// A list that is an object with one page when `page` is given.
-///
-/// # Errors
-/// 400 for a page that cannot be.
-pub(super) fn paged<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Result<Answer, Refusal> {
-    let Some(page) = Page::of(request)? else { return Ok(array(request, items)) };
-    let total_count = items.len();
-    filter(request, &mut items);
-    let filtered_count = items.len();
-    let page_count = filtered_count.div_ceil(page.size);
-    if page.number > page_count.max(1) {
-        let text = format!("Page out of range, page: {} page size: {}, len: {filtered_count}", page.number, page.size);
-        return Err(Refusal { status: 400, error: "page_out_of_range", reason: text.into() });
-    }
-    sort(request, &mut items);
-    let from = (page.number - 1) * page.size;
-    let items = items.get(from..(from + page.size).min(filtered_count)).unwrap_or_default();
-    let shown: Vec<_> = items.iter().map(|item| selected(request, item)).collect();
-    Ok(Answer::json(&json!({
-        "filtered_count": filtered_count,
-        "item_count": shown.len(),
-        "items": shown,
-        "page": page.number,
-        "page_count": page_count,
-        "page_size": page.size,
-        "total_count": total_count,
-    })))
-}
-
 /// One object, reduced to the columns that are asked for.
 pub(super) fn one<T: Serialize>(request: &Request<'_>, item: &T) -> Answer {
     if columns(request).is_empty() { Answer::json(item) } else { Answer::json(&selected(request, item)) }
-}
-
-struct Page {
-    number: usize,
-    size: usize,
-}
-
-impl Page {
-    fn of(request: &Request<'_>) -> Result<Option<Self>, Refusal> {
-        let Some(page) = request.parameter("page") else { return Ok(None) };
-        let unreadable = || Refusal::bad_request("Pagination parameters are invalid");
-        let number: i64 = page.parse().map_err(|_error| unreadable())?;
-        let given = request.parameter("page_size");
-        let size: i64 = match given {
-            Some(size) => size.parse().map_err(|_error| unreadable())?,
-            None => i64::try_from(PAGE_SIZE_DEFAULT).unwrap_or(i64::MAX),
-        };
-        match (usize::try_from(number), usize::try_from(size)) {
-            (Ok(number @ 1..), Ok(size @ 1..=PAGE_SIZE_MAX)) => Ok(Some(Self { number, size })),
-            _ => {
-                let size = given.unwrap_or("undefined");
-                let text = format!("Invalid pagination parameters: page number {number}, page size {size}");
-                Err(Refusal { status: 400, error: "invalid_pagination_parameters", reason: text.into() })
-            }
-        }
-    }
-}
-
-/// Keeps the items with the name that is asked for.
-fn filter<T: Listed>(request: &Request<'_>, items: &mut Vec<T>) {
-    let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
-    if request.is_set("use_regex") {
-        let regex = RegexBuilder::new(name)
-            .case_insensitive(true)
-            .delegate_size_limit(REGEX_BYTES_MAX)
-            .backtrack_limit(BACKTRACKS_MAX)
-            .build();
-        // An expression that is none matches nothing, as in RabbitMQ.
-        items.retain(|item| regex.as_ref().is_ok_and(|regex| regex.is_match(item.name()).unwrap_or(false)));
-    } else {
-        let name = name.to_lowercase();
-        items.retain(|item| item.name().to_lowercase().contains(&name));
-    }
 }
 
 fn sort<T: Listed>(request: &Request<'_>, items: &mut [T]) {
@@ -137,9 +54,6 @@ enum SortKey {
 
 impl SortKey {
     fn of<T: Listed>(item: &T, key: &str) -> Self {
-        if let Some(number) = item.number(key) {
-            return Self::Number(number);
-        }
         match key {
             "name" => return Self::Text(item.name().to_owned()),
             "vhost" => return Self::Text(item.vhost().to_owned()),

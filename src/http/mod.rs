@@ -19,6 +19,7 @@ mod cluster;
 mod connections;
 mod consumers;
 mod definitions;
+mod entity;
 mod events;
 mod exchanges;
 mod features;

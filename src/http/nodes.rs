@@ -5,18 +5,33 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::api::Api;
 use super::overview::{self, ERLANG_FULL_VERSION, ERLANG_VERSION};
+use super::rates::Owner;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::stats::Kind;
 use crate::host;
+
+/// What is sampled of the node, by RabbitMQ's names.
+const RESOURCES: [&str; 5] = ["mem_used", "disk_free", "fd_used", "sockets_used", "proc_used"];
+
+/// The numbers of [`RESOURCES`].
+pub(super) fn resources(api: &Api) -> [u64; 5] {
+    let shared = api.broker.node();
+    let used_bytes = host::resident_bytes().unwrap_or_else(|| shared.memory.bytes());
+    let data_dir = Path::new(api.data_dir.as_deref().unwrap_or("/"));
+    let disk_free = host::disk_free_bytes(data_dir).unwrap_or_default();
+    let connections = shared.registry.connection_count() as u64;
+    [used_bytes, disk_free, host::descriptors_used(), connections, connections]
+}
 
 fn node(request: &Request<'_>) -> Value {
     let api = request.api;
     let shared = api.broker.node();
-    let used_bytes = host::resident_bytes().unwrap_or_else(|| shared.memory.bytes());
+    let [used_bytes, disk_free, fd_used, sockets_used, _] = resources(api);
     let mem_limit = shared.alarm.watermark_bytes().min(host::resident_bytes_max());
     let churn = shared.registry.churn.read();
-    let connections = shared.registry.connection_count();
     let mut node = json!({
         "name": api.node(),
         "type": "disc",
@@ -28,14 +43,14 @@ fn node(request: &Request<'_>) -> Value {
         "mem_limit": mem_limit,
         "mem_alarm": shared.alarm.is_memory(),
         "mem_calculation_strategy": "rss",
-        "disk_free": host::disk_free_bytes(Path::new(api.data_dir.as_deref().unwrap_or("/"))),
+        "disk_free": disk_free,
         "disk_free_limit": api.broker.node().alarm.disk_free_limit_bytes(),
         "disk_free_alarm": shared.alarm.is_disk(),
-        "fd_used": host::descriptors_used(),
+        "fd_used": fd_used,
         "fd_total": host::descriptor_limit(),
-        "sockets_used": connections,
+        "sockets_used": sockets_used,
         "sockets_total": host::descriptor_limit(),
-        "proc_used": connections,
+        "proc_used": sockets_used,
         "proc_total": 1_048_576,
     });
     if let Some(node) = node.as_object_mut() {
@@ -44,8 +59,9 @@ fn node(request: &Request<'_>) -> Value {
             node.insert(name.to_owned(), count.into());
             node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
         }
-        for name in ["mem_used", "disk_free", "fd_used", "sockets_used", "proc_used"] {
-            node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
+        let moves = request.details(Owner::NodeResources, RESOURCES.len(), Kind::NodeStats);
+        for (name, details) in RESOURCES.iter().zip(moves) {
+            node.insert(format!("{name}_details"), json!(details));
         }
     }
     node

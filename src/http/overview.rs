@@ -10,7 +10,6 @@ use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::stats::{self, Counted, Kind, Passed};
-use super::vhosts;
 use crate::broker::exchange::EXCHANGE_TYPES;
 
 /// What clients that ask for Erlang are told: there is none, but some programs insist on the key.
@@ -96,6 +95,7 @@ struct QueueTotals {
 pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let identity = &request.api.identity;
     let has_stats = !request.is_set("disable_stats");
+    let sums = Sums::of(request, has_stats)?;
     let overview = Overview {
         management_version: identity.version.clone(),
         rates_mode: "basic",
@@ -116,9 +116,9 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
         is_op_policy_updating_enabled: true,
         enable_queue_totals: false,
         require_definition_json_extension: false,
-        object_totals: object_totals(request, has_stats)?,
+        object_totals: object_totals(request, &sums, has_stats),
         node: request.api.node().to_owned(),
-        statistics: if has_stats { Some(statistics(request)?) } else { None },
+        statistics: has_stats.then(|| statistics(request, &sums)),
     };
     Ok(listing::one(request, &overview))
 }
@@ -131,46 +131,59 @@ pub(super) fn exchange_types() -> Value {
     types.collect()
 }
 
-fn object_totals(request: &Request<'_>, has_stats: bool) -> Result<ObjectTotals, Refusal> {
-    let vhosts = request.vhosts()?;
-    let connections = request.api.broker.node().registry.connections();
-    let (mut exchanges, mut queues, mut consumers) = (0, 0, 0);
-    for vhost in &vhosts {
-        exchanges += vhost.read(|topology| topology.exchanges().len());
-        let all = vhost.queues();
-        queues += all.len();
-        if has_stats {
-            consumers += all.iter().filter_map(|queue| queue.snapshot()).map(|queue| queue.consumers).sum::<usize>();
-        }
-    }
-    Ok(ObjectTotals {
-        connections: connections.len(),
-        exchanges,
-        queues,
-        channels: has_stats.then(|| connections.iter().map(|connection| connection.channel_count()).sum()),
-        consumers: has_stats.then_some(consumers),
-    })
+/// What all queues that the caller may see come to, in one pass over them.
+#[derive(Debug, Default)]
+struct Sums {
+    exchanges: usize,
+    queues: usize,
+    consumers: usize,
+    ready: usize,
+    unacknowledged: usize,
 }
 
-fn statistics(request: &Request<'_>) -> Result<Statistics, Refusal> {
+impl Sums {
+    fn of(request: &Request<'_>, has_stats: bool) -> Result<Self, Refusal> {
+        let mut sums = Self::default();
+        for vhost in request.vhosts()? {
+            sums.exchanges += vhost.read(|topology| topology.exchanges().len());
+            let queues = vhost.queues();
+            sums.queues += queues.len();
+            if !has_stats {
+                continue;
+            }
+            for queue in queues.iter().filter_map(|queue| queue.snapshot()) {
+                sums.consumers += queue.consumers;
+                sums.ready += queue.messages_ready;
+                sums.unacknowledged += queue.messages_unacknowledged;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+fn object_totals(request: &Request<'_>, sums: &Sums, has_stats: bool) -> ObjectTotals {
+    let connections = request.api.broker.node().registry.connections();
+    ObjectTotals {
+        connections: connections.len(),
+        exchanges: sums.exchanges,
+        queues: sums.queues,
+        channels: has_stats.then(|| connections.iter().map(|connection| connection.channel_count()).sum()),
+        consumers: has_stats.then_some(sums.consumers),
+    }
+}
+
+fn statistics(request: &Request<'_>, sums: &Sums) -> Statistics {
     let registry = &request.api.broker.node().registry;
     let details = request.details(Owner::NodeQueues, 3, Kind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         details.try_into().unwrap_or_default();
-    let (mut ready, mut unacknowledged, mut all) = (0, 0, 0);
-    for vhost in request.vhosts()? {
-        let depths = vhosts::depths(&vhost);
-        ready += depths.0;
-        unacknowledged += depths.1;
-        all += depths.2;
-    }
-    Ok(Statistics {
+    Statistics {
         message_stats: Passed::new(registry.message_stats(), request, Owner::Node),
         churn_rates: stats::churn(registry.churn.read(), request),
         queue_totals: QueueTotals {
-            messages: all,
-            messages_ready: ready,
-            messages_unacknowledged: unacknowledged,
+            messages: sums.ready + sums.unacknowledged,
+            messages_ready: sums.ready,
+            messages_unacknowledged: sums.unacknowledged,
             messages_details,
             messages_ready_details,
             messages_unacknowledged_details,
@@ -178,7 +191,7 @@ fn statistics(request: &Request<'_>) -> Result<Statistics, Refusal> {
         statistics_db_event_queue: 0,
         listeners: listeners(request),
         contexts: contexts(request),
-    })
+    }
 }
 
 fn listeners(request: &Request<'_>) -> Value {

@@ -13,7 +13,7 @@ use super::policies::AppliedObject;
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::{Kind, Passed};
+use super::stats::{self, Kind, Passed};
 use super::{body, values};
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::{Declarable, Declarer};
@@ -128,19 +128,48 @@ impl Listed for QueueObject {
     fn vhost(&self) -> &str {
         &self.vhost
     }
+}
+
+/// A queue in a list.
+struct QueueRow {
+    vhost: Arc<Vhost>,
+    queue: Arc<QueueHandle>,
+}
+
+impl listing::Row for QueueRow {
+    type Item = QueueObject;
+
+    fn name(&self) -> &str {
+        &self.queue.spec.name
+    }
+
+    fn vhost(&self) -> &str {
+        &self.vhost.name
+    }
 
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    fn number(&self, key: &str) -> Option<f64> {
-        let depths = self.depths.as_ref()?;
-        match key {
-            "messages" => Some(depths.messages as f64),
-            "messages_ready" => Some(depths.messages_ready as f64),
-            "messages_unacknowledged" => Some(depths.messages_unacknowledged as f64),
-            "consumers" => Some(self.statistics.as_ref()?.consumers as f64),
-            "oldest_ready_age_ms" => Some(self.statistics.as_ref()?.oldest_ready_age_ms? as f64),
-            "oldest_unacked_age_ms" => Some(self.statistics.as_ref()?.oldest_unacked_age_ms? as f64),
-            _ => None,
+    fn number(&self, request: &Request<'_>, key: &str) -> Option<Option<f64>> {
+        if request.is_set("disable_stats") {
+            return None;
         }
+        let snapshot = || self.queue.snapshot();
+        let ages = |snapshot: &QueueSnapshot| {
+            request.api.broker.node().alerts.oldest_ages(self.queue.id, snapshot, request.api.clock.now_ms())
+        };
+        let number = match key {
+            "messages" => snapshot().map(|queue| queue.messages() as f64),
+            "messages_ready" => snapshot().map(|queue| queue.messages_ready as f64),
+            "messages_unacknowledged" => snapshot().map(|queue| queue.messages_unacknowledged as f64),
+            "consumers" => snapshot().map(|queue| queue.consumers as f64),
+            "oldest_ready_age_ms" => snapshot().and_then(|queue| Some(ages(&queue).ready_ms? as f64)),
+            "oldest_unacked_age_ms" => snapshot().and_then(|queue| Some(ages(&queue).unacked_ms? as f64)),
+            _ => return stats::rate_of(request, &Owner::Queue(self.queue.id), key).map(Some),
+        };
+        Some(number)
+    }
+
+    fn look(&self, request: &Request<'_>) -> Option<QueueObject> {
+        QueueObject::new(request, &self.vhost, &self.queue)
     }
 }
 
@@ -247,12 +276,11 @@ fn of_kind(request: &Request<'_>, queue: &QueueHandle, snapshot: &QueueSnapshot)
 
 /// `GET /queues`, `/queues/{vhost}`.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut items = Vec::new();
+    let mut rows = Vec::new();
     for vhost in request.vhosts()? {
-        let queues = vhost.queues();
-        items.extend(queues.iter().filter_map(|queue| QueueObject::new(request, &vhost, queue)));
+        rows.extend(vhost.queues().into_iter().map(|queue| QueueRow { vhost: Arc::clone(&vhost), queue }));
     }
-    listing::paged(request, items)
+    listing::rows(request, rows)
 }
 
 /// `GET /queues/detailed`.

@@ -43,6 +43,8 @@ pub(super) enum Owner {
     NodeQueues,
     /// Of the whole node: what came and went.
     NodeChurn,
+    /// Of the whole node: memory, room on the disk, descriptors, connections.
+    NodeResources,
     /// A virtual host: messages that passed.
     Vhost(Arc<str>),
     /// A queue: what passed.
@@ -55,6 +57,12 @@ pub(super) enum Owner {
     Connection(ConnectionId),
     /// A channel.
     Channel(ChannelId),
+}
+
+impl Owner {
+    const fn is_node(&self) -> bool {
+        matches!(self, Self::Node | Self::NodeQueues | Self::NodeChurn | Self::NodeResources)
+    }
 }
 
 type Numbers = SmallVec<[u64; 4]>;
@@ -238,6 +246,11 @@ impl Rates {
         *self.looks.lock() = Looks::default();
     }
 
+    /// How fast one number of an object moves.
+    pub(super) fn rate(&self, owner: &Owner, place: usize) -> f64 {
+        self.looks.lock().histories.get(owner).map_or(0.0, |history| history.rate(place))
+    }
+
     /// How fast each number of an object moves, with samples if a range is asked for.
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
         let looks = self.looks.lock();
@@ -260,8 +273,7 @@ impl Look<'_> {
     /// Takes down how far the numbers of one object are.
     pub(super) fn note(&mut self, owner: Owner, numbers: Numbers) {
         let Looks { histories, last_ms, number } = &mut *self.looks;
-        let bounds =
-            if matches!(owner, Owner::Node | Owner::NodeQueues | Owner::NodeChurn) { OF_NODE } else { self.bounds };
+        let bounds = if owner.is_node() { OF_NODE } else { self.bounds };
         let history = match histories.entry(owner) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if numbers.iter().all(|number| *number == 0) => return,

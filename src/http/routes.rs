@@ -273,6 +273,8 @@ pub(super) const ROUTES: &[Route] = &[
     // Leveret's own: docs/leveret-api.md.
     at("/leveret/openapi.json").get(Nothing, leveret::openapi::get),
     at("/leveret/alerts").get(Monitoring, leveret::alerts::list),
+    at("/leveret/consumers").get(Management, consumers::pages),
+    at("/leveret/consumers/{vhost}").get(Management, consumers::pages),
     at("/leveret/errors").get(Management, leveret::errors::list),
     at("/leveret/tail").get(Monitoring, leveret::tail::get),
     at("/leveret/delayed/{vhost}").get(Management, leveret::delayed::list),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 
 use super::api::Api;
+use super::nodes;
 use super::rates::{Look, Owner};
 use crate::broker::queue::QueueSnapshot;
 use crate::metrics::MessageStats;
@@ -32,6 +33,7 @@ pub(super) fn sample(api: &Api, now_ms: u64) {
     look.note(Owner::Node, numbers(registry.message_stats()));
     look.note(Owner::NodeQueues, all.into_iter().collect());
     look.note(Owner::NodeChurn, registry.churn.read().named().map(|(_, number)| number).collect());
+    look.note(Owner::NodeResources, nodes::resources(api).into_iter().collect());
 }
 
 fn of_connections(api: &Api, look: &mut Look<'_>) {

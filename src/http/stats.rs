@@ -29,6 +29,14 @@ impl SamplesLeft {
         self.0.set(left.unwrap_or_default());
         left.is_some()
     }
+
+    /// Does something that is to have no samples, and takes none for it.
+    pub(super) fn without<T>(&self, act: impl FnOnce() -> T) -> T {
+        let left = self.0.replace(0);
+        let done = act();
+        self.0.set(left);
+        done
+    }
 }
 
 /// Which of the ranges of a query applies.
@@ -40,6 +48,8 @@ pub(super) enum Kind {
     MessageRates,
     /// `data_rates_age` and `data_rates_incr`.
     DataRates,
+    /// `node_stats_age` and `node_stats_incr`.
+    NodeStats,
 }
 
 impl Request<'_> {
@@ -49,6 +59,7 @@ impl Request<'_> {
             Kind::Lengths => ("lengths_age", "lengths_incr"),
             Kind::MessageRates => ("msg_rates_age", "msg_rates_incr"),
             Kind::DataRates => ("data_rates_age", "data_rates_incr"),
+            Kind::NodeStats => ("node_stats_age", "node_stats_incr"),
         };
         let milliseconds = |name| Some(self.parameter(name)?.parse::<u64>().ok()?.saturating_mul(1000));
         Some(Range { age_ms: milliseconds(age)?, step_ms: milliseconds(step)?.max(1) })
@@ -118,6 +129,16 @@ impl Serialize for Passed {
     }
 }
 
+/// How fast messages of a queue or the like move, by a key such as `message_stats.publish_details.rate`.
+pub(super) fn rate_of(request: &Request<'_>, owner: &Owner, key: &str) -> Option<f64> {
+    let name = key.strip_prefix("message_stats.")?.strip_suffix("_details.rate")?;
+    let rate = |name: &str| {
+        let place = MessageStats::DETAILS.iter().position(|known| known.strip_suffix("_details") == Some(name))?;
+        Some(request.api.rates.rate(owner, place))
+    };
+    if name == "deliver_get" { DELIVER_GET.iter().map(|name| rate(name)).sum() } else { rate(name) }
+}
+
 /// `message_stats` of an exchange.
 pub(super) fn of_exchange(stats: ExchangeStats, request: &Request<'_>, owner: Owner) -> Counted {
     let numbers: Vec<_> = stats.named().collect();
@@ -142,5 +163,7 @@ mod tests {
         assert!(left.take(SAMPLES_MAX - 1) && left.take(1) && !left.take(1));
         let left = SamplesLeft::default();
         assert!(!left.take(SAMPLES_MAX + 1) && !left.take(1), "the rest of a list has none either");
+        let left = SamplesLeft::default();
+        assert!(!left.without(|| left.take(1)) && left.take(1), "what was left is left again");
     }
 }

@@ -27,6 +27,17 @@ const LIMIT: Field = ("limit", "integer", false, "how many at most");
 const CHOSEN: Field = ("messages", "array", true, "objects with position and id, as peek gives them");
 const CHOSEN_DELAYED: Field = ("messages", "array", true, "objects with due_at and id");
 
+/// What lists in pages take.
+const PAGES: &[Field] = &[
+    ("page", "integer", false, "the page, from 1; all in one array without"),
+    ("page_size", "integer", false, "rows of a page, 100 without, 500 at most"),
+    ("name", "string", false, "only those whose tag, queue or channel has this in it"),
+    ("use_regex", "boolean", false, "name is a regular expression"),
+    ("sort", "string", false, "a key to sort by, such as queue.name"),
+    ("sort_reverse", "boolean", false, "the other way round"),
+    ("columns", "string", false, "keys that are wanted, with commas between"),
+];
+
 /// A policy, as a preview takes it.
 const POLICY: &[Field] = &[
     ("vhost", "string", true, "the virtual host"),
@@ -50,6 +61,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ("after", "integer", false, "only with a larger id"),
             LIMIT,
         ],
+        body: &[],
+        success: JSON,
+        refusals: &[],
+    },
+    Operation {
+        method: "get",
+        path: "/consumers",
+        summary: "Consumers, in pages",
+        query: PAGES,
+        body: &[],
+        success: JSON,
+        refusals: &[],
+    },
+    Operation {
+        method: "get",
+        path: "/consumers/{vhost}",
+        summary: "Consumers of a virtual host, in pages",
+        query: PAGES,
         body: &[],
         success: JSON,
         refusals: &[],

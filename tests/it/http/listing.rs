@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{call, refused};
-use crate::broker::{Management, TestBroker};
+use crate::broker::{Management, Setup, TestBroker};
+use crate::client::{consume, publish, queue};
 
 /// Queues whose names begin alike, so that a shared broker has no others of that name.
 fn declare(broker: &TestBroker, api: &Management, count: usize) -> String {
@@ -105,4 +106,89 @@ async fn some_lists_have_no_pages() {
         assert!(api.get(&format!("{path}?page_size=1&name=x")).is_array(), "{path}");
         assert!(api.get(&format!("{path}?page=1"))["items"].is_array(), "{path}");
     }
+}
+
+/// Only the rows of a page are looked at closely, so they must be the same ones that a sorted list has there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_together_are_the_whole_list_in_its_order() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let api = broker.http();
+    let stem = declare(&broker, &api, 10);
+    let ch = broker.connect().await.channel(1).await;
+    for number in [3, 3, 7, 1, 3, 7] {
+        ch.publish(publish("", &format!("{stem}-{number}"), "a")).await;
+    }
+    ch.expect_ready(&format!("{stem}-7"), 2).await;
+    for sort in ["", "name", "vhost", "messages", "messages_ready", "oldest_ready_age_ms", "state", "durable"]
+        .into_iter()
+        .chain(["message_stats.publish_details.rate", "message_stats.deliver_get_details.rate", "no.such"])
+    {
+        for reverse in ["false", "true"] {
+            let order = format!("name={stem}&sort={sort}&sort_reverse={reverse}&columns=name");
+            let all = api.get(&format!("/api/queues?{order}&page=1&page_size=500"));
+            let whole = api.get(&format!("/api/queues?{order}"));
+            assert_eq!(names(&all["items"]), names(&whole), "{order}");
+            let pages: Vec<_> =
+                (1..=4).map(|page| api.get(&format!("/api/queues?{order}&page={page}&page_size=3"))).collect();
+            let together: Vec<_> = pages.iter().flat_map(|page| names(&page["items"])).collect();
+            assert_eq!(together, names(&whole), "{order}");
+        }
+    }
+    let fullest = api.get(&format!("/api/queues?name={stem}&sort=messages&sort_reverse=true&page=1&page_size=2"));
+    assert_eq!(names(&fullest["items"]), [format!("{stem}-3"), format!("{stem}-7")]);
+    remove(&api, &stem, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_not_changed_is_not_sent_again() {
+    let broker = Setup { http: true, manual_clock: true, ..Setup::default() }.start().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let api = broker.http();
+    let path = "/api/queues?page=1&columns=name,messages";
+    let first = api.send("GET", path, "", &[]);
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let again = api.send("GET", path, "", &[("if-none-match", &tag)]);
+    assert_eq!((again.status, again.text.as_str(), again.header("etag")), (304, "", &*tag));
+    let stem = declare(&broker, &api, 1);
+    let changed = api.send("GET", path, "", &[("if-none-match", &tag)]);
+    assert!(changed.status == 200 && changed.text.contains(&stem), "{}", changed.text);
+    assert_ne!(changed.header("etag"), tag);
+    // Who may not see it is not told whether it has changed.
+    let stranger = api.clone().log_in("nobody", "n").send("GET", path, "", &[("if-none-match", &tag)]);
+    assert_eq!(stranger.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_are_found_and_sorted_page_by_page() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let api = broker.http();
+    let ch = broker.connect().await.channel(1).await;
+    for name in ["orders", "mail", "audit"] {
+        ch.declare(queue(name)).await;
+        ch.consume(consume(name).tag(&format!("{name}-reader"))).await;
+    }
+    let tags = |query: &str| {
+        let page = api.get(&format!("/api/leveret/consumers?{query}"));
+        let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));
+        items.iter().map(|item| item["consumer_tag"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tags("page=1&page_size=2&sort=queue.name&sort_reverse=true"), ["orders-reader", "mail-reader"]);
+    assert_eq!(tags("page=2&page_size=2&sort=queue.name&sort_reverse=true"), ["audit-reader"]);
+    assert_eq!(tags("page=1&name=MAIL"), ["mail-reader"]);
+    assert_eq!(tags("page=1&name=%5Eaudit&use_regex=true"), ["audit-reader"]);
+    let channel = api.get("/api/channels")[0]["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
+    assert_eq!(tags(&format!("page=1&name={channel}")).len(), 3);
+    assert_eq!(api.get("/api/leveret/consumers/%2F?page=1")["total_count"], 3);
+    assert_eq!(api.get("/api/leveret/consumers").as_array().unwrap().len(), 3);
+    api.create_user("other", "o", "management");
+    assert_eq!(api.clone().log_in("other", "o").get("/api/leveret/consumers?page=1")["total_count"], 0);
 }
