@@ -69,6 +69,11 @@ impl Listed for ConnectionObject {
     fn name(&self) -> &str {
         &self.name
     }
+
+    /// People know programs by what these call themselves.
+    fn is_called(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        is_wanted(&self.name) || self.user_provided_name.as_deref().is_some_and(is_wanted)
+    }
 }
 
 fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObject {

@@ -58,6 +58,12 @@ impl Listed for ConsumerObject {
         &self.consumer_tag
     }
 
+    /// By its tag, its queue or its channel.
+    fn is_called(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        let channel = self.channel_details.as_ref().map(|channel| &*channel.name);
+        is_wanted(&self.consumer_tag) || is_wanted(&self.queue.name) || channel.is_some_and(is_wanted)
+    }
+
     fn vhost(&self) -> &str {
         &self.queue.vhost
     }
@@ -155,35 +161,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(listing::array(request, seen(request, request.vhosts()?)?))
 }
 
-/// A consumer that is found by any of its names: its tag, its queue, its channel.
-#[derive(Debug, Serialize)]
-struct NamedConsumer {
-    #[serde(flatten)]
-    consumer: ConsumerObject,
-    #[serde(skip)]
-    names: String,
-}
-
-impl Listed for NamedConsumer {
-    fn name(&self) -> &str {
-        &self.names
-    }
-
-    fn vhost(&self) -> &str {
-        &self.consumer.queue.vhost
-    }
-}
-
-impl NamedConsumer {
-    fn new(consumer: ConsumerObject) -> Self {
-        let channel = consumer.channel_details.as_ref().map_or("", |channel| &*channel.name);
-        let names = format!("{}\n{}\n{channel}", consumer.consumer_tag, consumer.queue.name);
-        Self { consumer, names }
-    }
-}
-
 /// `GET /leveret/consumers`, `/leveret/consumers/{vhost}`: with pages and filters, which RabbitMQ's list has not.
 pub(super) fn pages(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let consumers = seen(request, request.vhosts()?)?;
-    listing::paged(request, consumers.into_iter().map(NamedConsumer::new).collect())
+    listing::paged(request, seen(request, request.vhosts()?)?)
 }

@@ -17,6 +17,11 @@ pub(super) trait Listed: Serialize {
     /// Its name, which `name=` filters by.
     fn name(&self) -> &str;
 
+    /// Whether any of its names is one that is asked for with `name=`.
+    fn is_called(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        is_wanted(self.name())
+    }
+
     /// Its virtual host, which goes before the name in the default order.
     fn vhost(&self) -> &str {
         ""

@@ -50,7 +50,7 @@ pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> 
         return Ok(array(request, rows.iter().filter_map(|row| row.look(request)).collect()));
     };
     let total_count = rows.len();
-    filter(request, &mut rows, R::name);
+    filter(request, &mut rows, |row, is_wanted| is_wanted(row.name()));
     let shown = page.of_rows(request, &rows)?;
     let shown: Vec<_> = shown.into_iter().filter_map(|row| row.look(request)).collect();
     Ok(page.answer(request, &shown, rows.len(), total_count))
@@ -63,7 +63,7 @@ pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> 
 pub(in crate::http) fn paged<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Result<Answer, Refusal> {
     let Some(page) = Page::of(request)? else { return Ok(array(request, items)) };
     let total_count = items.len();
-    filter(request, &mut items, T::name);
+    filter(request, &mut items, |item, is_wanted| item.is_called(is_wanted));
     let (from, to) = page.bounds(items.len())?;
     super::sort(request, &mut items);
     Ok(page.answer(request, items.get(from..to).unwrap_or_default(), items.len(), total_count))
@@ -179,7 +179,7 @@ fn sort_key<R: Row>(request: &Request<'_>, row: &R, key: &str) -> SortKey {
 }
 
 /// Keeps what has the name that is asked for.
-fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, named: impl Fn(&T) -> &str) {
+fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, is_called: impl Fn(&T, &dyn Fn(&str) -> bool) -> bool) {
     let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
     if request.is_set("use_regex") {
         let regex = RegexBuilder::new(name)
@@ -188,9 +188,10 @@ fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, named: impl Fn(&T) -> &s
             .backtrack_limit(BACKTRACKS_MAX)
             .build();
         // An expression that is none matches nothing, as in RabbitMQ.
-        items.retain(|item| regex.as_ref().is_ok_and(|regex| regex.is_match(named(item)).unwrap_or(false)));
+        let is_wanted = |name: &str| regex.as_ref().is_ok_and(|regex| regex.is_match(name).unwrap_or(false));
+        items.retain(|item| is_called(item, &is_wanted));
     } else {
         let name = name.to_lowercase();
-        items.retain(|item| named(item).to_lowercase().contains(&name));
+        items.retain(|item| is_called(item, &|known| known.to_lowercase().contains(&name)));
     }
 }
