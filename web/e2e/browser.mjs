@@ -1,4 +1,6 @@
 // A browser that looks at the pages, and notes everything that should not be there.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { eventually } from "./broker.mjs";
 import { serveBuild } from "./sources.mjs";
@@ -13,6 +15,8 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let browser;
 
@@ -71,4 +75,11 @@ export async function sees(page, text) {
     const shown = await page.locator("body").innerText();
     return text instanceof RegExp ? text.test(shown) : shown.includes(text);
   });
+}
+
+/** What keeps somebody from using a page: axe-core's findings. */
+export async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary?.split("\n")[1] ?? ""}`));
 }

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
 import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { closeBrowser, logIn, openPage, sees, violations, visit } from "./browser.mjs";
 import { shop } from "./scene.mjs";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let broker, scene;
 before(async () => {
@@ -62,12 +58,6 @@ async function places() {
   ];
 }
 
-async function violations(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary?.split("\n")[1] ?? ""}`));
-}
-
 for (const colorScheme of ["light", "dark"]) {
   test(`every page is there and accessible, ${colorScheme}`, async () => {
     const page = await openPage(broker, { colorScheme, reducedMotion: "reduce" });
@@ -82,6 +72,140 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+test("what opens over a page is accessible, too, light and dark", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await openPage(broker, { colorScheme, reducedMotion: "reduce" });
+    await logIn(page, broker);
+    const dialog = page.getByRole("dialog");
+    for (const [hash, button] of [
+      ["#/queues", "New queue"],
+      ["#/exchanges", "New exchange"],
+      ["#/policies", "New policy"],
+      ["#/users", "New user"],
+      ["#/vhosts", "New virtual host"],
+      ["#/queues/%2F/orders", "Publish"],
+      ["#/queues/%2F/orders", "Purge"],
+      ["#/queues/%2F/orders", "Delete"],
+    ]) {
+      await visit(page, hash);
+      await page.getByRole("button", { name: button, exact: true }).first().click();
+      await dialog.waitFor();
+      assert.deepEqual(await violations(page), [], `${hash} ${button}`);
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+    }
+    await page.keyboard.press("Control+k");
+    await dialog.waitFor();
+    assert.deepEqual(await violations(page), [], "the palette");
+    await page.goto("about:blank");
+    await page.goto(broker.url);
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    await page.getByRole("button", { name: "Log in" }).waitFor();
+    assert.deepEqual(await violations(page), [], "the login");
+    await page.context().close();
+  }
+});
+
+test("whoever wants less motion sees none", async () => {
+  const animations = async (reducedMotion) => {
+    const page = await openPage(broker, { reducedMotion });
+    await logIn(page, broker, "#/queues");
+    await page.getByRole("button", { name: "New queue" }).click();
+    await page.getByRole("dialog").waitFor();
+    const moving = await page.evaluate(() =>
+      [...document.querySelectorAll("*")].filter((element) => {
+        const style = getComputedStyle(element);
+        return style.animationName !== "none" || style.transitionDuration.split(", ").some((time) => time !== "0s");
+      }).length,
+    );
+    await page.context().close();
+    return moving;
+  };
+  assert.equal(await animations("reduce"), 0);
+  assert.ok((await animations("no-preference")) > 0, "there is some to be left out");
+});
+
+test("RabbitMQ's addresses lead to the same things", async () => {
+  const page = await openPage(broker);
+  await logIn(page, broker);
+  const [connection] = await broker.api("GET", "/connections");
+  const [channel] = await broker.api("GET", "/channels");
+  const of = encodeURIComponent;
+  await broker.api("PUT", "/policies/%2F/p", { pattern: "^nothing", definition: { "max-length": 1 }, priority: 0, "apply-to": "queues" });
+  for (const [hash, title] of [
+    ["#/", "Overview"],
+    ["#/connections", "Connections"],
+    [`#/connections/${of(connection.name)}`, connection.user_provided_name ?? connection.name],
+    ["#/channels", "Channels"],
+    [`#/channels/${of(channel.name)}`, channel.name],
+    ["#/exchanges", "Exchanges"],
+    ["#/exchanges/%2F/amq.default", "(AMQP default)"],
+    ["#/exchanges/%2F/shop", "shop"],
+    ["#/queues", "Queues"],
+    ["#/queues/%2F/orders", "orders"],
+    ["#/nodes/rabbit%40localhost", "rabbit@localhost"],
+    ["#/users", "Users"],
+    ["#/users/guest", "guest"],
+    ["#/vhosts", "Virtual hosts"],
+    ["#/vhosts/%2F", "/"],
+    ["#/policies", "Policies"],
+    ["#/policies/%2F/p", "p"],
+    ["#/limits", "Limits"],
+    ["#/feature-flags", "Features"],
+    ["#/deprecated-features", "Features"],
+    ["#/cluster-name", "Overview"],
+  ]) {
+    await visit(page, hash);
+    await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor();
+  }
+  await broker.api("DELETE", "/policies/%2F/p");
+  await visit(page, "#/logout");
+  await page.getByRole("button", { name: "Log in" }).waitFor();
+  assert.deepEqual(page.faults, []);
+});
+
+test("the policy of the pages lets nothing run that somebody brings in", async () => {
+  const page = await openPage(broker);
+  const response = await page.goto(broker.url);
+  const policy = response.headers()["content-security-policy"];
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|\*|http:|https:/);
+  const refused = page.waitForEvent("console", (message) => /Content Security Policy/.test(message.text()));
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.hit = 1";
+    document.body.append(script);
+  });
+  await refused;
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+});
+
+test("a node has charts of what it uses, and consumers are found and sorted by the broker", async () => {
+  const page = await openPage(broker);
+  await logIn(page, broker, "#/nodes/rabbit%40localhost");
+  for (const name of ["Memory", "Disk", "Descriptors and connections"]) {
+    const legend = page.getByRole("figure", { name, exact: true }).locator(".u-legend");
+    await eventually(`the chart ${name} has values`, async () => /At\s*\d\d:\d\d:\d\d/.test(await legend.innerText()));
+  }
+  await visit(page, "#/consumers");
+  await page.getByLabel("Filter by tag, queue or channel").fill("payments");
+  await sees(page, /1 of \d+ consumers/);
+  await page.getByRole("cell", { name: "payment-service-1" }).waitFor();
+  await page.getByLabel("Filter by tag, queue or channel").fill("");
+  await page.getByRole("button", { name: "Prefetch" }).click();
+  await page.locator("tbody tr").first().getByText("audit-writer-1").waitFor();
+  assert.deepEqual(page.faults, []);
+});
+
+test("a wide screen is used, and nothing is stretched beyond reading", async () => {
+  const page = await openPage(broker, { viewport: { width: 2560, height: 1300 } });
+  await logIn(page, broker, "#/queues");
+  await page.getByRole("link", { name: "payments" }).waitFor();
+  const [table, room] = await page.evaluate(() => [document.querySelector("main table").getBoundingClientRect().width, innerWidth]);
+  assert.ok(table > 1200 && table <= room, `${table} of ${room}`);
+});
+
 test("nothing is wider than a phone, and the menu leads everywhere", async () => {
   const page = await openPage(broker, { viewport: { width: 390, height: 844 } });
   await logIn(page, broker);
@@ -90,6 +214,7 @@ test("nothing is wider than a phone, and the menu leads everywhere", async () =>
     await sees(page, text);
     const [shown, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(shown <= room, `${hash} is ${shown} wide`);
+    assert.deepEqual(await violations(page), [], hash);
   }
   await page.getByRole("button", { name: "Menu" }).click();
   await page.getByRole("link", { name: "Queues", exact: true }).click();
@@ -106,6 +231,25 @@ test("anything is found with the keyboard alone", async () => {
   await page.getByRole("option", { name: /payments/ }).waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "payments" }).waitFor();
+  for (const [typed, option, heading] of [
+    ["dead", /^dead\s*exchange/, "dead"],
+    ["web-shop", /^web-shop\s*connection/, "web-shop"],
+    ["guest", /^guest\s*user/, "guest"],
+    ["alerts", /^Alerts\s*page/, "Alerts"],
+  ]) {
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type(typed);
+    const found = page.getByRole("option", { name: option });
+    await found.waitFor();
+    // Down to it, wherever it stands among the others.
+    await eventually("it is chosen", async () => {
+      if ((await found.getAttribute("aria-selected")) === "true") return true;
+      await page.keyboard.press("ArrowDown");
+      return false;
+    });
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+  }
   await page.keyboard.press("Control+k");
   await page.keyboard.type("definitions");
   await page.getByRole("option", { name: /Export or import/ }).waitFor();
@@ -153,7 +297,7 @@ test("the colours that were chosen stay", async () => {
   await page.getByLabel("Colours").selectOption("dark");
   await page.reload();
   await page.getByRole("heading", { name: "Overview" }).waitFor();
-  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await page.locator("html[data-theme=dark]").waitFor();
 });
 
 test("a restart of the broker is told, and the page goes on by itself", async () => {

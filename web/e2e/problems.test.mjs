@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
 import { Broker } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { closeBrowser, logIn, openPage, sees, violations, visit } from "./browser.mjs";
 import { consumer, publisher } from "./scene.mjs";
 
 let broker, page;
@@ -75,12 +75,22 @@ async function problem(text) {
   return row.first();
 }
 
+test("what is told can be read by everybody, light and dark", async () => {
+  await visit(page, "#/");
+  await problem(TOLD["poison message"]);
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await page.locator(`html[data-theme=${colorScheme}]`).waitFor();
+    assert.deepEqual(await violations(page), [], colorScheme);
+  }
+});
+
 test("a poison message: 4 clicks to its story", async () => {
   const row = await problem(TOLD["poison message"]);
   await row.getByRole("link").click();
   await page.getByRole("link", { name: "invoices.wait" }).click();
   await page.getByRole("heading", { name: "invoices.wait" }).waitFor();
-  await page.getByRole("button", { name: /invoice.*13/ }).click({ timeout: 30_000 });
+  await page.getByRole("button", { name: /invoice.*13/ }).click();
   await sees(page, /goes round and round: it died \d+ times/);
   await page.getByRole("dialog").getByRole("tab", { name: "Story" }).click();
   await sees(page, /In queue 'invoices' it was rejected by a consumer, \d+ times/);

@@ -205,8 +205,7 @@ test("a chart gives the exact values of the moment that one points at", async ()
   await visit(page, "#/queues/%2F/held");
   const chart = page.getByRole("figure", { name: "Messages", exact: true });
   const legend = chart.locator(".u-legend");
-  await eventually("the last values are told", async () => /At\s*\d\d:\d\d:\d\d/.test(await legend.innerText()));
-  const last = /\d\d:\d\d:\d\d/.exec(await legend.innerText())[0];
+  const [last] = await eventually("the last values are told", async () => /\d\d:\d\d:\d\d/.exec(await legend.innerText()));
   await eventually("another moment is told", async () => {
     await chart.locator(".u-over").hover({ position: { x: 2, y: 40 } });
     return /\d\d:\d\d:\d\d/.exec(await legend.innerText())?.[0] < last;

@@ -1,12 +1,14 @@
 // How long the list of 10,000 queues takes, whether typing and scrolling wait for anything, and what an open page costs the broker.
-// `npm run speed` calls it; LEVERET_BINARY names a release build. It prints figures and judges nothing: the machine matters.
+// `npm run speed` calls it, `npm run speed -- --idle` for the costs alone; LEVERET_BINARY names a release build. It prints figures and judges nothing: the machine matters.
 import { readFileSync } from "node:fs";
 import amqp from "amqplib";
 import { Broker, eventually, pause } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, visit } from "./browser.mjs";
+import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
 
 const QUEUES = 10_000;
 const TRIES = 5;
+/** An idle page is watched for so long. */
+const SECONDS = Number(process.env.SPEED_SECONDS ?? 60);
 const TICKS_A_SECOND = 100;
 
 const middle = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -66,18 +68,8 @@ async function costs(broker, seconds) {
 
 const say = (text, value, unit) => console.log(`${text}: ${value.toFixed(unit === "%" ? 2 : 0)} ${unit}`);
 
-const broker = await Broker.start();
-try {
-  const quiet = await costs(broker, 30);
-  const empty = await openPage(broker);
-  await logIn(empty, broker);
-  await pause(3000);
-  say("broker without a page, of a core", quiet, "%");
-  say("broker with the overview open, of a core", await costs(broker, 60), "%");
-  await empty.context().close();
-  await declare(broker);
-  const page = await openPage(broker);
-  await logIn(page, broker);
+/** How soon a long list is there, and whether typing and scrolling wait. */
+async function speed(page) {
   const times = [];
   for (let at = 0; at < TRIES; at += 1) {
     await visit(page, "#/alerts");
@@ -99,7 +91,46 @@ try {
     }
   };
   say("longest pause between two frames while scrolling 500 rows", await longest(page, scroll), "ms");
-  say("broker with the list open, of a core", await costs(broker, 60), "%");
+}
+
+/** Pages, and what each shows once it is there. */
+const PAGES = [
+  ["the overview", "#/", "Messages a second"],
+  ["100 of 10,000 queues", "#/queues", "queue.00099"],
+  ["500 of 10,000 queues", "#/queues?page_size=500", "queue.00499"],
+  ["100 queues by their messages", "#/queues?sort=messages&sort_reverse=true", "queue.0"],
+  ["a queue", "#/queues/%2F/queue.00000", "Oldest ready"],
+  ["exchanges", "#/exchanges", "amq.topic"],
+  ["connections", "#/connections", "Connections"],
+  ["consumers", "#/consumers", "Consumers"],
+  ["the node", "#/nodes/rabbit%40localhost", "Resources"],
+  ["alerts", "#/alerts", "Rules"],
+  ["errors", "#/errors", "Errors"],
+  ["policies", "#/policies", "Operator policies"],
+  ["topology", "#/topology", "Only the first 500 queues are drawn"],
+];
+
+/** What each page costs the broker while nothing happens, without what the broker does by itself. */
+async function idle(broker, page) {
+  await visit(page, "#/no/such/page");
+  await pause(5000);
+  const alone = await costs(broker, SECONDS);
+  say("broker with a page that asks nothing, of a core", alone, "%");
+  for (const [what, hash, text] of PAGES) {
+    await visit(page, hash);
+    await sees(page, text);
+    await pause(6000);
+    say(`${what}, beside that`, (await costs(broker, SECONDS)) - alone, "%");
+  }
+}
+
+const broker = await Broker.start();
+try {
+  await declare(broker);
+  const page = await openPage(broker);
+  await logIn(page, broker);
+  if (!process.argv.includes("--idle")) await speed(page);
+  await idle(broker, page);
 } finally {
   await closeBrowser();
   await broker.end();

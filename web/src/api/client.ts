@@ -102,6 +102,21 @@ export function refusal(status: number, text: string, request: string): ApiError
   return error;
 }
 
+/** An answer that can be asked for again: with its tag, the broker says when it is still the same. */
+export interface Tagged<T> {
+  data: T;
+  tag: string;
+}
+
+/** Asks for a path whose answer is known already; the known one again, if the broker says that nothing has changed. */
+export async function getAgain<T>(path: string, known: Tagged<T> | undefined, signal?: AbortSignal): Promise<Tagged<T>> {
+  const response = await send("GET", path, { signal, headers: known?.tag ? { "if-none-match": known.tag } : {} });
+  if (response.status === 304 && known) return known;
+  const text = await response.text();
+  if (!response.ok) throw refusal(response.status, text, `GET ${path}`);
+  return { data: JSON.parse(text) as T, tag: response.headers.get("etag") ?? "" };
+}
+
 export const get = <T>(path: string, signal?: AbortSignal) => call<T>("GET", path, { signal });
 export const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, { body });
 export const put = <T>(path: string, body: unknown = {}) => call<T>("PUT", path, { body });

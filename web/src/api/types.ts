@@ -65,6 +65,10 @@ export interface Node {
   fd_total?: number;
   sockets_used?: number;
   sockets_total?: number;
+  mem_used_details?: Details;
+  disk_free_details?: Details;
+  fd_used_details?: Details;
+  sockets_used_details?: Details;
   os_pid?: string;
   processors?: number;
   data_dir?: string;
@@ -98,6 +102,8 @@ export interface Queue {
   head_message_timestamp?: number | null;
   oldest_ready_age_ms?: number | null;
   oldest_unacked_age_ms?: number | null;
+  /** Dead letters end here. */
+  dead_letter_queue?: boolean;
   policy?: string | null;
   operator_policy?: string | null;
   effective_policy_definition?: Record<string, unknown>;

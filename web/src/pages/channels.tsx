@@ -5,11 +5,11 @@ import { ofOne, useRange } from "../state/range";
 import { link, path, queryText } from "../state/route";
 import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, REDELIVERED } from "../ui/chart-section";
-import { count, rate } from "../ui/format";
+import { count, counted, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
 import { Ranges } from "../ui/ranges";
 import { aligned, rates } from "../ui/samples";
-import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
+import { ColumnChooser, keysOf, Table, useColumns, type Column } from "../ui/table";
 import { connectionLink } from "./connections";
 import { CONSUMER_COLUMNS } from "./consumers";
 import type { PageProps } from "./routes";
@@ -38,21 +38,21 @@ export const CHANNEL_COLUMNS: Column<Channel>[] = [
   },
   { id: "vhost", title: "Virtual host", sort: "vhost", cell: (channel) => <Name of={channel.vhost} /> },
   { id: "user", title: "User", sort: "user", cell: (channel) => <Name of={channel.user} /> },
-  { id: "mode", title: "Mode", cell: (channel) => <Mode of={channel} /> },
+  { id: "mode", title: "Mode", keys: ["confirm", "transactional"], cell: (channel) => <Mode of={channel} /> },
   { id: "state", title: "State", sort: "state", cell: (channel) => <span class="faint">{channel.state}</span> },
   { id: "consumers", title: "Consumers", sort: "consumer_count", isNumber: true, cell: (channel) => count(channel.consumer_count) },
   { id: "prefetch", title: "Prefetch", about: "Prefetch, messages", sort: "prefetch_count", isNumber: true, cell: (channel) => (channel.prefetch_count ? count(channel.prefetch_count) : "no limit") },
   { id: "unacked", title: "Unacked", about: "Unacknowledged, messages", sort: "messages_unacknowledged", isNumber: true, cell: (channel) => count(channel.messages_unacknowledged) },
   { id: "unconfirmed", title: "Unconfirmed", about: "Not confirmed yet, messages", sort: "messages_unconfirmed", isNumber: true, isExtra: true, cell: (channel) => count(channel.messages_unconfirmed) },
   { id: "in", title: "Publish /s", about: "Published, messages a second", sort: "message_stats.publish_details.rate", isNumber: true, cell: statRate("publish") },
-  { id: "lost", title: "Unroutable /s", about: "Reach no queue, messages a second", sort: "message_stats.drop_unroutable_details.rate", isNumber: true, isExtra: true, cell: (channel) => rate(rateOf(channel.message_stats, "drop_unroutable") + rateOf(channel.message_stats, "return_unroutable")) },
+  { id: "lost", title: "Unroutable /s", about: "Reach no queue, messages a second", sort: "message_stats.drop_unroutable_details.rate", keys: ["message_stats.drop_unroutable_details.rate", "message_stats.return_unroutable_details.rate"], isNumber: true, isExtra: true, cell: (channel) => rate(rateOf(channel.message_stats, "drop_unroutable") + rateOf(channel.message_stats, "return_unroutable")) },
   { id: "out", title: "Deliver /s", about: "Delivered, messages a second", sort: "message_stats.deliver_get_details.rate", isNumber: true, cell: statRate("deliver_get") },
   { id: "ack", title: "Ack /s", about: "Acknowledged, messages a second", sort: "message_stats.ack_details.rate", isNumber: true, cell: statRate("ack") },
 ];
 
 export function ChannelsPage(_: PageProps) {
-  const { state, polled } = useList<Channel>("channels", { isByVhost: false });
   const columns = useColumns("channels", CHANNEL_COLUMNS);
+  const { state, polled } = useList<Channel>("channels", { isByVhost: false, columns: ["name", ...keysOf(columns)] });
   return (
     <>
       <Head title="Channels" />
@@ -89,7 +89,7 @@ export function ChannelPage({ args }: PageProps) {
       <Waiting polled={polled} what="the channel" />
       {channel && (
         <>
-          {isHolding && <Note tone="warn">It holds {count(channel.messages_unacknowledged)} messages, and acknowledges none at the moment.</Note>}
+          {isHolding && <Note tone="warn">It holds {counted(channel.messages_unacknowledged ?? 0, "message")}, and acknowledges none at the moment.</Note>}
           <div class="columns">
             <Section title="Facts">
               <Facts
@@ -98,8 +98,8 @@ export function ChannelPage({ args }: PageProps) {
                   ["User", <Name of={channel.user} />],
                   ["Virtual host", <Name of={channel.vhost} />],
                   ["Mode", channel.confirm || channel.transactional ? <Mode of={channel} /> : "no confirms, no transactions"],
-                  ["Prefetch", channel.prefetch_count ? `${count(channel.prefetch_count)} messages a consumer` : "no limit"],
-                  ["Global prefetch", channel.global_prefetch_count ? `${count(channel.global_prefetch_count)} messages` : "no limit"],
+                  ["Prefetch", channel.prefetch_count ? `${counted(channel.prefetch_count, "message")} a consumer` : "no limit"],
+                  ["Global prefetch", channel.global_prefetch_count ? counted(channel.global_prefetch_count, "message") : "no limit"],
                 ]}
               />
             </Section>

@@ -1,17 +1,12 @@
-import { useState } from "preact/hooks";
 import type { Consumer } from "../api/types";
-import { usePoll } from "../state/poll";
-import { vhostFilter } from "../state/preferences";
-import { link, path } from "../state/route";
-import { useStore } from "../state/store";
-import { Arguments, Badge, Empty, Head, Name, Waiting } from "../ui/basics";
-import { count, counted, duration } from "../ui/format";
-import { Table, type Column } from "../ui/table";
+import { listActs, useList } from "../state/list";
+import { link } from "../state/route";
+import { Arguments, Badge, Head, Name } from "../ui/basics";
+import { count, duration } from "../ui/format";
+import { Filter, Listed } from "../ui/list";
+import { ColumnChooser, keysOf, Table, useColumns, type Column } from "../ui/table";
 import { queueLink } from "./queues";
 import type { PageProps } from "./routes";
-
-/** The API has no pages of consumers: so many are drawn. */
-const DRAWN_MAX = 500;
 
 export function ConsumerState({ of }: { of: Consumer }) {
   const state = of.activity_status ?? (of.active ? "up" : "waiting");
@@ -19,51 +14,56 @@ export function ConsumerState({ of }: { of: Consumer }) {
 }
 
 export const CONSUMER_COLUMNS: Column<Consumer>[] = [
-  { id: "tag", title: "Consumer tag", cell: (consumer) => <Name of={consumer.consumer_tag} /> },
+  { id: "tag", title: "Consumer tag", sort: "consumer_tag", cell: (consumer) => <Name of={consumer.consumer_tag} /> },
   {
     id: "queue",
     title: "Queue",
+    sort: "queue.name",
     cell: (consumer) => (
       <a href={queueLink(consumer.queue)} class="main-link">
         <Name of={consumer.queue.name} />
       </a>
     ),
   },
-  { id: "vhost", title: "Virtual host", cell: (consumer) => <Name of={consumer.queue.vhost} /> },
+  { id: "vhost", title: "Virtual host", sort: "queue.vhost", cell: (consumer) => <Name of={consumer.queue.vhost} /> },
   {
     id: "channel",
     title: "Channel",
+    sort: "channel_details.name",
     cell: (consumer) => consumer.channel_details && <a href={link(["channels", consumer.channel_details.name])}><Name of={consumer.channel_details.name} /></a>,
   },
-  { id: "state", title: "State", cell: (consumer) => <ConsumerState of={consumer} /> },
-  { id: "ack", title: "Acknowledges", cell: (consumer) => (consumer.ack_required ? "yes" : "no, automatic") },
-  { id: "exclusive", title: "Exclusive", cell: (consumer) => (consumer.exclusive ? "yes" : "no") },
-  { id: "prefetch", title: "Prefetch", isNumber: true, cell: (consumer) => (consumer.prefetch_count ? count(consumer.prefetch_count) : "no limit") },
-  { id: "timeout", title: "Time to ack", isNumber: true, cell: (consumer) => (consumer.consumer_timeout ? duration(consumer.consumer_timeout) : "no limit") },
-  { id: "arguments", title: "Arguments", cell: (consumer) => <Arguments of={consumer.arguments} none="" /> },
+  { id: "state", title: "State", sort: "activity_status", keys: ["activity_status", "active"], cell: (consumer) => <ConsumerState of={consumer} /> },
+  { id: "ack", title: "Acknowledges", sort: "ack_required", cell: (consumer) => (consumer.ack_required ? "yes" : "no, automatic") },
+  { id: "exclusive", title: "Exclusive", sort: "exclusive", cell: (consumer) => (consumer.exclusive ? "yes" : "no") },
+  { id: "prefetch", title: "Prefetch", sort: "prefetch_count", isNumber: true, cell: (consumer) => (consumer.prefetch_count ? count(consumer.prefetch_count) : "no limit") },
+  { id: "timeout", title: "Time to ack", sort: "consumer_timeout", isNumber: true, cell: (consumer) => (consumer.consumer_timeout ? duration(consumer.consumer_timeout) : "no limit") },
+  { id: "arguments", title: "Arguments", keys: ["arguments"], cell: (consumer) => <Arguments of={consumer.arguments} none="" /> },
 ];
 
+/** What a row is told from others by. */
+const NEEDED = ["consumer_tag", "queue", "channel_details.name"];
+
 export function ConsumersPage(_: PageProps) {
-  const vhost = useStore(vhostFilter);
-  const [wanted, setWanted] = useState("");
-  const polled = usePoll<Consumer[]>(`/api/consumers${vhost ? path(vhost) : ""}`);
-  const lower = wanted.toLowerCase();
-  const found = (polled.data ?? []).filter((one) => [one.consumer_tag, one.queue.name, one.channel_details?.name ?? ""].some((text) => text.toLowerCase().includes(lower)));
+  const columns = useColumns("consumers", CONSUMER_COLUMNS);
+  const { state, polled } = useList<Consumer>("leveret/consumers", { columns: [...NEEDED, ...keysOf(columns)] });
   return (
     <>
       <Head title="Consumers" />
-      <div class="filter" role="search">
-        <input type="search" aria-label="Filter by tag, queue or channel" placeholder="Filter by tag, queue or channel" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />
-        <span class="faint" role="status">
-          {polled.data && counted(found.length, "consumer")}
-          {found.length > DRAWN_MAX && `, of which ${DRAWN_MAX} are shown`}
-        </span>
-      </div>
-      <Waiting polled={polled} what="the consumers" />
-      {polled.data && found.length === 0 && <Empty>{wanted ? "None matches." : "Nobody consumes."}</Empty>}
-      {found.length > 0 && (
-        <Table label="Consumers" columns={CONSUMER_COLUMNS} rows={found.slice(0, DRAWN_MAX)} rowKey={(one) => `${one.channel_details?.name} ${one.consumer_tag} ${one.queue.name}`} />
-      )}
+      <Filter label="Filter by tag, queue or channel" state={state} page={polled.data} things={["consumer", "consumers"]}>
+        <ColumnChooser list="consumers" columns={CONSUMER_COLUMNS} />
+      </Filter>
+      <Listed polled={polled} state={state} what="the consumers" none="Nobody consumes, or nobody whom you may see: without the tag monitoring these are your own consumers.">
+        {(rows) => (
+          <Table
+            label="Consumers"
+            columns={columns}
+            rows={rows}
+            rowKey={(one) => `${one.channel_details?.name} ${one.consumer_tag} ${one.queue.name}`}
+            order={state.order}
+            onOrder={listActs.order}
+          />
+        )}
+      </Listed>
     </>
   );
 }

@@ -7,7 +7,7 @@ import { go, link, path, queryText } from "../state/route";
 import { Arguments, Failure, Head, Name, Note, Section, Waiting } from "../ui/basics";
 import { ChartSection, IN, OUT } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
-import { count, counted, rate } from "../ui/format";
+import { count, counted, noun, rate } from "../ui/format";
 import { Ranges } from "../ui/ranges";
 import { aligned, rates } from "../ui/samples";
 import { Tiles } from "../ui/tiles";
@@ -80,8 +80,8 @@ export function ExchangePage({ args }: PageProps) {
           tiles={[
             { title: "In", value: rate(rateOf(stats, "publish_in")), unit: "messages/s" },
             { title: "Out", value: rate(rateOf(stats, "publish_out")), unit: "messages/s to queues" },
-            { title: "In since the start", value: count(totalOf(stats, "publish_in")), unit: "messages" },
-            { title: "Out since the start", value: count(totalOf(stats, "publish_out")), unit: "messages to queues" },
+            { title: "In since the start", value: count(totalOf(stats, "publish_in")), unit: noun(totalOf(stats, "publish_in"), "message") },
+            { title: "Out since the start", value: count(totalOf(stats, "publish_out")), unit: noun(totalOf(stats, "publish_out"), "message to a queue", "messages to queues") },
           ]}
         />
       )}

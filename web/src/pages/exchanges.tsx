@@ -2,13 +2,15 @@ import { useState } from "preact/hooks";
 import { put } from "../api/client";
 import { rateOf, totalOf, type Exchange } from "../api/types";
 import { listActs, useList } from "../state/list";
+import { vhostFilter } from "../state/preferences";
 import { path, useFlag } from "../state/route";
+import { useStore } from "../state/store";
 import { Badge, Head, Name } from "../ui/basics";
 import { Area, Check, Choice, Text, readObject } from "../ui/fields";
 import { FormDialog } from "../ui/form";
 import { count, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
-import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
+import { ColumnChooser, keysOf, Table, useColumns, type Column } from "../ui/table";
 import { tell } from "../ui/toast";
 import { exchangeLink } from "./bindings";
 import type { PageProps } from "./routes";
@@ -40,7 +42,7 @@ const COLUMNS: Column<Exchange>[] = [
   },
   { id: "vhost", title: "Virtual host", sort: "vhost", cell: (exchange) => <Name of={exchange.vhost} /> },
   { id: "type", title: "Type", sort: "type", cell: (exchange) => <Name of={exchange.type} /> },
-  { id: "features", title: "Features", cell: (exchange) => <ExchangeFeatures of={exchange} /> },
+  { id: "features", title: "Features", keys: ["durable", "auto_delete", "internal", "arguments", "policy"], cell: (exchange) => <ExchangeFeatures of={exchange} /> },
   { id: "in", title: "In /s", about: "In, messages a second", sort: "message_stats.publish_in_details.rate", isNumber: true, cell: (exchange) => rate(rateOf(exchange.message_stats, "publish_in")) },
   { id: "out", title: "Out /s", about: "Out, messages a second", sort: "message_stats.publish_out_details.rate", isNumber: true, cell: (exchange) => rate(rateOf(exchange.message_stats, "publish_out")) },
   { id: "total-in", title: "In", about: "In since the start, messages", sort: "message_stats.publish_in", isNumber: true, isExtra: true, cell: (exchange) => count(totalOf(exchange.message_stats, "publish_in")) },
@@ -48,9 +50,10 @@ const COLUMNS: Column<Exchange>[] = [
 ];
 
 export function ExchangesPage(_: PageProps) {
-  const { state, polled, vhost } = useList<Exchange>("exchanges");
-  const all = vhost ? COLUMNS.filter((column) => column.id !== "vhost") : COLUMNS;
+  const filter = useStore(vhostFilter);
+  const all = filter ? COLUMNS.filter((column) => column.id !== "vhost") : COLUMNS;
   const columns = useColumns("exchanges", all);
+  const { state, polled, vhost } = useList<Exchange>("exchanges", { columns: ["name", "vhost", ...keysOf(columns)] });
   const [isNew, setNew] = useFlag("new");
   return (
     <>

@@ -3,7 +3,7 @@ import { del, put } from "../api/client";
 import { usePoll } from "../state/poll";
 import { link, path } from "../state/route";
 import { may } from "../state/session";
-import { Empty, Failure, Head, Name, Section } from "../ui/basics";
+import { Empty, Failure, Head, Missing, Name, Section } from "../ui/basics";
 import { Choice, Text } from "../ui/fields";
 import { count } from "../ui/format";
 import { Table, type Column } from "../ui/table";
@@ -120,6 +120,7 @@ export function LimitsPage(_: PageProps) {
           <Limits kind="user" />
         </Section>
       )}
+      {!may("administrator") && <Missing>Limits of users, and changing limits, need the tag administrator.</Missing>}
     </>
   );
 }

@@ -1,8 +1,12 @@
-import type { Node } from "../api/types";
+import type { Details, Node } from "../api/types";
 import { usePoll } from "../state/poll";
-import { link, path } from "../state/route";
+import { ofBroker, useRange } from "../state/range";
+import { link, path, queryText } from "../state/route";
 import { Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
+import { ChartSection } from "../ui/chart-section";
 import { bytes, count, duration, visible } from "../ui/format";
+import { Ranges } from "../ui/ranges";
+import { aligned, lengths, since } from "../ui/samples";
 import { Meter } from "./overview";
 import type { PageProps } from "./routes";
 
@@ -13,7 +17,8 @@ interface Memory {
 export function NodePage({ args }: PageProps) {
   const name = args[0] ?? "";
   const base = `/api/nodes${path(name)}`;
-  const polled = usePoll<Node>(base);
+  const range = useRange();
+  const polled = usePoll<Node>(`${base}${queryText(ofBroker(range, "node_stats"))}`, base);
   const memory = usePoll<Memory>(`${base}/memory`);
   const node = polled.data;
   const parts = typeof memory.data?.memory === "object" ? Object.entries(memory.data.memory) : [];
@@ -49,11 +54,29 @@ export function NodePage({ args }: PageProps) {
           </Section>
         </div>
       )}
+      {node && <NodeCharts node={node} startedAt={polled.at - (node.uptime ?? Infinity)} />}
       {parts.length > 0 && (
         <Section title="Memory in detail">
           <Facts of={parts.filter(([, value]) => typeof value === "number" && value > 0).map(([part, value]) => [part.replaceAll("_", " "), bytes(value as number)])} />
         </Section>
       )}
     </>
+  );
+}
+
+/** What the node used, and how much of the disk was free. */
+function NodeCharts({ node, startedAt }: { node: Node; startedAt: number }) {
+  const of = (...details: (Details | undefined)[]) => since(aligned(details.map(lengths)), startedAt);
+  return (
+    <div class="columns charts">
+      <ChartSection title="Memory" aside={<Ranges />} all={of(node.mem_used_details)} format={bytes} lines={[{ title: "Used", colour: "--chart-ready", isFilled: true }]} />
+      <ChartSection title="Disk" all={of(node.disk_free_details)} format={bytes} lines={[{ title: "Free", colour: "--chart-in", isFilled: true }]} />
+      <ChartSection
+        title="Descriptors and connections"
+        all={of(node.fd_used_details, node.sockets_used_details)}
+        format={count}
+        lines={[{ title: "Descriptors", colour: "--chart-out" }, { title: "Connections", colour: "--chart-ack" }]}
+      />
+    </div>
   );
 }

@@ -2,10 +2,10 @@ import { detailsOf, rateOf, type Node, type Overview } from "../api/types";
 import { usePoll } from "../state/poll";
 import { ofBroker, useRange } from "../state/range";
 import { link, queryText } from "../state/route";
-import { may } from "../state/session";
-import { Badge, Facts, Head, Section, Waiting } from "../ui/basics";
+import { may, type Tag } from "../state/session";
+import { Badge, Facts, Head, Missing, Section, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED, UNROUTABLE } from "../ui/chart-section";
-import { bytes, count, duration, rate, visible } from "../ui/format";
+import { bytes, count, counted, duration, noun, rate, visible } from "../ui/format";
 import { Ranges } from "../ui/ranges";
 import { aligned, lengths, rates, since } from "../ui/samples";
 import { type Tile, Tiles } from "../ui/tiles";
@@ -34,8 +34,19 @@ export function OverviewPage() {
         </div>
       )}
       {overview && <Churn overview={overview} />}
+      {overview && !may("administrator") && <Missing>{missing()}</Missing>}
     </>
   );
+}
+
+/** What this page says to others, and not to whoever is logged in. */
+function missing(): string {
+  const parts: [Tag, string][] = [
+    ["monitoring", "The alerts of the broker, its alarms, memory and disk need the tag monitoring."],
+    ["policymaker", "Policies that match nothing are told to users with the tag policymaker."],
+    ["administrator", "The name of the cluster is changed, and definitions are exported and imported, with the tag administrator."],
+  ];
+  return parts.flatMap(([tag, text]) => (may(tag) ? [] : [text])).join(" ");
 }
 
 function Totals({ overview }: { overview: Overview }) {
@@ -45,13 +56,13 @@ function Totals({ overview }: { overview: Overview }) {
   const tile = (title: string, value: string, unit: string, href: string): Tile => ({ title, value, unit, href });
   const byMost = (sort: string) => link(["queues"], { sort, sort_reverse: true });
   const tiles = [
-    tile("Ready", count(totals?.messages_ready ?? 0), "messages wait", byMost("messages_ready")),
-    tile("Unacked", count(totals?.messages_unacknowledged ?? 0), "messages held", byMost("messages_unacknowledged")),
+    tile("Ready", count(totals?.messages_ready ?? 0), noun(totals?.messages_ready, "message waits", "messages wait"), byMost("messages_ready")),
+    tile("Unacked", count(totals?.messages_unacknowledged ?? 0), noun(totals?.messages_unacknowledged, "message held", "messages held"), byMost("messages_unacknowledged")),
     tile("Published", rate(rateOf(stats, "publish")), "messages/s", link(["exchanges"])),
     tile("Delivered", rate(rateOf(stats, "deliver_get")), "messages/s", link(["consumers"])),
-    tile("Queues", count(objects.queues), `${count(objects.exchanges)} exchanges`, link(["queues"])),
-    tile("Connections", count(objects.connections), `${count(objects.channels)} channels`, link(["connections"])),
-    tile("Consumers", count(objects.consumers), "subscriptions", link(["consumers"])),
+    tile("Queues", count(objects.queues), counted(objects.exchanges, "exchange"), link(["queues"])),
+    tile("Connections", count(objects.connections), counted(objects.channels ?? 0, "channel"), link(["connections"])),
+    tile("Consumers", count(objects.consumers), noun(objects.consumers, "subscription"), link(["consumers"])),
   ];
   return <Tiles label="Totals" tiles={tiles} />;
 }

@@ -7,7 +7,7 @@ import { vhostFilter } from "../state/preferences";
 import { link, path, useFlag } from "../state/route";
 import { may } from "../state/session";
 import { useStore } from "../state/store";
-import { Arguments, Badge, Empty, Failure, Head, Loading, Name, Note, Section, Waiting } from "../ui/basics";
+import { Arguments, Badge, Empty, Failure, Head, Loading, Missing, Name, Note, Section, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
 import { Area, Choice, Text, readObject } from "../ui/fields";
 import { FormDialog } from "../ui/form";
@@ -117,6 +117,7 @@ function PolicyTable({ kind }: { kind: PolicyKind }) {
       {polled.data && polled.data.length > 0 && (
         <Table label={title} columns={columns(kind, setEdited, polled.refresh)} rows={polled.data} rowKey={(policy) => `${policy.vhost}\n${policy.name}`} />
       )}
+      {!mayAdd && <Missing>Making and changing {kind === "policies" ? "policies needs the tag policymaker or" : "operator policies needs the tag"} administrator.</Missing>}
       {edited && <PolicyDialog kind={kind} policy={edited} vhost={vhost} onClose={() => setEdited(undefined)} after={polled.refresh} />}
       {isNew && <PolicyDialog kind={kind} policy={undefined} vhost={vhost} onClose={() => setNew(false)} after={polled.refresh} />}
     </Section>
@@ -190,12 +191,14 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
 /** RabbitMQ has a page for each policy. */
 export function PolicyPage({ args }: PageProps) {
   const [vhost = "", name = ""] = args;
-  const polled = usePoll<Policy>(`/api/policies${path(vhost, name)}`);
+  // As a list, which everybody may see who may see the virtual host; one alone is for those who make them.
+  const polled = usePoll<Policy[]>(`/api/policies${path(vhost)}`);
   const [isEditing, setEditing] = useState(false);
-  const policy = polled.data;
+  const policy = polled.data?.find((one) => one.name === name);
   return (
     <>
       <Head title={<Name of={name} />} crumbs={[{ text: "Policies", href: link(["policies"]) }, { text: <>virtual host <Name of={vhost} /></> }]}>
+        {!may("policymaker") && <Missing>Changing a policy needs the tag policymaker or administrator.</Missing>}
         {policy && may("policymaker") && (
           <>
             <button type="button" onClick={() => setEditing(true)}>
@@ -208,6 +211,7 @@ export function PolicyPage({ args }: PageProps) {
         )}
       </Head>
       <Waiting polled={polled} what="the policy" />
+      {polled.data && !policy && <Note tone="warn">There is no such policy in virtual host '<Name of={vhost} />'.</Note>}
       {policy && (
         <div class="columns">
           <Section title="Definition">

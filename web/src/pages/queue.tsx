@@ -9,7 +9,7 @@ import { useStore } from "../state/store";
 import { Badge, Head, Missing, Name, Note, Tabs, Waiting } from "../ui/basics";
 import { ACKNOWLEDGED, ChartSection, IN, OUT, READY, REDELIVERED, UNACKED } from "../ui/chart-section";
 import { ask } from "../ui/dialog";
-import { coarse, count, counted, rate } from "../ui/format";
+import { coarse, count, counted, noun, rate } from "../ui/format";
 import { Ranges } from "../ui/ranges";
 import { aligned, lengths, rates } from "../ui/samples";
 import { type Tile, Tiles } from "../ui/tiles";
@@ -104,7 +104,7 @@ function QueueActs({ queue, refresh, onPublish }: QueueActsProps) {
   const purge = () =>
     ask({
       title: `Purge '${queue.name}'?`,
-      text: `${counted(ready, "ready message")} will be gone for good. ${counted(queue.messages_unacknowledged ?? 0, "message")} that consumers hold stay.`,
+      text: `${counted(ready, "ready message")} will be gone for good. ${counted(queue.messages_unacknowledged ?? 0, "message that a consumer holds stays", "messages that consumers hold stay")}.`,
       act: "Purge",
       typed: ready > 0 ? queue.name : undefined,
       run: () => del(`${base}/contents`).then(refresh),
@@ -150,14 +150,14 @@ const roughly = (ms: number | null | undefined) => (ms == null ? "–" : coarse(
 function QueueNumbers({ queue }: { queue: Queue }) {
   const stats = queue.message_stats;
   const tiles: Tile[] = [
-    { title: "Ready", value: count(queue.messages_ready), unit: "messages wait" },
-    { title: "Unacked", value: count(queue.messages_unacknowledged), unit: "messages held" },
+    { title: "Ready", value: count(queue.messages_ready), unit: noun(queue.messages_ready, "message waits", "messages wait") },
+    { title: "Unacked", value: count(queue.messages_unacknowledged), unit: noun(queue.messages_unacknowledged, "message held", "messages held") },
     { title: "In", value: rate(rateOf(stats, "publish")), unit: "messages/s" },
     { title: "Out", value: rate(rateOf(stats, "deliver_get")), unit: "messages/s" },
     { title: "Acked", value: rate(rateOf(stats, "ack")), unit: "messages/s" },
     { title: "Oldest ready", value: roughly(queue.oldest_ready_age_ms), unit: "waits so long" },
     { title: "Oldest unacked", value: roughly(queue.oldest_unacked_age_ms), unit: "held so long" },
-    { title: "Consumers", value: count(queue.consumers), unit: "subscriptions" },
+    { title: "Consumers", value: count(queue.consumers), unit: noun(queue.consumers, "subscription") },
   ];
   if (queue.state !== "running") tiles.push({ title: "State", value: <Badge tone="warn">{queue.state}</Badge> });
   return <Tiles label="Numbers" tiles={tiles} />;

@@ -1,16 +1,18 @@
-import { useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { del, put } from "../api/client";
 import { rateOf, type Queue } from "../api/types";
 import { listActs, useList } from "../state/list";
 import { link, path, useFlag } from "../state/route";
+import { vhostFilter } from "../state/preferences";
 import { may } from "../state/session";
-import { Badge, Head, Name } from "../ui/basics";
+import { useStore } from "../state/store";
+import { Trends } from "../state/trends";
+import { Badge, Head, Missing, Name } from "../ui/basics";
 import { Sparkline } from "../ui/chart";
 import { ask } from "../ui/dialog";
 import { age, bytes, count, counted, rate } from "../ui/format";
 import { Filter, Listed } from "../ui/list";
-import { lengths } from "../ui/samples";
-import { ColumnChooser, Table, useColumns, type Column } from "../ui/table";
+import { ColumnChooser, keysOf, Table, useColumns, type Column } from "../ui/table";
 import { each } from "./acts";
 import { NewQueue } from "./new-queue";
 import type { PageProps } from "./routes";
@@ -50,7 +52,8 @@ export function QueueState({ of }: { of: Queue }) {
 
 const statRate = (name: string) => (queue: Queue) => rate(rateOf(queue.message_stats, name));
 
-const COLUMNS: Column<Queue>[] = [
+/** The columns; that of the last minute is drawn from what was seen before. */
+const columnsOf = (trend: (queue: Queue) => number[]): Column<Queue>[] => [
   {
     id: "name",
     title: "Name",
@@ -62,7 +65,12 @@ const COLUMNS: Column<Queue>[] = [
     ),
   },
   { id: "vhost", title: "Virtual host", sort: "vhost", cell: (queue) => <Name of={queue.vhost} /> },
-  { id: "features", title: "Features", cell: (queue) => <Features of={queue} /> },
+  {
+    id: "features",
+    title: "Features",
+    keys: ["type", "durable", "auto_delete", "exclusive", "arguments", "policy"],
+    cell: (queue) => <Features of={queue} />,
+  },
   { id: "state", title: "State", sort: "state", cell: (queue) => <QueueState of={queue} /> },
   { id: "ready", title: "Ready", about: "Ready, messages", sort: "messages_ready", isNumber: true, cell: (queue) => count(queue.messages_ready) },
   { id: "unacked", title: "Unacked", about: "Unacknowledged, messages", sort: "messages_unacknowledged", isNumber: true, cell: (queue) => count(queue.messages_unacknowledged) },
@@ -73,7 +81,8 @@ const COLUMNS: Column<Queue>[] = [
     id: "trend",
     title: "Last minute",
     about: "Messages in the last minute",
-    cell: (queue) => <Sparkline values={lengths(queue.messages_details).values.map((value) => value ?? 0)} label={`${counted(queue.messages ?? 0, "message")} now`} />,
+    keys: ["messages"],
+    cell: (queue) => <Sparkline values={trend(queue)} label={`${counted(queue.messages ?? 0, "message")} now`} />,
   },
   { id: "in", title: "In /s", about: "In, messages a second", sort: "message_stats.publish_details.rate", isNumber: true, cell: statRate("publish") },
   { id: "out", title: "Out /s", about: "Out, messages a second", sort: "message_stats.deliver_get_details.rate", isNumber: true, cell: statRate("deliver_get") },
@@ -85,12 +94,25 @@ const COLUMNS: Column<Queue>[] = [
   { id: "memory", title: "Memory", about: "Memory for its entries", sort: "memory", isNumber: true, isExtra: true, cell: (queue) => bytes(queue.memory) },
 ];
 
+/** What links and questions before an act are made of, whatever is shown. */
+const NEEDED = ["name", "vhost", "messages", "messages_ready"];
+
 const queueKey = (queue: Queue) => `${queue.vhost}\n${queue.name}`;
 
 export function QueuesPage(_: PageProps) {
-  const { state, polled, vhost } = useList<Queue>("queues", { query: { lengths_age: 60, lengths_incr: 5 } });
-  const all = vhost ? COLUMNS.filter((column) => column.id !== "vhost") : COLUMNS;
+  const filter = useStore(vhostFilter);
+  const trends = useMemo(() => new Trends(), []);
+  const seen = useRef({ at: 0 });
+  const every = useMemo(() => columnsOf((queue) => trends.of(queueKey(queue), seen.current.at)), []);
+  const all = filter ? every.filter((column) => column.id !== "vhost") : every;
   const columns = useColumns("queues", all);
+  const keys = [...NEEDED, ...keysOf(columns)];
+  const first = { columns: [...new Set([...keys, "messages_details.samples"])].join(), lengths_age: 60, lengths_incr: 5 };
+  const { state, polled, vhost } = useList<Queue>("queues", { columns: keys, first });
+  if (polled.data && polled.at !== seen.current.at) {
+    seen.current.at = polled.at;
+    trends.note(polled.data.items.map((queue) => ({ key: queueKey(queue), value: queue.messages ?? 0, samples: queue.messages_details?.samples })), polled.at);
+  }
   const [selected, setSelected] = useState(new Set<string>());
   const [isNew, setNew] = useFlag("new");
   const chosen = (polled.data?.items ?? []).filter((queue) => selected.has(queueKey(queue)));
@@ -194,6 +216,7 @@ function Selection({ chosen, after, onForget }: { chosen: Queue[]; after: () => 
           </button>
         </>
       )}
+      {!may("policymaker") && <Missing>Pausing queues needs the tag policymaker or administrator.</Missing>}
       <button type="button" class="plain" onClick={onForget}>
         Select none
       </button>

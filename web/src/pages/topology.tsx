@@ -14,7 +14,7 @@ import { VhostChoice } from "./vhost-choice";
 
 /** More than these cannot be read in one drawing: one filters then. */
 const QUEUES_MAX = 500;
-const LOOK_AGAIN = { atLeastMs: 10_000 };
+const LOOK_AGAIN = { atLeastMs: 30_000 };
 
 /** Keeps what has a text in its name, and everything that leads to it or comes from it. */
 export function around(graph: GraphData, text: string): GraphData {

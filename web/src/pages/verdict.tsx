@@ -1,5 +1,5 @@
 import type { Alerts, Errors } from "../api/leveret";
-import { rateOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Page, type Queue } from "../api/types";
+import { rateOf, totalOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Page, type Queue } from "../api/types";
 import { usePoll } from "../state/poll";
 import { problems, type Problem } from "../state/problems";
 import { link, queryText } from "../state/route";
@@ -19,7 +19,11 @@ const LOOKED_AT = 50;
 
 const top = (sort: string, columns: string) => queryText({ page: 1, page_size: LOOKED_AT, sort, sort_reverse: true, columns });
 
-const QUEUE_COLUMNS = "name,vhost,state,messages_ready,messages_unacknowledged,oldest_ready_age_ms,oldest_unacked_age_ms,consumers,message_stats,arguments,effective_policy_definition";
+const QUEUE_STATS = ["publish", "deliver", "deliver_get", "get", "ack", "redeliver"].map((name) => `message_stats.${name}_details.rate,message_stats.${name}`).join();
+const QUEUE_COLUMNS = `${QUEUE_STATS},name,vhost,state,messages_ready,messages_unacknowledged,oldest_ready_age_ms,oldest_unacked_age_ms,consumers,dead_letter_queue,arguments,effective_policy_definition`;
+
+/** While none of these counts, no queue changes but by what expires. */
+const MOVING = ["publish", "deliver_get", "ack", "redeliver"];
 
 /** Whether anything is wrong, before anything else. */
 export function Verdict({ overview, nodes, at }: VerdictProps) {
@@ -27,11 +31,14 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
   const totals = overview.queue_totals;
   const stats = overview.message_stats;
   const grave = { atLeastMs: 5000 };
-  const full = usePoll<Page<Queue>>(totals?.messages_ready ? `/api/queues${top("messages_ready", QUEUE_COLUMNS)}` : null, "full", grave);
-  const held = usePoll<Page<Queue>>(totals?.messages_unacknowledged ? `/api/queues${top("messages_unacknowledged", QUEUE_COLUMNS)}` : null, "held", grave);
+  // While nothing moves, the fullest queues are the same ones.
+  const numbers = [totals?.messages_ready, totals?.messages_unacknowledged, overview.object_totals.queues, overview.object_totals.consumers, ...MOVING.map((name) => totalOf(stats, name))];
+  const moving = { ...grave, moves: numbers.join() };
+  const full = usePoll<Page<Queue>>(totals?.messages_ready ? `/api/queues${top("messages_ready", QUEUE_COLUMNS)}` : null, "full", moving);
+  const held = usePoll<Page<Queue>>(totals?.messages_unacknowledged ? `/api/queues${top("messages_unacknowledged", QUEUE_COLUMNS)}` : null, "held", moving);
   const isAgain = rateOf(stats, "redeliver") > 0;
   const again = usePoll<Page<Queue>>(isAgain ? `/api/queues${top("message_stats.redeliver_details.rate", QUEUE_COLUMNS)}` : null, "again", grave);
-  const lost = stats && (Number(stats["drop_unroutable"]) > 0 || Number(stats["return_unroutable"]) > 0);
+  const lost = rateOf(stats, "drop_unroutable") + rateOf(stats, "return_unroutable") > 0;
   const exchanges = usePoll<Page<Exchange>>(lost ? `/api/exchanges${top("message_stats.publish_in", "name,vhost,message_stats")}` : null, "exchanges", grave);
   const channels = usePoll<Page<Channel>>(
     lost ? `/api/channels${top("message_stats.drop_unroutable", "name,connection_details,message_stats")}` : null,
@@ -42,7 +49,7 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
   const connections = usePoll<Page<Connection>>(hasAlarm ? `/api/connections${top("state", "name,state,user_provided_name")}` : null, "blocked", grave);
   const alerts = usePoll<Alerts>(isMonitor ? "/api/leveret/alerts?history=0" : null, "alerts", grave);
   const errors = usePoll<Errors>("/api/leveret/errors?limit=3", "errors", grave);
-  const idlePolicies = useIdlePolicies();
+  const idlePolicies = useIdlePolicies(`${overview.object_totals.queues} ${overview.object_totals.exchanges} ${totalOf(overview.churn_rates, "queue_created")}`);
   const found = problems({
     overview,
     nodes,

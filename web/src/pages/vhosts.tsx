@@ -4,7 +4,7 @@ import { rateOf, type Vhost } from "../api/types";
 import { usePoll } from "../state/poll";
 import { go, link, path, useFlag } from "../state/route";
 import { may } from "../state/session";
-import { Badge, Facts, Head, Name, Note, Section, Waiting } from "../ui/basics";
+import { Badge, Facts, Head, Missing, Name, Note, Section, Waiting } from "../ui/basics";
 import { ask } from "../ui/dialog";
 import { Choice, Text } from "../ui/fields";
 import { FormDialog } from "../ui/form";
@@ -32,10 +32,12 @@ export function VhostsPage(_: PageProps) {
   return (
     <>
       <Head title="Virtual hosts">
-        {may("administrator") && (
+        {may("administrator") ? (
           <button type="button" class="primary" onClick={() => setNew(true)}>
             New virtual host
           </button>
+        ) : (
+          <Missing>Making and changing virtual hosts needs the tag administrator. Those in which you have no permissions are not shown.</Missing>
         )}
       </Head>
       <Waiting polled={polled} what="the virtual hosts" />
@@ -152,8 +154,8 @@ export function VhostPage({ args }: PageProps) {
               of={[
                 ["Description", <Name of={vhost.description ?? ""} empty="–" />],
                 ["Tags", (vhost.tags ?? []).length ? <span class="marks">{vhost.tags?.map((tag) => <Badge key={tag}>{visible(tag)}</Badge>)}</span> : "–"],
-                ["Ready", `${count(vhost.messages_ready ?? 0)} messages`],
-                ["Unacknowledged", `${count(vhost.messages_unacknowledged ?? 0)} messages`],
+                ["Ready", counted(vhost.messages_ready ?? 0, "message")],
+                ["Unacknowledged", counted(vhost.messages_unacknowledged ?? 0, "message")],
                 ["Published", `${rate(rateOf(vhost.message_stats, "publish"))} messages/s`],
                 ["Delivered", `${rate(rateOf(vhost.message_stats, "deliver_get"))} messages/s`],
               ]}

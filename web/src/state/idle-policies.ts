@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Page, Policy } from "../api/types";
 import { usePoll } from "./poll";
@@ -27,13 +27,14 @@ export async function matches(policy: Policy): Promise<number> {
   return (await Promise.all(counts)).reduce((sum, one) => sum + one, 0);
 }
 
-/** The policies that apply to nothing. */
-export function useIdlePolicies(): IdlePolicy[] {
+/** The policies that apply to nothing. `names` moves when a queue or an exchange is made or deleted: else the answer is the same. */
+export function useIdlePolicies(names: string): IdlePolicy[] {
   const polled = usePoll<Policy[]>(may("policymaker") ? "/api/policies" : null, "policies", { atLeastMs: LOOK_AGAIN_MS });
   const [idle, setIdle] = useState<IdlePolicy[]>([]);
   const policies = polled.data;
+  const looked = useRef({ policies, names: "" });
   useEffect(() => {
-    if (!policies) return;
+    if (!policies || (looked.current.policies === policies && looked.current.names === names)) return;
     let isOver = false;
     const look = async () => {
       const found: IdlePolicy[] = [];
@@ -42,12 +43,14 @@ export function useIdlePolicies(): IdlePolicy[] {
         const applyTo = policy["apply-to"] === "all" ? "queue or exchange" : policy["apply-to"].replace("_", " ").replace(/s$/, "");
         if (count === 0) found.push({ vhost: policy.vhost, name: policy.name, pattern: policy.pattern, applyTo });
       }
-      if (!isOver) setIdle(found);
+      if (isOver) return;
+      looked.current = { policies, names };
+      setIdle(found);
     };
     void look();
     return () => {
       isOver = true;
     };
-  }, [policies]);
+  }, [policies, polled.at]);
   return idle;
 }

@@ -33,6 +33,10 @@ interface ListOptions {
   /** Whether the path takes a virtual host behind it. */
   isByVhost?: boolean;
   query?: Record<string, string | number>;
+  /** What the first answer has beside, and later ones need not. */
+  first?: Record<string, string | number>;
+  /** The keys that the list shows: the broker makes no others. */
+  columns?: string[];
 }
 
 /** A list that the broker cuts into pages. */
@@ -41,16 +45,18 @@ export function useList<T>(resource: string, options: ListOptions = {}): { state
   const vhost = useStore(vhostFilter);
   const state = listState(query, options.order ?? { sort: "", isReversed: false });
   const base = `/api/${resource}${options.isByVhost !== false && vhost ? path(vhost) : ""}`;
-  const asked = queryText({
+  const asked = (more: Record<string, string | number> = {}) => queryText({
     page: state.page,
     page_size: state.pageSize,
     name: state.name,
     use_regex: state.name ? state.isRegex : undefined,
     sort: state.order.sort,
     sort_reverse: state.order.isReversed,
+    columns: options.columns && [...new Set(options.columns)].join(),
     ...options.query,
+    ...more,
   });
-  return { state, vhost, polled: usePoll<Page<T>>(base + asked, base) };
+  return { state, vhost, polled: usePoll<Page<T>>(base + asked(options.first), base, { then: base + asked() }) };
 }
 
 export const listActs = {

@@ -1,16 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, get } from "../api/client";
+import { ApiError, getAgain, type Tagged } from "../api/client";
 import { refreshSeconds } from "./preferences";
 import { useStore } from "./store";
 
 export interface Polled<T> {
   data: T | undefined;
   error: ApiError | undefined;
-  /** When the data came, in milliseconds. */
+  /** When the broker said so, or that it is still so, in milliseconds. */
   at: number;
   refresh(): void;
 }
 
+/** Where something else says whether there is anything new, it is asked so seldom without it. */
+const STILL_MS = 30_000;
 /** After an answer that did not come, the next one is asked for so soon. */
 const RETRY_MS = 2000;
 
@@ -19,6 +21,10 @@ interface Options {
   atLeastMs?: number;
   /** Once, and again only on demand. */
   once?: boolean;
+  /** After the first answer this path is asked for instead, which wants less of the same. */
+  then?: string;
+  /** Moves when there may be something new: as long as it stands still, it is asked seldom. */
+  moves?: string;
 }
 
 /**
@@ -31,6 +37,9 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
   const [turn, setTurn] = useState(0);
   const isOnce = options.once ?? false;
   const atLeastMs = options.atLeastMs ?? 0;
+  const then = options.then ?? path;
+  const moves = useRef(options.moves);
+  moves.current = options.moves;
   const pauseMs = seconds === 0 || isOnce ? Infinity : Math.max(seconds * 1000, atLeastMs);
 
   useEffect(() => {
@@ -38,15 +47,24 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isSeen = false;
+    let known: (Tagged<T> & { path: string }) | undefined;
+    let moved = moves.current;
+    let askedAt = 0;
+    const isStill = () => moves.current !== undefined && moves.current === moved && Date.now() - askedAt < STILL_MS;
     const later = (ms: number) => {
       if (Number.isFinite(ms)) timer = setTimeout(look, ms);
     };
     const look = async () => {
       if (document.hidden) return;
+      if (known && isStill()) return later(pauseMs);
       isSeen = true;
+      const asked = (known && then) || path;
       try {
-        const data = await get<T>(path, abort.signal);
-        setState({ subject, data, at: Date.now() });
+        moved = moves.current;
+        askedAt = Date.now();
+        const answer = await getAgain<T>(asked, known?.path === asked ? known : undefined, abort.signal);
+        known = { ...answer, path: asked };
+        setState({ subject, data: answer.data, at: Date.now() });
         later(pauseMs);
       } catch (error) {
         if (abort.signal.aborted) return;
@@ -68,7 +86,7 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", onVisible);
     };
-  }, [path, subject, pauseMs, turn]);
+  }, [path, then, subject, pauseMs, turn]);
 
   const turnRef = useRef(setTurn);
   const refresh = useCallback(() => turnRef.current((turn) => turn + 1), []);

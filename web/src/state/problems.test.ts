@@ -37,6 +37,10 @@ test("how long the oldest message waits or is held is told, once it is long", ()
   expect(problems({ queues: [queue({ messages_ready: 2, consumers: 0, oldest_ready_age_ms: 0 })] })[0]?.text).toContain("2 messages wait.");
 });
 
+test("where dead letters end, nobody is missed: the broker has a rule for it", () => {
+  expect(problems({ queues: [queue({ messages_ready: 3, consumers: 0, dead_letter_queue: true })] })).toEqual([]);
+});
+
 test("where messages wait to expire and go on, nobody is missed", () => {
   const wait = queue({ messages_ready: 3, consumers: 0, arguments: { "x-message-ttl": 5000, "x-dead-letter-exchange": "" } });
   expect(problems({ queues: [wait] })).toEqual([]);

@@ -188,7 +188,7 @@ function ofQueue(queue: Queue): Problem[] {
 
   if (queue.state === "paused") {
     add("paused", "", "Look at the queue", `is paused: ${counted(ready, "message waits", "messages wait")}${oldest(queue.oldest_ready_age_ms, ready)}.`, "Resume it when it is to deliver again.");
-  } else if (ready > 0 && consumers === 0 && !isWaitQueue(queue)) {
+  } else if (ready > 0 && consumers === 0 && !isWaitQueue(queue) && !queue.dead_letter_queue) {
     const grows = rateOf(stats, "publish");
     const text = grows > 0 ? `, and ${rate(grows)} more come every second` : "";
     add("no_consumers", "bindings", "Look at the queue", `has no consumer: ${counted(ready, "message waits", "messages wait")}${oldest(queue.oldest_ready_age_ms, ready)}${text}.`, "Start the program that consumes from it; or, if nobody is to, look which binding brings the messages.");
@@ -222,5 +222,5 @@ export function threshold(rule: AlertRule, value: number): string {
   if (rule.unit === "seconds") return duration(value * 1000);
   if (rule.unit === "milliseconds") return duration(value);
   if (rule.unit === "bytes") return bytes(value);
-  return `${count(value)} ${rule.unit}`;
+  return rule.unit.endsWith("s") ? counted(value, rule.unit.slice(0, -1)) : `${count(value)} ${rule.unit}`;
 }

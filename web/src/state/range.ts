@@ -27,7 +27,7 @@ export function useRange(): Range {
   return RANGES.find((range) => range.title === title) ?? USUAL;
 }
 
-type Kind = "lengths" | "msg_rates" | "data_rates";
+type Kind = "lengths" | "msg_rates" | "data_rates" | "node_stats";
 
 const asked = (age: number, step: number, kinds: Kind[]) => Object.fromEntries(kinds.flatMap((kind) => [[`${kind}_age`, age], [`${kind}_incr`, step]]));
 

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { themeChanged } from "../state/preferences";
 import { useStore } from "../state/store";
-import { count } from "./format";
+import { bytes, count } from "./format";
 
 export interface Line {
   title: string;
@@ -22,6 +22,9 @@ interface ChartProps {
   format: (value: number | null | undefined) => string;
   height?: number;
 }
+
+/** Steps of a scale of bytes: what is counted in KiB has no round thousands. */
+const BYTES = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 const pad = (value: number) => String(value).padStart(2, "0");
 
@@ -90,7 +93,9 @@ function options(lines: Line[], format: ChartProps["format"], width: number, hei
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
       { ...axis, size: 28, grid: { show: false }, values: (_, ticks) => ticks.map(at), space: 90 },
-      { ...axis, grid, size: 52, values: (_, ticks) => ticks.map((tick) => short(tick)), space: 34 },
+      format === bytes
+        ? { ...axis, grid, size: 68, incrs: BYTES, values: (_, ticks) => ticks.map((tick) => bytes(tick).replace(".0 ", " ")), space: 34 }
+        : { ...axis, grid, size: 52, values: (_, ticks) => ticks.map((tick) => short(tick)), space: 34 },
     ],
     series: [
       { value: (_, value) => (value === null ? "–" : at(value)), label: "At" },

@@ -6,10 +6,11 @@ export function count(value: number | undefined | null): string {
   return value === undefined || value === null || !Number.isFinite(value) ? "–" : whole.format(value);
 }
 
+/** The word for so many. */
+export const noun = (value: number | undefined | null, one: string, many = `${one}s`): string => (value === 1 ? one : many);
+
 /** "1 message", "2 messages". */
-export function counted(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
-}
+export const counted = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${noun(value, one, many)}`;
 
 /** A rate, without its unit. */
 export function rate(value: number | undefined | null): string {

@@ -12,6 +12,8 @@ export interface Column<T> {
   about?: string;
   /** The key of the API to sort by. */
   sort?: string;
+  /** The keys of the API that the cell is made of, where it is not the one to sort by. */
+  keys?: string[];
   isNumber?: boolean;
   /** Not shown until somebody chooses it. */
   isExtra?: boolean;
@@ -134,6 +136,9 @@ export function useColumns<T>(list: string, columns: Column<T>[]): Column<T>[] {
   const chosen = useStore(columnChoice)[list];
   return columns.filter((column) => (chosen ? chosen.includes(column.id) : !column.isExtra));
 }
+
+/** The keys of the API that these columns are made of. */
+export const keysOf = <T,>(columns: Column<T>[]): string[] => columns.flatMap((column) => column.keys ?? (column.sort ? [column.sort] : []));
 
 /** Chooses the columns of a list. */
 export function ColumnChooser<T>({ list, columns }: { list: string; columns: Column<T>[] }) {
