@@ -119,7 +119,7 @@ async fn pages_together_are_the_whole_list_in_its_order() {
     let stem = declare(&broker, &api, 10);
     let ch = broker.connect().await.channel(1).await;
     for number in [3, 3, 7, 1, 3, 7] {
-        ch.publish(publish("", &format!("{stem}-{number}"), "a")).await;
+        ch.publish(publish("", format!("{stem}-{number}"), "a")).await;
     }
     ch.expect_ready(&format!("{stem}-7"), 2).await;
     for sort in ["", "name", "vhost", "messages", "messages_ready", "oldest_ready_age_ms", "state", "durable"]
@@ -160,7 +160,7 @@ async fn what_has_not_changed_is_not_sent_again() {
     assert!(changed.status == 200 && changed.text.contains(&stem), "{}", changed.text);
     assert_ne!(changed.header("etag"), tag);
     // Who may not see it is not told whether it has changed.
-    let stranger = api.clone().log_in("nobody", "n").send("GET", path, "", &[("if-none-match", &tag)]);
+    let stranger = api.log_in("nobody", "n").send("GET", path, "", &[("if-none-match", &tag)]);
     assert_eq!(stranger.status, 401);
 }
 
