@@ -11,6 +11,8 @@ export interface Polled<T> {
   refresh(): void;
 }
 
+/** What stays the same is asked for more and more seldom, but not more seldom than by this factor. */
+const SLOWNESS_MAX = 4;
 /** Where something else says whether there is anything new, it is asked so seldom without it. */
 const STILL_MS = 30_000;
 /** After an answer that did not come, the next one is asked for so soon. */
@@ -50,6 +52,7 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
     let known: (Tagged<T> & { path: string }) | undefined;
     let moved = moves.current;
     let askedAt = 0;
+    let slowness = 1;
     const isStill = () => moves.current !== undefined && moves.current === moved && Date.now() - askedAt < STILL_MS;
     const later = (ms: number) => {
       if (Number.isFinite(ms)) timer = setTimeout(look, ms);
@@ -63,9 +66,10 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
         moved = moves.current;
         askedAt = Date.now();
         const answer = await getAgain<T>(asked, known?.path === asked ? known : undefined, abort.signal);
+        slowness = known?.data === answer.data ? Math.min(slowness * 2, SLOWNESS_MAX) : 1;
         known = { ...answer, path: asked };
         setState({ subject, data: answer.data, at: Date.now() });
-        later(pauseMs);
+        later(pauseMs * slowness);
       } catch (error) {
         if (abort.signal.aborted) return;
         const failure = error instanceof ApiError ? error : new ApiError(-1, "unreadable", String(error), path);
