@@ -8,7 +8,7 @@ use crate::launch::Storage;
 use crate::meter::Sample;
 use crate::options::Options;
 use crate::report::print;
-use crate::scenario::{Leads, Load, Pipe, SCENARIOS, Topology, standing};
+use crate::scenario::{Leads, Load, Pipe, SCENARIOS, Topology, contended, standing};
 use crate::svg::{Scale, Series, chart};
 use crate::target::Target;
 
@@ -68,9 +68,17 @@ const CURVES: &[Curve] = &[
         file: "connections",
         title: "Cost of a message, by connections",
         x_title: "pairs of a publisher and a consumer with a queue of their own",
-        at: &[1, 2, 5, 10, 20, 50, 100],
+        at: &[1, 2, 4, 8, 20, 50, 100],
         messages: 2_000_000,
         run: |target, load, width| pipe(target, load, Topology::Pairs, width),
+    },
+    Curve {
+        file: "contended",
+        title: "Cost of a message, by clients of one queue",
+        x_title: "publishers, and as many consumers, of one queue",
+        at: &[1, 2, 4, 8, 16],
+        messages: 2_000_000,
+        run: contended::run,
     },
     Curve {
         file: "channels",

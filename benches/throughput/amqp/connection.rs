@@ -18,9 +18,6 @@ const FRAME_MAX: u32 = 131_072;
 /// Enough for the handshake; a consumer reserves more. Ten thousand idle connections must stay cheap.
 const HANDSHAKE_BYTES: usize = 8 * 1024;
 
-/// A broker that is silent for so long while we wait for it has lost something.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-
 /// A connection on which channel 1 is open.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -33,12 +30,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// A broker that is silent for so long while we wait for it has lost something.
+    pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
+
     /// Connects, logs in with PLAIN, turns heartbeats off and opens the channel.
     pub(crate) fn open(url: &Url) -> Result<Self> {
         let socket = TcpStream::connect(&url.address)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(SILENCE_MAX))?;
-        socket.set_write_timeout(Some(SILENCE_MAX))?;
+        socket.set_read_timeout(Some(Self::SILENCE_MAX))?;
+        socket.set_write_timeout(Some(Self::SILENCE_MAX))?;
         let reader = FrameReader::new(HANDSHAKE_BYTES);
         let mut connection = Self { socket, reader, frame_max: 0, server: String::new() };
         connection.shake_hands(url)?;
@@ -112,6 +112,11 @@ impl Connection {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.socket.write_all(bytes)?;
         Ok(())
+    }
+
+    /// A read that nothing comes to fails after this time.
+    pub(crate) fn limit_reads(&self, time: Duration) -> Result<()> {
+        Ok(self.socket.set_read_timeout(Some(time))?)
     }
 
     /// Lets one read take up to `bytes`.

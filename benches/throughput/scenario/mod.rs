@@ -2,6 +2,7 @@
 
 mod backlog;
 mod churn;
+pub(crate) mod contended;
 mod expiry;
 mod idle;
 mod latency;
