@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Queue;
-use super::paged::{Replacement, Unread};
+use super::paged::{Missing, Replacement, Unread};
 use super::paging::{Moved, MovedPart};
 use super::relocation::{NewPlace, Relocation};
 use super::walk::{Spot, Walk};
@@ -181,10 +181,9 @@ impl Queue {
 
     /// Replaces the parts, each of which costs the same however many messages it has.
     fn replace_parts(&mut self, compacting: &mut Compacting) {
-        let mut missing = (0, 0);
+        let mut missing = Missing::default();
         for level in self.order.ready.levels_mut() {
-            let (count, body_bytes) = level.paged.replace(|part, unread| compacting.replacement(part, unread));
-            missing = (missing.0 + count, missing.1 + body_bytes);
+            missing = missing.and(level.paged.replace(|part, unread| compacting.replacement(part, unread)));
         }
         self.order.ready.forget_missing(missing);
         // A part that is not there any more has nothing unread. Its messages are settled, or known one by one.

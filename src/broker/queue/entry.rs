@@ -66,6 +66,40 @@ pub(super) struct Entry {
     pub(super) is_stored: bool,
 }
 
+/// Messages that survive a restart, and what they count for the limit in bytes. Of messages in parts of files the bodies alone are known:
+/// so the bytes are exact for classic queues. A quorum queue keeps all its messages, and need not be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Persistent {
+    pub(super) messages: usize,
+    pub(super) bytes: u64,
+}
+
+impl Persistent {
+    /// Counts a message, if it is one.
+    pub(super) fn add(&mut self, entry: &Entry) {
+        self.messages += usize::from(entry.is_stored);
+        self.bytes += u64::from(entry.counted_bytes) * u64::from(entry.is_stored);
+    }
+
+    /// Counts it no more.
+    pub(super) fn subtract(&mut self, entry: &Entry) {
+        self.messages -= usize::from(entry.is_stored);
+        self.bytes = self.bytes.saturating_sub(u64::from(entry.counted_bytes) * u64::from(entry.is_stored));
+    }
+
+    /// Counts those of a part of a file.
+    pub(super) const fn add_part(&mut self, (messages, body_bytes): (u32, u64)) {
+        self.messages += messages as usize;
+        self.bytes += body_bytes;
+    }
+
+    /// Counts them no more.
+    pub(super) const fn subtract_part(&mut self, (messages, body_bytes): (u32, u64)) {
+        self.messages = self.messages.saturating_sub(messages as usize);
+        self.bytes = self.bytes.saturating_sub(body_bytes);
+    }
+}
+
 /// What a message counts for the limit in bytes: a quorum queue counts the properties, too (behaviour reference 6.1).
 pub(super) fn counted_bytes(message: &Message, kind: QueueKind) -> u32 {
     let bytes = match kind {

@@ -45,6 +45,38 @@ impl Unread {
     }
 }
 
+/// What was counted and is not there after all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) count: u32,
+    pub(super) body_bytes: u64,
+    /// Those of them that survive a restart, and bytes of their bodies.
+    pub(super) stored: (u32, u64),
+}
+
+impl Missing {
+    /// All that is left of a part.
+    const fn all(unread: &Unread) -> Self {
+        Self { count: unread.count, body_bytes: unread.body_bytes, stored: unread.stored }
+    }
+
+    /// Without what is there.
+    const fn but(self, unread: &Unread) -> Self {
+        let Self { count, body_bytes, stored } = self;
+        Self {
+            count: count.saturating_sub(unread.count),
+            body_bytes: body_bytes.saturating_sub(unread.body_bytes),
+            stored: (stored.0.saturating_sub(unread.stored.0), stored.1.saturating_sub(unread.stored.1)),
+        }
+    }
+
+    /// With what is missing elsewhere.
+    pub(super) const fn and(self, other: Self) -> Self {
+        let stored = (self.stored.0 + other.stored.0, self.stored.1 + other.stored.1);
+        Self { count: self.count + other.count, body_bytes: self.body_bytes + other.body_bytes, stored }
+    }
+}
+
 /// What takes the place of a part that was rewritten.
 #[derive(Debug, Default)]
 pub(super) struct Replacement {
@@ -172,9 +204,9 @@ impl Paged {
         self.next_load(load.level).as_ref() == Some(load)
     }
 
-    /// Moves on behind a block that was read. What was counted and is not there after all: messages, and bytes of bodies.
-    pub(super) fn advance(&mut self, loaded: &Loaded, records: &[Stored]) -> (u32, u64) {
-        let Some(front) = self.front.as_mut() else { return Default::default() };
+    /// Moves on behind a block that was read.
+    pub(super) fn advance(&mut self, loaded: &Loaded, records: &[Stored]) -> Missing {
+        let Some(front) = self.front.as_mut() else { return Missing::default() };
         let body_bytes = |record: &Stored| record.message.body_bytes() as u64;
         let (count, bytes) = (front.count, front.body_bytes);
         front.cursor = loaded.next;
@@ -187,10 +219,10 @@ impl Paged {
         let left = **front;
         self.subtract(count - left.count, bytes - left.body_bytes);
         if left.cursor < left.part.end && left.count > 0 {
-            return Default::default();
+            return Missing::default();
         }
         self.pop();
-        (left.count, left.body_bytes)
+        Missing::all(&left)
     }
 
     /// All parts that have unsettled messages, for a checkpoint; `is_free` tells which have none.
@@ -215,11 +247,10 @@ impl Paged {
     }
 
     /// Gives rewritten parts the place of old ones. `replacement` is asked once for each part that is there, with what is not read of it.
-    /// The result is what was counted and is not there after all: messages, and bytes of bodies.
     pub(super) fn replace(
         &mut self,
         mut replacement: impl FnMut(&Part, Option<&Unread>) -> Option<Replacement>,
-    ) -> (u32, u64) {
+    ) -> Missing {
         self.merge_cleared();
         for part in std::mem::take(&mut self.read) {
             match replacement(&part, None) {
@@ -232,20 +263,19 @@ impl Paged {
         }
         let all: Vec<_> = self.unread().collect();
         (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
-        let mut missing = (0, 0);
+        let mut missing = Missing::default();
         for old in all {
             let Some(Replacement { unread, read }) = replacement(&old.part, Some(&old)) else {
                 self.push(old);
                 continue;
             };
             self.read.extend(read);
-            let (mut count, mut body_bytes) = (old.count, old.body_bytes);
+            let mut of_part = Missing::all(&old);
             for unread in unread {
-                (count, body_bytes) =
-                    (count.saturating_sub(unread.count), body_bytes.saturating_sub(unread.body_bytes));
+                of_part = of_part.but(&unread);
                 self.push(unread);
             }
-            missing = (missing.0 + count, missing.1 + body_bytes);
+            missing = missing.and(of_part);
         }
         missing
     }

@@ -20,8 +20,8 @@ pub(super) use chosen::CHOSEN_AMONG_MAX;
 use smallvec::SmallVec;
 
 use super::arguments::QueueKind;
-use super::entry::Entry;
-use super::paged::{Cleared, Paged, Unread};
+use super::entry::{Entry, Persistent};
+use super::paged::{Cleared, Missing, Paged, Unread};
 use super::sorted_run::SortedRun;
 use crate::store::address::Place;
 use crate::store::journal::Extent;
@@ -177,6 +177,7 @@ pub(super) struct Ready {
     levels: SmallVec<[Level; 1]>,
     count: usize,
     bytes: u64,
+    persistent: Persistent,
     /// Whether each level has a head of its own that can expire, or only the queue has one.
     levels_expire: bool,
     /// With fewer bytes of bodies at hand, the next block is read ahead; known since one was read.
@@ -220,6 +221,16 @@ impl Ready {
         self.bytes
     }
 
+    /// Those of them that survive a restart.
+    pub(super) const fn persistent(&self) -> Persistent {
+        self.persistent
+    }
+
+    /// What those that are known one by one count for the limit in bytes.
+    pub(super) fn known_bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.levels.iter().map(|level| level.paged.unread_bytes()).sum())
+    }
+
     /// Adds a message that was never in this queue before.
     pub(super) fn push(&mut self, entry: Entry) {
         self.add_up(&entry);
@@ -230,6 +241,7 @@ impl Ready {
     pub(super) fn push_unread(&mut self, unread: Unread) {
         self.count += unread.count as usize;
         self.bytes += unread.body_bytes;
+        self.persistent.add_part(unread.stored);
         self.level(unread.part.level).paged.push(unread);
     }
 
@@ -300,6 +312,7 @@ impl Ready {
         let unread = paged.pop()?;
         self.count -= unread.count as usize;
         self.bytes = self.bytes.saturating_sub(unread.body_bytes + property_bytes);
+        self.persistent.subtract_part(unread.stored);
         Some(unread)
     }
 
@@ -313,9 +326,10 @@ impl Ready {
     }
 
     /// What was counted and is not there after all.
-    pub(super) fn forget_missing(&mut self, (count, bytes): (u32, u64)) {
-        self.count = self.count.saturating_sub(count as usize);
-        self.bytes = self.bytes.saturating_sub(bytes);
+    pub(super) fn forget_missing(&mut self, missing: Missing) {
+        self.count = self.count.saturating_sub(missing.count as usize);
+        self.bytes = self.bytes.saturating_sub(missing.body_bytes);
+        self.persistent.subtract_part(missing.stored);
     }
 
     /// Takes out everything: how many messages, those of them that were known one by one, and the parts that have the others.
@@ -329,7 +343,7 @@ impl Ready {
             cleared.extend(level.paged.clear());
         }
         let count = std::mem::take(&mut self.count);
-        self.bytes = 0;
+        (self.bytes, self.persistent) = (0, Persistent::default());
         let requeued = requeued.into_iter().flat_map(SortedRun::into_entries);
         (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), cleared)
     }
@@ -420,15 +434,21 @@ impl Ready {
         let bytes: u64 = known().map(|entry| u64::from(entry.counted_bytes)).sum();
         let unread_bytes: u64 = self.levels.iter().map(|level| level.paged.unread_bytes()).sum();
         assert_eq!(self.bytes, bytes + unread_bytes, "counted in bytes");
+        let stored = known().filter(|entry| entry.is_stored).count();
+        let unread_stored: usize =
+            self.levels.iter().flat_map(|level| level.paged.unread()).map(|unread| unread.stored.0 as usize).sum();
+        assert_eq!(self.persistent.messages, stored + unread_stored, "counted as persistent");
     }
 
     fn add_up(&mut self, entry: &Entry) {
         self.count += 1;
         self.bytes += u64::from(entry.counted_bytes);
+        self.persistent.add(entry);
     }
 
     pub(super) fn subtract(&mut self, entry: &Entry) {
         self.count -= 1;
         self.bytes -= u64::from(entry.counted_bytes);
+        self.persistent.subtract(entry);
     }
 }

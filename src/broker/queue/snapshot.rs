@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Queue;
 use super::consumers::{Consumer, ConsumerState};
 use super::dying::DeadLetterStrategy;
+use super::entry::Persistent;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::policies::Applied;
 use crate::metrics::{DeathStats, MessageStats};
@@ -25,6 +26,13 @@ pub struct QueueSnapshot {
     pub message_bytes_ready: u64,
     /// Bytes of the unacknowledged messages, counted as those of the ready ones.
     pub message_bytes_unacknowledged: u64,
+    /// Messages that survive a restart: of classic queues those of delivery mode 2, if the queue is durable and a store keeps it; of quorum
+    /// queues all.
+    pub messages_persistent: usize,
+    /// Bytes of them.
+    pub message_bytes_persistent: u64,
+    /// Bytes of the messages that are known one by one.
+    pub message_bytes_ram: u64,
     /// Messages that are known one by one; the others are in segment files only.
     pub messages_ram: usize,
     /// Bytes that the queue keeps for its messages, their own bytes aside.
@@ -107,7 +115,11 @@ impl Queue {
     pub(super) fn snapshot(&self) -> QueueSnapshot {
         let is_up = |(_, state): &(_, ConsumerState)| matches!(state, ConsumerState::Up | ConsumerState::SingleActive);
         let exclusive = self.service.consumers.has_exclusive().then(|| self.service.consumers.iter().next()).flatten();
+        let persistent = self.persistent();
         QueueSnapshot {
+            messages_persistent: persistent.messages,
+            message_bytes_persistent: persistent.bytes,
+            message_bytes_ram: self.order.ready.known_bytes() + self.order.unacked.bytes(),
             messages_ready: self.order.ready.len(),
             messages_unacknowledged: self.order.unacked.len(),
             messages_delayed: self.order.held_back.len(),
@@ -131,6 +143,16 @@ impl Queue {
             deaths: self.passed.deaths(),
             dead_letters: self.dead_letter_strategy(),
         }
+    }
+
+    fn persistent(&self) -> Persistent {
+        if self.arguments.kind.rules().keeps_all {
+            let messages =
+                self.order.ready.len() + self.order.unacked.len() + self.order.held_back.len() + self.order.dying.len();
+            return Persistent { messages, bytes: self.order.ready.bytes() + self.order.unacked.bytes() };
+        }
+        let (ready, unacked) = (self.order.ready.persistent(), self.order.unacked.persistent());
+        Persistent { messages: ready.messages + unacked.messages, bytes: ready.bytes + unacked.bytes }
     }
 
     pub(super) fn consumer_snapshots(&self) -> Vec<ConsumerSnapshot> {

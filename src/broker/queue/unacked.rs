@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) use holder::Unacked;
 use holder::{Holder, Holding};
 
-use super::entry::Entry;
+use super::entry::{Entry, Persistent};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::{Sink, Token};
 
@@ -42,6 +42,7 @@ pub(super) struct UnackedTable {
     count: usize,
     /// What they count for the limit in bytes.
     bytes: u64,
+    persistent: Persistent,
 }
 
 impl UnackedTable {
@@ -51,6 +52,11 @@ impl UnackedTable {
 
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Those of them that survive a restart.
+    pub(super) const fn persistent(&self) -> Persistent {
+        self.persistent
     }
 
     /// A place for what this consumer will hold, until [`UnackedTable::leave`].
@@ -144,6 +150,7 @@ impl UnackedTable {
             self.watched.insert((deadline_ms, id));
         }
         self.bytes += u64::from(unacked.entry.counted_bytes);
+        self.persistent.add(&unacked.entry);
         holder.push(unacked);
         self.count += 1;
         token
@@ -171,6 +178,7 @@ impl UnackedTable {
     fn removed(&mut self, id: HolderId, unacked: &Unacked) -> Option<ConsumerId> {
         self.count -= 1;
         self.bytes -= u64::from(unacked.entry.counted_bytes);
+        self.persistent.subtract(&unacked.entry);
         let consumer = self.holder(id)?.consumer();
         if consumer.is_none() {
             self.end_if_over(id);
@@ -291,6 +299,8 @@ impl UnackedTable {
         assert_eq!(self.count, self.iter().count(), "counted");
         let bytes: u64 = self.iter().map(|unacked| u64::from(unacked.entry.counted_bytes)).sum();
         assert_eq!(self.bytes, bytes, "counted in bytes");
+        let stored = self.iter().filter(|unacked| unacked.entry.is_stored).count();
+        assert_eq!(self.persistent.messages, stored, "counted as persistent");
         let there = self.holders.iter().flatten();
         assert_eq!(there.clone().count(), self.of_channels.len(), "listed");
         assert_eq!(self.free.len(), self.holders.len() - self.of_channels.len(), "free");

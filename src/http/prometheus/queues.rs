@@ -140,11 +140,11 @@ pub(super) const QUEUES: &[Family<QueueRow>] = &[
     gauge("queue_messages_ram", &["queue_metrics"], "Ready and unacknowledged messages stored in memory", |queue| {
         queue.is.messages_ram.into()
     }),
-    unknown(
-        Kind::Gauge,
+    gauge(
         "queue_messages_ram_bytes",
         &["queue_metrics"],
         "Size of ready and unacknowledged messages stored in memory",
+        |queue| queue.is.message_bytes_ram.into(),
     ),
     gauge("queue_messages_ready_ram", &["queue_metrics"], "Ready messages stored in memory", |queue| {
         queue.is.messages_ready_ram().into()
@@ -152,8 +152,12 @@ pub(super) const QUEUES: &[Family<QueueRow>] = &[
     gauge("queue_messages_unacked_ram", &["queue_metrics"], "Unacknowledged messages stored in memory", |queue| {
         queue.is.messages_unacknowledged.into()
     }),
-    unknown(Kind::Gauge, "queue_messages_persistent", &["queue_metrics"], "Persistent messages"),
-    unknown(Kind::Gauge, "queue_messages_persistent_bytes", &["queue_metrics"], "Size in bytes of persistent messages"),
+    gauge("queue_messages_persistent", &["queue_metrics"], "Persistent messages", |queue| {
+        queue.is.messages_persistent.into()
+    }),
+    gauge("queue_messages_persistent_bytes", &["queue_metrics"], "Size in bytes of persistent messages", |queue| {
+        queue.is.message_bytes_persistent.into()
+    }),
     gauge("queue_messages_bytes", &["queue_metrics"], "Size in bytes of ready and unacknowledged messages", |queue| {
         queue.is.message_bytes().into()
     }),

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{absent, call, refused};
-use crate::broker::{TestBroker, q};
+use crate::broker::{Setup, TestBroker, q};
 use crate::client::Value as Argument;
+use crate::client::properties::properties;
 use crate::client::table::S;
-use crate::client::{consume, publish, queue};
+use crate::client::{consume, eventually, publish, queue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_declared_once_and_compared_afterwards() {
@@ -51,6 +52,44 @@ async fn what_cannot_be_declared_is_refused_with_amqps_text() {
     assert_eq!(call(&api, "PUT", "/api/queues/no-such/q", &json!({})), refused(404, "not_found", "vhost_not_found"));
     let reserved = refused(401, "not_authorised", "Access refused.");
     assert_eq!(call(&api, "PUT", "/api/queues/%2F/amq.mine", &json!({})), reserved);
+}
+
+/// Of a classic queue they are those of delivery mode 2, if it is durable; of a quorum queue all, counted with their properties.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn persistent_messages_are_counted() {
+    let broker = Setup { http: true, on_disk: true, ..Setup::default() }.start().await;
+    let (api, ch) = (broker.http(), broker.connect().await.channel(1).await);
+    let expect = async |name: &str, messages: u64, bytes: u64| {
+        eventually("they are counted", async || {
+            let found = api.get(&format!("/api/queues/%2F/{name}"));
+            let counted = ["messages_persistent", "message_bytes_persistent"].map(|key| found[key].as_u64());
+            if counted == [Some(messages), Some(bytes)] { Ok(()) } else { Err(counted) }
+        })
+        .await;
+    };
+    let [classic, quorum, transient] = ["classic", "quorum", "transient"].map(|kind| broker.name(kind));
+    ch.declare(queue(&classic).durable()).await;
+    ch.declare(queue(&quorum).quorum()).await;
+    ch.declare(queue(&transient).exclusive()).await;
+    for name in [&classic, &quorum, &transient] {
+        for mode in [1, 2, 2] {
+            ch.publish(publish("", name, "hello").with(properties().delivery_mode(mode))).await;
+        }
+    }
+    expect(&classic, 2, 10).await;
+    expect(&quorum, 3, 3 * (5 + 3)).await;
+    expect(&transient, 0, 0).await;
+    // The transient one goes, then one of the others is unacknowledged, put back, and purged with the last.
+    ch.get_no_ack(&classic).await.expect("a message");
+    expect(&classic, 2, 10).await;
+    let got = ch.get(&classic).await.expect("a message");
+    expect(&classic, 2, 10).await;
+    ch.reject(got.delivery_tag, true).await;
+    let got = ch.get(&classic).await.expect("a message");
+    ch.ack(got.delivery_tag).await;
+    expect(&classic, 1, 5).await;
+    ch.purge(&classic).await;
+    expect(&classic, 0, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

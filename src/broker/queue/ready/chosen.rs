@@ -41,9 +41,8 @@ impl Ready {
                 continue;
             }
             let at = fresh.partition_point(|other| other.seq < entry.seq);
-            let bytes = u64::from(entry.counted_bytes);
-            fresh.insert(at, entry);
-            (self.count, self.bytes) = (self.count + 1, self.bytes + bytes);
+            self.add_up(&entry);
+            self.level(entry.priority).fresh.insert(at, entry);
         }
         self.requeue(requeued);
     }
