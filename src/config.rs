@@ -23,18 +23,18 @@ mod value;
 
 pub use arguments::Serve;
 pub use environment::Environment;
-pub use given::{Origin, Place, Problem, Severity};
+pub use given::{FilePlace, Origin, Problem, ProblemSeverity};
 pub use load::{load, read_text};
 pub use merged::Configuration;
 pub use setting::Setting;
 pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
 pub use shown::reference;
 #[cfg(feature = "cli")]
-pub use tasks::{Check, CheckFormat, ConfigTask, EXIT_CONFIGURATION};
+pub use tasks::{CheckFormat, CheckTask, ConfigTask, EXIT_CONFIGURATION};
 pub use value::{
     Algorithm, AskWith, AuthBackend, BackendKind, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
-    FileBytes, FileCount, Group, HttpUrl, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
-    RotationDate, Seconds, Secret, Share, TagQueries, Timeout, WebAddress,
+    FileBytes, FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
+    RotationDate, Seconds, Secret, Share, SystemGroup, TagQueries, Timeout, WebAddress,
 };
 
 #[cfg(test)]

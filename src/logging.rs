@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::{LogFilter, LogFormat, Settings};
 use crate::throttle::INTERVAL_MS;
 use format::Lines;
-use output::{Output, RotatedFile, Stream};
+use output::{LogOutput, RotatedFile, Stream};
 use rotation::Rotation;
 
 pub use exchange::send_lines_to;
@@ -120,7 +120,7 @@ type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
 
 fn start_output(
     kind: Kind,
-    output: impl Output,
+    output: impl LogOutput,
     settings: &Settings,
     controls: &mut Vec<Controls>,
     layers: &mut Layers,

@@ -7,8 +7,6 @@ use std::sync::Arc;
 mod accounts;
 mod auth;
 mod background;
-#[cfg_attr(windows, path = "server/bell_windows.rs")]
-mod bell;
 mod binding;
 mod builder;
 #[cfg(feature = "cli")]
@@ -28,6 +26,8 @@ mod storage;
 pub mod talk;
 mod tasks;
 mod url;
+#[cfg_attr(windows, path = "server/wake_ups_windows.rs")]
+mod wake_ups;
 mod watching;
 mod webhook;
 
@@ -71,7 +71,7 @@ const STOP_PATIENCE_MS: u64 = 3_000;
 pub struct Broker {
     outside: Outside,
     broker: Arc<broker::Broker>,
-    operator: Arc<operator::Operator>,
+    operator: Arc<operator::RunningOperator>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     timer: JoinHandle<()>,
@@ -146,7 +146,7 @@ impl Broker {
 
     /// The version of RabbitMQ that clients are told unless another one is chosen.
     pub fn rabbitmq_version() -> &'static str {
-        broker::node::Settings::default().profile().version
+        broker::node::NodeSettings::default().profile().version
     }
 
     /// Where it listens for AMQP; with TLS if it does not listen without.
@@ -307,7 +307,7 @@ async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
                 tokio::task::yield_now().await;
             }
         }
-        broker.relieve();
+        broker.free_memory();
         let look_ms = broker.node().alarm.is_lowered().then(|| clock.now_ms() + LOOK_AGAIN_MS);
         let next_ms = broker.node().deadlines.next_ms().into_iter().chain(look_ms).min();
         let due = async {

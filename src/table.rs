@@ -23,7 +23,7 @@ mod tests;
 pub use codec::decode_value;
 pub use encoded::EncodedTable;
 pub use json::{NullNotAllowed, from_json, to_json};
-pub use print::{Bytes, Characters, Term};
+pub use print::{Bytes, Characters, ErlangText};
 pub use value::{Value, equivalent, equivalent_in_place};
 pub use view::{ArrayIter, ArrayRef, TableIter, TableRef, ValueRef};
 pub use walk::{canonical, validate};

@@ -9,7 +9,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use leveret::internals::broker::exchange::{Binding, Destination, Matches, Publish, lookup};
+use leveret::internals::broker::exchange::{Binding, Destination, Matches, RoutedMessage, lookup};
 use leveret::internals::broker::ids::QueueId;
 use leveret::internals::broker::router::RoutingKeys;
 use leveret::internals::message::{ChunkWriter, Facts};
@@ -109,7 +109,7 @@ fn route_by_topic(count: u32) {
     for key in keys.iter().cycle().take(usize::try_from(count).unwrap_or(0)) {
         matches.destinations.clear();
         let keys = RoutingKeys::single(key.as_bytes());
-        routing.route(black_box(&Publish::new(&keys, Properties::NONE, 0)), &mut matches);
+        routing.route(black_box(&RoutedMessage::new(&keys, Properties::NONE, 0)), &mut matches);
         assert_eq!(matches.destinations.len(), 1);
     }
 }
@@ -132,7 +132,7 @@ fn route_by_headers(count: u32) {
     let keys = RoutingKeys::single(b"");
     for _ in 0..count {
         let mut matches = Matches::default();
-        let publish = Publish::new(&keys, Properties::new(&properties), 0);
+        let publish = RoutedMessage::new(&keys, Properties::new(&properties), 0);
         routing.route(black_box(&publish), &mut matches);
         assert_eq!(matches.destinations.len(), 1);
     }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use leveret::internals::config::{Configuration, Environment, Origin, Severity, read_text};
+use leveret::internals::config::{Configuration, Environment, Origin, ProblemSeverity, read_text};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: [&str; 4] = ["rabbitmq.conf", "advanced.config", "enabled_plugins", "leveret.toml"];
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     let wrong = again
         .problems
         .iter()
-        .find(|problem| problem.severity != Severity::Note && !problem.text.contains("exclude each other"));
+        .find(|problem| problem.severity != ProblemSeverity::Note && !problem.text.contains("exclude each other"));
     assert!(wrong.is_none(), "{written}: {wrong:?}");
 });
 

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use leveret::internals::broker::Broker;
-use leveret::internals::broker::definitions_file::{DefinitionsFile, Origin, place_of};
+use leveret::internals::broker::definitions_file::{DefinitionsFile, ExportOrigin, place_of};
 use leveret::internals::broker::node::Node;
 use leveret::internals::broker::random::Random;
 use libfuzzer_sys::fuzz_target;
 
 const NOW_MS: u64 = 1_600_000_000_000;
-const ORIGIN: Origin<'_> = Origin { version: "4.2.0", product: "RabbitMQ", cluster_name: "fuzz" };
+const ORIGIN: ExportOrigin<'_> = ExportOrigin { version: "4.2.0", product: "RabbitMQ", cluster_name: "fuzz" };
 
 fuzz_target!(|octets: &[u8]| {
     for read in [DefinitionsFile::read(octets), DefinitionsFile::read_into(octets, "/")] {

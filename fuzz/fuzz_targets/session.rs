@@ -12,7 +12,7 @@ use std::sync::Arc;
 use leveret::internals::auth::Logins;
 use leveret::internals::broker::Broker;
 use leveret::internals::broker::alarm::Alarm;
-use leveret::internals::broker::node::{Node, Settings};
+use leveret::internals::broker::node::{Node, NodeSettings};
 use leveret::internals::broker::own_users::OwnUsers;
 use leveret::internals::broker::random::Random;
 use leveret::internals::connection::protocol::Protocol;
@@ -275,7 +275,7 @@ impl Program<'_> {
 
 fn broker() -> Arc<Broker> {
     let node = Node {
-        settings: Settings::default(),
+        settings: NodeSettings::default(),
         random: Random::seeded(7),
         alarm: Alarm::new(WATERMARK_BYTES, u64::MAX),
         ..Node::default()

@@ -87,7 +87,7 @@ pub trait Grant: Debug + Send + Sync {
     fn backend(&self) -> &'static str;
 
     /// Whether the user may do this.
-    fn answer(&self, question: &Question, now_ms: u64) -> Said<Answer>;
+    fn answer(&self, question: &Question, now_ms: u64) -> Said<BackendAnswer>;
 
     /// Whether it is that of the broker's own users, whose rights whoever asks often may hold.
     fn is_internal(&self) -> bool {
@@ -190,7 +190,7 @@ impl Question {
 
 /// What a backend says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BackendAnswer {
     /// Yes.
     Allow,
     /// No, and perhaps why, for the client.
@@ -199,7 +199,7 @@ pub enum Answer {
     CannotSay(String),
 }
 
-impl From<bool> for Answer {
+impl From<bool> for BackendAnswer {
     fn from(is_allowed: bool) -> Self {
         if is_allowed { Self::Allow } else { Self::Deny(None) }
     }

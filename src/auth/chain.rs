@@ -8,7 +8,7 @@ use super::user::User;
 
 /// One place of the chain.
 #[derive(Clone, Debug)]
-pub struct Link {
+pub struct ChainLink {
     /// Who says who somebody is.
     pub authn: Arc<dyn Backend>,
     /// Who says what it may do; `None` for the same.
@@ -17,7 +17,7 @@ pub struct Link {
 
 /// The backends in the order in which they are asked. The first that knows somebody decides.
 #[derive(Clone, Debug, Default)]
-pub struct Chain(Vec<Link>);
+pub struct BackendChain(Vec<ChainLink>);
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
@@ -73,15 +73,15 @@ impl LoggedIn {
     }
 }
 
-impl Chain {
+impl BackendChain {
     /// A chain of these.
-    pub fn new(links: Vec<Link>) -> Self {
+    pub fn new(links: Vec<ChainLink>) -> Self {
         Self(links)
     }
 
     /// A chain of one.
     pub fn of(backend: Arc<dyn Backend>) -> Self {
-        Self(vec![Link { authn: backend, authz: None }])
+        Self(vec![ChainLink { authn: backend, authz: None }])
     }
 
     /// Logs somebody in, or says why nobody knows them.
@@ -100,7 +100,7 @@ impl Chain {
     }
 }
 
-impl Link {
+impl ChainLink {
     async fn log_in(&self, attempt: &Arc<Attempt>) -> Result<LoggedIn, LoginRefused> {
         let identified = self.authn.authenticate(Arc::clone(attempt)).await?;
         let Some(authz) = &self.authz else { return Ok(identified.into()) };

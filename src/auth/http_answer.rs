@@ -1,6 +1,6 @@
 //! What a web server may answer when it is a backend: `allow`, `allow TAG TAG`, `deny`, `deny REASON`.
 
-use super::backend::Answer;
+use super::backend::BackendAnswer;
 
 /// Who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,15 +28,15 @@ pub fn of_user(body: &str) -> UserAnswer {
 }
 
 /// Reads the answer about a permission. The reason of a refusal is told to the client only if that is wanted.
-pub fn of_question(body: &str, discloses: bool) -> Answer {
+pub fn of_question(body: &str, discloses: bool) -> BackendAnswer {
     let body = body.trim_matches(' ');
     if let Some(reason) = body.strip_prefix("deny ") {
-        return Answer::Deny(discloses.then(|| reason.to_owned()));
+        return BackendAnswer::Deny(discloses.then(|| reason.to_owned()));
     }
     match body.to_lowercase().as_str() {
-        "allow" => Answer::Allow,
-        "deny" => Answer::Deny(None),
-        _ => Answer::CannotSay(format!("{{bad_response,{body:?}}}")),
+        "allow" => BackendAnswer::Allow,
+        "deny" => BackendAnswer::Deny(None),
+        _ => BackendAnswer::CannotSay(format!("{{bad_response,{body:?}}}")),
     }
 }
 
@@ -59,12 +59,12 @@ mod tests {
 
     #[test]
     fn a_reason_is_told_if_that_is_wanted() {
-        assert_eq!(of_question("allow", false), Answer::Allow);
-        assert_eq!(of_question("deny no", false), Answer::Deny(None));
-        assert_eq!(of_question("deny no", true), Answer::Deny(Some("no".to_owned())));
+        assert_eq!(of_question("allow", false), BackendAnswer::Allow);
+        assert_eq!(of_question("deny no", false), BackendAnswer::Deny(None));
+        assert_eq!(of_question("deny no", true), BackendAnswer::Deny(Some("no".to_owned())));
         assert_eq!(
             of_question("allow administrator", true),
-            Answer::CannotSay("{bad_response,\"allow administrator\"}".to_owned())
+            BackendAnswer::CannotSay("{bad_response,\"allow administrator\"}".to_owned())
         );
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::backend::{Attempt, Backend, Waiting};
-use super::chain::{Chain, LoggedIn};
+use super::chain::{BackendChain, LoggedIn};
 use super::password::{HashingAlgorithm, PasswordHash};
 use super::user::User;
 
@@ -58,20 +58,20 @@ pub struct Logins {
     /// Who an anonymous login is; `None` refuses it.
     pub anonymous: Option<String>,
     /// Who knows users, and what they may do.
-    pub chain: Chain,
+    pub chain: BackendChain,
 }
 
 impl Default for Logins {
     /// Nobody is known.
     fn default() -> Self {
-        Self { loopback_users: vec![GUEST.to_owned()], anonymous: None, chain: Chain::default() }
+        Self { loopback_users: vec![GUEST.to_owned()], anonymous: None, chain: BackendChain::default() }
     }
 }
 
 impl Logins {
     /// Those whom one backend knows.
     pub fn of(backend: Arc<dyn Backend>) -> Self {
-        Self { chain: Chain::of(backend), ..Self::default() }
+        Self { chain: BackendChain::of(backend), ..Self::default() }
     }
 
     /// Logs somebody in, or says why not. The loopback rule comes last, as in RabbitMQ.

@@ -19,8 +19,10 @@ mod verdict;
 use std::fmt;
 
 pub use attempts::{AttemptCounts, LoginAttempts};
-pub use backend::{Answer, Attempt, Backend, Grant, Identified, NotRenewed, Question, ResourceKind, Said, Waiting};
-pub use chain::{Chain, Link, LoggedIn};
+pub use backend::{
+    Attempt, Backend, BackendAnswer, Grant, Identified, NotRenewed, Question, ResourceKind, Said, Waiting,
+};
+pub use chain::{BackendChain, ChainLink, LoggedIn};
 pub use login::{GUEST, LoginRefused, Logins, check_password};
 pub use password::{HashingAlgorithm, NoRandomness, PasswordHash};
 pub use pattern::{InvalidPattern, Pattern};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::backend::{Answer, Grant, Question, Said, Waiting};
+use super::backend::{BackendAnswer, Grant, Question, Said, Waiting};
 use super::permissions::{Access, Resource, refused};
 use crate::error::AmqpError;
 
@@ -25,7 +25,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objection {
     backend: &'static str,
-    answer: Answer,
+    answer: BackendAnswer,
 }
 
 /// A question whose answer is on its way.
@@ -35,7 +35,7 @@ pub struct Unanswered {
     /// What it is asked.
     pub question: Question,
     /// Its answer.
-    pub answer: Waiting<Answer>,
+    pub answer: Waiting<BackendAnswer>,
 }
 
 impl std::fmt::Debug for Unanswered {
@@ -52,9 +52,9 @@ impl Objection {
     pub fn because(&self) -> String {
         let backend = self.backend;
         match &self.answer {
-            Answer::Allow | Answer::Deny(None) => String::new(),
-            Answer::Deny(Some(reason)) => format!(" by backend {backend}: {reason}"),
-            Answer::CannotSay(error) => format!(", backend {backend} returned an error: {error}"),
+            BackendAnswer::Allow | BackendAnswer::Deny(None) => String::new(),
+            BackendAnswer::Deny(Some(reason)) => format!(" by backend {backend}: {reason}"),
+            BackendAnswer::CannotSay(error) => format!(", backend {backend} returned an error: {error}"),
         }
     }
 
@@ -68,7 +68,7 @@ impl Objection {
 /// that is done for which it was asked.
 #[derive(Debug)]
 pub struct Answers {
-    known: HashMap<(usize, Question), Answer>,
+    known: HashMap<(usize, Question), BackendAnswer>,
     has_refusals: bool,
     max: usize,
 }
@@ -86,18 +86,18 @@ impl Answers {
     }
 
     /// Learns an answer.
-    pub fn learn(&mut self, grant: usize, question: Question, answer: Answer) {
+    pub fn learn(&mut self, grant: usize, question: Question, answer: BackendAnswer) {
         if self.known.len() >= self.max {
             self.known.clear();
         }
-        self.has_refusals |= answer != Answer::Allow;
+        self.has_refusals |= answer != BackendAnswer::Allow;
         self.known.insert((grant, question), answer);
     }
 
     /// Forgets what was refused: it may be allowed when it is asked the next time.
     pub fn forget_refusals(&mut self) {
         if std::mem::take(&mut self.has_refusals) {
-            self.known.retain(|_, answer| *answer == Answer::Allow);
+            self.known.retain(|_, answer| *answer == BackendAnswer::Allow);
         }
     }
 
@@ -113,7 +113,7 @@ impl Answers {
                     }
                 },
             };
-            if answer != Answer::Allow {
+            if answer != BackendAnswer::Allow {
                 return Verdict::Refused(Objection { backend: grant.backend(), answer });
             }
         }
@@ -130,14 +130,14 @@ mod tests {
 
     /// Answers with what it was made with; at once, or later.
     #[derive(Debug)]
-    struct Fixed(Answer, bool);
+    struct Fixed(BackendAnswer, bool);
 
     impl Grant for Fixed {
         fn backend(&self) -> &'static str {
             "rabbit_auth_backend_test"
         }
 
-        fn answer(&self, _: &Question, _: u64) -> Said<Answer> {
+        fn answer(&self, _: &Question, _: u64) -> Said<BackendAnswer> {
             let answer = self.0.clone();
             if self.1 { Said::Later(Box::pin(std::future::ready(answer))) } else { Said::Now(answer) }
         }
@@ -161,21 +161,21 @@ mod tests {
 
     #[test]
     fn all_must_allow_and_the_first_that_does_not_is_named() {
-        let (yes, no) = (|| Fixed(Answer::Allow, false), |answer| Fixed(answer, false));
+        let (yes, no) = (|| Fixed(BackendAnswer::Allow, false), |answer| Fixed(answer, false));
         let answers = Answers::default();
         assert_eq!(because(&answers, &grants(vec![yes(), yes()])), None);
-        assert_eq!(because(&answers, &grants(vec![yes(), no(Answer::Deny(None))])).as_deref(), Some(""));
-        let told = no(Answer::Deny(Some("no fame".to_owned())));
-        let told = because(&answers, &grants(vec![told, no(Answer::Deny(None))]));
+        assert_eq!(because(&answers, &grants(vec![yes(), no(BackendAnswer::Deny(None))])).as_deref(), Some(""));
+        let told = no(BackendAnswer::Deny(Some("no fame".to_owned())));
+        let told = because(&answers, &grants(vec![told, no(BackendAnswer::Deny(None))]));
         assert_eq!(told.as_deref(), Some(" by backend rabbit_auth_backend_test: no fame"));
-        let failed = because(&answers, &grants(vec![no(Answer::CannotSay("timeout".to_owned()))]));
+        let failed = because(&answers, &grants(vec![no(BackendAnswer::CannotSay("timeout".to_owned()))]));
         assert_eq!(failed.as_deref(), Some(", backend rabbit_auth_backend_test returned an error: timeout"));
     }
 
     /// A no is seen by whoever asked for it, and then asked again; a yes is remembered.
     #[test]
     fn later_answers_are_learned() {
-        for (answer, is_remembered) in [(Answer::Allow, true), (Answer::Deny(None), false)] {
+        for (answer, is_remembered) in [(BackendAnswer::Allow, true), (BackendAnswer::Deny(None), false)] {
             let (mut answers, grants) = (Answers::default(), grants(vec![Fixed(answer.clone(), true)]));
             let ask = |answers: &Answers| match answers.judge(&grants, &question(), 0) {
                 Verdict::Unknown(unanswered) => Some(unanswered),
@@ -196,7 +196,11 @@ mod tests {
         let mut answers = Answers::default();
         for number in 0..10_000 {
             let name = number.to_string();
-            answers.learn(0, Question::resource(&"/".into(), Access::Read, Resource::Queue(&name)), Answer::Allow);
+            answers.learn(
+                0,
+                Question::resource(&"/".into(), Access::Read, Resource::Queue(&name)),
+                BackendAnswer::Allow,
+            );
         }
         assert!(answers.known.len() <= ANSWERS_MAX);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use crate::auth::{Answer, Attempt, Backend, Grant, Identified, LoginRefused, Question, Said, Waiting};
+use crate::auth::{Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, Question, Said, Waiting};
 use crate::clock::Clock;
 
 const NAME: &str = "rabbit_auth_backend_cache";
@@ -34,7 +34,7 @@ struct Remembering {
     settings: CacheSettings,
     clock: Clock,
     logins: Mutex<Remembered<LoginKey, Result<Identified, LoginRefused>>>,
-    answers: Mutex<Remembered<(Arc<str>, Question), Answer>>,
+    answers: Mutex<Remembered<(Arc<str>, Question), BackendAnswer>>,
 }
 
 /// A login; of its password only what cannot be turned back.
@@ -111,11 +111,11 @@ impl Remembering {
         Identified { user, grant: Arc::new(grant) }
     }
 
-    fn remember(&self, key: (Arc<str>, Question), answer: &Answer) {
+    fn remember(&self, key: (Arc<str>, Question), answer: &BackendAnswer) {
         let is_kept = match answer {
-            Answer::Allow => true,
-            Answer::Deny(_) => self.settings.cache_refusals,
-            Answer::CannotSay(_) => false,
+            BackendAnswer::Allow => true,
+            BackendAnswer::Deny(_) => self.settings.cache_refusals,
+            BackendAnswer::CannotSay(_) => false,
         };
         if is_kept {
             let now_ms = self.clock.now_ms();
@@ -151,7 +151,7 @@ impl Grant for CachedGrant {
         NAME
     }
 
-    fn answer(&self, question: &Question, now_ms: u64) -> Said<Answer> {
+    fn answer(&self, question: &Question, now_ms: u64) -> Said<BackendAnswer> {
         // Rights that end with a token are known at once anyway, and differ from one token of a user to the next.
         if self.grant.expires_at_ms().is_some() {
             return self.grant.answer(question, now_ms);

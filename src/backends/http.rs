@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::http_client::{HttpClient, NoAnswer, Patience};
+use super::http_client::{HttpClient, HttpTimeouts, NoAnswer};
 use super::trust::{InvalidTrust, Trust};
 use crate::auth::http_answer::{self, UserAnswer};
 use crate::auth::{
-    Answer, Attempt, Backend, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
+    Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
 };
 
 const NAME: &str = "rabbit_auth_backend_http";
@@ -59,7 +59,7 @@ impl HttpBackend {
     /// # Errors
     /// When nobody can be believed.
     pub(crate) fn new(settings: HttpSettings) -> Result<Self, InvalidTrust> {
-        let patience = Patience { connect: settings.connection_timeout, request: settings.request_timeout };
+        let patience = HttpTimeouts { connect: settings.connection_timeout, request: settings.request_timeout };
         let client = HttpClient::new(&settings.trust, patience)?;
         Ok(Self(Arc::new(Server { settings, client })))
     }
@@ -104,7 +104,7 @@ impl Server {
         }
     }
 
-    async fn answer(self: Arc<Self>, user: Arc<User>, question: Question) -> Answer {
+    async fn answer(self: Arc<Self>, user: Arc<User>, question: Question) -> BackendAnswer {
         let tags = user.tags.join(" ");
         let (path, fields) = self.put(&question);
         let is_topic = matches!(question, Question::Topic { .. });
@@ -115,7 +115,7 @@ impl Server {
             .collect();
         match self.ask(path, &fields).await {
             Ok(body) => http_answer::of_question(&body, self.settings.authorization_failure_disclosure),
-            Err(error) => Answer::CannotSay(error),
+            Err(error) => BackendAnswer::CannotSay(error),
         }
     }
 
@@ -180,7 +180,7 @@ impl Grant for HttpGrant {
         NAME
     }
 
-    fn answer(&self, question: &Question, _: u64) -> Said<Answer> {
+    fn answer(&self, question: &Question, _: u64) -> Said<BackendAnswer> {
         Said::Later(Box::pin(Arc::clone(&self.server).answer(Arc::clone(&self.user), question.clone())))
     }
 }

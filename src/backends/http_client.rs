@@ -21,7 +21,7 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct HttpTimeouts {
     /// To connect.
     pub(super) connect: Duration,
     /// The whole request.
@@ -33,7 +33,7 @@ pub(super) struct Patience {
 pub(super) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     turns: Arc<Semaphore>,
-    patience: Patience,
+    patience: HttpTimeouts,
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -70,7 +70,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub(super) fn new(trust: &Trust, patience: Patience) -> Result<Self, InvalidTrust> {
+    pub(super) fn new(trust: &Trust, patience: HttpTimeouts) -> Result<Self, InvalidTrust> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(patience.connect));

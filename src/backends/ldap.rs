@@ -6,9 +6,9 @@ mod evaluate;
 use std::sync::Arc;
 
 use super::trust::{InvalidTrust, Trust};
-use crate::auth::ldap::{Query, Variables, is_dn};
+use crate::auth::ldap::{FillVariables, Query, is_dn};
 use crate::auth::{
-    Answer, Attempt, Backend, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
+    Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
 };
 pub(crate) use directory::{Bind, DirectorySettings};
 use directory::{Directory, Failed, Servers};
@@ -113,7 +113,7 @@ impl Known {
             (Some(directory), None) => directory,
             _ => self.servers.bind(&self.other_bind(&person)?).await?,
         };
-        let variables = Variables::of_user(user).with("user_dn", &person.dn);
+        let variables = FillVariables::of_user(user).with("user_dn", &person.dn);
         let mut tags = Vec::new();
         for (tag, query) in &settings.tag_queries {
             if evaluate::holds(query, &variables, &person.dn, &mut directory, self.groups()).await? {
@@ -124,7 +124,7 @@ impl Known {
     }
 
     fn filled(&self, pattern: &str, user: &str) -> String {
-        let variables = Variables::of_user(user);
+        let variables = FillVariables::of_user(user);
         if is_dn(pattern) { variables.fill_dn(pattern) } else { variables.fill(pattern) }
     }
 
@@ -132,7 +132,7 @@ impl Known {
     async fn look_up(&self, directory: &mut Directory, user: &str, otherwise: String) -> Result<String, Failed> {
         let attribute = self.settings.dn_lookup_attribute.as_deref().unwrap_or_default();
         let base = self.settings.dn_lookup_base.as_deref().unwrap_or_default();
-        let value = Variables::of_user(user).fill(&self.settings.user_dn_pattern);
+        let value = FillVariables::of_user(user).fill(&self.settings.user_dn_pattern);
         let found = directory.having(base, attribute, &value).await?;
         match found.as_slice() {
             [dn] => Ok(dn.clone()),
@@ -157,17 +157,17 @@ impl Known {
         base.map_or("", String::as_str)
     }
 
-    async fn answer(self: Arc<Self>, person: Person, question: Question) -> Answer {
+    async fn answer(self: Arc<Self>, person: Person, question: Question) -> BackendAnswer {
         match self.evaluated(&person, &question).await {
             Ok(is_allowed) => is_allowed.into(),
-            Err(Failed::Refused) => Answer::Deny(None),
-            Err(Failed::Failed(text)) => Answer::CannotSay(text),
+            Err(Failed::Refused) => BackendAnswer::Deny(None),
+            Err(Failed::Failed(text)) => BackendAnswer::CannotSay(text),
         }
     }
 
     async fn evaluated(&self, person: &Person, question: &Question) -> Result<bool, Failed> {
         let settings = &self.settings;
-        let user = Variables::of_user(&person.name).with("user_dn", &person.dn);
+        let user = FillVariables::of_user(&person.name).with("user_dn", &person.dn);
         let (query, variables) = match question {
             Question::Vhost { vhost, .. } => (&settings.vhost_access_query, user.with("vhost", &**vhost)),
             Question::Resource { vhost, access, kind, name } => {
@@ -218,7 +218,7 @@ impl Grant for LdapGrant {
         NAME
     }
 
-    fn answer(&self, question: &Question, _: u64) -> Said<Answer> {
+    fn answer(&self, question: &Question, _: u64) -> Said<BackendAnswer> {
         Said::Later(Box::pin(Arc::clone(&self.known).answer(self.person.clone(), question.clone())))
     }
 }

@@ -5,9 +5,10 @@ mod provider;
 use std::sync::Arc;
 
 pub(crate) use self::provider::{KeySettings, Provider};
-use crate::auth::oauth2::{InvalidToken, Rules, Token, Unverified, audience};
+use crate::auth::oauth2::{AccessToken, InvalidToken, Rules, Unverified, audience};
 use crate::auth::{
-    Answer, Attempt, Backend, Grant, Identified, LoginRefused, NotRenewed, PasswordHash, Question, Said, User, Waiting,
+    Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, NotRenewed, PasswordHash, Question, Said, User,
+    Waiting,
 };
 
 const NAME: &str = "rabbit_auth_backend_oauth2";
@@ -30,7 +31,7 @@ impl OAuth2 {
 }
 
 impl Servers {
-    async fn token(&self, text: &[u8], now_ms: u64) -> Result<Token, InvalidToken> {
+    async fn token(&self, text: &[u8], now_ms: u64) -> Result<AccessToken, InvalidToken> {
         let token = Unverified::read(text)?;
         // Whom it is for says whose keys it is verified with; what it says is believed only then.
         let (rules, provider) = audience::choose(token.audience(), &self.0, |(rules, _)| rules)?;
@@ -39,7 +40,7 @@ impl Servers {
         rules.token(token.verify(&keys, name.as_deref(), rules)?, now_ms)
     }
 
-    fn identified(self: &Arc<Self>, token: Token) -> Identified {
+    fn identified(self: &Arc<Self>, token: AccessToken) -> Identified {
         let user = Arc::new(User::new(token.username(), PasswordHash::none(), token.tags()));
         Identified { user, grant: Arc::new(TokenGrant { servers: Arc::clone(self), token }) }
     }
@@ -64,7 +65,7 @@ impl Backend for OAuth2 {
 #[derive(Debug)]
 struct TokenGrant {
     servers: Arc<Servers>,
-    token: Token,
+    token: AccessToken,
 }
 
 impl Grant for TokenGrant {
@@ -72,7 +73,7 @@ impl Grant for TokenGrant {
         NAME
     }
 
-    fn answer(&self, question: &Question, now_ms: u64) -> Said<Answer> {
+    fn answer(&self, question: &Question, now_ms: u64) -> Said<BackendAnswer> {
         Said::Now(self.token.answer(question, now_ms))
     }
 

@@ -14,7 +14,7 @@ mod vhosts;
 
 use super::Broker;
 use super::definitions::Administered;
-use super::metadata::State;
+use super::metadata::MetadataState;
 use super::own::Event;
 use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
@@ -78,7 +78,7 @@ impl Broker {
     /// Makes changes, all or none.
     pub(in crate::broker) fn administer<R>(
         &self,
-        decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), AdministrationError>,
+        decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), AdministrationError>,
     ) -> Result<R, AdministrationError> {
         let node = self.node();
         node.metadata.change(&node.changes, &*node.log, |state| {

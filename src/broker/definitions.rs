@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::exchange::{Binding, Destination};
 use super::ids::{ExchangeId, QueueId};
-use super::metadata::State;
+use super::metadata::MetadataState;
 use super::topology::ExchangeSpec;
 use crate::table::Table;
 
@@ -88,7 +88,7 @@ pub enum Definition {
 #[derive(Debug, Default)]
 pub struct Definitions {
     /// What administrators defined.
-    pub metadata: State,
+    pub metadata: MetadataState,
     /// Exchanges by identity.
     pub exchanges: BTreeMap<u64, ExchangeDefinition>,
     /// Queues by identity.

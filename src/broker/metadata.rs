@@ -19,7 +19,7 @@ use crate::auth::{Access, Permissions, TopicPermissions, User};
 use crate::error::AmqpError;
 use crate::store::{LastChange, Log, LogPosition};
 
-pub use state::State;
+pub use state::MetadataState;
 
 /// What a user may do in a virtual host, as it was at one time.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,7 @@ pub(in crate::broker) fn effective(limit: Option<i64>) -> Option<u64> {
 /// What administrators defined.
 #[derive(Debug, Default)]
 pub struct Metadata {
-    state: RwLock<State>,
+    state: RwLock<MetadataState>,
     rights_revision: AtomicU64,
     /// Where the log has the last change.
     changed_at: LastChange,
@@ -66,7 +66,7 @@ pub struct Metadata {
 
 impl Metadata {
     /// Looks at it. Nothing else may be locked meanwhile.
-    pub fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub fn read<R>(&self, look: impl FnOnce(&MetadataState) -> R) -> R {
         look(&self.state.read())
     }
 
@@ -111,7 +111,7 @@ impl Metadata {
         &self,
         changes: &Changes,
         log: &dyn Log,
-        decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), E>,
+        decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), E>,
     ) -> Result<R, E> {
         let mut state = self.state.write();
         let (result, wanted) = decide(&state)?;
@@ -130,14 +130,14 @@ impl Metadata {
     }
 
     /// Takes over what the log knows.
-    pub(in crate::broker) fn restore(&self, state: State) {
+    pub(in crate::broker) fn restore(&self, state: MetadataState) {
         *self.state.write() = state;
         self.rights_revision.fetch_add(1, Ordering::Release);
     }
 
     /// Everything, as changes of which it would come to be.
     pub(in crate::broker) fn definitions(&self) -> Vec<Definition> {
-        self.read(State::changes).into_iter().map(Definition::Administered).collect()
+        self.read(MetadataState::changes).into_iter().map(Definition::Administered).collect()
     }
 }
 

@@ -91,7 +91,7 @@ impl Broker {
     /// Does everything that is due at `now_ms`.
     pub fn run_deadlines(&self, now_ms: u64) {
         while self.run_next_deadline(now_ms).is_some() {}
-        self.relieve();
+        self.free_memory();
     }
 
     /// Does the next thing that is due at `now_ms`, or a part of it: about how many messages it was; `None` when nothing is due.
@@ -100,7 +100,7 @@ impl Broker {
     }
 
     /// Looks for memory that can be had back, if it is asked for.
-    pub fn relieve(&self) {
+    pub fn free_memory(&self) {
         self.node.look_again();
         self.node.check_memory();
         if self.node.alarm.takes_relief() {

@@ -30,7 +30,7 @@ use crate::store::{Log, MemoryLog};
 
 /// The limits and choices that the broker's logic knows of.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct NodeSettings {
     /// The compatibility profile.
     pub compatibility: Compatibility,
     /// How long a delivery may stay unacknowledged where a queue does not say; `None` for ever.
@@ -43,7 +43,7 @@ pub struct Settings {
     pub has_log_exchange: bool,
 }
 
-impl Settings {
+impl NodeSettings {
     /// What the chosen version does and others do not.
     pub const fn profile(&self) -> &'static Profile {
         self.compatibility.profile()
@@ -56,7 +56,7 @@ pub const MESSAGE_BYTES_MAX_DEFAULT: u64 = 16 * 1024 * 1024;
 /// RabbitMQ's default of `consumer_timeout`: half an hour (behaviour reference 7.2).
 const CONSUMER_TIMEOUT_MS_DEFAULT: u64 = 30 * 60 * 1000;
 
-impl Default for Settings {
+impl Default for NodeSettings {
     fn default() -> Self {
         Self {
             compatibility: Compatibility::default(),
@@ -72,7 +72,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Node {
     /// The settings.
-    pub settings: Settings,
+    pub settings: NodeSettings,
     /// The largest message body that is accepted.
     pub message_bytes_max: AtomicU64,
     /// Identities.
@@ -128,7 +128,7 @@ pub struct Node {
 impl Default for Node {
     fn default() -> Self {
         Self {
-            settings: Settings::default(),
+            settings: NodeSettings::default(),
             message_bytes_max: AtomicU64::new(MESSAGE_BYTES_MAX_DEFAULT),
             ids: Ids::default(),
             random: Random::default(),

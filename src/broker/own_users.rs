@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Broker;
 use super::node::Node;
 use crate::auth::{
-    Answer, Attempt, Backend, Grant, Identified, LoginRefused, Question, Resource, ResourceKind, Said, User, Waiting,
-    check_password,
+    Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, Question, Resource, ResourceKind, Said, User,
+    Waiting, check_password,
 };
 
 const NAME: &str = "rabbit_auth_backend_internal";
@@ -68,7 +68,7 @@ impl Grant for OwnRights {
         true
     }
 
-    fn answer(&self, question: &Question, _: u64) -> Said<Answer> {
+    fn answer(&self, question: &Question, _: u64) -> Said<BackendAnswer> {
         let rights = |vhost: &str| self.node.metadata.rights(&self.user, vhost);
         let is_allowed = match question {
             Question::Vhost { vhost, .. } => rights(vhost).permissions.is_some(),

@@ -93,7 +93,7 @@ impl Pager {
     pub fn run(&self, pause: impl Fn()) {
         let mut has_waited = false;
         while self.log.wait_until_crowded(self.window_bytes) {
-            match self.relieve().map_err(|error| (error.remedy(), error)) {
+            match self.make_room().map_err(|error| (error.remedy(), error)) {
                 Ok(()) => has_waited = false,
                 Err((Remedy::Stop, error)) => return self.log.fail(error),
                 Err((Remedy::Wait | Remedy::Refuse, error)) => {
@@ -111,7 +111,7 @@ impl Pager {
     ///
     /// # Errors
     /// When the file system fails; unless the store must stop, nothing is changed and the same can be tried again.
-    pub fn relieve(&self) -> Result<(), StoreError> {
+    pub fn make_room(&self) -> Result<(), StoreError> {
         let head = self.log.head();
         let limit = if self.log.is_low() {
             self.log.make_space()?;

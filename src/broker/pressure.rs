@@ -5,18 +5,18 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Wakes whoever moves messages.
-pub type Press = Box<dyn Fn() + Send + Sync>;
+pub type OnExceeded = Box<dyn Fn() + Send + Sync>;
 
 /// The budget for messages in memory. Without somebody to tell, it is never exceeded.
 pub struct Pressure {
     /// Above so many bytes somebody is told; `u64::MAX` while he is at it.
     threshold_bytes: AtomicU64,
-    press: OnceLock<Press>,
+    on_exceeded: OnceLock<OnExceeded>,
 }
 
 impl Default for Pressure {
     fn default() -> Self {
-        Self { threshold_bytes: AtomicU64::new(u64::MAX), press: OnceLock::new() }
+        Self { threshold_bytes: AtomicU64::new(u64::MAX), on_exceeded: OnceLock::new() }
     }
 }
 
@@ -28,8 +28,8 @@ impl fmt::Debug for Pressure {
 
 impl Pressure {
     /// Sets who is told, and of how much. Only the first call counts.
-    pub fn on_exceeded(&self, budget_bytes: u64, press: Press) {
-        self.press.get_or_init(|| press);
+    pub fn on_exceeded(&self, budget_bytes: u64, on_exceeded: OnExceeded) {
+        self.on_exceeded.get_or_init(|| on_exceeded);
         self.relieved(budget_bytes);
     }
 
@@ -42,9 +42,9 @@ impl Pressure {
     pub(in crate::broker) fn check(&self, used_bytes: u64) {
         if used_bytes > self.threshold_bytes.load(Ordering::Relaxed)
             && self.threshold_bytes.swap(u64::MAX, Ordering::Relaxed) != u64::MAX
-            && let Some(press) = self.press.get()
+            && let Some(on_exceeded) = self.on_exceeded.get()
         {
-            press();
+            on_exceeded();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-use super::exchange::{Destination, Matches, Publish, ROUTING_STEPS_MAX};
+use super::exchange::{Destination, Matches, ROUTING_STEPS_MAX, RoutedMessage};
 use super::ids::{ExchangeId, QueueId};
 use super::queue::QueueHandle;
 use super::reply_to::ReplyConsumer;
@@ -110,9 +110,9 @@ impl Visited {
 
 /// A walk through the topology for one message.
 #[derive(Debug)]
-pub struct Walk<'t, 'm> {
+pub struct RouteWalk<'t, 'm> {
     topology: &'t Topology,
-    publish: Publish<'m>,
+    publish: RoutedMessage<'m>,
     /// Delayed messages that are due are routed at once.
     ignore_delays: bool,
     visited: Visited,
@@ -122,12 +122,12 @@ pub struct Walk<'t, 'm> {
     route: Route,
 }
 
-impl<'t, 'm> Walk<'t, 'm> {
+impl<'t, 'm> RouteWalk<'t, 'm> {
     /// A walk that has not begun.
     pub fn new(topology: &'t Topology, keys: &'m RoutingKeys<'m>, properties: Properties<'m>, random: u64) -> Self {
         Self {
             topology,
-            publish: Publish::new(keys, properties, random),
+            publish: RoutedMessage::new(keys, properties, random),
             ignore_delays: false,
             visited: Visited::default(),
             pending: SmallVec::new(),

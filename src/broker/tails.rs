@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::exchange::{Binding, Destination, Matches, Publish, lookup};
+use super::exchange::{Binding, Destination, Matches, RoutedMessage, lookup};
 use super::ids::QueueId;
 use super::router::{Route, RoutingKeys};
 use crate::message::Message;
@@ -39,7 +39,7 @@ pub struct TailFilter {
 
 /// A message that passed.
 #[derive(Clone, Debug)]
-pub struct Passed {
+pub struct TailedMessage {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
     /// The message; its body may be cut.
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Tail {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    passed: VecDeque<Passed>,
+    passed: VecDeque<TailedMessage>,
     bytes: usize,
     dropped: u64,
 }
@@ -130,7 +130,8 @@ impl Tail {
         let mut has_new = false;
         for message in messages.filter(|message| self.wants(message)) {
             let cut = message.body().get(..self.filter.body_bytes_max).unwrap_or_else(|| message.body());
-            let bytes = cut.len() + message.property_bytes().len() + message.address().len() + size_of::<Passed>();
+            let bytes =
+                cut.len() + message.property_bytes().len() + message.address().len() + size_of::<TailedMessage>();
             let mut waiting = self.waiting.lock();
             if waiting.passed.len() >= WAITING_MAX || waiting.bytes + bytes > WAITING_BYTES_MAX {
                 waiting.dropped += 1;
@@ -143,7 +144,7 @@ impl Tail {
             let message =
                 Message::standalone(&gauge, message.facts(), message.address(), message.property_bytes(), cut);
             let queues = route.queues.iter().take(QUEUES_MAX).map(|queue| Arc::clone(&queue.spec.name)).collect();
-            waiting.passed.push_back(Passed { at_ms: now_ms, message, body_bytes, queues });
+            waiting.passed.push_back(TailedMessage { at_ms: now_ms, message, body_bytes, queues });
             has_new = true;
         }
         if has_new {
@@ -157,13 +158,13 @@ impl Tail {
             && self.pattern.as_ref().is_none_or(|topic| {
                 let mut matches = Matches::default();
                 let keys = RoutingKeys::single(message.routing_key());
-                topic.route(&Publish::new(&keys, Properties::NONE, 0), &mut matches);
+                topic.route(&RoutedMessage::new(&keys, Properties::NONE, 0), &mut matches);
                 !matches.destinations.is_empty()
             })
     }
 
     /// Takes what passed since it was asked last, and how many messages were dropped.
-    pub fn take(&self) -> (VecDeque<Passed>, u64) {
+    pub fn take(&self) -> (VecDeque<TailedMessage>, u64) {
         let Waiting { passed, dropped, .. } = std::mem::take(&mut *self.waiting.lock());
         (passed, dropped)
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use leveret::Broker;
-use leveret::internals::config::{self, Configuration, Environment, Setting, Settings, Severity};
+use leveret::internals::config::{self, Configuration, Environment, ProblemSeverity, Setting, Settings};
 use leveret::internals::logging::{self, LogWriter};
 use leveret::internals::server::Reloaded;
 
@@ -66,8 +66,8 @@ async fn serve(arguments: &config::Serve) -> ExitCode {
 fn tell(configuration: &Configuration) {
     for problem in &configuration.problems {
         match problem.severity {
-            Severity::Note => tracing::info!("{problem}"),
-            Severity::Unknown | Severity::Wrong => tracing::warn!("{problem}"),
+            ProblemSeverity::Note => tracing::info!("{problem}"),
+            ProblemSeverity::Unknown | ProblemSeverity::Wrong => tracing::warn!("{problem}"),
         }
     }
     for advice in configuration.settings.advice() {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use leveret::internals::config::Check;
-use leveret::internals::server::check::{self, Verdict};
+use leveret::internals::config::CheckTask;
+use leveret::internals::server::check::{self, CheckVerdict};
 
 use super::Run;
 
@@ -20,15 +20,15 @@ pub(super) struct Store {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Read everything and say what is wrong, without changing anything. Exit codes: 0 whole, 1 damaged, 2 cannot be checked.
-    Check(Check),
+    Check(CheckTask),
 }
 
 impl Run for Store {
     fn run(self) -> ExitCode {
         let Task::Check(check) = self.task;
         match check::check(&check, &mut io::stdout().lock()) {
-            Ok(Verdict::Whole) => ExitCode::SUCCESS,
-            Ok(Verdict::Damaged) => ExitCode::from(1),
+            Ok(CheckVerdict::Whole) => ExitCode::SUCCESS,
+            Ok(CheckVerdict::Damaged) => ExitCode::from(1),
             Err(error) => {
                 writeln!(io::stderr(), "leveret: {error}").ok();
                 ExitCode::from(2)

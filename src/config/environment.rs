@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::given::{Origin, Read};
+use super::given::{GivenSettings, Origin};
 use super::nearest::nearest;
 use super::setting::{PREFIX, Setting};
 use super::settings::SETTINGS;
@@ -62,8 +62,8 @@ pub(super) fn is_service_link(name: &str, value: &str) -> bool {
 }
 
 /// Reads the variables of settings.
-pub(super) fn read(environment: &Environment) -> Read {
-    let mut read = Read::default();
+pub(super) fn read(environment: &Environment) -> GivenSettings {
+    let mut read = GivenSettings::default();
     for (name, value) in environment.with_prefix(PREFIX) {
         let is_other = OTHERS.contains(&name) || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         if is_other || is_service_link(name, value) {

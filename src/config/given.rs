@@ -11,7 +11,7 @@ pub enum Origin {
     /// Nowhere: it is the default.
     Default,
     /// A place in a file.
-    File(Place),
+    File(FilePlace),
     /// An environment variable of this name.
     Variable(String),
     /// A flag of the command line, without its dashes.
@@ -20,7 +20,7 @@ pub enum Origin {
 
 /// A place in a file. Lines and columns are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct FilePlace {
     /// The file, by the path that it was opened with.
     pub file: PathBuf,
     /// The line, from 1.
@@ -29,7 +29,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
+impl FilePlace {
     /// The place of a byte in a text.
     pub(crate) fn of(file: &Path, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
@@ -39,7 +39,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
     }
@@ -81,24 +81,24 @@ pub struct Given {
 
 /// What was read of one source.
 #[derive(Debug, Default)]
-pub(super) struct Read {
+pub(super) struct GivenSettings {
     /// What it gives, in its order.
     pub given: Vec<Given>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
 
-impl Read {
+impl GivenSettings {
     pub(super) fn warn(&mut self, origin: Origin, text: impl Into<String>) {
-        self.problems.push(Problem { severity: Severity::Unknown, origin, text: text.into() });
+        self.problems.push(Problem { severity: ProblemSeverity::Unknown, origin, text: text.into() });
     }
 
     pub(super) fn refuse(&mut self, origin: Origin, text: impl Into<String>) {
-        self.problems.push(Problem { severity: Severity::Wrong, origin, text: text.into() });
+        self.problems.push(Problem { severity: ProblemSeverity::Wrong, origin, text: text.into() });
     }
 
     pub(super) fn note(&mut self, origin: Origin, text: impl Into<String>) {
-        self.problems.push(Problem { severity: Severity::Note, origin, text: text.into() });
+        self.problems.push(Problem { severity: ProblemSeverity::Note, origin, text: text.into() });
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -109,7 +109,7 @@ impl Read {
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum ProblemSeverity {
     /// Worth a line, and nothing is to be done.
     Note,
     /// It has no effect; a check fails.
@@ -122,7 +122,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: ProblemSeverity,
     /// The file, variable or flag that is wrong.
     pub origin: Origin,
     /// What, and what to do.
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_problem_is_one_line() {
         let problem = Problem {
-            severity: Severity::Wrong,
+            severity: ProblemSeverity::Wrong,
             origin: Origin::Flag("x".to_owned()),
             text: "'a\nb\u{1b}'".to_owned(),
         };

@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 
 use super::arguments::Serve;
 use super::environment::{self, CONFIG_FILE, Environment};
-use super::given::{Origin, Place, Problem, Read, Severity};
+use super::given::{FilePlace, GivenSettings, Origin, Problem, ProblemSeverity};
 use super::merged::Configuration;
 use super::setting::Setting;
 use super::{rabbitmq, toml_file};
@@ -20,7 +20,7 @@ const FILE_NAME: &str = "leveret.toml";
 
 /// Puts together what files, the environment and the command line say.
 pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
-    let mut read = Read::default();
+    let mut read = GivenSettings::default();
     let is_rabbitmqs = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "conf" || ending == "config");
     let (rabbitmqs, own): (Vec<_>, Vec<_>) = files(serve, environment).into_iter().partition(is_rabbitmqs);
     let at_its_place = serve.is_rabbitmq_server || looks_at_rabbitmqs_place(serve, environment);
@@ -62,7 +62,7 @@ fn take_secrets(configuration: &mut Configuration) {
             }
             Err(reason) => {
                 let text = format!("{path}: {reason}");
-                configuration.problems.push(Problem { severity: Severity::Wrong, origin, text });
+                configuration.problems.push(Problem { severity: ProblemSeverity::Wrong, origin, text });
             }
         }
     }
@@ -97,12 +97,12 @@ pub(super) fn places() -> Vec<PathBuf> {
     places
 }
 
-fn read_file(file: &Path) -> Read {
+fn read_file(file: &Path) -> GivenSettings {
     match text_of(file) {
         Ok(text) => toml_file::read(file, &text),
         Err(reason) => {
-            let mut read = Read::default();
-            let place = Place { file: file.to_owned(), line: 1, column: 1 };
+            let mut read = GivenSettings::default();
+            let place = FilePlace { file: file.to_owned(), line: 1, column: 1 };
             read.refuse(Origin::File(place), reason);
             read
         }

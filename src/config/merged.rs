@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::given::{Given, Origin, Problem, Severity};
+use super::given::{Given, Origin, Problem, ProblemSeverity};
 use super::setting::Setting;
 use super::settings::{EXCLUDING, Settings};
 
@@ -58,7 +58,7 @@ impl Configuration {
             Origin::Variable(_) | Origin::Flag(_) => format!("it cannot be '{wrong}': {reason}"),
             Origin::File(_) | Origin::Default => format!("{} cannot be '{wrong}': {reason}", setting.name),
         };
-        self.problems.push(Problem { severity: Severity::Wrong, origin, text });
+        self.problems.push(Problem { severity: ProblemSeverity::Wrong, origin, text });
     }
 
     /// Of two settings that exclude each other, the one holds that was said where it counts more.
@@ -74,7 +74,7 @@ impl Configuration {
         match on.rank().cmp(&origin.rank()) {
             std::cmp::Ordering::Equal => {
                 let text = format!("{} and {} ({on}) exclude each other; leave one out", other.name, switch.name);
-                self.problems.push(Problem { severity: Severity::Wrong, origin, text });
+                self.problems.push(Problem { severity: ProblemSeverity::Wrong, origin, text });
             }
             std::cmp::Ordering::Less => self.reset(switch),
             std::cmp::Ordering::Greater => self.reset(other),
@@ -88,14 +88,14 @@ impl Configuration {
 
     /// What keeps the broker from starting.
     pub fn wrong(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Wrong)
+        self.problems.iter().filter(|problem| problem.severity == ProblemSeverity::Wrong)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::given::Place;
+    use crate::config::given::FilePlace;
 
     fn merged(given: &[(&str, &str, Origin)]) -> Configuration {
         let given = given
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn file(line: usize) -> Origin {
-        Origin::File(Place { file: "l.toml".into(), line, column: 1 })
+        Origin::File(FilePlace { file: "l.toml".into(), line, column: 1 })
     }
 
     fn variable() -> Origin {

@@ -40,7 +40,7 @@ pub struct Setting {
 
 /// When a new value of a setting is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum ReloadRule {
     /// At the next start.
     AtStart,
     /// At once: at a hang-up, or when a command says so.
@@ -91,17 +91,17 @@ macro_rules! settings {
         /// All settings, in the order of the reference page.
         pub static SETTINGS: &[Setting] = &[$(Setting {
             name: stringify!($name),
-            value_name: <$type as Value>::NAME,
-            allowed: <$type as Value>::ALLOWED,
+            value_name: <$type as SettingValue>::NAME,
+            allowed: <$type as SettingValue>::ALLOWED,
             default: $shown,
             doc: concat!($($doc),+),
-            is_list: <$type as Value>::IS_LIST,
-            is_switch: <$type as Value>::IS_SWITCH,
-            is_secret: <$type as Value>::IS_SECRET,
-            is_reloaded: matches!(Taken::$taken, Taken::AtRunTime),
-            check: <$type as Value>::check,
+            is_list: <$type as SettingValue>::IS_LIST,
+            is_switch: <$type as SettingValue>::IS_SWITCH,
+            is_secret: <$type as SettingValue>::IS_SECRET,
+            is_reloaded: matches!(ReloadRule::$taken, ReloadRule::AtRunTime),
+            check: <$type as SettingValue>::check,
             set: |settings, texts| {
-                settings.$name = <$type as Value>::read_all(texts)?;
+                settings.$name = <$type as SettingValue>::read_all(texts)?;
                 Ok(())
             },
             show: |settings| settings.$name.show(),

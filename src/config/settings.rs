@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use super::setting::{Setting, Taken, settings};
+use super::setting::{ReloadRule, Setting, settings};
 use super::value::{
     Algorithm, AskWith, AuthBackend, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes, FileCount,
-    Group, HttpUrl, Index, Listen, LogFile, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds,
-    Secret, Share, TagQueries, Timeout, Value, WebAddress,
+    HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds,
+    Secret, SettingValue, Share, SystemGroup, TagQueries, Timeout, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -282,7 +282,7 @@ settings! {
     /// The name of the node that is told: it is in no path
     node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;
     /// Members of this group may give commands over the local socket, which then lies in the directory of what runs
-    socket_group: Option<Group> = None, "none", AtStart;
+    socket_group: Option<SystemGroup> = None, "none", AtStart;
     /// Write the number of the process to this file
     pid_file: Option<PathBuf> = None, "none", AtStart;
     /// Write the ports of all listeners to this file as JSON once the broker is ready
@@ -308,7 +308,7 @@ settings! {
     /// Write the log to files in this directory: NODE.log, unless log_file says otherwise
     log_dir: Option<PathBuf> = None, "none", AtStart;
     /// Write the log to this file, which is opened again at a hang-up; false for none
-    log_file: Option<LogFile> = None, "NODE.log in log_dir, if that is given", AtStart;
+    log_file: Option<LogFileName> = None, "NODE.log in log_dir, if that is given", AtStart;
     /// What of the log to write to the file
     log_file_level: Option<LogLevel> = None, "log_level", AtRunTime;
     /// How to write the log to the file

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::given::Severity;
+use super::given::ProblemSeverity;
 use super::merged::Configuration;
 use super::setting::Setting;
 use super::settings::{OTHER_FLAGS, SETTINGS, Settings};
-use super::value::LogFile;
+use super::value::LogFileName;
 
 impl Configuration {
     /// Each setting with what holds and where it was said, as a file that says the same.
@@ -26,10 +26,10 @@ impl Configuration {
     }
 
     /// What is wrong, a line each, and how bad the worst of it is.
-    pub fn checked(&self) -> (String, Severity) {
+    pub fn checked(&self) -> (String, ProblemSeverity) {
         let lines = self.problems.iter().map(|problem| format!("{problem}\n")).collect();
         let worst = self.problems.iter().map(|problem| problem.severity).max();
-        (lines, worst.unwrap_or(Severity::Note))
+        (lines, worst.unwrap_or(ProblemSeverity::Note))
     }
 }
 
@@ -44,7 +44,7 @@ impl Settings {
 impl Settings {
     /// The file that the log is written to.
     pub fn log_file_path(&self) -> Option<PathBuf> {
-        LogFile::path(self.log_file.as_ref(), self.log_dir.as_deref(), &self.node_name)
+        LogFileName::path(self.log_file.as_ref(), self.log_dir.as_deref(), &self.node_name)
     }
 
     /// Where the log goes, as RabbitMQ tells it.

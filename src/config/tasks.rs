@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Environment, Serve, Severity, load, reference};
+use super::{Environment, ProblemSeverity, Serve, load, reference};
 
 /// How to check a data directory.
 #[derive(Clone, Debug, Args)]
-pub struct Check {
+pub struct CheckTask {
     /// The directory to check [default: the platform's directory for data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -50,9 +50,9 @@ impl ConfigTask {
             Self::Check(serve) => {
                 let (lines, worst) = load(serve, environment).checked();
                 let code = match worst {
-                    Severity::Note => 0,
-                    Severity::Unknown => 1,
-                    Severity::Wrong => EXIT_CONFIGURATION,
+                    ProblemSeverity::Note => 0,
+                    ProblemSeverity::Unknown => 1,
+                    ProblemSeverity::Wrong => EXIT_CONFIGURATION,
                 };
                 (lines, code)
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::given::{Origin, Place, Read};
+use super::given::{FilePlace, GivenSettings, Origin};
 use super::nearest::nearest;
 use super::setting::Setting;
 use super::settings::SETTINGS;
@@ -14,8 +14,8 @@ use super::settings::SETTINGS;
 const DEPTH_MAX: usize = 8;
 
 /// Reads the text of a file of this name.
-pub(super) fn read(file: &Path, text: &str) -> Read {
-    let mut reader = Reader { file, text, read: Read::default() };
+pub(super) fn read(file: &Path, text: &str) -> GivenSettings {
+    let mut reader = Reader { file, text, read: GivenSettings::default() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let offset = error.span().map_or(0, |span| span.start);
@@ -31,12 +31,12 @@ pub(super) fn read(file: &Path, text: &str) -> Read {
 struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
-    read: Read,
+    read: GivenSettings,
 }
 
 impl Reader<'_> {
     fn origin(&self, offset: usize) -> Origin {
-        Origin::File(Place::of(self.file, self.text, offset))
+        Origin::File(FilePlace::of(self.file, self.text, offset))
     }
 
     fn table(&mut self, prefix: &str, table: &DeTable<'_>, depth: usize) {

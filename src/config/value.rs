@@ -16,17 +16,17 @@ pub use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Nam
 pub use choice::LogFormat;
 pub use listen::Listen;
 pub(in crate::config) use log::CATEGORIES;
-pub use log::{CategoryLevel, FileBytes, FileCount, LogFile, LogLevel};
+pub use log::{CategoryLevel, FileBytes, FileCount, LogFileName, LogLevel};
 pub use log_filter::LogFilter;
 pub use rotation::RotationDate;
 pub use size::{MessageBytes, Share};
-pub use text::{Expression, Group, Secret};
+pub use text::{Expression, Secret, SystemGroup};
 pub use time::{Seconds, Timeout};
 pub use tls::{CertificatePart, Index};
 pub use url::HttpUrl;
 
 /// A type of settings.
-pub(super) trait Value: Sized {
+pub(super) trait SettingValue: Sized {
     /// What stands for a value in the help.
     const NAME: &'static str;
     /// What may be said, for whoever said something else.
@@ -47,7 +47,7 @@ pub(super) trait Value: Sized {
     /// Reads what was given. Of a setting that is no list the last value counts.
     ///
     /// # Errors
-    /// As for [`Value::read`].
+    /// As for [`SettingValue::read`].
     fn read_all(texts: &[String]) -> Result<Self, String> {
         Self::read(texts.last().map_or("", String::as_str))
     }
@@ -55,7 +55,7 @@ pub(super) trait Value: Sized {
     /// Looks at one value.
     ///
     /// # Errors
-    /// As for [`Value::read`].
+    /// As for [`SettingValue::read`].
     fn check(text: &str) -> Result<(), String> {
         Self::read(text).map(drop)
     }
@@ -70,9 +70,9 @@ pub(super) trait Value: Sized {
 }
 
 /// One value of a list.
-pub(super) trait Item: Value {}
+pub(super) trait Item: SettingValue {}
 
-impl<T: Item> Value for Vec<T> {
+impl<T: Item> SettingValue for Vec<T> {
     const NAME: &'static str = T::NAME;
     const ALLOWED: &'static str = T::ALLOWED;
     const IS_LIST: bool = true;
@@ -95,7 +95,7 @@ impl<T: Item> Value for Vec<T> {
     }
 }
 
-impl<T: Value> Value for Option<T> {
+impl<T: SettingValue> SettingValue for Option<T> {
     const NAME: &'static str = T::NAME;
     const ALLOWED: &'static str = T::ALLOWED;
     const IS_LIST: bool = T::IS_LIST;
@@ -119,6 +119,6 @@ impl<T: Value> Value for Option<T> {
 }
 
 /// The end of a sentence that says what is allowed.
-fn allowed<T: Value>() -> String {
+fn allowed<T: SettingValue>() -> String {
     format!("allowed is {}", T::ALLOWED)
 }

@@ -3,7 +3,7 @@
 //! Each connection costs a file descriptor, and whoever can reach the port can open one without saying a word. So there may be fewer
 //! connections than descriptors, and only some of those may be not logged in: one more, and the one that has been
 //! connected for longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing.
-//! **Invariant**: never more than `Limits::connections` connections at a time.
+//! **Invariant**: never more than `DescriptorLimits::connections` connections at a time.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +24,14 @@ const BEFORE_LOGIN_MAX: usize = 4096;
 
 /// How many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct DescriptorLimits {
     /// Connections in all.
     pub connections: usize,
     /// Connections that have not logged in.
     pub before_login: usize,
 }
 
-impl Limits {
+impl DescriptorLimits {
     /// What a process may have that can open so many files.
     pub fn for_descriptors(descriptors: u64) -> Self {
         let others = (descriptors / OTHER_DESCRIPTORS_SHARE).max(OTHER_DESCRIPTORS_MIN).min(descriptors / 2);
@@ -43,7 +43,7 @@ impl Limits {
 /// Who is connected, over all listeners.
 #[derive(Debug)]
 pub struct Admission {
-    limits: Limits,
+    limits: DescriptorLimits,
     /// Nobody is let in for now.
     is_suspended: AtomicBool,
     connected: Mutex<Connected>,
@@ -67,12 +67,12 @@ pub struct Admitted {
 
 impl Admission {
     /// Nobody is connected.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: DescriptorLimits) -> Self {
         Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default() }
     }
 
     /// The limits.
-    pub const fn limits(&self) -> Limits {
+    pub const fn limits(&self) -> DescriptorLimits {
         self.limits
     }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn admission(connections: usize, before_login: usize) -> Arc<Admission> {
-        Arc::new(Admission::new(Limits { connections, before_login }))
+        Arc::new(Admission::new(DescriptorLimits { connections, before_login }))
     }
 
     fn is_closed(outbox: &Outbox) -> bool {
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn some_descriptors_are_not_for_connections() {
         let limits = |descriptors| {
-            let Limits { connections, before_login } = Limits::for_descriptors(descriptors);
+            let DescriptorLimits { connections, before_login } = DescriptorLimits::for_descriptors(descriptors);
             (connections, before_login)
         };
         assert_eq!(limits(1024), (896, 448));

@@ -33,7 +33,7 @@ struct ConfirmRun {
 
 /// Something to send.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) enum ConfirmAnswer {
     /// `basic.return`.
     Return(Message),
     /// `basic.ack`.
@@ -104,14 +104,14 @@ impl Confirms {
 
     /// What can be answered now that everything up to `durable` is. Answers come in the order of the numbers, so each stands
     /// for all that were not answered before it; a refusal and a returned message stand alone.
-    pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(Answer)) {
+    pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(ConfirmAnswer)) {
         let mut accepted = self.answered;
         while let Some(run) = self.runs.front().copied().filter(|run| durable.includes(run.position)) {
             self.runs.pop_front();
             if run.is_refused {
                 self.accept(accepted, &mut answer);
                 // RabbitMQ sets `multiple` even on a single refusal, when nothing older is open.
-                answer(Answer::Nack(Confirmed { delivery_tag: run.last, multiple: true }));
+                answer(ConfirmAnswer::Nack(Confirmed { delivery_tag: run.last, multiple: true }));
                 self.answered = run.last;
                 self.refused += 1;
             } else {
@@ -119,7 +119,7 @@ impl Confirms {
                     && let Some((number, message)) = self.returns.pop_front()
                 {
                     self.accept(number - 1, &mut answer);
-                    answer(Answer::Return(message));
+                    answer(ConfirmAnswer::Return(message));
                     self.accept(number, &mut answer);
                 }
             }
@@ -128,9 +128,9 @@ impl Confirms {
         self.accept(accepted, &mut answer);
     }
 
-    fn accept(&mut self, last: u64, answer: &mut impl FnMut(Answer)) {
+    fn accept(&mut self, last: u64, answer: &mut impl FnMut(ConfirmAnswer)) {
         if last > self.answered {
-            answer(Answer::Ack(Confirmed { delivery_tag: last, multiple: last > self.answered + 1 }));
+            answer(ConfirmAnswer::Ack(Confirmed { delivery_tag: last, multiple: last > self.answered + 1 }));
             self.answered = last;
         }
     }
@@ -150,9 +150,9 @@ mod tests {
         let mut all = Vec::new();
         confirms.answers(durable, |answer| {
             all.push(match answer {
-                Answer::Return(_) => RETURN,
-                Answer::Ack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, false),
-                Answer::Nack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, true),
+                ConfirmAnswer::Return(_) => RETURN,
+                ConfirmAnswer::Ack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, false),
+                ConfirmAnswer::Nack(Confirmed { delivery_tag, multiple }) => (delivery_tag, multiple, true),
             });
         });
         all

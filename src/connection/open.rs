@@ -91,7 +91,7 @@ pub(super) struct Open {
 /// Everything that an open connection begins with.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are described at `Open`")]
-pub(super) struct Opening {
+pub(super) struct NewOpen {
     pub id: ConnectionId,
     pub node: Arc<Node>,
     pub vhost: Arc<Vhost>,
@@ -107,8 +107,8 @@ pub(super) struct Opening {
 
 impl Open {
     /// A connection without channels.
-    pub(super) fn new(opening: Opening) -> Self {
-        let Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output } = opening;
+    pub(super) fn new(opening: NewOpen) -> Self {
+        let NewOpen { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output } = opening;
         let pace = ReadingPace::new(Arc::clone(&outbox));
         Self {
             publisher: Publisher::new(Arc::clone(&vhost)).waiting(Arc::clone(pace.waits())),
@@ -205,16 +205,16 @@ impl Open {
             .is_some_and(|channel| channel.phase == ChannelPhase::Open && channel.assembler.is_idle())
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<Outcome, AmqpError> {
+    fn frame(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<FrameOutcome, AmqpError> {
         if frame.kind == FrameKind::Heartbeat {
-            return Ok(Outcome::Done);
+            return Ok(FrameOutcome::Done);
         }
         if frame.channel == 0 {
             let command = method::decode(frame.payload)?;
             self.flush(now_ms);
             let closes = self.connection_method(command, now_ms);
             let closes = closes.map_err(|error| error.with_method(method::id(frame.payload)))?;
-            return Ok(if closes { Outcome::ClosedByClient } else { Outcome::Done });
+            return Ok(if closes { FrameOutcome::ClosedByClient } else { FrameOutcome::Done });
         }
         match self.channels.get(frame.channel).map(|channel| channel.phase) {
             None => self.frame_on_closed_channel(frame)?,
@@ -224,7 +224,7 @@ impl Open {
                 return self.contain(frame.channel, result, now_ms);
             }
         }
-        Ok(Outcome::Done)
+        Ok(FrameOutcome::Done)
     }
 
     /// Only `channel.open` is due.
@@ -338,17 +338,17 @@ impl Open {
         number: u16,
         result: Result<(), AmqpError>,
         now_ms: u64,
-    ) -> Result<Outcome, AmqpError> {
+    ) -> Result<FrameOutcome, AmqpError> {
         match result {
-            Ok(()) => Ok(Outcome::Done),
+            Ok(()) => Ok(FrameOutcome::Done),
             Err(_) if self.rights.is_waiting() => {
                 self.stops.add(Stops::BACKEND);
-                Ok(Outcome::Again)
+                Ok(FrameOutcome::Again)
             }
             Err(error) if error.scope == Scope::Channel => {
                 self.flush(now_ms);
                 self.close_channel(number, &error, now_ms);
-                Ok(Outcome::Done)
+                Ok(FrameOutcome::Done)
             }
             Err(error) => Err(error),
         }
@@ -392,7 +392,7 @@ impl Open {
 
 /// What became of a frame, or of what is read without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum FrameOutcome {
     /// It is dealt with.
     Done,
     /// A backend is being asked: it is looked at again.
@@ -400,7 +400,7 @@ pub(super) enum Outcome {
     ClosedByClient,
 }
 
-impl Outcome {
+impl FrameOutcome {
     const fn next(self, used: usize) -> Next {
         match self {
             Self::Done => Next::Used(used),

@@ -2,7 +2,7 @@
 
 use super::asking::Stops;
 use super::channel::{Channel, Mode};
-use super::confirms::{Answer, Confirmed};
+use super::confirms::{ConfirmAnswer, Confirmed};
 use super::effort::ROUTE_EFFORT;
 use super::open::Open;
 use super::output::Output;
@@ -247,11 +247,11 @@ impl Open {
         };
         let (output, frame_max) = (&mut self.output, self.tuning.frame_max);
         confirms.answers(durable, |answer| match answer {
-            Answer::Return(message) => push_return(output, number, &message, frame_max),
-            Answer::Ack(Confirmed { delivery_tag, multiple }) => {
+            ConfirmAnswer::Return(message) => push_return(output, number, &message, frame_max),
+            ConfirmAnswer::Ack(Confirmed { delivery_tag, multiple }) => {
                 fast::ack(output.buffer(), number, delivery_tag, multiple);
             }
-            Answer::Nack(Confirmed { delivery_tag, multiple }) => {
+            ConfirmAnswer::Nack(Confirmed { delivery_tag, multiple }) => {
                 fast::nack(output.buffer(), number, delivery_tag, multiple);
             }
         });
@@ -266,7 +266,7 @@ const NO_ROUTE: &str = "NO_ROUTE";
 
 fn push_return(output: &mut Output, channel: u16, message: &Message, frame_max: u32) {
     let properties = visible_properties(message);
-    let method = fast::Return { channel, reply_code: 312, reply_text: NO_ROUTE };
+    let method = fast::ReturnMethod { channel, reply_code: 312, reply_text: NO_ROUTE };
     output.push_message(&method, message, &properties, frame_max);
 }
 

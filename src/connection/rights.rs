@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 
 use super::open::Open;
 use crate::auth::{
-    self, Access, Answer, Answers, LoggedIn, Objection, Question, Resource, Unanswered, Verdict, Waiting, topic_refused,
+    self, Access, Answers, BackendAnswer, LoggedIn, Objection, Question, Resource, Unanswered, Verdict, Waiting,
+    topic_refused,
 };
 use crate::broker::metadata::{Metadata, Rights};
 use crate::broker::router::RoutingKeys;
@@ -186,7 +187,7 @@ impl LiveRights {
         let Some(unanswered) = self.unanswered.get_mut() else { return Poll::Ready(()) };
         let Poll::Ready(answer) = unanswered.answer.as_mut().poll(context) else { return Poll::Pending };
         if let Some(Unanswered { grant, question, .. }) = self.unanswered.take() {
-            if let Answer::CannotSay(error) = &answer {
+            if let BackendAnswer::CannotSay(error) = &answer {
                 tracing::error!(target: "connection", user = self.user(), ?question, error, "a backend cannot say whether this is allowed");
             }
             self.answers.get_mut().learn(grant, question, answer);

@@ -16,7 +16,7 @@ mod opening;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use login::Asked;
+use login::AskedOfLogin;
 
 use super::failures::before_open;
 use super::lines::{self, Why};
@@ -113,7 +113,7 @@ enum Phase {
         output: Output,
         deadline_ms: u64,
         /// A backend is being asked: nothing is read meanwhile.
-        asked: Option<Box<Asked>>,
+        asked: Option<Box<AskedOfLogin>>,
     },
     /// Says nothing more, and closes at the time.
     Silent { close_at_ms: u64 },

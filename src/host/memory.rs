@@ -6,21 +6,21 @@
 use std::path::{Path, PathBuf};
 
 /// Reads a file, if it is there.
-pub(super) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
+pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 /// What the process may use, in bytes; `None` when nothing tells.
-pub(super) fn limit_bytes(read: Read<'_>) -> Option<u64> {
+pub(super) fn limit_bytes(read: ReadFile<'_>) -> Option<u64> {
     let total = read(Path::new("/proc/meminfo")).and_then(|text| bytes_of(&text, "MemTotal:"));
     group_limit_bytes(read).into_iter().chain(total).min()
 }
 
 /// What the process takes, without files of which the system keeps copies.
-pub(super) fn resident_bytes(read: Read<'_>) -> Option<u64> {
+pub(super) fn resident_bytes(read: ReadFile<'_>) -> Option<u64> {
     bytes_of(&read(Path::new("/proc/self/status"))?, "VmRSS:")
 }
 
 /// The smallest limit of the control groups.
-fn group_limit_bytes(read: Read<'_>) -> Option<u64> {
+fn group_limit_bytes(read: ReadFile<'_>) -> Option<u64> {
     let groups = read(Path::new("/proc/self/cgroup"))?;
     let mounts = read(Path::new("/proc/self/mountinfo"))?;
     let mounts = mounts.lines().filter_map(Mount::parse);
@@ -67,7 +67,7 @@ impl<'a> Mount<'a> {
         })
     }
 
-    fn smallest_limit(&self, group: &str, read: Read<'_>) -> Option<u64> {
+    fn smallest_limit(&self, group: &str, read: ReadFile<'_>) -> Option<u64> {
         let below = group.strip_prefix(self.root.trim_end_matches('/')).unwrap_or(group);
         // A path that leads out of what is mounted cannot be followed; then only the mounted group is looked at.
         let names = below.split('/').filter(|name| !name.is_empty());
@@ -82,7 +82,7 @@ impl<'a> Mount<'a> {
     }
 
     /// `max`, or in version 1 a number beyond all memory, is none.
-    fn limit_of(&self, directory: &Path, read: Read<'_>) -> Option<u64> {
+    fn limit_of(&self, directory: &Path, read: ReadFile<'_>) -> Option<u64> {
         let limits = self.limits.iter().filter_map(|name| read(&directory.join(name))?.trim().parse().ok());
         limits.min()
     }

@@ -35,14 +35,14 @@ pub(super) enum Needs {
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Peer {
+pub(super) enum CallerPlace {
     /// From the network.
     Network(IpAddr),
     /// From a process of this machine whose user may do everything: `local` has asked the system who that is.
     Local,
 }
 
-impl Peer {
+impl CallerPlace {
     /// The address that counts where addresses count.
     pub(super) const fn ip(self) -> IpAddr {
         match self {
@@ -85,7 +85,7 @@ impl Caller {
     pub(super) fn local(api: &Api) -> Self {
         let user = User::new(LOCAL_USER, PasswordHash::none(), vec![ADMINISTRATOR.to_owned()]);
         let logged_in = LoggedIn { user: Arc::new(user), grants: [].into() };
-        Self::new(api, logged_in, Peer::Local.ip(), true)
+        Self::new(api, logged_in, CallerPlace::Local.ip(), true)
     }
 
     fn new(api: &Api, logged_in: LoggedIn, from: IpAddr, is_local: bool) -> Self {

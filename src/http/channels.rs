@@ -10,7 +10,7 @@ use super::listing::{self, Listed};
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::Passed;
+use super::stats::PassedStats;
 use crate::broker::registry::{ChannelInfo, ConnectionInfo};
 
 /// A channel as the API shows it.
@@ -51,7 +51,7 @@ struct Statistics {
     acks_uncommitted: u64,
     pending_raft_commands: u64,
     cached_segments: u64,
-    message_stats: Passed,
+    message_stats: PassedStats,
     reductions: u64,
     reductions_details: Details,
 }
@@ -110,7 +110,7 @@ fn statistics(request: &Request<'_>, connection: &ConnectionInfo, channel: &Chan
         acks_uncommitted: gauges.acks_uncommitted.get(),
         pending_raft_commands: 0,
         cached_segments: 0,
-        message_stats: Passed::new(channel.counters.read(), request, Owner::Channel(channel.id)),
+        message_stats: PassedStats::new(channel.counters.read(), request, Owner::Channel(channel.id)),
         reductions: 0,
         reductions_details: Details::default(),
     }

@@ -11,7 +11,7 @@ use super::listing::{self, Listed};
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::Kind;
+use super::stats::RateKind;
 use super::values;
 use crate::broker::registry::ConnectionInfo;
 use crate::error::AmqpError;
@@ -113,7 +113,7 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo) -> ConnectionObjec
 
 fn statistics(request: &Request<'_>, connection: &ConnectionInfo) -> Statistics {
     let counters = &connection.counters;
-    let details = request.details(Owner::Connection(connection.spec.id), 2, Kind::DataRates);
+    let details = request.details(Owner::Connection(connection.spec.id), 2, RateKind::DataRates);
     let [recv_oct_details, send_oct_details] = details.try_into().unwrap_or_default();
     Statistics {
         state: match connection.is_blocked() {

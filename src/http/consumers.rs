@@ -71,9 +71,9 @@ impl Listed for ConsumerObject {
 
 /// All channels that are open, by identity.
 #[derive(Debug)]
-pub(super) struct Channels(HashMap<ChannelId, (Arc<ConnectionInfo>, Arc<ChannelInfo>)>);
+pub(super) struct ChannelsById(HashMap<ChannelId, (Arc<ConnectionInfo>, Arc<ChannelInfo>)>);
 
-impl Channels {
+impl ChannelsById {
     pub(super) fn of(api: &Api) -> Self {
         let connections = api.broker.node().registry.connections();
         let channels = connections.iter().flat_map(|connection| {
@@ -98,12 +98,12 @@ impl Channels {
 }
 
 /// The consumers of a queue.
-pub(super) fn of_queue(channels: &Channels, vhost: &Vhost, queue: &QueueHandle, api: &Api) -> Vec<ConsumerObject> {
+pub(super) fn of_queue(channels: &ChannelsById, vhost: &Vhost, queue: &QueueHandle, api: &Api) -> Vec<ConsumerObject> {
     queue.consumers().into_iter().map(|consumer| object(channels, vhost, queue, consumer, api)).collect()
 }
 
 fn object(
-    channels: &Channels,
+    channels: &ChannelsById,
     vhost: &Vhost,
     queue: &QueueHandle,
     consumer: ConsumerSnapshot,
@@ -134,7 +134,7 @@ fn object(
 /// The consumers that were started on a channel.
 pub(super) fn of_channel(api: &Api, connection: &ConnectionInfo, channel: &ChannelInfo) -> Vec<ConsumerObject> {
     let Some(vhost) = api.broker.vhost(&connection.spec.vhost) else { return Vec::new() };
-    let channels = Channels::of(api);
+    let channels = ChannelsById::of(api);
     let queues = vhost.queues();
     let consumers = queues.iter().flat_map(|queue| {
         let own = queue.consumers().into_iter().filter(|consumer| consumer.channel == channel.id);
@@ -145,7 +145,7 @@ pub(super) fn of_channel(api: &Api, connection: &ConnectionInfo, channel: &Chann
 
 /// All consumers that the caller may see.
 fn seen(request: &Request<'_>, vhosts: Vec<Arc<Vhost>>) -> Result<Vec<ConsumerObject>, Refusal> {
-    let channels = Channels::of(request.api);
+    let channels = ChannelsById::of(request.api);
     let caller = request.caller()?;
     let mut items = Vec::new();
     for vhost in vhosts {

@@ -4,11 +4,11 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::{cluster, multipart};
-use crate::broker::definitions_file::{DefinitionsError, DefinitionsFile, Origin};
+use crate::broker::definitions_file::{DefinitionsError, DefinitionsFile, ExportOrigin};
 
-fn origin<'a>(request: &'a Request<'_>, cluster_name: &'a str) -> Origin<'a> {
+fn origin<'a>(request: &'a Request<'_>, cluster_name: &'a str) -> ExportOrigin<'a> {
     let identity = &request.api.identity;
-    Origin { version: &identity.version, product: &identity.product, cluster_name }
+    ExportOrigin { version: &identity.version, product: &identity.product, cluster_name }
 }
 
 /// Browsers save the answer under the name that the query gives.

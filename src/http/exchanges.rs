@@ -10,7 +10,7 @@ use super::listing::{self, Listed};
 use super::rates::Owner;
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::{self, Counted};
+use super::stats::{self, CountedStats};
 use super::{bindings, body, values};
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::{Declarable, Declarer};
@@ -35,7 +35,7 @@ struct ExchangeObject {
     policy: Option<Arc<str>>,
     user_who_performed_action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message_stats: Option<Counted>,
+    message_stats: Option<CountedStats>,
     #[serde(flatten)]
     details: Option<ExchangeDetails>,
 }

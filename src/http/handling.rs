@@ -16,10 +16,10 @@ use tower_http::compression::CompressionLayer;
 
 use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, NoCaller, Peer, too_many_failed, wrong_credentials};
+use super::caller::{Caller, CallerPlace, Needs, NoCaller, too_many_failed, wrong_credentials};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::routes::{Action, ROUTES, Route};
+use super::routes::{Action, HttpRoute, ROUTES};
 use super::stats::SamplesLeft;
 use super::target::{is_cross_site, query};
 use super::{entity, logins, pages};
@@ -35,7 +35,7 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let api = Arc::clone(api);
-        let handler = move |Extension(peer): Extension<Peer>, request: axum::extract::Request| {
+        let handler = move |Extension(peer): Extension<CallerPlace>, request: axum::extract::Request| {
             let api = Arc::clone(&api);
             async move { handle(&api, route, peer, request).await }
         };
@@ -68,7 +68,12 @@ async fn refused(api: &Api, no_caller: NoCaller) -> Result<Answer, Bare> {
 }
 
 /// Answers a request on a route.
-async fn handle(api: &Arc<Api>, route: &'static Route, peer: Peer, request: axum::extract::Request) -> Response {
+async fn handle(
+    api: &Arc<Api>,
+    route: &'static HttpRoute,
+    peer: CallerPlace,
+    request: axum::extract::Request,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let (is_head, action) = match parts.method {
         Method::OPTIONS => {
@@ -113,7 +118,7 @@ type Bare = (StatusCode, Option<&'static str>);
 
 const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
 
-async fn act(api: &Arc<Api>, action: Action, peer: Peer, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
+async fn act(api: &Arc<Api>, action: Action, peer: CallerPlace, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
     let caller = match caller(api, action.needs, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(no_caller) => return refused(api, no_caller).await,
@@ -177,7 +182,7 @@ async fn handled(action: Action, request: &mut Request<'_>) -> Result<Answer, Re
     Err(Refusal::not_authorised("Access refused."))
 }
 
-async fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
+async fn caller(api: &Api, needs: Needs, peer: CallerPlace, headers: &HeaderMap) -> Result<Option<Caller>, NoCaller> {
     if matches!(needs, Needs::Nothing | Needs::Form) {
         return Ok(None);
     }
@@ -188,8 +193,10 @@ async fn caller(api: &Api, needs: Needs, peer: Peer, headers: &HeaderMap) -> Res
     };
     let caller = match (peer, authorization) {
         // With credentials it is the user whose they are, and may do what that one may.
-        (Peer::Local, None) => Caller::local(api),
-        (Peer::Network(_), _) | (Peer::Local, Some(_)) => Caller::log_in(api, authorization, peer.ip()).await?,
+        (CallerPlace::Local, None) => Caller::local(api),
+        (CallerPlace::Network(_), _) | (CallerPlace::Local, Some(_)) => {
+            Caller::log_in(api, authorization, peer.ip()).await?
+        }
     };
     caller.require(Needs::Management).map_err(NoCaller::Refused)?;
     caller.require(needs).map_err(NoCaller::Refused)?;
@@ -229,7 +236,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
     response
 }
 
-fn allow(headers: &mut HeaderMap, route: &Route) {
+fn allow(headers: &mut HeaderMap, route: &HttpRoute) {
     if let Ok(allowed) = HeaderValue::from_str(&route.allowed()) {
         headers.insert(header::ALLOW, allowed);
     }

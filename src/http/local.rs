@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::caller::Peer;
+use super::caller::CallerPlace;
 use super::server::{connection, until};
 use crate::host::groups::is_member;
 
@@ -38,7 +38,7 @@ pub(super) async fn accept(
                 let (router, stopped) = (router.clone(), stopped.clone());
                 tokio::spawn(async move {
                     if is_trusted(&socket, group).await {
-                        connection(TokioIo::new(socket), Peer::Local, router, stopped).await;
+                        connection(TokioIo::new(socket), CallerPlace::Local, router, stopped).await;
                     }
                     drop(permit);
                 });

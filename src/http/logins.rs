@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::api::Api;
-use super::caller::{Caller, Needs, NoCaller, Peer, wrong_credentials};
+use super::caller::{Caller, CallerPlace, Needs, NoCaller, wrong_credentials};
 use super::nodes;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -23,7 +23,7 @@ fn field(form: &str, name: &str) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// 401 when they are not enough.
-pub(super) async fn from_form(api: &Api, form: &[u8], peer: Peer) -> Result<Caller, NoCaller> {
+pub(super) async fn from_form(api: &Api, form: &[u8], peer: CallerPlace) -> Result<Caller, NoCaller> {
     let (name, password) = fields(form).map_err(NoCaller::Refused)?;
     let caller = Caller::with_password(api, &name, &password, peer.ip()).await?;
     caller.require(Needs::Form).map_err(NoCaller::Refused)?;

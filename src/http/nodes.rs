@@ -10,7 +10,7 @@ use super::overview::{self, ERLANG_FULL_VERSION, ERLANG_VERSION};
 use super::rates::Owner;
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::Kind;
+use super::stats::RateKind;
 use crate::host;
 
 /// What is sampled of the node, by RabbitMQ's names.
@@ -59,7 +59,7 @@ fn node(request: &Request<'_>) -> Value {
             node.insert(name.to_owned(), count.into());
             node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
         }
-        let moves = request.details(Owner::NodeResources, RESOURCES.len(), Kind::NodeStats);
+        let moves = request.details(Owner::NodeResources, RESOURCES.len(), RateKind::NodeStats);
         for (name, details) in RESOURCES.iter().zip(moves) {
             node.insert(format!("{name}_details"), json!(details));
         }

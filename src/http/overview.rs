@@ -9,7 +9,7 @@ use super::listing;
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::{self, Counted, Kind, Passed};
+use super::stats::{self, CountedStats, PassedStats, RateKind};
 use crate::broker::exchange::EXCHANGE_TYPES;
 
 /// What clients that ask for Erlang are told: there is none, but some programs insist on the key.
@@ -73,8 +73,8 @@ struct ObjectTotals {
 
 #[derive(Debug, Serialize)]
 struct Statistics {
-    message_stats: Passed,
-    churn_rates: Counted,
+    message_stats: PassedStats,
+    churn_rates: CountedStats,
     queue_totals: QueueTotals,
     statistics_db_event_queue: u64,
     listeners: Value,
@@ -174,11 +174,11 @@ fn object_totals(request: &Request<'_>, sums: &Sums, has_stats: bool) -> ObjectT
 
 fn statistics(request: &Request<'_>, sums: &Sums) -> Statistics {
     let registry = &request.api.broker.node().registry;
-    let details = request.details(Owner::NodeQueues, 3, Kind::Lengths);
+    let details = request.details(Owner::NodeQueues, 3, RateKind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         details.try_into().unwrap_or_default();
     Statistics {
-        message_stats: Passed::new(registry.message_stats(), request, Owner::Node),
+        message_stats: PassedStats::new(registry.message_stats(), request, Owner::Node),
         churn_rates: stats::churn(registry.churn.read(), request),
         queue_totals: QueueTotals {
             messages: sums.ready + sums.unacknowledged,

@@ -86,7 +86,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::http::caller::Peer;
+    use crate::http::caller::CallerPlace;
     use crate::http::server::connection_with;
 
     const ANSWER_BYTES: usize = 1_000_000;
@@ -96,7 +96,7 @@ mod tests {
         let (mut near, far) = duplex(1_024);
         let router = Router::new().fallback(any(async || vec![b'x'; ANSWER_BYTES]));
         let (_stop, stopped) = watch::channel(false);
-        let serve = connection_with(TokioIo::new(far), Peer::Local, router, stopped, patience);
+        let serve = connection_with(TokioIo::new(far), CallerPlace::Local, router, stopped, patience);
         let served = tokio::spawn(serve);
         near.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let result = client(&mut near).await;

@@ -13,7 +13,7 @@ use super::policies::AppliedObject;
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::{self, Kind, Passed};
+use super::stats::{self, PassedStats, RateKind};
 use super::{body, values};
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::{Declarable, Declarer};
@@ -65,7 +65,7 @@ struct Statistics {
     messages_details: Details,
     messages_ready_details: Details,
     messages_unacknowledged_details: Details,
-    message_stats: Passed,
+    message_stats: PassedStats,
     consumers: usize,
     consumer_capacity: f64,
     consumer_utilisation: f64,
@@ -215,7 +215,7 @@ impl QueueObject {
         self.policies = self.policies.with_nulls();
         self.details = Some(QueueDetails {
             single_active_consumer_tag: snapshot.single_active_consumer_tag,
-            consumer_details: consumers::of_queue(&consumers::Channels::of(request.api), vhost, queue, request.api),
+            consumer_details: consumers::of_queue(&consumers::ChannelsById::of(request.api), vhost, queue, request.api),
             deliveries: [],
             incoming: [],
         });
@@ -224,7 +224,7 @@ impl QueueObject {
 }
 
 fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapshot: QueueSnapshot) -> Statistics {
-    let depth = request.details(Owner::QueueDepth(queue.id), 3, Kind::Lengths);
+    let depth = request.details(Owner::QueueDepth(queue.id), 3, RateKind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         depth.try_into().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
@@ -238,7 +238,7 @@ fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapsho
         messages_details,
         messages_ready_details,
         messages_unacknowledged_details,
-        message_stats: Passed::new(snapshot.stats, request, Owner::Queue(queue.id)),
+        message_stats: PassedStats::new(snapshot.stats, request, Owner::Queue(queue.id)),
         consumers: snapshot.consumers,
         consumer_capacity: capacity,
         consumer_utilisation: capacity,

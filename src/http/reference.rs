@@ -1,10 +1,10 @@
 //! What each path of RabbitMQ's API is for, in a line: the page `/api/index.html` and the OpenAPI document say it.
 
 /// A path below `/api`, and what its methods do.
-pub(super) type Row = (&'static str, &'static [(&'static str, &'static str)]);
+pub(super) type ReferenceRow = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every path that RabbitMQ has as well; Leveret's own are described in `leveret/openapi.rs`.
-pub(super) const ROWS: &[Row] = &[
+pub(super) const ROWS: &[ReferenceRow] = &[
     ("/overview", &[("get", "Totals, rates, listeners and versions")]),
     ("/version", &[("get", "The version, without credentials")]),
     ("/whoami", &[("get", "The user that asks, and its tags")]),

@@ -24,7 +24,7 @@ pub(super) struct Action {
 
 /// A path with what can be done with it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
+pub(super) struct HttpRoute {
     /// The path below `/api`, with its variable parts in braces.
     pub(super) path: &'static str,
     pub(super) get: Option<Action>,
@@ -33,7 +33,7 @@ pub(super) struct Route {
     pub(super) delete: Option<Action>,
 }
 
-impl Route {
+impl HttpRoute {
     const fn at(path: &'static str) -> Self {
         Self { path, get: None, put: None, post: None, delete: None }
     }
@@ -69,12 +69,12 @@ impl Route {
     }
 }
 
-const fn at(path: &'static str) -> Route {
-    Route::at(path)
+const fn at(path: &'static str) -> HttpRoute {
+    HttpRoute::at(path)
 }
 
 /// Every route.
-pub(super) const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[HttpRoute] = &[
     // Overview, nodes, features.
     at("/overview").get(Management, overview::get),
     at("/version").get(Nothing, overview::version),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::caller::Peer;
+use super::caller::CallerPlace;
 use super::server::connection;
 use crate::connection::foreign::Spoken;
 use crate::tls::{self, Certificates};
@@ -30,7 +30,7 @@ pub(super) async fn serve(
     router: Router,
     stopped: watch::Receiver<bool>,
 ) {
-    let from = Peer::Network(peer.ip());
+    let from = CallerPlace::Network(peer.ip());
     let Some(certificates) = certificates else {
         look(&socket, peer).await;
         return connection(TokioIo::new(socket), from, router, stopped).await;

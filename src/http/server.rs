@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use super::api::Api;
-use super::caller::Peer;
+use super::caller::CallerPlace;
 use super::handling::{empty, router};
 #[cfg(unix)]
 use super::local;
@@ -189,7 +189,7 @@ pub(super) async fn until(stopped: &mut watch::Receiver<bool>) {
 }
 
 /// Serves one connection.
-pub(super) async fn connection<S>(socket: S, peer: Peer, router: Router, stopped: watch::Receiver<bool>)
+pub(super) async fn connection<S>(socket: S, peer: CallerPlace, router: Router, stopped: watch::Receiver<bool>)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
@@ -199,7 +199,7 @@ where
 /// The same, with so much patience for a client that takes nothing.
 pub(super) async fn connection_with<S>(
     socket: S,
-    peer: Peer,
+    peer: CallerPlace,
     router: Router,
     mut stopped: watch::Receiver<bool>,
     patience: Duration,
@@ -227,7 +227,11 @@ pub(super) async fn connection_with<S>(
     }
 }
 
-async fn respond(router: Router, peer: Peer, request: axum::http::Request<Incoming>) -> Result<Response, Infallible> {
+async fn respond(
+    router: Router,
+    peer: CallerPlace,
+    request: axum::http::Request<Incoming>,
+) -> Result<Response, Infallible> {
     let (mut parts, body) = request.into_parts();
     if !is_readable(&parts.uri) {
         return Ok(empty(StatusCode::BAD_REQUEST));

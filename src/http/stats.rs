@@ -41,7 +41,7 @@ impl SamplesLeft {
 
 /// Which of the ranges of a query applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RateKind {
     /// `lengths_age` and `lengths_incr`.
     Lengths,
     /// `msg_rates_age` and `msg_rates_incr`.
@@ -54,19 +54,19 @@ pub(super) enum Kind {
 
 impl Request<'_> {
     /// The samples that are asked for; none if the query does not name both numbers.
-    pub(super) fn range(&self, kind: Kind) -> Option<Range> {
+    pub(super) fn range(&self, kind: RateKind) -> Option<Range> {
         let (age, step) = match kind {
-            Kind::Lengths => ("lengths_age", "lengths_incr"),
-            Kind::MessageRates => ("msg_rates_age", "msg_rates_incr"),
-            Kind::DataRates => ("data_rates_age", "data_rates_incr"),
-            Kind::NodeStats => ("node_stats_age", "node_stats_incr"),
+            RateKind::Lengths => ("lengths_age", "lengths_incr"),
+            RateKind::MessageRates => ("msg_rates_age", "msg_rates_incr"),
+            RateKind::DataRates => ("data_rates_age", "data_rates_incr"),
+            RateKind::NodeStats => ("node_stats_age", "node_stats_incr"),
         };
         let milliseconds = |name| Some(self.parameter(name)?.parse::<u64>().ok()?.saturating_mul(1000));
         Some(Range { age_ms: milliseconds(age)?, step_ms: milliseconds(step)?.max(1) })
     }
 
     /// How fast the numbers of an object move.
-    pub(super) fn details(&self, owner: Owner, count: usize, kind: Kind) -> Vec<Details> {
+    pub(super) fn details(&self, owner: Owner, count: usize, kind: RateKind) -> Vec<Details> {
         let range = self.range(kind).filter(|range| self.samples_left.take(range.samples(count)));
         self.api.rates.details(owner, count, range)
     }
@@ -74,13 +74,13 @@ impl Request<'_> {
 
 /// Numbers with how fast each of them moves, written as one object.
 #[derive(Clone, Debug)]
-pub(super) struct Counted {
+pub(super) struct CountedStats {
     numbers: Vec<(&'static str, u64)>,
     details_names: &'static [&'static str],
     details: Vec<Details>,
 }
 
-impl Serialize for Counted {
+impl Serialize for CountedStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2 * self.numbers.len()))?;
         for (((name, number), details_name), details) in self.numbers.iter().zip(self.details_names).zip(&self.details)
@@ -94,26 +94,26 @@ impl Serialize for Counted {
 
 /// `message_stats` of a queue, a channel or the node.
 #[derive(Clone, Debug)]
-pub(super) struct Passed {
-    counted: Counted,
+pub(super) struct PassedStats {
+    counted: CountedStats,
     deliver_get: u64,
 }
 
 /// The kinds of deliveries that `deliver_get` sums up.
 const DELIVER_GET: [&str; 4] = ["deliver", "deliver_no_ack", "get", "get_no_ack"];
 
-impl Passed {
+impl PassedStats {
     pub(super) fn new(stats: MessageStats, request: &Request<'_>, owner: Owner) -> Self {
         let numbers: Vec<_> = stats.named().collect();
-        let details = request.details(owner, numbers.len(), Kind::MessageRates);
-        let counted = Counted { numbers, details_names: MessageStats::DETAILS, details };
+        let details = request.details(owner, numbers.len(), RateKind::MessageRates);
+        let counted = CountedStats { numbers, details_names: MessageStats::DETAILS, details };
         Self { deliver_get: stats.deliver_get(), counted }
     }
 }
 
-impl Serialize for Passed {
+impl Serialize for PassedStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Counted { numbers, details_names, details } = &self.counted;
+        let CountedStats { numbers, details_names, details } = &self.counted;
         let mut map = serializer.serialize_map(None)?;
         let mut deliver_get = Details::default();
         for (((name, number), details_name), details) in numbers.iter().zip(*details_names).zip(details) {
@@ -140,17 +140,17 @@ pub(super) fn rate_of(request: &Request<'_>, owner: &Owner, key: &str) -> Option
 }
 
 /// `message_stats` of an exchange.
-pub(super) fn of_exchange(stats: ExchangeStats, request: &Request<'_>, owner: Owner) -> Counted {
+pub(super) fn of_exchange(stats: ExchangeStats, request: &Request<'_>, owner: Owner) -> CountedStats {
     let numbers: Vec<_> = stats.named().collect();
-    let details = request.details(owner, numbers.len(), Kind::MessageRates);
-    Counted { numbers, details_names: ExchangeStats::DETAILS, details }
+    let details = request.details(owner, numbers.len(), RateKind::MessageRates);
+    CountedStats { numbers, details_names: ExchangeStats::DETAILS, details }
 }
 
 /// `churn_rates` of the overview.
-pub(super) fn churn(stats: ChurnStats, request: &Request<'_>) -> Counted {
+pub(super) fn churn(stats: ChurnStats, request: &Request<'_>) -> CountedStats {
     let numbers: Vec<_> = stats.named().collect();
-    let details = request.details(Owner::NodeChurn, numbers.len(), Kind::MessageRates);
-    Counted { numbers, details_names: ChurnStats::DETAILS, details }
+    let details = request.details(Owner::NodeChurn, numbers.len(), RateKind::MessageRates);
+    CountedStats { numbers, details_names: ChurnStats::DETAILS, details }
 }
 
 #[cfg(test)]

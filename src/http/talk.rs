@@ -11,7 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::sync::watch;
 
 use super::api::Api;
-use super::caller::Peer;
+use super::caller::CallerPlace;
 use super::routes::ROUTES;
 use super::{handling, prometheus, sampler, server};
 
@@ -46,7 +46,8 @@ impl Talk {
         };
         let (_stop, stopped) = watch::channel(false);
         let mut client = Client { requests, answers: Vec::new(), looks_left: LOOKS };
-        server::connection(&mut client, Peer::Network(IpAddr::from([127, 0, 0, 1])), router.clone(), stopped).await;
+        server::connection(&mut client, CallerPlace::Network(IpAddr::from([127, 0, 0, 1])), router.clone(), stopped)
+            .await;
         client.answers
     }
 

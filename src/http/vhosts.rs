@@ -11,7 +11,7 @@ use super::listing::{self, Listed};
 use super::rates::Owner;
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::Passed;
+use super::stats::PassedStats;
 use super::users;
 use crate::broker::administration::{Put, VhostSettings};
 use crate::broker::queue::arguments::QueueKind;
@@ -44,7 +44,7 @@ struct Statistics {
     messages: usize,
     messages_ready: usize,
     messages_unacknowledged: usize,
-    message_stats: Passed,
+    message_stats: PassedStats,
     recv_oct: u64,
     send_oct: u64,
 }
@@ -91,7 +91,7 @@ fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
         messages,
         messages_ready,
         messages_unacknowledged,
-        message_stats: Passed::new(
+        message_stats: PassedStats::new(
             registry.message_stats_of(&vhost.name),
             request,
             Owner::Vhost(Arc::clone(&vhost.name)),

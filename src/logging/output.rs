@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::host;
 
 /// Where lines go.
-pub(super) trait Output: Send + 'static {
+pub(super) trait LogOutput: Send + 'static {
     /// Writes one line, or several.
     ///
     /// # Errors
@@ -22,7 +22,7 @@ pub(super) trait Output: Send + 'static {
     /// Takes up again what somebody else may have moved away.
     fn reopen(&mut self) {}
 
-    /// Rotates, if that is done here; else as [`Output::reopen`].
+    /// Rotates, if that is done here; else as [`LogOutput::reopen`].
     fn rotate(&mut self) {}
 }
 
@@ -30,7 +30,7 @@ pub(super) trait Output: Send + 'static {
 #[derive(Debug)]
 pub(super) struct Stream<W>(pub(super) W);
 
-impl<W: Write + Send + 'static> Output for Stream<W> {
+impl<W: Write + Send + 'static> LogOutput for Stream<W> {
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.0.write_all(lines)?;
         self.0.flush()
@@ -108,7 +108,7 @@ impl OpenFile {
     }
 }
 
-impl Output for RotatedFile {
+impl LogOutput for RotatedFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let (rotation, now_ms) = (self.rotation, self.clock.now_ms());
         let line_bytes = u64::try_from(lines.len()).unwrap_or(u64::MAX);

@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::format::escaped;
-use super::output::Output;
+use super::output::LogOutput;
 
 /// Lines that wait may take so much memory.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
@@ -77,7 +77,7 @@ impl LogWriter {
     /// When there can be no thread.
     pub(super) fn start(
         name: &str,
-        output: impl Output,
+        output: impl LogOutput,
         unsaid: impl Unsaid + 'static,
         quiet: Duration,
     ) -> io::Result<Self> {
@@ -141,7 +141,7 @@ impl LogWriter {
 }
 
 impl Shared {
-    fn run(&self, mut output: impl Output, quiet: Duration) {
+    fn run(&self, mut output: impl LogOutput, quiet: Duration) {
         // Nothing is left out before something is written, so an idle broker is woken once after its last line.
         let mut patience = None;
         loop {
@@ -302,7 +302,7 @@ mod tests {
     /// Says what is done with it.
     struct Told(SyncSender<&'static str>);
 
-    impl Output for Told {
+    impl LogOutput for Told {
         fn write(&mut self, _: &[u8]) -> io::Result<()> {
             self.0.send("write").map_err(io::Error::other)
         }

@@ -10,8 +10,8 @@ mod encode;
 
 pub use decode::{BodyPieces, FastPublish, FastSettlement, SettlementKind, next_publish, next_settlement};
 pub use encode::{
-    BodyFrame, BodyFrames, Content, ContentMethod, Deliver, GetOk, Return, ack, body_frames, content_method, heartbeat,
-    nack,
+    BodyFrame, BodyFrames, Content, ContentMethod, Deliver, GetOk, ReturnMethod, ack, body_frames, content_method,
+    heartbeat, nack,
 };
 
 #[cfg(test)]

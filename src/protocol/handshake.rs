@@ -109,7 +109,7 @@ pub struct Tuning {
 /// The capabilities that a client may have and that change what it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of independent flags, by their own names")]
-pub struct Capabilities {
+pub struct ClientCapabilities {
     /// Wants `connection.close` when its login is refused.
     pub authentication_failure_close: bool,
     /// Wants `basic.cancel` when its consumer is cancelled by the broker.
@@ -130,7 +130,7 @@ pub struct Client {
     /// Its properties as it sent them. Shared with whoever lists the connection.
     pub properties: Arc<Table>,
     /// The known ones of its capabilities.
-    pub capabilities: Capabilities,
+    pub capabilities: ClientCapabilities,
     /// The name that it gave the connection, if it is a string in UTF-8.
     pub connection_name: Option<String>,
     /// How it authenticates.
@@ -286,7 +286,7 @@ fn start_ok(properties: Table, mechanism: &str, response: &[u8], offer: &Offer) 
     let Some(credentials) = sasl::credentials(mechanism, response) else {
         return Step::CloseSilently(format!("malformed {} response", mechanism.name()));
     };
-    let capabilities = Capabilities::of(&properties);
+    let capabilities = ClientCapabilities::of(&properties);
     let connection_name = match properties.get("connection_name") {
         Some(Value::LongString(name)) => String::from_utf8(name.clone()).ok(),
         _ => None,
@@ -314,7 +314,7 @@ fn tune_ok(client: Client, tuning: Tuning, offer: &Offer) -> Step {
     Step::Continue(Handshake::OpenDue(client, tuning))
 }
 
-impl Capabilities {
+impl ClientCapabilities {
     /// The capabilities in a client's properties.
     fn of(properties: &Table) -> Self {
         let Some(Value::Table(table)) = properties.get("capabilities") else { return Self::default() };

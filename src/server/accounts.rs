@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::definitions::{Definitions, Loaded};
+use super::definitions::{DefinitionsAtStart, LoadedDefinitions};
 use super::start_error::StartFailure;
 use crate::auth::{GUEST, PasswordHash, User};
 use crate::broker::Broker;
@@ -78,7 +78,12 @@ pub(super) struct Populated<'a> {
 
 impl Populated<'_> {
     /// Imports the definitions, and makes what is not there.
-    pub(super) fn populate(&self, broker: &Broker, definitions: &Definitions, now_ms: u64) -> Result<(), StartFailure> {
+    pub(super) fn populate(
+        &self,
+        broker: &Broker,
+        definitions: &DefinitionsAtStart,
+        now_ms: u64,
+    ) -> Result<(), StartFailure> {
         self.fill(broker, definitions, now_ms, !broker.has_begun())
     }
 
@@ -89,7 +94,7 @@ impl Populated<'_> {
     pub(super) fn start_over(
         &self,
         broker: &Broker,
-        definitions: &Definitions,
+        definitions: &DefinitionsAtStart,
         now_ms: u64,
     ) -> Result<(), StartFailure> {
         for vhost in broker.vhosts() {
@@ -104,7 +109,13 @@ impl Populated<'_> {
         self.fill(broker, definitions, now_ms, true)
     }
 
-    fn fill(&self, broker: &Broker, definitions: &Definitions, now_ms: u64, is_new: bool) -> Result<(), StartFailure> {
+    fn fill(
+        &self,
+        broker: &Broker,
+        definitions: &DefinitionsAtStart,
+        now_ms: u64,
+        is_new: bool,
+    ) -> Result<(), StartFailure> {
         broker.make_cluster_id()?;
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
@@ -145,7 +156,7 @@ pub(super) fn again(
     vhosts: Vec<(String, QueueKind)>,
     users: Vec<Account>,
     first: First,
-    definitions: Definitions,
+    definitions: DefinitionsAtStart,
     clock: Clock,
 ) -> StartOver {
     Box::new(move |broker| {
@@ -161,14 +172,14 @@ impl First {
     }
 
     /// As in RabbitMQ, definitions that bring virtual hosts are enough; those that name no virtual host need the default one.
-    fn makes_vhost(&self, loaded: &Loaded) -> bool {
+    fn makes_vhost(&self, loaded: &LoadedDefinitions) -> bool {
         !loaded.is_instead()
             && (self.is_wanted || self.is_vhost_wanted || !loaded.has_vhosts() || loaded.names(&self.vhost))
     }
 
     /// Makes the first user of a new broker. RabbitMQ makes none where it imports definitions, which is a surprise when a user was asked for, or
     /// when the definitions bring none and nobody could log in.
-    fn begin(&self, broker: &Broker, loaded: &Loaded) -> Result<(), AdministrationError> {
+    fn begin(&self, broker: &Broker, loaded: &LoadedDefinitions) -> Result<(), AdministrationError> {
         let has_users = !broker.users().is_empty();
         let is_made = !loaded.is_instead() && (self.is_wanted || !has_users);
         let user = if is_made {

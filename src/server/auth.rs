@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
 use crate::auth::oauth2::InvalidKey;
-use crate::auth::{Backend, Chain, Link};
+use crate::auth::{Backend, BackendChain, ChainLink};
 use crate::backends::{
     Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust, Ldap,
     LdapSettings, Trust,
@@ -101,8 +101,8 @@ struct Makers<'a> {
 ///
 /// # Errors
 /// When a backend cannot work as it is configured.
-pub(super) fn chain(broker: &Broker, configured: Option<&Settings>, clock: &Clock) -> Result<Chain, AuthError> {
-    let Some(configured) = configured else { return Ok(Chain::of(Arc::new(OwnUsers::new(broker)))) };
+pub(super) fn chain(broker: &Broker, configured: Option<&Settings>, clock: &Clock) -> Result<BackendChain, AuthError> {
+    let Some(configured) = configured else { return Ok(BackendChain::of(Arc::new(OwnUsers::new(broker)))) };
     let makers = Makers { broker, configured, clock };
     let mut made = Vec::new();
     let links = configured.auth_backends.iter().map(|AuthBackend { authn, authz }| {
@@ -110,9 +110,9 @@ pub(super) fn chain(broker: &Broker, configured: Option<&Settings>, clock: &Cloc
         // What a cache remembers of who somebody is says nothing of what it may do.
         let is_one = authn == authz && *authn != BackendKind::Cache;
         let second = if is_one { None } else { Some(makers.once(*authz, &mut made)?) };
-        Ok(Link { authn: first, authz: second })
+        Ok(ChainLink { authn: first, authz: second })
     });
-    Ok(Chain::new(links.collect::<Result<_, AuthError>>()?))
+    Ok(BackendChain::new(links.collect::<Result<_, AuthError>>()?))
 }
 
 impl Makers<'_> {

@@ -10,13 +10,13 @@ use crate::config::Listen;
 
 /// What is spoken on an address, for the log.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(super) enum ListenerKind {
     Plain,
     Tls,
 }
 
 /// Binds all addresses, of which there may be none.
-pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<Vec<TcpListener>, StartFailure> {
+pub(super) async fn bind(places: &[Listen], kind: ListenerKind) -> Result<Vec<TcpListener>, StartFailure> {
     let mut bound = Vec::new();
     for &place in places {
         match place {
@@ -40,8 +40,8 @@ pub(super) async fn bind(places: &[Listen], kind: Kind) -> Result<Vec<TcpListene
     }
     for (address, _) in &bound {
         match kind {
-            Kind::Plain => tracing::info!("started TCP listener on {}", told(*address)),
-            Kind::Tls => tracing::info!("started TLS (SSL) listener on {}", told(*address)),
+            ListenerKind::Plain => tracing::info!("started TCP listener on {}", told(*address)),
+            ListenerKind::Tls => tracing::info!("started TLS (SSL) listener on {}", told(*address)),
         }
     }
     Ok(bound.into_iter().map(|(_, listener)| listener).collect())

@@ -6,21 +6,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::accounts::{Account, First};
-use super::definitions::Definitions;
-use super::encryption::Encryption;
-use super::places::Places;
+use super::definitions::DefinitionsAtStart;
+use super::encryption::ServerTls;
+use super::places::ListenPlaces;
 use super::start_error::StartFailure;
 use super::webhook::Asked;
 use super::{Broker, StartError};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
 use crate::broker::administration::{DEFAULT_VHOST, everything};
 use crate::broker::definitions::PermissionDefinition;
-use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, Settings};
+use crate::broker::node::{MESSAGE_BYTES_MAX_DEFAULT, NodeSettings};
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::random::Random;
 use crate::clock::Clock;
-use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Group, Listen, Settings as Configured, Share};
+use crate::config::{DISK_FREE_LIMIT_BYTES_DEFAULT, Listen, Settings as Configured, Share, SystemGroup};
 use crate::host;
 use crate::protocol::handshake::HeartbeatOffer;
 
@@ -39,7 +39,7 @@ pub struct Builder {
     disk_free_limit_bytes: u64,
     clock: Clock,
     random: Random,
-    settings: Settings,
+    settings: NodeSettings,
     message_bytes_max: u64,
     memory_high_watermark_bytes: u64,
     /// Of a process that is the broker's own. An embedding one takes memory for other things, too.
@@ -53,12 +53,12 @@ pub struct Builder {
     /// What the program was configured with; nothing of an embedded broker.
     configured: Option<Box<Configured>>,
     heartbeat: HeartbeatOffer,
-    pub(super) encryption: Encryption,
+    pub(super) encryption: ServerTls,
     /// Whether it has one, and a group that may use it.
-    local_socket: Option<Option<Group>>,
+    local_socket: Option<Option<SystemGroup>>,
     node_name: String,
     first: First,
-    definitions: Definitions,
+    definitions: DefinitionsAtStart,
     pub(super) webhook: Asked,
 }
 
@@ -72,7 +72,7 @@ impl Default for Builder {
             disk_free_limit_bytes: DISK_FREE_LIMIT_BYTES_DEFAULT,
             clock: Clock::system(),
             random: Random::default(),
-            settings: Settings::default(),
+            settings: NodeSettings::default(),
             message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
             memory_high_watermark_bytes: u64::MAX,
             resident_bytes_max: u64::MAX,
@@ -84,11 +84,11 @@ impl Default for Builder {
             prometheus_addresses: Vec::new(),
             configured: None,
             heartbeat: HEARTBEAT.into(),
-            encryption: Encryption::default(),
+            encryption: ServerTls::default(),
             local_socket: None,
             node_name: Configured::default().node_name,
             first: First::default(),
-            definitions: Definitions::default(),
+            definitions: DefinitionsAtStart::default(),
             webhook: Asked::default(),
         }
     }
@@ -117,7 +117,7 @@ impl Builder {
         builder.logins.loopback_users = loopback_users(configured);
         builder.node_name.clone_from(&configured.node_name);
         builder.first = First::from(configured);
-        builder.definitions = Definitions::from(configured);
+        builder.definitions = DefinitionsAtStart::from(configured);
         builder.settings.consumer_timeout_ms =
             configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
         builder.configured = Some(Box::new(configured.clone()));
@@ -127,8 +127,8 @@ impl Builder {
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
         builder.local_socket = Some(configured.socket_group.clone());
-        let places = Places::of(configured);
-        builder.encryption = Encryption::for_settings(configured, &places);
+        let places = ListenPlaces::of(configured);
+        builder.encryption = ServerTls::for_settings(configured, &places);
         builder.addresses = places.amqp;
         builder.http_addresses = places.http;
         builder.prometheus_addresses = places.prometheus;
@@ -292,7 +292,7 @@ impl Builder {
     /// Waits for acknowledgements as long as it takes where a queue does not say how long, instead of 30 minutes.
     #[must_use]
     pub fn no_consumer_timeout(mut self, waits: bool) -> Self {
-        self.settings.consumer_timeout_ms = if waits { None } else { Settings::default().consumer_timeout_ms };
+        self.settings.consumer_timeout_ms = if waits { None } else { NodeSettings::default().consumer_timeout_ms };
         self
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::broker::definitions::{Definition, Definitions, QueueDefinition};
-use crate::config::{Check, CheckFormat};
+use crate::config::{CheckFormat, CheckTask};
 use crate::host;
 use crate::store::check::{Inspection, Read, inspect};
 use crate::store::disk::{DirectoryError, Disk, ReadOnlyDisk};
@@ -17,7 +17,7 @@ use crate::store::{Sizes, StoreError};
 
 /// What the check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Nothing is wrong.
     Whole,
     /// Something cannot be read, or does not fit the rest.
@@ -48,7 +48,7 @@ pub enum CheckError {
 ///
 /// # Errors
 /// When it cannot be checked.
-pub fn check(check: &Check, out: &mut impl Write) -> Result<Verdict, CheckError> {
+pub fn check(check: &CheckTask, out: &mut impl Write) -> Result<CheckVerdict, CheckError> {
     let directory = check.data_dir.clone().or_else(host::data_directory).ok_or(CheckError::NoDataDirectory)?;
     let disk: Arc<dyn Disk> = Arc::new(ReadOnlyDisk::open(&directory)?);
     let inspection = inspect(&disk, Sizes::default())?;
@@ -103,9 +103,9 @@ impl<'a> Checked<'a> {
         Ok(Self { directory, inspection, findings, names, queues, read: all })
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> CheckVerdict {
         let is_whole = self.findings.is_empty() && self.inspection.refused.is_none();
-        if is_whole { Verdict::Whole } else { Verdict::Damaged }
+        if is_whole { CheckVerdict::Whole } else { CheckVerdict::Damaged }
     }
 
     fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
@@ -156,7 +156,7 @@ impl<'a> Checked<'a> {
         let (report, read) = (self.inspection.report(), self.read);
         json!({
             "directory": self.directory.display().to_string(),
-            "whole": self.verdict() == Verdict::Whole,
+            "whole": self.verdict() == CheckVerdict::Whole,
             "findings": self.findings.iter().map(|finding| self.finding_as_json(finding)).collect::<Vec<_>>(),
             "log_bytes": report.log_bytes,
             "cut_off_bytes": report.cut_off_bytes,

@@ -17,13 +17,13 @@ const HASH: &str = "imported_definition_hash_value";
 
 /// What is to be imported.
 #[derive(Debug, Default)]
-pub(super) struct Definitions {
+pub(super) struct DefinitionsAtStart {
     paths: Vec<PathBuf>,
     skip_if_unchanged: bool,
     only: bool,
 }
 
-impl From<&Settings> for Definitions {
+impl From<&Settings> for DefinitionsAtStart {
     fn from(settings: &Settings) -> Self {
         Self {
             paths: settings.definitions.clone(),
@@ -34,15 +34,15 @@ impl From<&Settings> for Definitions {
 }
 
 /// Definitions that were read.
-pub(super) struct Loaded {
+pub(super) struct LoadedDefinitions {
     files: Vec<(PathBuf, Vec<u8>, DefinitionsFile)>,
     skip_if_unchanged: bool,
     only: bool,
 }
 
-impl Definitions {
+impl DefinitionsAtStart {
     /// Reads the files, those of a directory in the order of their names.
-    pub(super) fn load(&self) -> Result<Loaded, StartFailure> {
+    pub(super) fn load(&self) -> Result<LoadedDefinitions, StartFailure> {
         let mut files = Vec::new();
         for path in &self.paths {
             let cannot = |error| failed(format!("{}: it cannot be read: {error}", path.display()));
@@ -62,7 +62,7 @@ impl Definitions {
                 tracing::warn!("the directory of definitions {} has no file whose name ends in .json", path.display());
             }
         }
-        Ok(Loaded { files, skip_if_unchanged: self.skip_if_unchanged, only: self.only })
+        Ok(LoadedDefinitions { files, skip_if_unchanged: self.skip_if_unchanged, only: self.only })
     }
 }
 
@@ -86,7 +86,7 @@ fn wrong(path: &Path, bytes: &[u8], error: &DefinitionsError) -> StartFailure {
     })
 }
 
-impl Loaded {
+impl LoadedDefinitions {
     /// Whether there are definitions at all.
     pub(super) fn is_there(&self) -> bool {
         !self.files.is_empty()

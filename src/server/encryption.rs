@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::binding::{Kind, bind};
+use super::binding::{ListenerKind, bind};
 use super::builder::Builder;
-use super::places::Places;
+use super::places::ListenPlaces;
 use super::start_error::StartFailure;
 use crate::clock::Clock;
 use crate::config::{CertificatePart, Listen, Settings};
@@ -18,10 +18,10 @@ use crate::tls::{Certificates, LoginFrom, TlsField, TlsSettings, Turns, Verify};
 
 /// What was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Encryption {
-    pub(super) amqp: Asked,
-    pub(super) http: Asked,
-    pub(super) prometheus: Asked,
+pub(super) struct ServerTls {
+    pub(super) amqp: SecuredPlaces,
+    pub(super) http: SecuredPlaces,
+    pub(super) prometheus: SecuredPlaces,
     /// As RabbitMQ's `auth_mechanisms`; `None` for what is usual.
     pub(super) mechanisms: Option<Vec<Mechanism>>,
     pub(super) login_from: LoginFrom,
@@ -29,7 +29,7 @@ pub(super) struct Encryption {
 
 /// One protocol that is to be spoken with TLS.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct SecuredPlaces {
     addresses: Vec<Listen>,
     tls: Option<TlsSettings>,
     names: Names,
@@ -101,21 +101,21 @@ impl Builder {
     /// Listens for AMQP with TLS here, too; by default it does not.
     #[must_use]
     pub fn amqps_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
-        self.encryption.amqp = Asked::at(address, tls);
+        self.encryption.amqp = SecuredPlaces::at(address, tls);
         self
     }
 
     /// Serves the management HTTP API with TLS here, too; by default it does not.
     #[must_use]
     pub fn https_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
-        self.encryption.http = Asked::at(address, tls);
+        self.encryption.http = SecuredPlaces::at(address, tls);
         self
     }
 
     /// Serves metrics for Prometheus with TLS here, too; by default it does not.
     #[must_use]
     pub fn prometheus_tls_listen(mut self, address: SocketAddr, tls: TlsSettings) -> Self {
-        self.encryption.prometheus = Asked::at(address, tls);
+        self.encryption.prometheus = SecuredPlaces::at(address, tls);
         self
     }
 
@@ -134,7 +134,7 @@ impl Builder {
     }
 }
 
-impl Asked {
+impl SecuredPlaces {
     fn at(address: SocketAddr, tls: TlsSettings) -> Self {
         Self { addresses: vec![Listen::At(address)], tls: Some(tls), names: Names::default() }
     }
@@ -146,7 +146,7 @@ impl Asked {
     }
 
     async fn listen(&self) -> Result<Vec<TcpListener>, StartFailure> {
-        bind(&self.addresses, Kind::Tls).await.map_err(StartFailure::with_tls)
+        bind(&self.addresses, ListenerKind::Tls).await.map_err(StartFailure::with_tls)
     }
 
     async fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartFailure> {
@@ -158,9 +158,9 @@ impl Asked {
     }
 }
 
-impl Encryption {
+impl ServerTls {
     /// What the configuration asks for.
-    pub(super) fn for_settings(configured: &Settings, places: &Places) -> Self {
+    pub(super) fn for_settings(configured: &Settings, places: &ListenPlaces) -> Self {
         let (san_type, index) = (configured.ssl_cert_login_san_type, configured.ssl_cert_login_san_index.0);
         let login_from = match configured.ssl_cert_login_from {
             CertificatePart::Subject => LoginFrom::DistinguishedName,
@@ -221,7 +221,7 @@ fn asked(
     addresses: &[Listen],
     (own_names, [own_cert, own_key, own_ca]): (Names, [&Option<PathBuf>; 3]),
     (verify, fail_if_no_peer_cert): (Verify, bool),
-) -> Asked {
+) -> SecuredPlaces {
     let has_own = own_cert.is_some() && own_key.is_some();
     let (Names([cert, key, _]), Names([_, _, ca])) =
         (if has_own { own_names } else { Names::OF_AMQP }, if own_ca.is_some() { own_names } else { Names::OF_AMQP });
@@ -235,7 +235,7 @@ fn asked(
         versions: configured.tls_versions.clone(),
         hosts: configured.tls_hosts.clone(),
     });
-    Asked { addresses: addresses.to_vec(), tls, names: Names([cert, key, ca]) }
+    SecuredPlaces { addresses: addresses.to_vec(), tls, names: Names([cert, key, ca]) }
 }
 
 impl Secured {

@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::start_error::StartFailure;
-use crate::config::Group;
+use crate::config::SystemGroup;
 use crate::host;
 
 /// Who may open the socket.
@@ -68,8 +68,8 @@ pub(super) struct Local {
 ///
 /// # Errors
 /// When it is not there.
-pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartFailure> {
-    let number = |Group(group)| host::groups::group_id(&group).ok_or(StartFailure::NoGroup { group });
+pub(super) fn found(group: Option<SystemGroup>) -> Result<Option<u32>, StartFailure> {
+    let number = |SystemGroup(group)| host::groups::group_id(&group).ok_or(StartFailure::NoGroup { group });
     group.map(number).transpose()
 }
 
@@ -201,12 +201,12 @@ mod tests {
 
     #[test]
     fn a_group_that_is_not_there_is_named() {
-        let error = found(Some(Group("no-such-group".to_owned()))).unwrap_err().to_string();
+        let error = found(Some(SystemGroup("no-such-group".to_owned()))).unwrap_err().to_string();
         assert!(
             error.starts_with("there is no group 'no-such-group' on this machine, which socket_group names"),
             "{error}"
         );
-        assert_eq!(found(Some(Group("7".to_owned()))).unwrap(), Some(7));
+        assert_eq!(found(Some(SystemGroup("7".to_owned()))).unwrap(), Some(7));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::start_error::StartFailure;
-use crate::config::Group;
+use crate::config::SystemGroup;
 use crate::host;
 
 /// None can be.
@@ -18,9 +18,9 @@ pub(super) enum LocalSocket {}
 ///
 /// # Errors
 /// When one was named.
-pub(super) fn found(group: Option<Group>) -> Result<Option<u32>, StartFailure> {
+pub(super) fn found(group: Option<SystemGroup>) -> Result<Option<u32>, StartFailure> {
     match group {
-        Some(Group(group)) => Err(StartFailure::NoGroup { group }),
+        Some(SystemGroup(group)) => Err(StartFailure::NoGroup { group }),
         None => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::binding::first_address;
 use super::encryption::Secured;
 use super::local::{Local, LocalSocket};
-use super::operator::Operator;
+use super::operator::RunningOperator;
 use super::start_error::StartFailure;
 use crate::connection::session::Hosting;
 use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
@@ -113,7 +113,7 @@ pub(super) fn api(
     hosting: &Hosting,
     clock: crate::clock::Clock,
     listeners: Vec<ListenerInfo>,
-    (app, operator): (App, Arc<Operator>),
+    (app, operator): (App, Arc<RunningOperator>),
 ) -> Api {
     Api {
         broker: Arc::clone(&hosting.broker),

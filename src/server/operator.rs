@@ -26,7 +26,7 @@ pub struct Reloaded {
 
 /// What can be changed of a running broker.
 #[derive(Debug)]
-pub(super) struct Operator {
+pub(super) struct RunningOperator {
     node: Arc<Node>,
     wal: Option<Arc<Wal>>,
     heartbeat: HeartbeatOffer,
@@ -46,8 +46,8 @@ pub(super) struct Running<'a> {
 
 impl Running<'_> {
     /// What can be changed of it, which was configured so.
-    pub(super) fn operated(self, heartbeat: HeartbeatOffer, configured: Option<Box<Settings>>) -> Operator {
-        Operator {
+    pub(super) fn operated(self, heartbeat: HeartbeatOffer, configured: Option<Box<Settings>>) -> RunningOperator {
+        RunningOperator {
             node: Arc::clone(self.broker.node()),
             wal: self.storage.map(|storage| Arc::clone(storage.wal())),
             heartbeat,
@@ -59,7 +59,7 @@ impl Running<'_> {
 }
 
 /// Gives the running broker a setting's value.
-type Applied = fn(&Operator, &Settings);
+type Applied = fn(&RunningOperator, &Settings);
 
 /// How each setting is applied that changes at run time.
 const APPLIED: &[(&str, Applied)] = &[
@@ -83,7 +83,7 @@ const APPLIED: &[(&str, Applied)] = &[
     ("log_file_level", |_, settings| logging::set_levels(settings)),
 ];
 
-impl Operator {
+impl RunningOperator {
     /// Takes over what can change now. What cannot is compared with what the broker was started with.
     pub(super) fn reload(&self, new: &Settings) -> Reloaded {
         let mut reloaded = Reloaded::default();
@@ -114,7 +114,7 @@ impl Operator {
     }
 }
 
-impl http::Operator for Operator {
+impl http::Operator for RunningOperator {
     fn rotate_logs(&self) {
         logging::rotate();
     }
@@ -153,8 +153,8 @@ mod tests {
     use crate::config::{LogFilter, LogLevel, Seconds, Share};
     use crate::http::Operator as _;
 
-    fn operator() -> Operator {
-        Operator {
+    fn operator() -> RunningOperator {
+        RunningOperator {
             node: Arc::default(),
             wal: None,
             heartbeat: HeartbeatOffer::from(60),

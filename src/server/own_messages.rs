@@ -10,15 +10,15 @@ use crate::clock::Clock;
 use crate::store::Wake;
 
 /// Wakes the task.
-struct Bell(Notify);
+struct WakePublisher(Notify);
 
-impl fmt::Debug for Bell {
+impl fmt::Debug for WakePublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Bell")
+        f.write_str("WakePublisher")
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakePublisher {
     fn wake(&self) {
         self.0.notify_one();
     }
@@ -26,13 +26,13 @@ impl Wake for Bell {
 
 /// Publishes what is told, as long as the broker runs.
 pub(super) async fn publish(broker: Arc<Broker>, clock: Clock) {
-    let bell = Arc::new(Bell(Notify::new()));
-    broker.node().own_messages.on_waiting(Arc::clone(&bell) as Arc<dyn Wake>);
+    let waiting = Arc::new(WakePublisher(Notify::new()));
+    broker.node().own_messages.on_waiting(Arc::clone(&waiting) as Arc<dyn Wake>);
     loop {
         while broker.publish_own_messages(clock.now_ms()) {
             // Others get their turn.
             tokio::task::yield_now().await;
         }
-        bell.0.notified().await;
+        waiting.0.notified().await;
     }
 }

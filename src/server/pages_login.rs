@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::auth::properties::{Properties, Property};
+use super::auth::properties::{AuthProperties, AuthProperty};
 use crate::config::{Named, Settings};
 
 /// Lists of parameters that a browser adds to a request.
@@ -62,8 +62,8 @@ fn logon_type(configured: &Settings) -> &str {
 
 /// The resource servers whose tokens the pages can ask for, by their names.
 fn servers(configured: &Settings) -> Map<String, Value> {
-    let pages = Properties::of(&configured.management_oauth_resource_servers);
-    let providers = Properties::of(&configured.auth_oauth2_oauth_providers);
+    let pages = AuthProperties::of(&configured.management_oauth_resource_servers);
+    let providers = AuthProperties::of(&configured.auth_oauth2_oauth_providers);
     let mut told = Map::new();
     for (id, provider) in declared(configured) {
         let own = pages.iter().find(|(name, server)| server.get("id").unwrap_or(name) == id).map(|(_, server)| server);
@@ -107,7 +107,7 @@ fn declared(configured: &Settings) -> Vec<(String, Option<&str>)> {
 }
 
 /// What is known of who issues the tokens; what the pages are told of their own goes first.
-fn of_provider(configured: &Settings, named: Option<&Property<'_>>) -> Map<String, Value> {
+fn of_provider(configured: &Settings, named: Option<&AuthProperty<'_>>) -> Map<String, Value> {
     let root = |text: &Option<crate::config::WebAddress>| text.as_ref().map(|address| address.0.clone());
     let own = |key: &str| named.and_then(|provider| provider.get(key)).map(str::to_owned);
     let (issuer, end, path) = match named {
@@ -129,7 +129,7 @@ fn of_provider(configured: &Settings, named: Option<&Property<'_>>) -> Map<Strin
     known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))).collect()
 }
 
-fn insert_own(server: &mut Map<String, Value>, own: &Property<'_>) {
+fn insert_own(server: &mut Map<String, Value>, own: &AuthProperty<'_>) {
     let texts = own.iter().filter(|(key, _)| !key.is_empty() && !key.contains('.'));
     server.extend(texts.map(|(key, value)| (key.to_owned(), value.into())));
     for name in PARAMETERS {

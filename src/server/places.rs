@@ -13,7 +13,7 @@ const AMQP_PORTS_ABOVE_AMQPS: u16 = 1;
 
 /// All places to listen.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Places {
+pub(super) struct ListenPlaces {
     pub(super) amqp: Vec<Listen>,
     pub(super) amqps: Vec<Listen>,
     pub(super) http: Vec<Listen>,
@@ -22,7 +22,7 @@ pub(super) struct Places {
     pub(super) prometheus_tls: Vec<Listen>,
 }
 
-impl Places {
+impl ListenPlaces {
     /// Those that the configuration asks for. As in RabbitMQ, HTTP is spoken with TLS alone where only a place with TLS is named;
     /// AMQP is spoken without TLS, too, unless that is switched off.
     pub(super) fn of(configured: &Settings) -> Self {
@@ -73,19 +73,19 @@ fn above(places: &[Listen], ports: u16) -> Vec<Listen> {
 mod tests {
     use super::*;
 
-    fn places(set: impl FnOnce(&mut Settings)) -> Places {
+    fn places(set: impl FnOnce(&mut Settings)) -> ListenPlaces {
         let mut settings = Settings::default();
         set(&mut settings);
-        Places::of(&settings)
+        ListenPlaces::of(&settings)
     }
 
     #[test]
     fn without_a_word_it_listens_on_this_machine() {
-        let expected = Places {
+        let expected = ListenPlaces {
             amqp: vec![Listen::Localhost(5672)],
             http: vec![Listen::Localhost(15_672)],
             prometheus: vec![Listen::Localhost(15_692)],
-            ..Places::default()
+            ..ListenPlaces::default()
         };
         assert_eq!(places(|_| {}), expected);
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::bell::Bell;
 use super::metered::Metered;
 use super::start_error::StartFailure;
+use super::wake_ups::WakeUps;
 use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::pager::Pager;
@@ -133,8 +133,8 @@ impl Opened {
         wal.on_failed(Box::new(move || {
             tell_failed.send_replace(true);
         }));
-        let bell = Bell::hang().map_err(StoreError::io(Call::Start, "a pipe".to_owned()))?;
-        wal.on_due(Box::new(move |due| bell.ring_for(due)));
+        let wake_ups = WakeUps::start().map_err(StoreError::io(Call::Start, "a pipe".to_owned()))?;
+        wal.on_due(Box::new(move |due| wake_ups.wake_soon(due)));
         let node = Arc::downgrade(broker.node());
         let space = Arc::clone(&disk);
         let tell = move |is_low| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::management;
 use super::operator::Running;
 use crate::clock::Clock;
-use crate::connection::admission::{Admission, Limits};
+use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::session::Hosting;
 pub use crate::http::Port;
 use crate::http::{App, Talk as HttpTalk};
@@ -18,7 +18,7 @@ impl Talk {
     /// The API of a broker.
     #[must_use]
     pub fn new(hosting: &Hosting, clock: Clock) -> Self {
-        let admission = Arc::new(Admission::new(Limits::for_descriptors(1_024)));
+        let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(1_024)));
         let cannot = Box::new(|_: &crate::broker::Broker| Err("this broker cannot be made as new".to_owned()));
         let running = Running { broker: &hosting.broker, storage: None, certificates: &[] };
         let operator = Arc::new(running.operated(hosting.offer.heartbeat.clone(), None));

@@ -35,9 +35,9 @@ impl fmt::Debug for Table {
 
 /// A value as an Erlang term, strings included: `<<"text">>`.
 #[derive(Clone, Copy, Debug)]
-pub struct Term<'a>(pub &'a Value);
+pub struct ErlangText<'a>(pub &'a Value);
 
-impl fmt::Display for Term<'_> {
+impl fmt::Display for ErlangText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_term(f, self.0, 0)
     }

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 
-use super::files::{Fault, Loaded, Shown, TlsField, TlsFilesError, load};
+use super::files::{LoadedTls, ShownCertificate, TlsFault, TlsField, TlsFilesError, load};
 use super::{TlsSettings, Verify};
 use crate::clock::Clock;
 
@@ -26,7 +26,7 @@ const SOON_S: i64 = 14 * 24 * 3600;
 pub struct Certificates {
     settings: TlsSettings,
     clock: Clock,
-    loaded: RwLock<Loaded>,
+    loaded: RwLock<LoadedTls>,
     look_again_ms: AtomicU64,
     /// How the files looked when they were read last. Locked while they are read, which happens on threads that may wait.
     seen: Mutex<Vec<Seen>>,
@@ -42,7 +42,7 @@ impl Certificates {
     /// What is wrong, and with which of them.
     pub fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, (TlsField, TlsFilesError)> {
         let seen = look(&settings);
-        let loaded = load(&settings).map_err(|Fault { field, error }| (field, error))?;
+        let loaded = load(&settings).map_err(|TlsFault { field, error }| (field, error))?;
         let look_again_ms = AtomicU64::new(clock.now_ms() + LOOK_MS);
         let (loaded, seen) = (RwLock::new(loaded), Mutex::new(seen));
         let certificates = Self { settings, clock, loaded, look_again_ms, seen };
@@ -100,13 +100,13 @@ impl Certificates {
     fn read_again(&self) {
         match load(&self.settings) {
             Ok(loaded) => {
-                for Shown { file, subject, .. } in &loaded.shown {
+                for ShownCertificate { file, subject, .. } in &loaded.shown {
                     tracing::info!(subject, "certificates read again from {}", file.display());
                 }
                 *self.loaded.write() = loaded;
                 self.warn_of_faults();
             }
-            Err(Fault { error, .. }) => {
+            Err(TlsFault { error, .. }) => {
                 tracing::error!(%error, "new certificates cannot be used: the old ones stay in use");
             }
         }
@@ -116,7 +116,7 @@ impl Certificates {
     fn warn_of_faults(&self) {
         let now_s = i64::try_from(self.clock.now_ms() / 1000).unwrap_or(i64::MAX);
         let shown = self.loaded.read().shown.clone();
-        for Shown { file, valid_s: (from_s, until_s), mismatch, .. } in shown {
+        for ShownCertificate { file, valid_s: (from_s, until_s), mismatch, .. } in shown {
             let (file, from, until) = (file.display(), date(from_s), date(until_s));
             if now_s > until_s {
                 tracing::error!("the certificate in {file} expired at {until}: clients will refuse it; renew it");

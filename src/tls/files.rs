@@ -144,12 +144,12 @@ pub enum TlsField {
 
 /// What is wrong, and with which of the files.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct TlsFault {
     pub(super) field: TlsField,
     pub(super) error: TlsFilesError,
 }
 
-impl Fault {
+impl TlsFault {
     const fn of(field: TlsField, error: TlsFilesError) -> Self {
         Self { field, error }
     }
@@ -157,15 +157,15 @@ impl Fault {
 
 /// What the files say, ready for use.
 #[derive(Clone, Debug)]
-pub(super) struct Loaded {
+pub(super) struct LoadedTls {
     pub(super) config: Arc<ServerConfig>,
     /// What clients may be shown, the usual certificate first.
-    pub(super) shown: Vec<Shown>,
+    pub(super) shown: Vec<ShownCertificate>,
 }
 
 /// A certificate that clients are shown.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct ShownCertificate {
     pub(super) file: PathBuf,
     /// Between which times it holds, in seconds since 1970.
     pub(super) valid_s: (i64, i64),
@@ -179,30 +179,30 @@ pub(super) struct Shown {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn load(settings: &TlsSettings) -> Result<Loaded, Fault> {
+pub(super) fn load(settings: &TlsSettings) -> Result<LoadedTls, TlsFault> {
     let provider = Arc::new(ring::default_provider());
     let authorities = match &settings.cacertfile {
         Some(file) => certificates(file, "the authorities' certificates")
-            .map_err(|error| Fault::of(TlsField::Authorities, error))?,
+            .map_err(|error| TlsFault::of(TlsField::Authorities, error))?,
         None => Vec::new(),
     };
     let (usual, first) = shown(&settings.certfile, &settings.keyfile, &authorities, &provider)?;
     let mut all = vec![first];
     let mut hosts = Vec::new();
     for HostCertificate { host, certfile, keyfile } in &settings.hosts {
-        let of_host = |fault: Fault| Fault { field: TlsField::Hosts, ..fault };
+        let of_host = |fault: TlsFault| TlsFault { field: TlsField::Hosts, ..fault };
         let (key, mut shown) = shown(certfile, keyfile, &authorities, &provider).map_err(of_host)?;
         shown.mismatch = mismatch(host, key.cert.first());
         hosts.push((host.clone(), key));
         all.push(shown);
     }
-    let refused = |error| Fault::of(TlsField::Whole, TlsFilesError::Refused(error));
+    let refused = |error| TlsFault::of(TlsField::Whole, TlsFilesError::Refused(error));
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(&settings.versions))
         .map_err(refused)?
         .with_client_cert_verifier(verifier(settings, &authorities, provider)?);
     let config = Arc::new(builder.with_cert_resolver(Arc::new(ByHost { usual, hosts })));
-    Ok(Loaded { config, shown: all })
+    Ok(LoadedTls { config, shown: all })
 }
 
 /// A certificate with its key, and what is to be known of it.
@@ -211,15 +211,16 @@ fn shown(
     keyfile: &Path,
     authorities: &[CertificateDer<'static>],
     provider: &CryptoProvider,
-) -> Result<(Arc<CertifiedKey>, Shown), Fault> {
-    let in_certificate = |error| Fault::of(TlsField::Certificate, error);
+) -> Result<(Arc<CertifiedKey>, ShownCertificate), TlsFault> {
+    let in_certificate = |error| TlsFault::of(TlsField::Certificate, error);
     let own = certificates(certfile, "the certificate").map_err(in_certificate)?;
     let leaf = parsed(certfile, 1, own.first()).map_err(in_certificate)?;
     let valid_s = (leaf.validity().not_before.timestamp(), leaf.validity().not_after.timestamp());
     let subject = super::name::distinguished(leaf.subject());
     let files = (certfile, keyfile);
-    let key = with_key(files, own, &subject, authorities, provider).map_err(|error| Fault::of(TlsField::Key, error))?;
-    Ok((Arc::new(key), Shown { file: certfile.to_owned(), valid_s, subject, mismatch: None }))
+    let key =
+        with_key(files, own, &subject, authorities, provider).map_err(|error| TlsFault::of(TlsField::Key, error))?;
+    Ok((Arc::new(key), ShownCertificate { file: certfile.to_owned(), valid_s, subject, mismatch: None }))
 }
 
 /// What a certificate is for, if that is not this host.
@@ -263,8 +264,8 @@ fn verifier(
     settings: &TlsSettings,
     authorities: &[CertificateDer<'static>],
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Fault> {
-    let in_authorities = |error| Fault::of(TlsField::Authorities, error);
+) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {
+    let in_authorities = |error| TlsFault::of(TlsField::Authorities, error);
     if settings.verify == Verify::None {
         return Ok(WebPkiClientVerifier::no_client_auth());
     }

@@ -95,7 +95,7 @@ fn what_is_gone_is_known_of_each_of_several_parts_that_adjoin() {
                 NOW_MS,
             );
             match random.below(6) {
-                0 => world.pager.relieve().unwrap(),
+                0 => world.pager.make_room().unwrap(),
                 1 => world.pager.finish().unwrap(),
                 _ => {}
             }

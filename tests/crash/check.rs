@@ -84,7 +84,7 @@ fn a_disk_laid_over_another_behaves_as_a_copy_and_leaves_it_alone() {
 fn what_an_inspection_finds_is_what_a_start_finds() {
     for_seeds(60, |history| {
         history.run(150);
-        history.relieve();
+        history.make_room();
         history.run(30);
         let mut random = Random::new(history.random.next());
         let disk =

@@ -39,7 +39,7 @@ fn place(history: &mut History, kind: &str) -> Option<(String, usize)> {
 
 fn prepare(history: &mut History) {
     history.run(120);
-    history.relieve();
+    history.make_room();
     history.run(40);
     for _ in 0..2 {
         history.world.wal.sync_everything().unwrap();
@@ -73,7 +73,7 @@ fn check(history: &mut History, kind: &str) {
                     None if kind == "segments" => {
                         check_lost(&world, &found, &whole, 1);
                         // It is gone, and found to be gone: the next start has nothing to say about it.
-                        world.pager.relieve().unwrap();
+                        world.pager.make_room().unwrap();
                         let again = open(history, &world.disk.copy(), false).unwrap();
                         drain(&again, now_ms);
                         check_lost(&again, &[], &[], 0);

@@ -86,7 +86,7 @@ fn nothing_is_told_after_a_rejection_that_is_not_recorded() {
         publish("twin");
     }
     world.wal.sync_everything().unwrap();
-    world.pager.relieve().unwrap();
+    world.pager.make_room().unwrap();
     let at = world.disk.calls_of(Call::Read) + 1;
     world.disk.set_fault(Some(Fault::Failing { call: Call::Read, at, calls: 1 << 40, errno: 12 }));
     queue("cellar").settle(delivery.token, Settlement::Rejected, TransactionId::NONE, 0);
@@ -109,7 +109,7 @@ fn what_is_asked_for_again_is_read_once() {
     let queue = world.vhost.read(|topology| topology.queue("plain").cloned()).unwrap();
     queue.publish([NewMessage::published(message(), None)], TransactionId::NONE, 0, |_| ());
     world.wal.sync_everything().unwrap();
-    world.pager.relieve().unwrap();
+    world.pager.make_room().unwrap();
     let at = world.disk.calls_of(Call::Read) + 1;
     world.disk.set_fault(Some(Fault::Failing { call: Call::Read, at, calls: 1 << 40, errno: 12 }));
     let basket: Arc<dyn Sink> = Arc::<Basket>::default();
@@ -137,7 +137,7 @@ fn without_memory_to_read_the_store_waits() {
 fn wait(calls_that_fail: &[Call], errnos: &[i32]) {
     for_seeds(60, |history| {
         history.run(120);
-        history.relieve();
+        history.make_room();
         for _ in 0..3 {
             let errno = *history.random.pick(errnos);
             let call = *history.random.pick(calls_that_fail);
@@ -153,7 +153,7 @@ fn wait(calls_that_fail: &[Call], errnos: &[i32]) {
                 history.crash(Crash::PowerLoss);
             }
         }
-        history.relieve();
+        history.make_room();
         history.check_live();
     });
 }

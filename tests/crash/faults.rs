@@ -66,7 +66,7 @@ fn a_full_disk_loses_nothing_and_goes_on_when_there_is_space() {
                 history.crash(Crash::PowerLoss);
             }
         }
-        history.relieve();
+        history.make_room();
         history.check_live();
     });
 }
@@ -78,8 +78,8 @@ fn files_go_when_nothing_needs_them() {
             history.run(120);
             history.calm();
             // What the first one leaves free, the second one rewrites.
-            history.relieve();
-            history.relieve();
+            history.make_room();
+            history.make_room();
             check_files(history);
         }
         let now_ms = history.actor.lock().unwrap().now_ms;
@@ -89,7 +89,7 @@ fn files_go_when_nothing_needs_them() {
         history.world.vhost.delete_queue("limbo", false, false, NOBODY).unwrap();
         // A virtual host takes its messages along, also those in files.
         history.world.broker.delete_vhost(administration::VHOST).ok();
-        history.relieve();
+        history.make_room();
         check_files(history);
         let left: Vec<_> = history.world.disk.files().into_iter().filter(|(path, _)| path.ends_with(".seg")).collect();
         assert_eq!(left, []);
@@ -158,7 +158,7 @@ fn each_failing_call_has_the_remedy_of_the_table() {
                 hits.set(hits.get() + u64::from(fail(history, call, cause)));
                 history.crash(Crash::PowerLoss);
                 history.run(30);
-                history.relieve();
+                history.make_room();
                 history.check_live();
             });
             assert!(hits.get() > 0, "{call:?} never failed with {cause:?}: {remedy:?}");
@@ -186,7 +186,7 @@ fn fail(history: &mut History, call: Call, cause: Cause) -> bool {
     history.world.disk.set_fault(None);
     if failure.is_none() {
         history.run(30);
-        history.relieve();
+        history.make_room();
         history.check_live();
     }
     has_failed

@@ -38,7 +38,7 @@ impl History {
     pub fn run(&mut self, steps: usize) {
         for _ in 0..steps {
             if self.random.one_in(12) {
-                self.relieve();
+                self.make_room();
             } else {
                 self.actor.lock().unwrap().step();
             }
@@ -55,7 +55,7 @@ impl History {
     pub fn go_on(&mut self, steps: usize) {
         for _ in 0..steps {
             if self.random.one_in(12) {
-                self.relieve();
+                self.make_room();
             } else {
                 self.actor.lock().unwrap().step();
             }
@@ -72,12 +72,12 @@ impl History {
     }
 
     /// An evacuation, with clients in the middle of it.
-    pub fn relieve(&mut self) {
-        self.with_hook(|world| world.pager.relieve());
+    pub fn make_room(&mut self) {
+        self.with_hook(|world| world.pager.make_room());
     }
 
     fn with_hook(&mut self, run: impl FnOnce(&World) -> Result<(), leveret::internals::store::StoreError>) {
-        self.actor.lock().unwrap().trace.push(format!("{} relieve", self.world.wal.head()));
+        self.actor.lock().unwrap().trace.push(format!("{} make_room", self.world.wal.head()));
         if self.has_hook {
             let (actor, mut random) = (Arc::clone(&self.actor), Random::new(self.random.next()));
             self.world.disk.set_hook(Some(Box::new(move |path| {

@@ -68,7 +68,7 @@ fn two_moments(history: &mut History) -> [Moment; 2] {
         run_start = history.world.head;
         history.run(60);
     }
-    history.relieve();
+    history.make_room();
     let before = now(history, run_start);
     for _ in 0..history.random.below(3) {
         match history.random.below(6) {
@@ -80,7 +80,7 @@ fn two_moments(history: &mut History) -> [Moment; 2] {
                 history.stop();
                 run_start = history.world.head;
             }
-            2 | 3 => history.relieve(),
+            2 | 3 => history.make_room(),
             _ => {}
         }
         let steps = history.random.below(80);

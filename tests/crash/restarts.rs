@@ -132,7 +132,7 @@ fn what_only_a_segment_file_told_is_known_when_that_file_is_gone() {
     broker.publish("plain", 1, TransactionId::NONE);
     let at = broker.world.disk.calls_of(Call::Rename) + 1;
     broker.world.disk.set_fault(Some(Fault::Failing { call: Call::Rename, at, calls: 1, errno: ENOSPC }));
-    broker.world.pager.relieve().unwrap_err();
+    broker.world.pager.make_room().unwrap_err();
     broker.world.disk.set_fault(None);
     let delivery = broker.get("plain");
     assert_eq!(identify(&delivery.message), 1);
@@ -141,7 +141,7 @@ fn what_only_a_segment_file_told_is_known_when_that_file_is_gone() {
     let of_first_start = broker.world.wal.head() - broker.world.head;
     let broker = broker.kill();
     assert!(broker.world.wal.head() - broker.world.head < of_first_start, "it is recorded once");
-    broker.world.pager.relieve().unwrap();
+    broker.world.pager.make_room().unwrap();
     let broker = broker.kill();
     let found = drain(&broker.world, NOW_MS);
     assert!(found.is_empty(), "{found:?}");

@@ -45,7 +45,7 @@ fn put_policy(world: &World, max_length: usize) {
 /// Does what the broker's own threads do.
 fn work(world: &World, random: &mut Random) {
     match random.below(6) {
-        0 => world.pager.relieve().unwrap(),
+        0 => world.pager.make_room().unwrap(),
         1 => world.pager.finish().unwrap(),
         2 => load_all(world, NOW_MS),
         3 => world.broker.run_deadlines(NOW_MS),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use leveret::Compatibility;
 use leveret::internals::broker::Broker;
 use leveret::internals::broker::ids::ConsumerId;
-use leveret::internals::broker::node::{Node, Settings};
+use leveret::internals::broker::node::{Node, NodeSettings};
 use leveret::internals::broker::pager::Pager;
 use leveret::internals::broker::queue::arguments::QueueKind;
 use leveret::internals::broker::random::Random as BrokerRandom;
@@ -85,7 +85,7 @@ impl World {
     /// Opens what is on the disk; `salvage` as for the server.
     pub fn open(disk: &Arc<SimDisk>, scale: &Scale, now_ms: u64, salvage: bool) -> Result<Self, StoreError> {
         // The ledger counts deliveries as 4.3 does.
-        let settings = Settings { compatibility: Compatibility::V4_3, ..Settings::default() };
+        let settings = NodeSettings { compatibility: Compatibility::V4_3, ..NodeSettings::default() };
         let mut node = Node { random: BrokerRandom::seeded(1), settings, ..Node::default() };
         let as_disk = Arc::clone(disk) as Arc<dyn Disk>;
         let recovered = recover(&as_disk, &node.memory, Opening { salvage, nonce: nonce(), sizes: scale.sizes })?;

@@ -2,9 +2,9 @@
 
 /// What the words in braces stand for.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(Vec<(&'static str, String)>);
+pub struct FillVariables(Vec<(&'static str, String)>);
 
-impl Variables {
+impl FillVariables {
     /// Those of a user. Names of Active Directory, `DOMAIN\USER`, have two parts.
     pub fn of_user(username: &str) -> Self {
         let mut all = vec![("username", username.to_owned())];
@@ -88,17 +88,17 @@ mod tests {
 
     #[test]
     fn words_stand_for_what_they_name() {
-        let variables = Variables::of_user("anna").with("vhost", "/").with("user_dn", "cn=anna,ou=people");
+        let variables = FillVariables::of_user("anna").with("vhost", "/").with("user_dn", "cn=anna,ou=people");
         assert_eq!(variables.fill("${username}@${vhost} ${nothing} ${"), "anna@/ ${nothing} ${");
         assert_eq!(variables.fill_dn("ou=${vhost},${user_dn}"), "ou=/,cn=anna,ou=people");
-        let domain = Variables::of_user("DOMAIN\\anna");
+        let domain = FillVariables::of_user("DOMAIN\\anna");
         assert_eq!(domain.fill("${ad_user} of ${ad_domain}"), "anna of DOMAIN");
     }
 
     /// Nobody is somebody else because of what a name holds.
     #[test]
     fn a_name_is_a_value_and_nothing_more() {
-        let dn = |name: &str| Variables::of_user(name).fill_dn("cn=${username},ou=people");
+        let dn = |name: &str| FillVariables::of_user(name).fill_dn("cn=${username},ou=people");
         assert_eq!(dn("admin,ou=bosses"), "cn=admin\\,ou\\=bosses,ou=people");
         assert_eq!(dn(" #a+b\"c "), "cn=\\ #a\\+b\\\"c\\ ,ou=people");
         assert_eq!(dn("${username}"), "cn=${username},ou=people");

@@ -3,5 +3,5 @@
 mod fill;
 mod query;
 
-pub use fill::{Variables, is_dn};
-pub use query::{InvalidQuery, Query, Scope, Text, tag_queries};
+pub use fill::{FillVariables, is_dn};
+pub use query::{InvalidQuery, Query, SearchScope, Text, tag_queries};

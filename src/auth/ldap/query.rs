@@ -18,7 +18,7 @@ pub enum InvalidQuery {
 
 /// How deep is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum SearchScope {
     /// One level below.
     OneLevel,
     /// All levels below.
@@ -51,7 +51,7 @@ pub enum Query {
     InGroupNested {
         dn: String,
         attribute: String,
-        scope: Scope,
+        scope: SearchScope,
     },
     Exists(String),
     Not(Box<Self>),
@@ -119,9 +119,11 @@ fn query(term: &Term<'_>) -> Result<Query, InvalidQuery> {
         }
         ("in_group", [dn]) => Query::InGroup { dn: word(dn)?, attribute: member() },
         ("in_group", [dn, attribute]) => Query::InGroup { dn: word(dn)?, attribute: word(attribute)? },
-        ("in_group_nested", [dn]) => Query::InGroupNested { dn: word(dn)?, attribute: member(), scope: Scope::Subtree },
+        ("in_group_nested", [dn]) => {
+            Query::InGroupNested { dn: word(dn)?, attribute: member(), scope: SearchScope::Subtree }
+        }
         ("in_group_nested", [dn, attribute]) => {
-            Query::InGroupNested { dn: word(dn)?, attribute: word(attribute)?, scope: Scope::Subtree }
+            Query::InGroupNested { dn: word(dn)?, attribute: word(attribute)?, scope: SearchScope::Subtree }
         }
         ("in_group_nested", [dn, attribute, scope]) => {
             Query::InGroupNested { dn: word(dn)?, attribute: word(attribute)?, scope: depth(scope)? }
@@ -137,10 +139,10 @@ fn query(term: &Term<'_>) -> Result<Query, InvalidQuery> {
     })
 }
 
-fn depth(term: &Term<'_>) -> Result<Scope, InvalidQuery> {
+fn depth(term: &Term<'_>) -> Result<SearchScope, InvalidQuery> {
     match word(term)?.as_str() {
-        "subtree" => Ok(Scope::Subtree),
-        "singlelevel" | "single_level" | "onelevel" | "one_level" => Ok(Scope::OneLevel),
+        "subtree" => Ok(SearchScope::Subtree),
+        "singlelevel" | "single_level" | "onelevel" | "one_level" => Ok(SearchScope::OneLevel),
         _ => Err(unknown(term)),
     }
 }
@@ -179,7 +181,7 @@ mod tests {
         let expected = Query::InGroupNested {
             dn: "cn=a".to_owned(),
             attribute: "uniqueMember".to_owned(),
-            scope: Scope::OneLevel,
+            scope: SearchScope::OneLevel,
         };
         assert_eq!(read(nested), expected);
         let attribute = Text::Attribute { dn: "${user_dn}".to_owned(), name: "rabbit".to_owned() };

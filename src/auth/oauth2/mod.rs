@@ -15,4 +15,4 @@ mod wildcard;
 
 pub use keys::{InvalidKey, Keys};
 pub use signature::{Unverified, known_algorithm};
-pub use token::{InvalidToken, Rules, Token};
+pub use token::{AccessToken, InvalidToken, Rules};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::{audience, claims, scope};
-use crate::auth::{Answer, Question};
+use crate::auth::{BackendAnswer, Question};
 
 /// More scopes than RabbitMQ takes.
 const SCOPES_MAX: usize = 2048;
@@ -68,7 +68,7 @@ impl InvalidToken {
 
 /// What a token says that is believed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
+pub struct AccessToken {
     claims: Map<String, Value>,
     scopes: Vec<String>,
     username: String,
@@ -88,14 +88,14 @@ impl Rules {
     ///
     /// # Errors
     /// Why it is no good.
-    pub fn token(&self, claims: Map<String, Value>, now_ms: u64) -> Result<Token, InvalidToken> {
+    pub fn token(&self, claims: Map<String, Value>, now_ms: u64) -> Result<AccessToken, InvalidToken> {
         self.check_audience(claims.get("aud"))?;
         let scopes = claims::scopes(&claims, self);
         if scopes.len() > SCOPES_MAX {
             return Err(InvalidToken::error("too_many_scopes"));
         }
         let expires = self.expires(&claims).map_err(quoted)?;
-        let token = Token { username: self.username(&claims), claims, scopes, expires };
+        let token = AccessToken { username: self.username(&claims), claims, scopes, expires };
         match token.expired(now_ms) {
             Some(text) => Err(quoted(text)),
             None => Ok(token),
@@ -137,7 +137,7 @@ fn quoted(text: String) -> InvalidToken {
     InvalidToken(format!("Authentication using an OAuth 2/JWT token failed: \"{text}\""))
 }
 
-impl Token {
+impl AccessToken {
     /// Who it is for.
     pub fn username(&self) -> &str {
         &self.username
@@ -168,9 +168,9 @@ impl Token {
     }
 
     /// Whether it allows this.
-    pub fn answer(&self, question: &Question, now_ms: u64) -> Answer {
+    pub fn answer(&self, question: &Question, now_ms: u64) -> BackendAnswer {
         match self.expired(now_ms) {
-            Some(text) => Answer::CannotSay(format!("\"{text}\"")),
+            Some(text) => BackendAnswer::CannotSay(format!("\"{text}\"")),
             None => scope::allow(&self.scopes, &self.claims, question).into(),
         }
     }
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    fn token(rules: &Rules, claims: Value) -> Result<Token, String> {
+    fn token(rules: &Rules, claims: Value) -> Result<AccessToken, String> {
         let Value::Object(claims) = claims else { panic!("claims are an object") };
         rules.token(claims, 1_000_000).map_err(|error| error.to_string())
     }
@@ -270,8 +270,8 @@ mod tests {
         assert_eq!(token(&lax, endless).unwrap().expires_at_ms(), None);
         let token = token(&rules(), json!({"aud": "rabbitmq", "exp": 1001, "scope": "rabbitmq.read:*/*"})).unwrap();
         let enter = Question::Vhost { vhost: "v".into(), from: std::net::Ipv4Addr::LOCALHOST.into() };
-        assert_eq!(token.answer(&enter, 1_000_999), Answer::Allow);
+        assert_eq!(token.answer(&enter, 1_000_999), BackendAnswer::Allow);
         let text = "\"Provided JWT token has expired at timestamp 1001 (validated at 1001)\"".to_owned();
-        assert_eq!(token.answer(&enter, 1_001_000), Answer::CannotSay(text));
+        assert_eq!(token.answer(&enter, 1_001_000), BackendAnswer::CannotSay(text));
     }
 }

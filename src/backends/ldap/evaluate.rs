@@ -4,7 +4,7 @@ use ldap3::Scope as Depth;
 
 use super::directory::{Directory, Failed};
 use crate::auth::Pattern;
-use crate::auth::ldap::{Query, Scope, Text, Variables};
+use crate::auth::ldap::{FillVariables, Query, SearchScope, Text};
 
 /// Groups in groups are followed to so many.
 const GROUPS_MAX: usize = 1_000;
@@ -12,7 +12,7 @@ const GROUPS_MAX: usize = 1_000;
 /// Whether a query holds.
 pub(super) async fn holds(
     query: &Query,
-    variables: &Variables,
+    variables: &FillVariables,
     user_dn: &str,
     directory: &mut Directory,
     groups: &str,
@@ -21,7 +21,7 @@ pub(super) async fn holds(
         Query::Constant(answer) => Ok(*answer),
         Query::InGroup { dn, attribute } => directory.has(&variables.fill_dn(dn), attribute, user_dn).await,
         Query::InGroupNested { dn, attribute, scope } => {
-            let depth = if *scope == Scope::Subtree { Depth::Subtree } else { Depth::OneLevel };
+            let depth = if *scope == SearchScope::Subtree { Depth::Subtree } else { Depth::OneLevel };
             nested(directory, groups, depth, attribute, user_dn, &variables.fill_dn(dn)).await
         }
         Query::Exists(dn) => directory.exists(&variables.fill_dn(dn)).await,
@@ -68,7 +68,7 @@ pub(super) async fn holds(
     }
 }
 
-async fn texts(text: &Text, variables: &Variables, directory: &mut Directory) -> Result<Vec<String>, Failed> {
+async fn texts(text: &Text, variables: &FillVariables, directory: &mut Directory) -> Result<Vec<String>, Failed> {
     match text {
         Text::Pattern(pattern) => Ok(vec![variables.fill(pattern)]),
         Text::Attribute { dn, name } => directory.values(&variables.fill_dn(dn), name).await,

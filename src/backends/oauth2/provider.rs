@@ -6,12 +6,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::super::http_client::{HttpClient, NoAnswer, Patience};
+use super::super::http_client::{HttpClient, HttpTimeouts, NoAnswer};
 use super::super::trust::{InvalidTrust, Trust};
 use crate::auth::oauth2::{InvalidKey, Keys};
 
 /// How long keys may take.
-const PATIENCE: Patience = Patience { connect: Duration::from_secs(15), request: Duration::from_secs(60) };
+const PATIENCE: HttpTimeouts = HttpTimeouts { connect: Duration::from_secs(15), request: Duration::from_secs(60) };
 /// Below the address of an issuer.
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 

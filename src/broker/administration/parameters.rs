@@ -8,7 +8,7 @@ use crate::broker::definitions::{
     Administered, GlobalParameterDefinition, ParameterDefinition, PolicyDefinition, VhostDefinition, VhostLimits,
     is_shallow,
 };
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 
 /// The component whose parameters are policies of operators.
 pub(in crate::broker) const OPERATOR_POLICY: &str = "operator_policy";
@@ -193,7 +193,7 @@ pub(super) fn check(name: &str, value: &Value) -> Result<(), AdministrationError
 }
 
 /// What [`Broker::parameters`] tells.
-pub(super) fn parameters(state: &State) -> Vec<ParameterDefinition> {
+pub(super) fn parameters(state: &MetadataState) -> Vec<ParameterDefinition> {
     let mut all: Vec<_> = state.parameters().cloned().collect();
     all.extend(state.policies().filter(|policy| policy.is_operator).map(of_policy));
     all.extend(state.vhosts.values().filter(|vhost| vhost.limits != VhostLimits::default()).map(of_limits));

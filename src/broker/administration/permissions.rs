@@ -5,7 +5,7 @@ use super::{AdministrationError, Put};
 use crate::auth::{Permissions, TopicPermission, Variables};
 use crate::broker::Broker;
 use crate::broker::definitions::{Administered, PermissionDefinition, TopicPermissionDefinition};
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 
 impl Broker {
     /// All permissions, by virtual host and user.
@@ -111,7 +111,7 @@ impl Broker {
 }
 
 fn topic_permissions<'a>(
-    state: &'a State,
+    state: &'a MetadataState,
     user: &'a str,
     vhost: &'a str,
 ) -> impl Iterator<Item = &'a TopicPermissionDefinition> {
@@ -120,7 +120,7 @@ fn topic_permissions<'a>(
 
 /// # Errors
 /// When either is missing.
-fn find(state: &State, user: &str, vhost: &str) -> Result<(), AdministrationError> {
+fn find(state: &MetadataState, user: &str, vhost: &str) -> Result<(), AdministrationError> {
     let is_there = state.users.contains_key(user) && state.vhosts.contains_key(vhost);
     if is_there { Ok(()) } else { Err(AdministrationError::NoSuchVhostOrUser) }
 }

@@ -6,7 +6,7 @@ use super::{AdministrationError, Put};
 use crate::auth::{InvalidPattern, Pattern};
 use crate::broker::Broker;
 use crate::broker::definitions::{Administered, ApplyTo, PolicyDefinition};
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 use crate::broker::policies::{Erlang, find_key};
 
 impl Broker {
@@ -58,7 +58,7 @@ impl Broker {
         &self,
         vhost: &str,
         now_ms: u64,
-        decide: impl FnOnce(&State) -> Result<(R, Vec<Administered>), AdministrationError>,
+        decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), AdministrationError>,
     ) -> Result<R, AdministrationError> {
         let (result, vhost) = {
             // A virtual host that is being made is there as a whole, or not at all.

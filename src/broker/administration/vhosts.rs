@@ -7,7 +7,7 @@ use crate::auth::{ADMINISTRATOR, GUEST, PasswordHash, User};
 use crate::broker::Broker;
 use crate::broker::definitions::{Administered, PermissionDefinition, VhostDefinition};
 use crate::broker::ids::QueueId;
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::vhost::Vhost;
 
@@ -84,7 +84,7 @@ impl Broker {
             return vhost;
         }
         let kind = settings.default_queue_kind.unwrap_or_default();
-        let never = |_: &State| Ok(Vec::new());
+        let never = |_: &MetadataState| Ok(Vec::new());
         match self.make_vhost(name, settings, never) {
             Ok((_, vhost)) => vhost,
             // Nothing was asked that could be refused.
@@ -115,7 +115,7 @@ impl Broker {
         &self,
         name: &str,
         settings: VhostSettings,
-        along: impl FnOnce(&State) -> Result<Vec<Administered>, AdministrationError>,
+        along: impl FnOnce(&MetadataState) -> Result<Vec<Administered>, AdministrationError>,
     ) -> Result<(Put, Arc<Vhost>), AdministrationError> {
         let _changing = self.vhost_changes.lock();
         let fresh = QueueId(self.node().ids.fresh());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::broker::ids::QueueId;
 use crate::broker::queue::QueueHandle;
 use crate::broker::queue::arguments::DeadLetters;
-use crate::broker::router::{RoutingKeys, Walk};
+use crate::broker::router::{RouteWalk, RoutingKeys};
 use crate::broker::topology::Topology;
 use crate::broker::vhost::Vhost;
 use crate::properties::Properties;
@@ -62,6 +62,6 @@ fn ends(topology: &Topology, exchange: &str, routing_key: Option<&[u8]>) -> Vec<
     let Some(key) = routing_key else { return topology.queues_bound_to(exchange, BINDINGS_MAX) };
     let Some(exchange) = topology.exchange(exchange) else { return Vec::new() };
     let keys = RoutingKeys::single(key);
-    let route = Walk::new(topology, &keys, Properties::NONE, 0).from(exchange).unwrap_or_default();
+    let route = RouteWalk::new(topology, &keys, Properties::NONE, 0).from(exchange).unwrap_or_default();
     route.queues.iter().map(|queue| queue.id).collect()
 }

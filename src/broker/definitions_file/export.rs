@@ -18,7 +18,7 @@ use crate::table::to_json;
 
 /// Who writes a file.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
+pub struct ExportOrigin<'a> {
     /// The version of RabbitMQ that the broker stands for.
     pub version: &'a str,
     /// What it calls itself.
@@ -27,7 +27,7 @@ pub struct Origin<'a> {
     pub cluster_name: &'a str,
 }
 
-impl Origin<'_> {
+impl ExportOrigin<'_> {
     fn head(&self, format: &str) -> Map<String, Value> {
         let head = json!({
             "rabbit_version": self.version, "rabbitmq_version": self.version,
@@ -46,7 +46,7 @@ impl Broker {
     }
 
     /// Everything that is defined.
-    pub fn export(&self, origin: &Origin<'_>) -> Value {
+    pub fn export(&self, origin: &ExportOrigin<'_>) -> Value {
         let mut file = origin.head("cluster");
         file.extend(fields(json!({
             "original_cluster_name": origin.cluster_name,
@@ -77,7 +77,7 @@ impl Broker {
     }
 
     /// What is defined in one virtual host; `None` when there is none of this name.
-    pub fn export_vhost(&self, name: &str, origin: &Origin<'_>) -> Option<Value> {
+    pub fn export_vhost(&self, name: &str, origin: &ExportOrigin<'_>) -> Option<Value> {
         let (there, definition) = (self.vhost(name)?, self.vhost_definition(name)?);
         let mut file = origin.head("single_virtual_host");
         let mut policies = self.policies(false);

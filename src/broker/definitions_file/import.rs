@@ -17,7 +17,7 @@ use crate::broker::administration::{
 use crate::broker::declarers::Declarable;
 use crate::broker::definitions::{Administered, VhostDefinition};
 use crate::broker::ids::QueueId;
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::vhost::{IMPORTER, Vhost};
 use crate::store::LogPosition;
@@ -114,7 +114,7 @@ impl DefinitionsFile {
     /// The virtual hosts as they will be, where the file says something of them.
     fn vhost_changes(
         &self,
-        state: &State,
+        state: &MetadataState,
         fresh: &BTreeMap<String, u64>,
     ) -> Result<BTreeMap<String, VhostDefinition>, AdministrationError> {
         let mut changed: BTreeMap<String, VhostDefinition> = BTreeMap::new();
@@ -140,7 +140,11 @@ impl DefinitionsFile {
     }
 
     /// Somebody may have deleted something since the file was looked at.
-    fn check_ends(&self, state: &State, made: &BTreeMap<String, VhostDefinition>) -> Result<(), AdministrationError> {
+    fn check_ends(
+        &self,
+        state: &MetadataState,
+        made: &BTreeMap<String, VhostDefinition>,
+    ) -> Result<(), AdministrationError> {
         let permissions = self.permissions.iter().map(|permission| (&permission.vhost, &permission.user));
         let topics = self.topic_permissions.iter().map(|permission| (&permission.vhost, &permission.user));
         let users: HashSet<&str> = self.users.iter().map(|(user, _)| &*user.name).collect();
@@ -155,7 +159,7 @@ impl DefinitionsFile {
         if vhosts.all(is_there) { Ok(()) } else { Err(AdministrationError::NoSuchVhost) }
     }
 
-    fn other_changes(&self, state: &State) -> Result<Vec<Administered>, AdministrationError> {
+    fn other_changes(&self, state: &MetadataState) -> Result<Vec<Administered>, AdministrationError> {
         let user = |(user, limits): &(User, Option<UserLimits>)| {
             let known = state.users.get(&*user.name).map(|known| known.limits);
             Administered::User(User { limits: limits.or(known).unwrap_or_default(), ..user.clone() })

@@ -11,6 +11,6 @@ mod place;
 mod read;
 
 pub use error::DefinitionsError;
-pub use export::Origin;
+pub use export::ExportOrigin;
 pub use place::place_of;
 pub use read::DefinitionsFile;

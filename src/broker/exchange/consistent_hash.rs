@@ -14,7 +14,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
+use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, hash};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::properties::Property;
@@ -70,7 +70,7 @@ impl Routing for ConsistentHash {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         // A hash of the same value by very many exchanges is work as well.
         let (hash, hashed_bytes) = self.source.hash(publish);
         matches.spend(self.bound.len() + hashed_bytes / BYTES_PER_STEP);
@@ -141,7 +141,7 @@ impl Source {
     }
 
     /// The hash of what this exchange looks at, and how long that is. Messages that lack it all hash alike.
-    fn hash(&self, publish: &Publish<'_>) -> (u64, usize) {
+    fn hash(&self, publish: &RoutedMessage<'_>) -> (u64, usize) {
         let bytes = match self {
             Self::RoutingKey => publish.keys.own(),
             Self::Property(property) => publish.properties.get(*property).unwrap_or_default(),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, lookup};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, lookup};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -48,7 +48,7 @@ impl Routing for Delayed {
         self.inner.index_bytes(binding)
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         self.inner.route(publish, matches);
     }
 
@@ -67,7 +67,7 @@ impl Routing for Delayed {
 
     /// What could not be refused, because no client published it here, is held as long as anything is: not at all would be the
     /// opposite of what was asked for.
-    fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
+    fn delay_ms(&self, publish: &RoutedMessage<'_>) -> Option<u64> {
         delay_ms(publish.properties.headers()?.get("x-delay")?).unwrap_or(Some(DELAY_MS_MAX))
     }
 
@@ -194,10 +194,10 @@ mod tests {
         let keys = RoutingKeys::single(b"");
         for (value, delay) in rows {
             let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
-            let publish = Publish::new(&keys, Properties::new(&properties), 0);
+            let publish = RoutedMessage::new(&keys, Properties::new(&properties), 0);
             assert_eq!(exchange.routing.delay_ms(&publish), delay, "{value:?}");
         }
-        let publish = Publish::new(&keys, Properties::NONE, 0);
+        let publish = RoutedMessage::new(&keys, Properties::NONE, 0);
         assert_eq!(exchange.routing.delay_ms(&publish), None);
         assert_eq!(exchange.routing.check_publish(Properties::NONE), Ok(()));
     }
@@ -215,7 +215,7 @@ mod tests {
         for (value, text) in rows {
             let properties = PropertiesEditor::new().set_header("x-delay", &value).build();
             let keys = RoutingKeys::single(b"");
-            let publish = Publish::new(&keys, Properties::new(&properties), 0);
+            let publish = RoutedMessage::new(&keys, Properties::new(&properties), 0);
             let refused = exchange.routing.check_publish(publish.properties).unwrap_err();
             let text = format!("PRECONDITION_FAILED - invalid x-delay '{text}': {{value_too_large,{text}}}");
             assert_eq!(refused.reply_text(), text);

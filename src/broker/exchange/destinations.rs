@@ -16,12 +16,12 @@ pub(super) enum Destinations {
     None,
     One(PackedDestination, u32),
     /// There were more than one at a time.
-    Several(Box<Several>),
+    Several(Box<CountedDestinations>),
 }
 
 /// Hashed with `FxHash`, unlike what is keyed by a client's bytes: the broker chooses the ids.
 #[derive(Debug, Default)]
-pub(super) struct Several {
+pub(super) struct CountedDestinations {
     counted: Vec<(PackedDestination, u32)>,
     /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`].
     places: Option<FxHashMap<PackedDestination, usize>>,
@@ -36,7 +36,7 @@ impl Destinations {
             Self::One(present, count) if *present == destination => *count += 1,
             Self::One(present, count) => {
                 let counted = vec![(*present, *count), (destination, 1)];
-                *self = Self::Several(Box::new(Several { counted, places: None }));
+                *self = Self::Several(Box::new(CountedDestinations { counted, places: None }));
             }
             Self::Several(several) => several.add(destination),
         }
@@ -96,7 +96,7 @@ impl Destinations {
     }
 }
 
-impl Several {
+impl CountedDestinations {
     fn add(&mut self, destination: PackedDestination) {
         if let Some((_, count)) = self.place(destination).and_then(|at| self.counted.get_mut(at)) {
             *count += 1;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "direct",
@@ -38,7 +38,7 @@ impl Routing for Direct {
         binding.routing_key.len() + size_of::<(Box<[u8]>, Destinations)>()
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         if publish.keys.count() <= self.keys.len() {
             matches.spend(publish.keys.count());
             for bound in publish.keys.iter().filter_map(|key| self.keys.get(key)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "fanout",
@@ -26,7 +26,7 @@ impl Routing for Fanout {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, _: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, _: &RoutedMessage<'_>, matches: &mut Matches) {
         self.bound.append_to(&mut matches.destinations);
     }
 

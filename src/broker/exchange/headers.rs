@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
-use crate::table::{TableRef, Term, ValueRef, equivalent_in_place};
+use crate::table::{ErlangText, TableRef, ValueRef, equivalent_in_place};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "headers",
@@ -44,7 +44,7 @@ impl Routing for Headers {
         self.bindings.remove(binding);
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         for (binding, mode) in &self.bindings {
             if mode.matches(binding.arguments(), publish, matches) {
                 matches.destinations.push(binding.destination);
@@ -72,7 +72,7 @@ impl Mode {
             return Err(AmqpError::precondition_failed(format!(
                 "Invalid x-match field type {} (value {}); expected longstr",
                 value.type_name(),
-                Term(&value.to_owned())
+                ErlangText(&value.to_owned())
             )));
         };
         match text {
@@ -82,13 +82,13 @@ impl Mode {
             b"any-with-x" => Ok(Self { wanted: Match::Any, with_x: true }),
             _ => Err(AmqpError::precondition_failed(format!(
                 "Invalid x-match field value {}; expected all, any, all-with-x, or any-with-x",
-                Term(&value.to_owned())
+                ErlangText(&value.to_owned())
             ))),
         }
     }
 
     /// With no criteria, `all` is true and `any` is false, as for every quantifier over nothing.
-    fn matches(self, arguments: TableRef<'_>, publish: &Publish<'_>, matches: &mut Matches) -> bool {
+    fn matches(self, arguments: TableRef<'_>, publish: &RoutedMessage<'_>, matches: &mut Matches) -> bool {
         let is_criterion = |name: &[u8]| name != b"x-match" && (self.with_x || !name.starts_with(b"x-"));
         let mut criteria = arguments.iter().filter(|(name, _)| is_criterion(name));
         let fulfilled = |(name, value): (&[u8], ValueRef<'_>)| {

@@ -80,7 +80,7 @@ impl Binding {
 
 /// What an exchange type may look at to route one message.
 #[derive(Debug)]
-pub struct Publish<'a> {
+pub struct RoutedMessage<'a> {
     /// The routing keys, each once.
     pub keys: &'a RoutingKeys<'a>,
     /// The message's properties.
@@ -93,7 +93,7 @@ pub struct Publish<'a> {
 /// A message's headers in the order of their names.
 type Fields<'a> = SmallVec<[(&'a [u8], ValueRef<'a>); 16]>;
 
-impl<'a> Publish<'a> {
+impl<'a> RoutedMessage<'a> {
     /// A message with these keys and properties.
     pub fn new(keys: &'a RoutingKeys<'a>, properties: Properties<'a>, random: u64) -> Self {
         Self { keys, properties, random, fields: OnceCell::new() }
@@ -178,7 +178,7 @@ pub trait Routing: Send + Sync + fmt::Debug {
 
     /// Appends the destinations for one message; repetitions are allowed, the caller removes them. However many keys the message
     /// has, a binding is to be found once, and what is looked at is to be counted.
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches);
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches);
 
     /// Whether the routing key alone decides, so that channels may remember the answer while no binding changes.
     fn routes_by_key_alone(&self) -> bool;
@@ -193,7 +193,7 @@ pub trait Routing: Send + Sync + fmt::Debug {
     }
 
     /// How long to hold the message back before it is routed, in milliseconds. Only `x-delayed-message` does.
-    fn delay_ms(&self, publish: &Publish<'_>) -> Option<u64> {
+    fn delay_ms(&self, publish: &RoutedMessage<'_>) -> Option<u64> {
         let _ = publish;
         None
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, Destination, ExchangeType, Matches, Publish, Routing, hash};
+use super::{Binding, Destination, ExchangeType, Matches, RoutedMessage, Routing, hash};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-modulus-hash",
@@ -45,7 +45,7 @@ impl Routing for ModulusHash {
         }
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         let at = hash::below(hash::hash(publish.keys.own()), self.buckets.len());
         matches.destinations.extend(self.buckets.get(at).map(|bucket| bucket.destination));
     }

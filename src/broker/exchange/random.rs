@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing, hash};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, hash};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 
@@ -50,7 +50,7 @@ impl Routing for Random {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         matches.destinations.extend(self.bound.nth(hash::below(publish.random, self.bound.len())));
     }
 

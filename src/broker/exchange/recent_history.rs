@@ -7,10 +7,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, Publish, Routing};
+use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
 use crate::error::AmqpError;
 use crate::message::Message;
-use crate::table::{Table, Term};
+use crate::table::{ErlangText, Table};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-recent-history",
@@ -44,7 +44,7 @@ impl Routing for RecentHistory {
         self.bound.remove(binding.destination);
     }
 
-    fn route(&self, _: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, _: &RoutedMessage<'_>, matches: &mut Matches) {
         self.bound.append_to(&mut matches.destinations);
     }
 
@@ -92,7 +92,7 @@ fn length_max(arguments: &Table) -> Result<usize, AmqpError> {
         Some(positive @ 1..) => Ok(usize::try_from(positive).unwrap_or(usize::MAX)),
         _ => Err(AmqpError::precondition_failed(format!(
             "Invalid argument {}, 'x-recent-history-length' must be a positive integer",
-            Term(length)
+            ErlangText(length)
         ))),
     }
 }

@@ -1,6 +1,6 @@
 //! An exchange on its own, for the tests of its type: queues are numbers, answers are sorted.
 
-use super::{Binding, Destination, DestinationKind, Matches, Publish, QueueId, Routing, lookup};
+use super::{Binding, Destination, DestinationKind, Matches, QueueId, RoutedMessage, Routing, lookup};
 use crate::broker::profile::{Compatibility, Profile};
 use crate::broker::router::RoutingKeys;
 use crate::error::AmqpError;
@@ -65,7 +65,7 @@ impl Exchange {
     pub(super) fn route_keys(&mut self, keys: &RoutingKeys<'_>, properties: Properties<'_>) -> Vec<u64> {
         let mut matches = Matches::default();
         self.random = mix(self.random);
-        self.routing.route(&Publish::new(keys, properties, self.random), &mut matches);
+        self.routing.route(&RoutedMessage::new(keys, properties, self.random), &mut matches);
         let mut queues: Vec<u64> = matches.destinations.into_iter().map(queue_number).collect();
         queues.sort_unstable();
         queues.dedup();

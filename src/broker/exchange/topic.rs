@@ -22,10 +22,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::destinations::Destinations;
-use super::{Binding, DestinationKind, ExchangeType, Matches, Publish, Routing};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
-use children::{Children, Link};
+use children::{Children, WordLink};
 use leaf::{Leaf, Leaves};
 use matcher::Matcher;
 use reach::Reach;
@@ -70,10 +70,10 @@ impl Node {
         self.star.is_some() || self.hash.is_some() || !self.words.is_empty()
     }
 
-    fn child(&self, word: &[u8]) -> Option<Link> {
+    fn child(&self, word: &[u8]) -> Option<WordLink> {
         match word {
-            b"*" => self.star.map(Link::Node),
-            b"#" => self.hash.map(Link::Node),
+            b"*" => self.star.map(WordLink::Node),
+            b"#" => self.hash.map(WordLink::Node),
             _ => self.words.get(word),
         }
     }
@@ -120,7 +120,7 @@ impl Routing for Topic {
             let Some((word, rest)) = left.split() else { break };
             let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { break };
             let Some(child) = self.node_behind(at, word, link, rest) else {
-                if let Link::Literal(leaf) | Link::Pattern(leaf) = link
+                if let WordLink::Literal(leaf) | WordLink::Pattern(leaf) = link
                     && let Some(leaf) = self.leaves.get_mut(leaf)
                 {
                     leaf.destinations.add(binding.destination);
@@ -135,7 +135,7 @@ impl Routing for Topic {
         if left.0.is_some() {
             let mut destinations = Destinations::default();
             destinations.add(binding.destination);
-            self.hang(at, left, destinations);
+            self.insert_below(at, left, destinations);
         } else if let Some(node) = self.nodes.get_mut(at) {
             node.destinations.add(binding.destination);
         }
@@ -148,11 +148,11 @@ impl Routing for Topic {
         while let Some((word, rest)) = left.split() {
             let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { return };
             match link {
-                Link::Node(child) => {
+                WordLink::Node(child) => {
                     path.push((at, word));
                     (at, left) = (child, rest);
                 }
-                Link::Literal(id) | Link::Pattern(id) => {
+                WordLink::Literal(id) | WordLink::Pattern(id) => {
                     let Some(leaf) = self.leaves.get_mut(id).filter(|leaf| leaf.is(rest)) else { return };
                     leaf.destinations.remove(binding.destination);
                     if !leaf.destinations.is_empty() {
@@ -178,7 +178,7 @@ impl Routing for Topic {
         key.len() + Words::of(key).count() * NODE_BYTES
     }
 
-    fn route(&self, publish: &Publish<'_>, matches: &mut Matches) {
+    fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
         Matcher::new(&self.nodes, &self.leaves, matches).route(publish.keys);
     }
 
@@ -189,10 +189,10 @@ impl Routing for Topic {
 
 impl Topic {
     /// The node that a word leads to. A leaf becomes one, unless it is what this key ends in.
-    fn node_behind(&mut self, parent: NodeId, word: &[u8], link: Link, rest: Words<'_>) -> Option<NodeId> {
+    fn node_behind(&mut self, parent: NodeId, word: &[u8], link: WordLink, rest: Words<'_>) -> Option<NodeId> {
         let id = match link {
-            Link::Node(child) => return Some(child),
-            Link::Literal(leaf) | Link::Pattern(leaf) => leaf,
+            WordLink::Node(child) => return Some(child),
+            WordLink::Literal(leaf) | WordLink::Pattern(leaf) => leaf,
         };
         if self.leaves.get(id).is_some_and(|leaf| leaf.is(rest)) {
             return None;
@@ -200,20 +200,23 @@ impl Topic {
         let mut leaf = self.leaves.take(id);
         let child = self.nodes.insert(Node { reach: leaf.reach(), ..Node::default() });
         if let Some(node) = self.nodes.get_mut(parent) {
-            node.words.replace(word, Link::Node(child));
+            node.words.replace(word, WordLink::Node(child));
         }
         let destinations = std::mem::take(&mut leaf.destinations);
-        self.hang(child, leaf.words(), destinations);
+        self.insert_below(child, leaf.words(), destinations);
         Some(child)
     }
 
     /// Adds the end of a key to a node that none of its words leads on from: nodes for the wildcards that it begins with, and a leaf.
-    fn hang(&mut self, mut at: NodeId, mut left: Words<'_>, destinations: Destinations) {
+    fn insert_below(&mut self, mut at: NodeId, mut left: Words<'_>, destinations: Destinations) {
         for reach in Reach::along(left) {
             let Some((word, rest)) = left.split() else { break };
             if word != b"*" && word != b"#" {
-                let link =
-                    if words_of(rest).any(|word| word == b"*" || word == b"#") { Link::Pattern } else { Link::Literal };
+                let link = if words_of(rest).any(|word| word == b"*" || word == b"#") {
+                    WordLink::Pattern
+                } else {
+                    WordLink::Literal
+                };
                 let leaf = self.leaves.insert(Leaf::new(rest, destinations));
                 if let Some(node) = self.nodes.get_mut(at) {
                     node.words.insert(word, link(leaf));

@@ -18,7 +18,7 @@ type Place = (String, String);
 
 /// Everything that administrators defined.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct MetadataState {
     /// The broker made once what a new one has.
     pub has_begun: bool,
     /// Virtual hosts by name.
@@ -40,7 +40,7 @@ struct TopicRights {
     compiled: Arc<TopicPermissions>,
 }
 
-impl State {
+impl MetadataState {
     /// Applies one more change.
     pub fn apply(&mut self, change: Administered) {
         match change {
@@ -255,8 +255,8 @@ mod tests {
         ]
     }
 
-    fn after(changes: &[Administered]) -> State {
-        let mut state = State::default();
+    fn after(changes: &[Administered]) -> MetadataState {
+        let mut state = MetadataState::default();
         changes.iter().cloned().for_each(|change| state.apply(change));
         state
     }

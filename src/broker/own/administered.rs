@@ -8,13 +8,17 @@ use crate::auth::User;
 use crate::broker::actor::NOBODY;
 use crate::broker::administration::{LIMITS, VHOST_LIMITS};
 use crate::broker::definitions::{Administered, PolicyDefinition, VhostDefinition, VhostLimits};
-use crate::broker::metadata::State;
+use crate::broker::metadata::MetadataState;
 use crate::broker::queue::QueueSpec;
 use crate::table::{Value, from_json};
 
 impl Event {
     /// What changes are told as, that are about to be made to what there is.
-    pub(in crate::broker) fn administered(before: &State, changes: &[Administered], node_name: &str) -> Vec<Self> {
+    pub(in crate::broker) fn administered(
+        before: &MetadataState,
+        changes: &[Administered],
+        node_name: &str,
+    ) -> Vec<Self> {
         changes.iter().flat_map(|change| told(before, change, node_name)).collect()
     }
 
@@ -50,7 +54,7 @@ fn apply_to(policy: &PolicyDefinition) -> Json {
     serde_json::to_value(policy.apply_to).unwrap_or_default()
 }
 
-fn told(before: &State, change: &Administered, node_name: &str) -> Vec<Event> {
+fn told(before: &MetadataState, change: &Administered, node_name: &str) -> Vec<Event> {
     match change {
         Administered::Begun => Vec::new(),
         Administered::Vhost(definition) => vhost(before.vhosts.get(&definition.name), definition),
@@ -140,7 +144,7 @@ fn limits_of_vhost(vhost: &str, all: &[(&str, Option<i64>)]) -> Vec<Event> {
     vec![of_parameter, with_limits(event, all)]
 }
 
-fn vhost_deleted(before: &State, name: &str, node_name: &str) -> Vec<Event> {
+fn vhost_deleted(before: &MetadataState, name: &str, node_name: &str) -> Vec<Event> {
     let permissions = before.permissions().filter(|permission| permission.vhost == name);
     let mut events: Vec<_> = permissions.map(|it| of_user("permission.deleted", &it.user, name)).collect();
     if before.vhosts.get(name).is_some_and(|vhost| vhost.limits != VhostLimits::default()) {

@@ -7,7 +7,7 @@ use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{Exclusivity, QueueSpec};
 use crate::broker::registry::ConnectionSpec;
 use crate::broker::topology::{DestinationType, ExchangeSpec};
-use crate::table::{Bytes, Table, TableRef, Term, Value};
+use crate::table::{Bytes, ErlangText, Table, TableRef, Value};
 
 const QUEUE_TYPE: &str = "x-queue-type";
 
@@ -21,7 +21,7 @@ pub(in crate::broker) const fn queue_type(kind: QueueKind) -> &'static str {
 
 /// Arguments as Erlang terms, a text each: RabbitMQ's plugin writes them like that.
 fn terms(arguments: &Table) -> impl Iterator<Item = String> + '_ {
-    arguments.iter().map(|(name, value)| format!("{{{},{},{}}}", Bytes(name), value.type_name(), Term(value)))
+    arguments.iter().map(|(name, value)| format!("{{{},{},{}}}", Bytes(name), value.type_name(), ErlangText(value)))
 }
 
 fn with_arguments(event: Event, arguments: TableRef<'_>) -> Event {

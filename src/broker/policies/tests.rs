@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::broker::definitions::{ApplyTo, PolicyDefinition};
-use crate::broker::node::Settings;
+use crate::broker::node::NodeSettings;
 use crate::broker::queue::arguments::{Overflow, QueueArguments, QueueKind};
 use crate::table::{Table, Value as Argument};
 
@@ -153,7 +153,7 @@ fn under(raw: &Table, definition: Map<String, Value>) -> QueueArguments {
         priority: 0,
         is_operator: false,
     };
-    let (settings, declared) = (Settings::default(), QueueArguments::restored(raw, &Settings::default()));
+    let (settings, declared) = (NodeSettings::default(), QueueArguments::restored(raw, &NodeSettings::default()));
     match PolicySet::new(vec![policy], 1).applied("q", Subject::Queue(declared.kind)) {
         Some(applied) => declared.under(raw, &applied, &settings),
         None => declared,
@@ -193,5 +193,5 @@ fn arguments_that_are_no_limits_merge_by_their_own_rules() {
     assert_eq!((delays, found.consumer_timeout_ms), (Some((true, false, 5, 9)), Some(7)));
     // Nothing that only other types know, and nothing for which there is no key.
     let found = obeyed(&declared("classic", &[]), json!({ "delayed-retry-min": 7, "max-priority": 3 }));
-    assert_eq!(found, QueueArguments::restored(&declared("classic", &[]), &Settings::default()));
+    assert_eq!(found, QueueArguments::restored(&declared("classic", &[]), &NodeSettings::default()));
 }

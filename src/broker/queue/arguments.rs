@@ -11,7 +11,7 @@ mod values;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::broker::node::Settings;
+use crate::broker::node::NodeSettings;
 use crate::broker::policies::Applied;
 use crate::broker::profile::{Counted, Timed};
 use crate::error::AmqpError;
@@ -102,7 +102,7 @@ impl QueueArguments {
         arguments: &Table,
         default_kind: QueueKind,
         queue: &dyn Display,
-        settings: &Settings,
+        settings: &NodeSettings,
     ) -> Result<Self, AmqpError> {
         check_dead_letter_exchange(arguments, queue)?;
         let kind =
@@ -112,13 +112,13 @@ impl QueueArguments {
     }
 
     /// The arguments of a queue that is there already. Nothing is refused: it may have been declared under another profile.
-    pub fn restored(arguments: &Table, settings: &Settings) -> Self {
+    pub fn restored(arguments: &Table, settings: &NodeSettings) -> Self {
         Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), None, settings)
     }
 
     /// What a queue that was declared with these obeys under policies.
     #[must_use]
-    pub fn under(&self, arguments: &Table, applied: &Applied, settings: &Settings) -> Self {
+    pub fn under(&self, arguments: &Table, applied: &Applied, settings: &NodeSettings) -> Self {
         Self::of(arguments, self.kind, Some(applied), settings)
     }
 
@@ -128,7 +128,7 @@ impl QueueArguments {
         fixed(self) == fixed(other)
     }
 
-    fn of(arguments: &Table, kind: QueueKind, applied: Option<&Applied>, settings: &Settings) -> Self {
+    fn of(arguments: &Table, kind: QueueKind, applied: Option<&Applied>, settings: &NodeSettings) -> Self {
         let profile = settings.profile();
         let is_timed = kind.rules().is_timed || profile.consumer_timeout == Timed::EveryType;
         let mut typed = Self {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::{RoutingKeys, Walk};
-use crate::broker::exchange::{Destination, ExchangeType, Matches, Publish, lookup};
+use super::{RouteWalk, RoutingKeys};
+use crate::broker::exchange::{Destination, ExchangeType, Matches, RoutedMessage, lookup};
 use crate::broker::topology::{BindingSnapshot, Exchange, Topology};
 use crate::properties::Properties;
 use crate::table::{EncodedTable, ValueRef, equivalent_in_place};
@@ -87,9 +87,9 @@ impl Explained {
         let mut walked = None;
         read(&mut |topology| {
             let Some(found) = topology.exchange(exchange) else { return };
-            let Ok(route) = Walk::new(topology, keys, properties, random).from(found) else { return };
+            let Ok(route) = RouteWalk::new(topology, keys, properties, random).from(found) else { return };
             let queues = route.queues.iter().map(|queue| Arc::clone(&queue.spec.name)).collect();
-            walked = Some((queues, Passed::walk(topology, found, &Publish::new(keys, properties, random))));
+            walked = Some((queues, Passed::walk(topology, found, &RoutedMessage::new(keys, properties, random))));
         });
         let (queues, passed): (Vec<_>, _) = walked?;
         let mut bindings: Vec<_> = passed.found.into_iter().map(|found| found.explain(keys, properties)).collect();
@@ -101,7 +101,7 @@ impl Explained {
 
 impl Passed {
     /// The same walk as that of a message.
-    fn walk(topology: &Topology, first: &Exchange, publish: &Publish<'_>) -> Self {
+    fn walk(topology: &Topology, first: &Exchange, publish: &RoutedMessage<'_>) -> Self {
         let mut passed = Self::default();
         let (mut visited, mut pending) = (FxHashSet::default(), vec![first]);
         while let Some(exchange) = pending.pop() {
@@ -118,7 +118,7 @@ impl Passed {
         &mut self,
         topology: &'t Topology,
         exchange: &'t Exchange,
-        publish: &Publish<'_>,
+        publish: &RoutedMessage<'_>,
     ) -> Vec<&'t Exchange> {
         let spec = &exchange.spec;
         if spec.name.is_empty() {
@@ -148,7 +148,7 @@ impl Passed {
     }
 
     /// Every queue is bound to the exchange without a name, with its own name.
-    fn note_default(&mut self, topology: &Topology, exchange: &Exchange, publish: &Publish<'_>) {
+    fn note_default(&mut self, topology: &Topology, exchange: &Exchange, publish: &RoutedMessage<'_>) {
         for key in publish.keys.iter() {
             let name = String::from_utf8_lossy(key);
             let is_chosen = topology.queue(&name).is_some();
@@ -218,7 +218,7 @@ fn is_taken_alone(
     let Ok(mut routing) = (kind.create)(&arguments.fields().to_owned()) else { return true };
     routing.bind(binding);
     let mut matches = Matches::default();
-    routing.route(&Publish::new(keys, properties, 0), &mut matches);
+    routing.route(&RoutedMessage::new(keys, properties, 0), &mut matches);
     !matches.destinations.is_empty()
 }
 

@@ -34,7 +34,7 @@ fn visited(topology: &Topology, copies: usize) -> Result<usize, TooManySteps> {
     let properties = PropertiesEditor::new().set_headers(&headers).build();
     let properties = Properties::new(&properties);
     let keys = RoutingKeys::with_copies(b"key", properties);
-    let mut walk = Walk::new(topology, &keys, properties, 0);
+    let mut walk = RouteWalk::new(topology, &keys, properties, 0);
     walk.pending.push(ExchangeId(0));
     walk.visit_pending()?;
     Ok(walk.visited.few.len() + walk.visited.more.len())

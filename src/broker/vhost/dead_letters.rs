@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::Vhost;
 use crate::broker::death::Deaths;
 use crate::broker::queue::{DeadLetter, NewMessage, QueueHandle};
-use crate::broker::router::{Route, RoutingKeys, Walk};
+use crate::broker::router::{Route, RouteWalk, RoutingKeys};
 use crate::message::{Message, address};
 use crate::store::LogTransaction;
 
 impl Vhost {
-    /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `unburied`.
+    /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `with_dead_letters`.
     pub(in crate::broker) fn bury(
         &self,
         queue: &Arc<QueueHandle>,
         letter: &DeadLetter,
         now_ms: u64,
-        unburied: &mut Vec<Arc<QueueHandle>>,
+        with_dead_letters: &mut Vec<Arc<QueueHandle>>,
     ) {
         let exchange = &*letter.target.exchange;
         let of_clients = self.node.settings.profile().client_deaths;
@@ -35,7 +35,7 @@ impl Vhost {
         for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
-        let is_taken = self.publish_deferred(&targets, &new, transaction.id(), now_ms, unburied);
+        let is_taken = self.publish_deferred(&targets, &new, transaction.id(), now_ms, with_dead_letters);
         if route.queues.is_empty() && !route.taken {
             tracing::debug!(target: "queue", vhost = %self.name, queue = %queue.spec.name, exchange, "a message is dead-lettered into nothing: no queue is bound for it");
         }
@@ -68,7 +68,7 @@ impl Vhost {
         let random = self.node.random.next();
         let mut route = self.read(|topology| {
             let exchange = topology.exchange(exchange)?;
-            let walk = Walk::new(topology, &keys, message.properties(), random);
+            let walk = RouteWalk::new(topology, &keys, message.properties(), random);
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         })?;
         self.add_replies(exchange, &keys, &mut route);

@@ -39,18 +39,18 @@ impl Vhost {
             messages += queue.snapshot().map_or(0, |snapshot| snapshot.messages());
             self.delete_queue_handle(queue);
         }
-        let doomed: Vec<_> = self.read(|topology| {
+        let to_delete: Vec<_> = self.read(|topology| {
             let exchanges = topology.exchanges().map(|exchange| {
                 let is_standard = self.is_predeclared(&exchange.spec.name);
                 (exchange.id, is_standard, exchange.binding_count())
             });
             exchanges.filter(|(_, is_standard, bindings)| !is_standard || *bindings > 0).collect()
         });
-        for (id, ..) in &doomed {
+        for (id, ..) in &to_delete {
             self.remove(|topology| topology.remove_exchange(*id));
         }
         self.declare_standard_exchanges();
-        let exchanges = doomed.iter().filter(|(_, is_standard, _)| !is_standard).count();
+        let exchanges = to_delete.iter().filter(|(_, is_standard, _)| !is_standard).count();
         (queues.len(), exchanges, messages)
     }
 }

@@ -6,7 +6,7 @@ use super::Vhost;
 use crate::broker::own::{EVENT_EXCHANGE, LOG_EXCHANGE, TRACE_EXCHANGE};
 use crate::broker::publisher::facts;
 use crate::broker::queue::NewMessage;
-use crate::broker::router::{RoutingKeys, Walk};
+use crate::broker::router::{RouteWalk, RoutingKeys};
 use crate::broker::topology::Topology;
 use crate::message::{Message, address};
 use crate::properties::Properties;
@@ -65,7 +65,7 @@ impl Vhost {
         let random = self.node.random.next();
         let route = self.read(|topology| {
             let exchange = topology.exchange(exchange)?;
-            let walk = Walk::new(topology, &keys, fields, random);
+            let walk = RouteWalk::new(topology, &keys, fields, random);
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         });
         let Some(route) = route.filter(|route| !route.is_unroutable()) else { return };

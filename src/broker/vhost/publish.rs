@@ -6,7 +6,7 @@ use super::Vhost;
 use crate::broker::ids::ExchangeId;
 use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::reply_to;
-use crate::broker::router::{Hold, Route, RoutingKeys, TooManySteps, Walk};
+use crate::broker::router::{Hold, Route, RouteWalk, RoutingKeys, TooManySteps};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
@@ -32,7 +32,7 @@ impl Vhost {
                 return Err(AmqpError::access_refused(text));
             }
             found.routing.check_publish(properties)?;
-            let walk = Walk::new(topology, keys, properties, self.node.random.next());
+            let walk = RouteWalk::new(topology, keys, properties, self.node.random.next());
             walk.from(found).map_err(|error| AmqpError::precondition_failed(error.to_string()))
         })?;
         self.add_replies(exchange, keys, &mut route);
@@ -89,7 +89,7 @@ impl Vhost {
         let random = self.node.random.next();
         let route = self.read(|topology| {
             let exchange = topology.exchange_by_id(exchange)?;
-            let walk = Walk::new(topology, &keys, message.properties(), random).ignoring_delays();
+            let walk = RouteWalk::new(topology, &keys, message.properties(), random).ignoring_delays();
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         });
         if let Some(route) = route {
@@ -112,12 +112,12 @@ impl Vhost {
         new: &NewMessage,
         transaction: TransactionId,
         now_ms: u64,
-        unburied: &mut Vec<Arc<QueueHandle>>,
+        with_dead_letters: &mut Vec<Arc<QueueHandle>>,
     ) -> bool {
         let mut is_taken = false;
         for queue in queues {
             let mut refused = false;
-            queue.publish_deferred([new.clone()], None, transaction, now_ms, |_| refused = true, unburied);
+            queue.publish_deferred([new.clone()], None, transaction, now_ms, |_| refused = true, with_dead_letters);
             is_taken |= !refused;
         }
         is_taken

@@ -3,7 +3,7 @@
 use super::keys;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::terms::Source;
-use crate::config::given::Read;
+use crate::config::given::GivenSettings;
 use crate::config::setting::Setting;
 use crate::erlang::Term;
 
@@ -29,7 +29,7 @@ pub(super) fn prefix(application: &str) -> Option<&'static str> {
 }
 
 /// Reads what a key of an application says.
-pub(super) fn read(source: &Source<'_>, key: &str, value: &Term<'_>, read: &mut Read) {
+pub(super) fn read(source: &Source<'_>, key: &str, value: &Term<'_>, read: &mut GivenSettings) {
     let at = value.text();
     if let Some((_, query)) = QUERIES.iter().find(|(name, _)| *name == key) {
         take(source, query, Some(at.to_owned()), at, read);
@@ -58,7 +58,13 @@ pub(super) fn read(source: &Source<'_>, key: &str, value: &Term<'_>, read: &mut 
 }
 
 /// Gives a key of `rabbitmq.conf` these values.
-pub(super) fn take(source: &Source<'_>, key: &str, words: impl IntoIterator<Item = String>, at: &str, read: &mut Read) {
+pub(super) fn take(
+    source: &Source<'_>,
+    key: &str,
+    words: impl IntoIterator<Item = String>,
+    at: &str,
+    read: &mut GivenSettings,
+) {
     let (origin, words) = (source.origin(at), words.into_iter().collect::<Vec<_>>());
     match keys::meaning(key) {
         Some(Sets(name, convert)) => {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::conf::Entry;
-use crate::config::given::{Origin, Read};
+use super::conf::ConfEntry;
+use crate::config::given::{GivenSettings, Origin};
 use crate::config::setting::Setting;
 
 const BACKENDS: &str = "auth_backends.";
@@ -15,7 +15,7 @@ const MISSING: [&str; 3] = ["internal_loopback", "rabbit_auth_backend_internal_l
 type Pair = (Option<String>, Option<String>);
 
 /// Backends in their order: `auth_backends.N`, or `.authn` and `.authz` of it.
-pub(super) fn backends(entries: &mut Vec<Entry>, read: &mut Read) {
+pub(super) fn backends(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
     // `None` of a place with a backend that is not there.
     let mut chain: BTreeMap<u32, Option<Pair>> = BTreeMap::new();
     let mut place: Option<Origin> = None;
@@ -69,7 +69,7 @@ pub(super) fn backends(entries: &mut Vec<Entry>, read: &mut Read) {
 }
 
 /// Values with names: `KEY.NAME = VALUE`. Where RabbitMQ has `KEY.N.alias` and `KEY.N.scope`, these make one.
-pub(super) fn named(entries: &mut Vec<Entry>, key: &str, setting: &str, read: &mut Read) {
+pub(super) fn named(entries: &mut Vec<ConfEntry>, key: &str, setting: &str, read: &mut GivenSettings) {
     let mut texts: Vec<String> = Vec::new();
     let mut numbered: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
     let mut place: Option<Origin> = None;

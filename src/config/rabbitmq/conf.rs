@@ -11,11 +11,11 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{Err, IResult, Parser};
 
 use crate::config::environment::Environment;
-use crate::config::given::{Origin, Place, Read};
+use crate::config::given::{FilePlace, GivenSettings, Origin};
 
 /// A line that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ConfEntry {
     /// Words with points between them.
     pub(super) key: String,
     /// Without quotation marks, and with the values of variables.
@@ -25,21 +25,21 @@ pub(super) struct Entry {
 }
 
 /// Reads the entries of a file. What cannot be read is a problem each.
-pub(super) fn entries(file: &Path, text: &str, environment: &Environment, read: &mut Read) -> Vec<Entry> {
+pub(super) fn entries(file: &Path, text: &str, environment: &Environment, read: &mut GivenSettings) -> Vec<ConfEntry> {
     let mut entries = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
         let origin = |rest: &str| {
             let before = line.len().saturating_sub(rest.len());
             let column = line.get(..before).unwrap_or(line).chars().count() + 1;
-            Origin::File(Place { file: file.to_owned(), line: number, column })
+            Origin::File(FilePlace { file: file.to_owned(), line: number, column })
         };
         match parsed(line) {
             Ok((_, None)) => {}
             Ok((_, Some((at, key, value)))) => {
                 let origin = origin(at);
                 match interpolated(value, environment) {
-                    Ok(value) => entries.push(Entry { key: key.to_owned(), value, origin: origin.clone() }),
+                    Ok(value) => entries.push(ConfEntry { key: key.to_owned(), value, origin: origin.clone() }),
                     Err(reason) => read.refuse(origin.clone(), format!("{key}: {reason}")),
                 }
                 if value.contains("${") {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[(&str, &str, &str)], told: &[&str]) {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         let environment = Environment::from([("NAME", "anna")]);
         let entries = entries(Path::new("r.conf"), text, &environment, &mut read);
         let entries: Vec<_> =

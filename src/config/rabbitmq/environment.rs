@@ -5,7 +5,7 @@ use super::listeners::listen as place;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::meaning::{Meaning, relative_or_absolute, same, verify};
 use crate::config::environment::{Environment, is_service_link, texts};
-use crate::config::given::{Origin, Read};
+use crate::config::given::{GivenSettings, Origin};
 use crate::config::nearest::nearest;
 use crate::config::setting::{PREFIX as OWN_PREFIX, Setting};
 use crate::config::settings::SETTINGS;
@@ -114,8 +114,8 @@ const INVENTED: &[(&str, &str)] = &[
 const OF_CLIENTS: [&str; 6] = ["HOST", "HOSTNAME", "URL", "URI", "USER", "PASS"];
 
 /// Reads RabbitMQ's variables.
-pub(in crate::config) fn read(environment: &Environment) -> Read {
-    let mut read = Read::default();
+pub(in crate::config) fn read(environment: &Environment) -> GivenSettings {
+    let mut read = GivenSettings::default();
     for (name, value) in environment.with_prefix(PREFIX) {
         let short = name.strip_prefix(PREFIX).unwrap_or(name);
         if is_service_link(name, value) || OF_CLIENTS.contains(&short) || OTHERS.contains(&name) {
@@ -135,7 +135,7 @@ pub(in crate::config) fn read(environment: &Environment) -> Read {
 }
 
 /// Takes what one variable says.
-fn take(read: &mut Read, meaning: Meaning, value: &str, origin: Origin) {
+fn take(read: &mut GivenSettings, meaning: Meaning, value: &str, origin: Origin) {
     match meaning {
         Sets(setting, convert) => {
             let Some(setting) = Setting::find(setting) else { return };
@@ -163,7 +163,7 @@ fn likely(short: &str) -> String {
 }
 
 /// Where RabbitMQ's two variables say to listen.
-fn listen(environment: &Environment, read: &mut Read) {
+fn listen(environment: &Environment, read: &mut GivenSettings) {
     let port = environment.get(NODE_PORT).filter(|value| !is_service_link(NODE_PORT, value));
     let address = environment.get(NODE_ADDRESS).filter(|value| !value.is_empty() && *value != "auto");
     let Some(name) = port.map(|_| NODE_PORT).or_else(|| address.map(|_| NODE_ADDRESS)) else { return };
@@ -175,7 +175,7 @@ fn listen(environment: &Environment, read: &mut Read) {
 }
 
 /// The variables of certificates alone made RabbitMQ's image listen with TLS, on its ports.
-fn listen_with_certificates(environment: &Environment, read: &mut Read) {
+fn listen_with_certificates(environment: &Environment, read: &mut GivenSettings) {
     for (variable, setting, place) in [
         ("RABBITMQ_SSL_CERTFILE", "amqps_listen", ":5671"),
         ("RABBITMQ_MANAGEMENT_SSL_CERTFILE", "https_listen", ":15671"),

@@ -3,7 +3,7 @@
 use super::meaning::Meaning::{self, Missing, Needless, Sets};
 use super::meaning::{listen, relative_or_absolute, same};
 use crate::config::environment::texts;
-use crate::config::given::{Origin, Read};
+use crate::config::given::{GivenSettings, Origin};
 use crate::config::setting::Setting;
 
 const OWN: &str = "is not needed: Leveret sees to it by itself";
@@ -37,7 +37,7 @@ pub(super) fn meaning(application: &str, key: &str) -> Option<Meaning> {
 }
 
 /// Reads what the variable of this name holds.
-pub(super) fn read(value: Option<&str>, name: &str, read: &mut Read) {
+pub(super) fn read(value: Option<&str>, name: &str, read: &mut GivenSettings) {
     let words = words(value.unwrap_or_default());
     let mut words = words.iter().map(String::as_str).peekable();
     while let Some(word) = words.next() {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, given: &[(&str, &str)], told: &[&str]) {
-        let mut found = Read::default();
+        let mut found = GivenSettings::default();
         read(Some(text), "X", &mut found);
         let values: Vec<_> = found.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
         let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::conf::Entry;
+use super::conf::ConfEntry;
 use super::environment::{ADVANCED_CONFIG_FILE, CONFIG_FILE, CONFIG_FILES, ENABLED_PLUGINS_FILE};
 use super::{conf, terms, translated};
 use crate::config::environment::Environment;
-use crate::config::given::{Origin, Place, Read};
+use crate::config::given::{FilePlace, GivenSettings, Origin};
 
 /// Where RabbitMQ has its files.
 const HOME: &str = "/etc/rabbitmq";
@@ -22,14 +22,14 @@ pub(in crate::config) fn read(
     named: &[PathBuf],
     is_rabbitmq_server: bool,
     text_of: ReadText,
-) -> Read {
-    let mut read = Read::default();
+) -> GivenSettings {
+    let mut read = GivenSettings::default();
     let mut entries = Vec::new();
     for file in files(environment, named, is_rabbitmq_server) {
         let text = match text_of(&file) {
             Ok(text) => text,
             Err(reason) => {
-                let place = Place { file: file.clone(), line: 1, column: 1 };
+                let place = FilePlace { file: file.clone(), line: 1, column: 1 };
                 read.refuse(Origin::File(place), reason);
                 continue;
             }
@@ -41,14 +41,20 @@ pub(in crate::config) fn read(
 }
 
 /// Reads one file alone.
-pub(in crate::config) fn read_text(file: &Path, text: &str, environment: &Environment) -> Read {
-    let (mut read, mut entries) = (Read::default(), Vec::new());
+pub(in crate::config) fn read_text(file: &Path, text: &str, environment: &Environment) -> GivenSettings {
+    let (mut read, mut entries) = (GivenSettings::default(), Vec::new());
     read_one(file, text, environment, &mut entries, &mut read);
     translated::translate(entries, &mut read);
     read
 }
 
-fn read_one(file: &Path, text: &str, environment: &Environment, entries: &mut Vec<Entry>, read: &mut Read) {
+fn read_one(
+    file: &Path,
+    text: &str,
+    environment: &Environment,
+    entries: &mut Vec<ConfEntry>,
+    read: &mut GivenSettings,
+) {
     match file.extension().and_then(|ending| ending.to_str()) {
         Some("config") => terms::read_settings(file, text, read),
         Some("conf") => entries.extend(conf::entries(file, text, environment, read)),

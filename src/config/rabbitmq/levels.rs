@@ -1,8 +1,8 @@
 //! Levels of categories of the log, and the file that has a name and no directory.
 
-use super::conf::Entry;
+use super::conf::ConfEntry;
 use crate::config::environment::Environment;
-use crate::config::given::{Origin, Read};
+use crate::config::given::{GivenSettings, Origin};
 use crate::config::setting::Setting;
 use crate::config::value::CATEGORIES;
 
@@ -19,14 +19,14 @@ const DIRECTORY: &str = "/var/log/rabbitmq";
 /// In RabbitMQ's files this is the exchange that the log is published to, and no category.
 const AN_OUTPUT: &str = "exchange";
 
-fn give(read: &mut Read, name: &str, texts: Vec<String>, origin: Origin) {
+fn give(read: &mut GivenSettings, name: &str, texts: Vec<String>, origin: Origin) {
     if let (false, Some(setting)) = (texts.is_empty(), Setting::find(name)) {
         read.given.push(setting.given(texts, origin));
     }
 }
 
 /// Takes `log.CATEGORY.level` out of the entries of files.
-pub(super) fn take(entries: &mut Vec<Entry>, read: &mut Read) {
+pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
     let (mut levels, mut place) = (Vec::new(), None);
     entries.retain(|entry| {
         let category = entry.key.strip_prefix("log.").and_then(|rest| rest.strip_suffix(".level"));
@@ -55,7 +55,7 @@ pub(super) fn take(entries: &mut Vec<Entry>, read: &mut Read) {
 }
 
 /// A file without a directory lies where RabbitMQ's packages write, unless something says where.
-pub(super) fn place_file(entries: &[Entry], read: &mut Read) {
+pub(super) fn place_file(entries: &[ConfEntry], read: &mut GivenSettings) {
     let of = |key: &str| entries.iter().find(|entry| entry.key == key);
     if let (Some(file), None) = (of("log.file"), of("log.dir"))
         && !matches!(file.value.as_str(), "" | "false" | "-")
@@ -66,7 +66,7 @@ pub(super) fn place_file(entries: &[Entry], read: &mut Read) {
 }
 
 /// Reads `RABBITMQ_LOG`.
-pub(super) fn read_variable(environment: &Environment, read: &mut Read) {
+pub(super) fn read_variable(environment: &Environment, read: &mut GivenSettings) {
     let Some(value) = environment.get(LOG).filter(|value| !value.is_empty()) else { return };
     let origin = Origin::Variable(LOG.to_owned());
     let words = value.split(',').map(str::trim).filter(|word| !matches!(*word, "" | "+color" | "-color"));

@@ -1,7 +1,7 @@
 //! The keys that say together where to listen: port and address are one place, and `none` takes other keys' effect away.
 
-use super::conf::Entry;
-use crate::config::given::Read;
+use super::conf::ConfEntry;
+use crate::config::given::GivenSettings;
 use crate::config::setting::Setting;
 
 /// What makes one place: keys of the port, keys of the address, RabbitMQ's port, and the setting.
@@ -20,7 +20,7 @@ const LEGACY_WITH_TLS: Place = (LEGACY.0, LEGACY.1, LEGACY.2, "https_listen");
 const LEGACY_TLS: &str = "management.listener.ssl";
 
 /// Takes the keys that belong together.
-pub(super) fn take(entries: &mut Vec<Entry>, read: &mut Read) {
+pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
     none(entries, "listeners.tcp", Some("no_amqp"), read);
     none(entries, "listeners.ssl", None, read);
     let has_tls = is_switched_on(entries, LEGACY_TLS, read);
@@ -31,8 +31,8 @@ pub(super) fn take(entries: &mut Vec<Entry>, read: &mut Read) {
 }
 
 /// `listeners.tcp = none` is stronger than `listeners.tcp.1 = 5672`, wherever it stands.
-fn none(entries: &mut Vec<Entry>, key: &str, setting: Option<&str>, read: &mut Read) {
-    let Some(Entry { value, origin, .. }) = remove(entries, &[key]) else { return };
+fn none(entries: &mut Vec<ConfEntry>, key: &str, setting: Option<&str>, read: &mut GivenSettings) {
+    let Some(ConfEntry { value, origin, .. }) = remove(entries, &[key]) else { return };
     if value != "none" {
         read.refuse(origin, format!("{key} cannot be '{value}': allowed is none, or {key}.default = 5672"));
         return;
@@ -49,10 +49,10 @@ fn none(entries: &mut Vec<Entry>, key: &str, setting: Option<&str>, read: &mut R
     }
 }
 
-fn is_switched_on(entries: &mut Vec<Entry>, key: &str, read: &mut Read) -> bool {
+fn is_switched_on(entries: &mut Vec<ConfEntry>, key: &str, read: &mut GivenSettings) -> bool {
     match remove(entries, &[key]) {
-        Some(Entry { value, .. }) if value == "true" => true,
-        Some(Entry { value, origin, .. }) if value != "false" => {
+        Some(ConfEntry { value, .. }) if value == "true" => true,
+        Some(ConfEntry { value, origin, .. }) if value != "false" => {
             read.refuse(origin, format!("{key} cannot be '{value}': allowed is true or false"));
             false
         }
@@ -60,21 +60,21 @@ fn is_switched_on(entries: &mut Vec<Entry>, key: &str, read: &mut Read) -> bool 
     }
 }
 
-fn remove(entries: &mut Vec<Entry>, keys: &[&str]) -> Option<Entry> {
+fn remove(entries: &mut Vec<ConfEntry>, keys: &[&str]) -> Option<ConfEntry> {
     let at = entries.iter().rposition(|entry| keys.contains(&entry.key.as_str()))?;
     Some(entries.remove(at))
 }
 
 fn place(
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<ConfEntry>,
     (ports, addresses): (&[&str], &[&str]),
     (usual, name): (&str, &str),
-    read: &mut Read,
+    read: &mut GivenSettings,
 ) {
     let (port, address) = (remove(entries, ports), remove(entries, addresses));
     let number = port.as_ref().map_or(usual, |entry| entry.value.as_str());
     let text = listen(address.as_ref().map(|entry| entry.value.as_str()), number);
-    let (Some(Entry { key, origin, .. }), Some(setting)) = (port.or(address), Setting::find(name)) else { return };
+    let (Some(ConfEntry { key, origin, .. }), Some(setting)) = (port.or(address), Setting::find(name)) else { return };
     match (setting.check)(&text) {
         Ok(()) => read.given.push(setting.given(vec![text], origin)),
         Err(reason) => read.refuse(origin, format!("{key} makes it '{text}', which it cannot be: {reason}")),
@@ -102,7 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, &str)], told: &[&str]) {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         let entries = conf::entries(Path::new("r"), text, &Environment::default(), &mut read);
         translated::translate(entries, &mut read);
         let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();

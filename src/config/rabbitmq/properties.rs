@@ -1,8 +1,8 @@
 //! Keys of things that have names: `auth_oauth2.oauth_providers.keycloak.issuer`.
 
-use super::conf::Entry;
+use super::conf::ConfEntry;
 use super::keys::matches;
-use crate::config::given::Read;
+use crate::config::given::GivenSettings;
 use crate::config::setting::Setting;
 
 /// Where they are, the setting that takes them, and the keys of one thing. Others are no keys that are known.
@@ -58,7 +58,7 @@ const THINGS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Takes them out; those that are not known stay.
-pub(super) fn take(entries: &mut Vec<Entry>, read: &mut Read) {
+pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
     for (place, setting, keys) in THINGS {
         let Some(setting) = Setting::find(setting) else { continue };
         let is_known = |name: &str| match name.split_once('.') {

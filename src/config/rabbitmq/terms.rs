@@ -7,7 +7,7 @@ use super::erl_arguments::meaning;
 use super::listeners::listen;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::tls_terms::read_ssl_options;
-use crate::config::given::{Origin, Place, Read};
+use crate::config::given::{FilePlace, GivenSettings, Origin};
 use crate::config::setting::Setting;
 use crate::erlang::{Commas, Term, parsed, place};
 
@@ -19,12 +19,12 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     pub(super) fn origin(&self, at: &str) -> Origin {
-        Origin::File(Place::of(self.file, self.text, place(self.text, at)))
+        Origin::File(FilePlace::of(self.file, self.text, place(self.text, at)))
     }
 }
 
 /// Reads settings of applications: `[{rabbit, [{loopback_users, []}]}].`
-pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
+pub(super) fn read_settings(file: &Path, text: &str, read: &mut GivenSettings) {
     let source = Source { file, text };
     let applications = match parsed(text, Commas::Optional) {
         Ok(Term::List(_, applications)) => applications,
@@ -58,7 +58,7 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut Read) {
     }
 }
 
-fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>, at: &str, read: &mut Read) {
+fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>, at: &str, read: &mut GivenSettings) {
     let origin = source.origin(at);
     let texts = match value {
         Term::Word(..) => value.word().into_iter().collect(),
@@ -109,7 +109,7 @@ const BUILT_IN: [&str; 9] = [
 const MORE_BUILT_IN: [&str; 3] = ["rabbitmq_sharding", "rabbitmq_auth_mechanism_ssl", "rabbitmq_priority_queue"];
 
 /// Reads `enabled_plugins`, and says which of them are not there.
-pub(super) fn read_plugins(file: &Path, text: &str, read: &mut Read) {
+pub(super) fn read_plugins(file: &Path, text: &str, read: &mut GivenSettings) {
     let source = Source { file, text };
     let plugins = match parsed(text, Commas::Optional) {
         Ok(Term::List(_, plugins)) => plugins,
@@ -130,14 +130,14 @@ pub(super) fn read_plugins(file: &Path, text: &str, read: &mut Read) {
 mod tests {
     use super::*;
 
-    fn told(read: &Read) -> Vec<String> {
+    fn told(read: &GivenSettings) -> Vec<String> {
         read.problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn settings_of_applications_are_read() {
         let text = "%% old form\n[{rabbit, [{loopback_users, []}, {heartbeat, 30},\n  {default_user, <<\"anna\">>}, {colour, red}]}].\n";
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_settings(Path::new("r.config"), text, &mut read);
         let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
         let expected = [("loopback_users", "none"), ("heartbeat", "30"), ("default_user", "anna")];
@@ -158,7 +158,7 @@ mod tests {
                                            {permission, write, {'and', [{constant, true}]}}]}},
             {tag_queries, [{administrator, {in_group, "cn=admins"}}, {management, {constant, true}}]}]},
           {rabbitmq_auth_backend_http, [{http_method, post}, {user_path, "http://x/user"}]}]."#;
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_settings(Path::new("a.config"), text, &mut read);
         assert_eq!(told(&read), [""; 0]);
         let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
@@ -182,7 +182,7 @@ mod tests {
             ("auth_http_user_path", "http://x/user"),
         ];
         assert_eq!(simple, expected);
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         let text = "[{rabbitmq_auth_backend_ldap, [{vhost_access_query, {paint, it}}, {colour, red}]}].";
         read_settings(Path::new("a.config"), text, &mut read);
         let told = told(&read);
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn listeners_are_ports_or_pairs_or_none() {
         let given = |listeners: &str| {
-            let mut read = Read::default();
+            let mut read = GivenSettings::default();
             read_settings(Path::new("r"), &format!("[{{rabbit,[{{{listeners}}}]}}]."), &mut read);
             assert_eq!(told(&read), [""; 0]);
             read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect::<Vec<_>>()
@@ -209,13 +209,13 @@ mod tests {
 
     #[test]
     fn what_is_no_term_is_told_with_its_place() {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_settings(Path::new("r.config"), "[{rabbit, [}].", &mut read);
         assert_eq!(
             told(&read),
             ["r.config:1:1: here a list of Erlang terms is expected: [{rabbit, [{heartbeat, 60}]}]."]
         );
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_settings(Path::new("r.config"), &"[".repeat(100_000), &mut read);
         assert_eq!(read.problems.len(), 1);
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_list_that_does_not_end_is_told() {
         for text in ["[a.", "[.", "[{rabbit, [{heartbeat, 10}.", "."] {
-            let mut read = Read::default();
+            let mut read = GivenSettings::default();
             read_settings(Path::new("r.config"), text, &mut read);
             assert_eq!(read.problems.len(), 1, "{text}");
         }
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn plugins_are_read_leniently() {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_plugins(Path::new("e"), "[rabbitmq_management , rabbitmq_prometheus\n rabbitmq_mqtt].", &mut read);
         assert_eq!(told(&read), ["e:2:2: the plugin rabbitmq_mqtt is not there, and what it does is not done"]);
     }

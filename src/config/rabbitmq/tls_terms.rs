@@ -2,12 +2,12 @@
 
 use super::application_terms::take;
 use super::terms::Source;
-use crate::config::given::Read;
+use crate::config::given::GivenSettings;
 use crate::config::setting::Setting;
 use crate::erlang::Term;
 
 /// Reads `[{certfile, "..."}, {versions, ['tlsv1.2']}, {sni_hosts, [...]}]`.
-pub(super) fn read_ssl_options(source: &Source<'_>, options: &[Term<'_>], read: &mut Read) {
+pub(super) fn read_ssl_options(source: &Source<'_>, options: &[Term<'_>], read: &mut GivenSettings) {
     for option in options {
         let Term::Tuple(at, pair) = option else { continue };
         let [Term::Word(_, key), value] = pair.as_slice() else { continue };
@@ -23,7 +23,7 @@ pub(super) fn read_ssl_options(source: &Source<'_>, options: &[Term<'_>], read: 
 }
 
 /// `[{"a.example", [{certfile, "..."}, {keyfile, "..."}]}]`
-fn sni_hosts(source: &Source<'_>, hosts: &[Term<'_>], read: &mut Read) {
+fn sni_hosts(source: &Source<'_>, hosts: &[Term<'_>], read: &mut GivenSettings) {
     let Some(setting) = Setting::find("tls_hosts") else { return };
     let mut texts = Vec::new();
     let mut first = None;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn read(options: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         read_settings(Path::new("a.config"), &format!("[{{rabbit,[{{ssl_options,[{options}]}}]}}]."), &mut read);
         let given = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
         (given, read.problems.iter().map(ToString::to_string).collect())

@@ -1,20 +1,20 @@
 //! What the entries of RabbitMQ's files say, in the words of the settings here.
 
 use super::chained;
-use super::conf::Entry;
+use super::conf::ConfEntry;
 use super::keys::{KEYS, meaning};
 use super::levels;
 use super::listeners;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::properties;
 use crate::auth::{ADMINISTRATOR, GUEST};
-use crate::config::given::{Given, Origin, Read};
+use crate::config::given::{Given, GivenSettings, Origin};
 use crate::config::nearest::nearest;
 use crate::config::setting::Setting;
 
 /// Translates the entries of all files together: of a key that is there twice the last one counts.
-pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
-    let mut last: Vec<Entry> = Vec::new();
+pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
+    let mut last: Vec<ConfEntry> = Vec::new();
     for entry in entries {
         last.retain(|known| known.key != entry.key);
         last.push(entry);
@@ -29,7 +29,7 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
     let mut given: Vec<Given> = Vec::new();
-    for Entry { key, value, origin } in last {
+    for ConfEntry { key, value, origin } in last {
         match meaning(&key) {
             Some(Sets(name, convert)) => {
                 let Some(setting) = Setting::find(name) else { continue };
@@ -55,7 +55,7 @@ pub(super) fn translate(entries: Vec<Entry>, read: &mut Read) {
 }
 
 /// Names that are added and taken away one by one: `loopback_users.guest = false`.
-fn users(entries: &mut Vec<Entry>, key: &str, (setting, default): (&str, &str), read: &mut Read) {
+fn users(entries: &mut Vec<ConfEntry>, key: &str, (setting, default): (&str, &str), read: &mut GivenSettings) {
     let mut names = vec![default.to_owned()];
     let mut place: Option<Origin> = None;
     entries.retain(|entry| {
@@ -96,7 +96,7 @@ mod tests {
     use crate::config::rabbitmq::conf;
 
     fn translated(text: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
-        let mut read = Read::default();
+        let mut read = GivenSettings::default();
         let entries = conf::entries(Path::new("r"), text, &Environment::default(), &mut read);
         translate(entries, &mut read);
         let given = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();

@@ -1,6 +1,6 @@
 //! What is said about backends that know users.
 
-use super::{Item, Value, allowed};
+use super::{Item, SettingValue, allowed};
 use crate::auth::ldap::{Query, tag_queries};
 use crate::auth::oauth2::known_algorithm;
 
@@ -54,7 +54,7 @@ impl AuthBackend {
     pub const INTERNAL: Self = Self { authn: BackendKind::Internal, authz: BackendKind::Internal };
 }
 
-impl Value for AuthBackend {
+impl SettingValue for AuthBackend {
     const NAME: &'static str = "BACKEND";
     const ALLOWED: &'static str = "internal, oauth2, http, ldap or cache, or two of them: http/internal asks the one who it is, the other what it may do";
 
@@ -81,7 +81,7 @@ pub struct Named {
     pub value: String,
 }
 
-impl Value for Named {
+impl SettingValue for Named {
     const NAME: &'static str = "NAME=VALUE";
     const ALLOWED: &'static str = "a name and a value with '=' between them";
 
@@ -105,7 +105,7 @@ impl Item for Named {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithm(pub String);
 
-impl Value for Algorithm {
+impl SettingValue for Algorithm {
     const NAME: &'static str = "ALGORITHM";
     const ALLOWED: &'static str =
         "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384 or HS512";
@@ -125,7 +125,7 @@ impl Item for Algorithm {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebAddress(pub String);
 
-impl Value for WebAddress {
+impl SettingValue for WebAddress {
     const NAME: &'static str = "URL";
     const ALLOWED: &'static str = "an address such as https://auth.example/user";
 
@@ -151,7 +151,7 @@ impl DirectoryQuery {
     }
 }
 
-impl Value for DirectoryQuery {
+impl SettingValue for DirectoryQuery {
     const NAME: &'static str = "QUERY";
     const ALLOWED: &'static str = "an Erlang term such as {in_group, \"cn=users,ou=groups,dc=example\"}";
 
@@ -171,7 +171,7 @@ impl Value for DirectoryQuery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagQueries(pub String);
 
-impl Value for TagQueries {
+impl SettingValue for TagQueries {
     const NAME: &'static str = "QUERIES";
     const ALLOWED: &'static str = "an Erlang term such as [{administrator, {constant, false}}]";
 
@@ -197,7 +197,7 @@ pub enum AskWith {
     Post,
 }
 
-impl Value for AskWith {
+impl SettingValue for AskWith {
     const NAME: &'static str = "get|post";
     const ALLOWED: &'static str = "get or post";
 

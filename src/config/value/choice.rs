@@ -1,10 +1,10 @@
 //! One of a few words.
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 use crate::broker::profile::Compatibility;
 use crate::config::nearest::nearest;
 
-impl Value for bool {
+impl SettingValue for bool {
     const NAME: &'static str = "true|false";
     const ALLOWED: &'static str = "true or false";
     const IS_SWITCH: Self = true;
@@ -32,7 +32,7 @@ pub enum LogFormat {
     Json,
 }
 
-impl Value for LogFormat {
+impl SettingValue for LogFormat {
     const NAME: &'static str = "text|json";
     const ALLOWED: &'static str = "text or json";
 
@@ -56,7 +56,7 @@ impl Value for LogFormat {
 const VERSIONS: [(&str, Compatibility); 3] =
     [("3.13", Compatibility::V3_13), ("4.2", Compatibility::V4_2), ("4.3", Compatibility::V4_3)];
 
-impl Value for Compatibility {
+impl SettingValue for Compatibility {
     const NAME: &'static str = "VERSION";
     const ALLOWED: &'static str = "3.13, 4.2 or 4.3";
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Item, Value, allowed};
+use super::{Item, SettingValue, allowed};
 
 /// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl fmt::Display for Listen {
     }
 }
 
-impl Value for Listen {
+impl SettingValue for Listen {
     const NAME: &'static str = "ADDR:PORT";
     const ALLOWED: &'static str = "a port (5673), an address and a port (127.0.0.1:5673, [::1]:5673, localhost:5673), \
                                    or a port for all addresses (:5673)";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::log_filter::{LogFilter, rabbitmqs_level, refused_level};
 use super::size::{read_bytes, show_bytes};
-use super::{Item, Value, allowed};
+use super::{Item, SettingValue, allowed};
 
 /// A level of the log: how bad something must be to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl LogLevel {
     }
 }
 
-impl Value for LogLevel {
+impl SettingValue for LogLevel {
     const NAME: &'static str = "LEVEL";
     const ALLOWED: &'static str = "debug, info, warning, error or none";
 
@@ -56,7 +56,7 @@ pub struct CategoryLevel {
 /// The categories that lines of the log belong to, in RabbitMQ's words.
 pub(in crate::config) const CATEGORIES: [&str; 4] = ["connection", "channel", "queue", "exchange"];
 
-impl Value for CategoryLevel {
+impl SettingValue for CategoryLevel {
     const NAME: &'static str = "CATEGORY=LEVEL";
     const ALLOWED: &'static str =
         "connection, channel, queue or exchange, and its level: connection=debug, channel=error";
@@ -89,14 +89,14 @@ impl LogFilter {
 
 /// The file of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogFile {
+pub enum LogFileName {
     /// There is to be none.
     Off,
     /// This one; a name without directories is one in the directory of the log.
     At(PathBuf),
 }
 
-impl LogFile {
+impl LogFileName {
     /// Where it is, if these are the directory of the log and the file that is there unless another one is named.
     pub fn path(this: Option<&Self>, directory: Option<&Path>, default_name: &str) -> Option<PathBuf> {
         match (this, directory) {
@@ -107,7 +107,7 @@ impl LogFile {
     }
 }
 
-impl Value for LogFile {
+impl SettingValue for LogFileName {
     const NAME: &'static str = "FILE";
     const ALLOWED: &'static str = "a path that is not empty, or false";
 
@@ -131,7 +131,7 @@ impl Value for LogFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileBytes(pub u64);
 
-impl Value for FileBytes {
+impl SettingValue for FileBytes {
     const NAME: &'static str = "BYTES";
     const ALLOWED: &'static str = "a whole number of bytes above 0, with a unit or without: 10MB, 16MiB, 1048576";
 
@@ -148,7 +148,7 @@ impl Value for FileBytes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileCount(pub u16);
 
-impl Value for FileCount {
+impl SettingValue for FileCount {
     const NAME: &'static str = "COUNT";
     const ALLOWED: &'static str = "a whole number from 0 to 65535";
 
@@ -190,8 +190,9 @@ mod tests {
     #[test]
     fn a_directory_alone_has_the_file_of_the_node() {
         let path = |file: Option<&str>, directory: Option<&str>| {
-            let file = file.map(|file| LogFile::read(file).unwrap());
-            LogFile::path(file.as_ref(), directory.map(Path::new), "rabbit@a").map(|path| path.display().to_string())
+            let file = file.map(|file| LogFileName::read(file).unwrap());
+            LogFileName::path(file.as_ref(), directory.map(Path::new), "rabbit@a")
+                .map(|path| path.display().to_string())
         };
         assert_eq!(path(None, None), None);
         assert_eq!(path(None, Some("/var/log")).as_deref(), Some("/var/log/rabbit@a.log"));

@@ -1,6 +1,6 @@
 //! What of the log is written.
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 use crate::config::nearest::nearest;
 
 /// Levels of the log, in the words of `tracing`, such as `info` or `info,leveret::http=debug`.
@@ -36,7 +36,7 @@ pub(super) fn rabbitmqs_level(text: &str) -> Option<&'static str> {
     LEVELS.iter().find(|(name, _)| *name == text).map(|(_, level)| *level)
 }
 
-impl Value for LogFilter {
+impl SettingValue for LogFilter {
     const NAME: &'static str = "LEVEL";
     const ALLOWED: &'static str = "debug, info, warning, error or none, and levels of parts: info,leveret::http=debug";
 

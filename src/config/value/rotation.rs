@@ -7,7 +7,7 @@ use nom::sequence::preceded;
 use nom::{IResult, Parser};
 use time::{Date, Month, OffsetDateTime, Time};
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 
 /// When the file of the log is rotated. Times are UTC, as those in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn rotation(input: &str) -> IResult<&str, RotationDate> {
     .parse(input)
 }
 
-impl Value for RotationDate {
+impl SettingValue for RotationDate {
     const NAME: &'static str = "DATE";
     const ALLOWED: &'static str = "$D0 (each day at 0:00), $W5D16 (on Fridays at 16:00), $M1D0 or $MLD0 (on the first or last day of a month) or $H30 \
          (30 minutes after each hour)";

@@ -1,6 +1,6 @@
 //! Numbers of bytes, with RabbitMQ's units.
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 use crate::protocol::content::BODY_BYTES_MAX;
 
 /// How large a message body may be, in bytes.
@@ -66,7 +66,7 @@ pub(super) fn show_bytes(bytes: u64) -> String {
     }
 }
 
-impl Value for MessageBytes {
+impl SettingValue for MessageBytes {
     const NAME: &'static str = "BYTES";
     const ALLOWED: &'static str = "a whole number of bytes up to 512MiB, with a unit or without: 64MB, 16MiB, 1048576";
 
@@ -83,7 +83,7 @@ impl Value for MessageBytes {
     }
 }
 
-impl Value for Share {
+impl SettingValue for Share {
     const NAME: &'static str = "BYTES";
     const ALLOWED: &'static str =
         "a whole number of bytes, with a unit or without (2GB, 512MiB, 1048576), or a share of the memory (50%)";

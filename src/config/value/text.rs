@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Item, Value};
+use super::{Item, SettingValue};
 use crate::auth::Pattern;
 
-impl Value for String {
+impl SettingValue for String {
     const NAME: &'static str = "NAME";
     const ALLOWED: &'static str = "any text";
 
@@ -21,7 +21,7 @@ impl Value for String {
 
 impl Item for String {}
 
-impl Value for PathBuf {
+impl SettingValue for PathBuf {
     const NAME: &'static str = "PATH";
     const ALLOWED: &'static str = "a path that is not empty";
 
@@ -38,9 +38,9 @@ impl Item for PathBuf {}
 
 /// A group of users of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group(pub String);
+pub struct SystemGroup(pub String);
 
-impl Value for Group {
+impl SettingValue for SystemGroup {
     const NAME: &'static str = "GROUP";
     const ALLOWED: &'static str = "the name or the number of a group of this machine";
 
@@ -66,7 +66,7 @@ impl Expression {
     }
 }
 
-impl Value for Expression {
+impl SettingValue for Expression {
     const NAME: &'static str = "REGEX";
     const ALLOWED: &'static str = "a regular expression such as ^orders, .* for everything, or nothing for nothing";
 
@@ -92,7 +92,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Value for Secret {
+impl SettingValue for Secret {
     const NAME: &'static str = "PASSWORD";
     const ALLOWED: &'static str = "any text";
     const IS_SECRET: bool = true;

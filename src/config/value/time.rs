@@ -1,6 +1,6 @@
 //! Times, with units.
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 
 const UNITS_MS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 24 * 3_600_000)];
 
@@ -26,7 +26,7 @@ fn show_ms(ms: u64) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout(pub Option<u64>);
 
-impl Value for Timeout {
+impl SettingValue for Timeout {
     const NAME: &'static str = "TIME";
     const ALLOWED: &'static str = "a time (30m, 90s, 500ms; without a unit milliseconds), or off";
 
@@ -49,7 +49,7 @@ impl Value for Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds(pub u16);
 
-impl Value for Seconds {
+impl SettingValue for Seconds {
     const NAME: &'static str = "TIME";
     const ALLOWED: &'static str = "whole seconds up to 65535 (60s, 2m; without a unit seconds), or 0 for none";
 

@@ -1,6 +1,6 @@
 //! What is said about TLS and logins: words of RabbitMQ's files, too.
 
-use super::{Item, Value, allowed};
+use super::{Item, SettingValue, allowed};
 use crate::protocol::sasl::Mechanism;
 use crate::tls::{HostCertificate, SanType, TlsVersion, Verify};
 
@@ -9,7 +9,7 @@ trait Words: Copy + PartialEq + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
-fn read<T: Words + Value>(text: &str) -> Result<T, String> {
+fn read<T: Words + SettingValue>(text: &str) -> Result<T, String> {
     let known = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
     known.map(|(_, value)| *value).ok_or_else(allowed::<T>)
 }
@@ -24,7 +24,7 @@ macro_rules! words {
             const WORDS: &'static [(&'static str, Self)] = &$words;
         }
 
-        impl Value for $type {
+        impl SettingValue for $type {
             const NAME: &'static str = $name;
             const ALLOWED: &'static str = $allowed;
 
@@ -80,7 +80,7 @@ words!(
     [("dns", Self::Dns), ("ip", Self::Ip), ("email", Self::Email), ("uri", Self::Uri), ("other_name", Self::OtherName)]
 );
 
-impl Value for HostCertificate {
+impl SettingValue for HostCertificate {
     const NAME: &'static str = "HOST=CERT:KEY";
     const ALLOWED: &'static str =
         "a host, a file with its certificate, and one with the key: a.example.com=/a/cert.pem:/a/key.pem";
@@ -120,7 +120,7 @@ pub enum CertificatePart {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Index(pub usize);
 
-impl Value for Index {
+impl SettingValue for Index {
     const NAME: &'static str = "INDEX";
     const ALLOWED: &'static str = "a whole number from 0";
 

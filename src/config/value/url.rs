@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::Uri;
 
-use super::{Value, allowed};
+use super::{SettingValue, allowed};
 
 /// The address of something that is reached by HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl fmt::Display for HttpUrl {
     }
 }
 
-impl Value for HttpUrl {
+impl SettingValue for HttpUrl {
     const NAME: &'static str = "HTTP_URL";
     const ALLOWED: &'static str = "an address such as https://alerts.example/leveret, without a user";
 

@@ -14,7 +14,7 @@ use crate::protocol::sasl::Credentials;
 use crate::tls::NoLoginName;
 
 /// What a backend is being asked before a connection is open.
-pub(super) enum Asked {
+pub(super) enum AskedOfLogin {
     /// Who it is.
     Login(Login, Credentials, Waiting<Result<LoggedIn, NoLogin>>),
     /// The same, answered.
@@ -23,7 +23,7 @@ pub(super) enum Asked {
     Entering(Box<Entering>),
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for AskedOfLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Login(..) => "Login",
@@ -55,32 +55,32 @@ impl Session {
                 let Phase::Handshake { asked, .. } = &mut self.phase else {
                     return impossible!("a login is due, and the phase is another one");
                 };
-                *asked = Some(Box::new(Asked::Login(login, credentials, answer)));
+                *asked = Some(Box::new(AskedOfLogin::Login(login, credentials, answer)));
             }
         }
     }
 
     /// Looks whether the backend that is being asked has answered.
-    pub(super) fn poll_asked(asked: &mut Box<Asked>, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_asked(asked: &mut Box<AskedOfLogin>, context: &mut Context<'_>) -> Poll<()> {
         match &mut **asked {
-            Asked::Login(login, credentials, answer) => {
+            AskedOfLogin::Login(login, credentials, answer) => {
                 let Poll::Ready(answer) = answer.as_mut().poll(context) else { return Poll::Pending };
-                **asked = Asked::LoggedIn(login.clone(), credentials.clone(), answer);
+                **asked = AskedOfLogin::LoggedIn(login.clone(), credentials.clone(), answer);
                 Poll::Ready(())
             }
-            Asked::LoggedIn(..) => Poll::Ready(()),
-            Asked::Entering(entering) => {
+            AskedOfLogin::LoggedIn(..) => Poll::Ready(()),
+            AskedOfLogin::Entering(entering) => {
                 entering.rights.as_mut().map_or(Poll::Ready(()), |rights| rights.poll(context))
             }
         }
     }
 
     /// Goes on with the answer.
-    pub(super) fn take_answer(&mut self, asked: Asked, now_ms: u64) {
+    pub(super) fn take_answer(&mut self, asked: AskedOfLogin, now_ms: u64) {
         match asked {
-            Asked::LoggedIn(login, credentials, answer) => self.logged_in(login, &credentials, answer, now_ms),
-            Asked::Entering(entering) => self.enter(entering, now_ms),
-            Asked::Login(..) => impossible!("a login is answered, and is not"),
+            AskedOfLogin::LoggedIn(login, credentials, answer) => self.logged_in(login, &credentials, answer, now_ms),
+            AskedOfLogin::Entering(entering) => self.enter(entering, now_ms),
+            AskedOfLogin::Login(..) => impossible!("a login is answered, and is not"),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::login::Asked;
+use super::login::AskedOfLogin;
 use super::{Hosting, Phase, SILENCE_MS, Session};
 use crate::auth::User;
 use crate::broker::node::Node;
@@ -15,7 +15,7 @@ use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
 use crate::connection::foreign::Spoken;
 use crate::connection::lines;
-use crate::connection::open::{Open, Opening};
+use crate::connection::open::{NewOpen, Open};
 use crate::connection::protocol::Protocol;
 use crate::connection::rights::LiveRights;
 use crate::error::AmqpError;
@@ -100,7 +100,7 @@ impl Session {
         let Phase::Handshake { user, asked, .. } = &mut self.phase else { return };
         match result {
             Ok(()) => {}
-            Err(_) if is_asked => *asked = Some(Box::new(Asked::Entering(entering))),
+            Err(_) if is_asked => *asked = Some(Box::new(AskedOfLogin::Entering(entering))),
             Err(error) => {
                 let user = user.as_ref().map(|logged_in| Arc::clone(&logged_in.user));
                 let error = error.with_method(CONNECTION_OPEN);
@@ -143,7 +143,7 @@ impl Session {
         let (peer, outbox) = (self.peer, Arc::clone(&self.outbox));
         let id = self.id;
         let (client, tuning) = (client.clone(), *tuning);
-        let opening = Opening { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output };
+        let opening = NewOpen { id, node, vhost, user, rights, client, tuning, peer, registration, outbox, output };
         self.phase = Phase::Open(Box::new(Open::new(opening)));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::error::{AmqpError, ReplyCode};
 
 /// What an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Named<'a> {
+pub(super) struct AdviceSubject<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
     pub(super) name: &'a str,
@@ -32,14 +32,14 @@ const NAMES: &[(&str, &str, &str)] = &[
 ];
 
 /// The queue, exchange, virtual host or user that a text names.
-pub(super) fn object(explanation: &str) -> Option<Named<'_>> {
+pub(super) fn object(explanation: &str) -> Option<AdviceSubject<'_>> {
     if let Some(name) = explanation.strip_prefix("vhost ").and_then(|rest| rest.strip_suffix(" not found")) {
-        return Some(Named { kind: "vhost", name });
+        return Some(AdviceSubject { kind: "vhost", name });
     }
     let named = |(kind, before, behind): &(&'static str, &str, &str)| {
         let (_, rest) = explanation.split_once(before)?;
         let (name, _) = rest.split_once(behind)?;
-        Some(Named { kind, name })
+        Some(AdviceSubject { kind, name })
     };
     NAMES.iter().find_map(named)
 }

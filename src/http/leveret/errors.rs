@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::advice::{self, Difference, Named};
+use super::advice::{self, AdviceSubject, Difference};
 use super::given;
 use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::recent_errors::{KEPT_MAX, RecentError};
@@ -36,7 +36,7 @@ struct ErrorObject<'a> {
     method: Option<&'static str>,
     class_id: u16,
     method_id: u16,
-    object: Option<Named<'a>>,
+    object: Option<AdviceSubject<'a>>,
     difference: Option<Difference<'a>>,
     declared_by: Option<Declaration>,
     advice: String,

@@ -41,13 +41,13 @@ impl Shown {
     }
 
     /// A body of so many bytes, of which these are there.
-    fn payload_of(self, body: &[u8], body_bytes: usize) -> Payload {
+    fn payload_of(self, body: &[u8], body_bytes: usize) -> ShownPayload {
         let cut = body.get(..self.truncate).unwrap_or(body);
         let (payload, payload_encoding) = match text(cut, cut.len() < body_bytes) {
             Some(text) if !self.is_base64 => (text.to_owned(), "string"),
             Some(_) | None => (STANDARD.encode(cut), "base64"),
         };
-        Payload {
+        ShownPayload {
             payload: Some(payload),
             payload_encoding: Some(payload_encoding),
             payload_bytes: body_bytes,
@@ -69,7 +69,7 @@ fn text(cut: &[u8], is_cut: bool) -> Option<&str> {
 
 /// A body as it is shown.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Payload {
+pub(super) struct ShownPayload {
     payload: Option<String>,
     payload_encoding: Option<&'static str>,
     payload_bytes: usize,
@@ -82,7 +82,7 @@ pub(super) struct MessageObject {
     exchange: Option<String>,
     routing_key: Option<String>,
     #[serde(flatten)]
-    payload: Payload,
+    payload: ShownPayload,
     properties: Value,
 }
 
@@ -108,7 +108,7 @@ impl MessageObject {
 
 /// An entry of `x-death`.
 #[derive(Debug, Serialize)]
-pub(super) struct Death {
+pub(super) struct DeathEntry {
     pub(super) queue: String,
     pub(super) reason: String,
     pub(super) exchange: String,
@@ -119,14 +119,14 @@ pub(super) struct Death {
 }
 
 /// The header `x-death`, the latest death first.
-pub(super) fn deaths(message: &Message) -> Vec<Death> {
+pub(super) fn deaths(message: &Message) -> Vec<DeathEntry> {
     let deaths = message.properties().headers().and_then(|headers| headers.get("x-death"));
     let Some(ValueRef::Array(deaths)) = deaths else { return Vec::new() };
     let death = |value| if let ValueRef::Table(fields) = value { Some(death(fields)) } else { None };
     deaths.iter().filter_map(death).collect()
 }
 
-fn death(fields: TableRef<'_>) -> Death {
+fn death(fields: TableRef<'_>) -> DeathEntry {
     let text = |name: &str| fields.get(name).and_then(ValueRef::as_bytes).map(values::text).unwrap_or_default();
     let routing_keys = match fields.get("routing-keys") {
         Some(ValueRef::Array(keys)) => keys.iter().filter_map(ValueRef::as_bytes).map(values::text).collect(),
@@ -138,7 +138,7 @@ fn death(fields: TableRef<'_>) -> Death {
         _ => None,
     };
     let (queue, reason, exchange) = (text("queue"), text("reason"), text("exchange"));
-    Death { queue, reason, exchange, routing_keys, count, at }
+    DeathEntry { queue, reason, exchange, routing_keys, count, at }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::http::caller::Needs;
 use crate::http::reference;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
-use crate::http::routes::{ROUTES, Route};
+use crate::http::routes::{HttpRoute, ROUTES};
 
 /// `GET /leveret/openapi.json`.
 pub(in crate::http) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
@@ -67,7 +67,7 @@ fn of_path(path: &str) -> impl Iterator<Item = Value> {
     names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
 }
 
-fn needs(route: &Route, method: &str) -> Option<Needs> {
+fn needs(route: &HttpRoute, method: &str) -> Option<Needs> {
     let action = match method {
         "get" => route.get,
         "put" => route.put,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::given;
-use super::message::{Death, MessageObject, Shown, deaths};
+use super::message::{DeathEntry, MessageObject, Shown, deaths};
 use crate::auth::{Access, Resource};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::{MessageState, QueueHandle, SeenMessage};
@@ -51,7 +51,7 @@ struct SeenObject {
     due_at: Option<u64>,
     age_ms: Option<u64>,
     consumer: Option<Holder>,
-    deaths: Vec<Death>,
+    deaths: Vec<DeathEntry>,
 }
 
 /// Who has a message that is not acknowledged.

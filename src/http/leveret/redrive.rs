@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::given;
-use super::message::{Death, deaths};
+use super::message::{DeathEntry, deaths};
 use super::messages::{is_there, may_publish, readable};
 use crate::auth::{Access, Resource};
 use crate::broker::queue::{Choice, MessageState, QueueHandle};
@@ -132,7 +132,7 @@ fn filter(object: &Map<String, Value>) -> Result<Filter, Refusal> {
 }
 
 impl Filter {
-    fn takes(&self, message: &Message, last: Option<&Death>) -> bool {
+    fn takes(&self, message: &Message, last: Option<&DeathEntry>) -> bool {
         let fits = |wanted: &Option<String>, found: Option<&String>| {
             wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| found == wanted))
         };

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::message::{MessageObject, Shown};
 use crate::auth::{Access, Resource};
 use crate::broker::node::Node;
-use crate::broker::tails::{Passed, Tail, TailFilter};
+use crate::broker::tails::{Tail, TailFilter, TailedMessage};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
 use crate::http::events::{EventSource, Happened};
@@ -78,14 +78,14 @@ impl EventSource for Reading {
 
 impl Reading {
     /// Rights are asked live: who loses them sees nothing more.
-    fn may_see(&self, passed: &Passed) -> bool {
+    fn may_see(&self, passed: &TailedMessage) -> bool {
         let vhost = &self.tail.filter().vhost;
         let reads = |resource: Resource<'_>| self.caller.may(vhost, Access::Read, resource).is_ok();
         reads(Resource::Exchange(passed.message.exchange()))
             || passed.queues.iter().any(|queue| reads(Resource::Queue(queue)))
     }
 
-    fn event(&self, passed: &Passed) -> Happened {
+    fn event(&self, passed: &TailedMessage) -> Happened {
         let object = PassedObject {
             at: passed.at_ms,
             vhost: &self.tail.filter().vhost,

@@ -1,6 +1,6 @@
 //! What is told of each channel and each connection.
 
-use super::family::{Family, Row, counter, gauge};
+use super::family::{Family, MetricRow, counter, gauge};
 use super::text::{Labels, Number};
 use crate::broker::registry::{ChannelInfo, ConnectionInfo, ConnectionTotals};
 use crate::metrics::MessageStats;
@@ -52,7 +52,7 @@ impl ChannelRow {
     }
 }
 
-impl Row for ChannelRow {
+impl MetricRow for ChannelRow {
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("channel", &self.name);
     }
@@ -99,7 +99,7 @@ impl ConnectionRow {
     }
 }
 
-impl Row for ConnectionRow {
+impl MetricRow for ConnectionRow {
     /// RabbitMQ gives its connections the label of channels.
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("channel", &self.name);

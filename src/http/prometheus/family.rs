@@ -1,9 +1,9 @@
 //! A family of samples: a row of a table for all things of one kind. A new metric is one row.
 
-use super::text::{Kind, Labels, Number};
+use super::text::{Labels, MetricKind, Number};
 
 /// A thing of which there may be many.
-pub(super) trait Row: Send + Sync + Sized + 'static {
+pub(super) trait MetricRow: Send + Sync + Sized + 'static {
     /// What tells it from the others.
     fn labels(&self, labels: &mut Labels<'_>);
 }
@@ -24,7 +24,7 @@ pub(super) enum Summed {
 pub(super) struct Family<T> {
     /// Its name, without the prefix of an endpoint.
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: MetricKind,
     pub(super) help: &'static str,
     /// Under which names `/metrics/detailed` gives it.
     pub(super) groups: &'static [&'static str],
@@ -34,8 +34,8 @@ pub(super) struct Family<T> {
     pub(super) summed: Summed,
 }
 
-const fn family<T: Row>(
-    kind: Kind,
+const fn family<T: MetricRow>(
+    kind: MetricKind,
     name: &'static str,
     groups: &'static [&'static str],
     help: &'static str,
@@ -45,38 +45,38 @@ const fn family<T: Row>(
 }
 
 /// A number that only grows.
-pub(super) const fn counter<T: Row>(
+pub(super) const fn counter<T: MetricRow>(
     name: &'static str,
     groups: &'static [&'static str],
     help: &'static str,
     of: fn(&T) -> Number,
 ) -> Family<T> {
-    family(Kind::Counter, name, groups, help, Some(of))
+    family(MetricKind::Counter, name, groups, help, Some(of))
 }
 
 /// A number that goes up and down.
-pub(super) const fn gauge<T: Row>(
+pub(super) const fn gauge<T: MetricRow>(
     name: &'static str,
     groups: &'static [&'static str],
     help: &'static str,
     of: fn(&T) -> Number,
 ) -> Family<T> {
-    family(Kind::Gauge, name, groups, help, Some(of))
+    family(MetricKind::Gauge, name, groups, help, Some(of))
 }
 
 /// A number of which RabbitMQ does not say what it is.
-pub(super) const fn untyped<T: Row>(
+pub(super) const fn untyped<T: MetricRow>(
     name: &'static str,
     groups: &'static [&'static str],
     help: &'static str,
     of: fn(&T) -> Number,
 ) -> Family<T> {
-    family(Kind::Untyped, name, groups, help, Some(of))
+    family(MetricKind::Untyped, name, groups, help, Some(of))
 }
 
 /// A number that RabbitMQ has and this broker does not.
-pub(super) const fn unknown<T: Row>(
-    kind: Kind,
+pub(super) const fn unknown<T: MetricRow>(
+    kind: MetricKind,
     name: &'static str,
     groups: &'static [&'static str],
     help: &'static str,

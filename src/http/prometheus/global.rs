@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use parking_lot::Mutex;
 
 use super::queues::{QueueRow, erlang_name};
-use super::text::{self, Kind, Name};
+use super::text::{self, MetricKind, Name};
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{DeadLetterStrategy, Retired};
 use crate::broker::registry::{Registry, RetiredQueues};
@@ -28,9 +28,9 @@ impl Highest {
 
 /// What all queues together counted.
 #[derive(Debug)]
-pub(super) struct Passed(RetiredQueues);
+pub(super) struct MessageTotals(RetiredQueues);
 
-impl Passed {
+impl MessageTotals {
     pub(super) fn new(ended: RetiredQueues) -> Self {
         Self(ended)
     }
@@ -147,14 +147,14 @@ const OF_DEATHS: &[OfDeaths] = &[
 
 /// What channels are now.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Channels {
+pub(super) struct ChannelTotals {
     /// Those that have published.
     publishers: u64,
     consumers: u64,
     unconfirmed: u64,
 }
 
-impl Channels {
+impl ChannelTotals {
     pub(super) fn of(registry: &Registry) -> Self {
         let mut all = Self::default();
         for connection in registry.connections() {
@@ -171,33 +171,38 @@ impl Channels {
 const PROTOCOL: &str = "amqp091";
 
 /// Writes them all.
-pub(super) fn written(registry: &Registry, passed: &Passed, channels: Channels, highest: &Highest) -> String {
+pub(super) fn written(
+    registry: &Registry,
+    passed: &MessageTotals,
+    channels: ChannelTotals,
+    highest: &Highest,
+) -> String {
     let mut out = String::new();
     let all = registry.message_stats();
     let mut of_protocol = |name, kind, help, number| {
         let name = Name { prefix: "rabbitmq_global_", name };
-        let number = if kind == Kind::Counter { highest.of(name.name, 0, number) } else { number };
+        let number = if kind == MetricKind::Counter { highest.of(name.name, 0, number) } else { number };
         text::head(&mut out, name, kind, help);
         text::sample(&mut out, name, |labels| labels.add("protocol", PROTOCOL), number.into());
     };
     for (name, help, of) in OF_PROTOCOL {
-        of_protocol(name, Kind::Counter, help, of(&all));
+        of_protocol(name, MetricKind::Counter, help, of(&all));
     }
     let expecting = "Total number of messages received from publishers expecting confirmations";
-    of_protocol("messages_received_confirm_total", Kind::Counter, expecting, all.confirm + channels.unconfirmed);
+    of_protocol("messages_received_confirm_total", MetricKind::Counter, expecting, all.confirm + channels.unconfirmed);
     let routed = "Total number of messages routed to queues or streams";
-    of_protocol("messages_routed_total", Kind::Counter, routed, passed.routed());
-    of_protocol("publishers", Kind::Gauge, "Current number of publishers", channels.publishers);
-    of_protocol("consumers", Kind::Gauge, "Current number of consumers", channels.consumers);
+    of_protocol("messages_routed_total", MetricKind::Counter, routed, passed.routed());
+    of_protocol("publishers", MetricKind::Gauge, "Current number of publishers", channels.publishers);
+    of_protocol("consumers", MetricKind::Gauge, "Current number of consumers", channels.consumers);
     of_queues(&mut out, passed, highest);
     of_deaths(&mut out, &passed.0.died, highest);
     out
 }
 
-fn of_queues(out: &mut String, passed: &Passed, highest: &Highest) {
+fn of_queues(out: &mut String, passed: &MessageTotals, highest: &Highest) {
     for (name, help, of) in OF_QUEUES {
         let name = Name { prefix: "rabbitmq_global_", name };
-        text::head(out, name, Kind::Counter, help);
+        text::head(out, name, MetricKind::Counter, help);
         for (place, kind) in [Classic, Quorum].into_iter().enumerate() {
             let number = highest.of(name.name, place, of(&passed.of(kind)));
             let labels = |labels: &mut text::Labels<'_>| {
@@ -212,7 +217,7 @@ fn of_queues(out: &mut String, passed: &Passed, highest: &Highest) {
 fn of_deaths(out: &mut String, died: &BTreeMap<(QueueKind, DeadLetterStrategy), DeathStats>, highest: &Highest) {
     for (name, help, of, places) in OF_DEATHS {
         let name = Name { prefix: "rabbitmq_global_", name };
-        text::head(out, name, Kind::Counter, help);
+        text::head(out, name, MetricKind::Counter, help);
         for (place, (kind, strategy)) in places.iter().enumerate() {
             let number = highest.of(name.name, place, died.get(&(*kind, *strategy)).map_or(0, of));
             let labels = |labels: &mut text::Labels<'_>| {

@@ -25,11 +25,11 @@ use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 
 use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
-use self::family::{Family, Row};
-use self::global::{Channels, Passed};
+use self::family::{Family, MetricRow};
+use self::global::{ChannelTotals, MessageTotals};
 use self::node::{NODE, NodeRow};
 use self::queues::{QUEUE_AGES, QUEUES, QueueRow};
-use self::scrape::{PerObject, Scrape, Written, sums};
+use self::scrape::{PerObject, Scrape, WrittenMetrics, sums};
 use self::text::Name;
 use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
 use super::Api;
@@ -120,7 +120,7 @@ fn readiness(api: &Api, _: &Parameters) -> Response {
 fn aggregated(api: &Api) -> Scrape {
     let now_ms = api.clock.now_ms();
     let registry = &api.broker.node().registry;
-    let mut passed = Passed::new(registry.retired_queues());
+    let mut passed = MessageTotals::new(registry.retired_queues());
     let (mut queues, mut consumers, mut ages) = (0, 0, OldestAges::default());
     // What ended is one more row of each kind, with counters only.
     let retired = registry.retired_queues().passed.into_values().map(QueueRow::ended);
@@ -138,7 +138,7 @@ fn aggregated(api: &Api) -> Scrape {
     let mut scrape = Scrape::default();
     scrape.add(PerObject::new(PREFIX, NODE.iter().collect(), vec![NodeRow::new(api, queues, consumers)]));
     scrape.add(of_queues);
-    scrape.add(Written(queues::oldest(ages)));
+    scrape.add(WrittenMetrics(queues::oldest(ages)));
     scrape.add(of_connections);
     scrape.add(of_channels);
     scrape.add(PerObject::new(PREFIX, LOGINS.iter().collect(), logins(api)));
@@ -148,7 +148,7 @@ fn aggregated(api: &Api) -> Scrape {
 
 /// The same names with one sample for each object.
 fn per_object(api: &Api) -> Scrape {
-    let mut passed = Passed::new(api.broker.node().registry.retired_queues());
+    let mut passed = MessageTotals::new(api.broker.node().registry.retired_queues());
     let now_ms = api.clock.now_ms();
     let queues: Vec<_> = vhosts(api, &[]).iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect();
     queues.iter().for_each(|row| passed.add(row));
@@ -171,13 +171,13 @@ fn per_object(api: &Api) -> Scrape {
     scrape
 }
 
-fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &Passed) {
+fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &MessageTotals) {
     let registry = &api.broker.node().registry;
-    scrape.add(Written(global::written(registry, passed, Channels::of(registry), &api.highest)));
-    scrape.add(Written(node::syncs(&api.io)));
-    scrape.add(Written(node::started(api)));
-    scrape.add(Written(alerts::active(&api.broker.node().alerts)));
-    scrape.add(Written(identity(api, endpoint)));
+    scrape.add(WrittenMetrics(global::written(registry, passed, ChannelTotals::of(registry), &api.highest)));
+    scrape.add(WrittenMetrics(node::syncs(&api.io)));
+    scrape.add(WrittenMetrics(node::started(api)));
+    scrape.add(WrittenMetrics(alerts::active(&api.broker.node().alerts)));
+    scrape.add(WrittenMetrics(identity(api, endpoint)));
 }
 
 /// The families that are asked for, of the virtual hosts that are asked for.
@@ -210,12 +210,12 @@ fn detailed(api: &Api, parameters: &Parameters) -> Scrape {
     });
     add(&mut scrape, DETAILED, of_groups(LOGINS, &groups), || logins(api));
     add(&mut scrape, DETAILED, of_groups(NODE, &groups), || vec![NodeRow::new(api, 0, 0)]);
-    scrape.add(Written(identity(api, "detailed")));
+    scrape.add(WrittenMetrics(identity(api, "detailed")));
     scrape
 }
 
 /// Adds families of one kind, if any are asked for.
-fn add<T: Row>(
+fn add<T: MetricRow>(
     scrape: &mut Scrape,
     prefix: &'static str,
     families: Vec<&'static Family<T>>,
@@ -276,7 +276,7 @@ fn identity(api: &Api, endpoint: &str) -> String {
     let mut out = String::new();
     let mut info = |name, help, labels: &[(&str, &str)]| {
         let name = Name { prefix: PREFIX, name };
-        text::head(&mut out, name, text::Kind::Untyped, help);
+        text::head(&mut out, name, text::MetricKind::Untyped, help);
         text::sample(
             &mut out,
             name,
@@ -306,6 +306,6 @@ fn identity(api: &Api, endpoint: &str) -> String {
 /// What takes how much memory, as far as it is counted.
 fn memory_breakdown(api: &Api) -> Scrape {
     let mut scrape = Scrape::default();
-    scrape.add(Written(node::memory(api) + &identity(api, "memory-breakdown")));
+    scrape.add(WrittenMetrics(node::memory(api) + &identity(api, "memory-breakdown")));
     scrape
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::family::{Family, Row, counter, gauge, untyped};
-use super::text::{self, Kind, Labels, Name, Number};
+use super::family::{Family, MetricRow, counter, gauge, untyped};
+use super::text::{self, Labels, MetricKind, Name, Number};
 use crate::host;
 use crate::http::Api;
 use crate::metrics::{ChurnStats, IoCounters, MessageStats, SYNC_BUCKETS_US};
@@ -30,7 +30,7 @@ pub(super) struct NodeRow {
     is_memory_alarm: bool,
 }
 
-impl Row for NodeRow {
+impl MetricRow for NodeRow {
     fn labels(&self, _: &mut Labels<'_>) {}
 }
 
@@ -74,7 +74,7 @@ fn seconds(microseconds: u64) -> f64 {
 pub(super) fn started(api: &Api) -> String {
     let mut out = String::new();
     let name = Name { prefix: "", name: "process_start_time_seconds" };
-    text::head(&mut out, name, Kind::Gauge, "Start time of the process since unix epoch in seconds.");
+    text::head(&mut out, name, MetricKind::Gauge, "Start time of the process since unix epoch in seconds.");
     text::sample(&mut out, name, |_| {}, (api.started_at_ms / 1000).into());
     out
 }
@@ -94,7 +94,7 @@ pub(super) fn memory(api: &Api) -> String {
         ("other_system_bytes", "Other runtime footprint in bytes", other),
     ] {
         let name = Name { prefix: "rabbitmq_memory_", name };
-        text::head(&mut out, name, Kind::Gauge, help);
+        text::head(&mut out, name, MetricKind::Gauge, help);
         text::sample(&mut out, name, |_| {}, bytes.into());
     }
     out
@@ -105,7 +105,7 @@ pub(super) fn syncs(io: &IoCounters) -> String {
     let mut out = String::new();
     let name = |name| Name { prefix: "leveret_", name };
     let family = "log_sync_duration_seconds";
-    text::head(&mut out, name(family), Kind::Histogram, "Time that it took to make a file of the store durable");
+    text::head(&mut out, name(family), MetricKind::Histogram, "Time that it took to make a file of the store durable");
     let mut count = 0;
     for (place, counter) in io.syncs.iter().enumerate() {
         count += counter.get();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::family::{Family, Row, counter, gauge, unknown};
-use super::text::{self, Kind, Labels, Name, Number};
+use super::family::{Family, MetricRow, counter, gauge, unknown};
+use super::text::{self, Labels, MetricKind, Name, Number};
 use crate::broker::alerts::OldestAges;
 use crate::broker::queue::QueueSnapshot;
 use crate::broker::queue::arguments::QueueKind;
@@ -19,7 +19,7 @@ pub(super) struct QueueRow {
     pub(super) ages: OldestAges,
 }
 
-impl Row for QueueRow {
+impl MetricRow for QueueRow {
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("vhost", &self.vhost);
         labels.add("queue", &self.name);
@@ -178,13 +178,13 @@ pub(super) const QUEUES: &[Family<QueueRow>] = &[
     )
     .not_summed(),
     unknown(
-        Kind::Counter,
+        MetricKind::Counter,
         "queue_disk_reads_total",
         &["queue_metrics"],
         "Total number of times queue read messages from disk",
     ),
     unknown(
-        Kind::Counter,
+        MetricKind::Counter,
         "queue_disk_writes_total",
         &["queue_metrics"],
         "Total number of times queue wrote messages to disk",

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use axum::body::Bytes;
 use hyper::body::{Body, Frame};
 
-use super::family::{Family, Row, Summed};
+use super::family::{Family, MetricRow, Summed};
 use super::global::Highest;
-use super::text::{self, Kind, Name, Number};
+use super::text::{self, MetricKind, Name, Number};
 
 /// A piece has about so many bytes.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -63,9 +63,9 @@ impl Body for Scrape {
 }
 
 /// Families that are written already: of things of which there are few.
-pub(super) struct Written(pub(super) String);
+pub(super) struct WrittenMetrics(pub(super) String);
 
-impl Section for Written {
+impl Section for WrittenMetrics {
     fn write(&mut self, out: &mut String) -> bool {
         out.push_str(&self.0);
         false
@@ -83,13 +83,13 @@ pub(super) struct PerObject<T: 'static> {
     row: Option<usize>,
 }
 
-impl<T: Row> PerObject<T> {
+impl<T: MetricRow> PerObject<T> {
     pub(super) fn new(prefix: &'static str, families: Vec<&'static Family<T>>, rows: impl Into<Arc<Vec<T>>>) -> Self {
         Self { prefix, families, rows: rows.into(), family: 0, row: None }
     }
 }
 
-impl<T: Row> Section for PerObject<T> {
+impl<T: MetricRow> Section for PerObject<T> {
     fn write(&mut self, out: &mut String) -> bool {
         while let Some(family) = self.families.get(self.family) {
             let name = Name { prefix: self.prefix, name: family.name };
@@ -113,12 +113,12 @@ impl<T: Row> Section for PerObject<T> {
 }
 
 /// Families with one sample each: the sum of many things.
-pub(super) fn sums<T: Row>(
+pub(super) fn sums<T: MetricRow>(
     prefix: &'static str,
     families: &'static [Family<T>],
     rows: impl Iterator<Item = T>,
     highest: &Highest,
-) -> Written {
+) -> WrittenMetrics {
     let mut sums = vec![Number::Count(0); families.len()];
     for row in rows {
         for (sum, family) in sums.iter_mut().zip(families) {
@@ -133,11 +133,11 @@ pub(super) fn sums<T: Row>(
         text::head(&mut out, name, family.kind, family.help);
         if family.of.is_some() && family.summed == Summed::Sum {
             let sum = match (sum, family.kind) {
-                (Number::Count(sum), Kind::Counter) => highest.of(family.name, 0, sum).into(),
+                (Number::Count(sum), MetricKind::Counter) => highest.of(family.name, 0, sum).into(),
                 (Number::Count(_) | Number::Real(_), _) => sum,
             };
             text::sample(&mut out, name, |_| {}, sum);
         }
     }
-    Written(out)
+    WrittenMetrics(out)
 }

@@ -11,7 +11,7 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MetricKind {
     /// A number that only grows.
     Counter,
     /// A number that goes up and down.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Untyped,
 }
 
-impl Kind {
+impl MetricKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -83,7 +83,7 @@ pub(super) struct Name {
 }
 
 /// Begins a family.
-pub(super) fn head(out: &mut String, name: Name, kind: Kind, help: &str) {
+pub(super) fn head(out: &mut String, name: Name, kind: MetricKind, help: &str) {
     let (Name { prefix, name }, kind) = (name, kind.name());
     written(write!(out, "# TYPE {prefix}{name} {kind}\n# HELP {prefix}{name} {help}\n"));
 }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_family_is_written_as_rabbitmq_writes_it() {
         let mut out = String::new();
-        head(&mut out, NAME, Kind::Gauge, "Sum of ready and unacknowledged messages - total queue depth");
+        head(&mut out, NAME, MetricKind::Gauge, "Sum of ready and unacknowledged messages - total queue depth");
         let expected = "# TYPE rabbitmq_queue_messages gauge\n\
                         # HELP rabbitmq_queue_messages Sum of ready and unacknowledged messages - total queue depth\n";
         assert_eq!(out, expected);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::family::{Family, Row, counter, gauge, unknown};
-use super::text::{Kind, Labels, Number};
+use super::family::{Family, MetricRow, counter, gauge, unknown};
+use super::text::{Labels, MetricKind, Number};
 use crate::broker::topology::ExchangeSnapshot;
 
 /// An exchange as it was at one moment.
@@ -13,7 +13,7 @@ pub(super) struct ExchangeRow {
     pub(super) is: ExchangeSnapshot,
 }
 
-impl Row for ExchangeRow {
+impl MetricRow for ExchangeRow {
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("vhost", &self.vhost);
         labels.add("exchange", &self.is.spec.name);
@@ -34,19 +34,19 @@ pub(super) const EXCHANGES: &[Family<ExchangeRow>] = &[
         |exchange| exchange.is.stats.publish_in.into(),
     ),
     unknown(
-        Kind::Counter,
+        MetricKind::Counter,
         "exchange_messages_confirmed_total",
         &["exchange_metrics"],
         "Total number of messages published into an exchange and confirmed",
     ),
     unknown(
-        Kind::Counter,
+        MetricKind::Counter,
         "exchange_messages_unroutable_returned_total",
         &["exchange_metrics"],
         "Total number of messages published as mandatory into an exchange and returned to the publisher as unroutable",
     ),
     unknown(
-        Kind::Counter,
+        MetricKind::Counter,
         "exchange_messages_unroutable_dropped_total",
         &["exchange_metrics"],
         "Total number of messages published as non-mandatory into an exchange and dropped as unroutable",
@@ -76,7 +76,7 @@ pub(super) const CLUSTER_EXCHANGES: &[Family<ExchangeRow>] = &[
 #[derive(Debug)]
 pub(super) struct VhostRow(pub(super) Arc<str>);
 
-impl Row for VhostRow {
+impl MetricRow for VhostRow {
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("vhost", &self.0);
     }
@@ -93,7 +93,7 @@ pub(super) struct LoginRow {
     pub(super) is: crate::metrics::LoginStats,
 }
 
-impl Row for LoginRow {
+impl MetricRow for LoginRow {
     fn labels(&self, labels: &mut Labels<'_>) {
         labels.add("protocol", self.protocol);
     }

@@ -48,7 +48,7 @@ pub struct GetOk {
 
 /// The arguments of `basic.return`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Return<'a> {
+pub struct ReturnMethod<'a> {
     /// The channel.
     pub channel: u16,
     /// Why the message comes back.
@@ -123,7 +123,7 @@ impl ContentMethod for GetOk {
     }
 }
 
-impl ContentMethod for Return<'_> {
+impl ContentMethod for ReturnMethod<'_> {
     fn channel(&self) -> u16 {
         self.channel
     }

@@ -117,7 +117,7 @@ proptest! {
         let (address, properties) = (address(&exchange, &routing_key), property_bytes(&properties));
         let content = Content { address: &address, properties: &properties, body: &body };
         let mut out = Vec::new();
-        content_method(&mut out, &Return { channel, reply_code, reply_text: &reply_text }, &content, FRAME_MAX);
+        content_method(&mut out, &ReturnMethod { channel, reply_code, reply_text: &reply_text }, &content, FRAME_MAX);
         prop_assert_eq!(out, expected);
     }
 

@@ -142,13 +142,13 @@ fn client_properties_tell_name_and_capabilities() {
     let properties = [capability("connection.blocked", b"t\x01"), name].concat();
     let login = login(&properties);
     assert_eq!(login.client().connection_name.as_deref(), Some("worker 1"));
-    assert_eq!(login.client().capabilities, Capabilities { connection_blocked: true, ..Default::default() });
+    assert_eq!(login.client().capabilities, ClientCapabilities { connection_blocked: true, ..Default::default() });
 }
 
 #[test]
 fn capabilities_count_only_when_they_are_true() {
     for value in [&b"t\0"[..], b"b\x01", b"V"] {
-        assert_eq!(login(&capability("basic.nack", value)).client().capabilities, Capabilities::default());
+        assert_eq!(login(&capability("basic.nack", value)).client().capabilities, ClientCapabilities::default());
     }
 }
 

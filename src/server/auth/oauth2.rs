@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::properties::{Properties, Property};
+use super::properties::{AuthProperties, AuthProperty};
 use super::{AuthError, trust};
 use crate::auth::oauth2::{Keys, Rules, known_algorithm};
 use crate::backends::{KeySettings, OAuth2, Provider, ResourceServer};
@@ -19,7 +19,7 @@ struct Issuer {
 
 pub(super) fn backend(configured: &Settings) -> Result<OAuth2, AuthError> {
     let root = root_issuer(configured)?;
-    let providers = Properties::of(&configured.auth_oauth2_oauth_providers);
+    let providers = AuthProperties::of(&configured.auth_oauth2_oauth_providers);
     let made = providers.iter().map(|(name, provider)| Ok((name, named_issuer(name, provider)?)));
     let issuers: BTreeMap<_, _> = made.collect::<Result<_, AuthError>>()?;
     let default = configured.auth_oauth2_default_oauth_provider.as_deref();
@@ -34,7 +34,7 @@ pub(super) fn backend(configured: &Settings) -> Result<OAuth2, AuthError> {
     if let Some(id) = configured.auth_oauth2_resource_server_id.clone().filter(|id| !id.is_empty()) {
         servers.push(with(rules(configured, id), issuer(None)?));
     }
-    for (name, server) in Properties::of(&configured.auth_oauth2_resource_servers).iter() {
+    for (name, server) in AuthProperties::of(&configured.auth_oauth2_resource_servers).iter() {
         let id = server.get("id").unwrap_or(name).to_owned();
         servers.push(with(own_rules(rules(configured, id), server), issuer(server.get("oauth_provider_id"))?));
     }
@@ -65,7 +65,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// The same with what the server says itself.
-fn own_rules(mut rules: Rules, server: &Property<'_>) -> Rules {
+fn own_rules(mut rules: Rules, server: &AuthProperty<'_>) -> Rules {
     let take = |key: &str, field: &mut String| {
         if let Some(value) = server.get(key) {
             value.clone_into(field);
@@ -93,7 +93,7 @@ fn root_issuer(configured: &Settings) -> Result<Issuer, AuthError> {
     Ok(Issuer { provider: Arc::new(Provider::new(settings)?), algorithms })
 }
 
-fn named_issuer(name: &str, provider: &Property<'_>) -> Result<Issuer, AuthError> {
+fn named_issuer(name: &str, provider: &AuthProperty<'_>) -> Result<Issuer, AuthError> {
     let wrong = |key: &str, value: &str, reason: &str| AuthError::Property {
         key: format!("{name}.{key}"),
         value: value.to_owned(),

@@ -6,15 +6,15 @@ use crate::config::Named;
 
 /// The settings of several things, by the names of these.
 #[derive(Debug)]
-pub(in crate::server) struct Properties<'a>(BTreeMap<&'a str, Property<'a>>);
+pub(in crate::server) struct AuthProperties<'a>(BTreeMap<&'a str, AuthProperty<'a>>);
 
 /// The settings of one thing.
 #[derive(Clone, Debug, Default)]
-pub(in crate::server) struct Property<'a>(Vec<(&'a str, &'a str)>);
+pub(in crate::server) struct AuthProperty<'a>(Vec<(&'a str, &'a str)>);
 
-impl<'a> Properties<'a> {
+impl<'a> AuthProperties<'a> {
     pub(in crate::server) fn of(all: &'a [Named]) -> Self {
-        let mut things: BTreeMap<_, Property<'_>> = BTreeMap::new();
+        let mut things: BTreeMap<_, AuthProperty<'_>> = BTreeMap::new();
         for Named { name, value } in all {
             let (thing, key) = name.split_once('.').unwrap_or((name, ""));
             things.entry(thing).or_default().0.push((key, value));
@@ -22,12 +22,12 @@ impl<'a> Properties<'a> {
         Self(things)
     }
 
-    pub(in crate::server) fn iter(&self) -> impl Iterator<Item = (&'a str, &Property<'a>)> {
+    pub(in crate::server) fn iter(&self) -> impl Iterator<Item = (&'a str, &AuthProperty<'a>)> {
         self.0.iter().map(|(name, thing)| (*name, thing))
     }
 }
 
-impl<'a> Property<'a> {
+impl<'a> AuthProperty<'a> {
     /// The value of a key; the last one counts.
     pub(in crate::server) fn get(&self, wanted: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(key, _)| *key == wanted).map(|(_, value)| *value)

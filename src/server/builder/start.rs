@@ -1,5 +1,6 @@
 //! How a broker is started: the store is read, the broker filled, and then its listeners accept connections.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -10,7 +11,7 @@ use crate::broker;
 use crate::broker::alarm::Alarm;
 use crate::broker::node::Node;
 use crate::config::Secret;
-use crate::connection::admission::{Admission, Limits};
+use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
 use crate::host;
@@ -18,7 +19,7 @@ use crate::http::{Api, App};
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 use crate::server::accounts::{self, Account, Populated};
-use crate::server::binding::{Kind, bind};
+use crate::server::binding::{ListenerKind, bind};
 use crate::server::management::{self, Management, told};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
@@ -36,18 +37,17 @@ impl Builder {
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
-        let (webhook, bound) = (self.webhook.ready()?, bind(&self.addresses, Kind::Plain).await?);
+        let (webhook, bound) = (self.webhook.ready()?, bind(&self.addresses, ListenerKind::Plain).await?);
         let mut secured = self.encryption.start(&self.clock).await?;
         let mut outside = Outside::of(&bound, &secured)?;
-        let http_bound = bind(&self.http_addresses, Kind::Plain).await.map_err(StartFailure::http)?;
-        let metrics_bound = bind(&self.prometheus_addresses, Kind::Plain).await.map_err(StartFailure::prometheus)?;
+        let http_bound = bind(&self.http_addresses, ListenerKind::Plain).await.map_err(StartFailure::http)?;
+        let metrics_bound =
+            bind(&self.prometheus_addresses, ListenerKind::Plain).await.map_err(StartFailure::prometheus)?;
         let (identity, offer) = (self.identity(), self.offer());
         let external = self.external(&offer);
         let mut node = self.node();
-        let opened = match &data_dir {
-            Some(directory) => Some(storage::open(directory, &node.memory, self.salvage, nonce(&node))?),
-            None => None,
-        };
+        let open = |directory: &PathBuf| storage::open(directory, &node.memory, self.salvage, nonce(&node));
+        let opened = data_dir.as_ref().map(open).transpose()?;
         if let Some(opened) = &opened {
             node.ids.skip_to(opened.next_id);
             node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
@@ -65,7 +65,7 @@ impl Builder {
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
         let hosting = Arc::new(Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external });
-        let admission = Arc::new(Admission::new(Limits::for_descriptors(host::descriptor_limit())));
+        let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
         let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);

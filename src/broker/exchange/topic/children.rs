@@ -10,7 +10,7 @@ const SCANNED_MAX: usize = 8;
 
 /// What a word leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Link {
+pub(super) enum WordLink {
     /// Several keys go on there, or one ends there and another goes on.
     Node(NodeId),
     /// The end of a key, without wildcards.
@@ -25,18 +25,18 @@ pub(super) enum Children {
     #[default]
     None,
     /// Most nodes have one child for ever.
-    One(Box<[u8]>, Link),
+    One(Box<[u8]>, WordLink),
     /// Boxed, because else every node would be larger.
-    Several(Box<Several>),
+    Several(Box<SeveralWords>),
 }
 
 /// There were more than one at a time.
 #[derive(Debug)]
-pub(super) enum Several {
+pub(super) enum SeveralWords {
     /// Few, in no order.
-    Few(Vec<(Box<[u8]>, Link)>),
+    Few(Vec<(Box<[u8]>, WordLink)>),
     /// Many. The words are a client's bytes, so std's keyed hash keeps a client from choosing words that collide.
-    Many(HashMap<Box<[u8]>, Link>),
+    Many(HashMap<Box<[u8]>, WordLink>),
 }
 
 impl Children {
@@ -44,7 +44,7 @@ impl Children {
         matches!(self, Self::None)
     }
 
-    pub(super) fn get(&self, word: &[u8]) -> Option<Link> {
+    pub(super) fn get(&self, word: &[u8]) -> Option<WordLink> {
         match self {
             Self::None => None,
             Self::One(present, link) => (**present == *word).then_some(*link),
@@ -53,11 +53,11 @@ impl Children {
     }
 
     /// Adds a word that is not there.
-    pub(super) fn insert(&mut self, word: &[u8], link: Link) {
+    pub(super) fn insert(&mut self, word: &[u8], link: WordLink) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(word.into(), link),
             Self::One(first, first_link) => {
-                Self::Several(Box::new(Several::Few(vec![(first, first_link), (word.into(), link)])))
+                Self::Several(Box::new(SeveralWords::Few(vec![(first, first_link), (word.into(), link)])))
             }
             Self::Several(mut several) => {
                 several.insert(word, link);
@@ -67,7 +67,7 @@ impl Children {
     }
 
     /// Gives a word that is there another link.
-    pub(super) fn replace(&mut self, word: &[u8], link: Link) {
+    pub(super) fn replace(&mut self, word: &[u8], link: WordLink) {
         let place = match self {
             Self::None => None,
             Self::One(present, place) => (**present == *word).then_some(place),
@@ -92,22 +92,22 @@ impl Children {
     }
 }
 
-impl Several {
-    fn get_mut(&mut self, word: &[u8]) -> Option<&mut Link> {
+impl SeveralWords {
+    fn get_mut(&mut self, word: &[u8]) -> Option<&mut WordLink> {
         match self {
             Self::Few(words) => words.iter_mut().find(|(present, _)| **present == *word).map(|(_, link)| link),
             Self::Many(words) => words.get_mut(word),
         }
     }
 
-    fn get(&self, word: &[u8]) -> Option<Link> {
+    fn get(&self, word: &[u8]) -> Option<WordLink> {
         match self {
             Self::Few(words) => words.iter().find(|(present, _)| **present == *word).map(|(_, link)| *link),
             Self::Many(words) => words.get(word).copied(),
         }
     }
 
-    fn insert(&mut self, word: &[u8], link: Link) {
+    fn insert(&mut self, word: &[u8], link: WordLink) {
         match self {
             Self::Few(words) if words.len() < SCANNED_MAX => words.push((word.into(), link)),
             Self::Few(words) => {

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::children::Link;
+use super::children::WordLink;
 use super::leaf::{self, Compared, LeafId, Leaves};
 use super::slab::Slab;
 use super::{Node, NodeId, ROOT, Words};
@@ -23,9 +23,9 @@ pub(super) struct Matcher<'t, 'm> {
     /// Each `#` behind another one on its branch that was walked already, or the leaf that it is in. What lies before it is read from left to right, so its
     /// first visit leaves the most words to choose from, and a later one could find nothing new. So a node is visited once for
     /// each word at most.
-    entered: FxHashSet<Link>,
+    entered: FxHashSet<WordLink>,
     /// With several keys: where destinations were found already.
-    found: Option<FxHashSet<Link>>,
+    found: Option<FxHashSet<WordLink>>,
 }
 
 impl<'t, 'm> Matcher<'t, 'm> {
@@ -48,13 +48,13 @@ impl<'t, 'm> Matcher<'t, 'm> {
             return;
         }
         match words.split() {
-            None => self.find(Link::Node(id), &here.destinations),
+            None => self.find(WordLink::Node(id), &here.destinations),
             Some((word, rest)) => self.step(here, word, rest, left.map(|left| left.saturating_sub(1))),
         }
         self.enter_hash(here, words, left);
     }
 
-    fn find(&mut self, at: Link, destinations: &Destinations) {
+    fn find(&mut self, at: WordLink, destinations: &Destinations) {
         if destinations.is_empty() || self.found.as_mut().is_some_and(|found| !found.insert(at)) {
             return;
         }
@@ -65,15 +65,15 @@ impl<'t, 'm> Matcher<'t, 'm> {
     fn step(&mut self, here: &Node, word: &[u8], rest: Words<'_>, left: Option<usize>) {
         match here.words.get(word) {
             None => {}
-            Some(Link::Node(child)) => self.walk(child, rest, left),
-            Some(link @ Link::Literal(id)) => {
+            Some(WordLink::Node(child)) => self.walk(child, rest, left),
+            Some(link @ WordLink::Literal(id)) => {
                 if self.matches.spend(1)
                     && let Some(leaf) = self.leaves.get(id).filter(|leaf| leaf.is(rest))
                 {
                     self.find(link, &leaf.destinations);
                 }
             }
-            Some(Link::Pattern(id)) => self.pattern(id, rest, left.is_some()),
+            Some(WordLink::Pattern(id)) => self.pattern(id, rest, left.is_some()),
         }
         if let Some(child) = here.star {
             self.walk(child, rest, left);
@@ -82,7 +82,7 @@ impl<'t, 'm> Matcher<'t, 'm> {
 
     /// Compares a key's end that has wildcards. Its first `#` is entered once, as one of a node is.
     fn pattern(&mut self, id: LeafId, words: Words<'_>, is_behind_hash: bool) {
-        let link = Link::Pattern(id);
+        let link = WordLink::Pattern(id);
         let Some(leaf) = self.leaves.get(id).filter(|_| self.matches.spend(1)) else { return };
         let is_match = match leaf::compare(leaf.words(), words, || self.matches.spend(1)) {
             Compared::Ended(is_match) => is_match,
@@ -97,11 +97,11 @@ impl<'t, 'm> Matcher<'t, 'm> {
     /// Takes any number of words by the `#` below a node, if there is one.
     fn enter_hash(&mut self, above: &Node, words: Words<'_>, left: Option<usize>) {
         let Some(id) = above.hash else { return };
-        if left.is_some() && !self.entered.insert(Link::Node(id)) {
+        if left.is_some() && !self.entered.insert(WordLink::Node(id)) {
             return;
         }
         let Some(hash) = self.nodes.get(id) else { return };
-        self.find(Link::Node(id), &hash.destinations);
+        self.find(WordLink::Node(id), &hash.destinations);
         if !hash.has_children() {
             return;
         }

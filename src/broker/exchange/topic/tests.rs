@@ -126,7 +126,7 @@ fn routed(exchange: &Exchange) -> Option<usize> {
     let key = vec!["a"; 127].join(".");
     let keys = RoutingKeys::single(key.as_bytes());
     let mut matches = Matches::default();
-    exchange.routing.route(&Publish::new(&keys, Properties::NONE, 0), &mut matches);
+    exchange.routing.route(&RoutedMessage::new(&keys, Properties::NONE, 0), &mut matches);
     (!matches.is_exhausted()).then_some(matches.destinations.len())
 }
 
@@ -156,7 +156,7 @@ fn a_binding_that_several_keys_match_is_found_once() {
     let properties = PropertiesEditor::new().set_headers(&headers).build();
     let keys = RoutingKeys::with_copies(b"b", Properties::new(&properties));
     let mut matches = Matches::default();
-    exchange.routing.route(&Publish::new(&keys, Properties::new(&properties), 0), &mut matches);
+    exchange.routing.route(&RoutedMessage::new(&keys, Properties::new(&properties), 0), &mut matches);
     assert_eq!(matches.destinations.len(), 2);
 }
 

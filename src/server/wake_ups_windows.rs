@@ -1,4 +1,4 @@
-//! Wakes tasks for threads that are not the runtime's: `bell` says why it is not done directly where there are pipes to wait for.
+//! Wakes tasks for threads that are not the runtime's: `wake_ups` says why it is not done directly where there are pipes to wait for.
 
 use std::io;
 use std::sync::Arc;
@@ -8,32 +8,32 @@ use tokio::sync::Notify;
 
 use crate::store::Wake;
 
-/// Those who are to be woken, until the bell was heard, and how it rings.
+/// Those who are to be woken, until the task has run, and what starts it.
 #[derive(Debug, Default)]
 struct Shared {
     waiters: Mutex<Vec<Arc<dyn Wake>>>,
-    rope: Notify,
+    sender: Notify,
 }
 
-/// The rope. The task at the other end lives as long as this does.
+/// The end that is written to. The task at the other end lives as long as this does.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(super) struct WakeUps {
     shared: Arc<Shared>,
     task: tokio::task::AbortHandle,
 }
 
-impl Bell {
+impl WakeUps {
     /// Starts the task; called by a task of the same runtime.
     ///
     /// # Errors
     /// None: where there are pipes one may be missing.
     #[expect(clippy::unnecessary_wraps, reason = "it has the form of the one for Unix")]
-    pub(super) fn hang() -> io::Result<Self> {
+    pub(super) fn start() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let heard = Arc::clone(&shared);
         let listen = async move {
             loop {
-                heard.rope.notified().await;
+                heard.sender.notified().await;
                 heard.wake();
             }
         };
@@ -41,9 +41,9 @@ impl Bell {
     }
 
     /// Has them woken soon.
-    pub(super) fn ring_for(&self, mut more: Vec<Arc<dyn Wake>>) {
+    pub(super) fn wake_soon(&self, mut more: Vec<Arc<dyn Wake>>) {
         self.shared.waiters.lock().append(&mut more);
-        self.shared.rope.notify_one();
+        self.shared.sender.notify_one();
     }
 }
 
@@ -54,7 +54,7 @@ impl Shared {
     }
 }
 
-impl Drop for Bell {
+impl Drop for WakeUps {
     fn drop(&mut self) {
         self.task.abort();
         self.shared.wake();
