@@ -242,7 +242,7 @@ impl Program<'_> {
             (Port::Metrics, _) => request.extend(b"/metrics/detailed"),
             (Port::Management, _) => self.path(paths, &mut request),
         }
-        if self.octet() % 3 == 0 {
+        if self.octet().is_multiple_of(3) {
             request.push(b'?');
             match self.octet() % 4 {
                 0 => request.extend(self.octets()),
@@ -250,7 +250,7 @@ impl Program<'_> {
             }
         }
         request.extend(b" HTTP/1.1\r\nHost: x\r\n");
-        if self.octet() % 8 != 0 {
+        if !self.octet().is_multiple_of(8) {
             request.extend(GUEST.as_bytes());
         }
         match self.octet() % 8 {
@@ -273,7 +273,7 @@ impl Program<'_> {
                 request.push(b'/');
             }
             match piece.starts_with('{') {
-                true if self.octet() % 8 == 0 => request.extend(self.octets()),
+                true if self.octet().is_multiple_of(8) => request.extend(self.octets()),
                 true => request.extend(self.pick(&NAMES).as_bytes()),
                 false => request.extend(piece.as_bytes()),
             }
