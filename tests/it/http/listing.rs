@@ -160,6 +160,7 @@ async fn what_has_not_changed_is_not_sent_again() {
     assert!(changed.status == 200 && changed.text.contains(&stem), "{}", changed.text);
     assert_ne!(changed.header("etag"), tag);
     // Who may not see it is not told whether it has changed.
+    api.create_user("nobody", "n", "");
     let stranger = api.log_in("nobody", "n").send("GET", path, "", &[("if-none-match", &tag)]);
     assert_eq!(stranger.status, 401);
 }
