@@ -81,9 +81,10 @@ impl Slapd {
     /// The same with more lines in its configuration.
     async fn start_with(name: &str, more: &str) -> Option<Self> {
         if !Path::new(SLAPD).exists() {
-            let is_left_out = std::env::var_os("LEVERET_TEST_WITHOUT_SLAPD").is_some();
-            assert!(is_left_out, "slapd is missing: apt-get install slapd, or set LEVERET_TEST_WITHOUT_SLAPD=1");
-            eprintln!("slapd is missing: nothing is tested with a directory");
+            // Who only tries the broker need not have a directory; CI says whether it must be there.
+            let is_needed = std::env::var_os("LEVERET_TEST_WITH_SLAPD").is_some();
+            assert!(!is_needed, "slapd is missing: apt-get install slapd");
+            eprintln!("slapd is missing (apt-get install slapd): NOT CHECKED");
             return None;
         }
         let files = Directory::new(name);
