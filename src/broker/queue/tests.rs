@@ -18,7 +18,7 @@ fn quorum() -> QueueArguments {
     QueueArguments { kind: QueueKind::Quorum, ..QueueArguments::default() }
 }
 
-/// A consumer that cannot take everything at once gets no more than its connection has room for (ARCHITECTURE.md, "What bounds
+/// A consumer that cannot take everything at once gets no more than its connection has room for (docs/bounds.md, "What bounds
 /// memory").
 #[test]
 fn a_long_queue_does_not_overfill_the_connection_of_a_consumer_without_prefetch() {
