@@ -269,6 +269,7 @@ impl UnackedTable {
         rest.flat_map(|holder| holder.iter().map(|unacked| ((holder.channel, holder.consumer()), unacked))).skip(place)
     }
 
+    #[cfg(debug_assertions)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.holders.iter().flatten().flat_map(Holder::iter)
     }
