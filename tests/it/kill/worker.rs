@@ -10,7 +10,7 @@ use crate::client::delivery::Event;
 use crate::client::method::QueueDeclare;
 use crate::client::properties::properties;
 use crate::client::table::S;
-use crate::client::{Channel, Connect, Delivery, Value, args, consume, publish, queue};
+use crate::client::{Channel, Connect, Delivery, Value, args, consume, eventually, publish, queue};
 
 /// What a client does, in so many of a hundred cases.
 #[derive(Clone, Copy, Default)]
@@ -112,6 +112,26 @@ pub(super) struct Worker {
     held: Vec<(u64, u64, bool)>,
 }
 
+/// The body of a message that is none of those that are checked.
+const LAST: &str = "last";
+
+/// All that comes to a queue before [`LAST`], which is acknowledged.
+async fn until_last(ch: &Channel, name: &str) -> Vec<Delivery> {
+    let mut all = Vec::new();
+    eventually("the last message has expired", async || {
+        all.extend(get_all(ch, name).await);
+        if all.last().is_some_and(|delivery: &Delivery| delivery.body == LAST.as_bytes()) {
+            Ok(())
+        } else {
+            Err(all.len())
+        }
+    })
+    .await;
+    let last = all.pop().expect("it is there");
+    ch.ack(last.delivery_tag).await;
+    all
+}
+
 impl Worker {
     fn new(habits: Habits, queues: Vec<(&'static str, QueueDeclare)>, consumes: &[&'static str]) -> Self {
         Self {
@@ -141,14 +161,19 @@ impl Worker {
                 self.fill(ch).await;
             }
         }
+        let mut expired = None;
         if self.habits.expires {
-            // What expires does so in its order.
-            ch.expect_ready(self.name(), 0).await;
+            // What expires does so in its order: behind the last one nothing is on its way any more.
+            ch.publish(publish("", self.name(), LAST)).await;
+            expired = Some(until_last(ch, self.queues[1].0).await);
         }
         let mut found = BTreeMap::new();
         let mut tags = Vec::new();
         for (place, (name, _)) in self.queues.iter().enumerate() {
-            let all = get_all(ch, name).await;
+            let all = match expired.take_if(|_| place == 1) {
+                Some(expired) => expired,
+                None => get_all(ch, name).await,
+            };
             let numbers: Vec<_> = all.iter().map(|delivery| self.number_of(delivery)).collect();
             // What was rejected lies in the order of its death.
             let is_mixed = place > 0 && self.habits.reject > 0;
