@@ -18,6 +18,9 @@ pub(crate) enum Error {
         /// The broker's own words.
         reply_text: String,
     },
+    /// Nothing came for as long as a read may take.
+    #[error("the broker sent nothing for too long")]
+    Silent,
     /// The broker, or the command line, said something that this program cannot go on from.
     #[error("{0}")]
     Unexpected(String),

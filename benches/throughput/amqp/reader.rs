@@ -74,7 +74,7 @@ impl FrameReader {
         let count = socket.read(free).map_err(|error| {
             // A read timeout is the first on Linux, the second elsewhere.
             if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
-                return Error::unexpected("the broker sent nothing for too long");
+                return Error::Silent;
             }
             Error::Io(error)
         })?;
