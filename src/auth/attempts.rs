@@ -47,6 +47,7 @@ impl LoginAttempts {
     /// # Errors
     /// In how many milliseconds they are, if too many answers are held back.
     pub fn may_try(&mut self, from: IpAddr, now_ms: u64) -> Result<(), u64> {
+        // Nothing of this address has failed lately.
         let Some(address) = self.addresses.get_mut(&from.to_canonical()) else { return Ok(()) };
         address.held_back_until_ms.retain(|until_ms| *until_ms > now_ms);
         let full = address.held_back_until_ms.len() >= HELD_BACK_MAX;

@@ -13,9 +13,9 @@ const ANSWERS_MAX: usize = 256;
 /// What the backends of a user say. All of them must allow, and the first that does not is named.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Yes.
+    /// Every backend that was asked allows it.
     Allowed,
-    /// No.
+    /// One backend refuses it, or could not say.
     Refused(Objection),
     /// The answer is on its way; it is to be learned, and then to be asked again.
     Unknown(Unanswered),
@@ -34,7 +34,7 @@ pub struct Unanswered {
     pub grant: usize,
     /// What it is asked.
     pub question: Question,
-    /// Its answer.
+    /// What that grant will answer; it ends with the connection or request that waits for it.
     pub answer: Waiting<BackendAnswer>,
 }
 

@@ -28,9 +28,9 @@ pub(super) enum StartFailure {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with --amqp-listen, or stop what listens there")]
     Listen {
-        /// The address.
+        /// Where the broker was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system answered.
         source: io::Error,
     },
     /// Where messages are to be kept was not said.
@@ -69,9 +69,9 @@ pub(super) enum StartFailure {
         "cannot listen on {address}: {source}; choose another with --amqps-listen (--https-listen, --prometheus-tls-listen), or stop what listens there"
     )]
     ListenTls {
-        /// The address.
+        /// Where the broker was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system answered.
         source: io::Error,
     },
     /// Definitions cannot be imported.
@@ -80,7 +80,7 @@ pub(super) enum StartFailure {
     /// The group that may give commands is not there.
     #[error("there is no group '{group}' on this machine, which socket_group names; make it, or leave the setting out")]
     NoGroup {
-        /// The group.
+        /// The name that the setting gives.
         group: String,
     },
     /// There is nothing to listen on.
@@ -96,17 +96,17 @@ pub(super) enum StartFailure {
         "cannot listen on {address}: {source}; choose another with --prometheus-listen, or stop what listens there"
     )]
     ListenPrometheus {
-        /// The address.
+        /// Where the broker was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system answered.
         source: io::Error,
     },
     /// The HTTP address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another with --http-listen, or stop what listens there")]
     ListenHttp {
-        /// The address.
+        /// Where the broker was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system answered.
         source: io::Error,
     },
     /// The management API cannot be served.

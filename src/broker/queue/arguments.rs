@@ -155,6 +155,7 @@ fn check_dead_letter_exchange(arguments: &Table, queue: &dyn Display) -> Result<
             "invalid type '{}' for arg 'x-dead-letter-exchange' in {queue}",
             value.type_name()
         ))),
+        // It is a text, or was not given.
         _ => Ok(()),
     }
 }

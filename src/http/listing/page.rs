@@ -33,6 +33,7 @@ pub(in crate::http) trait Row {
 
     /// The value of a key to sort by, if it is to be had without all others. The inner one is missing where the row has no such value.
     fn number(&self, request: &Request<'_>, key: &str) -> Option<Option<f64>> {
+        // Rows without such keys need neither: they are sorted once they were looked at.
         let _ = (request, key);
         None
     }
