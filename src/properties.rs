@@ -52,6 +52,22 @@ pub enum Property {
 }
 
 impl Property {
+    /// Those that are short strings, with the names that RabbitMQ gives them in JSON and in headers of traces.
+    pub(crate) const TEXTS: [(&str, Self); 10] = [
+        ("content_type", Self::ContentType),
+        ("content_encoding", Self::ContentEncoding),
+        ("correlation_id", Self::CorrelationId),
+        ("reply_to", Self::ReplyTo),
+        ("expiration", Self::Expiration),
+        ("message_id", Self::MessageId),
+        ("type", Self::Kind),
+        ("user_id", Self::UserId),
+        ("app_id", Self::AppId),
+        ("cluster_id", Self::ClusterId),
+    ];
+}
+
+impl Property {
     /// Every property in the order in which the wire carries them.
     pub const ALL: [Self; 14] = [
         Self::ContentType,

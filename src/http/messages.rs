@@ -27,24 +27,10 @@ use crate::message::address;
 use crate::properties::{Properties, PropertiesEditor, Property};
 use crate::store::{LogPosition, TransactionId};
 
-/// The properties that are short strings, with their names in JSON.
-const TEXTS: [(&str, Property); 10] = [
-    ("content_type", Property::ContentType),
-    ("content_encoding", Property::ContentEncoding),
-    ("correlation_id", Property::CorrelationId),
-    ("reply_to", Property::ReplyTo),
-    ("expiration", Property::Expiration),
-    ("message_id", Property::MessageId),
-    ("type", Property::Kind),
-    ("user_id", Property::UserId),
-    ("app_id", Property::AppId),
-    ("cluster_id", Property::ClusterId),
-];
-
 /// The properties of a message as an object; none at all are an empty list, as in RabbitMQ.
 pub(super) fn properties(properties: Properties<'_>) -> Value {
     let mut object = Map::new();
-    for (name, property) in TEXTS {
+    for (name, property) in Property::TEXTS {
         if let Some(text) = properties.get(property) {
             object.insert(name.to_owned(), values::text(text).into());
         }
@@ -68,7 +54,7 @@ pub(super) fn properties(properties: Properties<'_>) -> Value {
 /// The other way round. Keys that are no properties are ignored.
 fn encoded(object: &Map<String, Value>) -> Result<Vec<u8>, Refusal> {
     let mut editor = PropertiesEditor::new();
-    for (name, property) in TEXTS {
+    for (name, property) in Property::TEXTS {
         match object.get(name) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => {

@@ -23,20 +23,6 @@ pub struct TracedBy<'a> {
     pub user: &'a str,
 }
 
-/// The texts among the properties, with their names.
-const TEXTS: [(&str, Property); 10] = [
-    ("content_type", Property::ContentType),
-    ("content_encoding", Property::ContentEncoding),
-    ("correlation_id", Property::CorrelationId),
-    ("reply_to", Property::ReplyTo),
-    ("expiration", Property::Expiration),
-    ("message_id", Property::MessageId),
-    ("type", Property::Kind),
-    ("user_id", Property::UserId),
-    ("app_id", Property::AppId),
-    ("cluster_id", Property::ClusterId),
-];
-
 impl Vhost {
     /// Shows a message that was published, on its way to the queues of its route.
     #[cold]
@@ -107,7 +93,8 @@ fn number(number: u64) -> Value {
 
 /// The properties that a message has, by their names.
 fn table_of(properties: Properties<'_>) -> Table {
-    let texts = TEXTS.into_iter().filter_map(|(name, property)| Some((name, text(properties.get(property)?))));
+    let texts =
+        Property::TEXTS.into_iter().filter_map(|(name, property)| Some((name, text(properties.get(property)?))));
     let numbers = [
         ("delivery_mode", properties.delivery_mode().map(u64::from)),
         ("priority", properties.priority().map(u64::from)),
