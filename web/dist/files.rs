@@ -2,8 +2,8 @@
 &[
     File { path: "/api/index.html", content_type: "text/html; charset=utf-8", etag: "\"397b3ac1a13697f7\"", gzip: include_bytes!("api/index.html.gz") },
     File { path: "/assets/api-8BE8gIBg.js", content_type: "text/javascript; charset=utf-8", etag: "\"367ec115e665aaff\"", gzip: include_bytes!("assets/api-8BE8gIBg.js.gz") },
-    File { path: "/assets/index-BcRgvf-B.js", content_type: "text/javascript; charset=utf-8", etag: "\"e52aaee4644c1197\"", gzip: include_bytes!("assets/index-BcRgvf-B.js.gz") },
     File { path: "/assets/index-BnZe62-c.css", content_type: "text/css; charset=utf-8", etag: "\"6fa6b98f9e82df02\"", gzip: include_bytes!("assets/index-BnZe62-c.css.gz") },
+    File { path: "/assets/index-D228c6b7.js", content_type: "text/javascript; charset=utf-8", etag: "\"ac1aa46484aae469\"", gzip: include_bytes!("assets/index-D228c6b7.js.gz") },
     File { path: "/assets/jsxRuntime-BYcp9D4E.js", content_type: "text/javascript; charset=utf-8", etag: "\"e569b29dfddfd1c9\"", gzip: include_bytes!("assets/jsxRuntime-BYcp9D4E.js.gz") },
     File { path: "/assets/layout.worker-pfoE2PWn.js", content_type: "text/javascript; charset=utf-8", etag: "\"10fcf7bbe4cfc86c\"", gzip: include_bytes!("assets/layout.worker-pfoE2PWn.js.gz") },
     File { path: "/assets/mark-0ti_ZK3K.svg", content_type: "image/svg+xml", etag: "\"cbdfbff75e6fe111\"", gzip: include_bytes!("assets/mark-0ti_ZK3K.svg.gz") },
@@ -12,5 +12,5 @@
     File { path: "/assets/theme-DhgU7ksa.css", content_type: "text/css; charset=utf-8", etag: "\"6b1ebcfb13380816\"", gzip: include_bytes!("assets/theme-DhgU7ksa.css.gz") },
     File { path: "/cli/index.html", content_type: "text/html; charset=utf-8", etag: "\"fe67e532643f6f8e\"", gzip: include_bytes!("cli/index.html.gz") },
     File { path: "/cli/rabbitmqadmin", content_type: "application/x-sh", etag: "\"6dc2fa77990d5a12\"", gzip: include_bytes!("cli/rabbitmqadmin.gz") },
-    File { path: "/index.html", content_type: "text/html; charset=utf-8", etag: "\"e32d7cb39acadc94\"", gzip: include_bytes!("index.html.gz") },
+    File { path: "/index.html", content_type: "text/html; charset=utf-8", etag: "\"184c39b7913a3356\"", gzip: include_bytes!("index.html.gz") },
 ]

@@ -57,11 +57,15 @@ export function go(parts: string[], query: Query = {}): void {
   location.hash = link(parts, query);
 }
 
-/** Changes the query of this page without a step in the history: what one types into a filter is no place of its own. */
+/**
+ * Changes the query of this page without a step in the history: what one types into a filter is no place of its own. The address leads:
+ * it is changed at once, and `place` follows with an event. Where it names another page already, this page has nothing to change any more.
+ */
 export function adjust(query: Query): void {
-  const { parts, query: old } = place.get();
-  const merged: Query = { ...Object.fromEntries(old), ...query };
-  history.replaceState(null, "", link(parts, merged));
+  const here = parseHash(location.hash);
+  if (path(...here.parts) !== path(...place.get().parts)) return;
+  const merged: Query = { ...Object.fromEntries(here.query), ...query };
+  history.replaceState(null, "", link(here.parts, merged));
   place.set(parseHash(location.hash));
 }
 
