@@ -35,6 +35,7 @@ type T struct {
 	conns     []*amqp.Connection
 	queues    []string
 	exchanges []string
+	endings   []func() error // done first; what came last before the others
 }
 
 type failed string
@@ -153,6 +154,9 @@ func (t *T) exchange(ch *amqp.Channel, kind string) string {
 }
 
 func (t *T) tidy() {
+	for _, end := range slices.Backward(t.endings) {
+		end()
+	}
 	for _, conn := range t.conns {
 		conn.CloseDeadline(time.Now().Add(2 * time.Second))
 	}
