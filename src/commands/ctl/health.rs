@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::arguments::Invocation;
 use super::failure::Failure;
 use super::output::{Cell, Output, Table};
-use super::verb::{BOTH, CTL, DIAGNOSTICS, Tool, Verb, flag, value};
+use super::verb::{BOTH, DIAGNOSTICS, Tool, Verb, flag, value};
 use crate::commands::client::{Problem, escaped};
 use crate::commands::exit;
 
@@ -96,7 +96,7 @@ pub(super) const VERBS: &[Verb] = &[
             "Will wait for a quorum + 1 of nodes to be online for all quorum queues and streams for {seconds} seconds..."
         ))
     }),
-    Verb::new("list_node_auth_attempt_stats", CTL, "Lists how often clients logged in, and failed to", login_attempts)
+    Verb::new("list_node_auth_attempt_stats", BOTH, "Lists how often clients logged in, and failed to", login_attempts)
         .takes(0, 0, "[--by-source]")
         .switches(&[flag("by-source")])
         .says(|it| Some(format!("Listing authentication attempts for node \"{}\" ...", it.node()))),

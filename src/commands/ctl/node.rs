@@ -9,15 +9,18 @@ use super::arguments::Invocation;
 use super::failure::Failure;
 use super::health::is_started;
 use super::output::Output;
-use super::verb::{BOTH, CTL, Tool, Verb, flag};
+use super::verb::{CTL, Tool, Verb, flag};
 use crate::commands::client::signal;
 use crate::commands::exit;
 use crate::commands::system::{Process, Told};
 
 pub(super) const VERBS: &[Verb] = &[
-    Verb::new("version", BOTH, "Displays the version of RabbitMQ that this is like", |_| {
-        Ok(Output::Message(claimed_version().to_owned()))
-    }),
+    Verb::new(
+        "version",
+        &[Tool::Ctl, Tool::Diagnostics, Tool::Plugins],
+        "Displays the version of RabbitMQ that this is like",
+        |_| Ok(Output::Message(claimed_version().to_owned())),
+    ),
     Verb::new("stop", CTL, "Stops the broker", stop)
         .takes(0, 1, "[<pidfile>]")
         .switches(&[flag("idempotent")])

@@ -4,8 +4,8 @@ use super::arguments::Invocation;
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    cluster, definitions, features, health, limits, listings, node, parameters, permissions, plugins, policies, queues,
-    report, runtime, status, unserved, users, vhosts, waiting,
+    cluster, definitions, features, health, idle, limits, listings, node, parameters, permissions, plugins, policies,
+    queues, report, runtime, status, tls, unserved, users, vhosts, waiting,
 };
 
 /// One of RabbitMQ's tools.
@@ -127,6 +127,8 @@ pub(super) const VERBS: &[(&str, &[Verb])] = &[
     ("Feature flags", features::VERBS),
     ("Definitions", definitions::VERBS),
     ("Plugins", plugins::VERBS),
+    ("TLS", tls::VERBS),
+    ("Nothing to do in this broker", idle::VERBS),
     ("Not served by this broker", unserved::VERBS),
 ];
 
@@ -138,4 +140,33 @@ pub(super) fn of(tool: Tool) -> impl Iterator<Item = &'static Verb> {
 /// The verb of this name.
 pub(super) fn find(tool: Tool, name: &str) -> Option<&'static Verb> {
     of(tool).find(|verb| verb.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The verbs of RabbitMQ 4.3's tools, as their help has them.
+    const OF_RABBITMQ: &str = include_str!("verbs.txt");
+
+    #[test]
+    fn every_verb_of_rabbitmqs_tools_is_known() {
+        let tools = [Tool::Ctl, Tool::Diagnostics, Tool::Plugins, Tool::Queues, Tool::Streams, Tool::Upgrade];
+        let is_known = |line: &&str| {
+            let (tool, name) = line.split_once(' ').unwrap();
+            let tool = tools.into_iter().find(|known| known.name() == tool).unwrap();
+            find(tool, name).is_some()
+        };
+        let unknown: Vec<_> = OF_RABBITMQ.lines().filter(|line| !is_known(line)).collect();
+        assert_eq!(unknown, [""; 0]);
+    }
+
+    #[test]
+    fn a_tool_has_each_verb_once() {
+        for tool in [Tool::Ctl, Tool::Diagnostics, Tool::Plugins, Tool::Queues, Tool::Streams, Tool::Upgrade] {
+            let mut names: Vec<_> = of(tool).map(|verb| verb.name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{}: {names:?}", tool.name());
+        }
+    }
 }

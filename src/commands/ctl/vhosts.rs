@@ -35,6 +35,9 @@ pub(super) const VERBS: &[Verb] = &[
         )
         .switches(&[value("description"), value("tags"), value("default-queue-type")])
         .says(|it| Some(format!("Updating metadata of vhost \"{}\" ...", it.argument(0)))),
+    Verb::new("set_vhost_tags", CTL, "Sets the tags of a virtual host", set_tags)
+        .takes(1, ANY, "<vhost> <tag> [...]")
+        .says(|it| Some(format!("Setting tags for vhost \"{}\" to [{}] ...", it.argument(0), tags_of(it).join(", ")))),
     Verb::new("restart_vhost", CTL, "Starts a virtual host that has failed", restart)
         .takes(0, 0, "[--vhost <vhost>]")
         .says(|it| Some(format!("Trying to restart vhost '{}' on node '{}' ...", it.vhost(), it.node()))),
@@ -82,13 +85,26 @@ fn existing(it: &Invocation, vhost: &str) -> Result<Value, Failure> {
     it.client()?.find(&path(vhost))?.ok_or_else(|| Failure::no_vhost(vhost))
 }
 
+fn tags_of(it: &Invocation) -> Vec<String> {
+    it.arguments.iter().skip(1).cloned().collect()
+}
+
+fn set_tags(it: &Invocation) -> Result<Output, Failure> {
+    change(it, Map::from_iter([("tags".to_owned(), Value::from(tags_of(it).join(",")))]))
+}
+
 fn update(it: &Invocation) -> Result<Output, Failure> {
+    change(it, metadata(it))
+}
+
+/// Changes these of its properties, and no others.
+fn change(it: &Invocation, changed: Map<String, Value>) -> Result<Output, Failure> {
     let found = existing(it, it.argument(0))?;
     let mut wanted = Map::new();
     for key in ["description", "tags", "default_queue_type", "tracing"] {
         wanted.extend(found.get(key).filter(|value| !value.is_null()).map(|value| (key.to_owned(), value.clone())));
     }
-    wanted.extend(metadata(it));
+    wanted.extend(changed);
     it.client()?.put(&path(it.argument(0)), &Value::Object(wanted))?;
     Ok(Output::Nothing)
 }
