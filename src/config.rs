@@ -34,7 +34,8 @@ pub use tasks::{CheckFormat, CheckTask, ConfigTask, EXIT_CONFIGURATION};
 pub use value::{
     Algorithm, AskWith, AuthBackend, BackendKind, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
     FileBytes, FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
-    RotationDate, Seconds, Secret, Share, SystemGroup, TagQueries, Timeout, WebAddress,
+    PortNumber, RotationDate, Seconds, Secret, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport,
+    SystemGroup, TagQueries, Timeout, WebAddress,
 };
 
 #[cfg(test)]

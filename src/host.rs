@@ -15,7 +15,7 @@ use etcetera::BaseStrategy;
 #[cfg(unix)]
 pub(crate) use system::runtime_directory;
 #[cfg(feature = "cli")]
-pub(crate) use system::with_mode;
+pub(crate) use system::{LocalDatagrams, name, with_mode};
 pub(crate) use system::{descriptor_limit, disk_free_bytes, raise_descriptor_limit};
 
 /// The share of the memory that the process may take in all. What is left is for what is under way when publishers are stopped.

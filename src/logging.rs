@@ -8,6 +8,7 @@ mod format;
 mod output;
 mod repeated;
 mod rotation;
+mod syslog;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -25,6 +26,7 @@ use crate::throttle::INTERVAL_MS;
 use format::Lines;
 use output::{LogOutput, RotatedFile, Stream};
 use rotation::Rotation;
+use syslog::{Header, SyslogServer};
 
 pub use exchange::send_lines_to;
 pub use writer::{Line, LogWriter};
@@ -36,7 +38,8 @@ static OUTPUTS: OnceLock<Vec<Controls>> = OnceLock::new();
 struct Controls {
     kind: Kind,
     filter: reload::Handle<EnvFilter, Registry>,
-    writer: LogWriter,
+    /// What is written to there; the broker's exchange is not.
+    writer: Option<LogWriter>,
 }
 
 /// Something that the log is written to.
@@ -44,6 +47,8 @@ struct Controls {
 enum Kind {
     Console,
     File,
+    Syslog,
+    Exchange,
 }
 
 impl Kind {
@@ -51,6 +56,8 @@ impl Kind {
         let own = match self {
             Self::Console => settings.log_console_level,
             Self::File => settings.log_file_level,
+            Self::Syslog => settings.log_syslog_level,
+            Self::Exchange => settings.log_exchange_level,
         };
         settings.log_level.of_output(own, &settings.log_categories)
     }
@@ -59,8 +66,28 @@ impl Kind {
         let own = match self {
             Self::Console => settings.log_console_format,
             Self::File => settings.log_file_format,
+            Self::Syslog => settings.log_syslog_format,
+            Self::Exchange => None,
         };
         own.unwrap_or(settings.log_format)
+    }
+
+    /// What its lines look like.
+    fn lines(self, settings: &Settings) -> Lines {
+        match self {
+            Self::Console => Lines::new(self.format(settings), io::stderr().is_terminal()),
+            Self::File | Self::Exchange => Lines::new(self.format(settings), false),
+            Self::Syslog => Lines::for_syslog(self.format(settings), Header::of(settings)),
+        }
+    }
+
+    /// The thread that writes them.
+    const fn thread(self) -> &'static str {
+        match self {
+            Self::Console => "leveret-stderr",
+            Self::File => "leveret-logfile",
+            Self::Syslog | Self::Exchange => "leveret-syslog",
+        }
     }
 }
 
@@ -72,14 +99,18 @@ pub fn set_levels(settings: &Settings) {
     }
 }
 
-/// Opens the files of the log again: somebody may have moved them away.
+fn writers() -> impl Iterator<Item = &'static LogWriter> {
+    OUTPUTS.get().into_iter().flatten().filter_map(|output| output.writer.as_ref())
+}
+
+/// Opens the files of the log again: somebody may have moved them away. A syslog server is connected to anew.
 pub fn reopen() {
-    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.reopen());
+    writers().for_each(LogWriter::reopen);
 }
 
 /// Rotates the files of the log which are rotated here, and opens the others again.
 pub fn rotate() {
-    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.rotate());
+    writers().for_each(LogWriter::rotate);
 }
 
 /// Has everything that is logged, and the text of panics, written where it is configured; what the filters leave out is not.
@@ -100,9 +131,14 @@ pub fn start(settings: &Settings) -> io::Result<LogWriter> {
         cannot_open = output.open().err().map(|error| (path, error));
         start_output(Kind::File, output, settings, &mut controls, &mut layers)?;
     }
+    if settings.log_syslog {
+        let server = SyslogServer::new(settings, Clock::system());
+        start_output(Kind::Syslog, server, settings, &mut controls, &mut layers)?;
+    }
     if settings.log_exchange {
-        let filter = settings.log_level.of_output(None, &settings.log_categories);
-        layers.push(exchange::ToExchange.with_filter(EnvFilter::new(filter.0)).boxed());
+        let (filter, handle) = reload::Layer::new(EnvFilter::new(Kind::Exchange.filter(settings).0));
+        layers.push(exchange::ToExchange.with_filter(filter).boxed());
+        controls.push(Controls { kind: Kind::Exchange, filter: handle, writer: None });
     }
     tracing_subscriber::registry().with(layers).init();
     // The program starts its log once.
@@ -125,16 +161,12 @@ fn start_output(
     controls: &mut Vec<Controls>,
     layers: &mut Layers,
 ) -> io::Result<LogWriter> {
-    let (name, is_colored) = match kind {
-        Kind::Console => ("leveret-stderr", io::stderr().is_terminal()),
-        Kind::File => ("leveret-logfile", false),
-    };
-    let lines = Lines::new(kind.format(settings), is_colored);
-    let writer = LogWriter::start(name, output, lines.clone(), Duration::from_millis(INTERVAL_MS))?;
+    let lines = kind.lines(settings);
+    let writer = LogWriter::start(kind.thread(), output, lines.clone(), Duration::from_millis(INTERVAL_MS))?;
     let (filter, handle) = reload::Layer::new(EnvFilter::new(kind.filter(settings).0));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer.clone()).event_format(lines).with_filter(filter);
     layers.push(layer.boxed());
-    controls.push(Controls { kind, filter: handle, writer: writer.clone() });
+    controls.push(Controls { kind, filter: handle, writer: Some(writer.clone()) });
     Ok(writer)
 }
 
@@ -156,12 +188,12 @@ fn log_panics(stderr: LogWriter) {
             stderr.say(backtrace.to_string().into_bytes());
         }
         // The process may be aborted when this returns.
-        OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.flush());
+        writers().for_each(LogWriter::flush);
         stderr.flush();
     }));
 }
 
 /// Waits until everything is written that was logged, or for a second. For the end of the program.
 pub fn end() {
-    OUTPUTS.get().into_iter().flatten().for_each(|output| output.writer.end());
+    writers().for_each(LogWriter::end);
 }

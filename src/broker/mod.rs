@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod alerts;
 pub mod background;
 pub mod changes;
+mod consumer_timeout;
 pub mod deadlines;
 mod death;
 pub mod declarers;

@@ -8,6 +8,7 @@ use super::alarm::Alarm;
 use super::alerts::Alerts;
 use super::background::Background;
 use super::changes::Changes;
+use super::consumer_timeout::ConsumerTimeout;
 use super::deadlines::Deadlines;
 use super::declarers::Declarers;
 use super::deprecated::DeprecatedUse;
@@ -34,7 +35,7 @@ pub struct NodeSettings {
     /// The compatibility profile.
     pub compatibility: Compatibility,
     /// How long a delivery may stay unacknowledged where a queue does not say; `None` for ever.
-    pub consumer_timeout_ms: Option<u64>,
+    pub consumer_timeout: ConsumerTimeout,
     /// The name of the node.
     pub node_name: Arc<str>,
     /// The virtual host that events and lines of the log go to.
@@ -60,7 +61,7 @@ impl Default for NodeSettings {
     fn default() -> Self {
         Self {
             compatibility: Compatibility::default(),
-            consumer_timeout_ms: Some(CONSUMER_TIMEOUT_MS_DEFAULT),
+            consumer_timeout: ConsumerTimeout::from(Some(CONSUMER_TIMEOUT_MS_DEFAULT)),
             node_name: "rabbit@localhost".into(),
             own_vhost: DEFAULT_VHOST.into(),
             has_log_exchange: false,

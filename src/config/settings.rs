@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::setting::{ReloadRule, Setting, settings};
 use super::value::{
     Algorithm, AskWith, AuthBackend, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes, FileCount,
-    HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, RotationDate, Seconds,
-    Secret, SettingValue, Share, SystemGroup, TagQueries, Timeout, WebAddress,
+    HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, PortNumber, RotationDate,
+    Seconds, Secret, SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup,
+    TagQueries, Timeout, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -52,9 +53,9 @@ settings! {
     /// Which RabbitMQ to be like: 4.2 accepts what 4.3 denies, and warns; 3.13 is for clients of before 4.0
     compatibility: Compatibility = Compatibility::V4_2, "4.2", AtStart;
     /// Close channels, as RabbitMQ does, whose deliveries are not acknowledged within this time
-    consumer_timeout: Timeout = Timeout(Some(1_800_000)), "30m", AtStart;
+    consumer_timeout: Timeout = Timeout(Some(1_800_000)), "30m", AtRunTime;
     /// Wait for acknowledgements as long as it takes where a queue does not say how long: consumer_timeout = "off"
-    no_consumer_timeout: bool = false, "false", AtStart;
+    no_consumer_timeout: bool = false, "false", AtRunTime;
     /// Offer clients heartbeats in this interval
     heartbeat: Seconds = Seconds(60), "60s", AtRunTime;
 
@@ -227,7 +228,7 @@ settings! {
     /// Directories that know users, in the order in which they are asked
     auth_ldap_servers: Vec<String> = Vec::new(), "none", AtStart;
     /// Their port
-    auth_ldap_port: Index = Index(389), "389", AtStart;
+    auth_ldap_port: PortNumber = PortNumber(389), "389", AtStart;
     /// How long they may take
     auth_ldap_timeout: Timeout = Timeout(Some(15_000)), "15s", AtStart;
     /// How many questions they are asked at a time
@@ -295,6 +296,26 @@ settings! {
     log_format: LogFormat = LogFormat::Text, "text", AtStart;
     /// Give the lines of the log to the exchange amq.rabbitmq.log of the default virtual host, too; keys are levels
     log_exchange: bool = false, "false", AtStart;
+    /// What of the log to give to that exchange
+    log_exchange_level: Option<LogLevel> = None, "log_level", AtRunTime;
+    /// Send the log to a syslog server, too
+    log_syslog: bool = false, "false", AtStart;
+    /// What of the log to send there
+    log_syslog_level: Option<LogLevel> = None, "log_level", AtRunTime;
+    /// How to write the log there
+    log_syslog_format: Option<LogFormat> = None, "log_format", AtStart;
+    /// How to reach it; unix is for a socket of this machine
+    log_syslog_transport: SyslogTransport = SyslogTransport::Udp, "udp", AtStart;
+    /// Its host, or with unix the path of its socket
+    log_syslog_host: Option<String> = None, "localhost, and /dev/log with unix", AtStart;
+    /// Its port
+    log_syslog_port: PortNumber = PortNumber(514), "514", AtStart;
+    /// What messages to it look like
+    log_syslog_protocol: SyslogProtocol = SyslogProtocol::Rfc3164, "rfc3164", AtStart;
+    /// The name of the program in these messages
+    log_syslog_identity: SyslogIdentity = SyslogIdentity::OWN, "leveret", AtStart;
+    /// Which kind of program it is there
+    log_syslog_facility: SyslogFacility = SyslogFacility::DAEMON, "daemon", AtStart;
     /// What of the log to write; LEVERET_LOG is the same
     log_level: LogFilter = LogFilter::default(), "info", AtRunTime;
     /// Levels of categories: an output writes what both its level and that of the category let through

@@ -47,10 +47,18 @@ impl Settings {
         LogFileName::path(self.log_file.as_ref(), self.log_dir.as_deref(), &self.node_name)
     }
 
+    /// How long a delivery may stay unacknowledged where its queue does not say; `None` for ever.
+    pub fn consumer_timeout_ms(&self) -> Option<u64> {
+        self.consumer_timeout.0.filter(|_| !self.no_consumer_timeout)
+    }
+
     /// Where the log goes, as RabbitMQ tells it.
     pub fn log_places(&self) -> Vec<String> {
         let console = self.log_console.then(|| "<stderr>".to_owned());
-        console.into_iter().chain(self.log_file_path().map(|path| path.display().to_string())).collect()
+        let file = self.log_file_path().map(|path| path.display().to_string());
+        let more = [(self.log_syslog, "syslog"), (self.log_exchange, "exchange:amq.rabbitmq.log")];
+        let more = more.into_iter().filter(|(is_on, _)| *is_on).map(|(_, place)| place.to_owned());
+        console.into_iter().chain(file).chain(more).collect()
     }
 }
 

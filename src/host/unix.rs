@@ -25,6 +25,12 @@ pub(crate) fn runtime_directory() -> PathBuf {
     }
 }
 
+/// The name of this machine.
+#[cfg(feature = "cli")]
+pub(crate) fn name() -> Option<String> {
+    Some(rustix::system::uname().nodename().to_str().ok()?.to_owned())
+}
+
 /// How many files the process may have open; without a limit, as many as can be counted.
 pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
@@ -50,5 +56,27 @@ pub(crate) fn raise_descriptor_limit() {
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
     {
         tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// Sends datagrams to a socket of this machine.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct LocalDatagrams(std::os::unix::net::UnixDatagram);
+
+#[cfg(feature = "cli")]
+impl LocalDatagrams {
+    /// # Errors
+    /// When nobody has such a socket there.
+    pub(crate) fn to(path: &Path) -> std::io::Result<Self> {
+        let socket = std::os::unix::net::UnixDatagram::unbound()?;
+        socket.connect(path)?;
+        Ok(Self(socket))
+    }
+
+    /// # Errors
+    /// The system's: nobody has the socket any more.
+    pub(crate) fn send(&self, datagram: &[u8]) -> std::io::Result<()> {
+        self.0.send(datagram).map(drop)
     }
 }

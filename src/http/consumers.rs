@@ -124,7 +124,7 @@ fn object(
         exclusive: consumer.exclusive,
         prefetch_count: consumer.prefetch_count,
         // RabbitMQ shows a time where none counts, too: for queues and consumers that nothing is waited for from.
-        consumer_timeout: consumer.timeout_ms.or(api.broker.node().settings.consumer_timeout_ms),
+        consumer_timeout: consumer.timeout_ms.or_else(|| api.broker.node().settings.consumer_timeout.ms()),
         queue: QueueName { name: Arc::clone(&queue.spec.name), vhost: Arc::clone(&vhost.name) },
         user: channel_details.as_ref().map(|channel| Arc::clone(&channel.user)).unwrap_or_default(),
         channel_details,

@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::repeated::{About, LeftOut, Repeated};
+use super::syslog::Header;
 use super::writer::Unsaid;
 use crate::clock::Clock;
 use crate::config::LogFormat;
@@ -27,6 +28,8 @@ const VALUE_BYTES_MAX: usize = 1024;
 pub(super) struct Lines {
     format: LogFormat,
     is_colored: bool,
+    /// What stands before each line instead of time and level, where it is a message to a syslog server.
+    syslog: Option<Header>,
     clock: Clock,
     repeated: Arc<Mutex<Repeated>>,
 }
@@ -52,7 +55,11 @@ where
 
 impl Lines {
     pub(super) fn new(format: LogFormat, is_colored: bool) -> Self {
-        Self { format, is_colored, clock: Clock::system(), repeated: Arc::default() }
+        Self { format, is_colored, syslog: None, clock: Clock::system(), repeated: Arc::default() }
+    }
+
+    pub(super) fn for_syslog(format: LogFormat, header: Header) -> Self {
+        Self { syslog: Some(header), ..Self::new(format, false) }
     }
 
     fn write_left_out(&self, writer: &mut Writer<'_>, all: Vec<LeftOut>) -> fmt::Result {
@@ -62,9 +69,11 @@ impl Lines {
     fn write(&self, writer: &mut Writer<'_>, level: Level, fields: Fields) -> fmt::Result {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
-        let line = match self.format {
-            LogFormat::Text => self.text(&time, level, &fields),
-            LogFormat::Json => json(time, level, fields),
+        let line = match (&self.syslog, self.format) {
+            (None, LogFormat::Text) => self.text(&time, level, &fields),
+            (None, LogFormat::Json) => json(time, level, fields),
+            (Some(header), LogFormat::Text) => header.message(&time, level, &fields.text()),
+            (Some(header), LogFormat::Json) => header.message(&time, level, &json(time.clone(), level, fields)),
         };
         writeln!(writer, "{line}")
     }
@@ -81,16 +90,7 @@ impl Lines {
         } else {
             format!("{time} {level:>5} ")
         };
-        line.push_str(&escaped(&fields.message));
-        for (name, value) in &fields.others {
-            line.push(' ');
-            line.push_str(name);
-            line.push('=');
-            match value.as_str() {
-                Some(text) => push_value(&mut line, text),
-                None => line.push_str(&value.to_string()),
-            }
-        }
+        fields.push_to(&mut line);
         line
     }
 }
@@ -185,6 +185,26 @@ impl Fields {
         let LeftOut { message, address, lines } = left_out;
         let others = vec![("repeated", message.into()), ("peer", address.into()), ("lines", lines.into())];
         Self { message: "lines were left out".to_owned(), others }
+    }
+
+    /// The message and the other fields, without time and level.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        self.push_to(&mut text);
+        text
+    }
+
+    fn push_to(&self, line: &mut String) {
+        line.push_str(&escaped(&self.message));
+        for (name, value) in &self.others {
+            line.push(' ');
+            line.push_str(name);
+            line.push('=');
+            match value.as_str() {
+                Some(text) => push_value(line, text),
+                None => line.push_str(&value.to_string()),
+            }
+        }
     }
 
     /// Which client a line is about, if it is about one. All ports of a client are one.

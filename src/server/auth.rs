@@ -71,9 +71,6 @@ pub(super) enum AuthError {
     /// As whom to bind is not said.
     #[error("auth_ldap.{0} cannot be '{1}': allowed is as_user or anon, or {0}.user_dn and {0}.password")]
     NoBind(&'static str, String),
-    /// A port is none.
-    #[error("auth_ldap.port is no port: {0}")]
-    NoPort(usize),
     /// A cache of itself.
     #[error("auth_cache.cached_backend cannot be cache: name the backend whose answers are to be remembered")]
     CacheOfItself,
@@ -172,13 +169,12 @@ fn ldap(configured: &Settings) -> Result<LdapSettings, AuthError> {
     if configured.auth_ldap_servers.is_empty() {
         return Err(AuthError::NoDirectory);
     }
-    let port = configured.auth_ldap_port.0;
     let query = |query: &DirectoryQuery| Query::parse(&query.0);
     let none = |text: &Option<String>| text.clone().filter(|text| text != "none");
     Ok(LdapSettings {
         directory: DirectorySettings {
             servers: configured.auth_ldap_servers.clone(),
-            port: u16::try_from(port).map_err(|_large| AuthError::NoPort(port))?,
+            port: configured.auth_ldap_port.0,
             timeout: duration(configured.auth_ldap_timeout),
             use_ssl: configured.auth_ldap_use_ssl,
             use_starttls: configured.auth_ldap_use_starttls,

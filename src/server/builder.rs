@@ -118,8 +118,7 @@ impl Builder {
         builder.node_name.clone_from(&configured.node_name);
         builder.first = First::from(configured);
         builder.definitions = DefinitionsAtStart::from(configured);
-        builder.settings.consumer_timeout_ms =
-            configured.consumer_timeout.0.filter(|_| !configured.no_consumer_timeout);
+        builder.settings.consumer_timeout = configured.consumer_timeout_ms().into();
         builder.configured = Some(Box::new(configured.clone()));
         builder.heartbeat = configured.heartbeat.0.into();
         builder.settings.has_log_exchange = configured.log_exchange;
@@ -292,7 +291,8 @@ impl Builder {
     /// Waits for acknowledgements as long as it takes where a queue does not say how long, instead of 30 minutes.
     #[must_use]
     pub fn no_consumer_timeout(mut self, waits: bool) -> Self {
-        self.settings.consumer_timeout_ms = if waits { None } else { NodeSettings::default().consumer_timeout_ms };
+        let default = NodeSettings::default().consumer_timeout;
+        self.settings.consumer_timeout = if waits { None.into() } else { default };
         self
     }
 

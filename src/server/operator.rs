@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use super::storage::Storage;
 use crate::broker::Broker;
 use crate::broker::node::Node;
+use crate::clock::Clock;
 use crate::config::{SETTINGS, Setting, Settings};
 use crate::host;
 use crate::http;
@@ -28,6 +29,8 @@ pub struct Reloaded {
 #[derive(Debug)]
 pub(super) struct RunningOperator {
     node: Arc<Node>,
+    broker: Arc<Broker>,
+    clock: Clock,
     wal: Option<Arc<Wal>>,
     heartbeat: HeartbeatOffer,
     certificates: Vec<Arc<Certificates>>,
@@ -39,16 +42,28 @@ pub(super) struct RunningOperator {
 
 /// The parts of a broker that has just been started.
 pub(super) struct Running<'a> {
-    pub(super) broker: &'a Broker,
-    pub(super) storage: Option<&'a Storage>,
-    pub(super) certificates: &'a [Arc<Certificates>],
+    broker: &'a Arc<Broker>,
+    clock: &'a Clock,
+    storage: Option<&'a Storage>,
+    certificates: &'a [Arc<Certificates>],
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    pub(super) const fn new(
+        broker: &'a Arc<Broker>,
+        clock: &'a Clock,
+        storage: Option<&'a Storage>,
+        certificates: &'a [Arc<Certificates>],
+    ) -> Self {
+        Self { broker, clock, storage, certificates }
+    }
+
     /// What can be changed of it, which was configured so.
     pub(super) fn operated(self, heartbeat: HeartbeatOffer, configured: Option<Box<Settings>>) -> RunningOperator {
         RunningOperator {
             node: Arc::clone(self.broker.node()),
+            broker: Arc::clone(self.broker),
+            clock: self.clock.clone(),
             wal: self.storage.map(|storage| Arc::clone(storage.wal())),
             heartbeat,
             certificates: self.certificates.to_vec(),
@@ -77,10 +92,14 @@ const APPLIED: &[(&str, Applied)] = &[
     }),
     ("max_message_size", |it, settings| it.node.set_message_bytes_max(settings.max_message_size.0)),
     ("heartbeat", |it, settings| it.heartbeat.set(settings.heartbeat.0)),
+    ("consumer_timeout", RunningOperator::set_consumer_timeout),
+    ("no_consumer_timeout", RunningOperator::set_consumer_timeout),
     ("log_level", |_, settings| logging::set_levels(settings)),
     ("log_categories", |_, settings| logging::set_levels(settings)),
     ("log_console_level", |_, settings| logging::set_levels(settings)),
     ("log_file_level", |_, settings| logging::set_levels(settings)),
+    ("log_exchange_level", |_, settings| logging::set_levels(settings)),
+    ("log_syslog_level", |_, settings| logging::set_levels(settings)),
 ];
 
 impl RunningOperator {
@@ -107,6 +126,11 @@ impl RunningOperator {
         reloaded
     }
 
+    /// Queues that say nothing obey it at once. What is delivered already keeps the time that it was given.
+    fn set_consumer_timeout(&self, settings: &Settings) {
+        self.broker.set_consumer_timeout(settings.consumer_timeout_ms(), self.clock.now_ms());
+    }
+
     fn apply(&self, names: &[&str], settings: &Settings) {
         for (_, apply) in APPLIED.iter().filter(|(name, _)| names.contains(name)) {
             apply(self, settings);
@@ -131,7 +155,12 @@ impl http::Operator for RunningOperator {
         if name == "log_level" {
             // Whoever wants to see all of the log has it in all outputs and categories, as in RabbitMQ.
             (changed.log_console_level, changed.log_file_level) = (None, None);
+            (changed.log_exchange_level, changed.log_syslog_level) = (None, None);
             changed.log_categories.clear();
+        }
+        if name == "consumer_timeout" {
+            // What was said last counts: a time switches off that there is none.
+            changed.no_consumer_timeout = false;
         }
         *current = changed;
         self.apply(&[setting.name], &current);
@@ -154,8 +183,11 @@ mod tests {
     use crate::http::Operator as _;
 
     fn operator() -> RunningOperator {
+        let broker = Arc::new(Broker::new(Arc::default()));
         RunningOperator {
-            node: Arc::default(),
+            node: Arc::clone(broker.node()),
+            broker,
+            clock: Clock::system(),
             wal: None,
             heartbeat: HeartbeatOffer::from(60),
             certificates: Vec::new(),

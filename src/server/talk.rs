@@ -20,7 +20,7 @@ impl Talk {
     pub fn new(hosting: &Hosting, clock: Clock) -> Self {
         let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(1_024)));
         let cannot = Box::new(|_: &crate::broker::Broker| Err("this broker cannot be made as new".to_owned()));
-        let running = Running { broker: &hosting.broker, storage: None, certificates: &[] };
+        let running = Running::new(&hosting.broker, &clock, None, &[]);
         let operator = Arc::new(running.operated(hosting.offer.heartbeat.clone(), None));
         Self(HttpTalk::new(management::api(hosting, clock, Vec::new(), (App::new(admission, cannot), operator))))
     }

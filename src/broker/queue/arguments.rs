@@ -122,6 +122,12 @@ impl QueueArguments {
         Self::of(arguments, self.kind, Some(applied), settings)
     }
 
+    /// What a queue that was declared with these obeys under other settings.
+    #[must_use]
+    pub(super) fn anew(&self, arguments: &Table, settings: &NodeSettings) -> Self {
+        Self::of(arguments, self.kind, None, settings)
+    }
+
     /// Whether what no policy can change is the same.
     pub(super) fn is_same_for_good(&self, other: &Self) -> bool {
         let fixed = |typed: &Self| (typed.kind, typed.max_priority, typed.single_active_consumer, typed.counted);
@@ -139,7 +145,7 @@ impl QueueArguments {
                 QueueKind::Quorum => profile.default_delivery_limit,
             },
             counted: profile.counted_deliveries,
-            consumer_timeout_ms: settings.consumer_timeout_ms.filter(|_| is_timed),
+            consumer_timeout_ms: settings.consumer_timeout.ms().filter(|_| is_timed),
             ..Self::default()
         };
         known::read_all(&mut typed, arguments, applied, profile);

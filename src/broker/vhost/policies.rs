@@ -39,24 +39,34 @@ impl Vhost {
     /// Applies the policies to everything: to exchanges, and to queues until a step is full. Nobody waits for the others.
     pub(in crate::broker) fn apply_policies(&self, now_ms: u64) {
         self.apply_to_exchanges();
+        self.change_queues(move |queue, policies| queue.obey(policies, now_ms));
+    }
+
+    /// Has all queues obey another time for deliveries where nothing says how long they may stay unacknowledged.
+    pub(in crate::broker) fn time_anew(&self, now_ms: u64) {
+        self.change_queues(move |queue, _| queue.time_anew(now_ms));
+    }
+
+    /// Does it with each queue, until a step is full. Nobody waits for the others.
+    fn change_queues(&self, change: impl Fn(&Arc<QueueHandle>, &PolicySet) + Send + 'static) {
         let mut queues = self.read(|topology| topology.queue_list());
-        self.apply_to_some(&mut queues, now_ms);
+        self.change_some(&mut queues, &change);
         let (false, Some(this)) = (queues.is_over(), self.this.upgrade()) else { return };
         let actor = actor::current();
         self.node.background.run(Box::new(move || {
             while !queues.is_over() {
-                acting_as(&actor, || this.apply_to_some(&mut queues, now_ms));
+                acting_as(&actor, || this.change_some(&mut queues, &change));
             }
         }));
     }
 
-    fn apply_to_some(&self, list: &mut QueueList, now_ms: u64) {
+    fn change_some(&self, list: &mut QueueList, change: &impl Fn(&Arc<QueueHandle>, &PolicySet)) {
         let mut queues = Vec::new();
         self.read(|topology| topology.take_queues(list, &mut queues));
         {
             let _turn = self.applying.lock();
             let policies = self.policies();
-            queues.iter().for_each(|queue| queue.obey(&policies, now_ms));
+            queues.iter().for_each(|queue| change(queue, &policies));
         }
         // Whoever remembers what leads where, by dead letters too, looks again.
         self.epoch.fetch_add(1, Ordering::Release);
@@ -102,6 +112,11 @@ impl Vhost {
         if self.policies().revision() != policies.revision() {
             let _turn = self.applying.lock();
             queue.obey(&self.policies(), now_ms);
+        }
+        // The same is so of the time for deliveries.
+        if self.node.settings.consumer_timeout.has_changed() {
+            let _turn = self.applying.lock();
+            queue.time_anew(now_ms);
         }
     }
 

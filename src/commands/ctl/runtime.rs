@@ -177,8 +177,24 @@ fn eval(it: &Invocation) -> Result<Output, Failure> {
     match EXPRESSIONS.iter().find(|(known, _)| *known == wanted) {
         Some((_, answer)) => Ok(Output::Message(answer(it)?)),
         None if is_literal(wanted) => Ok(Output::Message(wanted.to_owned())),
-        None => Err(Failure::said(exit::USAGE, no_erlang_text(it))),
+        None => match environment_call(wanted) {
+            Some((setting, value)) => set(it, setting, value).map(|_| Output::Message("ok".to_owned())),
+            None => Err(Failure::said(exit::USAGE, no_erlang_text(it))),
+        },
     }
+}
+
+/// Keys of RabbitMQ's environment that scripts change in a running broker, and the setting of each.
+const ENVIRONMENT: [(&str, &str); 3] =
+    [("consumer_timeout", "consumer_timeout"), ("heartbeat", "heartbeat"), ("max_message_size", "max_message_size")];
+
+/// The setting and the new value of `application:set_env(rabbit,KEY,VALUE)`.
+fn environment_call(wanted: &str) -> Option<(&'static str, &str)> {
+    let (key, value) = wanted.strip_prefix("application:set_env(rabbit,")?.strip_suffix(')')?.split_once(',')?;
+    let (_, setting) = ENVIRONMENT.iter().find(|(known, _)| *known == key)?;
+    // Some add that it is to outlive a restart of the application, which is never restarted here.
+    let value = value.strip_suffix(",[{persistent,true}]").unwrap_or(value);
+    Some((*setting, if value == "undefined" { "off" } else { value }))
 }
 
 /// An atom or a number, which is its own value: scripts look with `eval 'ok.'` whether the broker answers.
@@ -198,6 +214,17 @@ mod tests {
         assert_eq!(share("1.5", 100.0).as_deref(), Some("150.0%"));
         for text in ["1.5", "-1", "much", "NaN", "inf", ""] {
             assert_eq!(share(text, 1.0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_are_found_in_calls_of_the_environment() {
+        let minute = "application:set_env(rabbit,consumer_timeout,60000)";
+        assert_eq!(environment_call(minute), Some(("consumer_timeout", "60000")));
+        let never = "application:set_env(rabbit,consumer_timeout,undefined,[{persistent,true}])";
+        assert_eq!(environment_call(never), Some(("consumer_timeout", "off")));
+        for text in ["application:set_env(rabbit,colour,red)", "application:get_env(kernel,heartbeat)", "f()"] {
+            assert_eq!(environment_call(text), None, "{text}");
         }
     }
 

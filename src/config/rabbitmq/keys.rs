@@ -6,6 +6,13 @@ use super::meaning::{anonymous, listen, logon_type, relative, same, verify, vers
 const ONE_NODE: &str = "is not needed: there is one node";
 const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
 const OWN: &str = "is not needed: Leveret sees to it by itself";
+const NO_ERLANG: &str = "is not needed: there is no Erlang machine to set";
+const NO_AMQP_1_0: &str = "AMQP 1.0 is not there yet";
+const NO_LINKS: &str = "shovels and federation are not there yet";
+const NO_INTERCEPTORS: &str = "messages are not changed on their way";
+const NO_TRUST_STORE: &str =
+    "the trust store is not there yet; tls_ca names the authorities, and a new file is noticed";
+const NO_VALIDATOR: &str = "passwords are not looked at when users are made";
 const PROTOCOLS: &str = "the protocol is not there yet";
 const DISCOVERED: &str = "is not needed: browsers ask the issuer where it is";
 const ENCRYPTED: &str = "keys with a password cannot be read; decrypt it: openssl pkey -in key.pem -out plain.pem";
@@ -45,7 +52,8 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("heartbeat", Sets("heartbeat", same)),
     ("consumer_timeout", Sets("consumer_timeout", same)),
     ("max_message_size", Sets("max_message_size", same)),
-    ("message_interceptors.**", Missing("messages are not changed on their way")),
+    ("message_interceptors.**", Missing(NO_INTERCEPTORS)),
+    ("channel_interceptor.**", Missing(NO_INTERCEPTORS)),
     ("vm_memory_high_watermark.relative", Sets("memory_high_watermark", relative)),
     ("vm_memory_high_watermark.absolute", Sets("memory_high_watermark", same)),
     ("disk_free_limit.absolute", Sets("disk_free_limit", same)),
@@ -65,8 +73,32 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("log.file.rotation.compress", Sets("log_file_rotation_compress", same)),
     ("log.file.**", Needless(OWN)),
     ("log.exchange", Sets("log_exchange", same)),
-    ("log.exchange.level", Needless("is not needed: the exchange gets what log_level lets through")),
-    ("log.**", Missing("the log goes to stderr and to a file; levels are log.CATEGORY.level")),
+    ("log.exchange.level", Sets("log_exchange_level", same)),
+    ("log.exchange.formatter", Missing("lines that are published are text")),
+    ("log.exchange.**", Needless(OWN)),
+    ("log.syslog", Sets("log_syslog", same)),
+    ("log.syslog.level", Sets("log_syslog_level", same)),
+    ("log.syslog.formatter", Sets("log_syslog_format", same)),
+    ("log.syslog.identity", Sets("log_syslog_identity", same)),
+    ("log.syslog.facility", Sets("log_syslog_facility", same)),
+    ("log.syslog.transport", Sets("log_syslog_transport", same)),
+    ("log.syslog.protocol", Sets("log_syslog_protocol", same)),
+    ("log.syslog.host", Sets("log_syslog_host", same)),
+    ("log.syslog.ip", Sets("log_syslog_host", same)),
+    ("log.syslog.port", Sets("log_syslog_port", same)),
+    ("log.syslog.multiline_mode", Needless("is not needed: what is logged is one line each")),
+    (
+        "log.syslog.ssl_options.**",
+        Missing("TLS to a syslog server is not there yet; a relay on this machine can speak it"),
+    ),
+    ("log.syslog.**", Needless(OWN)),
+    ("log.journald", Missing("systemd takes what goes to stderr; set log.console = true")),
+    ("log.journald.**", Missing("systemd takes what goes to stderr; set log.console.level")),
+    ("log.error_logger_format_depth", Needless(NO_ERLANG)),
+    ("log.summarize_process_state", Needless(NO_ERLANG)),
+    ("log.*.file", Missing("the log has one file, log.file; levels are log.CATEGORY.level")),
+    ("log.*.rotation.**", Missing("the log has one file; set log.file.rotation")),
+    ("log.**", Missing("the log goes to stderr, a file, syslog or an exchange; levels are log.CATEGORY.level")),
     ("management.load_definitions.**", Missing("set load_definitions")),
     ("management.rates_mode", Needless(OWN)),
     ("management.ssl.certfile", Sets("https_cert", same)),
@@ -222,6 +254,51 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("password_hashing_module", Needless(OWN)),
     ("proxy_protocol", Missing("the PROXY protocol is not there yet")),
     ("product.**", Needless(OWN)),
+    ("listeners.startup_delay", Needless(OWN)),
+    ("initial_frame_max", Needless(OWN)),
+    ("max_channels_per_connection", Missing("a connection may have 2047 channels, as RabbitMQ has it")),
+    ("channel_max_per_node", Missing("set limits of users: max-channels")),
+    ("consumer_max_per_channel", Missing("a channel may have any number of consumers that the memory allows")),
+    ("channel_tx_message_max", Missing("transactions are bounded by memory")),
+    ("session_max_per_connection", Missing(NO_AMQP_1_0)),
+    ("link_max_per_session", Missing(NO_AMQP_1_0)),
+    ("max_connections", Missing("how many connections there may be follows from the limit of open files")),
+    ("ranch_connection_max", Missing("how many connections there may be follows from the limit of open files")),
+    ("vhost_max", Missing("there may be any number of virtual hosts that the memory allows")),
+    ("cluster_exchange_limit", Missing("there may be any number of exchanges that the memory allows")),
+    ("runtime_parameters.limits.**", Missing("there may be any number of parameters that the memory allows")),
+    ("credential_validator.**", Missing(NO_VALIDATOR)),
+    ("credentials_obfuscation.**", Needless(OWN)),
+    ("anonymous_login_pass", Needless("is not needed: guest is let in without a password")),
+    ("consumer_disconnected_timeout", Needless(ONE_NODE)),
+    ("prevent_startup_if_node_was_reset", Missing("a start with an empty data directory begins anew")),
+    ("exchange_types.**", Missing("all types of exchanges are there")),
+    ("queue_types.**", Missing("classic and quorum queues are there")),
+    ("cluster_tags.*", Missing("set the global parameter cluster_tags")),
+    ("node_tags.*", Missing("a node has no tags")),
+    ("event_exchange.vhost", Missing("events are told in the default virtual host")),
+    ("event_exchange.protocol", Needless("is not needed: events are told in AMQP 0-9-1")),
+    ("tracing.**", Missing("traces are published to amq.rabbitmq.trace; no files are written")),
+    ("trust_store.**", Missing(NO_TRUST_STORE)),
+    ("http_dispatch.auth_backends.**", Missing("the management API asks auth_backends, as AMQP does")),
+    ("http_dispatch.access_log_dir", Missing("requests are no lines of a file; log_level = \"debug\" shows them")),
+    ("shovel.**", Missing(NO_LINKS)),
+    ("federation.**", Missing(NO_LINKS)),
+    ("amqp_client.**", Missing(NO_LINKS)),
+    ("amqp10_client.**", Missing(NO_LINKS)),
+    ("aws.**", Needless(ONE_NODE)),
+    ("motd_file", Needless("is not needed: the first lines on the terminal are Leveret's")),
+    ("metadata_store.**", Needless(ONE_NODE)),
+    ("mnesia_table_loading_retry_timeout", Needless(ONE_NODE)),
+    ("mnesia_table_loading_retry_limit", Needless(ONE_NODE)),
+    ("mirroring_sync_max_throughput", Needless(DEAD)),
+    ("message_store_shutdown_timeout", Needless(OWN)),
+    ("vhost_restart_strategy", Needless(OWN)),
+    ("ssl_allow_poodle_attack", Needless("is not needed: SSL 3.0 is not spoken")),
+    ("delegate_count", Needless(NO_ERLANG)),
+    ("default_worker_pool_size", Needless(NO_ERLANG)),
+    ("background_gc_target_interval", Needless(NO_ERLANG)),
+    ("sysmon_handler.**", Needless(NO_ERLANG)),
 ];
 
 /// What a key means.
@@ -255,6 +332,20 @@ mod tests {
                 assert!(Setting::find(setting).is_some(), "{key}: {setting}");
             }
         }
+    }
+
+    /// The keys that RabbitMQ 4.3 and its plugins know, with 1 for each word that is free.
+    const OF_RABBITMQ: &str = include_str!("keys.txt");
+
+    #[test]
+    fn every_key_of_rabbitmq_has_a_meaning() {
+        // Others look at these before they come to the table.
+        let elsewhere = ["listeners.tcp", "listeners.ssl", "loopback_users", "auth_backends", "default_user_tags"];
+        let is_elsewhere = |key: &str| elsewhere.iter().any(|word| key.starts_with(word));
+        let is_level = |key: &str| key.starts_with("log.") && key.ends_with(".level");
+        let unknown: Vec<_> = OF_RABBITMQ.lines().filter(|key| meaning(key).is_none()).collect();
+        let unknown: Vec<_> = unknown.into_iter().filter(|key| !is_elsewhere(key) && !is_level(key)).collect();
+        assert_eq!(unknown, [""; 0]);
     }
 
     #[test]

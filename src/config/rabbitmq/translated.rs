@@ -210,7 +210,17 @@ mod tests {
         assert_eq!(told("log.connection.level = loud"), [wrong]);
         let empty = "r:1:1: log.shovel.level is not needed: nothing is logged in this category";
         assert_eq!(told("log.shovel.level = debug"), [empty]);
-        assert!(told("log.syslog = true")[0].contains("has no effect"));
+        check("log.exchange.level = error", "log_exchange_level", "error");
+        check("log.syslog = true", "log_syslog", "true");
+        check("log.syslog.level = error", "log_syslog_level", "error");
+        check("log.syslog.transport = tcp", "log_syslog_transport", "tcp");
+        check("log.syslog.ip = 10.10.10.10", "log_syslog_host", "10.10.10.10");
+        check("log.syslog.port = 6514", "log_syslog_port", "6514");
+        check("log.syslog.protocol = rfc5424", "log_syslog_protocol", "rfc5424");
+        check("log.syslog.facility = local7", "log_syslog_facility", "local7");
+        check("log.syslog.identity = my_rabbitmq", "log_syslog_identity", "my_rabbitmq");
+        assert!(told("log.syslog.transport = tls")[0].contains("TLS is not there yet"));
+        assert!(told("log.queue.file = q.log")[0].contains("has no effect"));
     }
 
     #[test]

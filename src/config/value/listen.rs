@@ -45,6 +45,23 @@ impl Listen {
     }
 }
 
+/// A port of somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortNumber(pub u16);
+
+impl SettingValue for PortNumber {
+    const NAME: &'static str = "PORT";
+    const ALLOWED: &'static str = "a port, from 1 to 65535";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().ok().filter(|port| *port > 0).map(Self).ok_or_else(allowed::<Self>)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -72,7 +72,7 @@ impl Builder {
         let app = App::new(Arc::clone(&admission), again);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
         outside.listeners = told(&listeners);
-        let running = Running { broker: &broker, storage: storage.as_ref(), certificates: &outside.certificates };
+        let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
         let api = Api {
             pages_login: pages_login::told(self.configured.as_deref()),

@@ -1,7 +1,7 @@
 //! What commands change while the broker runs, and what they say of its configuration.
 
 use super::Tools;
-use crate::client::{Connect, eventually, publish, queue};
+use crate::client::{Connect, Value, eventually, publish, queue};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn set_log_level_holds_at_once() {
@@ -59,6 +59,32 @@ async fn watermarks_hold_at_once() {
     assert_eq!(tools.fails("rabbitmqctl set_vm_memory_high_watermark absolute").0, 64);
     let (_, error) = tools.fails("rabbitmqctl set_disk_free_limit much");
     assert!(error.contains("disk_free_limit cannot be 'much': allowed is"), "{error}");
+}
+
+/// As scripts change it in a running RabbitMQ. A queue that is there already obeys it, and one that says how long does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_for_acknowledgements_holds_at_once() {
+    let tools = Tools::start("set-consumer-timeout");
+    let connection = Connect::to(tools.program.address()).open().await;
+    let ch = connection.channel(1).await;
+    ch.declare(queue("patient").arg("x-consumer-timeout", Value::I(3_600_000))).await;
+    ch.declare(queue("before")).await;
+    for name in ["patient", "before"] {
+        ch.publish(publish("", name, "x")).await;
+        ch.expect_ready(name, 1).await;
+    }
+    let said = tools.ok("rabbitmqctl eval 'application:set_env(rabbit, consumer_timeout, 1000).'");
+    assert_eq!(said, "ok\n");
+    assert!(tools.ok("rabbitmqctl environment").contains("{consumer_timeout,\"1s\"}"));
+    let patient = connection.channel(2).await;
+    patient.get("patient").await.unwrap();
+    ch.get("before").await.unwrap();
+    let text = "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1000 ms. This timeout \
+                value can be configured, see consumers doc guide to learn more";
+    ch.expect_close(406, text, (0, 0)).await;
+    patient.expect_ready("before", 1).await;
+    let (_, error) = tools.fails("rabbitmqctl eval 'application:set_env(rabbit, consumer_timeout, soon).'");
+    assert!(error.contains("consumer_timeout cannot be 'soon': allowed is"), "{error}");
 }
 
 #[test]

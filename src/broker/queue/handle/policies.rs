@@ -28,6 +28,13 @@ impl QueueHandle {
         }
     }
 
+    /// Has the queue obey the time from now on that holds where nothing says how long a delivery may stay unacknowledged.
+    pub(in crate::broker) fn time_anew(self: &Arc<Self>, now_ms: u64) {
+        let policies = self.state.lock().policies().cloned();
+        let effective = self.effective(policies);
+        self.transition(now_ms, |queue| queue.apply(effective, now_ms));
+    }
+
     /// Tells whoever wants to know events which policy was put or is gone.
     fn tell_policies(&self, policies: &PolicySet, before: Option<&Applied>, now: Option<&Applied>) {
         let Some(vhost) = self.vhost.upgrade() else { return };
@@ -55,7 +62,11 @@ impl QueueHandle {
     fn effective(&self, policies: Option<Arc<Applied>>) -> Effective {
         let declared = &self.spec.arguments;
         let arguments = match &policies {
-            None => Arc::clone(declared),
+            None if !self.node.settings.consumer_timeout.has_changed() => Arc::clone(declared),
+            None => {
+                let raw = self.spec.raw_arguments.fields().to_owned();
+                self.node.effective_arguments.share(declared.anew(&raw, &self.node.settings))
+            }
             Some(applied) => {
                 let raw = self.spec.raw_arguments.fields().to_owned();
                 let merged = declared.under(&raw, applied, &self.node.settings);
