@@ -526,7 +526,7 @@ async def heartbeat_loss(s):
     same(await count(channel, queue), 0, "a round trip after the idle time")
     suite.proxy("freeze")
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(suite.WAIT_SECONDS):
             await closed.wait()
     finally:
         suite.proxy("thaw")
@@ -579,7 +579,7 @@ async def reconnect_exclusive(s):
             same((await inbox.get()).body, str(cut).encode(), "message after a cut")
 
 
-@story("channels-1000", deadline=60)
+@story("channels-1000")
 async def channels_1000(s):
     connection = await s.connect()
     queue = await s.queue(await connection.channel())

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	storyDeadline = 30 * time.Second
-	waitDeadline  = 10 * time.Second
+	storyDeadline = 240 * time.Second
+	waitDeadline  = 60 * time.Second // a busy machine is slow
 )
 
 type story struct {

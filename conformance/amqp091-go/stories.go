@@ -35,7 +35,7 @@ var stories = []story{
 	{name: "errors", body: errorsStory},
 	{name: "heartbeat-loss", body: heartbeatLoss},
 	{name: "reconnect", body: reconnect},
-	{name: "channels-1000", body: channels1000, deadline: time.Minute},
+	{name: "channels-1000", body: channels1000},
 	{name: "tx", body: tx},
 	{name: "headers-and-properties", body: headersAndProperties},
 	{name: "exchange-to-exchange", body: exchangeToExchange},
@@ -515,7 +515,7 @@ func heartbeatLoss(t *T) {
 	select {
 	case err := <-closed:
 		t.check(err != nil && !err.Server, "closed with %v", err)
-	case <-time.After(15 * time.Second):
+	case <-time.After(waitDeadline):
 		t.fail("the lost connection goes unnoticed")
 	}
 	t.until("the end of the deliveries", func() bool {

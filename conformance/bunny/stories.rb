@@ -8,8 +8,8 @@ require 'securerandom'
 require 'socket'
 require 'timeout'
 
-STORY_SECONDS = 40
-WAIT_SECONDS = 10
+STORY_SECONDS = 240
+WAIT_SECONDS = 60
 
 class Failed < StandardError; end
 
@@ -132,7 +132,7 @@ def outlives(s, connection)
   same('first', next_of(got), 'before')
   yield
   counts = s.channel
-  eventually('it consumes again', 30) { connection.open? && counts.queue(queue.name, passive: true).consumer_count == 1 }
+  eventually('it consumes again') { connection.open? && counts.queue(queue.name, passive: true).consumer_count == 1 }
   s.channel.default_exchange.publish('after', routing_key: queue.name)
   same('second', next_of(got), 'after')
 end
@@ -142,12 +142,12 @@ STORIES['cut'] = ->(s) { outlives(s, s.connect(ENV.fetch('PROXY_URL'))) { proxy(
 STORIES['closed-over-the-api'] = lambda do |s|
   name = unique('bunny')
   outlives(s, s.connect(ENV.fetch('AMQP_URL'), connection_name: name)) do
-    found = eventually('the API lists the connection', 30) do
+    found = eventually('the API lists the connection') do
       JSON.parse(api(:Get, 'connections').body).find { |each| each.dig('client_properties', 'connection_name') == name }
     end
     same('status', api(:Delete, "connections/#{URI.encode_www_form_component(found['name']).gsub('+', '%20')}").code, '204')
     # Seen from here: the old one is gone from the list before anybody counts its consumers.
-    eventually('it is gone', 30) do
+    eventually('it is gone') do
       JSON.parse(api(:Get, 'connections').body).none? { |each| each['name'] == found['name'] }
     end
   end

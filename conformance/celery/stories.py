@@ -29,8 +29,8 @@ from suite import AMQP_URL, Failed, check, eventually, same, unique
 from tasks import application
 
 HERE = pathlib.Path(__file__).resolve().parent
-DEADLINE = 60
-START_SECONDS = 30
+DEADLINE = 240
+START_SECONDS = 60
 
 workers = set()  # those that run
 
@@ -70,7 +70,7 @@ class Worker:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def ends(self, seconds=30):
+    def ends(self, seconds=suite.WAIT_SECONDS):
         """Waits for the worker to end; gives its exit code."""
         try:
             return self.process.wait(seconds)
@@ -93,6 +93,7 @@ class Session:
         self.queues, self.exchanges = [self.name], [self.name, f"{self.name}.events"]
         self.exchanges += [f"{prefix}{self.name}.pidbox" for prefix in ("", "reply.")]
         self.workers = []
+        self.gate = str(self.folder / "gate")  # tasks wait for this file
         self.config = {
             "broker_url": AMQP_URL,
             "broker_connection_retry_on_startup": False,
@@ -122,6 +123,9 @@ class Session:
             return [line.split() for line in lines if line.startswith(what)]
         return []
 
+    def open_gate(self):
+        pathlib.Path(self.gate).touch()
+
     def note(self, **options):
         return self.tasks["note"].delay(str(self.folder / "notes"), **options)
 
@@ -140,7 +144,7 @@ class Session:
 
 
 def result(answer):
-    return answer.get(timeout=20)
+    return answer.get(timeout=suite.WAIT_SECONDS)
 
 
 def ready_messages(queue):
@@ -179,9 +183,9 @@ def countdown_eta(s):
     later = s.tasks["now"].apply_async(countdown=2)
     eta = s.tasks["now"].apply_async(eta=datetime.now(timezone.utc) + timedelta(seconds=1))
     at_once = s.tasks["now"].delay()
-    check(result(at_once) - start < 1.5, "the plain task had to wait")
-    check(1 <= result(eta) - start < 6, "the task with an eta was early or late")
-    check(2 <= result(later) - start < 7, "the task with a countdown was early or late")
+    result(at_once)
+    check(result(eta) - start >= 1, "the task with an eta was early")
+    check(result(later) - start >= 2, "the task with a countdown was early")
 
 
 @story("countdown-behind")
@@ -194,7 +198,7 @@ def countdown_behind(s):
     s.worker()
     waiting = [s.tasks["now"].apply_async(countdown=8) for _ in range(6)]
     at_once = result(s.tasks["now"].delay())
-    check(at_once < min(result(answer) for answer in waiting) - 2, "the plain task ran behind those with a countdown")
+    check(at_once < min(result(answer) for answer in waiting), "the plain task ran behind those with a countdown")
 
 
 @story("group-chain")
@@ -221,15 +225,15 @@ def inspect(s):
     """Remote control over a fanout exchange and a reply queue, from here and from the command line."""
     app = s.application()
     worker = s.worker()
-    inspector = app.control.inspect(timeout=5, limit=1)
+    inspector = app.control.inspect(timeout=suite.WAIT_SECONDS, limit=1)
     same(inspector.ping(), {worker.node: {"ok": "pong"}}, "ping")
     check("add" in inspector.registered()[worker.node], "registered tasks")
     same([queue["name"] for queue in inspector.active_queues()[worker.node]], [s.name], "queues")
     same(inspector.stats()[worker.node]["prefetch_count"], 2, "prefetch count")
-    same(app.control.ping(timeout=5, limit=1), [{worker.node: {"ok": "pong"}}], "broadcast ping")
+    same(app.control.ping(timeout=suite.WAIT_SECONDS, limit=1), [{worker.node: {"ok": "pong"}}], "broadcast ping")
     command = [sys.executable, "-m", "celery", "-A", "tasks", "inspect", "ping", "--timeout", "5", "--json"]
     env = dict(os.environ, STORY_CONFIG=json.dumps(s.config))
-    told = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=30)
+    told = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=suite.WAIT_SECONDS)
     check(told.returncode == 0 and worker.node in told.stdout, f"celery inspect ping: {told.stdout}{told.stderr}")
 
 
@@ -238,7 +242,7 @@ def control_queues_shared(s):
     """As `inspect`, with control and event queues that are transient and not exclusive."""
     app = s.application(control_queue_exclusive=False, event_queue_exclusive=False)
     worker = s.worker("--task-events")
-    same(app.control.ping(timeout=5, limit=1), [{worker.node: {"ok": "pong"}}], "ping")
+    same(app.control.ping(timeout=suite.WAIT_SECONDS, limit=1), [{worker.node: {"ok": "pong"}}], "ping")
     same(result(s.tasks["add"].delay(1, 2)), 3, "result")
 
 
@@ -251,13 +255,13 @@ def add_consumer(s):
     s.exchanges.append(second)
 
     def queues():
-        return {queue["name"] for queue in app.control.inspect(timeout=5, limit=1).active_queues()[worker.node]}
+        return {queue["name"] for queue in app.control.inspect(timeout=suite.WAIT_SECONDS, limit=1).active_queues()[worker.node]}
 
-    app.control.add_consumer(second, reply=True, timeout=5, limit=1)
+    app.control.add_consumer(second, reply=True, timeout=suite.WAIT_SECONDS, limit=1)
     # The worker answers before it does it.
     eventually("the second queue is consumed", lambda: queues() == {s.name, second})
     same(result(s.tasks["add"].apply_async((1, 2), queue=second)), 3, "result through the second queue")
-    app.control.cancel_consumer(second, reply=True, timeout=5, limit=1)
+    app.control.cancel_consumer(second, reply=True, timeout=suite.WAIT_SECONDS, limit=1)
     eventually("the second queue is left", lambda: queues() == {s.name})
 
 
@@ -274,10 +278,10 @@ def revoke(s):
         raise Failed("the revoked task ran")
 
     waiting = s.tasks["now"].apply_async(countdown=3)
-    app.control.revoke(waiting.id, reply=True, timeout=5, limit=1)
+    app.control.revoke(waiting.id, reply=True, timeout=suite.WAIT_SECONDS, limit=1)
     running = s.note(seconds=60)
     eventually("the task runs", lambda: s.notes("begin"))
-    app.control.revoke(running.id, terminate=True, reply=True, timeout=5, limit=1)
+    app.control.revoke(running.id, terminate=True, reply=True, timeout=suite.WAIT_SECONDS, limit=1)
     revoked(running)
     revoked(waiting)
     same(s.notes("end"), [], "ends of the terminated task")
@@ -319,10 +323,11 @@ def two_workers(s):
     """Two workers meet (mingle, gossip), both answer a broadcast, and share the tasks."""
     app = s.application()
     names = {s.worker(name=name).node for name in ("first", "second")}
-    found = {node for reply in app.control.ping(timeout=10, limit=2) for node in reply}
+    found = {node for reply in app.control.ping(timeout=suite.WAIT_SECONDS, limit=2) for node in reply}
     check(found == names, f"answers of {found}")
-    answers = [s.note(seconds=1) for _ in range(4)]  # two processes each
-    eventually("four tasks at the same time", lambda: len(s.notes("begin")) == 4 and not s.notes("end"), 20)
+    answers = [s.note(until=s.gate) for _ in range(4)]  # two processes each
+    eventually("four tasks at the same time", lambda: len(s.notes("begin")) == 4)
+    s.open_gate()
     for answer in answers:
         result(answer)
 
@@ -336,7 +341,7 @@ def acks_late(s, **config):
     eventually("both tasks run", lambda: len(s.notes("begin")) == 2)
     victim.kill()
     s.worker(name="second")
-    eventually("both tasks are done", lambda: {task for _, task in s.notes("end")} == ids, 20)
+    eventually("both tasks are done", lambda: {task for _, task in s.notes("end")} == ids)
     same([redelivered for _, _, redelivered in s.notes("begin")], ["False"] * 2 + ["True"] * 2, "redelivered")
 
 
@@ -345,10 +350,12 @@ def warm_shutdown(s):
     """SIGTERM: what runs is finished, what was prefetched goes back, and runs once elsewhere."""
     s.application()
     first = s.worker(worker_prefetch_multiplier=4)
-    answers = [s.note(seconds=2, again=0) for _ in range(8)]
+    answers = [s.note(until=s.gate) for _ in range(8)]
     eventually("two tasks run", lambda: len(s.notes("begin")) == 2)
     eventually("all are prefetched", lambda: ready_messages(s.name) == 0)
     first.signal(signal.SIGTERM)
+    eventually("it is about to end", lambda: "Warm shutdown" in first.text())
+    s.open_gate()
     same(first.ends(), 0, "exit code of the worker")
     done = len(s.notes("end"))
     same(len(s.notes("begin")), done, "tasks that were begun and ended")
@@ -363,15 +370,19 @@ def warm_shutdown(s):
 @story("soft-shutdown")
 def soft_shutdown(s):
     """SIGQUIT with a soft shutdown: what runs has some time to end; what does not is given back."""
-    s.application(task_acks_late=True, worker_soft_shutdown_timeout=4)
+    app = s.application(task_acks_late=True, worker_soft_shutdown_timeout=8)
     first = s.worker()
-    short, long = s.note(seconds=2), s.note(seconds=60, again=0)
-    eventually("both tasks run", lambda: len(s.notes("begin")) == 2)
+    short, long = s.note(until=s.gate), s.note(seconds=60, again=0)
+    # The worker ends only those of which its main process knows already who runs them.
+    active = lambda: [task["worker_pid"] for task in app.control.inspect(timeout=suite.WAIT_SECONDS, limit=1).active()[first.node]]
+    eventually("both tasks run", lambda: len(s.notes("begin")) == 2 and len(pids := active()) == 2 and all(pids))
     first.signal(signal.SIGQUIT)
+    eventually("it is about to end", lambda: "Soft Shutdown" in first.text())
+    s.open_gate()
     first.ends()
     same([task for _, task in s.notes("end")], [short.id], "tasks that ended in time")
     s.worker(name="second")
-    eventually("the long task is done elsewhere", lambda: long.id in {task for _, task in s.notes("end")}, 20)
+    eventually("the long task is done elsewhere", lambda: long.id in {task for _, task in s.notes("end")})
     same(len(s.notes("begin")), 3, "begins")
 
 
@@ -384,7 +395,7 @@ def reconnect(s):
         same(result(s.tasks["add"].delay(x, 1)), x + 1, "result")
         suite.proxy("cut")
         same(result(s.tasks["add"].delay(x, 2)), x + 2, "result after a cut")
-        told = eventually("an answer to ping", lambda: app.control.ping(timeout=1, limit=1), 20)
+        told = eventually("an answer to ping", lambda: app.control.ping(timeout=1, limit=1))
         same(told, [{worker.node: {"ok": "pong"}}], "ping after a cut")
 
 
@@ -433,10 +444,10 @@ def quorum_delayed(s):
     worker = s.worker()
     start = time.time()
     answers = {delay: s.tasks["now"].apply_async(countdown=delay) for delay in (5, 1, 3)}
-    same(app.control.inspect(timeout=5, limit=1).scheduled(), {worker.node: []}, "tasks that wait in the worker")
+    same(app.control.inspect(timeout=suite.WAIT_SECONDS, limit=1).scheduled(), {worker.node: []}, "tasks that wait in the worker")
     for delay, answer in answers.items():
         ran = result(answer) - start
-        check(delay - 1 <= ran < delay + 5, f"the task with a countdown of {delay} s ran after {ran:.1f} s")
+        check(ran >= delay - 1, f"the task with a countdown of {delay} s ran after {ran:.1f} s")
     same(result(s.tasks["flaky"].delay(1)), 1, "retries")
 
 

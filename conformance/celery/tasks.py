@@ -45,11 +45,13 @@ def where(self):
     return self.request.hostname, self.request.delivery_info
 
 
-def note(self, path, seconds=0.0, again=0.0):
-    """Writes down when it begins and when it has slept; `again` is how long it sleeps when redelivered."""
+def note(self, path, seconds=0.0, again=0.0, until=None):
+    """Writes down when it begins and when it has slept; `again` is how long it sleeps when redelivered, `until` a file that it waits for."""
     redelivered = bool(self.request.delivery_info.get("redelivered"))
     write(path, f"begin {self.request.id} {redelivered}")
     time.sleep(again if redelivered else seconds)
+    while until and not os.path.exists(until):
+        time.sleep(0.02)
     write(path, f"end {self.request.id}")
 
 

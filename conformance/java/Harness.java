@@ -24,7 +24,7 @@ import java.util.concurrent.TimeoutException;
 
 /** What the stories share: their registry, deadlines, checks, the proxy's control connection. */
 final class Harness {
-    static final long WAIT_MS = 10_000;
+    static final long WAIT_MS = 60_000;
 
     interface Body {
         void run(Context context) throws Exception;
@@ -35,7 +35,7 @@ final class Harness {
     private final Map<String, Story> stories = new LinkedHashMap<>();
 
     void story(String name, Body body) {
-        story(name, 30, body);
+        story(name, 240, body);
     }
 
     void story(String name, long deadlineSeconds, Body body) {

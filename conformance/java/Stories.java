@@ -567,7 +567,7 @@ final class Stories {
         Harness.equal("lost while nothing was wrong", lost.poll(3, TimeUnit.SECONDS), null); // three heartbeats, idle
         Harness.proxy("freeze");
         try {
-            ShutdownSignalException signal = Harness.next("notice of the lost connection", lost, 15_000);
+            ShutdownSignalException signal = Harness.next("notice of the lost connection", lost, Harness.WAIT_MS);
             Harness.check(!signal.isInitiatedByApplication(), "closed by " + signal);
             Harness.check(!channel.isOpen(), "the channel is still open");
         } finally {
@@ -799,7 +799,7 @@ final class Stories {
         harness.story("errors", Stories::errors);
         harness.story("heartbeat-loss", Stories::heartbeatLoss);
         harness.story("reconnect", Stories::reconnect);
-        harness.story("channels-1000", 60, Stories::channels1000);
+        harness.story("channels-1000", Stories::channels1000);
         harness.story("tx", Stories::tx);
         harness.story("headers-and-properties", Stories::headersAndProperties);
         harness.story("exchange-to-exchange", Stories::exchangeToExchange);

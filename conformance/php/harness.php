@@ -2,8 +2,8 @@
 // The registry of the stories, their deadlines, and checks.
 declare(strict_types=1);
 
-const STORY_SECONDS = 30;
-const WAIT_SECONDS = 10;
+const STORY_SECONDS = 240;
+const WAIT_SECONDS = 60;
 
 final class Failed extends \RuntimeException
 {

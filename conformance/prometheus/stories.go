@@ -21,7 +21,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-const wait = 10 * time.Second
+const wait = 60 * time.Second
 
 // What Prometheus 3 sends with a scrape.
 const accept = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," +

@@ -395,7 +395,7 @@ const char *tool(int expected_exit_code, const char *format, ...) {
   va_start(arguments, format);
   if (vasprintf(&command, format, arguments) < 0) abort();
   va_end(arguments);
-  FILE *pipe = popen(text("exec 2>&1; export AMQP_URL; timeout 10 %s", command), "r");
+  FILE *pipe = popen(text("exec 2>&1; export AMQP_URL; timeout 60 %s", command), "r");
   check(pipe != NULL, "no shell");
   static char output[4096];
   output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
@@ -479,8 +479,8 @@ int tell(const struct story *stories, int count, char **wanted) {
     if (*wanted != NULL && !among(story->name, wanted)) continue;
     char why[2000], untidy[1000];
     shared->count = 0;
-    bool good = attempt(story->body, story->deadline ? story->deadline : 30, why, sizeof why);
-    if (!attempt(tidy, 30, untidy, sizeof untidy) && good) {
+    bool good = attempt(story->body, story->deadline ? story->deadline : 240, why, sizeof why);
+    if (!attempt(tidy, 240, untidy, sizeof untidy) && good) {
       good = false;
       snprintf(why, sizeof why, "tidying up: %s", untidy);
     }

@@ -803,7 +803,7 @@ int main(int count, char **arguments) {
       {"errors", errors},
       {"heartbeat-loss", heartbeat_loss},
       {"reconnect", reconnect},
-      {"channels-1000", channels_1000, 60},
+      {"channels-1000", channels_1000, 240},
       {"tx", tx},
       {"headers-and-properties", headers_and_properties},
       {"exchange-to-exchange", exchange_to_exchange},

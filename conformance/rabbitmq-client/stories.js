@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const { Connection, ConsumerStatus } = require('rabbitmq-client');
 const {
-  AMQP_URL, Inbox, event, failure, main, pause, proxy, proxyUrl, story,
+  AMQP_URL, Inbox, WAIT_DEADLINE, event, failure, main, pause, proxy, proxyUrl, story,
   unique, until, userName, variant, vhost, within,
 } = require('../amqplib/harness');
 
@@ -20,7 +20,7 @@ function open() {
       const connection = new Connection({ url, retryLow: 50, ...options });
       connection.on('error', () => {}); // without a listener Node ends the process
       connections.push(connection);
-      await connection.onConnect(10_000);
+      await connection.onConnect(60_000);
       return connection;
     },
 
@@ -488,13 +488,13 @@ story('heartbeat-loss', async (t) => {
   const connection = await t.connect(proxyUrl('?heartbeat=1'));
   const channel = await t.channel(connection);
   await consume(channel, await t.queue(channel));
-  const lost = event(connection, 'error', 20_000);
-  const closed = event(channel, 'close', 20_000);
+  const lost = event(connection, 'error', 120_000);
+  const closed = event(channel, 'close', 120_000);
   const early = await Promise.race([lost, pause(3000)]); // idle for three heartbeats
   assert.equal(early, undefined, 'lost while nothing was wrong');
   await proxy('freeze');
   try {
-    const [error] = await within(15_000, 'notice of the lost connection', lost);
+    const [error] = await within(WAIT_DEADLINE, 'notice of the lost connection', lost);
     assert.equal(error.code, 'SOCKET_TIMEOUT');
     await closed;
   } finally {
@@ -547,7 +547,7 @@ story('channels-1000', async (t) => {
   assert.deepEqual(got, channels.map((_, i) => i));
   await Promise.all([first, ...channels].map((channel) => channel.close()));
   await connection.close();
-}, 60_000);
+});
 
 story('tx', async (t) => {
   const watcher = await t.channel();

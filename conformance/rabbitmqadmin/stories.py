@@ -16,7 +16,7 @@ from suite import check, eventually, same, story, unique
 API = urlsplit(os.environ["HTTP_URL"])
 AMQP = urlsplit(suite.AMQP_URL)
 TOOL = os.environ["RABBITMQADMIN"]
-SECONDS = 20
+SECONDS = 60
 
 
 def run(*arguments, vhost="/", user=API.username, password=API.password, given=None):

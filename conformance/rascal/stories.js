@@ -142,7 +142,7 @@ story('reconnect', async (s) => {
   await proxy('cut');
   await back;
   const consumers = async () => (await api('GET', `queues/${name}/made`)).json?.consumer_details?.length === 1;
-  await until('it consumes again', consumers, 20_000);
+  await until('it consumes again', consumers);
   await made.publish('order', 'after');
   assert.equal(await got.next(), 'after');
 });

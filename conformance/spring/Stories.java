@@ -38,7 +38,7 @@ import org.springframework.transaction.support.TransactionTemplate;
 
 /** The stories of Spring AMQP: templates, listeners, the administration. What an application of Spring Boot does is in Boot. */
 final class Stories {
-    private static final long WAIT_MS = 10_000;
+    private static final long WAIT_MS = 60_000;
 
     private final Deque<AutoCloseable> endings = new ArrayDeque<>();
     private final List<String> queues = new ArrayList<>();

@@ -2,9 +2,7 @@
 'use strict';
 
 const amqplib = require('amqplib');
-const { AMQP_URL, unique, until, vhost, within } = require('../amqplib/harness');
-
-const PATIENCE = 10_000;
+const { AMQP_URL, WAIT_DEADLINE, unique, until, within } = require('../amqplib/harness');
 
 /** Asks the management API; gives status and, where there is one, the JSON of the answer. */
 async function api(method, path, body) {
@@ -26,7 +24,7 @@ async function closeConnections(name) {
     const { json } = await api('GET', 'connections');
     const named = json.filter(mine);
     return named.length ? named : null;
-  }, 20_000);
+  });
   for (const each of found) await api('DELETE', `connections/${encodeURIComponent(each.name)}`);
   return found.length;
 }
@@ -51,7 +49,7 @@ function open() {
     },
 
     async close() {
-      for (const act of endings.reverse()) await within(PATIENCE, 'end of what the story opened', Promise.resolve(act()).catch(() => {}));
+      for (const act of endings.reverse()) await within(WAIT_DEADLINE, 'end of what the story opened', Promise.resolve(act()).catch(() => {}));
       if (queues.length || exchanges.length) {
         const channel = await context.channel();
         for (const queue of queues) await channel.deleteQueue(queue);
@@ -63,4 +61,4 @@ function open() {
   return context;
 }
 
-module.exports = { api, closeConnections, open, vhost };
+module.exports = { api, closeConnections, open };

@@ -12,8 +12,8 @@ import traceback
 from urllib.parse import quote, unquote, urlsplit
 
 AMQP_URL = os.environ.get("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/%2F")
-STORY_SECONDS = 30
-WAIT_SECONDS = 10
+STORY_SECONDS = 240
+WAIT_SECONDS = 60  # a busy machine is slow
 
 parts = urlsplit(AMQP_URL)
 USER = unquote(parts.username or "guest")

@@ -54,7 +54,7 @@ pub(crate) async fn heartbeat_loss(t: &Context) -> Outcome {
         let early = timeout(Duration::from_secs(3), &mut lost).await; // three heartbeats, idle
         check!(early.is_err(), "lost while nothing was wrong");
         proxy("freeze").await?;
-        let noticed = timeout(Duration::from_secs(15), lost).await;
+        let noticed = timeout(WAIT, lost).await;
         proxy("thaw").await?;
         equal("network failure", noticed.map_err(|_| "the lost connection goes unnoticed")?, true)?;
     }

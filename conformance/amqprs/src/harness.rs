@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout, Instant};
 pub type Outcome<V = ()> = Result<V, Box<dyn std::error::Error>>;
 pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
-pub const WAIT: Duration = Duration::from_secs(10);
+pub const WAIT: Duration = Duration::from_secs(60);
 
 pub struct Story {
     pub name: &'static str,

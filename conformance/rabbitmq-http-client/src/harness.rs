@@ -13,8 +13,8 @@ pub type Outcome<V = ()> = Result<V, Box<dyn std::error::Error>>;
 pub type Story = (&'static str, fn(&Stage) -> Outcome);
 pub type Api = Client<String, String, String>;
 
-const WAIT: Duration = Duration::from_secs(10);
-const DEADLINE: Duration = Duration::from_secs(30);
+const WAIT: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(240);
 
 #[macro_export]
 macro_rules! check {
