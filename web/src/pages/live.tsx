@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { readEvents } from "../api/events";
 import type { Message } from "../api/leveret";
@@ -80,7 +80,8 @@ export function LivePage(_: PageProps) {
   const number = useRef(0);
   const path = `/api/leveret/tail${queryText({ vhost, exchange, queue, key, truncate: 4096 })}`;
 
-  useEffect(() => {
+  // What was asked for before ends with the change, not some time after it: nothing else may come in behind "Clear" or "Pause".
+  useLayoutEffect(() => {
     if (!isRunning) return;
     const abort = new AbortController();
     const waiting: Passed[] = [];

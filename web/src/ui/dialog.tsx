@@ -26,8 +26,14 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const onClick = (event: MouseEvent) => {
     if (event.target === element.current) onClose();
   };
+  // The event that a window is closed comes some time after it has gone: who goes on meanwhile would be in a page that takes it for open.
+  const onCancel = (event: Event) => {
+    if (event.target !== element.current) return;
+    event.preventDefault();
+    onClose();
+  };
   return (
-    <dialog ref={element} class={wide ? "wide" : ""} onClose={onClose} onClick={onClick} aria-labelledby="dialog-title">
+    <dialog ref={element} class={wide ? "wide" : ""} onCancel={onCancel} onClose={onClose} onClick={onClick} aria-labelledby="dialog-title">
       <div class="dialog-body">
         <header>
           <h2 id="dialog-title">{title}</h2>
@@ -65,14 +71,25 @@ export function ask(what: Question): void {
 /** Shows the question that is asked, if there is one. */
 export function Questions() {
   const asked = useStore(question);
-  return asked && <Asked key={asked.title} asked={asked} />;
+  return asked && <Asked key={numberOf(asked)} asked={asked} />;
+}
+
+const numbers = new WeakMap<Question, number>();
+let asks = 0;
+
+/** Each question is a window of its own, even if it has the words of the one before. */
+function numberOf(asked: Question): number {
+  const number = numbers.get(asked) ?? (asks += 1);
+  numbers.set(asked, number);
+  return number;
 }
 
 function Asked({ asked }: { asked: Question }) {
   const [typed, setTyped] = useState("");
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const close = () => question.set(null);
+  // An answer may come after this one was closed and another one asked.
+  const close = () => question.get() === asked && question.set(null);
   const isReady = asked.typed === undefined || typed === asked.typed;
   const submit = async (event: Event) => {
     event.preventDefault();

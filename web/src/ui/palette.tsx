@@ -69,7 +69,8 @@ async function things(typed: string, signal: AbortSignal): Promise<Offer[]> {
 export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
   const [found, setFound] = useState<Offer[]>([]);
-  const [chosen, setChosen] = useState(0);
+  // By its name, not its place: what is found later may stand before it.
+  const [chosen, setChosen] = useState<string>();
   useEffect(() => {
     const wanted = typed.trim();
     if (wanted === "") {
@@ -84,7 +85,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     };
   }, [typed]);
   const offers = ranked([...pages(), ...found, ...acts()], typed, SHOWN);
-  const at = Math.min(chosen, Math.max(0, offers.length - 1));
+  const at = Math.max(0, offers.findIndex((offer) => offer.id === chosen));
   const open = (offer: Offer | undefined) => {
     if (!offer) return;
     onClose();
@@ -95,7 +96,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0 && offers.length > 0) {
       event.preventDefault();
-      setChosen((at + step + offers.length) % offers.length);
+      setChosen(offers[(at + step + offers.length) % offers.length]?.id);
     }
     // A search field would only clear itself.
     if (event.key === "Escape") {
@@ -120,12 +121,12 @@ export function Palette({ onClose }: { onClose: () => void }) {
         autofocus
         autoComplete="off"
         spellcheck={false}
-        onInput={(event) => (setTyped(event.currentTarget.value), setChosen(0))}
+        onInput={(event) => (setTyped(event.currentTarget.value), setChosen(undefined))}
         onKeyDown={onKeyDown}
       />
       <ul id="palette-list" class="palette" role="listbox" aria-label="What was found">
         {offers.map((offer, index) => (
-          <li key={offer.id} id={`offer-${index}`} role="option" aria-selected={index === at} onClick={() => open(offer)} onPointerMove={() => setChosen(index)}>
+          <li key={offer.id} id={`offer-${index}`} role="option" aria-selected={index === at} onClick={() => open(offer)} onPointerMove={() => setChosen(offer.id)}>
             <bdi>{visible(offer.title)}</bdi>
             <span class="faint">
               {offer.kind}

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { columnChoice } from "../state/preferences";
 import { useStore } from "../state/store";
 
@@ -34,7 +34,7 @@ interface TableProps<T> {
   order?: Order;
   onOrder?: (order: Order) => void;
   selected?: Set<string>;
-  onSelect?: (selected: Set<string>) => void;
+  onSelect?: (change: (selected: Set<string>) => Set<string>) => void;
   rowClass?: (row: T) => string;
   rowName?: (row: T) => string;
 }
@@ -43,9 +43,11 @@ export function Table<T>(props: TableProps<T>) {
   const { columns, rows, rowKey, selected, onSelect } = props;
   const isAll = rows.length > 0 && selected !== undefined && rows.every((row) => selected.has(rowKey(row)));
   const toggle = (keys: string[], isOn: boolean) => {
-    const next = new Set(selected);
-    for (const key of keys) isOn ? next.add(key) : next.delete(key);
-    onSelect?.(next);
+    onSelect?.((before) => {
+      const next = new Set(before);
+      for (const key of keys) isOn ? next.add(key) : next.delete(key);
+      return next;
+    });
   };
   return (
     <div class="table-room" tabIndex={0} role="region" aria-label={props.label}>
@@ -133,21 +135,20 @@ function Heading<T>({ column, order, onOrder }: HeadingProps<T>) {
 
 /** The columns of a list that are shown. */
 export function useColumns<T>(list: string, columns: Column<T>[]): Column<T>[] {
-  const chosen = useStore(columnChoice)[list];
-  return columns.filter((column) => (chosen ? chosen.includes(column.id) : !column.isExtra));
+  return shownOf(columns, useStore(columnChoice)[list]);
 }
+
+const shownOf = <T,>(columns: Column<T>[], chosen: string[] | undefined) => columns.filter((column) => (chosen ? chosen.includes(column.id) : !column.isExtra));
 
 /** The keys of the API that these columns are made of. */
 export const keysOf = <T,>(columns: Column<T>[]): string[] => columns.flatMap((column) => column.keys ?? (column.sort ? [column.sort] : []));
 
 /** Chooses the columns of a list. */
 export function ColumnChooser<T>({ list, columns }: { list: string; columns: Column<T>[] }) {
-  const choices = useStore(columnChoice);
   const shown = useColumns(list, columns).map((column) => column.id);
-  const [isOpen, setOpen] = useState(false);
   const element = useRef<HTMLDetailsElement>(null);
-  useEffect(() => {
-    if (!isOpen) return;
+  // From the moment on at which it can be opened: a key that comes early must close it, too.
+  useLayoutEffect(() => {
     const close = (event: Event) => {
       const isEscape = event instanceof KeyboardEvent && event.key === "Escape";
       const isOutside = event.type === "pointerdown" && !element.current?.contains(event.target as Node);
@@ -159,17 +160,19 @@ export function ColumnChooser<T>({ list, columns }: { list: string; columns: Col
       document.removeEventListener("pointerdown", close);
       document.removeEventListener("keydown", close);
     };
-  }, [isOpen]);
+  }, []);
   const toggle = (id: string, isOn: boolean) => {
-    const next = columns.map((column) => column.id).filter((one) => (one === id ? isOn : shown.includes(one)));
+    const choices = columnChoice.get();
+    const before = shownOf(columns, choices[list]).map((column) => column.id);
+    const next = columns.map((column) => column.id).filter((one) => (one === id ? isOn : before.includes(one)));
     columnChoice.set({ ...choices, [list]: next });
   };
   const forget = () => {
-    const { [list]: _, ...others } = choices;
+    const { [list]: _, ...others } = columnChoice.get();
     columnChoice.set(others);
   };
   return (
-    <details class="chooser" ref={element} onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details class="chooser" ref={element}>
       <summary class="button">Columns</summary>
       <fieldset>
         <legend class="unseen">Columns</legend>
