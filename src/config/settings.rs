@@ -175,6 +175,8 @@ settings! {
     auth_oauth2_https_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
     /// Whether the certificate of the issuer is looked at
     auth_oauth2_https_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// Where tokens are asked for; only needed where it is at another host than the issuer, to which the pages may not connect else
+    auth_oauth2_token_endpoint: Option<WebAddress> = None, "what the issuer says", AtStart;
     /// Where users end their session with the issuer
     auth_oauth2_end_session_endpoint: Option<WebAddress> = None, "none", AtStart;
     /// More names of this broker in access tokens: NAME.KEY=VALUE, with the keys of RabbitMQ's auth_oauth2.resource_servers
@@ -183,9 +185,9 @@ settings! {
     auth_oauth2_oauth_providers: Vec<Named> = Vec::new(), "none", AtStart;
     /// Which of them issues tokens where none is named
     auth_oauth2_default_oauth_provider: Option<String> = None, "the one of auth_oauth2_issuer", AtStart;
-    /// Tell the pages to have users log in with an access token
+    /// Have users of the pages log in with an access token
     management_oauth_enabled: bool = false, "false", AtStart;
-    /// Tell the pages to offer no login with a password then
+    /// Take no passwords over HTTP then, and have the pages ask for none
     management_oauth_disable_basic_auth: bool = true, "true", AtStart;
     /// What the pages are to whoever issues tokens
     management_oauth_client_id: Option<String> = None, "none", AtStart;

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::app::App;
 use super::later::LaterBounds;
 use super::operator::Operator;
+use super::pages_login::PagesLogin;
 use super::prometheus::Highest;
 use super::rates::Rates;
 use crate::auth::{LoginAttempts, Logins};
@@ -57,8 +58,8 @@ pub(crate) struct Api {
     pub(crate) rates: Rates,
     /// Who logged in, or tried to, over HTTP.
     pub(crate) attempts: Mutex<LoginAttempts>,
-    /// How the pages log in: what `GET /api/auth` says.
-    pub(crate) pages_login: serde_json::Value,
+    /// How the pages log in.
+    pub(crate) pages_login: PagesLogin,
     /// How much is done at a time for answers that are not to be had at once.
     pub(crate) later: LaterBounds,
 }

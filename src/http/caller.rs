@@ -95,7 +95,11 @@ impl Caller {
 
     /// Logs in with the value of the header `Authorization`.
     pub(super) async fn log_in(api: &Api, authorization: Option<&str>, from: IpAddr) -> Result<Self, NoCaller> {
-        let header = authorization.ok_or(NoCaller::NoCredentials)?.trim();
+        let Some(header) = authorization.map(str::trim) else {
+            // As RabbitMQ has it: who must not bring a password is not asked for one.
+            api.pages_login.check_basic().map_err(NoCaller::Refused)?;
+            return Err(NoCaller::NoCredentials);
+        };
         let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
         if scheme.is_empty() {
             return Err(NoCaller::Unreadable);
@@ -104,6 +108,7 @@ impl Caller {
             // The token says who it is.
             Self::with_password(api, b"", rest.trim().as_bytes(), from).await
         } else if scheme.eq_ignore_ascii_case("basic") {
+            api.pages_login.check_basic().map_err(NoCaller::Refused)?;
             let decoded = STANDARD.decode(rest.trim()).map_err(|_unreadable| NoCaller::Unreadable)?;
             let colon = decoded.iter().position(|byte| *byte == b':').ok_or(NoCaller::Unreadable)?;
             let (name, password) = decoded.split_at(colon);

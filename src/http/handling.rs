@@ -41,12 +41,15 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
         };
         router = router.route(&format!("/api{}", route.path), any(handler));
     }
+    let api = Arc::clone(api);
+    let page = move |request| page(Arc::clone(&api), request);
     router.fallback(page).layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// Answers what is no path of the API: with a file of the pages, if it is one.
-async fn page(request: axum::extract::Request) -> Response {
-    let page = pages::answer(request.method(), request.uri().path(), request.headers());
+async fn page(api: Arc<Api>, request: axum::extract::Request) -> Response {
+    let policy = api.pages_login.policy();
+    let page = pages::answer(request.method(), request.uri().path(), request.headers(), policy);
     page.unwrap_or_else(|| respond_with(Refusal::absent().into()))
 }
 

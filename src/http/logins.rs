@@ -22,8 +22,9 @@ fn field(form: &str, name: &str) -> Option<Vec<u8>> {
 /// Logs in with the fields of a form.
 ///
 /// # Errors
-/// 401 when they are not enough.
+/// 401 when they are not enough, or passwords are not taken.
 pub(super) async fn from_form(api: &Api, form: &[u8], peer: CallerPlace) -> Result<Caller, NoCaller> {
+    api.pages_login.check_basic().map_err(NoCaller::Refused)?;
     let (name, password) = fields(form).map_err(NoCaller::Refused)?;
     let caller = Caller::with_password(api, &name, &password, peer.ip()).await?;
     caller.require(Needs::Form).map_err(NoCaller::Refused)?;

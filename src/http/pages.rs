@@ -32,20 +32,18 @@ const MOVED: &[(&str, &str)] = &[
     ("/cli/", "/cli/index.html"),
 ];
 
-/// What the pages may do: run their own scripts and talk to this broker, and nothing else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Where whoever issues tokens sends a browser back to: the address that is registered there for RabbitMQ's pages.
+const LOGIN_CALLBACK: &str = "/js/oidc-oauth/login-callback.html";
 
-const HEADERS: [(header::HeaderName, &str); 5] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+const HEADERS: [(header::HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::VARY, "accept-encoding"),
 ];
 
-/// The answer to a request for a page; `None` when there is no such file.
-pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
+/// The answer to a request for a page, which may do what `policy` says; `None` when there is no such file.
+pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap, policy: &HeaderValue) -> Option<Response> {
     if let Some((_, to)) = MOVED.iter().find(|(from, _)| *from == path) {
         return Some(moved(to));
     }
@@ -61,6 +59,7 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     let own = response.headers_mut();
+    own.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     own.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     own.insert(header::ETAG, HeaderValue::from_static(file.etag));
     own.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(file)));
@@ -88,7 +87,7 @@ fn moved(to: &'static str) -> Response {
 }
 
 fn find(path: &str) -> Option<&'static File> {
-    let path = if path == "/" { "/index.html" } else { path };
+    let path = if matches!(path, "/" | LOGIN_CALLBACK) { "/index.html" } else { path };
     FILES.iter().find(|file| file.path == path)
 }
 

@@ -129,7 +129,7 @@ pub(super) fn api(
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),
         attempts: parking_lot::Mutex::default(),
-        pages_login: super::pages_login::told(None),
+        pages_login: crate::http::PagesLogin::new(super::pages_login::told(None)),
         later: crate::http::LaterBounds::default(),
     }
 }

@@ -110,10 +110,11 @@ fn declared(configured: &Settings) -> Vec<(String, Option<&str>)> {
 fn of_provider(configured: &Settings, named: Option<&AuthProperty<'_>>) -> Map<String, Value> {
     let root = |text: &Option<crate::config::WebAddress>| text.as_ref().map(|address| address.0.clone());
     let own = |key: &str| named.and_then(|provider| provider.get(key)).map(str::to_owned);
-    let (issuer, end, path) = match named {
-        Some(_) => (own("issuer"), own("end_session_endpoint"), own("discovery_endpoint_path")),
+    let (issuer, token, end, path) = match named {
+        Some(_) => (own("issuer"), own("token_endpoint"), own("end_session_endpoint"), own("discovery_endpoint_path")),
         None => (
             root(&configured.auth_oauth2_issuer),
+            root(&configured.auth_oauth2_token_endpoint),
             root(&configured.auth_oauth2_end_session_endpoint),
             configured.auth_oauth2_discovery_endpoint_path.clone(),
         ),
@@ -124,6 +125,7 @@ fn of_provider(configured: &Settings, named: Option<&AuthProperty<'_>>) -> Map<S
     let known = [
         ("oauth_provider_url", root(&configured.management_oauth_provider_url).or(issuer)),
         ("oauth_metadata_url", root(&configured.management_oauth_metadata_url).or(discovery)),
+        ("token_endpoint", token),
         ("end_session_endpoint", end),
     ];
     known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))).collect()
@@ -197,6 +199,7 @@ mod tests {
                 ("keycloak.issuer", "https://keycloak.example"),
                 ("uaa.issuer", "https://uaa.example/"),
                 ("uaa.discovery_endpoint_path", "/find"),
+                ("uaa.token_endpoint", "https://uaa.example/token"),
                 ("uaa.end_session_endpoint", "https://uaa.example/logout"),
             ]),
             management_oauth_resource_servers: named(&[
@@ -224,6 +227,7 @@ mod tests {
                 "oauth_client_id": "dev-pages",
                 "oauth_provider_url": "https://uaa.example/",
                 "oauth_metadata_url": "https://uaa.example/find",
+                "token_endpoint": "https://uaa.example/token",
                 "end_session_endpoint": "https://uaa.example/logout",
                 "oauth_token_endpoint_params": { "x": "y" },
             },

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "../..");
 const binary = process.env.LEVERET_BINARY ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/leveret");
 /** Nothing takes so long but on a machine that does much else: what holds is not waited for. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -23,8 +23,10 @@ export async function eventually(what, holds, patienceMs = PATIENCE_MS) {
 }
 
 export class Broker {
-  static async start() {
+  /** With more flags, if there are any. */
+  static async start(...more) {
     const broker = new Broker();
+    broker.more = more;
     broker.directory = mkdtempSync(join(tmpdir(), "leveret-pages-"));
     await broker.run("127.0.0.1:0", "127.0.0.1:0");
     return broker;
@@ -33,7 +35,7 @@ export class Broker {
   async run(amqp, http) {
     const ports = join(this.directory, "ports");
     rmSync(ports, { force: true });
-    const flags = ["--amqp-listen", amqp, "--http-listen", http, "--ports-file", ports, "--data-dir", join(this.directory, "data")];
+    const flags = ["--amqp-listen", amqp, "--http-listen", http, "--ports-file", ports, "--data-dir", join(this.directory, "data"), ...this.more];
     this.errors = "";
     this.process = spawn(binary, flags, { stdio: ["ignore", "ignore", "pipe"] });
     this.process.stderr.on("data", (text) => (this.errors = (this.errors + text).slice(-4000)));

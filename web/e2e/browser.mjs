@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
-import { eventually } from "./broker.mjs";
+import { PATIENCE_MS, eventually } from "./broker.mjs";
 import { serveBuild } from "./sources.mjs";
 
 const FLAGS = [
@@ -21,7 +21,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 let browser;
 
 export async function openBrowser() {
-  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: 120_000 });
   return browser;
 }
 
@@ -30,12 +30,12 @@ export async function closeBrowser() {
   browser = undefined;
 }
 
-/** A tab of its own. `page.faults` has what the console complains of, and requests to anybody else. */
-export async function openPage(broker, options = {}) {
+/** A tab of its own. `page.faults` has what the console complains of, and requests to anybody but the broker and `others`. */
+export async function openPage(broker, { others = [], ...options } = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1280, height: 860 }, ...options });
   if (process.env.PAGES_FROM_BUILD) await serveBuild(context, broker.url);
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("console", (message) => {
@@ -44,7 +44,7 @@ export async function openPage(broker, options = {}) {
   });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(broker.url) && !url.startsWith("data:") && !url.startsWith("blob:")) page.faults.push(`request to ${url}`);
+    if (![broker.url, ...others, "data:", "blob:"].some((known) => url.startsWith(known))) page.faults.push(`request to ${url}`);
   });
   return page;
 }
@@ -77,9 +77,15 @@ export async function sees(page, text) {
   });
 }
 
-/** What keeps somebody from using a page: axe-core's findings. */
-export async function violations(page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+/** What axe-core is asked in each theme: in dark colours, nothing but the colours is new. */
+export const RULES = { light: [], dark: ["color-contrast", "link-in-text-block"] };
+
+/** What keeps somebody from using a page: axe-core's findings; those of `rules` alone, where the rest was asked for already. */
+export async function violations(page, ...rules) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
+  const found = await page.evaluate((rules) => {
+    const runOnly = rules.length > 0 ? { runOnly: { type: "rule", values: rules } } : {};
+    return window.axe.run(document, { resultTypes: ["violations"], ...runOnly });
+  }, rules);
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary?.split("\n")[1] ?? ""}`));
 }

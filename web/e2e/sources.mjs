@@ -8,7 +8,8 @@ export async function serveBuild(context, url) {
   const build = resolve(import.meta.dirname, "../build");
   await context.route((address) => address.href.startsWith(url) && !address.pathname.startsWith("/api/"), async (route) => {
     const path = new URL(route.request().url()).pathname;
-    const file = join(build, path === "/" ? "index.html" : path);
+    // A provider that knows users sends a browser back to the second one.
+    const file = join(build, ["/", "/js/oidc-oauth/login-callback.html"].includes(path) ? "index.html" : path);
     if (!existsSync(file) || !statSync(file).isFile()) return route.continue();
     const answer = await route.fetch({ url: `${url}/`, maxRedirects: 0 }).catch(() => undefined);
     await route.fulfill({

@@ -2,8 +2,8 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { silentSince } from "./api/client";
 import { LoginPage } from "./pages/login";
 import { NAVIGATION, route } from "./pages/routes";
-import { link, place } from "./state/route";
-import { allows, identity, logout, type Identity } from "./state/session";
+import { go, link, place } from "./state/route";
+import { allows, identity, leave, type Identity } from "./state/session";
 import { useStore } from "./state/store";
 import { Loading, Note } from "./ui/basics";
 import { Questions } from "./ui/dialog";
@@ -43,7 +43,11 @@ function Shell({ who }: { who: Identity }) {
 
   // Before it is painted: the focus must not be taken from what somebody has chosen meanwhile.
   useLayoutEffect(() => {
-    if (parts[0] === "logout") logout("");
+    if (parts[0] === "logout") {
+      // Whoever logs in next must not be led here again.
+      go([]);
+      void leave();
+    }
     setOpen(false);
     document.title = [parts.at(-1), found?.found.title, "Leveret"].filter((text, at, all) => text && all.indexOf(text) === at).join(" · ");
     if (first.current) {

@@ -14,6 +14,7 @@ const THINGS: &[(&str, &str, &[&str])] = &[
             "issuer",
             "jwks_uri",
             "jwks_url",
+            "token_endpoint",
             "end_session_endpoint",
             "discovery_endpoint_path",
             "default_key",

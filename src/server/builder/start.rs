@@ -15,6 +15,7 @@ use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
 use crate::host;
+use crate::http::PagesLogin;
 use crate::http::{Api, App};
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
@@ -75,7 +76,7 @@ impl Builder {
         let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
         let api = Api {
-            pages_login: pages_login::told(self.configured.as_deref()),
+            pages_login: PagesLogin::new(pages_login::told(self.configured.as_deref())),
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             io: io.unwrap_or_default(),
             ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))

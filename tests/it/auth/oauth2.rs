@@ -230,5 +230,22 @@ async fn each_resource_server_believes_its_own_issuer() {
         "oauth_client_id": "pages",
         "oauth_resource_servers": { "rabbit_prod": server },
     });
-    assert_eq!(api(&program).get("/api/auth"), expected);
+    let anyone = api(&program).authorized_by(None);
+    assert_eq!(anyone.get("/api/auth"), expected);
+    let index = anyone.send("GET", "/", "", &[]);
+    assert!(index.header("content-security-policy").contains("connect-src 'self' https://a.example;"));
+    let callback = anyone.send("GET", "/js/oidc-oauth/login-callback.html", "", &[]);
+    assert_eq!((callback.status, callback.header("etag")), (200, index.header("etag")));
+    // Tokens alone are taken, whether the password is right or not.
+    let refused = json!({ "error": "not_authorised", "reason": "HTTP access denied: basic auth disabled" });
+    for login in [api(&program), api(&program).log_in("guest", "wrong"), anyone] {
+        let answer = login.send("GET", "/api/whoami", "", &[]);
+        assert_eq!((answer.status, answer.json()), (401, refused.clone()));
+        assert_eq!(answer.header("www-authenticate"), "");
+    }
+    let form = api(&program).authorized_by(None).send("POST", "/api/login", "username=guest&password=guest", &[]);
+    assert_eq!((form.status, form.json()), (401, refused));
+    let token = prod.token_for(json!("rabbit_prod"), "rabbit_prod.tag:administrator");
+    let caller = api(&program).authorized_by(Some(&format!("Bearer {token}")));
+    assert_eq!(caller.get("/api/whoami")["name"], "anna");
 }

@@ -29,11 +29,16 @@ export class ApiError extends Error {
   }
 }
 
-/** The credentials of this page, as HTTP wants them. */
-let authorization: string | undefined;
+/** What proves who asks. */
+export interface Credentials {
+  /** The value of the header `Authorization`. A token is made new first, if it is about to end. */
+  header(): string | Promise<string>;
+}
 
-export function setAuthorization(value: string | undefined): void {
-  authorization = value;
+let credentials: Credentials | undefined;
+
+export function setCredentials(value: Credentials | undefined): void {
+  credentials = value;
 }
 
 export function authorizationOf(name: string, password: string): string {
@@ -44,7 +49,7 @@ export function authorizationOf(name: string, password: string): string {
 /** Since when the broker does not answer, in milliseconds; 0 when it does. */
 export const silentSince = createStore(0);
 
-/** Moves when the broker refuses the credentials of a session that was accepted before. */
+/** Moves when the broker refuses the credentials of a session that it accepted before. */
 export const loginRefused = createStore(0);
 
 export interface Call {
@@ -55,16 +60,23 @@ export interface Call {
 
 /** Asks the broker. */
 export async function call<T>(method: string, path: string, options: Call = {}): Promise<T> {
-  const response = await send(method, path, options);
+  const { response, refused } = await send(method, path, options);
   const text = await response.text();
-  if (!response.ok) throw refusal(response.status, text, `${method} ${path}`);
+  if (!response.ok) throw refused(text);
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
+/** An answer as it comes, and the error that it is if it is none. */
+export interface Sent {
+  response: Response;
+  refused(text: string): ApiError;
+}
+
 /** Asks the broker, and gives the answer as it comes. */
-export async function send(method: string, path: string, options: Call = {}): Promise<Response> {
+export async function send(method: string, path: string, options: Call = {}): Promise<Sent> {
+  const asked = credentials;
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
-  if (authorization) headers["authorization"] = authorization;
+  if (asked) headers["authorization"] = await asked.header();
   if (options.body !== undefined) headers["content-type"] = "application/json";
   const init: RequestInit = {
     method,
@@ -75,19 +87,20 @@ export async function send(method: string, path: string, options: Call = {}): Pr
     signal: options.signal ?? null,
     body: options.body === undefined ? null : JSON.stringify(options.body),
   };
+  const request = `${method} ${path}`;
   try {
     const response = await fetch(path, init);
     silentSince.set(0);
-    return response;
+    return { response, refused: (text) => refusal(response.status, text, request, asked) };
   } catch (error) {
     if (options.signal?.aborted) throw error;
     if (silentSince.get() === 0) silentSince.set(Date.now());
-    throw new ApiError(0, "unreachable", "The broker does not answer.", `${method} ${path}`);
+    throw new ApiError(0, "unreachable", "The broker does not answer.", request);
   }
 }
 
-/** Makes an error of an answer. */
-export function refusal(status: number, text: string, request: string): ApiError {
+/** Makes an error of an answer to these credentials. */
+function refusal(status: number, text: string, request: string, asked: Credentials | undefined): ApiError {
   let word = "";
   let reason = "";
   try {
@@ -98,7 +111,8 @@ export function refusal(status: number, text: string, request: string): ApiError
     reason = text.slice(0, 500);
   }
   const error = new ApiError(status, word, reason, request);
-  if (error.isWrongLogin && authorization) loginRefused.set(loginRefused.get() + 1);
+  // An answer that comes late may be for somebody who has logged out since.
+  if (error.isWrongLogin && asked && asked === credentials) loginRefused.set(loginRefused.get() + 1);
   return error;
 }
 
@@ -110,10 +124,10 @@ export interface Tagged<T> {
 
 /** Asks for a path whose answer is known already; the known one again, if the broker says that nothing has changed. */
 export async function getAgain<T>(path: string, known: Tagged<T> | undefined, signal?: AbortSignal): Promise<Tagged<T>> {
-  const response = await send("GET", path, { signal, headers: known?.tag ? { "if-none-match": known.tag } : {} });
+  const { response, refused } = await send("GET", path, { signal, headers: known?.tag ? { "if-none-match": known.tag } : {} });
   if (response.status === 304 && known) return known;
   const text = await response.text();
-  if (!response.ok) throw refusal(response.status, text, `GET ${path}`);
+  if (!response.ok) throw refused(text);
   return { data: JSON.parse(text) as T, tag: response.headers.get("etag") ?? "" };
 }
 

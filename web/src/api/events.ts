@@ -1,4 +1,4 @@
-import { refusal, send } from "./client";
+import { send } from "./client";
 
 /** An event of a stream, as `text/event-stream` has it. */
 export interface ServerEvent {
@@ -30,8 +30,8 @@ function parse(block: string): ServerEvent | undefined {
 
 /** Reads a stream to its end. `EventSource` cannot be used: it sends no credentials but the browser's own. */
 export async function readEvents(path: string, signal: AbortSignal, onEvent: (event: ServerEvent) => void): Promise<void> {
-  const response = await send("GET", path, { signal, headers: { accept: "text/event-stream" } });
-  if (!response.ok || !response.body) throw refusal(response.status, await response.text(), `GET ${path}`);
+  const { response, refused } = await send("GET", path, { signal, headers: { accept: "text/event-stream" } });
+  if (!response.ok || !response.body) throw refused(await response.text());
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const events = new EventReader();
   for (;;) {

@@ -1,6 +1,6 @@
 import { usePoll } from "../state/poll";
 import { REFRESH_CHOICES, refreshSeconds, theme, vhostFilter, type Theme } from "../state/preferences";
-import { logout, type Identity } from "../state/session";
+import { leave, type Identity } from "../state/session";
 import { useStore } from "../state/store";
 import type { Vhost } from "../api/types";
 import { visible } from "./format";
@@ -68,7 +68,7 @@ export function Topbar({ who, isOpen, onMenu, onFind }: TopbarProps) {
       <span class="who" title={`Tags: ${who.tags.join(", ") || "none"}`}>
         {visible(who.name)}
       </span>
-      <button type="button" class="plain" onClick={() => logout("")}>
+      <button type="button" class="plain" onClick={() => void leave()}>
         Log out
       </button>
     </header>
