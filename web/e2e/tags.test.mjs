@@ -63,6 +63,7 @@ const PAGES = [
   ["#/vhosts", "Virtual hosts"],
   ["#/vhosts/%2F", "May write to"],
   ["#/policies", "limit"],
+  ["#/policies/%2F/limit", /Matches 1 name now|Names that match now: 1/],
   ["#/limits", "Of virtual hosts"],
   ["#/parameters", "Of the whole broker"],
   ["#/feature-flags", "Deprecated features"],

@@ -221,7 +221,14 @@ export function PolicyPage({ args }: PageProps) {
             </p>
           </Section>
           <Section title="What it matches">
-            <PolicyPreview kind="policies" plan={policy} />
+            {may("policymaker") ? (
+              <PolicyPreview kind="policies" plan={policy} />
+            ) : (
+              // What it changes is told only to those who make policies.
+              <p>
+                Names that match now: <Matches of={policy} />
+              </p>
+            )}
           </Section>
         </div>
       )}
