@@ -147,7 +147,7 @@ final class Stories {
     void arguments() {
         Queue classic = declare(durable().ttl(60_000).expires(600_000).maxLength(100).maxLengthBytes(1_000_000)
                 .overflow(QueueBuilder.Overflow.rejectPublish).deadLetterExchange("").deadLetterRoutingKey("dead")
-                .maxPriority(5).singleActiveConsumer().leaderLocator(QueueBuilder.LeaderLocator.clientLocal));
+                .maxPriority(5).singleActiveConsumer().lazy().leaderLocator(QueueBuilder.LeaderLocator.clientLocal));
         declare(durable().quorum().deliveryLimit(5).withArgument("x-quorum-initial-group-size", 1)
                 .overflow(QueueBuilder.Overflow.dropHead).leaderLocator(QueueBuilder.LeaderLocator.balanced));
         template().convertAndSend(classic.getName(), "one");

@@ -87,6 +87,18 @@ def spring_rabbit_junit(s):
     same((answer.status, answer.body), (200, b'{"status":"ok"}'), "aliveness test")
 
 
+@story("wait-scripts")
+def wait_scripts(s):
+    """Scripts of compose files and of old charts: `curl --fail` of one of these, some of which look for the whole body."""
+    for path in ("/", "/api", "/api/"):
+        answer = s.ask("GET", path, login=None)
+        check(answer.status < 400, f"{path} without a login: {answer.status}")
+    for path in ("/api/overview", f"/api/aliveness-test/{DEFAULT}", "/api/health/checks/alarms"):
+        same((s.ask("GET", path, login=None).status, s.ask("GET", path).status), (401, 200), f"{path} without a login, and with one")
+    for path in (f"/api/aliveness-test/{DEFAULT}", "/api/healthchecks/node", "/api/health/checks/virtual-hosts"):
+        same(s.ask("GET", path).body, b'{"status":"ok"}', f"GET {path}")
+
+
 @story("spring-amqp")
 def spring_amqp(s):
     """LocalizedQueueConnectionFactory chooses a node by that of the queue."""

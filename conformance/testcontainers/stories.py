@@ -196,6 +196,7 @@ def java_older(container):
     container.ready(RABBITMQ_DEFAULT_PASS="guest", RABBITMQ_CONFIG_FILE=str(container.folder / "rabbitmq-custom"))
     admin = ("rabbitmqadmin", "--port", str(container.port("http")))
     container.execute("rabbitmq-plugins", "enable", "rabbitmq_shovel", "rabbitmq_random_exchange")
+    container.execute("rabbitmq-plugins", "enable", "rabbitmq_stream")  # as the helper of spring-rabbit-junit
     declare = {
         "vhost": ["name=vhost1"],
         "vhost_limit": ["vhost=vhost1", "name=max-connections", "value=1"],
