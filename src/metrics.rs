@@ -78,6 +78,11 @@ macro_rules! counters {
             /// The names that RabbitMQ's API has for how fast each number grows, in the order of [`Self::named`].
             pub const DETAILS: &[&str] = &[$(concat!(stringify!($name), "_details")),*];
 
+            /// Each number, in the order of [`Self::DETAILS`].
+            pub const fn numbers(&self) -> [u64; Self::DETAILS.len()] {
+                [$(self.$name),*]
+            }
+
             /// Each number with its name in RabbitMQ's API.
             pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$((stringify!($name), self.$name)),*].into_iter()

@@ -8,6 +8,7 @@ mod past;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -292,6 +293,15 @@ impl Registry {
         let mut sum = self.past.lock().channels;
         self.connections().iter().for_each(|connection| sum += connection.message_stats());
         sum
+    }
+
+    /// What has passed through all channels since the start, by virtual host.
+    pub fn message_stats_by_vhost(&self) -> HashMap<Arc<str>, MessageStats> {
+        let mut sums = self.past.lock().of_vhosts.clone();
+        for connection in self.connections() {
+            *sums.entry(Arc::clone(&connection.spec.vhost)).or_default() += connection.message_stats();
+        }
+        sums
     }
 
     /// What has passed through all channels of a virtual host since the start.

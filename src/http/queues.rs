@@ -134,12 +134,12 @@ impl Listed for QueueObject {
 }
 
 /// A queue in a list.
-struct QueueRow {
-    vhost: Arc<Vhost>,
+struct QueueRow<'a> {
+    vhost: &'a Vhost,
     queue: Arc<QueueHandle>,
 }
 
-impl listing::Row for QueueRow {
+impl listing::Row for QueueRow<'_> {
     type Item = QueueObject;
 
     fn name(&self) -> &str {
@@ -172,7 +172,7 @@ impl listing::Row for QueueRow {
     }
 
     fn look(&self, request: &Request<'_>) -> Option<QueueObject> {
-        QueueObject::new(request, &self.vhost, &self.queue)
+        QueueObject::new(request, self.vhost, &self.queue)
     }
 }
 
@@ -282,9 +282,9 @@ fn of_kind(request: &Request<'_>, queue: &QueueHandle, snapshot: &QueueSnapshot)
 
 /// `GET /queues`, `/queues/{vhost}`.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let mut rows = Vec::new();
-    for vhost in request.vhosts()? {
-        rows.extend(vhost.queues().into_iter().map(|queue| QueueRow { vhost: Arc::clone(&vhost), queue }));
+    let (vhosts, mut rows) = (request.vhosts()?, Vec::new());
+    for vhost in &vhosts {
+        rows.extend(vhost.queues().into_iter().map(|queue| QueueRow { vhost, queue }));
     }
     listing::rows(request, rows)
 }

@@ -6,15 +6,17 @@
 
 mod older;
 
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use smallvec::SmallVec;
 
 use self::older::{OLDER_MAX, Older};
+use crate::broker::alerts::ROUNDS_OF_REST;
 use crate::broker::ids::{ChannelId, ConnectionId, ExchangeId, QueueId};
 
 /// Milliseconds between two looks, as in RabbitMQ.
@@ -47,6 +49,8 @@ pub(super) enum Owner {
     NodeResources,
     /// A virtual host: messages that passed.
     Vhost(Arc<str>),
+    /// A virtual host: messages that are there.
+    VhostDepth(Arc<str>),
     /// A queue: what passed.
     Queue(QueueId),
     /// A queue: what is there.
@@ -60,6 +64,11 @@ pub(super) enum Owner {
 }
 
 impl Owner {
+    /// So many looks may pass it over while it stands still.
+    const fn passed_over_max(&self) -> u64 {
+        if matches!(self, Self::Queue(_) | Self::QueueDepth(_)) { ROUNDS_OF_REST } else { 0 }
+    }
+
     const fn is_node(&self) -> bool {
         matches!(self, Self::Node | Self::NodeQueues | Self::NodeChurn | Self::NodeResources)
     }
@@ -67,7 +76,7 @@ impl Owner {
 
 type Numbers = SmallVec<[u64; 4]>;
 
-/// Numbers that stayed the same from one look to another.
+/// Numbers that stayed the same from one look to another. The last ones of an object hold until the last look, whatever is written here.
 #[derive(Clone, Debug)]
 struct Run {
     numbers: Numbers,
@@ -96,14 +105,18 @@ struct History {
 }
 
 impl History {
-    fn note(&mut self, numbers: Numbers, now_ms: u64, bounds: Bounds) {
+    /// Takes numbers down. Until the look before, those that were known held.
+    fn note(&mut self, numbers: &[u64], (before_ms, now_ms): (Option<u64>, u64), bounds: Bounds) {
         self.first_ms.get_or_insert(now_ms);
+        if let (Some(last), Some(before_ms)) = (self.recent.back_mut(), before_ms) {
+            last.until_ms = last.until_ms.max(before_ms);
+        }
         if let Some(last) = self.recent.back_mut()
-            && last.numbers == numbers
+            && *last.numbers == *numbers
         {
             last.until_ms = now_ms;
         } else {
-            self.recent.push_back(Run { numbers, from_ms: now_ms, until_ms: now_ms });
+            self.recent.push_back(Run { numbers: numbers.into(), from_ms: now_ms, until_ms: now_ms });
         }
         while self.recent.len() > bounds.recent {
             let Some(run) = self.recent.pop_front() else { break };
@@ -132,9 +145,9 @@ impl History {
     }
 
     /// The change of one number a second, between the last two looks.
-    fn rate(&self, place: usize) -> f64 {
+    fn rate(&self, place: usize, last_ms: u64) -> f64 {
         let Some(last) = self.recent.back() else { return 0.0 };
-        if last.until_ms > last.from_ms {
+        if last_ms > last.from_ms {
             return 0.0;
         }
         let before = self.recent.len().checked_sub(2).and_then(|at| self.recent.get(at));
@@ -225,7 +238,7 @@ pub(crate) struct Rates {
 
 #[derive(Debug, Default)]
 struct Looks {
-    histories: HashMap<Owner, History>,
+    histories: FxHashMap<Owner, History>,
     /// When everything was taken down last.
     last_ms: Option<u64>,
     /// Counts the looks.
@@ -248,7 +261,9 @@ impl Rates {
 
     /// How fast one number of an object moves.
     pub(super) fn rate(&self, owner: &Owner, place: usize) -> f64 {
-        self.looks.lock().histories.get(owner).map_or(0.0, |history| history.rate(place))
+        let looks = self.looks.lock();
+        let last_ms = looks.last_ms.unwrap_or_default();
+        looks.histories.get(owner).map_or(0.0, |history| history.rate(place, last_ms))
     }
 
     /// How fast each number of an object moves, with samples if a range is asked for.
@@ -257,12 +272,13 @@ impl Rates {
         let Some(history) = looks.histories.get(&owner) else {
             return vec![looks.last_ms.map_or_else(Details::default, |last_ms| nothing(last_ms, range)); count];
         };
-        (0..count).map(|place| details(history, place, range)).collect()
+        let last_ms = looks.last_ms.unwrap_or_default();
+        (0..count).map(|place| details(history, place, last_ms, range)).collect()
     }
 }
 
 /// A look at everything that there is. An object is told of at once: what never counted anything takes no memory, not even until the end
-/// of the look. At its end, what it did not find is forgotten.
+/// of the look. At its end, what it did not find is forgotten; a queue that stands still may be passed over for [`ROUNDS_OF_REST`] looks.
 pub(super) struct Look<'a> {
     looks: MutexGuard<'a, Looks>,
     bounds: Bounds,
@@ -270,8 +286,13 @@ pub(super) struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// Nothing is known yet: everything has to be told of.
+    pub(super) fn is_first(&self) -> bool {
+        self.looks.last_ms.is_none()
+    }
+
     /// Takes down how far the numbers of one object are.
-    pub(super) fn note(&mut self, owner: Owner, numbers: Numbers) {
+    pub(super) fn note(&mut self, owner: Owner, numbers: &[u64]) {
         let Looks { histories, last_ms, number } = &mut *self.looks;
         let bounds = if owner.is_node() { OF_NODE } else { self.bounds };
         let history = match histories.entry(owner) {
@@ -281,12 +302,12 @@ impl Look<'_> {
                 let history = unknown.insert(History::default());
                 // Until now it had counted nothing.
                 if let Some(last_ms) = *last_ms {
-                    history.note(numbers.iter().map(|_| 0).collect(), last_ms, bounds);
+                    history.note(&Numbers::from_elem(0, numbers.len()), (None, last_ms), bounds);
                 }
                 history
             }
         };
-        history.note(numbers, self.now_ms, bounds);
+        history.note(numbers, (*last_ms, self.now_ms), bounds);
         history.look = *number;
     }
 }
@@ -294,7 +315,7 @@ impl Look<'_> {
 impl Drop for Look<'_> {
     fn drop(&mut self) {
         let Looks { histories, last_ms, number } = &mut *self.looks;
-        histories.retain(|_, history| history.look == *number && !history.is_empty());
+        histories.retain(|owner, history| history.look + owner.passed_over_max() >= *number && !history.is_empty());
         // A map never shrinks by itself.
         if histories.capacity() / 4 > histories.len() {
             histories.shrink_to_fit();
@@ -306,16 +327,16 @@ impl Drop for Look<'_> {
 /// Of what counted nothing until the last look.
 fn nothing(last_ms: u64, range: Option<Range>) -> Details {
     let run = Run { numbers: Numbers::from_elem(0, 1), from_ms: 0, until_ms: last_ms };
-    details(&History { recent: VecDeque::from([run]), ..History::default() }, 0, range)
+    details(&History { recent: VecDeque::from([run]), ..History::default() }, 0, last_ms, range)
 }
 
-fn details(history: &History, place: usize, range: Option<Range>) -> Details {
-    let rate = history.rate(place);
-    let Some((range, last)) = range.zip(history.recent.back()) else { return Details { rate, ..Details::default() } };
+fn details(history: &History, place: usize, last_ms: u64, range: Option<Range>) -> Details {
+    let rate = history.rate(place, last_ms);
+    let Some(range) = range else { return Details { rate, ..Details::default() } };
     // The times that are told are even; the last look has the last of them.
-    let after_even_ms = last.until_ms % INTERVAL_MS;
+    let after_even_ms = last_ms % INTERVAL_MS;
     let sample = |step: u64| {
-        let at_ms = last.until_ms.checked_sub(step.checked_mul(range.step_ms)?)?;
+        let at_ms = last_ms.checked_sub(step.checked_mul(range.step_ms)?)?;
         Some(Sample { sample: history.at(place, at_ms)?, timestamp: at_ms.saturating_sub(after_even_ms) })
     };
     let samples: Vec<_> = (0..=range.steps()).filter_map(sample).collect();

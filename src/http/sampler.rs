@@ -1,57 +1,66 @@
-//! What is taken down every five seconds, of everything that has counters.
+//! What is taken down every five seconds, of everything that has counters. The rules for alerts look at the same samples.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::api::Api;
 use super::nodes;
 use super::rates::{Look, Owner};
-use crate::broker::queue::QueueSnapshot;
-use crate::metrics::MessageStats;
+use crate::broker::alerts::Sampled;
+use crate::broker::queue::QueueSample;
 
-/// Takes down how far all counters are.
+/// Takes down how far all counters are, and tells of alerts that this raises or ends.
 pub(super) fn sample(api: &Api, now_ms: u64) {
     let mut look = api.rates.look(now_ms);
     of_connections(api, &mut look);
-    let mut all = [0; 3];
-    for vhost in api.broker.vhosts() {
-        for queue in vhost.queues() {
-            let Some(snapshot) = queue.snapshot() else { continue };
-            let depths = depths(&snapshot);
-            all.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);
-            look.note(Owner::Queue(queue.id), numbers(snapshot.stats));
-            look.note(Owner::QueueDepth(queue.id), depths.into_iter().collect());
-        }
-        for exchange in vhost.exchanges() {
-            look.note(Owner::Exchange(exchange.id), exchange.stats.named().map(|(_, number)| number).collect());
-        }
-        let stats = api.broker.node().registry.message_stats_of(&vhost.name);
-        look.note(Owner::Vhost(Arc::clone(&vhost.name)), numbers(stats));
-    }
+    of_vhosts(api, &mut look);
     let registry = &api.broker.node().registry;
-    look.note(Owner::Node, numbers(registry.message_stats()));
-    look.note(Owner::NodeQueues, all.into_iter().collect());
-    look.note(Owner::NodeChurn, registry.churn.read().named().map(|(_, number)| number).collect());
-    look.note(Owner::NodeResources, nodes::resources(api).into_iter().collect());
+    look.note(Owner::Node, &registry.message_stats().numbers());
+    look.note(Owner::NodeChurn, &registry.churn.read().numbers());
+    look.note(Owner::NodeResources, &nodes::resources(api).into_iter().collect::<SmallVec<[u64; 8]>>());
+    let (mut all, mut of_vhosts) = ([0; 3], HashMap::new());
+    let is_first = look.is_first();
+    let changes = api.broker.look_for_alerts(now_ms, is_first, |Sampled { vhost, sample, is_asked }| {
+        let depths = depths(sample);
+        let of_vhost = of_vhosts.entry(Arc::clone(vhost)).or_insert([0; 3]);
+        for sums in [&mut all, of_vhost] {
+            sums.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);
+        }
+        if is_asked {
+            look.note(Owner::Queue(sample.id), &sample.passed.numbers());
+            look.note(Owner::QueueDepth(sample.id), &depths);
+        }
+    });
+    look.note(Owner::NodeQueues, &all);
+    of_vhosts.into_iter().for_each(|(vhost, depths)| look.note(Owner::VhostDepth(vhost), &depths));
+    drop(look);
+    api.broker.tell_of_alerts(&changes);
+}
+
+fn of_vhosts(api: &Api, look: &mut Look<'_>) {
+    let passed = api.broker.node().registry.message_stats_by_vhost();
+    for vhost in api.broker.vhosts() {
+        for exchange in vhost.exchanges() {
+            look.note(Owner::Exchange(exchange.id), &exchange.stats.numbers());
+        }
+        let passed = passed.get(&vhost.name).copied().unwrap_or_default();
+        look.note(Owner::Vhost(Arc::clone(&vhost.name)), &passed.numbers());
+    }
 }
 
 fn of_connections(api: &Api, look: &mut Look<'_>) {
     for connection in api.broker.node().registry.connections() {
         let counters = &connection.counters;
-        let bytes = smallvec![counters.received_bytes.get(), counters.sent_bytes.get()];
-        look.note(Owner::Connection(connection.spec.id), bytes);
+        look.note(Owner::Connection(connection.spec.id), &[counters.received_bytes.get(), counters.sent_bytes.get()]);
         for channel in connection.channels() {
-            look.note(Owner::Channel(channel.id), numbers(channel.counters.read()));
+            look.note(Owner::Channel(channel.id), &channel.counters.read().numbers());
         }
     }
 }
 
-fn numbers(stats: MessageStats) -> SmallVec<[u64; 4]> {
-    stats.named().map(|(_, number)| number).collect()
-}
-
 /// All messages, ready ones, unacknowledged ones: in the order of the API's keys.
-fn depths(snapshot: &QueueSnapshot) -> [u64; 3] {
-    [snapshot.messages(), snapshot.messages_ready, snapshot.messages_unacknowledged].map(|count| count as u64)
+const fn depths(sample: &QueueSample) -> [u64; 3] {
+    [sample.messages, sample.ready, sample.unacked]
 }

@@ -147,7 +147,6 @@ async fn sample(api: Arc<Api>) {
     loop {
         let now_ms = api.clock.now_ms();
         sampler::sample(&api, now_ms);
-        api.broker.watch_alerts(now_ms);
         api.clock.sleep_until(now_ms + INTERVAL_MS).await;
     }
 }

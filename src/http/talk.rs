@@ -58,9 +58,7 @@ impl Talk {
 
     /// Takes down all counters, as the thread of the API does every five seconds.
     pub(crate) fn sample(&self) {
-        let now_ms = self.api.clock.now_ms();
-        sampler::sample(&self.api, now_ms);
-        self.api.broker.watch_alerts(now_ms);
+        sampler::sample(&self.api, self.api.clock.now_ms());
     }
 }
 

@@ -13,7 +13,10 @@ pub(super) async fn watch(broker: Arc<Broker>, clock: Clock) {
     loop {
         let now_ms = clock.now_ms();
         let looking = Arc::clone(&broker);
-        broker.node().background.run(Box::new(move || looking.watch_alerts(now_ms)));
+        broker
+            .node()
+            .background
+            .run(Box::new(move || looking.tell_of_alerts(&looking.look_for_alerts(now_ms, false, |_| {}))));
         clock.sleep_until(now_ms + INTERVAL_MS).await;
     }
 }

@@ -1,11 +1,11 @@
 //! From what is measured to alerts: each rule has two thresholds, so that a value in between neither raises nor ends anything.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::round::ROUNDS_OF_REST;
 use super::rules::{Measures, RULES, Rule, Thresholds};
 use super::watched::{MeasuredNode, Watched, WatchedVhost};
 use super::{Alert, AlertList, AlertObject};
@@ -78,35 +78,47 @@ impl Engine {
         self.before_ms = Some(std::mem::replace(&mut self.board.now_ms, now_ms)).filter(|before_ms| *before_ms > 0);
     }
 
+    /// Whether it is the turn of a queue that stands still to be asked anew.
+    pub(super) const fn is_turn_of(&self, queue: QueueId) -> bool {
+        queue.0 % ROUNDS_OF_REST == self.round % ROUNDS_OF_REST
+    }
+
+    /// What a queue said when it was asked last, if there was anything to remember.
+    pub(super) fn last_of(&self, queue: QueueId) -> Option<(QueueSample, Option<Arc<Applied>>)> {
+        self.queues.get(&queue)?.last.clone()
+    }
+
     /// Takes a sample of a queue. Nothing is raised for one that is `exempt`.
     pub(super) fn queue(
         &mut self,
         (vhost, name): (&Arc<str>, &Arc<str>),
         sample: &QueueSample,
-        policies: Option<&Applied>,
+        policies: Option<Arc<Applied>>,
         is_dead_letter_queue: bool,
         is_exempt: bool,
     ) {
-        let mut new = Watched::since(self.before_ms);
-        // A queue that never had a message is looked at anew each time: nothing need be remembered of it.
-        let watched = match self.queues.entry(sample.id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if sample.is_untouched() => &mut new,
-            Entry::Vacant(unknown) => unknown.insert(new),
-        };
+        // Nothing need be remembered of a queue that never had a message, and no rule asks for one.
+        if sample.is_untouched() && !self.queues.contains_key(&sample.id) {
+            return;
+        }
+        let before_ms = self.before_ms;
+        let watched = self.queues.entry(sample.id).or_insert_with(|| Watched::since(before_ms));
         watched.round = self.round;
         let measured = watched.note(sample, is_dead_letter_queue, self.board.now_ms);
         if is_exempt {
+            watched.last = Some((*sample, policies));
             return;
         }
         let object = || AlertObject::Queue(Arc::clone(vhost), Arc::clone(name));
         for (at, rule) in RULES.iter().enumerate() {
             let Measures::Queue(measure, text) = rule.measures else { continue };
             let text = || text(&format!("Queue '{name}' in virtual host '{vhost}'"), &measured);
-            let thresholds = policies.map_or_else(|| rule.thresholds(), |policies| rule.thresholds_under(policies));
+            let under = |policies: &Arc<Applied>| rule.thresholds_under(policies);
+            let thresholds = policies.as_ref().map_or_else(|| rule.thresholds(), under);
             let verdict = Verdict { rule, at, thresholds, value: measure(&measured), text: &text };
             self.board.judge(&mut watched.raised, object, &verdict);
         }
+        watched.last = Some((*sample, policies));
     }
 
     /// Takes down what was published in a virtual host, and how much of it found no queue.

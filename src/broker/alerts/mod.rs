@@ -28,6 +28,7 @@ use crate::broker::ids::QueueId;
 use crate::broker::queue::QueueSnapshot;
 
 pub use engine::{ACTIVE_MAX, Change, HISTORY_MAX};
+pub use round::{ROUNDS_OF_REST, Sampled};
 pub use rules::{RULES, Rule, Severity};
 pub use telling::AlertWatcher;
 

@@ -53,9 +53,8 @@ impl Change {
 }
 
 impl Broker {
-    /// Looks for what an operator should know, and tells of what changed.
-    pub fn watch_alerts(&self, now_ms: u64) {
-        let changes = self.look_for_alerts(now_ms);
+    /// Tells of what changed. Nothing may be locked.
+    pub fn tell_of_alerts(&self, changes: &[Change]) {
         let node = self.node();
         for (number, change) in changes.iter().enumerate() {
             if number < LOGGED_MAX {

@@ -10,12 +10,14 @@ use crate::broker::definitions::{ApplyTo, PolicyDefinition};
 use crate::broker::policies::{Applied, PolicySet, Subject, find_key};
 use crate::broker::queue::QueueSample;
 use crate::broker::queue::arguments::QueueKind;
+use crate::metrics::MessageStats;
 
 const ROUND_MS: u64 = 5_000;
 
 fn sample(id: u64) -> QueueSample {
     QueueSample {
         id: QueueId(id),
+        messages: 0,
         ready: 0,
         unacked: 0,
         consumers: 0,
@@ -28,6 +30,7 @@ fn sample(id: u64) -> QueueSample {
         delivered: 0,
         redelivered: 0,
         deaths: 0,
+        passed: MessageStats::default(),
     }
 }
 
@@ -46,7 +49,7 @@ impl Stage {
     fn round(&mut self, sample: &QueueSample) -> Vec<String> {
         self.now_ms += ROUND_MS;
         self.engine.begin(self.now_ms);
-        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.as_ref(), self.is_end, false);
+        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.clone().map(Arc::new), self.is_end, false);
         let changes = self.engine.finish(|_| true);
         changes.iter().map(told).collect()
     }

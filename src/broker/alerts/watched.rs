@@ -1,6 +1,9 @@
 //! What is remembered of a queue between two rounds, and what the rules measure of it.
 
+use std::sync::Arc;
+
 use super::ages::Ages;
+use crate::broker::policies::Applied;
 use crate::broker::queue::QueueSample;
 
 /// Deliveries of one window below which the share of redeliveries says nothing.
@@ -42,6 +45,8 @@ impl Window {
 /// What is remembered of a queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watched {
+    /// The last sample, with the policies that held then.
+    pub(super) last: Option<(QueueSample, Option<Arc<Applied>>)>,
     pub(super) ready_ages: Ages,
     pub(super) delivery_ages: Ages,
     /// Since when messages have waited without a consumer.

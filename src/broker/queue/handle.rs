@@ -16,6 +16,7 @@ mod snapshot;
 mod transition;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -74,6 +75,8 @@ pub struct QueueHandle {
     pub spec: QueueSpec,
     vhost: Weak<Vhost>,
     node: Arc<Node>,
+    /// Something may have changed since a sample was taken last. Set under the lock.
+    is_stirred: AtomicBool,
     state: Mutex<Queue>,
 }
 
@@ -88,7 +91,7 @@ impl QueueHandle {
     pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, node: Arc<Node>, now_ms: u64) -> Self {
         let journal = Journal::new(id.0, spec.durable && node.log.keeps());
         let state = Mutex::new(Queue::new(Arc::clone(&spec.arguments), journal, now_ms));
-        Self { id, spec, vhost, node, state }
+        Self { id, spec, vhost, node, is_stirred: AtomicBool::new(true), state }
     }
 
     /// Whether the queue was deleted; whoever still holds it must treat it as absent.

@@ -1,15 +1,17 @@
-//! What the alert rules want to know of a queue: a few numbers, taken under one short hold of its lock.
+//! What is taken down of every queue every few seconds: a few numbers, under one short hold of its lock.
 
 use super::Queue;
 use super::ready::Head;
 use crate::broker::ids::QueueId;
-use crate::metrics::DeathStats;
+use crate::metrics::{DeathStats, MessageStats};
 
-/// A queue at one moment, for the alert rules.
+/// A queue at one moment, for statistics and the alert rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueSample {
     /// Its identity.
     pub id: QueueId,
+    /// All its messages, wherever they are.
+    pub messages: u64,
     /// Messages that can be delivered.
     pub ready: u64,
     /// Messages that were delivered and are not settled.
@@ -34,6 +36,8 @@ pub struct QueueSample {
     pub redelivered: u64,
     /// Messages that became dead letters.
     pub deaths: u64,
+    /// What passed through it.
+    pub passed: MessageStats,
 }
 
 impl QueueSample {
@@ -46,10 +50,12 @@ impl QueueSample {
 impl Queue {
     pub(super) fn sample(&self, id: QueueId) -> QueueSample {
         let stats = self.passed.stats();
+        let (ready, unacked) = (self.order.ready.len() as u64, self.order.unacked.len() as u64);
         QueueSample {
             id,
-            ready: self.order.ready.len() as u64,
-            unacked: self.order.unacked.len() as u64,
+            messages: ready + unacked + (self.order.held_back.len() + self.order.dying.len()) as u64,
+            ready,
+            unacked,
             consumers: self.service.consumers.len() as u64,
             is_paused: self.service.is_paused(),
             is_wait_queue: self.arguments.message_ttl_ms.is_some() && self.arguments.dead_letters.is_some(),
@@ -60,6 +66,7 @@ impl Queue {
             delivered: stats.deliver + stats.deliver_no_ack,
             redelivered: stats.redeliver,
             deaths: self.dead_letter_count_ever(),
+            passed: stats,
         }
     }
 

@@ -1,5 +1,3 @@
-use smallvec::smallvec;
-
 use super::*;
 
 const QUEUE: Owner = Owner::Queue(QueueId(1));
@@ -7,7 +5,7 @@ const QUEUE: Owner = Owner::Queue(QueueId(1));
 fn looked(numbers: &[(u64, u64)]) -> Rates {
     let rates = Rates::default();
     for (now_ms, number) in numbers {
-        rates.look(*now_ms).note(QUEUE, smallvec![*number]);
+        rates.look(*now_ms).note(QUEUE, &[*number]);
     }
     rates
 }
@@ -33,7 +31,7 @@ fn what_stands_still_has_no_rate_and_costs_one_entry() {
 fn what_never_counted_anything_costs_nothing() {
     let rates = looked(&[(0, 0), (5_000, 0)]);
     assert!(rates.looks.lock().histories.is_empty());
-    rates.look(10_000).note(QUEUE, smallvec![10]);
+    rates.look(10_000).note(QUEUE, &[10]);
     assert!((rate(&rates) - 2.0).abs() < 1e-9, "before, it had counted nothing");
 }
 
@@ -49,10 +47,26 @@ fn what_never_counted_anything_has_samples_of_nothing() {
 
 #[test]
 fn what_is_gone_is_forgotten() {
-    let rates = looked(&[(0, 0), (5_000, 10)]);
-    drop(rates.look(10_000));
+    let rates = Rates::default();
+    rates.look(0).note(Owner::Exchange(ExchangeId(1)), &[10]);
+    assert_eq!(rates.looks.lock().histories.len(), 1);
+    drop(rates.look(5_000));
     assert!(rates.looks.lock().histories.is_empty());
-    assert!(rate(&rates).abs() < 1e-9);
+}
+
+#[test]
+fn a_queue_that_stands_still_may_be_passed_over() {
+    let rates = looked(&[(0, 0), (5_000, 10)]);
+    (2..=1 + ROUNDS_OF_REST).for_each(|look| drop(rates.look(look * 5_000)));
+    assert!(rate(&rates).abs() < 1e-9, "it has not moved since");
+    let range = Range { age_ms: 15_000, step_ms: 5_000 };
+    assert_eq!(samples(&rates, range), [(65_000, 10), (60_000, 10), (55_000, 10), (50_000, 10)]);
+    // It moves again: what was known held until the look before.
+    rates.look(70_000).note(QUEUE, &[20]);
+    assert!((rate(&rates) - 2.0).abs() < 1e-9);
+    assert_eq!(samples(&rates, range), [(70_000, 20), (65_000, 10), (60_000, 10), (55_000, 10)]);
+    (15..=15 + ROUNDS_OF_REST).for_each(|look| drop(rates.look(look * 5_000)));
+    assert!(rates.looks.lock().histories.is_empty(), "it is gone, or it would have had its turn");
 }
 
 #[test]
@@ -85,7 +99,7 @@ fn what_is_not_known_any_more_is_left_out() {
     let rates = Rates::default();
     let day_ms = 24 * 60 * 60 * 1000;
     for look in 0..2 * day_ms / 20_000 {
-        rates.look(look * 20_000).note(QUEUE, smallvec![look + 1]);
+        rates.look(look * 20_000).note(QUEUE, &[look + 1]);
     }
     let samples = samples(&rates, Range { age_ms: 2 * day_ms, step_ms: 10 * 60 * 60 * 1000 });
     assert_eq!(samples.len(), 3, "0, 10 and 20 hours ago: {samples:?}");
@@ -97,7 +111,7 @@ fn a_minute_an_hour_and_a_day_are_kept_ever_more_coarsely() {
     let rates = Rates::default();
     let day_ms = 24 * 60 * 60 * 1000;
     for look in 0..2 * day_ms / INTERVAL_MS {
-        rates.look(look * INTERVAL_MS).note(QUEUE, smallvec![look]);
+        rates.look(look * INTERVAL_MS).note(QUEUE, &[look]);
     }
     let last = 2 * day_ms / INTERVAL_MS - 1;
     let kept = rates.looks.lock().histories[&QUEUE].len();

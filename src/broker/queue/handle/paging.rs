@@ -45,7 +45,9 @@ impl QueueHandle {
 
     /// Counts messages that were found to be unreadable elsewhere.
     pub(in crate::broker) fn note_unreadable(&self, count: usize) {
-        self.state.lock().note_unreadable(count);
+        let mut queue = self.state.lock();
+        queue.note_unreadable(count);
+        self.stir();
     }
 
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.

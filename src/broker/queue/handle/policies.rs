@@ -13,7 +13,9 @@ impl QueueHandle {
     pub(in crate::broker) fn prepare(&self, policies: &PolicySet, now_ms: u64) {
         if let Some(applied) = self.applied(policies) {
             let effective = self.effective(Some(applied));
-            self.state.lock().apply(effective, now_ms);
+            let mut queue = self.state.lock();
+            queue.apply(effective, now_ms);
+            self.stir();
         }
     }
 

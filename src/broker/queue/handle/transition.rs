@@ -57,6 +57,7 @@ impl QueueHandle {
         change: impl FnOnce(&mut Queue) -> R,
     ) -> (R, LogPosition, Unfinished) {
         let (result, aftermath) = queue.transition(change);
+        self.stir();
         let Aftermath { bury_dead_letters, call_at_ms, loads, entry_bytes, ended, go_on } = aftermath;
         if entry_bytes != 0 {
             self.node.memory.adjust(entry_bytes);
