@@ -119,8 +119,17 @@ pub(super) fn replicas(request: &Request<'_>) -> Result<Answer, Refusal> {
     }])))
 }
 
-/// `POST /queues/quorum/{vhost}/{queue}/replicas/add`, `DELETE .../replicas/delete`: there is one node, whose replica is there and stays.
-pub(super) fn change_replica(request: &Request<'_>) -> Result<Answer, Refusal> {
+/// `POST /queues/quorum/{vhost}/{queue}/replicas/add`: there is one node, whose replica is there.
+pub(super) fn add_replica(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check_replica(request).map(|()| Answer::no_content())
+}
+
+/// `DELETE /queues/quorum/{vhost}/{queue}/replicas/delete`: it stays there.
+pub(super) fn delete_replica(request: &Request<'_>) -> Result<Answer, Refusal> {
+    check_replica(request).map(|()| Answer::accepted())
+}
+
+fn check_replica(request: &Request<'_>) -> Result<(), Refusal> {
     let object = request.object()?;
     body::require(&object, &["node"])?;
     let node = body::text(&object, "node")?.unwrap_or_default();
@@ -129,14 +138,15 @@ pub(super) fn change_replica(request: &Request<'_>) -> Result<Answer, Refusal> {
     }
     match kind(request)? {
         QueueKind::Classic => Err(not_supported()),
-        QueueKind::Quorum => Ok(Answer::accepted()),
+        QueueKind::Quorum => Ok(()),
     }
 }
 
 /// `POST /queues/quorum/replicas/on/{node}/grow`.
 pub(super) fn grow(request: &Request<'_>) -> Result<Answer, Refusal> {
     body::require(&request.object()?, &["vhost_pattern", "queue_pattern", "strategy"])?;
-    shrink(request)
+    nodes::check(request)?;
+    Ok(Answer::no_content())
 }
 
 /// `DELETE /queues/quorum/replicas/on/{node}/shrink`.

@@ -16,6 +16,30 @@ use crate::host;
 /// What is sampled of the node, by RabbitMQ's names.
 const RESOURCES: [&str; 5] = ["mem_used", "disk_free", "fd_used", "sockets_used", "proc_used"];
 
+/// What only Erlang, Mnesia and the files of RabbitMQ's queues have: agents ask for them, and each is 0.
+const NONE_HERE: [&str; 20] = [
+    "context_switches",
+    "gc_num",
+    "gc_bytes_reclaimed",
+    "io_read_avg_time",
+    "io_read_bytes",
+    "io_read_count",
+    "io_reopen_count",
+    "io_seek_avg_time",
+    "io_seek_count",
+    "io_sync_avg_time",
+    "io_sync_count",
+    "io_write_avg_time",
+    "io_write_bytes",
+    "io_write_count",
+    "mnesia_disk_tx_count",
+    "mnesia_ram_tx_count",
+    "msg_store_read_count",
+    "msg_store_write_count",
+    "queue_index_read_count",
+    "queue_index_write_count",
+];
+
 /// The numbers of [`RESOURCES`].
 pub(super) fn resources(api: &Api) -> [u64; 5] {
     let shared = api.broker.node();
@@ -55,7 +79,7 @@ fn node(request: &Request<'_>) -> Value {
     });
     if let Some(node) = node.as_object_mut() {
         node.extend(facts(request));
-        for (name, count) in churn.named() {
+        for (name, count) in churn.named().chain(NONE_HERE.map(|name| (name, 0))) {
             node.insert(name.to_owned(), count.into());
             node.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
         }

@@ -54,18 +54,16 @@ impl HttpRoute {
         Self { delete: Some(Action { needs, handler }), ..self }
     }
 
+    /// The methods that have a handler.
+    pub(super) fn methods(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let methods = [("GET", self.get), ("PUT", self.put), ("POST", self.post), ("DELETE", self.delete)];
+        methods.into_iter().filter(|(_, action)| action.is_some()).map(|(name, _)| name)
+    }
+
     /// What the header `allow` says.
     pub(super) fn allowed(&self) -> String {
-        let methods = [
-            (self.get.is_some(), "HEAD"),
-            (self.get.is_some(), "GET"),
-            (self.put.is_some(), "PUT"),
-            (self.post.is_some(), "POST"),
-            (self.delete.is_some(), "DELETE"),
-            (true, "OPTIONS"),
-        ];
-        let names: Vec<_> = methods.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
-        names.join(", ")
+        let head = self.get.is_some().then_some("HEAD");
+        head.into_iter().chain(self.methods()).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -125,8 +123,8 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     at("/shovels/vhost/{vhost}/{name}").get(Management, cluster::none_such),
     // Replicas of quorum queues.
     at("/queues/quorum/{vhost}/{queue}/status").get(Management, cluster::replicas),
-    at("/queues/quorum/{vhost}/{queue}/replicas/add").post(Administrator, cluster::change_replica),
-    at("/queues/quorum/{vhost}/{queue}/replicas/delete").delete(Administrator, cluster::change_replica),
+    at("/queues/quorum/{vhost}/{queue}/replicas/add").post(Administrator, cluster::add_replica),
+    at("/queues/quorum/{vhost}/{queue}/replicas/delete").delete(Administrator, cluster::delete_replica),
     at("/queues/quorum/replicas/on/{node}/grow").post(Administrator, cluster::grow),
     at("/queues/quorum/replicas/on/{node}/shrink").delete(Administrator, cluster::shrink),
     // Health.

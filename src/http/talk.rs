@@ -56,6 +56,11 @@ impl Talk {
         ROUTES.iter().map(|route| route.path)
     }
 
+    /// Everything that can be done with them: each method with its path.
+    pub(crate) fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
+        ROUTES.iter().flat_map(|route| route.methods().map(|method| (method, route.path)))
+    }
+
     /// Takes down all counters, as the thread of the API does every five seconds.
     pub(crate) fn sample(&self) {
         sampler::sample(&self.api, self.api.clock.now_ms());

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::answer::Answer;
 use super::body;
 use super::listing::{self, Listed};
-use super::rates::Owner;
+use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
-use super::stats::PassedStats;
+use super::stats::{PassedStats, RateKind};
 use super::users;
 use crate::broker::administration::{Put, VhostSettings};
 use crate::broker::queue::arguments::QueueKind;
@@ -44,6 +44,9 @@ struct Statistics {
     messages: usize,
     messages_ready: usize,
     messages_unacknowledged: usize,
+    messages_details: Details,
+    messages_ready_details: Details,
+    messages_unacknowledged_details: Details,
     message_stats: PassedStats,
     recv_oct: u64,
     send_oct: u64,
@@ -86,11 +89,17 @@ fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
     let (messages_ready, messages_unacknowledged, messages) = depths(vhost);
     let registry = &vhost.node().registry;
     let connections = registry.connections();
+    let moves = request.details(Owner::VhostDepth(Arc::clone(&vhost.name)), 3, RateKind::Lengths);
+    let [messages_details, messages_ready_details, messages_unacknowledged_details] =
+        moves.try_into().unwrap_or_default();
     let own = || connections.iter().filter(|connection| connection.spec.vhost == vhost.name);
     Statistics {
         messages,
         messages_ready,
         messages_unacknowledged,
+        messages_details,
+        messages_ready_details,
+        messages_unacknowledged_details,
         message_stats: PassedStats::new(
             registry.message_stats_of(&vhost.name),
             request,

@@ -35,6 +35,11 @@ impl Talk {
         HttpTalk::paths()
     }
 
+    /// Everything that can be done with them: each method with its path.
+    pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
+        HttpTalk::actions()
+    }
+
     /// Takes down all counters, which a broker does every five seconds.
     pub fn sample(&self) {
         self.0.sample();

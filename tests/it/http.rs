@@ -7,6 +7,7 @@ mod bindings;
 mod cluster;
 mod connections;
 mod definitions;
+mod every_route;
 mod exchanges;
 mod leveret;
 mod listing;
