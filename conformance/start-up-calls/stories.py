@@ -226,6 +226,37 @@ def datadog(s):
     same(s.get(f"/api/aliveness-test/{quote_plus(s.name)}"), {"status": "ok"}, "aliveness")
 
 
+@story("kbudde-exporter")
+def kbudde_exporter(s):
+    """It switches sorting off, would rather have Erlang's terms, and takes numbers wherever it finds them."""
+    queue = s.queue("exported")
+    s.get("/api/overview", "object_totals", "queue_totals", "rabbitmq_version", "erlang_version", "cluster_name", "node")
+    for node in s.get("/api/nodes?sort=", "uptime", "running", "mem_used", "mem_limit", "mem_alarm", "disk_free", "disk_free_alarm", "disk_free_limit", "fd_used", "fd_total", "partitions"):
+        s.get(f"/api/nodes/{node['name']}/memory", "memory")
+    found = s.get("/api/queues?sort=", "vhost", "name", "durable", "state", "node")
+    check((s.name, queue) in [(each["vhost"], each["name"]) for each in found], "the queue is listed")
+    s.get("/api/exchanges?sort=", "vhost", "name", "type")
+    s.get("/api/connections?sort=")
+    same(s.get(f"/api/aliveness-test/{quote_plus(s.name)}"), {"status": "ok"}, "aliveness")
+    check(s.ask("GET", "/api/federation-links").status in (200, 404), "federation links")
+
+
+@story("topology-operator")
+def topology_operator(s):
+    """rabbit-hole's paths end in a slash where they are lists; what is not there any more is deleted well enough."""
+    s.get("/api/bindings/", "source")
+    policy = f"/api/policies/{s.vhost}/grown"
+    same(s.ask("PUT", policy, {"pattern": "^x$", "apply-to": "queues", "definition": {"max-length": 5}, "priority": 0}).status, 201, "policy")
+    s.delete(policy)
+    s.delete(policy, status=404)
+    parameter = f"/api/global-parameters/{s.vhost}"
+    same(s.ask("PUT", parameter, {"value": {"a": 1}}).status, 201, "global parameter")
+    s.delete(parameter)
+    for limit in ("max-connections", "max-queues"):
+        check(s.ask("PUT", f"/api/vhost-limits/{s.vhost}/{limit}", {"value": 5}).status in (201, 204), limit)
+        s.delete(f"/api/vhost-limits/{s.vhost}/{limit}")
+
+
 @story("terraform")
 def terraform(s):
     """The provider takes the last part of Location as the key of a binding."""

@@ -115,6 +115,75 @@ async fn every_family_of_rabbitmq_is_there_with_its_type() {
     }
 }
 
+/// What the queries of RabbitMQ's dashboard (Grafana 10991) name, each joined with `rabbitmq_identity_info` or `rabbitmq_build_info` by the place
+/// that it comes from.
+const OF_DASHBOARD: [&str; 38] = [
+    "rabbitmq_queue_messages_ready",
+    "rabbitmq_queue_messages_unacked",
+    "rabbitmq_queue_messages",
+    "rabbitmq_global_messages_received_total",
+    "rabbitmq_global_messages_received_confirm_total",
+    "rabbitmq_global_messages_confirmed_total",
+    "rabbitmq_global_messages_routed_total",
+    "rabbitmq_global_messages_unroutable_dropped_total",
+    "rabbitmq_global_messages_unroutable_returned_total",
+    "rabbitmq_global_messages_delivered_total",
+    "rabbitmq_global_messages_delivered_consume_auto_ack_total",
+    "rabbitmq_global_messages_delivered_consume_manual_ack_total",
+    "rabbitmq_global_messages_delivered_get_auto_ack_total",
+    "rabbitmq_global_messages_delivered_get_manual_ack_total",
+    "rabbitmq_global_messages_get_empty_total",
+    "rabbitmq_global_messages_redelivered_total",
+    "rabbitmq_global_messages_acknowledged_total",
+    "rabbitmq_global_publishers",
+    "rabbitmq_global_consumers",
+    "rabbitmq_consumers",
+    "rabbitmq_connections",
+    "rabbitmq_connections_opened_total",
+    "rabbitmq_connections_closed_total",
+    "rabbitmq_channels",
+    "rabbitmq_channels_opened_total",
+    "rabbitmq_channels_closed_total",
+    "rabbitmq_queues",
+    "rabbitmq_queues_declared_total",
+    "rabbitmq_queues_created_total",
+    "rabbitmq_queues_deleted_total",
+    "rabbitmq_process_resident_memory_bytes",
+    "rabbitmq_resident_memory_limit_bytes",
+    "rabbitmq_process_open_fds",
+    "rabbitmq_process_max_fds",
+    "rabbitmq_disk_space_available_bytes",
+    "rabbitmq_disk_space_available_limit_bytes",
+    "rabbitmq_message_size_bytes_bucket",
+    "rabbitmq_message_size_bytes_count",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_panel_of_the_dashboard_has_numbers_and_their_joins() {
+    let broker = TestBroker::with_http().await;
+    let (endpoint, name) = (broker.metrics(), broker.name("q"));
+    let channel = broker.connect().await.channel(1).await;
+    channel.declare(queue(&name).exclusive()).await;
+    channel.confirm_select().await;
+    channel.publish(publish("", &name, "x")).await;
+    channel.get(&name).await.expect("a message");
+    let metrics = Metrics::of(&endpoint, "/metrics");
+    let missing: Vec<_> = OF_DASHBOARD.into_iter().filter(|name| metrics.value(name, &[]).is_none()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // Many samples are joined with one: two of these, or a label too few, and the panels stay empty.
+    let labels_of = |name: &str| {
+        let found: Vec<_> = metrics.samples.iter().filter(|(known, ..)| known == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        found[0].1.keys().cloned().collect::<Vec<_>>()
+    };
+    let has = |labels: &[String], wanted: &[&str]| wanted.iter().all(|name| labels.iter().any(|label| label == name));
+    let identity = labels_of("rabbitmq_identity_info");
+    assert!(has(&identity, &["rabbitmq_cluster", "rabbitmq_cluster_permanent_id", "rabbitmq_node"]), "{identity:?}");
+    let build = labels_of("rabbitmq_build_info");
+    let wanted = ["rabbitmq_version", "erlang_version", "prometheus_client_version", "prometheus_plugin_version"];
+    assert!(has(&build, &wanted), "{build:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_told_of_with_all_its_numbers() {
     let broker = TestBroker::with_http().await;
