@@ -35,6 +35,16 @@ const ADVICE: &[(ReplyCode, &str, &str)] = &[
     ),
     (
         ReplyCode::AccessRefused,
+        "reserved prefix",
+        "names that begin with amq. are the broker's own: choose another one, or leave the name empty to be given one",
+    ),
+    (
+        ReplyCode::AccessRefused,
+        "default exchange",
+        "the default exchange leads to each queue by its name: it needs no bindings, and is there for good",
+    ),
+    (
+        ReplyCode::AccessRefused,
         "",
         "give the user the permission: rabbitmqctl set_permissions -p VHOST USER CONF WRITE READ",
     ),
@@ -80,6 +90,12 @@ mod tests {
         let tip = advice(&AmqpError::precondition_failed(inequivalent)).unwrap();
         assert!(tip.starts_with("declare it as it is"), "{tip}");
         assert!(advice(&AmqpError::not_found("no queue 'q' in vhost '/'")).unwrap().contains("queue first"));
+        let reserved =
+            advice(&AmqpError::access_refused("queue name 'amq.x' contains reserved prefix 'amq.*'")).unwrap();
+        assert!(reserved.starts_with("names that begin with amq."), "{reserved}");
+        let refused =
+            advice(&AmqpError::access_refused("configure access to queue 'q' in vhost '/' refused for user 'a'"));
+        assert!(refused.unwrap().starts_with("give the user the permission"));
         assert!(advice(&AmqpError::precondition_failed("something else")).is_none());
     }
 }

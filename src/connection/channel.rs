@@ -161,6 +161,11 @@ impl Channel {
         self.last_delivery_tag
     }
 
+    /// Whether a delivery of this channel had the tag, settled or not.
+    pub(super) const fn has_given(&self, delivery_tag: u64) -> bool {
+        delivery_tag > 0 && delivery_tag <= self.last_delivery_tag
+    }
+
     /// The consumer of this tag.
     pub(super) fn consumer(&self, consumer_tag: &str) -> Option<ConsumerId> {
         self.consumer_tags.get(consumer_tag).copied()

@@ -18,7 +18,7 @@ use crate::protocol::command::Reply;
 impl Open {
     /// Closes a channel by our own will; it stays until the client has answered.
     pub(super) fn close_channel(&mut self, number: u16, error: &AmqpError, now_ms: u64) {
-        self.log_channel_error(number, error);
+        self.log_channel_error(number, error, now_ms);
         self.note_failure(Some(number), error, now_ms);
         let close = Reply::ChannelClose {
             reply_code: error.code.code(),

@@ -2,13 +2,17 @@
 //!
 //! The targets are RabbitMQ's categories, so that `log_level = "info,connection=warning"` does what `log.connection.level` does.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use super::advice::advice;
 use super::open::Open;
+use crate::broker::declarers::Declarable;
 use crate::broker::registry::ConnectionSpec;
-use crate::error::AmqpError;
+use crate::error::{AmqpError, ReplyCode};
+use crate::protocol::handshake::Client;
 use crate::protocol::method;
+use crate::protocol::sasl::Credentials;
 use crate::table::Table;
 
 /// Why a connection ended.
@@ -89,13 +93,32 @@ pub(super) fn not_opened(peer: SocketAddr, why: &Why) {
     tracing::info!(target: "connection", %peer, reason = why.text(), "connection ended before it was open");
 }
 
-/// Says why the broker closes a connection; `spec` of one that is open.
-pub(super) fn refused(peer: SocketAddr, spec: Option<&ConnectionSpec>, error: &AmqpError) {
+/// Says why nobody is logged in.
+pub(super) fn login_refused(peer: SocketAddr, who: &Client, credentials: &Credentials, reason: &impl Display) {
+    let user = match credentials {
+        Credentials::Password { user, .. } => Some(user.as_str()),
+        Credentials::Anonymous | Credentials::External => None,
+    };
+    let said = |key: &str| who.properties.get(key)?.as_str();
+    tracing::warn!(
+        target: "connection",
+        %peer,
+        user,
+        connection = who.connection_name,
+        client = product(said),
+        mechanism = who.mechanism.name(),
+        %reason,
+        "login refused"
+    );
+}
+
+/// Says why the broker closes a connection; `spec` of one that is open, `user` of one that got as far.
+pub(super) fn refused(peer: SocketAddr, spec: Option<&ConnectionSpec>, user: Option<&str>, error: &AmqpError) {
     let (method, tip) = (error.method.and_then(method::name), advice(error));
     tracing::error!(
         target: "connection",
         %peer,
-        user = spec.map(|spec| &*spec.user),
+        user = spec.map(|spec| &*spec.user).or(user),
         vhost = spec.map(|spec| &*spec.vhost),
         connection = spec.and_then(|spec| spec.user_provided_name.as_deref()),
         client = spec.map(client),
@@ -109,9 +132,9 @@ pub(super) fn refused(peer: SocketAddr, spec: Option<&ConnectionSpec>, error: &A
 
 impl Open {
     /// Says why the broker closes a channel.
-    pub(super) fn log_channel_error(&self, channel: u16, error: &AmqpError) {
+    pub(super) fn log_channel_error(&self, channel: u16, error: &AmqpError, now_ms: u64) {
         let spec = &self.registration.info().spec;
-        let (method, tip) = (error.method.and_then(method::name), advice(error));
+        let (method, tip) = (error.method.and_then(method::name), self.tip(channel, error));
         tracing::error!(
             target: "channel",
             peer = %self.peer,
@@ -123,9 +146,35 @@ impl Open {
             method,
             reply_code = error.code.code(),
             %error,
+            declared_by = self.declared_by(error, now_ms),
             tip,
             "closing channel"
         );
+    }
+
+    /// What to do about it. A tag that is not known is one of two different mistakes.
+    fn tip(&self, channel: u16, error: &AmqpError) -> Option<&'static str> {
+        let tag = error.explanation.strip_prefix("unknown delivery tag ").and_then(|tag| tag.parse().ok());
+        match (tag, self.channels.get(channel)) {
+            (Some(tag), Some(channel)) if channel.has_given(tag) => Some(
+                "that delivery was settled already, or needs no acknowledgement (no_ack): acknowledge each delivery once",
+            ),
+            (Some(_), Some(_)) => {
+                Some("no delivery of this channel had that tag: acknowledge on the channel that it came on")
+            }
+            _ => advice(error),
+        }
+    }
+
+    /// Who declared what is there, and when: where a declaration differs from it, or it is another connection's.
+    fn declared_by(&self, error: &AmqpError, now_ms: u64) -> Option<String> {
+        let is_about_it = error.code == ReplyCode::ResourceLocked || error.explanation.starts_with("inequivalent arg");
+        let (kind, name) = declared(&error.explanation).filter(|_| is_about_it)?;
+        let declarer = self.node.declarers.of(kind, &self.registration.info().spec.vhost, name)?;
+        let from = declarer.connection.as_deref().unwrap_or("the management API");
+        let name = declarer.connection_name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let ago = duration(now_ms.saturating_sub(declarer.at_ms));
+        Some(format!("user '{}' from {from}{name}, {ago} ago", declarer.user))
     }
 
     /// Says of each argument that is not known what was probably meant. It has no effect, as in RabbitMQ.
@@ -156,13 +205,26 @@ impl Open {
     }
 }
 
+/// The queue or exchange that a text names.
+fn declared(explanation: &str) -> Option<(Declarable, &str)> {
+    let kinds = [(Declarable::Queue, "queue '"), (Declarable::Exchange, "exchange '")];
+    kinds.into_iter().find_map(|(kind, before)| {
+        let (_, rest) = explanation.split_once(before)?;
+        Some((kind, rest.split_once("' in vhost '")?.0))
+    })
+}
+
 /// More arguments, and longer ones, are not looked at: words are compared letter by letter.
 const ARGUMENTS_LOOKED_AT_MAX: usize = 32;
 const ARGUMENT_BYTES_MAX: usize = 64;
 
-/// What a client says that it is: `pika 1.3.2`.
 fn client(spec: &ConnectionSpec) -> String {
-    let said = |key: &str| spec.client_properties.fields().get(key)?.as_str();
+    let properties = spec.client_properties.fields();
+    product(|key| properties.get(key)?.as_str())
+}
+
+/// What a client says that it is: `pika 1.3.2`.
+fn product<'a>(said: impl Fn(&str) -> Option<&'a str>) -> String {
     let parts: Vec<&str> = ["product", "version"].into_iter().filter_map(said).collect();
     parts.join(" ")
 }

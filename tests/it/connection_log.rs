@@ -136,3 +136,77 @@ async fn what_goes_nowhere_and_what_is_deprecated_is_named_with_its_client() {
     let dead = lines(&log, "dead-lettered into nothing");
     assert!(dead.len() == 1 && dead[0].contains("queue=dying"), "{log}");
 }
+
+/// Two different mistakes have the same text, which is RabbitMQ's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_is_not_known_was_settled_before_or_never_given() {
+    let mut program = Program::start("unknown-tag", &["--in-memory", "--no-http"]);
+    let connection = Connect::to(program.address()).open().await;
+    let ch = connection.channel(1).await;
+    ch.declare(queue("q")).await;
+    ch.publish(publish("", "q", "x")).await;
+    ch.expect_ready("q", 1).await;
+    let tag = ch.get("q").await.unwrap().delivery_tag;
+    ch.ack(tag).await;
+    ch.ack(tag).await;
+    ch.expect_close(406, "PRECONDITION_FAILED - unknown delivery tag 1", (60, 80)).await;
+    let ch = connection.channel(2).await;
+    ch.ack(7).await;
+    ch.expect_close(406, "PRECONDITION_FAILED - unknown delivery tag 7", (60, 80)).await;
+    let log = program.stop();
+    assert!(lines(&log, "unknown delivery tag 1")[0].contains("that delivery was settled already"), "{log}");
+    assert!(lines(&log, "unknown delivery tag 7")[0].contains("no delivery of this channel had that tag"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_declared_it_and_who_has_it_is_told() {
+    let mut program = Program::start("declared-by", &["--in-memory", "--no-http"]);
+    let mut owner = Connect::to(program.address());
+    owner.client_properties = args([("connection_name", Value::S(b"owner".to_vec()))]);
+    let owner = owner.open().await;
+    let first = owner.channel(1).await;
+    first.declare(queue("shared")).await;
+    first.declare(queue("own").exclusive()).await;
+    let other = Connect::to(program.address()).open().await.channel(1).await;
+    let text = "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'shared' in vhost '/': received 'true' but current is 'false'";
+    other.refused(queue("shared").durable(), 406, text).await;
+    let text = "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own' in vhost '/'. It could be originally declared on \
+                another connection or the exclusive property value does not match that of the original declaration.";
+    other.refused(queue("own").passive(), 405, text).await;
+    other
+        .refused(queue("amq.mine"), 403, "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'")
+        .await;
+    let log = program.stop();
+    for words in ["inequivalent arg", "RESOURCE_LOCKED"] {
+        let line = lines(&log, words)[0];
+        assert!(line.contains("declared_by=\"user 'guest' from 127.0.0.1:") && line.contains(" (owner), 0."), "{line}");
+    }
+    let reserved = lines(&log, "reserved prefix")[0];
+    assert!(reserved.contains("names that begin with amq.") && !reserved.contains("declared_by"), "{reserved}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_login_says_who_and_with_what() {
+    let mut program = Program::start("login-lines", &["--in-memory", "--no-http"]);
+    let mut connect = Connect::to(program.address());
+    connect.client_properties = args([
+        ("connection_name", Value::S(b"worker".to_vec())),
+        ("product", Value::S(b"pika".to_vec())),
+        ("capabilities", Value::F(args([("authentication_failure_close", Value::t(true))]))),
+    ]);
+    let text =
+        "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile.";
+    connect.user("guest", "wrong").start().await.expect_close(403, text, (0, 0)).await;
+    Connect::to(program.address())
+        .vhost("nowhere")
+        .ask()
+        .await
+        .expect_close(530, "NOT_ALLOWED - vhost nowhere not found", (10, 40))
+        .await;
+    let log = program.stop();
+    let refused = lines(&log, "login refused");
+    let who = "user=guest connection=worker client=pika mechanism=PLAIN reason=\"wrong password\"";
+    assert!(refused.len() == 1 && refused[0].contains(who), "{log}");
+    assert!(!log.contains("Password"), "{log}");
+    assert!(lines(&log, "vhost nowhere not found")[0].contains(" user=guest "), "{log}");
+}

@@ -7,6 +7,7 @@ use super::opening::{Entering, endpoint};
 use super::{External, Phase, Session};
 use crate::auth::{Attempt, LoggedIn, LoginRefused, Waiting};
 use crate::broker::own::{ConnectionEnds, Event};
+use crate::connection::lines;
 use crate::impossible::impossible;
 use crate::protocol::handshake::Login;
 use crate::protocol::method;
@@ -98,7 +99,7 @@ impl Session {
                 (*state, *user) = (next, Some(logged_in));
             }
             Err(reason) => {
-                tracing::warn!(target: "connection", %peer, ?credentials, %reason, "login refused");
+                lines::login_refused(peer, login.client(), credentials, &reason);
                 self.take_step(login.refuse(), now_ms);
             }
         }
