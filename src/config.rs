@@ -32,7 +32,7 @@ pub use shown::reference;
 #[cfg(feature = "cli")]
 pub use tasks::{CheckFormat, CheckTask, ConfigTask, EXIT_CONFIGURATION};
 pub use value::{
-    Algorithm, AskWith, AuthBackend, BackendKind, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
+    Algorithm, AskWith, AuthBackend, BackendKind, Backlog, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
     FileBytes, FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
     PortNumber, RotationDate, Seconds, Secret, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport,
     SystemGroup, TagQueries, Timeout, WebAddress,

@@ -89,12 +89,37 @@ fn term(at: &str, commas: Commas, depth: usize) -> IResult<&str, Term<'_>> {
     }
     let list = |input| delimited(char('['), |items| terms(items, commas, depth), char(']')).parse(input);
     let tuple = |input| delimited(char('{'), |items| terms(items, commas, depth), char('}')).parse(input);
+    // A map is as a list of pairs.
+    let fields = |input| delimited(tag("#{"), |items| fields(items, commas, depth), char('}')).parse(input);
     alt((
+        map(consumed(fields), |(text, items)| Term::List(text, items)),
         map(consumed(list), |(text, items)| Term::List(text, items)),
         map(consumed(tuple), |(text, items)| Term::Tuple(text, items)),
         map(consumed(word), |(text, word)| Term::Word(text, word)),
     ))
     .parse(at)
+}
+
+/// `a => b, c => d`
+fn fields(input: &str, commas: Commas, depth: usize) -> IResult<&str, Vec<Term<'_>>> {
+    let (mut rest, ()) = blank(input)?;
+    let mut items = Vec::new();
+    loop {
+        let arrow = (blank, alt((tag("=>"), tag(":="))), blank);
+        let one = |input| term(input, commas, depth + 1);
+        let field = consumed((one, preceded(arrow, one))).parse(rest);
+        let (behind, (text, (key, value))) = match field {
+            Ok(found) => found,
+            Err(Err::Error(_)) => return Ok((rest, items)),
+            Err(error) => return Err(error),
+        };
+        items.push(Term::Tuple(text, vec![key, value]));
+        let (behind, (_, comma, _)) = (blank, opt(char(',')), blank).parse(behind)?;
+        rest = behind;
+        if comma.is_none() && commas == Commas::Needed {
+            return Ok((rest, items));
+        }
+    }
 }
 
 fn terms(input: &str, commas: Commas, depth: usize) -> IResult<&str, Vec<Term<'_>>> {
@@ -156,6 +181,19 @@ mod tests {
         ];
         assert_eq!(read("[{a,[]},{'b c', {}}]"), Term::List("[{a,[]},{'b c', {}}]", items));
         assert_eq!(read("<<\"x\">>."), Term::Word("<<\"x\">>", "x"));
+    }
+
+    #[test]
+    fn a_map_is_as_a_list_of_pairs() {
+        let pair = |text, key, value| Term::Tuple(text, vec![key, value]);
+        let (a, b) = (Term::Word("a", "a"), Term::Word("<<\"b\">>", "b"));
+        let inner = Term::List("#{}", vec![]);
+        let text = "#{a => <<\"b\">>, <<\"b\">> =>#{}}";
+        let fields = vec![pair("a => <<\"b\">>", a, b.clone()), pair("<<\"b\">> =>#{}", b, inner)];
+        assert_eq!(read(text), Term::List(text, fields));
+        for wrong in ["#{a}", "#{a => }", "#{a => b", "#{=> b}"] {
+            assert!(parsed(wrong, Commas::Needed).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod conf;
 mod environment;
 mod erl_arguments;
 mod files;
+mod flattened;
 mod keys;
 mod levels;
 mod listeners;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::setting::{ReloadRule, Setting, settings};
 use super::value::{
-    Algorithm, AskWith, AuthBackend, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes, FileCount,
-    HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, PortNumber, RotationDate,
-    Seconds, Secret, SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup,
-    TagQueries, Timeout, WebAddress,
+    Algorithm, AskWith, AuthBackend, Backlog, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes,
+    FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, PortNumber,
+    RotationDate, Seconds, Secret, SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol,
+    SyslogTransport, SystemGroup, TagQueries, Timeout, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -23,6 +23,12 @@ pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 settings! {
     /// Listen for AMQP here; port 0 takes a free one
     amqp_listen: Vec<Listen> = Vec::new(), "localhost:5672", AtStart;
+    /// How many clients may wait to be let in, on each address
+    tcp_backlog: Backlog = Backlog(1024), "1024", AtStart;
+    /// How much the system keeps of what is to be sent to a client
+    tcp_sndbuf: Option<FileBytes> = None, "what the system chooses", AtStart;
+    /// How much the system keeps of what a client has sent
+    tcp_recbuf: Option<FileBytes> = None, "what the system chooses", AtStart;
     /// Listen for AMQP with TLS only
     no_amqp: bool = false, "false", AtStart;
     /// Where no place is named, listen for all machines on RabbitMQ's ports, and not for this one alone

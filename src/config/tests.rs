@@ -35,7 +35,7 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 34] = [
+const WRONG: [(&str, &[&str]); 35] = [
     ("FILE", &[""]),
     ("COUNT", &["many", "-1", "65536", ""]),
     ("DATE", &["daily", "$D24", "D0", ""]),
@@ -64,6 +64,7 @@ const WRONG: [(&str, &[&str]); 34] = [
     ("QUERY", &["{in_group", "nothing known"]),
     ("QUERIES", &["{administrator", "nothing known"]),
     ("get|post", &["put", ""]),
+    ("CLIENTS", &["many", "0", "65536", ""]),
     ("PORT", &["many", "0", "65536", ""]),
     ("udp|tcp|unix", &["tls", "smoke", ""]),
     ("rfc3164|rfc5424", &["rfc1", ""]),

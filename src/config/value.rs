@@ -15,7 +15,7 @@ mod url;
 
 pub use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
 pub use choice::LogFormat;
-pub use listen::{Listen, PortNumber};
+pub use listen::{Backlog, Listen, PortNumber};
 pub(in crate::config) use log::CATEGORIES;
 pub use log::{CategoryLevel, FileBytes, FileCount, LogFileName, LogLevel};
 pub use log_filter::LogFilter;

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::start_error::StartFailure;
-use crate::config::Listen;
+use crate::config::{FileBytes, Listen, Settings};
 
 /// What is spoken on an address, for the log.
 #[derive(Clone, Copy, Debug)]
@@ -15,21 +15,50 @@ pub(super) enum ListenerKind {
     Tls,
 }
 
+/// What the system is told of sockets for clients.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketOptions {
+    backlog: u32,
+    send_bytes: Option<u32>,
+    receive_bytes: Option<u32>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self::from(&Settings::default())
+    }
+}
+
+impl From<&Settings> for SocketOptions {
+    fn from(settings: &Settings) -> Self {
+        let bytes = |FileBytes(bytes)| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self {
+            backlog: settings.tcp_backlog.0,
+            send_bytes: settings.tcp_sndbuf.map(bytes),
+            receive_bytes: settings.tcp_recbuf.map(bytes),
+        }
+    }
+}
+
 /// Binds all addresses, of which there may be none.
-pub(super) async fn bind(places: &[Listen], kind: ListenerKind) -> Result<Vec<TcpListener>, StartFailure> {
+pub(super) fn bind(
+    places: &[Listen],
+    kind: ListenerKind,
+    options: SocketOptions,
+) -> Result<Vec<TcpListener>, StartFailure> {
     let mut bound = Vec::new();
     for &place in places {
         match place {
-            Listen::At(address) => bound.push(bind_one(address).await?),
-            Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into()).await {
-                Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into()).await?,
+            Listen::At(address) => bound.push(bind_one(address, options)?),
+            Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into(), options) {
+                Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into(), options)?,
                 result => result?,
             }),
             Listen::Localhost(port) => {
-                let (address, listener) = bind_one((Ipv4Addr::LOCALHOST, port).into()).await?;
+                let (address, listener) = bind_one((Ipv4Addr::LOCALHOST, port).into(), options)?;
                 bound.push((address, listener));
                 // Clients that are told `localhost` may try this first; machines without IPv6 do without.
-                match bind_one((Ipv6Addr::LOCALHOST, address.port()).into()).await {
+                match bind_one((Ipv6Addr::LOCALHOST, address.port()).into(), options) {
                     Ok(listener) => bound.push(listener),
                     // Whoever asked for any free port did not ask for this one.
                     Err(error) if error.is_absent() || port == 0 => tracing::info!("{error}"),
@@ -57,10 +86,22 @@ fn told(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("[::]:{}", address.port()) } else { address.to_string() }
 }
 
-async fn bind_one(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFailure> {
+fn bind_one(address: SocketAddr, options: SocketOptions) -> Result<(SocketAddr, TcpListener), StartFailure> {
     let failed = |source| StartFailure::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listening(address, options).map_err(failed)?;
     Ok((listener.local_addr().map_err(failed)?, listener))
+}
+
+fn listening(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A broker that starts anew finds its port taken by connections of before, else. On Windows it would mean something else.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    // Sockets that are accepted inherit them.
+    options.send_bytes.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes))?;
+    options.receive_bytes.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes))?;
+    socket.bind(address)?;
+    socket.listen(options.backlog)
 }
 
 impl StartFailure {
@@ -74,6 +115,18 @@ impl StartFailure {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn sockets_have_the_sizes_that_are_configured() {
+        let size = |bytes: Option<u64>| {
+            let settings = Settings { tcp_recbuf: bytes.map(FileBytes), ..Settings::default() };
+            let bound = bind(&[Listen::At((Ipv4Addr::LOCALHOST, 0).into())], ListenerKind::Plain, (&settings).into());
+            rustix::net::sockopt::socket_recv_buffer_size(&bound.unwrap()[0]).unwrap()
+        };
+        // Linux takes twice as much as it is told, for its own use.
+        assert_eq!(size(Some(20_000)), 40_000);
+        assert!(size(None) > 40_000);
+    }
 
     /// A kernel with IPv6 disabled has no such address family, where a mere lack of addresses says `EADDRNOTAVAIL`.
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::binding::{ListenerKind, bind};
+use super::binding::{ListenerKind, SocketOptions, bind};
 use super::builder::Builder;
 use super::places::ListenPlaces;
 use super::start_error::StartFailure;
@@ -33,6 +33,7 @@ pub(super) struct SecuredPlaces {
     addresses: Vec<Listen>,
     tls: Option<TlsSettings>,
     names: Names,
+    options: SocketOptions,
 }
 
 /// What the settings of certificate, key and authorities are called, for whoever gave them.
@@ -136,7 +137,7 @@ impl Builder {
 
 impl SecuredPlaces {
     fn at(address: SocketAddr, tls: TlsSettings) -> Self {
-        Self { addresses: vec![Listen::At(address)], tls: Some(tls), names: Names::default() }
+        Self { addresses: vec![Listen::At(address)], tls: Some(tls), ..Self::default() }
     }
 
     fn certificates(&self, clock: &Clock) -> Result<Arc<Certificates>, StartFailure> {
@@ -145,16 +146,16 @@ impl SecuredPlaces {
         Certificates::load(settings, clock.clone()).map_err(fault)
     }
 
-    async fn listen(&self) -> Result<Vec<TcpListener>, StartFailure> {
-        bind(&self.addresses, ListenerKind::Tls).await.map_err(StartFailure::with_tls)
+    fn listen(&self) -> Result<Vec<TcpListener>, StartFailure> {
+        bind(&self.addresses, ListenerKind::Tls, self.options).map_err(StartFailure::with_tls)
     }
 
-    async fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartFailure> {
+    fn http(&self, clock: &Clock) -> Result<SecuredHttp, StartFailure> {
         if self.addresses.is_empty() {
             return Ok(SecuredHttp::default());
         }
         let certificates = Some(self.certificates(clock)?);
-        Ok(SecuredHttp { sockets: self.listen().await?, certificates })
+        Ok(SecuredHttp { sockets: self.listen()?, certificates })
     }
 }
 
@@ -174,7 +175,10 @@ impl ServerTls {
         let metrics_clients = (configured.prometheus_verify, configured.prometheus_require_client_cert);
         let amqp_clients = (configured.tls_verify, configured.tls_require_client_cert);
         Self {
-            amqp: asked(configured, &places.amqps, (Names::OF_AMQP, [&None; 3]), amqp_clients),
+            amqp: SecuredPlaces {
+                options: configured.into(),
+                ..asked(configured, &places.amqps, (Names::OF_AMQP, [&None; 3]), amqp_clients)
+            },
             http: asked(configured, &places.https, (Names::OF_HTTP, http), http_clients),
             prometheus: asked(configured, &places.prometheus_tls, (Names::OF_PROMETHEUS, metrics), metrics_clients),
             mechanisms,
@@ -186,14 +190,14 @@ impl ServerTls {
     ///
     /// # Errors
     /// When one of them cannot be had.
-    pub(super) async fn start(&self, clock: &Clock) -> Result<Secured, StartFailure> {
+    pub(super) fn start(&self, clock: &Clock) -> Result<Secured, StartFailure> {
         let mut secured = Secured::default();
         if !self.amqp.addresses.is_empty() {
             secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
-            secured.amqp = self.amqp.listen().await?;
+            secured.amqp = self.amqp.listen()?;
         }
-        secured.http = self.http.http(clock).await?;
-        secured.prometheus = self.prometheus.http(clock).await?;
+        secured.http = self.http.http(clock)?;
+        secured.prometheus = self.prometheus.http(clock)?;
         Ok(secured)
     }
 
@@ -235,7 +239,12 @@ fn asked(
         versions: configured.tls_versions.clone(),
         hosts: configured.tls_hosts.clone(),
     });
-    SecuredPlaces { addresses: addresses.to_vec(), tls, names: Names([cert, key, ca]) }
+    SecuredPlaces {
+        addresses: addresses.to_vec(),
+        tls,
+        names: Names([cert, key, ca]),
+        options: SocketOptions::default(),
+    }
 }
 
 impl Secured {

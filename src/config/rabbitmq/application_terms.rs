@@ -8,10 +8,9 @@ use crate::config::setting::Setting;
 use crate::erlang::Term;
 
 /// Applications of RabbitMQ, and what their keys begin with in `rabbitmq.conf`.
-const APPLICATIONS: [(&str, &str); 4] = [
+const APPLICATIONS: [(&str, &str); 3] = [
     ("rabbitmq_auth_backend_ldap", "auth_ldap"),
     ("rabbitmq_auth_backend_http", "auth_http"),
-    ("rabbitmq_auth_backend_oauth2", "auth_oauth2"),
     ("rabbitmq_auth_backend_cache", "auth_cache"),
 ];
 

@@ -56,7 +56,7 @@ pub(super) fn backends(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
         .filter_map(|(authn, authz)| {
             // As in RabbitMQ, one alone stands for both.
             let (authn, authz) = (authn.clone().or_else(|| authz.clone())?, authz.or(authn)?);
-            Some(if authn == authz { authn } else { format!("{authn}/{authz}") })
+            Some(pair(authn, authz))
         })
         .collect();
     if texts.is_empty() {
@@ -66,6 +66,31 @@ pub(super) fn backends(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
         Ok(()) => read.given.push(setting.given(texts, origin)),
         Err((text, reason)) => read.refuse(origin, format!("auth_backends cannot be '{text}': {reason}")),
     }
+}
+
+/// Backends of which one says who somebody is, and the other what it may do, as a setting has them.
+pub(super) fn pair(authn: String, authz: String) -> String {
+    if authn == authz { authn } else { format!("{authn}/{authz}") }
+}
+
+/// The backends whose answers are remembered: one, or `.authn` and `.authz`.
+pub(super) fn cached(entries: &mut Vec<ConfEntry>) {
+    const CACHED: &str = "auth_cache.cached_backend";
+    let take = |entries: &mut Vec<ConfEntry>, what: &str| {
+        let key = format!("{CACHED}.{what}");
+        let at = entries.iter().position(|entry| entry.key == key)?;
+        Some(entries.remove(at))
+    };
+    let (authn, authz) = (take(entries, "authn"), take(entries, "authz"));
+    // As in RabbitMQ, one alone stands for both.
+    let Some(origin) = authn.as_ref().or(authz.as_ref()).map(|entry| entry.origin.clone()) else { return };
+    let words = [&authn, &authz].map(|entry| entry.as_ref().map(|entry| entry.value.clone()));
+    let [Some(authn), Some(authz)] =
+        [words[0].clone().or_else(|| words[1].clone()), words[1].clone().or_else(|| words[0].clone())]
+    else {
+        return;
+    };
+    entries.push(ConfEntry { key: CACHED.to_owned(), value: pair(authn, authz), origin });
 }
 
 /// Values with names: `KEY.NAME = VALUE`. Where RabbitMQ has `KEY.N.alias` and `KEY.N.scope`, these make one.

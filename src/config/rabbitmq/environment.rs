@@ -91,6 +91,25 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("DATA_DIR", Needless(NO_PATH)),
     ("VERSION", Needless("is not needed here")),
     ("PGP_KEY_ID", Needless("is not needed here")),
+    ("ALLOW_INPUT", Needless(NO_VM)),
+    ("BASE", Needless(NO_PATH)),
+    ("BOOT_MODULE", Needless(NO_VM)),
+    ("CTL_DIST_PORT_MIN", Needless(NO_COOKIE)),
+    ("CTL_DIST_PORT_MAX", Needless(NO_COOKIE)),
+    ("DBG", Needless(NO_VM)),
+    ("DEFAULT_ALLOC_ARGS", Needless(NO_VM)),
+    ("IGNORE_SIGINT", Needless(NO_VM)),
+    ("KEEP_PID_FILE_ON_EXIT", Needless("is not needed: the file is removed when the broker ends")),
+    ("MAX_OPEN_FILES", Needless("is not needed: as many files are open as the system allows")),
+    ("MOTD_FILE", Needless("is not needed: the first lines on the terminal are Leveret's")),
+    ("NODE_ONLY", Missing("the broker and its process are one")),
+    ("PRODUCT_NAME", Needless("is not needed: clients are told RabbitMQ")),
+    ("PRODUCT_VERSION", Needless("is not needed: compatibility says which version clients are told")),
+    ("QUORUM_DIR", Missing("all messages are below one directory; set RABBITMQ_MNESIA_DIR")),
+    ("STREAM_DIR", Missing("all messages are below one directory; set RABBITMQ_MNESIA_DIR")),
+    ("SCHEDULER_BUSY_WAIT_THRESHOLD", Needless(NO_VM)),
+    ("SCRIPTS_DIR", Needless(NO_PATH)),
+    ("SERVER_CODE_PATH", Needless(NO_VM)),
     ("PID_FILE", Sets("pid_file", same)),
     ("USERNAME", Sets("default_user", same)),
     ("PASSWORD", Sets("default_pass", same)),
@@ -209,6 +228,23 @@ mod tests {
         }
         for (word, setting) in INVENTED {
             assert!(Setting::find(setting).is_some(), "{word}: {setting}");
+        }
+    }
+
+    /// Those that RabbitMQ 4.3 and its scripts read.
+    #[test]
+    fn every_variable_of_rabbitmq_is_known() {
+        let names = "ADVANCED_CONFIG_FILE ALLOW_INPUT BASE BOOT_MODULE CONFIG_FILE CONFIG_FILES CONF_ENV_FILE CTL_DIST_PORT_MAX \
+            CTL_DIST_PORT_MIN CTL_ERL_ARGS DBG DEFAULT_ALLOC_ARGS DEFAULT_PASS DEFAULT_USER DEFAULT_VHOST DISTRIBUTION_BUFFER_SIZE \
+            DIST_PORT ENABLED_PLUGINS ENABLED_PLUGINS_FILE ERLANG_COOKIE FEATURE_FLAGS FEATURE_FLAGS_FILE HOME IGNORE_SIGINT \
+            KEEP_PID_FILE_ON_EXIT LOG LOGS LOG_BASE MAX_NUMBER_OF_ATOMS MAX_NUMBER_OF_PROCESSES MAX_OPEN_FILES MNESIA_BASE MNESIA_DIR \
+            MOTD_FILE NODENAME NODE_IP_ADDRESS NODE_ONLY NODE_PORT PID_FILE PLUGINS_DIR PLUGINS_EXPAND_DIR PRODUCT_NAME PRODUCT_VERSION \
+            QUORUM_DIR SCHEDULER_BIND_TYPE SCHEDULER_BUSY_WAIT_THRESHOLD SCRIPTS_DIR SERVER_ADDITIONAL_ERL_ARGS SERVER_CODE_PATH \
+            SERVER_ERL_ARGS SERVER_START_ARGS STREAM_DIR USE_LONGNAME";
+        for short in names.split_whitespace() {
+            let name = format!("{PREFIX}{short}");
+            let is_known = VARIABLES.iter().any(|(known, _)| *known == short) || OTHERS.contains(&name.as_str());
+            assert!(is_known, "{name}");
         }
     }
 

@@ -20,6 +20,7 @@ pub(super) const TERMS: &[(&str, &str, Meaning)] = &[
     ("rabbit", "num_tcp_acceptors", Needless(OWN)),
     ("rabbit", "num_ssl_acceptors", Needless(OWN)),
     ("rabbit", "auth_backends", Sets("auth_backends", same)),
+    ("rabbit", "default_user_tags", Sets("default_user_tags", same)),
     ("rabbit", "default_vhost", Sets("default_vhost", same)),
     ("rabbit", "vm_memory_high_watermark", Sets("memory_high_watermark", relative_or_absolute)),
     ("rabbit", "disk_free_limit", Sets("disk_free_limit", relative_or_absolute)),

@@ -24,6 +24,8 @@ pub(in crate::config) fn read(
     text_of: ReadText,
 ) -> GivenSettings {
     let mut read = GivenSettings::default();
+    // What terms say counts more, as in RabbitMQ.
+    let mut terms = GivenSettings::default();
     let mut entries = Vec::new();
     for file in files(environment, named, is_rabbitmq_server) {
         let text = match text_of(&file) {
@@ -34,9 +36,10 @@ pub(in crate::config) fn read(
                 continue;
             }
         };
-        read_one(&file, &text, environment, &mut entries, &mut read);
+        read_one(&file, &text, environment, &mut entries, &mut terms);
     }
     translated::translate(entries, &mut read);
+    read.add(terms);
     read
 }
 

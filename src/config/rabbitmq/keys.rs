@@ -201,7 +201,6 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("auth_ldap.log", Needless("is not needed: log_level = \"debug\" shows what is asked")),
     ("auth_ldap.**", Missing("the directory has no such setting")),
     ("auth_cache.cached_backend", Sets("auth_cache_cached_backend", same)),
-    ("auth_cache.cached_backend.*", Missing("write both in one: auth_cache.cached_backend = http/internal")),
     ("auth_cache.cache_ttl", Sets("auth_cache_cache_ttl", same)),
     ("auth_cache.cache_refusals", Sets("auth_cache_cache_refusals", same)),
     ("auth_cache.cache_module", Needless(OWN)),
@@ -239,6 +238,12 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("memory_monitor_interval", Needless(OWN)),
     ("disk_monitor.**", Needless(OWN)),
     ("num_acceptors.**", Needless(OWN)),
+    ("tcp_listen_options.backlog", Sets("tcp_backlog", same)),
+    ("tcp_listen_options.sndbuf", Sets("tcp_sndbuf", same)),
+    ("tcp_listen_options.recbuf", Sets("tcp_recbuf", same)),
+    ("tcp_listen_options.nodelay", Needless("is not needed: small messages are always sent at once")),
+    ("tcp_listen_options.keepalive", Needless("is not needed: it is always asked whether a silent client is there")),
+    ("tcp_listen_options.linger.**", Needless("is not needed: what a client is to get last is waited for")),
     ("tcp_listen_options.**", Needless(OWN)),
     ("handshake_timeout", Needless(OWN)),
     ("ssl_handshake_timeout", Needless(OWN)),
@@ -339,7 +344,14 @@ mod tests {
     #[test]
     fn every_key_of_rabbitmq_has_a_meaning() {
         // Others look at these before they come to the table.
-        let elsewhere = ["listeners.tcp", "listeners.ssl", "loopback_users", "auth_backends", "default_user_tags"];
+        let elsewhere = [
+            "listeners.tcp",
+            "listeners.ssl",
+            "loopback_users",
+            "auth_backends",
+            "default_user_tags",
+            "auth_cache.cached_backend.",
+        ];
         let is_elsewhere = |key: &str| elsewhere.iter().any(|word| key.starts_with(word));
         let is_level = |key: &str| key.starts_with("log.") && key.ends_with(".level");
         let unknown: Vec<_> = OF_RABBITMQ.lines().filter(|key| meaning(key).is_none()).collect();

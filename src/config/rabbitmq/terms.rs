@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use super::application_terms;
+use super::chained::pair;
+use super::conf::ConfEntry;
 use super::erl_arguments::meaning;
+use super::flattened;
 use super::listeners::listen;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::tls_terms::read_ssl_options;
+use super::translated::{ENCRYPTED, translate};
 use crate::config::given::{FilePlace, GivenSettings, Origin};
 use crate::config::setting::Setting;
 use crate::erlang::{Commas, Term, parsed, place};
@@ -33,6 +37,7 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut GivenSettings) {
             return;
         }
     };
+    let mut entries = Vec::new();
     for application in applications {
         let Term::Tuple(_, parts) = application else { continue };
         let [Term::Word(_, name), Term::List(_, settings)] = parts.as_slice() else { continue };
@@ -51,18 +56,59 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut GivenSettings) {
                     read.given.extend(setting.map(|setting| setting.given(vec!["true".to_owned()], source.origin(at))));
                 }
                 [Term::Word(_, "ssl_listeners"), Term::List(_, none)] if *name == "rabbit" && none.is_empty() => {}
-                [Term::Word(_, key), value] => take(&source, (name, key), value, at, read),
+                [Term::Word(_, key), value] if meaning(name, key).is_some() => {
+                    take(&source, (name, key), value, at, read);
+                }
+                [Term::Word(_, key), value] => entries.extend(as_entries(&source, (name, key), (value, at), read)),
                 _ => {}
             }
+        }
+    }
+    translate(entries, read);
+}
+
+/// Applications whose keys have others' names in `rabbitmq.conf`, and what they begin with there.
+const PREFIXES: [(&str, &str); 4] = [
+    ("rabbit", ""),
+    ("rabbitmq_management", "management."),
+    ("rabbitmq_prometheus", "prometheus."),
+    ("rabbitmq_auth_backend_oauth2", "auth_oauth2."),
+];
+
+/// A setting as entries of `rabbitmq.conf`, if those are keys that are known.
+fn as_entries(
+    source: &Source<'_>,
+    (application, key): (&str, &str),
+    (value, at): (&Term<'_>, &str),
+    read: &mut GivenSettings,
+) -> Vec<ConfEntry> {
+    let mut own = GivenSettings::default();
+    let prefix = PREFIXES.iter().find(|(name, _)| *name == application).map(|(_, prefix)| *prefix);
+    let entries = prefix.map(|prefix| flattened::entries(source, &format!("{prefix}{key}"), value, &mut own));
+    match entries.filter(|entries| flattened::are_known(entries)) {
+        Some(entries) => {
+            read.add(own);
+            entries
+        }
+        None => {
+            read.warn(source.origin(at), format!("{key} of {application} is not understood and has no effect"));
+            Vec::new()
         }
     }
 }
 
 fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>, at: &str, read: &mut GivenSettings) {
     let origin = source.origin(at);
+    if let Term::Tuple(_, parts) = value
+        && parts.first().and_then(Term::atom) == Some("encrypted")
+    {
+        read.refuse(origin, format!("{key} {ENCRYPTED}"));
+        return;
+    }
     let texts = match value {
         Term::Word(..) => value.word().into_iter().collect(),
         Term::List(_, items) if items.is_empty() => vec!["none".to_owned()],
+        Term::List(_, items) if key == "auth_backends" => items.iter().filter_map(backend).collect(),
         Term::List(_, items) => items.iter().filter_map(item).collect(),
         // `{absolute, 1000}`
         Term::Tuple(_, parts) => parts.last().and_then(Term::word).into_iter().collect(),
@@ -79,6 +125,18 @@ fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>,
         Some(Needless(why)) => read.note(origin, format!("{key} {why}")),
         Some(Missing(what)) => read.warn(origin, format!("{key} has no effect: {what}")),
         None => read.warn(origin, format!("{key} of {application} is not understood and has no effect")),
+    }
+}
+
+/// A backend, or one that says who somebody is and one that says what it may do. A list stands for the first of it.
+fn backend(term: &Term<'_>) -> Option<String> {
+    match term {
+        Term::Word(..) => term.word(),
+        Term::Tuple(_, both) => match both.as_slice() {
+            [authn, authz] => Some(pair(authn.word()?, backend(authz)?)),
+            _ => None,
+        },
+        Term::List(_, all) => all.first().and_then(backend),
     }
 }
 
@@ -191,6 +249,16 @@ mod tests {
             "{told:?}"
         );
         assert!(told[1].starts_with("a.config:1:76: auth_ldap.colour has no effect"), "{told:?}");
+    }
+
+    #[test]
+    fn backends_may_be_pairs() {
+        let mut read = GivenSettings::default();
+        let text = "[{rabbit,[{auth_backends,[{rabbit_auth_backend_ldap,rabbit_auth_backend_internal},{http,[internal]},oauth2]}]}].";
+        read_settings(Path::new("r"), text, &mut read);
+        assert_eq!(told(&read), [""; 0]);
+        let expected = "rabbit_auth_backend_ldap/rabbit_auth_backend_internal|http/internal|oauth2";
+        assert_eq!(read.given[0].texts.join("|"), expected);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::config::given::{Given, GivenSettings, Origin};
 use crate::config::nearest::nearest;
 use crate::config::setting::Setting;
 
+/// Why a value cannot be read that RabbitMQ's tools have encrypted.
+pub(super) const ENCRYPTED: &str = "is encrypted, and there is no passphrase that it could be read with: write the value itself, or keep it out of the file with $(VARIABLE)";
+
 /// Translates the entries of all files together: of a key that is there twice the last one counts.
 pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     let mut last: Vec<ConfEntry> = Vec::new();
@@ -23,6 +26,7 @@ pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     levels::place_file(&last, read);
     levels::take(&mut last, read);
     chained::backends(&mut last, read);
+    chained::cached(&mut last);
     chained::named(&mut last, "auth_oauth2.signing_keys", "auth_oauth2_signing_keys", read);
     chained::named(&mut last, "auth_oauth2.scope_aliases", "auth_oauth2_scope_aliases", read);
     properties::take(&mut last, read);
@@ -31,6 +35,7 @@ pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     let mut given: Vec<Given> = Vec::new();
     for ConfEntry { key, value, origin } in last {
         match meaning(&key) {
+            Some(Sets(..)) if value.starts_with("encrypted:") => read.refuse(origin, format!("{key} {ENCRYPTED}")),
             Some(Sets(name, convert)) => {
                 let Some(setting) = Setting::find(name) else { continue };
                 match convert(&value).and_then(|value| (setting.check)(&value).map(|()| value)) {
@@ -123,6 +128,8 @@ mod tests {
         check("log.console.level = debug", "log_console_level", "debug");
         check("ssl_options.versions.1 = tlsv1.3\nssl_options.versions.2 = tlsv1.2", "tls_versions", "1.3|1.2");
         check("ssl_options.verify = verify_peer", "tls_verify", "peer");
+        check("tcp_listen_options.backlog = 4096", "tcp_backlog", "4096");
+        check("tcp_listen_options.sndbuf = 196608", "tcp_sndbuf", "196608");
         check("consumer_timeout = 3600000", "consumer_timeout", "3600000");
     }
 
@@ -243,6 +250,20 @@ mod tests {
             let (given, told) = translated(text);
             assert!(given.is_empty() && told.len() == 1 && told[0].contains(told_of), "{text}: {told:?}");
         }
+    }
+
+    #[test]
+    fn what_is_cached_may_be_two_backends() {
+        let both = "auth_cache.cached_backend.authn = ldap\nauth_cache.cached_backend.authz = internal";
+        check(both, "auth_cache_cached_backend", "ldap/internal");
+        check("auth_cache.cached_backend.authn = http", "auth_cache_cached_backend", "http");
+    }
+
+    #[test]
+    fn an_encrypted_value_is_told() {
+        let (given, told) = translated("default_pass = encrypted:uL+A4nxX/w==");
+        assert_eq!(given, []);
+        assert!(told[0].starts_with("r:1:1: default_pass is encrypted"), "{told:?}");
     }
 
     #[test]

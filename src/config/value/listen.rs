@@ -62,6 +62,24 @@ impl SettingValue for PortNumber {
     }
 }
 
+/// How many clients may wait to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog(pub u32);
+
+impl SettingValue for Backlog {
+    const NAME: &'static str = "CLIENTS";
+    const ALLOWED: &'static str = "a whole number from 1 to 65535";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| (1..=65_535).contains(number));
+        number.map(Self).ok_or_else(allowed::<Self>)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -20,7 +20,7 @@ use crate::http::{Api, App};
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 use crate::server::accounts::{self, Account, Populated};
-use crate::server::binding::{ListenerKind, bind};
+use crate::server::binding::{ListenerKind, SocketOptions, bind};
 use crate::server::management::{self, Management, told};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
@@ -35,15 +35,22 @@ const CHANNEL_MAX: u16 = 2047;
 const FRAME_MAX: u32 = 131_072;
 
 impl Builder {
+    /// What the system is told of sockets for AMQP.
+    fn socket_options(&self) -> SocketOptions {
+        self.configured.as_deref().map(SocketOptions::from).unwrap_or_default()
+    }
+
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
-        let (webhook, bound) = (self.webhook.ready()?, bind(&self.addresses, ListenerKind::Plain).await?);
-        let mut secured = self.encryption.start(&self.clock).await?;
+        let (webhook, bound) =
+            (self.webhook.ready()?, bind(&self.addresses, ListenerKind::Plain, self.socket_options())?);
+        let mut secured = self.encryption.start(&self.clock)?;
         let mut outside = Outside::of(&bound, &secured)?;
-        let http_bound = bind(&self.http_addresses, ListenerKind::Plain).await.map_err(StartFailure::http)?;
-        let metrics_bound =
-            bind(&self.prometheus_addresses, ListenerKind::Plain).await.map_err(StartFailure::prometheus)?;
+        let http_bound =
+            bind(&self.http_addresses, ListenerKind::Plain, SocketOptions::default()).map_err(StartFailure::http)?;
+        let metrics_bound = bind(&self.prometheus_addresses, ListenerKind::Plain, SocketOptions::default())
+            .map_err(StartFailure::prometheus)?;
         let (identity, offer) = (self.identity(), self.offer());
         let external = self.external(&offer);
         let mut node = self.node();
