@@ -152,6 +152,21 @@ impl Open {
         );
     }
 
+    /// Says that a client has to wait until an alarm is over.
+    pub(super) fn log_blocked(&self) {
+        let spec = &self.registration.info().spec;
+        tracing::warn!(
+            target: "connection",
+            peer = %self.peer,
+            user = &*spec.user,
+            vhost = &*spec.vhost,
+            connection = spec.user_provided_name,
+            client = client(spec),
+            reason = self.node.alarm.reason(),
+            "a publisher is blocked until the alarm is over"
+        );
+    }
+
     /// What to do about it. A tag that is not known is one of two different mistakes.
     fn tip(&self, channel: u16, error: &AmqpError) -> Option<&'static str> {
         let tag = error.explanation.strip_prefix("unknown delivery tag ").and_then(|tag| tag.parse().ok());

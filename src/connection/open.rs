@@ -361,6 +361,7 @@ impl Open {
         }
         self.stops.add(Stops::ALARM);
         self.registration.info().set_blocked(true);
+        self.log_blocked();
         if self.client.capabilities.connection_blocked && !self.sent_blocked {
             self.sent_blocked = true;
             let reason = self.node.alarm.reason().to_owned();

@@ -210,3 +210,24 @@ async fn a_refused_login_says_who_and_with_what() {
     assert!(!log.contains("Password"), "{log}");
     assert!(lines(&log, "vhost nowhere not found")[0].contains(" user=guest "), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_blocked_by_an_alarm_is_told() {
+    let mut program = Program::start("who-is-blocked", &["--in-memory", "--no-http", "--memory-high-watermark", "1"]);
+    let mut connect = Connect::to(program.address());
+    connect.client_properties = args([("connection_name", Value::S(b"flood".to_vec()))]);
+    let ch = connect.open().await.channel(1).await;
+    ch.declare(queue("q")).await;
+    ch.publish(publish("", "q", "x")).await;
+    ch.publish(publish("", "q", "x")).await;
+    crate::client::eventually("the blocked publisher is in the log", async || {
+        let log = program.log();
+        let is_told = lines(&log, "a publisher is blocked until the alarm is over");
+        match is_told.first() {
+            Some(line) if line.contains("connection=flood") && line.contains("reason=\"low on memory\"") => Ok(()),
+            _ => Err(log),
+        }
+    })
+    .await;
+    program.stop();
+}
