@@ -208,9 +208,10 @@ impl Session {
 
     /// As [`Session::close`], of an error that is remembered already.
     fn close_noted(&mut self, error: &AmqpError, now_ms: u64) {
-        let user = match &self.phase {
-            Phase::Handshake { user: Some(logged_in), .. } => Some(Arc::clone(&logged_in.user.name)),
-            _ => None,
+        let user = if let Phase::Handshake { user: Some(logged_in), .. } = &self.phase {
+            Some(Arc::clone(&logged_in.user.name))
+        } else {
+            None
         };
         lines::refused(self.peer, self.info.as_deref().map(|info| &info.spec), user.as_deref(), error);
         self.why.get_or_insert_with(|| Why::ClosedByBroker(error.to_string()));

@@ -10,7 +10,7 @@ use crate::auth::GUEST;
 use crate::broker;
 use crate::broker::alarm::Alarm;
 use crate::broker::node::Node;
-use crate::config::Secret;
+use crate::config::{Listen, Secret};
 use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
@@ -47,10 +47,9 @@ impl Builder {
             (self.webhook.ready()?, bind(&self.addresses, ListenerKind::Plain, self.socket_options())?);
         let mut secured = self.encryption.start(&self.clock)?;
         let mut outside = Outside::of(&bound, &secured)?;
-        let http_bound =
-            bind(&self.http_addresses, ListenerKind::Plain, SocketOptions::default()).map_err(StartFailure::http)?;
-        let metrics_bound = bind(&self.prometheus_addresses, ListenerKind::Plain, SocketOptions::default())
-            .map_err(StartFailure::prometheus)?;
+        let plain = |places: &[Listen]| bind(places, ListenerKind::Plain, SocketOptions::default());
+        let http_bound = plain(&self.http_addresses).map_err(StartFailure::http)?;
+        let metrics_bound = plain(&self.prometheus_addresses).map_err(StartFailure::prometheus)?;
         let (identity, offer) = (self.identity(), self.offer());
         let external = self.external(&offer);
         let mut node = self.node();
