@@ -49,7 +49,9 @@ struct Statistics {
     messages_unacknowledged_details: Details,
     message_stats: PassedStats,
     recv_oct: u64,
+    recv_oct_details: Details,
     send_oct: u64,
+    send_oct_details: Details,
 }
 
 impl Listed for VhostObject {
@@ -92,7 +94,14 @@ fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
     let moves = request.details(Owner::VhostDepth(Arc::clone(&vhost.name)), 3, RateKind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         moves.try_into().unwrap_or_default();
+    let (mut recv_oct_details, mut send_oct_details) = (Details::default(), Details::default());
     let own = || connections.iter().filter(|connection| connection.spec.vhost == vhost.name);
+    for connection in own() {
+        let moves = request.details(Owner::Connection(connection.spec.id), 2, RateKind::DataRates);
+        for (sum, one) in [&mut recv_oct_details, &mut send_oct_details].into_iter().zip(&moves) {
+            sum.add(one);
+        }
+    }
     Statistics {
         messages,
         messages_ready,
@@ -105,6 +114,8 @@ fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
             request,
             Owner::Vhost(Arc::clone(&vhost.name)),
         ),
+        recv_oct_details,
+        send_oct_details,
         recv_oct: own().map(|connection| connection.counters.received_bytes.get()).sum(),
         send_oct: own().map(|connection| connection.counters.sent_bytes.get()).sum(),
     }
