@@ -81,10 +81,13 @@ function Shell({ who }: { who: Identity }) {
           <span>Leveret</span>
         </a>
         <nav id="navigation" aria-label="Pages">
-          {NAVIGATION.map((group) => (
+          {NAVIGATION.map((group, at) => (
             <div key={group.title} class="nav-group">
-              <h2>{group.title}</h2>
-              <ul>
+              {/* No heading: the first one of a page is its own. */}
+              <p class="nav-title" id={`nav-${at}`}>
+                {group.title}
+              </p>
+              <ul aria-labelledby={`nav-${at}`}>
                 {group.items.map((item) => {
                   const isHere = item.path.length === 0 ? parts.length === 0 : item.path.every((part, at) => parts[at] === part);
                   if (item.needs && !allows(who.tags, item.needs)) return null;

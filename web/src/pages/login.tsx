@@ -31,7 +31,11 @@ export function LoginPage() {
         <h1>
           <Mark /> Leveret
         </h1>
-        {note && <Note tone="warn">{note}</Note>}
+        {note && (
+          <div role="alert">
+            <Note tone="warn">{note}</Note>
+          </div>
+        )}
         {!ways && <Loading />}
         {ways && ways.providers.length > 0 && <Providers of={ways.providers} />}
         {ways && ways.hasPassword && ways.providers.length > 0 && <p class="login-or faint">or with a name of the broker's own</p>}

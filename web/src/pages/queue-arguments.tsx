@@ -29,7 +29,7 @@ export function QueueArguments({ queue }: { queue: Queue }) {
         {rows.length === 0 && <p class="empty">No argument and no policy: everything is as it is by default.</p>}
         {rows.length > 0 && (
           <div class="table-room" tabIndex={0} role="region" aria-label="Arguments">
-            <table>
+            <table aria-label="What holds for this queue">
               <thead>
                 <tr>
                   <th scope="col">Key</th>

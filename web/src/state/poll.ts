@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, getAgain, type Tagged } from "../api/client";
 import { refreshSeconds } from "./preferences";
-import { useStore } from "./store";
+import { createStore, useStore } from "./store";
 
 export interface Polled<T> {
   data: T | undefined;
@@ -17,6 +17,11 @@ const SLOWNESS_MAX = 4;
 const STILL_MS = 30_000;
 /** After an answer that did not come, the next one is asked for so soon. */
 const RETRY_MS = 2000;
+
+/** Moves when somebody wants to know now: everything that is shown is asked for anew. */
+export const asking = createStore(0);
+
+export const askNow = () => asking.set(asking.get() + 1);
 
 interface Options {
   /** Not more often than this, whatever was chosen. */
@@ -35,6 +40,7 @@ interface Options {
  */
 export function usePoll<T>(path: string | null, subject: string = path ?? "", options: Options = {}): Polled<T> {
   const seconds = useStore(refreshSeconds);
+  const demand = useStore(asking);
   const [state, setState] = useState<{ subject: string; data?: T; error?: ApiError; at: number }>({ subject, at: 0 });
   const [turn, setTurn] = useState(0);
   const isOnce = options.once ?? false;
@@ -90,7 +96,7 @@ export function usePoll<T>(path: string | null, subject: string = path ?? "", op
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", onVisible);
     };
-  }, [path, then, subject, pauseMs, turn]);
+  }, [path, then, subject, pauseMs, turn, demand]);
 
   const turnRef = useRef(setTurn);
   const refresh = useCallback(() => turnRef.current((turn) => turn + 1), []);

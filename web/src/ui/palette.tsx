@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "../api/client";
 import type { Connection, Exchange, Page, Queue, User } from "../api/types";
 import { ranked, type Offer } from "../state/palette";
+import { askNow } from "../state/poll";
 import { link, queryText } from "../state/route";
 import { allows, identity, may, type Tag } from "../state/session";
 import { NAVIGATION } from "../pages/routes";
@@ -41,6 +42,7 @@ function acts(): Offer[] {
     act("Use dark colours", () => theme.set("dark"), "theme night mode"),
     act("Use light colours", () => theme.set("light"), "theme day mode"),
     act("Use the system's colours", () => theme.set("auto"), "theme mode"),
+    act("Ask the broker now", askNow, "refresh reload again"),
     act("Stop asking the broker again", () => refreshSeconds.set(0), "pause refresh never"),
     act("Ask the broker every 5 seconds", () => refreshSeconds.set(5), "refresh live"),
     lead("Log out", link(["logout"]), "leave quit"),

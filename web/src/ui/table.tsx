@@ -51,7 +51,7 @@ export function Table<T>(props: TableProps<T>) {
   };
   return (
     <div class="table-room" tabIndex={0} role="region" aria-label={props.label}>
-      <table>
+      <table aria-label={props.label}>
         <thead>
           <tr>
             {onSelect && (

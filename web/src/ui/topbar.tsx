@@ -1,4 +1,4 @@
-import { usePoll } from "../state/poll";
+import { askNow, usePoll } from "../state/poll";
 import { REFRESH_CHOICES, refreshSeconds, theme, vhostFilter, type Theme } from "../state/preferences";
 import { leave, type Identity } from "../state/session";
 import { useStore } from "../state/store";
@@ -55,6 +55,9 @@ export function Topbar({ who, isOpen, onMenu, onFind }: TopbarProps) {
           ))}
         </select>
       </label>
+      <button type="button" class="plain again" aria-label="Ask the broker now" title="Ask the broker now" onClick={askNow}>
+        ↻
+      </button>
       <label class="wide-only">
         <span>Colours</span>
         <select value={chosen} onChange={(event) => theme.set(event.currentTarget.value as Theme)}>
