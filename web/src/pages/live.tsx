@@ -47,11 +47,11 @@ const COLUMNS = (onOpen: (message: Passed) => void): Column<Passed>[] => [
         <span class="lost">none</span>
       ) : (
         message.queues.map((queue, at) => (
-          <span key={queue}>
+          <span key={queue} class="one-of">
             <a href={queueLink({ vhost: message.vhost, name: queue })}>
               <Name of={queue} />
             </a>
-            {at < message.queues.length - 1 && ", "}
+            {at < message.queues.length - 1 && ","}
           </span>
         ))
       ),
