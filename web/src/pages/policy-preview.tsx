@@ -89,12 +89,11 @@ function Nothing({ meant, left }: { meant: string[]; left: number }) {
           {" "}
           Nearly the same:{" "}
           {meant.map((name, at) => (
-            <span key={name}>
-              {at > 0 && ", "}
+            <span key={name} class="one-of">
               <Name of={name} />
+              {at < meant.length - 1 ? "," : "."}
             </span>
           ))}
-          .
         </>
       )}
     </Note>

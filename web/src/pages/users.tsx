@@ -46,7 +46,7 @@ export function UsersPage(_: PageProps) {
       title: "May enter",
       cell: (user) => {
         const vhosts = vhostsOf(user.name);
-        return vhosts.length ? vhosts.map((vhost, at) => <span key={vhost}>{at > 0 && ", "}<Name of={vhost} /></span>) : <Badge tone="warn">no virtual host</Badge>;
+        return vhosts.length ? vhosts.map((vhost, at) => <span key={vhost} class="one-of"><Name of={vhost} />{at < vhosts.length - 1 && ","}</span>) : <Badge tone="warn">no virtual host</Badge>;
       },
     },
     { id: "password", title: "Password", cell: (user) => (user.password_hash ? "yes" : <span class="faint">none: cannot log in with one</span>) },
