@@ -23,20 +23,24 @@ mod value;
 
 pub use arguments::Serve;
 pub use environment::Environment;
-pub use given::{FilePlace, Origin, Problem, ProblemSeverity};
+pub use given::{Origin, ProblemSeverity};
 pub use load::{load, read_text};
 pub use merged::Configuration;
 pub use setting::Setting;
-pub use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS, Settings};
-pub use shown::reference;
+pub use settings::Settings;
+pub(crate) use settings::{DISK_FREE_LIMIT_BYTES_DEFAULT, SETTINGS};
+pub(crate) use shown::reference;
 #[cfg(feature = "cli")]
-pub use tasks::{CheckFormat, CheckTask, ConfigTask, EXIT_CONFIGURATION};
-pub use value::{
-    Algorithm, AskWith, AuthBackend, BackendKind, Backlog, CategoryLevel, CertificatePart, DirectoryQuery, Expression,
-    FileBytes, FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named,
-    PortNumber, RotationDate, Seconds, Secret, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport,
-    SystemGroup, TagQueries, Timeout, WebAddress,
+pub(crate) use tasks::CheckFormat;
+#[cfg(feature = "cli")]
+pub use tasks::{CheckTask, ConfigTask, EXIT_CONFIGURATION};
+pub use value::Listen;
+pub(crate) use value::{
+    AskWith, AuthBackend, BackendKind, CertificatePart, DirectoryQuery, FileBytes, FileCount, HttpUrl, LogFilter,
+    LogFormat, Named, RotationDate, Secret, Share, SyslogProtocol, SyslogTransport, SystemGroup, Timeout, WebAddress,
 };
+#[cfg(test)]
+pub(crate) use value::{LogLevel, PortNumber, Seconds};
 
 #[cfg(test)]
 #[cfg(feature = "cli")]

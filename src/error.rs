@@ -30,24 +30,25 @@ macro_rules! reply_codes {
             }
 
             /// The constant's name in upper case, with which every reply text begins.
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
                 }
             }
 
             /// What this code closes unless RabbitMQ departs from it.
-            pub const fn usual_scope(self) -> Scope {
+            pub(crate) const fn usual_scope(self) -> Scope {
                 match self {
                     $(Self::$variant => Scope::$scope,)*
                 }
             }
         }
 
+        #[allow(dead_code, reason = "the table has every reply code of the protocol")]
         impl AmqpError {
             $(
                 $(#[$doc])*
-                pub fn $constructor(explanation: impl Into<String>) -> Self {
+                pub(crate) fn $constructor(explanation: impl Into<String>) -> Self {
                     Self::new(ReplyCode::$variant, explanation)
                 }
             )*
@@ -94,14 +95,14 @@ reply_codes! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MethodId {
     /// The AMQP class.
-    pub class_id: u16,
+    pub(crate) class_id: u16,
     /// The method within the class.
-    pub method_id: u16,
+    pub(crate) method_id: u16,
 }
 
 impl MethodId {
     /// No method: the error came from a frame, or from the broker itself.
-    pub const NONE: Self = Self::new(0, 0);
+    pub(crate) const NONE: Self = Self::new(0, 0);
 
     /// The id of one method.
     pub const fn new(class_id: u16, method_id: u16) -> Self {
@@ -109,7 +110,7 @@ impl MethodId {
     }
 
     /// As it stands in front of a method's arguments.
-    pub const fn to_bytes(self) -> [u8; 4] {
+    pub(crate) const fn to_bytes(self) -> [u8; 4] {
         let ([c0, c1], [m0, m1]) = (self.class_id.to_be_bytes(), self.method_id.to_be_bytes());
         [c0, c1, m0, m1]
     }
@@ -123,7 +124,7 @@ pub struct AmqpError {
     /// Its reply code.
     pub code: ReplyCode,
     /// The explanation behind `NAME - `; may be empty.
-    pub explanation: String,
+    pub(crate) explanation: String,
     /// The method that failed; `None` until the dispatcher fills it in.
     pub method: Option<MethodId>,
 }
@@ -139,21 +140,21 @@ impl AmqpError {
 
     /// The same error, closing the connection.
     #[must_use]
-    pub fn on_connection(mut self) -> Self {
+    pub(crate) fn on_connection(mut self) -> Self {
         self.scope = Scope::Connection;
         self
     }
 
     /// The same error, naming the method that failed; a method that was named before stays.
     #[must_use]
-    pub fn with_method(mut self, method: MethodId) -> Self {
+    pub(crate) fn with_method(mut self, method: MethodId) -> Self {
         self.method.get_or_insert(method);
         self
     }
 
     /// The same error, with more behind its explanation.
     #[must_use]
-    pub fn saying_more(mut self, more: &str) -> Self {
+    pub(crate) fn saying_more(mut self, more: &str) -> Self {
         self.explanation.push_str(more);
         self
     }

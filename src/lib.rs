@@ -26,9 +26,13 @@
 //! - `broker`: meaning to new state. Virtual hosts, exchanges, queues; no socket, no file, no clock.
 //! - `connection`, `http`, `store` and `server`: the outside world. Sockets, files, timers, signals; thin, few decisions.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the docs of what `internals` lists are for those who read the rooms"
+)]
 #![cfg_attr(
     not(feature = "cli"),
-    allow(dead_code, unused_imports, unused_variables, reason = "the program is who calls them")
+    allow(dead_code, unreachable_pub, unused_imports, unused_variables, reason = "the program is who calls them")
 )]
 
 pub mod tls;

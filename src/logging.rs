@@ -28,8 +28,8 @@ use output::{LogOutput, RotatedFile, Stream};
 use rotation::Rotation;
 use syslog::{Header, SyslogServer};
 
-pub use exchange::send_lines_to;
-pub use writer::{Line, LogWriter};
+pub(crate) use exchange::send_lines_to;
+pub use writer::LogWriter;
 
 /// What can be changed of the log while the program runs.
 static OUTPUTS: OnceLock<Vec<Controls>> = OnceLock::new();
@@ -92,7 +92,7 @@ impl Kind {
 }
 
 /// From now on the log has the levels that are configured so.
-pub fn set_levels(settings: &Settings) {
+pub(crate) fn set_levels(settings: &Settings) {
     for output in OUTPUTS.get().into_iter().flatten() {
         // It fails only when nothing is logged any more.
         output.filter.reload(EnvFilter::new(output.kind.filter(settings).0)).ok();
@@ -104,12 +104,12 @@ fn writers() -> impl Iterator<Item = &'static LogWriter> {
 }
 
 /// Opens the files of the log again: somebody may have moved them away. A syslog server is connected to anew.
-pub fn reopen() {
+pub(crate) fn reopen() {
     writers().for_each(LogWriter::reopen);
 }
 
 /// Rotates the files of the log which are rotated here, and opens the others again.
-pub fn rotate() {
+pub(crate) fn rotate() {
     writers().for_each(LogWriter::rotate);
 }
 

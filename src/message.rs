@@ -161,12 +161,12 @@ impl ChunkWriter {
     }
 
     /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Bytes written so far.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
@@ -195,7 +195,7 @@ impl ChunkWriter {
 
     /// Appends a record whose body of `body_bytes` follows piecewise by [`ChunkWriter::extend_body`].
     #[expect(clippy::cast_possible_truncation, reason = "an address is at most 512 bytes, properties fit a frame")]
-    pub fn begin(&mut self, facts: Facts, address: &[u8], properties: &[u8], body_bytes: u32) -> RecordOffset {
+    pub(crate) fn begin(&mut self, facts: Facts, address: &[u8], properties: &[u8], body_bytes: u32) -> RecordOffset {
         let offset = RecordOffset(self.bytes.len() as u32);
         if self.bytes.is_empty() {
             self.bytes.reserve(self.expected_bytes);
@@ -212,7 +212,7 @@ impl ChunkWriter {
     }
 
     /// Appends a piece of the body that [`ChunkWriter::begin`] announced.
-    pub fn extend_body(&mut self, piece: &[u8]) {
+    pub(crate) fn extend_body(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
 
@@ -280,17 +280,17 @@ impl Message {
     }
 
     /// The exchange that the message was published to.
-    pub fn exchange(&self) -> &str {
+    pub(crate) fn exchange(&self) -> &str {
         split_address(self.address()).0
     }
 
     /// The routing key that the message was published with; it need not be UTF-8.
-    pub fn routing_key(&self) -> &[u8] {
+    pub(crate) fn routing_key(&self) -> &[u8] {
         split_address(self.address()).1
     }
 
     /// The flags and values of the content header, as they stand on the wire.
-    pub fn property_bytes(&self) -> &[u8] {
+    pub(crate) fn property_bytes(&self) -> &[u8] {
         let start = RECORD_HEADER_BYTES + self.address_bytes();
         slice(self.record(), start, start + self.property_length())
     }
@@ -307,7 +307,7 @@ impl Message {
     }
 
     /// Length of the body.
-    pub fn body_bytes(&self) -> usize {
+    pub(crate) fn body_bytes(&self) -> usize {
         read_u32(self.record(), 8) as usize
     }
 
@@ -318,7 +318,7 @@ impl Message {
     }
 
     /// Whether the message keeps much more memory alive than it needs: it is one of few that still use a large chunk.
-    pub fn pins_memory(&self) -> bool {
+    pub(crate) fn pins_memory(&self) -> bool {
         const WORTH_COPYING_BYTES: usize = 16 * 1024;
         let chunk_bytes = self.chunk.bytes.len();
         chunk_bytes > WORTH_COPYING_BYTES && chunk_bytes / Arc::strong_count(&self.chunk) > 4 * self.record_bytes()
@@ -326,13 +326,13 @@ impl Message {
 
     /// The same message with other properties, in a chunk of its own.
     #[must_use]
-    pub fn with_properties(&self, facts: Facts, properties: &[u8]) -> Self {
+    pub(crate) fn with_properties(&self, facts: Facts, properties: &[u8]) -> Self {
         Self::standalone(&self.chunk.gauge, facts, self.address(), properties, self.body())
     }
 
     /// The same message in a chunk of its own, so that the shared one can go.
     #[must_use]
-    pub fn compacted(&self) -> Self {
+    pub(crate) fn compacted(&self) -> Self {
         let record = slice(self.record(), 0, self.record_bytes());
         let mut writer = ChunkWriter { bytes: record.to_vec(), expected_bytes: 0 };
         Self::new(writer.finish(&self.chunk.gauge), RecordOffset(0))
@@ -352,7 +352,7 @@ impl Message {
     }
 
     /// Length of the properties as they stand on the wire.
-    pub fn property_length(&self) -> usize {
+    pub(crate) fn property_length(&self) -> usize {
         read_u32(self.record(), 4) as usize
     }
 }
@@ -381,7 +381,7 @@ pub fn address(exchange: &str, routing_key: &[u8]) -> Vec<u8> {
 
 /// The exchange and the routing key of an address. An exchange name that is not UTF-8 reads as the empty one: such a name
 /// cannot be declared, and the publish is refused before a record is made of it.
-pub fn split_address(address: &[u8]) -> (&str, &[u8]) {
+pub(crate) fn split_address(address: &[u8]) -> (&str, &[u8]) {
     let Some((&exchange_bytes, rest)) = address.split_first() else { return ("", &[]) };
     let Some((exchange, rest)) = rest.split_at_checked(usize::from(exchange_bytes)) else { return ("", &[]) };
     let routing_key = rest.split_first().map_or(&[][..], |(_, key)| key);

@@ -7,43 +7,43 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that one task, or whoever holds one lock, adds to, and that anybody reads.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     /// Adds. Two that add at the same time may lose what one of them added: a counter with several owners is a
     /// [`SharedCounter`].
-    pub fn add(&self, count: u64) {
+    pub(crate) fn add(&self, count: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
     }
 
     /// Replaces the number by one that its owner counts elsewhere.
-    pub fn set(&self, count: u64) {
+    pub(crate) fn set(&self, count: u64) {
         self.0.store(count, Ordering::Relaxed);
     }
 
     /// The number.
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// A number that many tasks add to: for what happens once in a batch, or seldom.
 #[derive(Debug, Default)]
-pub struct SharedCounter(AtomicU64);
+pub(crate) struct SharedCounter(AtomicU64);
 
 impl SharedCounter {
     /// Counts from 0 again.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
     /// Adds.
-    pub fn add(&self, count: u64) {
+    pub(crate) fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     /// The number.
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -53,7 +53,7 @@ macro_rules! setter {
     (Counter $stats:ident $counters:ident $($name:ident)*) => {
         impl $counters {
             /// Replaces the numbers by those that their owner counts elsewhere.
-            pub fn set(&self, stats: &$stats) {
+            pub(crate) fn set(&self, stats: &$stats) {
                 $(self.$name.set(stats.$name);)*
             }
         }
@@ -64,27 +64,28 @@ macro_rules! setter {
 /// Makes, of one table, a struct of plain numbers, one of counters, and the list of RabbitMQ's names.
 macro_rules! counters {
     (
-        $(#[$stats_doc:meta])* $stats:ident,
+        $(#[$stats_doc:meta])* $vis:vis $stats:ident,
         $(#[$counters_doc:meta])* $counters:ident of $counter:ident:
         $($(#[$doc:meta])* $name:ident,)*
     ) => {
         $(#[$stats_doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $stats {
+        $vis struct $stats {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        #[allow(dead_code, reason = "not all of these numbers are told by name")]
         impl $stats {
             /// The names that RabbitMQ's API has for how fast each number grows, in the order of [`Self::named`].
-            pub const DETAILS: &[&str] = &[$(concat!(stringify!($name), "_details")),*];
+            pub(crate) const DETAILS: &[&str] = &[$(concat!(stringify!($name), "_details")),*];
 
             /// Each number, in the order of [`Self::DETAILS`].
-            pub const fn numbers(&self) -> [u64; Self::DETAILS.len()] {
+            pub(crate) const fn numbers(&self) -> [u64; Self::DETAILS.len()] {
                 [$(self.$name),*]
             }
 
             /// Each number with its name in RabbitMQ's API.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+            pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
                 [$((stringify!($name), self.$name)),*].into_iter()
             }
         }
@@ -97,13 +98,13 @@ macro_rules! counters {
 
         $(#[$counters_doc])*
         #[derive(Debug, Default)]
-        pub struct $counters {
+        pub(crate) struct $counters {
             $($(#[$doc])* pub $name: $counter,)*
         }
 
         impl $counters {
             /// The numbers as they are now.
-            pub fn read(&self) -> $stats {
+            pub(crate) fn read(&self) -> $stats {
                 $stats { $($name: self.$name.get(),)* }
             }
         }
@@ -114,7 +115,7 @@ macro_rules! counters {
 
 counters! {
     /// What passed through a queue or a channel: the `message_stats` of RabbitMQ's API.
-    MessageStats,
+    pub MessageStats,
     /// [`MessageStats`] that others may read while their owner counts.
     MessageCounters of Counter:
     /// Messages that were published.
@@ -145,7 +146,7 @@ counters! {
 
 counters! {
     /// What passed through an exchange.
-    ExchangeStats,
+    pub(crate) ExchangeStats,
     /// [`ExchangeStats`] that all publishers add to, once for a batch.
     ExchangeCounters of SharedCounter:
     /// Messages that were published to the exchange.
@@ -156,7 +157,7 @@ counters! {
 
 counters! {
     /// What came and went on the whole broker: the `churn_rates` of RabbitMQ's API.
-    ChurnStats,
+    pub(crate) ChurnStats,
     /// [`ChurnStats`] that everybody adds to.
     ChurnCounters of SharedCounter:
     /// Connections that were opened.
@@ -177,7 +178,7 @@ counters! {
 
 counters! {
     /// How many tried to log in.
-    LoginStats,
+    pub(crate) LoginStats,
     /// [`LoginStats`] that every login adds to.
     LoginCounters of SharedCounter:
     /// Logins with the right credentials.
@@ -190,21 +191,21 @@ counters! {
 #[derive(Debug, Default)]
 pub(crate) struct IoCounters {
     /// Reads.
-    pub read_ops: SharedCounter,
+    pub(crate) read_ops: SharedCounter,
     /// Bytes that were read.
-    pub read_bytes: SharedCounter,
+    pub(crate) read_bytes: SharedCounter,
     /// Microseconds that reads took.
-    pub read_us: SharedCounter,
+    pub(crate) read_us: SharedCounter,
     /// Writes.
-    pub write_ops: SharedCounter,
+    pub(crate) write_ops: SharedCounter,
     /// Bytes that were written.
-    pub write_bytes: SharedCounter,
+    pub(crate) write_bytes: SharedCounter,
     /// Microseconds that writes took.
-    pub write_us: SharedCounter,
+    pub(crate) write_us: SharedCounter,
     /// Microseconds that it took to make files durable.
-    pub sync_us: SharedCounter,
+    pub(crate) sync_us: SharedCounter,
     /// How often that took no longer than each of [`SYNC_BUCKETS_US`] and longer than the one before; the last of all are longer.
-    pub syncs: [SharedCounter; SYNC_BUCKETS_US.len() + 1],
+    pub(crate) syncs: [SharedCounter; SYNC_BUCKETS_US.len() + 1],
 }
 
 /// Bounds of the times that files take to be made durable, in microseconds.
@@ -223,17 +224,17 @@ impl IoCounters {
 
 /// Messages that died in a queue, by why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeathStats {
+pub(crate) struct DeathStats {
     /// Refused by a consumer.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
     /// Too old.
-    pub expired: u64,
+    pub(crate) expired: u64,
     /// Too many.
-    pub maxlen: u64,
+    pub(crate) maxlen: u64,
     /// Delivered too often.
-    pub delivery_limit: u64,
+    pub(crate) delivery_limit: u64,
     /// Those of a queue that delivers dead letters at least once, which other queues have taken.
-    pub confirmed: u64,
+    pub(crate) confirmed: u64,
 }
 
 impl std::ops::AddAssign for DeathStats {
@@ -248,20 +249,20 @@ impl std::ops::AddAssign for DeathStats {
 
 impl LoginCounters {
     /// Counts from 0 again.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.auth_attempts_succeeded.reset();
         self.auth_attempts_failed.reset();
     }
 
     /// Counts a login.
-    pub fn note(&self, is_right: bool) {
+    pub(crate) fn note(&self, is_right: bool) {
         if is_right { self.auth_attempts_succeeded.add(1) } else { self.auth_attempts_failed.add(1) }
     }
 }
 
 impl MessageStats {
     /// All deliveries, of whatever kind: `deliver_get` of RabbitMQ's API.
-    pub fn deliver_get(&self) -> u64 {
+    pub(crate) fn deliver_get(&self) -> u64 {
         self.deliver + self.deliver_no_ack + self.get + self.get_no_ack
     }
 }

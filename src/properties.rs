@@ -15,12 +15,12 @@ use std::borrow::Cow;
 use crate::table::{self, TableError, TableRef};
 
 pub use editor::PropertiesEditor;
-pub use expiration::{EXPIRATION_MS_MAX, InvalidExpiration, parse_expiration};
+pub(crate) use expiration::{EXPIRATION_MS_MAX, InvalidExpiration, parse_expiration};
 
 /// The fourteen properties, each with its bit in the property flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Property {
+pub(crate) enum Property {
     /// MIME type of the body.
     ContentType = 15,
     /// MIME encoding of the body.
@@ -69,7 +69,7 @@ impl Property {
 
 impl Property {
     /// Every property in the order in which the wire carries them.
-    pub const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::ContentType,
         Self::ContentEncoding,
         Self::Headers,
@@ -173,19 +173,20 @@ pub struct Properties<'a>(&'a [u8]);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PropertiesSummary<'a> {
     /// The headers.
-    pub headers: Option<TableRef<'a>>,
+    pub(crate) headers: Option<TableRef<'a>>,
     /// 2 for a persistent message.
-    pub delivery_mode: Option<u8>,
+    pub(crate) delivery_mode: Option<u8>,
     /// Higher goes first.
-    pub priority: Option<u8>,
+    pub(crate) priority: Option<u8>,
     /// Where a reply goes.
-    pub reply_to: Option<&'a [u8]>,
+    pub(crate) reply_to: Option<&'a [u8]>,
     /// Time to live as text; see [`parse_expiration`].
-    pub expiration: Option<&'a [u8]>,
+    pub(crate) expiration: Option<&'a [u8]>,
     /// The user that published it.
-    pub user_id: Option<&'a [u8]>,
+    pub(crate) user_id: Option<&'a [u8]>,
 }
 
+#[cfg_attr(not(test), allow(dead_code, reason = "the protocol has them all; most pass through unread"))]
 impl<'a> Properties<'a> {
     /// The properties of a message that has none.
     pub const NONE: Properties<'static> = Properties(&[0, 0]);
@@ -196,12 +197,12 @@ impl<'a> Properties<'a> {
     }
 
     /// The bytes, flags first.
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Whether the message has that property.
-    pub fn has(self, property: Property) -> bool {
+    pub(crate) fn has(self, property: Property) -> bool {
         flags(self.0) & property.flag() != 0
     }
 
@@ -232,7 +233,7 @@ impl<'a> Properties<'a> {
     }
 
     /// The bytes of one property: of a short string its text, of the headers their content, of a number its big-endian bytes.
-    pub fn get(self, property: Property) -> Option<&'a [u8]> {
+    pub(crate) fn get(self, property: Property) -> Option<&'a [u8]> {
         if !self.has(property) {
             return None;
         }
@@ -240,12 +241,12 @@ impl<'a> Properties<'a> {
     }
 
     /// MIME type of the body.
-    pub fn content_type(self) -> Option<&'a [u8]> {
+    pub(crate) fn content_type(self) -> Option<&'a [u8]> {
         self.get(Property::ContentType)
     }
 
     /// MIME encoding of the body.
-    pub fn content_encoding(self) -> Option<&'a [u8]> {
+    pub(crate) fn content_encoding(self) -> Option<&'a [u8]> {
         self.get(Property::ContentEncoding)
     }
 
@@ -255,62 +256,62 @@ impl<'a> Properties<'a> {
     }
 
     /// 2 for a persistent message.
-    pub fn delivery_mode(self) -> Option<u8> {
+    pub(crate) fn delivery_mode(self) -> Option<u8> {
         self.get(Property::DeliveryMode)?.first().copied()
     }
 
     /// Higher goes first.
-    pub fn priority(self) -> Option<u8> {
+    pub(crate) fn priority(self) -> Option<u8> {
         self.get(Property::Priority)?.first().copied()
     }
 
     /// The application's correlation identifier.
-    pub fn correlation_id(self) -> Option<&'a [u8]> {
+    pub(crate) fn correlation_id(self) -> Option<&'a [u8]> {
         self.get(Property::CorrelationId)
     }
 
     /// Where a reply goes.
-    pub fn reply_to(self) -> Option<&'a [u8]> {
+    pub(crate) fn reply_to(self) -> Option<&'a [u8]> {
         self.get(Property::ReplyTo)
     }
 
     /// Time to live as text; see [`parse_expiration`].
-    pub fn expiration(self) -> Option<&'a [u8]> {
+    pub(crate) fn expiration(self) -> Option<&'a [u8]> {
         self.get(Property::Expiration)
     }
 
     /// The application's message identifier.
-    pub fn message_id(self) -> Option<&'a [u8]> {
+    pub(crate) fn message_id(self) -> Option<&'a [u8]> {
         self.get(Property::MessageId)
     }
 
     /// Seconds since 1970.
-    pub fn timestamp(self) -> Option<u64> {
+    pub(crate) fn timestamp(self) -> Option<u64> {
         self.get(Property::Timestamp)?.try_into().ok().map(u64::from_be_bytes)
     }
 
     /// The application's name for the kind of message; the wire calls it `type`.
-    pub fn kind(self) -> Option<&'a [u8]> {
+    pub(crate) fn kind(self) -> Option<&'a [u8]> {
         self.get(Property::Kind)
     }
 
     /// The user that published it.
-    pub fn user_id(self) -> Option<&'a [u8]> {
+    pub(crate) fn user_id(self) -> Option<&'a [u8]> {
         self.get(Property::UserId)
     }
 
     /// The application that published it.
-    pub fn app_id(self) -> Option<&'a [u8]> {
+    pub(crate) fn app_id(self) -> Option<&'a [u8]> {
         self.get(Property::AppId)
     }
 
     /// Reserved, passed through.
-    pub fn cluster_id(self) -> Option<&'a [u8]> {
+    pub(crate) fn cluster_id(self) -> Option<&'a [u8]> {
         self.get(Property::ClusterId)
     }
 
     /// An editor that starts from these properties and borrows what it does not change.
-    pub fn edit(self) -> PropertiesEditor<'a> {
+    pub(crate) fn edit(self) -> PropertiesEditor<'a> {
         PropertiesEditor::from(self)
     }
 

@@ -10,11 +10,11 @@ mod background;
 mod binding;
 mod builder;
 #[cfg(feature = "cli")]
-pub mod check;
+pub(crate) mod check;
 mod definitions;
 mod encryption;
 #[cfg_attr(windows, path = "server/local_windows.rs")]
-pub mod local;
+pub(crate) mod local;
 mod management;
 mod metered;
 mod operator;
@@ -23,7 +23,7 @@ mod pages_login;
 mod places;
 mod start_error;
 mod storage;
-pub mod talk;
+pub(crate) mod talk;
 mod tasks;
 mod url;
 #[cfg_attr(windows, path = "server/wake_ups_windows.rs")]

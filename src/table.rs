@@ -20,22 +20,24 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use codec::decode_value;
+pub(crate) use codec::decode_value;
 pub use encoded::EncodedTable;
-pub use json::{NullNotAllowed, from_json, to_json};
-pub use print::{Bytes, Characters, ErlangText};
-pub use value::{Value, equivalent, equivalent_in_place};
-pub use view::{ArrayIter, ArrayRef, TableIter, TableRef, ValueRef};
+pub(crate) use json::{from_json, to_json};
+pub(crate) use print::{Bytes, Characters, ErlangText};
+pub use value::Value;
+pub(crate) use value::{equivalent, equivalent_in_place};
+pub(crate) use view::TableRef;
+pub use view::ValueRef;
 pub use walk::{canonical, validate};
 
 /// How deep tables and arrays may nest inside a table; the table itself is not counted.
 ///
 /// RabbitMQ knows no limit but the frame size. This one is far above what any client sends, and low enough that cloning the
 /// deepest value takes less than half of a worker's 2 MiB stack even in a debug build (`tests.rs` shows it).
-pub const NESTING_MAX: usize = 1_024;
+pub(crate) const NESTING_MAX: usize = 1_024;
 
 /// The bytes of a field name at most: it is a short string.
-pub const NAME_BYTES_MAX: usize = 255;
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 
 /// Why bytes are not a field table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +79,7 @@ impl Table {
     }
 
     /// The value of the first field of that name.
-    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&Value> {
+    pub(crate) fn get(&self, name: impl AsRef<[u8]>) -> Option<&Value> {
         let name = name.as_ref();
         self.0.iter().find(|(key, _)| **key == *name).map(|(_, value)| value)
     }
@@ -98,7 +100,8 @@ impl Table {
     }
 
     /// Removes every field of that name and returns the value of the first.
-    pub fn remove(&mut self, name: impl AsRef<[u8]>) -> Option<Value> {
+    #[cfg(test)]
+    pub(crate) fn remove(&mut self, name: impl AsRef<[u8]>) -> Option<Value> {
         let name = name.as_ref();
         let at = self.0.iter().position(|(key, _)| **key == *name)?;
         let (_, value) = self.0.remove(at);
@@ -107,24 +110,25 @@ impl Table {
     }
 
     /// The fields in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &Value)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &Value)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
 
     /// The number of fields.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether the table has no field.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Orders the fields by name, bytewise; fields of the same name keep their order.
     ///
     /// RabbitMQ sorts the arguments of a binding before it compares them, so the order a client sent makes no other binding.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 

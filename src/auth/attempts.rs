@@ -17,11 +17,11 @@ const FORGIVEN_MS: u64 = 60_000;
 
 /// How often somebody logged in from one address, or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AttemptCounts {
+pub(crate) struct AttemptCounts {
     /// Logins that were refused.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Logins that were not.
-    pub succeeded: u64,
+    pub(crate) succeeded: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ struct OfAddress {
 
 /// All attempts.
 #[derive(Debug, Default)]
-pub struct LoginAttempts {
+pub(crate) struct LoginAttempts {
     all: AttemptCounts,
     addresses: HashMap<IpAddr, OfAddress>,
 }
@@ -46,7 +46,7 @@ impl LoginAttempts {
     ///
     /// # Errors
     /// In how many milliseconds they are, if too many answers are held back.
-    pub fn may_try(&mut self, from: IpAddr, now_ms: u64) -> Result<(), u64> {
+    pub(crate) fn may_try(&mut self, from: IpAddr, now_ms: u64) -> Result<(), u64> {
         // Nothing of this address has failed lately.
         let Some(address) = self.addresses.get_mut(&from.to_canonical()) else { return Ok(()) };
         address.held_back_until_ms.retain(|until_ms| *until_ms > now_ms);
@@ -58,7 +58,7 @@ impl LoginAttempts {
     }
 
     /// Counts a login.
-    pub fn succeeded(&mut self, from: IpAddr, now_ms: u64) {
+    pub(crate) fn succeeded(&mut self, from: IpAddr, now_ms: u64) {
         self.all.succeeded += 1;
         let address = self.address(from, now_ms);
         address.counts.succeeded += 1;
@@ -66,7 +66,7 @@ impl LoginAttempts {
     }
 
     /// Counts a login that was refused: how long its answer is to be held back.
-    pub fn failed(&mut self, from: IpAddr, now_ms: u64) -> u64 {
+    pub(crate) fn failed(&mut self, from: IpAddr, now_ms: u64) -> u64 {
         self.all.failed += 1;
         let address = self.address(from, now_ms);
         if now_ms.saturating_sub(address.last_ms) > FORGIVEN_MS {
@@ -86,12 +86,14 @@ impl LoginAttempts {
     }
 
     /// All attempts.
-    pub fn all(&self) -> AttemptCounts {
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> AttemptCounts {
         self.all
     }
 
     /// The attempts by address.
-    pub fn by_address(&self) -> impl Iterator<Item = (IpAddr, AttemptCounts)> + '_ {
+    #[cfg(test)]
+    pub(crate) fn by_address(&self) -> impl Iterator<Item = (IpAddr, AttemptCounts)> + '_ {
         self.addresses.iter().map(|(from, address)| (*from, address.counts))
     }
 

@@ -19,10 +19,10 @@ use super::permissions::{Access, Resource};
 use super::user::User;
 
 /// An answer that is on its way.
-pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// An answer that is there, or on its way.
-pub enum Said<T> {
+pub(crate) enum Said<T> {
     /// It is there.
     Now(T),
     /// It is on its way.
@@ -42,13 +42,13 @@ impl<T: Debug> Debug for Said<T> {
 #[derive(Clone)]
 pub struct Attempt {
     /// The name that is given.
-    pub user: String,
+    pub(crate) user: String,
     /// The password or token; `None` when the name is proved otherwise, by a certificate.
-    pub password: Option<Vec<u8>>,
+    pub(crate) password: Option<Vec<u8>>,
     /// From where.
-    pub from: IpAddr,
+    pub(crate) from: IpAddr,
     /// When.
-    pub now_ms: u64,
+    pub(crate) now_ms: u64,
 }
 
 impl Debug for Attempt {
@@ -62,9 +62,9 @@ impl Debug for Attempt {
 #[derive(Clone, Debug)]
 pub struct Identified {
     /// Who it is: the name may be another than the one that was given.
-    pub user: Arc<User>,
+    pub(crate) user: Arc<User>,
     /// What it may do.
-    pub grant: Arc<dyn Grant>,
+    pub(crate) grant: Arc<dyn Grant>,
 }
 
 /// What decides who logs in.
@@ -82,7 +82,7 @@ pub trait Backend: Debug + Send + Sync {
 }
 
 /// What a backend lets one user do.
-pub trait Grant: Debug + Send + Sync {
+pub(crate) trait Grant: Debug + Send + Sync {
     /// The name of the backend.
     fn backend(&self) -> &'static str;
 
@@ -109,7 +109,7 @@ pub trait Grant: Debug + Send + Sync {
 
 /// Why a secret does not take the place of another; for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRenewed {
+pub(crate) enum NotRenewed {
     /// It is no good.
     #[error("{0}")]
     Refused(String),
@@ -120,7 +120,7 @@ pub enum NotRenewed {
 
 /// A kind of resource, by RabbitMQ's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResourceKind {
+pub(crate) enum ResourceKind {
     /// An exchange.
     Exchange,
     /// A queue.
@@ -129,7 +129,7 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// The word.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Exchange => "exchange",
             Self::Queue => "queue",
@@ -139,7 +139,7 @@ impl ResourceKind {
 
 /// What a user wants to do. Equal questions have equal answers, until the grant is another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Question {
+pub(crate) enum Question {
     /// Enter a virtual host.
     Vhost {
         /// Its name.
@@ -173,7 +173,7 @@ pub enum Question {
 
 impl Question {
     /// Whether a user may do this with a resource.
-    pub fn resource(vhost: &Arc<str>, access: Access, resource: Resource<'_>) -> Self {
+    pub(crate) fn resource(vhost: &Arc<str>, access: Access, resource: Resource<'_>) -> Self {
         let kind = match resource {
             Resource::Exchange(_) => ResourceKind::Exchange,
             Resource::Queue(_) => ResourceKind::Queue,
@@ -182,7 +182,7 @@ impl Question {
     }
 
     /// Whether a user may use this key with a topic exchange.
-    pub fn topic(vhost: &Arc<str>, access: Access, exchange: &str, key: &[u8]) -> Self {
+    pub(crate) fn topic(vhost: &Arc<str>, access: Access, exchange: &str, key: &[u8]) -> Self {
         let key = String::from_utf8_lossy(key).into();
         Self::Topic { vhost: Arc::clone(vhost), access, exchange: exchange.into(), key }
     }
@@ -190,7 +190,7 @@ impl Question {
 
 /// What a backend says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendAnswer {
+pub(crate) enum BackendAnswer {
     /// Yes.
     Allow,
     /// No, and perhaps why, for the client.

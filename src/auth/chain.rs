@@ -8,24 +8,24 @@ use super::user::User;
 
 /// One place of the chain.
 #[derive(Clone, Debug)]
-pub struct ChainLink {
+pub(crate) struct ChainLink {
     /// Who says who somebody is.
-    pub authn: Arc<dyn Backend>,
+    pub(crate) authn: Arc<dyn Backend>,
     /// Who says what it may do; `None` for the same.
-    pub authz: Option<Arc<dyn Backend>>,
+    pub(crate) authz: Option<Arc<dyn Backend>>,
 }
 
 /// The backends in the order in which they are asked. The first that knows somebody decides.
 #[derive(Clone, Debug, Default)]
-pub struct BackendChain(Vec<ChainLink>);
+pub(crate) struct BackendChain(Vec<ChainLink>);
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
-pub struct LoggedIn {
+pub(crate) struct LoggedIn {
     /// The user, as the backend that knew the secret describes it.
-    pub user: Arc<User>,
+    pub(crate) user: Arc<User>,
     /// What it may do: what all of them allow.
-    pub grants: Arc<[Arc<dyn Grant>]>,
+    pub(crate) grants: Arc<[Arc<dyn Grant>]>,
 }
 
 impl From<Identified> for LoggedIn {
@@ -36,17 +36,17 @@ impl From<Identified> for LoggedIn {
 
 impl LoggedIn {
     /// Whether the broker's own users are all that decides.
-    pub fn is_internal_alone(&self) -> bool {
+    pub(crate) fn is_internal_alone(&self) -> bool {
         self.grants.iter().all(|grant| grant.is_internal())
     }
 
     /// Whether the broker's own users have a say.
-    pub fn is_internal(&self) -> bool {
+    pub(crate) fn is_internal(&self) -> bool {
         self.grants.iter().any(|grant| grant.is_internal())
     }
 
     /// When it has to log in anew, or to renew its secret.
-    pub fn expires_at_ms(&self) -> Option<u64> {
+    pub(crate) fn expires_at_ms(&self) -> Option<u64> {
         self.grants.iter().filter_map(|grant| grant.expires_at_ms()).min()
     }
 
@@ -54,7 +54,7 @@ impl LoggedIn {
     ///
     /// # Errors
     /// When one of the backends does not take it.
-    pub async fn renewed(self, secret: Vec<u8>, now_ms: u64) -> Result<Self, NotRenewed> {
+    pub(crate) async fn renewed(self, secret: Vec<u8>, now_ms: u64) -> Result<Self, NotRenewed> {
         let (mut grants, mut tags) = (Vec::new(), None);
         for grant in self.grants.iter() {
             if grant.expires_at_ms().is_none() {
@@ -75,17 +75,17 @@ impl LoggedIn {
 
 impl BackendChain {
     /// A chain of these.
-    pub fn new(links: Vec<ChainLink>) -> Self {
+    pub(crate) fn new(links: Vec<ChainLink>) -> Self {
         Self(links)
     }
 
     /// A chain of one.
-    pub fn of(backend: Arc<dyn Backend>) -> Self {
+    pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
         Self(vec![ChainLink { authn: backend, authz: None }])
     }
 
     /// Logs somebody in, or says why nobody knows them.
-    pub fn log_in(&self, attempt: Attempt) -> Waiting<Result<LoggedIn, LoginRefused>> {
+    pub(crate) fn log_in(&self, attempt: Attempt) -> Waiting<Result<LoggedIn, LoginRefused>> {
         let (links, attempt) = (self.0.clone(), Arc::new(attempt));
         Box::pin(async move {
             let mut refusals = Vec::new();

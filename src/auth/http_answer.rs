@@ -4,7 +4,7 @@ use super::backend::BackendAnswer;
 
 /// Who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserAnswer {
+pub(crate) enum UserAnswer {
     /// It may log in, and has these tags.
     Allow(Vec<String>),
     /// It may not, and perhaps why.
@@ -14,7 +14,7 @@ pub enum UserAnswer {
 }
 
 /// Reads the answer about a login.
-pub fn of_user(body: &str) -> UserAnswer {
+pub(crate) fn of_user(body: &str) -> UserAnswer {
     let body = body.trim_matches(' ');
     if let Some(reason) = body.strip_prefix("deny ") {
         return UserAnswer::Deny(Some(reason.to_owned()));
@@ -28,7 +28,7 @@ pub fn of_user(body: &str) -> UserAnswer {
 }
 
 /// Reads the answer about a permission. The reason of a refusal is told to the client only if that is wanted.
-pub fn of_question(body: &str, discloses: bool) -> BackendAnswer {
+pub(crate) fn of_question(body: &str, discloses: bool) -> BackendAnswer {
     let body = body.trim_matches(' ');
     if let Some(reason) = body.strip_prefix("deny ") {
         return BackendAnswer::Deny(discloses.then(|| reason.to_owned()));

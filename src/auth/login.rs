@@ -48,17 +48,17 @@ impl LoginRefused {
 }
 
 /// The user that a new broker has, and that only loopback connections may use, unless that is lifted.
-pub const GUEST: &str = "guest";
+pub(crate) const GUEST: &str = "guest";
 
 /// What holds for all logins.
 #[derive(Clone, Debug)]
 pub struct Logins {
     /// Users who may only log in from the machine of the broker.
-    pub loopback_users: Vec<String>,
+    pub(crate) loopback_users: Vec<String>,
     /// Who an anonymous login is; `None` refuses it.
-    pub anonymous: Option<String>,
+    pub(crate) anonymous: Option<String>,
     /// Who knows users, and what they may do.
-    pub chain: BackendChain,
+    pub(crate) chain: BackendChain,
 }
 
 impl Default for Logins {
@@ -75,7 +75,7 @@ impl Logins {
     }
 
     /// Logs somebody in, or says why not. The loopback rule comes last, as in RabbitMQ.
-    pub fn log_in(&self, attempt: Attempt) -> Waiting<Result<LoggedIn, LoginRefused>> {
+    pub(crate) fn log_in(&self, attempt: Attempt) -> Waiting<Result<LoggedIn, LoginRefused>> {
         let (from, loopback_users) = (attempt.from.to_canonical(), self.loopback_users.clone());
         let logged_in = self.chain.log_in(attempt);
         Box::pin(async move {
@@ -88,7 +88,7 @@ impl Logins {
     }
 
     /// Logs in without credentials, as the user that [`Logins::anonymous`] names.
-    pub fn log_in_anonymously(&self, from: IpAddr, now_ms: u64) -> Waiting<Result<LoggedIn, LoginRefused>> {
+    pub(crate) fn log_in_anonymously(&self, from: IpAddr, now_ms: u64) -> Waiting<Result<LoggedIn, LoginRefused>> {
         match &self.anonymous {
             None => Box::pin(std::future::ready(Err(LoginRefused::NoAnonymous))),
             Some(user) => self.log_in(Attempt { user: user.clone(), password: None, from, now_ms }),
@@ -100,7 +100,7 @@ impl Logins {
 ///
 /// # Errors
 /// The reason, for the log and not for the client.
-pub fn check_password(user: Option<Arc<User>>, password: &[u8]) -> Result<Arc<User>, LoginRefused> {
+pub(crate) fn check_password(user: Option<Arc<User>>, password: &[u8]) -> Result<Arc<User>, LoginRefused> {
     let Some(user) = user else {
         // It takes as long as for a user that there is: the time must not tell which names are known.
         let nobody = PasswordHash::of(b"nobody", HashingAlgorithm::default(), [0; 4]);

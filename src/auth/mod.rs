@@ -5,10 +5,10 @@
 mod attempts;
 mod backend;
 mod chain;
-pub mod http_answer;
-pub mod ldap;
+pub(crate) mod http_answer;
+pub(crate) mod ldap;
 mod login;
-pub mod oauth2;
+pub(crate) mod oauth2;
 mod password;
 mod pattern;
 mod permissions;
@@ -18,18 +18,21 @@ mod verdict;
 
 use std::fmt;
 
-pub use attempts::{AttemptCounts, LoginAttempts};
-pub use backend::{
+pub(crate) use attempts::LoginAttempts;
+pub(crate) use backend::{
     Attempt, Backend, BackendAnswer, Grant, Identified, NotRenewed, Question, ResourceKind, Said, Waiting,
 };
-pub use chain::{BackendChain, ChainLink, LoggedIn};
-pub use login::{GUEST, LoginRefused, Logins, check_password};
-pub use password::{HashingAlgorithm, NoRandomness, PasswordHash};
-pub use pattern::{InvalidPattern, Pattern};
-pub use permissions::{Access, Permissions, Resource, refused};
-pub use topic_permissions::{TopicPermission, TopicPermissions, Variables, topic_refused};
-pub use user::{ADMINISTRATOR, IMPERSONATOR, User, UserLimits, split_tags, tags};
-pub use verdict::{Answers, Objection, Unanswered, Verdict};
+pub(crate) use chain::{BackendChain, ChainLink, LoggedIn};
+pub use login::Logins;
+pub(crate) use login::{GUEST, LoginRefused, check_password};
+pub use password::PasswordHash;
+pub(crate) use password::{HashingAlgorithm, NoRandomness};
+pub use pattern::InvalidPattern;
+pub(crate) use pattern::Pattern;
+pub(crate) use permissions::{Access, Permissions, Resource, refused};
+pub(crate) use topic_permissions::{TopicPermission, TopicPermissions, Variables, topic_refused};
+pub(crate) use user::{ADMINISTRATOR, IMPERSONATOR, User, UserLimits, split_tags, tags};
+pub(crate) use verdict::{Answers, Objection, Unanswered, Verdict};
 
 /// How error texts name an exchange or a queue, without its virtual host: `queue 'q'`.
 impl fmt::Display for Resource<'_> {

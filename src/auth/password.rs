@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 /// How a password was hashed. New ones use SHA-256, as in RabbitMQ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HashingAlgorithm {
+pub(crate) enum HashingAlgorithm {
     /// `rabbit_password_hashing_sha256`.
     #[default]
     #[serde(rename = "rabbit_password_hashing_sha256")]
@@ -26,10 +26,10 @@ pub enum HashingAlgorithm {
 
 impl HashingAlgorithm {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Md5];
+    pub(crate) const ALL: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Md5];
 
     /// RabbitMQ's name of it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "rabbit_password_hashing_sha256",
             Self::Sha512 => "rabbit_password_hashing_sha512",
@@ -38,7 +38,7 @@ impl HashingAlgorithm {
     }
 
     /// The one of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
@@ -78,7 +78,7 @@ impl PasswordHash {
     }
 
     /// Whether no password is right.
-    pub const fn is_none(&self) -> bool {
+    pub(crate) const fn is_none(&self) -> bool {
         self.bytes.is_empty()
     }
 
@@ -93,23 +93,23 @@ impl PasswordHash {
     }
 
     /// Hashes a password with this salt.
-    pub fn of(password: &[u8], algorithm: HashingAlgorithm, salt: [u8; SALT_BYTES]) -> Self {
+    pub(crate) fn of(password: &[u8], algorithm: HashingAlgorithm, salt: [u8; SALT_BYTES]) -> Self {
         let digest = algorithm.digest(&salt, password);
         Self { algorithm, bytes: [salt.as_slice(), digest.as_slice()].concat() }
     }
 
     /// What RabbitMQ writes as `password_hash`; `None` when it is not base64.
-    pub fn from_base64(text: &str, algorithm: HashingAlgorithm) -> Option<Self> {
+    pub(crate) fn from_base64(text: &str, algorithm: HashingAlgorithm) -> Option<Self> {
         Some(Self { algorithm, bytes: STANDARD.decode(text).ok()? })
     }
 
     /// What RabbitMQ writes as `password_hash`.
-    pub fn to_base64(&self) -> String {
+    pub(crate) fn to_base64(&self) -> String {
         STANDARD.encode(&self.bytes)
     }
 
     /// How it was made.
-    pub const fn algorithm(&self) -> HashingAlgorithm {
+    pub(crate) const fn algorithm(&self) -> HashingAlgorithm {
         self.algorithm
     }
 

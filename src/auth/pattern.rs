@@ -10,7 +10,7 @@ const BACKTRACKS_MAX: usize = 20_000;
 
 /// A compiled expression.
 #[derive(Clone)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     text: Box<str>,
     matcher: Matcher,
 }
@@ -37,7 +37,7 @@ impl Pattern {
     ///
     /// # Errors
     /// When it is malformed.
-    pub fn of_permission(text: &str) -> Result<Self, InvalidPattern> {
+    pub(crate) fn of_permission(text: &str) -> Result<Self, InvalidPattern> {
         if text.is_empty() { Ok(Self::nothing()) } else { Self::new(text) }
     }
 
@@ -45,28 +45,18 @@ impl Pattern {
     ///
     /// # Errors
     /// When it is malformed.
-    pub fn new(text: &str) -> Result<Self, InvalidPattern> {
+    pub(crate) fn new(text: &str) -> Result<Self, InvalidPattern> {
         let matcher = if text == ".*" { Matcher::Everything } else { Matcher::Matching(compile(text)?) };
         Ok(Self { text: text.into(), matcher })
     }
 
     /// A pattern that no name matches.
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self { text: Box::default(), matcher: Matcher::Nothing }
     }
 
-    /// RabbitMQ's `.*`, which is answered without running an expression.
-    pub fn everything() -> Self {
-        Self { text: ".*".into(), matcher: Matcher::Everything }
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Whether it is found in this.
-    pub fn is_match(&self, name: &str) -> bool {
+    pub(crate) fn is_match(&self, name: &str) -> bool {
         match &self.matcher {
             Matcher::Everything => true,
             Matcher::Nothing => false,

@@ -5,7 +5,7 @@ use crate::error::AmqpError;
 
 /// What somebody wants to do with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Access {
+pub(crate) enum Access {
     /// Declare or delete it.
     Configure,
     /// Publish to it, or let messages into it.
@@ -16,7 +16,7 @@ pub enum Access {
 
 impl Access {
     /// The word in RabbitMQ's texts.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Configure => "configure",
             Self::Write => "write",
@@ -27,7 +27,7 @@ impl Access {
 
 /// What permissions are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource<'a> {
+pub(crate) enum Resource<'a> {
     /// An exchange, by its name.
     Exchange(&'a str),
     /// A queue.
@@ -36,7 +36,7 @@ pub enum Resource<'a> {
 
 impl<'a> Resource<'a> {
     /// The name that expressions are matched with; the default exchange has one of its own here.
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         match self {
             Self::Exchange("") => "amq.default",
             Self::Exchange(name) | Self::Queue(name) => name,
@@ -46,20 +46,15 @@ impl<'a> Resource<'a> {
 
 /// What a user may do in a virtual host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permissions {
+pub(crate) struct Permissions {
     configure: Pattern,
     write: Pattern,
     read: Pattern,
 }
 
 impl Permissions {
-    /// Everything is allowed.
-    pub fn all() -> Self {
-        Self { configure: Pattern::everything(), write: Pattern::everything(), read: Pattern::everything() }
-    }
-
     /// Nothing is allowed.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { configure: Pattern::nothing(), write: Pattern::nothing(), read: Pattern::nothing() }
     }
 
@@ -67,13 +62,13 @@ impl Permissions {
     ///
     /// # Errors
     /// When one of them is malformed.
-    pub fn new(configure: &str, write: &str, read: &str) -> Result<Self, InvalidPattern> {
+    pub(crate) fn new(configure: &str, write: &str, read: &str) -> Result<Self, InvalidPattern> {
         let [configure, write, read] = [configure, write, read].map(Pattern::of_permission);
         Ok(Self { configure: configure?, write: write?, read: read? })
     }
 
     /// Whether this is allowed.
-    pub fn allow(&self, access: Access, resource: Resource<'_>) -> bool {
+    pub(crate) fn allow(&self, access: Access, resource: Resource<'_>) -> bool {
         let pattern = match access {
             Access::Configure => &self.configure,
             Access::Write => &self.write,
@@ -81,16 +76,10 @@ impl Permissions {
         };
         pattern.is_match(resource.name())
     }
-
-    /// # Errors
-    /// 403 when this is not allowed.
-    pub fn check(&self, access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> Result<(), AmqpError> {
-        if self.allow(access, resource) { Ok(()) } else { Err(refused(access, resource, vhost, user)) }
-    }
 }
 
 /// 403: this is not allowed.
-pub fn refused(access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> AmqpError {
+pub(crate) fn refused(access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> AmqpError {
     let access = access.name();
     AmqpError::access_refused(format!("{access} access to {resource} in vhost '{vhost}' refused for user '{user}'"))
 }

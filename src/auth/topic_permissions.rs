@@ -8,13 +8,13 @@ use crate::error::AmqpError;
 
 /// What the words in braces stand for.
 #[derive(Clone, Copy, Debug)]
-pub struct Variables<'a> {
+pub(crate) struct Variables<'a> {
     /// `{username}`.
-    pub username: &'a str,
+    pub(crate) username: &'a str,
     /// `{vhost}`.
-    pub vhost: &'a str,
+    pub(crate) vhost: &'a str,
     /// `{client_id}`, which clients of MQTT have.
-    pub client_id: Option<&'a str>,
+    pub(crate) client_id: Option<&'a str>,
 }
 
 impl Variables<'_> {
@@ -37,7 +37,7 @@ impl Variables<'_> {
 
 /// What a user may do with the keys of one exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicPermission {
+pub(crate) struct TopicPermission {
     write: Pattern,
     read: Pattern,
 }
@@ -47,13 +47,13 @@ impl TopicPermission {
     ///
     /// # Errors
     /// When one of them is malformed.
-    pub fn new(write: &str, read: &str, variables: &Variables<'_>) -> Result<Self, InvalidPattern> {
+    pub(crate) fn new(write: &str, read: &str, variables: &Variables<'_>) -> Result<Self, InvalidPattern> {
         let of = |text: &str| Pattern::of_permission(&variables.expand(text));
         Ok(Self { write: of(write)?, read: of(read)? })
     }
 
     /// Nothing is allowed.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { write: Pattern::nothing(), read: Pattern::nothing() }
     }
 
@@ -65,17 +65,17 @@ impl TopicPermission {
 
 /// What a user may do with routing keys in a virtual host. An exchange that is not mentioned is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopicPermissions(pub BTreeMap<String, TopicPermission>);
+pub(crate) struct TopicPermissions(pub BTreeMap<String, TopicPermission>);
 
 impl TopicPermissions {
     /// Whether anything is said of this exchange.
-    pub fn mention(&self, exchange: &str) -> bool {
+    pub(crate) fn mention(&self, exchange: &str) -> bool {
         self.0.contains_key(exchange)
     }
 
     /// # Errors
     /// 403 when this is not allowed. `exchange` must be a topic exchange: of others RabbitMQ asks nothing.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         access: Access,
         exchange: &str,
@@ -93,13 +93,13 @@ impl TopicPermissions {
     }
 
     /// Whether this key may be used with a topic exchange. One of which nothing is said allows all keys.
-    pub fn allow(&self, access: Access, exchange: &str, routing_key: &str) -> bool {
+    pub(crate) fn allow(&self, access: Access, exchange: &str, routing_key: &str) -> bool {
         self.0.get(exchange).is_none_or(|permission| permission.allow(access, routing_key))
     }
 }
 
 /// 403: this key is not allowed.
-pub fn topic_refused(access: Access, exchange: &str, routing_key: &str, vhost: &str, user: &str) -> AmqpError {
+pub(crate) fn topic_refused(access: Access, exchange: &str, routing_key: &str, vhost: &str, user: &str) -> AmqpError {
     let (access, exchange) = (access.name(), Resource::Exchange(exchange));
     AmqpError::access_refused(format!(
         "{access} access to topic '{routing_key}' in {exchange} in vhost '{vhost}' refused for user '{user}'"

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::password::{HashingAlgorithm, PasswordHash};
 
 /// The tag of those who may do everything over HTTP.
-pub const ADMINISTRATOR: &str = "administrator";
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 /// The tag of those who may set any `user_id`.
-pub const IMPERSONATOR: &str = "impersonator";
+pub(crate) const IMPERSONATOR: &str = "impersonator";
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,11 +20,11 @@ pub struct User {
     /// What its password is compared with.
     pub password: PasswordHash,
     /// What it may do over HTTP.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// What it may have at a time.
-    pub limits: UserLimits,
+    pub(crate) limits: UserLimits,
     /// It may set any `user_id`, because of its tags.
-    pub is_impersonator: bool,
+    pub(crate) is_impersonator: bool,
 }
 
 impl User {
@@ -46,10 +46,10 @@ impl User {
 pub struct UserLimits {
     /// Connections that it may have at a time; a negative number for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_connections: Option<i64>,
+    pub(crate) max_connections: Option<i64>,
     /// Channels of all its connections together.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_channels: Option<i64>,
+    pub(crate) max_channels: Option<i64>,
 }
 
 /// A user as RabbitMQ writes it.
@@ -95,7 +95,7 @@ enum Tags {
 ///
 /// # Errors
 /// When they are something else.
-pub fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(match Tags::deserialize(deserializer)? {
         Tags::Text(text) => split_tags(&text),
         Tags::List(list) => list,
@@ -103,7 +103,7 @@ pub fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
 }
 
 /// Tags of a text in which commas are between them.
-pub fn split_tags(text: &str) -> Vec<String> {
+pub(crate) fn split_tags(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 

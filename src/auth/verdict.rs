@@ -12,7 +12,7 @@ const ANSWERS_MAX: usize = 256;
 
 /// What the backends of a user say. All of them must allow, and the first that does not is named.
 #[derive(Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Every backend that was asked allows it.
     Allowed,
     /// One backend refuses it, or could not say.
@@ -23,19 +23,19 @@ pub enum Verdict {
 
 /// Who says no, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Objection {
+pub(crate) struct Objection {
     backend: &'static str,
     answer: BackendAnswer,
 }
 
 /// A question whose answer is on its way.
-pub struct Unanswered {
+pub(crate) struct Unanswered {
     /// The place of the grant that is asked.
-    pub grant: usize,
+    pub(crate) grant: usize,
     /// What it is asked.
-    pub question: Question,
+    pub(crate) question: Question,
     /// What that grant will answer; it ends with the connection or request that waits for it.
-    pub answer: Waiting<BackendAnswer>,
+    pub(crate) answer: Waiting<BackendAnswer>,
 }
 
 impl std::fmt::Debug for Unanswered {
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Unanswered {
 
 impl Objection {
     /// What follows the sentence that says what is refused, as RabbitMQ writes it.
-    pub fn because(&self) -> String {
+    pub(crate) fn because(&self) -> String {
         let backend = self.backend;
         match &self.answer {
             BackendAnswer::Allow | BackendAnswer::Deny(None) => String::new(),
@@ -59,7 +59,7 @@ impl Objection {
     }
 
     /// 403 for a resource.
-    pub fn of_resource(&self, access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> AmqpError {
+    pub(crate) fn of_resource(&self, access: Access, resource: Resource<'_>, vhost: &str, user: &str) -> AmqpError {
         refused(access, resource, vhost, user).saying_more(&self.because())
     }
 }
@@ -67,7 +67,7 @@ impl Objection {
 /// Answers that were on their way once. A yes is remembered as long as the user's secret is the same, as RabbitMQ does; a no until
 /// that is done for which it was asked.
 #[derive(Debug)]
-pub struct Answers {
+pub(crate) struct Answers {
     known: HashMap<(usize, Question), BackendAnswer>,
     has_refusals: bool,
     max: usize,
@@ -81,12 +81,12 @@ impl Default for Answers {
 
 impl Answers {
     /// All answers of one request, whose questions are those of a list that there is.
-    pub fn of_request() -> Self {
+    pub(crate) fn of_request() -> Self {
         Self { max: usize::MAX, ..Self::default() }
     }
 
     /// Learns an answer.
-    pub fn learn(&mut self, grant: usize, question: Question, answer: BackendAnswer) {
+    pub(crate) fn learn(&mut self, grant: usize, question: Question, answer: BackendAnswer) {
         if self.known.len() >= self.max {
             self.known.clear();
         }
@@ -95,14 +95,14 @@ impl Answers {
     }
 
     /// Forgets what was refused: it may be allowed when it is asked the next time.
-    pub fn forget_refusals(&mut self) {
+    pub(crate) fn forget_refusals(&mut self) {
         if std::mem::take(&mut self.has_refusals) {
             self.known.retain(|_, answer| *answer == BackendAnswer::Allow);
         }
     }
 
     /// Asks all grants, of which some may have been asked before.
-    pub fn judge(&self, grants: &[Arc<dyn Grant>], question: &Question, now_ms: u64) -> Verdict {
+    pub(crate) fn judge(&self, grants: &[Arc<dyn Grant>], question: &Question, now_ms: u64) -> Verdict {
         for (place, grant) in grants.iter().enumerate() {
             let answer = match self.known.get(&(place, question.clone())) {
                 Some(answer) => answer.clone(),

@@ -19,8 +19,8 @@ const REMEMBERED_MAX: usize = 50_000;
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
 pub(crate) struct CacheSettings {
-    pub cache_ttl_ms: u64,
-    pub cache_refusals: bool,
+    pub(crate) cache_ttl_ms: u64,
+    pub(crate) cache_refusals: bool,
 }
 
 /// A backend whose answers are remembered.

@@ -32,15 +32,15 @@ pub(crate) enum HttpMethod {
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
 pub(crate) struct HttpSettings {
-    pub http_method: HttpMethod,
-    pub user_path: String,
-    pub vhost_path: String,
-    pub resource_path: String,
-    pub topic_path: String,
-    pub request_timeout: Duration,
-    pub connection_timeout: Duration,
-    pub authorization_failure_disclosure: bool,
-    pub trust: Trust,
+    pub(crate) http_method: HttpMethod,
+    pub(crate) user_path: String,
+    pub(crate) vhost_path: String,
+    pub(crate) resource_path: String,
+    pub(crate) topic_path: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) connection_timeout: Duration,
+    pub(crate) authorization_failure_disclosure: bool,
+    pub(crate) trust: Trust,
 }
 
 /// A web server that knows users.

@@ -19,21 +19,21 @@ const NAME: &str = "rabbit_auth_backend_ldap";
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
 pub(crate) struct LdapSettings {
-    pub directory: DirectorySettings,
-    pub user_dn_pattern: String,
-    pub user_bind_pattern: Option<String>,
-    pub dn_lookup_attribute: Option<String>,
-    pub dn_lookup_base: Option<String>,
+    pub(crate) directory: DirectorySettings,
+    pub(crate) user_dn_pattern: String,
+    pub(crate) user_bind_pattern: Option<String>,
+    pub(crate) dn_lookup_attribute: Option<String>,
+    pub(crate) dn_lookup_base: Option<String>,
     /// `None` to look with the user's own password.
-    pub dn_lookup_bind: Option<Bind>,
+    pub(crate) dn_lookup_bind: Option<Bind>,
     /// `None` to ask with the user's own password.
-    pub other_bind: Option<Bind>,
-    pub group_lookup_base: Option<String>,
-    pub vhost_access_query: Query,
-    pub resource_access_query: Query,
-    pub topic_access_query: Query,
-    pub tag_queries: Vec<(String, Query)>,
-    pub trust: Trust,
+    pub(crate) other_bind: Option<Bind>,
+    pub(crate) group_lookup_base: Option<String>,
+    pub(crate) vhost_access_query: Query,
+    pub(crate) resource_access_query: Query,
+    pub(crate) topic_access_query: Query,
+    pub(crate) tag_queries: Vec<(String, Query)>,
+    pub(crate) trust: Trust,
 }
 
 /// A directory that knows users.

@@ -20,7 +20,7 @@ impl Drop for Before {
 }
 
 /// Does something in the name of a user.
-pub fn acting_as<R>(user: &Arc<str>, act: impl FnOnce() -> R) -> R {
+pub(crate) fn acting_as<R>(user: &Arc<str>, act: impl FnOnce() -> R) -> R {
     let _before = Before(ACTOR.replace(Some(Arc::clone(user))));
     act()
 }

@@ -20,12 +20,12 @@ use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
 pub(in crate::broker) use limits::read as read_limits;
-pub use parameters::INTERNAL_CLUSTER_ID;
+pub(crate) use parameters::INTERNAL_CLUSTER_ID;
 pub(in crate::broker) use parameters::{LIMITS, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood};
 pub(in crate::broker) use policies::check as check_policy;
-pub use policies::{apply_to, read as read_policy};
-pub use reset::Reset;
-pub use vhosts::{DEFAULT_VHOST, VhostSettings, everything};
+pub(crate) use policies::read as read_policy;
+pub use vhosts::VhostSettings;
+pub(crate) use vhosts::{DEFAULT_VHOST, everything};
 
 /// What became of something that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Broker {
         decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), AdministrationError>,
     ) -> Result<R, AdministrationError> {
         let node = self.node();
-        node.metadata.change(&node.changes, &*node.log, |state| {
+        node.metadata.change(&*node.log, |state| {
             let decided = decide(state)?;
             if node.own_messages.wants_events() {
                 let happened = Event::administered(state, &decided.1, &node.settings.node_name);

@@ -77,12 +77,12 @@ impl Alarm {
     }
 
     /// The watermark for memory.
-    pub fn watermark_bytes(&self) -> u64 {
+    pub(crate) fn watermark_bytes(&self) -> u64 {
         self.watermark_bytes.load(Ordering::Relaxed)
     }
 
     /// From now on this is the watermark for memory. [`Alarm::check`] must follow.
-    pub fn set_watermark(&self, bytes: u64) {
+    pub(crate) fn set_watermark(&self, bytes: u64) {
         // Nobody lowers it meanwhile.
         let lowered_at = self.lowered_at.lock();
         self.watermark_bytes.store(bytes, Ordering::Relaxed);
@@ -94,22 +94,22 @@ impl Alarm {
     }
 
     /// Below so many bytes of free space the disk alarm is raised.
-    pub fn disk_free_limit_bytes(&self) -> u64 {
+    pub(crate) fn disk_free_limit_bytes(&self) -> u64 {
         self.disk_free_limit_bytes.load(Ordering::Relaxed)
     }
 
     /// Says what the limit is. Whoever watches the disk must be told, too.
-    pub fn set_disk_free_limit(&self, bytes: u64) {
+    pub(crate) fn set_disk_free_limit(&self, bytes: u64) {
         self.disk_free_limit_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether the watermark is lowered: then somebody is to look again what the process takes.
-    pub fn is_lowered(&self) -> bool {
+    pub(crate) fn is_lowered(&self) -> bool {
         self.lowered_bytes.load(Ordering::Relaxed) < self.watermark_bytes()
     }
 
     /// Lowers the watermark if the process takes too much while so much is counted, or gives it back. [`Alarm::check`] must follow.
-    pub fn note_resident(&self, resident_bytes: u64, used_bytes: u64) {
+    pub(crate) fn note_resident(&self, resident_bytes: u64, used_bytes: u64) {
         let mut lowered_at = self.lowered_at.lock();
         if resident_bytes <= self.resident_bytes_max / 5 * 4 {
             if lowered_at.take().is_some() {
@@ -139,17 +139,17 @@ impl Alarm {
     }
 
     /// Whether the alarm for memory is raised.
-    pub fn is_memory(&self) -> bool {
+    pub(crate) fn is_memory(&self) -> bool {
         self.raised.load(Ordering::Relaxed) & MEMORY != 0
     }
 
     /// Whether the alarm for the disk is raised.
-    pub fn is_disk(&self) -> bool {
+    pub(crate) fn is_disk(&self) -> bool {
         self.raised.load(Ordering::Relaxed) & DISK != 0
     }
 
     /// RabbitMQ's reason in `connection.blocked` (behaviour reference 1.11).
-    pub fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match self.raised.load(Ordering::Relaxed) {
             DISK => "low on disk",
             both if both == MEMORY | DISK => "low on disk & memory",
@@ -158,7 +158,7 @@ impl Alarm {
     }
 
     /// Whether it was raised since this was asked last: time to copy what keeps large chunks alive.
-    pub fn takes_relief(&self) -> bool {
+    pub(crate) fn takes_relief(&self) -> bool {
         self.wants_relief.swap(false, Ordering::Relaxed)
     }
 
@@ -184,7 +184,7 @@ impl Alarm {
     }
 
     /// Raises or clears the disk alarm.
-    pub fn set_disk(&self, is_low: bool) {
+    pub(crate) fn set_disk(&self, is_low: bool) {
         if is_low {
             if self.raised.fetch_or(DISK, Ordering::Relaxed) & DISK == 0 {
                 tracing::warn!("disk alarm raised: publishing connections are blocked until there is space again");
@@ -211,7 +211,7 @@ impl Alarm {
     }
 
     /// Remembers a connection that waits for the alarm to be cleared, and tells it then. False when it is not raised any more.
-    pub fn wait(&self, connection: ConnectionId, sink: Arc<dyn Sink>) -> bool {
+    pub(crate) fn wait(&self, connection: ConnectionId, sink: Arc<dyn Sink>) -> bool {
         let mut blocked = self.blocked.lock();
         blocked.insert(connection, sink);
         if !self.is_raised() {
@@ -222,7 +222,7 @@ impl Alarm {
     }
 
     /// Forgets a connection that is gone.
-    pub fn forget(&self, connection: ConnectionId) {
+    pub(crate) fn forget(&self, connection: ConnectionId) {
         self.blocked.lock().remove(&connection);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 /// What is to be done.
-pub type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
 /// Where it is done: here and now, unless somebody said where.
 #[derive(Default)]
@@ -20,12 +20,12 @@ impl fmt::Debug for Background {
 
 impl Background {
     /// Sets who does it from now on. Only the first call counts.
-    pub fn run_on(&self, runner: Box<dyn Fn(Work) + Send + Sync>) {
+    pub(crate) fn run_on(&self, runner: Box<dyn Fn(Work) + Send + Sync>) {
         self.runner.get_or_init(|| runner);
     }
 
     /// Has it done.
-    pub fn run(&self, work: Work) {
+    pub(crate) fn run(&self, work: Work) {
         match self.runner.get() {
             Some(runner) => runner(work),
             None => work(),

@@ -12,7 +12,7 @@ use super::delayed::DelayedMessages;
 use super::queue::QueueHandle;
 
 /// Wakes whoever waits for the next deadline, because an earlier one was ordered.
-pub type WakeUp = Box<dyn Fn() + Send + Sync>;
+pub(crate) type WakeUp = Box<dyn Fn() + Send + Sync>;
 
 #[derive(Debug)]
 enum Due {
@@ -85,7 +85,7 @@ impl fmt::Debug for Deadlines {
 
 impl Deadlines {
     /// Sets who is woken when a deadline is ordered that precedes all others. Only the first call counts.
-    pub fn on_earlier(&self, wake_up: WakeUp) {
+    pub(crate) fn on_earlier(&self, wake_up: WakeUp) {
         self.wake_up.get_or_init(|| wake_up);
     }
 
@@ -116,21 +116,21 @@ impl Deadlines {
     }
 
     /// Wakes whoever waits for the next deadline.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(wake_up) = self.wake_up.get() {
             wake_up();
         }
     }
 
     /// The next deadline.
-    pub fn next_ms(&self) -> Option<u64> {
+    pub(crate) fn next_ms(&self) -> Option<u64> {
         let list = self.list.lock();
         if list.burials.is_empty() { list.due.keys().next().map(|&(at_ms, _)| at_ms) } else { Some(0) }
     }
 
     /// Does the next thing that is due at `now_ms`, or as much of it as is done in one turn: about how many messages it was;
     /// `None` when nothing is due.
-    pub fn run_next(&self, now_ms: u64) -> Option<usize> {
+    pub(crate) fn run_next(&self, now_ms: u64) -> Option<usize> {
         let (due, burial) = {
             let mut list = self.list.lock();
             (list.pop(now_ms), list.burials.pop_front())

@@ -13,7 +13,7 @@ const NAME_CHARS_MAX: usize = 200;
 
 /// What can be declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Declarable {
+pub(crate) enum Declarable {
     /// A queue.
     Queue,
     /// An exchange.
@@ -22,20 +22,20 @@ pub enum Declarable {
 
 /// Who declared something, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declarer {
+pub(crate) struct Declarer {
     /// The user.
-    pub user: Arc<str>,
+    pub(crate) user: Arc<str>,
     /// RabbitMQ's name of the connection; `None` over the HTTP API.
-    pub connection: Option<String>,
+    pub(crate) connection: Option<String>,
     /// The name that the program gave its connection.
-    pub connection_name: Option<String>,
+    pub(crate) connection_name: Option<String>,
     /// When, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub(crate) at_ms: u64,
 }
 
 impl Declarer {
     /// A user who declared it over the HTTP API.
-    pub fn over_http(user: &str, at_ms: u64) -> Self {
+    pub(crate) fn over_http(user: &str, at_ms: u64) -> Self {
         Self { user: user.into(), connection: None, connection_name: None, at_ms }
     }
 }
@@ -62,7 +62,7 @@ struct Kept {
 
 impl Declarers {
     /// Notes who made something that was not there.
-    pub fn note(&self, kind: Declarable, vhost: &Arc<str>, name: &str, mut declarer: Declarer) {
+    pub(crate) fn note(&self, kind: Declarable, vhost: &Arc<str>, name: &str, mut declarer: Declarer) {
         if let Some(name) = &mut declarer.connection_name
             && let Some((end, _)) = name.char_indices().nth(NAME_CHARS_MAX)
         {
@@ -83,12 +83,12 @@ impl Declarers {
     }
 
     /// Forgets who declared something: nobody did, it was imported.
-    pub fn forget(&self, kind: Declarable, vhost: &Arc<str>, name: &str) {
+    pub(crate) fn forget(&self, kind: Declarable, vhost: &Arc<str>, name: &str) {
         self.0.lock().known.remove(&Declared { kind, vhost: Arc::clone(vhost), name: name.into() });
     }
 
     /// Who declared something, if that is known.
-    pub fn of(&self, kind: Declarable, vhost: &str, name: &str) -> Option<Arc<Declarer>> {
+    pub(crate) fn of(&self, kind: Declarable, vhost: &str, name: &str) -> Option<Arc<Declarer>> {
         let declared = Declared { kind, vhost: vhost.into(), name: name.into() };
         self.0.lock().known.get(&declared).map(|(_, declarer)| Arc::clone(declarer))
     }

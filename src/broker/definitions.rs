@@ -16,46 +16,47 @@ use super::metadata::MetadataState;
 use super::topology::ExchangeSpec;
 use crate::table::Table;
 
+pub(crate) use administered::{Administered, VhostDefinition, VhostLimits, is_shallow};
 pub use administered::{
-    Administered, ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
-    TopicPermissionDefinition, VhostDefinition, VhostLimits, is_shallow,
+    ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
+    TopicPermissionDefinition,
 };
 
 /// A queue that survives a restart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueDefinition {
     /// Its virtual host.
-    pub vhost: String,
+    pub(crate) vhost: String,
     /// Its identity.
-    pub id: QueueId,
+    pub(crate) id: QueueId,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Goes with its last consumer.
-    pub auto_delete: bool,
+    pub(crate) auto_delete: bool,
     /// Its arguments.
-    pub arguments: Table,
+    pub(crate) arguments: Table,
 }
 
 /// An exchange that survives a restart.
 #[derive(Clone, Debug)]
 pub struct ExchangeDefinition {
     /// Its virtual host.
-    pub vhost: String,
+    pub(crate) vhost: String,
     /// Its identity.
-    pub id: ExchangeId,
+    pub(crate) id: ExchangeId,
     /// What it was declared as.
-    pub spec: ExchangeSpec,
+    pub(crate) spec: ExchangeSpec,
     /// A binding led from it once. It is auto-delete then: of others nobody asks.
-    pub was_bound: bool,
+    pub(crate) was_bound: bool,
 }
 
 /// A binding between durable things.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BindingDefinition {
     /// Where it leads from.
-    pub source: ExchangeId,
+    pub(crate) source: ExchangeId,
     /// The rest.
-    pub binding: Arc<Binding>,
+    pub(crate) binding: Arc<Binding>,
 }
 
 impl BindingDefinition {
@@ -86,13 +87,13 @@ pub enum Definition {
 
 /// What a row of changes comes to.
 #[derive(Debug, Default)]
-pub struct Definitions {
+pub(crate) struct Definitions {
     /// What administrators defined.
-    pub metadata: MetadataState,
+    pub(crate) metadata: MetadataState,
     /// Exchanges by identity.
-    pub exchanges: BTreeMap<u64, ExchangeDefinition>,
+    pub(crate) exchanges: BTreeMap<u64, ExchangeDefinition>,
     /// Queues by identity.
-    pub queues: BTreeMap<u64, QueueDefinition>,
+    pub(crate) queues: BTreeMap<u64, QueueDefinition>,
     /// Bindings by all that they are, numbered in the order in which they were made.
     bindings: BTreeMap<Vec<u8>, (u64, BindingDefinition)>,
     next_binding: u64,
@@ -102,7 +103,7 @@ pub struct Definitions {
 
 impl Definitions {
     /// Applies one more change.
-    pub fn apply(&mut self, definition: Definition) {
+    pub(crate) fn apply(&mut self, definition: Definition) {
         match definition {
             Definition::Administered(change) => {
                 if let Administered::VhostDeleted { name } = &change {
@@ -163,7 +164,7 @@ impl Definitions {
     }
 
     /// The bindings of which both ends are still there, in the order in which they were made.
-    pub fn bindings(&self) -> impl Iterator<Item = &BindingDefinition> {
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = &BindingDefinition> {
         let has_ends = |(_, bound): &&(u64, BindingDefinition)| {
             let has_destination = match bound.binding.destination {
                 Destination::Queue(id) => self.queues.contains_key(&id.0),
@@ -177,7 +178,7 @@ impl Definitions {
     }
 
     /// The largest identity that occurs.
-    pub fn last_id(&self) -> u64 {
+    pub(crate) fn last_id(&self) -> u64 {
         let exchanges = self.exchanges.keys().next_back();
         let queues = self.queues.keys().next_back();
         let delayed = self.metadata.vhosts.values().map(|vhost| &vhost.delayed.0).max();

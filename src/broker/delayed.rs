@@ -27,7 +27,7 @@ use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
 use crate::store::{AppendGuard, LogPosition, LogTransaction, StoreError, TransactionId};
 
-pub use looking::SeenDelayed;
+pub(crate) use looking::SeenDelayed;
 
 /// What could not be read back is tried again after so long.
 const READ_AGAIN_MS: u64 = 500;
@@ -102,23 +102,18 @@ impl DelayedMessages {
     }
 
     /// What the store knows them by.
-    pub const fn id(&self) -> QueueId {
+    pub(crate) const fn id(&self) -> QueueId {
         self.id
     }
 
     /// How many messages wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.lock().by_due.len()
     }
 
     /// When they are due, in this order.
     pub fn due_times(&self) -> Vec<u64> {
         self.waiting.lock().by_due.keys().map(|(due_ms, _)| *due_ms).collect()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Holds a message back until `due_ms`. What is to be durable before anybody is told that it is safe.

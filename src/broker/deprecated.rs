@@ -9,30 +9,30 @@ macro_rules! deprecated_features {
     ($($(#[$doc:meta])* $variant:ident, $row:ident, $advice:literal;)*) => {
         /// A feature that RabbitMQ deprecates.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum DeprecatedFeature {
+        pub(crate) enum DeprecatedFeature {
             $($(#[$doc])* $variant,)*
         }
 
         impl DeprecatedFeature {
             /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// RabbitMQ's name for it.
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => stringify!($row),)*
                 }
             }
 
             /// Whether clients may use it in this profile.
-            pub const fn permission(self, profile: &Profile) -> Permission {
+            pub(crate) const fn permission(self, profile: &Profile) -> Permission {
                 match self {
                     $(Self::$variant => profile.$row,)*
                 }
             }
 
             /// What to do about it.
-            pub const fn advice(self) -> &'static str {
+            pub(crate) const fn advice(self) -> &'static str {
                 match self {
                     $(Self::$variant => $advice,)*
                 }
@@ -56,7 +56,7 @@ pub struct DeprecatedUse([AtomicU64; DeprecatedFeature::ALL.len()]);
 
 impl DeprecatedUse {
     /// Counts a use, and names the feature in the log the first time, with who used it for what.
-    pub fn note(&self, feature: DeprecatedFeature, used_by: impl FnOnce() -> String) {
+    pub(crate) fn note(&self, feature: DeprecatedFeature, used_by: impl FnOnce() -> String) {
         let before = self.0.get(feature as usize).map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
         if before == 0 {
             tracing::warn!(
@@ -72,7 +72,7 @@ impl DeprecatedUse {
     ///
     /// # Errors
     /// RabbitMQ's 541 (behaviour reference 4.2).
-    pub fn require(
+    pub(crate) fn require(
         &self,
         feature: DeprecatedFeature,
         profile: &Profile,
@@ -91,7 +91,7 @@ impl DeprecatedUse {
     }
 
     /// How often it was used.
-    pub fn count(&self, feature: DeprecatedFeature) -> u64 {
+    pub(crate) fn count(&self, feature: DeprecatedFeature) -> u64 {
         self.0.get(feature as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::changes::Changes;
+use super::changes;
 use super::definitions::{Administered, Definition};
 use super::registry::ConnectionLimits;
 use super::router::RoutingKeys;
@@ -19,21 +19,21 @@ use crate::auth::{Access, Permissions, TopicPermissions, User};
 use crate::error::AmqpError;
 use crate::store::{LastChange, Log, LogPosition};
 
-pub use state::MetadataState;
+pub(crate) use state::MetadataState;
 
 /// What a user may do in a virtual host, as it was at one time.
 #[derive(Clone, Debug, Default)]
-pub struct Rights {
+pub(crate) struct Rights {
     /// On exchanges and queues; `None` when it may not enter the virtual host.
-    pub permissions: Option<Arc<Permissions>>,
+    pub(crate) permissions: Option<Arc<Permissions>>,
     /// On routing keys; `None` when nothing is said.
-    pub topics: Option<Arc<TopicPermissions>>,
+    pub(crate) topics: Option<Arc<TopicPermissions>>,
 }
 
 impl Rights {
     /// # Errors
     /// 403 when the user may not use one of these keys with the exchange, if that is a topic exchange.
-    pub fn check_topics(
+    pub(crate) fn check_topics(
         &self,
         access: Access,
         vhost: &Vhost,
@@ -71,22 +71,22 @@ impl Metadata {
     }
 
     /// A user by its name.
-    pub fn user(&self, name: &str) -> Option<Arc<User>> {
+    pub(crate) fn user(&self, name: &str) -> Option<Arc<User>> {
         self.read(|state| state.users.get(name).cloned())
     }
 
     /// Moves when anybody's rights change: what was allowed at one revision is until the next.
-    pub fn rights_revision(&self) -> u64 {
+    pub(crate) fn rights_revision(&self) -> u64 {
         self.rights_revision.load(Ordering::Acquire)
     }
 
     /// What a user may do in a virtual host now.
-    pub fn rights(&self, user: &str, vhost: &str) -> Rights {
+    pub(crate) fn rights(&self, user: &str, vhost: &str) -> Rights {
         self.read(|state| state.rights(user, vhost))
     }
 
     /// How many connections a virtual host and a user may have.
-    pub fn connection_limits(&self, user: &str, vhost: &str) -> ConnectionLimits {
+    pub(crate) fn connection_limits(&self, user: &str, vhost: &str) -> ConnectionLimits {
         self.read(|state| ConnectionLimits {
             of_vhost: state.vhosts.get(vhost).and_then(|vhost| effective(vhost.limits.max_connections)),
             of_user: state.users.get(user).and_then(|user| effective(user.limits.max_connections)),
@@ -94,12 +94,12 @@ impl Metadata {
     }
 
     /// How many channels a user may have.
-    pub fn channels_max(&self, user: &str) -> Option<u64> {
+    pub(crate) fn channels_max(&self, user: &str) -> Option<u64> {
         self.read(|state| state.users.get(user).and_then(|user| effective(user.limits.max_channels)))
     }
 
     /// What is to be durable before anybody is told that everything is as it was wanted.
-    pub fn changed_at(&self) -> LogPosition {
+    pub(crate) fn changed_at(&self) -> LogPosition {
         self.changed_at.position()
     }
 
@@ -109,7 +109,6 @@ impl Metadata {
     /// Those of `decide`; then nothing changes.
     pub(in crate::broker) fn change<R, E>(
         &self,
-        changes: &Changes,
         log: &dyn Log,
         decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), E>,
     ) -> Result<R, E> {
@@ -120,7 +119,7 @@ impl Metadata {
             state.apply(change.clone());
         }
         let wanted: Vec<_> = wanted.into_iter().map(Definition::Administered).collect();
-        let position = changes.record(log, &wanted);
+        let position = changes::record(log, &wanted);
         self.changed_at.note(position);
         if touches_rights {
             // Behind the change: who sees the new revision sees what it stands for.

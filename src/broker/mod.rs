@@ -4,51 +4,51 @@
 //! leaves through [`sink::Sink`]s. Start reading at [`queue`], then [`vhost`].
 
 mod actor;
-pub mod administration;
-pub mod alarm;
-pub mod alerts;
-pub mod background;
-pub mod changes;
+pub(crate) mod administration;
+pub(crate) mod alarm;
+pub(crate) mod alerts;
+pub(crate) mod background;
+pub(crate) mod changes;
 mod consumer_timeout;
-pub mod deadlines;
+pub(crate) mod deadlines;
 mod death;
-pub mod declarers;
-pub mod definitions;
-pub mod definitions_file;
-pub mod delayed;
-pub mod deprecated;
-pub mod exchange;
-pub mod ids;
-pub mod metadata;
-pub mod node;
-pub mod own;
-pub mod own_users;
-pub mod pager;
-pub mod policies;
-pub mod pressure;
-pub mod profile;
-pub mod publisher;
-pub mod queue;
-pub mod random;
-pub mod recent_errors;
-pub mod registry;
-pub mod reply_to;
-pub mod residency;
+pub(crate) mod declarers;
+pub(crate) mod definitions;
+pub(crate) mod definitions_file;
+pub(crate) mod delayed;
+pub(crate) mod deprecated;
+pub(crate) mod exchange;
+pub(crate) mod ids;
+pub(crate) mod metadata;
+pub(crate) mod node;
+pub(crate) mod own;
+pub(crate) mod own_users;
+pub(crate) mod pager;
+pub(crate) mod policies;
+pub(crate) mod pressure;
+pub(crate) mod profile;
+pub(crate) mod publisher;
+pub(crate) mod queue;
+pub(crate) mod random;
+pub(crate) mod recent_errors;
+pub(crate) mod registry;
+pub(crate) mod reply_to;
+pub(crate) mod residency;
 mod restore;
-pub mod router;
-pub mod settler;
-pub mod sink;
-pub mod tails;
-pub mod topology;
+pub(crate) mod router;
+pub(crate) mod settler;
+pub(crate) mod sink;
+pub(crate) mod tails;
+pub(crate) mod topology;
 pub(crate) mod usage;
-pub mod vhost;
+pub(crate) mod vhost;
 
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-pub use actor::acting_as;
+pub(crate) use actor::acting_as;
 use node::Node;
 use vhost::Vhost;
 
@@ -96,12 +96,12 @@ impl Broker {
     }
 
     /// Does the next thing that is due at `now_ms`, or a part of it: about how many messages it was; `None` when nothing is due.
-    pub fn run_next_deadline(&self, now_ms: u64) -> Option<usize> {
+    pub(crate) fn run_next_deadline(&self, now_ms: u64) -> Option<usize> {
         self.node.deadlines.run_next(now_ms)
     }
 
     /// Looks for memory that can be had back, if it is asked for.
-    pub fn free_memory(&self) {
+    pub(crate) fn free_memory(&self) {
         self.node.look_again();
         self.node.check_memory();
         if self.node.alarm.takes_relief() {

@@ -7,7 +7,6 @@ use super::administration::DEFAULT_VHOST;
 use super::alarm::Alarm;
 use super::alerts::Alerts;
 use super::background::Background;
-use super::changes::Changes;
 use super::consumer_timeout::ConsumerTimeout;
 use super::deadlines::Deadlines;
 use super::declarers::Declarers;
@@ -46,13 +45,13 @@ pub struct NodeSettings {
 
 impl NodeSettings {
     /// What the chosen version does and others do not.
-    pub const fn profile(&self) -> &'static Profile {
+    pub(crate) const fn profile(&self) -> &'static Profile {
         self.compatibility.profile()
     }
 }
 
 /// RabbitMQ's default of `max_message_size`: 16 MiB.
-pub const MESSAGE_BYTES_MAX_DEFAULT: u64 = 16 * 1024 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX_DEFAULT: u64 = 16 * 1024 * 1024;
 
 /// RabbitMQ's default of `consumer_timeout`: half an hour (behaviour reference 7.2).
 const CONSUMER_TIMEOUT_MS_DEFAULT: u64 = 30 * 60 * 1000;
@@ -116,8 +115,6 @@ pub struct Node {
     pub residency: Residency,
     /// What administrators defined.
     pub metadata: Metadata,
-    /// Every change of what is durable and no message.
-    pub changes: Changes,
     /// Where changes are recorded.
     pub log: Arc<dyn Log>,
     /// Reads messages back from segment files; there are none when everything is kept in memory.
@@ -151,7 +148,6 @@ impl Default for Node {
             alarm: Alarm::default(),
             residency: Residency::default(),
             metadata: Metadata::default(),
-            changes: Changes::default(),
             log: Arc::new(MemoryLog),
             loader: None,
             pressure: Pressure::default(),
@@ -164,7 +160,7 @@ const DEFINITION_BYTES_FLOOR: u64 = 1024 * 1024;
 
 impl Node {
     /// The largest message body that is accepted.
-    pub fn message_bytes_max(&self) -> u64 {
+    pub(crate) fn message_bytes_max(&self) -> u64 {
         self.message_bytes_max.load(Ordering::Relaxed)
     }
 
@@ -174,7 +170,7 @@ impl Node {
     }
 
     /// What the definitions of one virtual host may take.
-    pub fn definition_bytes_max(&self) -> u64 {
+    pub(crate) fn definition_bytes_max(&self) -> u64 {
         (self.alarm.watermark_bytes() / 2).max(DEFINITION_BYTES_FLOOR)
     }
 
@@ -193,7 +189,7 @@ impl Node {
     }
 
     /// Looks whether the memory alarm is to be raised or cleared. Whoever adds or frees much memory calls this.
-    pub fn check_memory(&self) {
+    pub(crate) fn check_memory(&self) {
         let message_bytes = self.memory.bytes();
         // Nothing but messages can be moved to files.
         self.pressure.check(message_bytes);

@@ -90,7 +90,7 @@ impl Pager {
 
     /// Does what is to be done, until the log stops or fails. What could not be written because something is scarce, stays where
     /// it is, and is tried again.
-    pub fn run(&self, pause: impl Fn()) {
+    pub(crate) fn run(&self, pause: impl Fn()) {
         let mut has_waited = false;
         while self.log.wait_until_crowded(self.window_bytes) {
             match self.make_room().map_err(|error| (error.remedy(), error)) {

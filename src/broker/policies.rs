@@ -16,9 +16,9 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub use applied::Applied;
+pub(crate) use applied::Applied;
 pub(in crate::broker) use erlang::Erlang;
 pub(in crate::broker) use keys::find as find_key;
-pub use merge::Merge;
-pub use preview::{Preview, Previewed};
-pub use set::{Candidate, PolicySet, Subject};
+pub(crate) use merge::Merge;
+pub(crate) use preview::{Preview, Previewed};
+pub(crate) use set::{Candidate, PolicySet, Subject};

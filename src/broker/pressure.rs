@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Wakes whoever moves messages.
-pub type OnExceeded = Box<dyn Fn() + Send + Sync>;
+pub(crate) type OnExceeded = Box<dyn Fn() + Send + Sync>;
 
 /// The budget for messages in memory. Without somebody to tell, it is never exceeded.
 pub struct Pressure {
@@ -28,13 +28,13 @@ impl fmt::Debug for Pressure {
 
 impl Pressure {
     /// Sets who is told, and of how much. Only the first call counts.
-    pub fn on_exceeded(&self, budget_bytes: u64, on_exceeded: OnExceeded) {
+    pub(crate) fn on_exceeded(&self, budget_bytes: u64, on_exceeded: OnExceeded) {
         self.on_exceeded.get_or_init(|| on_exceeded);
         self.relieved(budget_bytes);
     }
 
     /// Messages were moved: the next time somebody is told above this.
-    pub fn relieved(&self, threshold_bytes: u64) {
+    pub(crate) fn relieved(&self, threshold_bytes: u64) {
         self.threshold_bytes.store(threshold_bytes, Ordering::Relaxed);
     }
 

@@ -29,18 +29,18 @@ use crate::properties::Properties;
 use crate::store::{LogPosition, TransactionId};
 
 use batch::PublishBatch;
-pub use batch::{Pending, PublishBody, RecordParts};
-pub use published::{Outcome, Outcomes, Published};
-pub use request::{Author, PublishRequest, facts, visible_properties};
+pub(crate) use batch::{Pending, PublishBody, RecordParts};
+pub(crate) use published::Published;
+pub(crate) use request::{Author, PublishRequest, facts, visible_properties};
 use routes::RouteCache;
-pub use waits::PublisherWaits;
+pub(crate) use waits::PublisherWaits;
 
 /// Queues are locked for at most so many messages at a time.
 const RUN_MESSAGES_MAX: usize = 256;
 
 /// Publishes to the exchanges of one virtual host.
 #[derive(Debug)]
-pub struct Publisher<T> {
+pub(crate) struct Publisher<T> {
     vhost: Arc<Vhost>,
     routes: RouteCache,
     batch: PublishBatch<T>,
@@ -50,22 +50,22 @@ pub struct Publisher<T> {
 
 /// Where a message goes, and what it took to find out.
 #[derive(Clone, Debug)]
-pub struct FoundRoute {
+pub(crate) struct FoundRoute {
     /// The route.
-    pub route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
     /// How many queues and bindings were looked at; `None` if the route was remembered.
-    pub steps: Option<usize>,
+    pub(crate) steps: Option<usize>,
 }
 
 /// Somebody who counts what is done, and who may have it done elsewhere if it takes long.
-pub trait Turn {
+pub(crate) trait Turn {
     /// Does work that handles so many things.
     fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R;
 }
 
 /// Does all work at once and counts nothing: for those who have a thread of their own.
 #[derive(Clone, Copy, Debug)]
-pub struct AtOnce;
+pub(crate) struct AtOnce;
 
 impl Turn for AtOnce {
     fn work<R>(&mut self, _: usize, work: impl FnOnce() -> R) -> R {
@@ -75,23 +75,23 @@ impl Turn for AtOnce {
 
 impl<T> Publisher<T> {
     /// A publisher that has published nothing.
-    pub fn new(vhost: Arc<Vhost>) -> Self {
+    pub(crate) fn new(vhost: Arc<Vhost>) -> Self {
         Self { vhost, routes: RouteCache::default(), batch: PublishBatch::default(), waits: None }
     }
 
     /// The same, who has a place in the line of each queue that it makes too long for its consumers.
-    pub fn waiting(mut self, waits: Arc<PublisherWaits>) -> Self {
+    pub(crate) fn waiting(mut self, waits: Arc<PublisherWaits>) -> Self {
         self.wait_with(waits);
         self
     }
 
     /// Changes who has these places from now on.
-    pub fn wait_with(&mut self, waits: Arc<PublisherWaits>) {
+    pub(crate) fn wait_with(&mut self, waits: Arc<PublisherWaits>) {
         self.waits = Some(waits);
     }
 
     /// Forgets the routes of earlier messages, because what was allowed may not be allowed any more.
-    pub fn forget_routes(&mut self) {
+    pub(crate) fn forget_routes(&mut self) {
         self.routes = RouteCache::default();
     }
 
@@ -101,7 +101,7 @@ impl<T> Publisher<T> {
     /// What `authorize` fails with, then 403 to an internal exchange, 404 when there is none, 406 when the exchange refuses the
     /// message.
     #[inline]
-    pub fn route(
+    pub(crate) fn route(
         &mut self,
         request: &PublishRequest<'_>,
         authorize: impl FnOnce(&RoutingKeys<'_>) -> Result<(), AmqpError>,
@@ -129,7 +129,7 @@ impl<T> Publisher<T> {
 
     /// Adds a message to the batch. Returns whether the batch is full, and should be published.
     #[inline]
-    pub fn add<'b>(
+    pub(crate) fn add<'b>(
         &mut self,
         pending: Pending<T>,
         parts: &RecordParts<'_>,
@@ -140,22 +140,22 @@ impl<T> Publisher<T> {
     }
 
     /// Whether the batch holds nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
 
     /// Takes out the batch, to be given to [`Publisher::publish`].
-    pub fn take_batch(&mut self) -> Vec<(Pending<T>, Message)> {
+    pub(crate) fn take_batch(&mut self) -> Vec<(Pending<T>, Message)> {
         self.batch.finish(&self.vhost.node().memory)
     }
 
     /// Keeps the memory of what [`Publisher::take_batch`] returned.
-    pub fn recycle(&mut self, messages: Vec<(Pending<T>, Message)>) {
+    pub(crate) fn recycle(&mut self, messages: Vec<(Pending<T>, Message)>) {
         self.batch.recycle(messages);
     }
 
     /// Publishes messages in their order.
-    pub fn publish(
+    pub(crate) fn publish(
         &self,
         messages: &[(Pending<T>, Message)],
         transaction: TransactionId,

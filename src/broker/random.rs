@@ -32,7 +32,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         match &self.key {
             Key::System(state) => state.hash_one(count),
@@ -41,7 +41,7 @@ impl Random {
     }
 
     /// A name with 22 random characters of base64url, as RabbitMQ makes for queues and consumers.
-    pub fn name(&self, prefix: &str) -> String {
+    pub(crate) fn name(&self, prefix: &str) -> String {
         let bytes = u128::from(self.next()) << 64 | u128::from(self.next());
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes.to_be_bytes()))
     }

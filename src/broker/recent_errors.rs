@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::error::AmqpError;
 
 /// So many are kept.
-pub const KEPT_MAX: usize = 1_000;
+pub(crate) const KEPT_MAX: usize = 1_000;
 /// Characters of what a client says of itself.
 const SAID_CHARS_MAX: usize = 200;
 /// Characters of an explanation; more than is ever sent, so that both values are there where two differ.
@@ -17,34 +17,34 @@ const EXPLANATION_CHARS_MAX: usize = 1_000;
 
 /// Who was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ErrorSource {
+pub(crate) struct ErrorSource {
     /// Who logged in; `None` before.
-    pub user: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
     /// The virtual host; `None` before it was opened.
-    pub vhost: Option<Arc<str>>,
+    pub(crate) vhost: Option<Arc<str>>,
     /// The client's address and port.
-    pub peer: String,
+    pub(crate) peer: String,
     /// RabbitMQ's name of the connection.
-    pub connection: String,
+    pub(crate) connection: String,
     /// The name that the client gave it.
-    pub connection_name: Option<String>,
+    pub(crate) connection_name: Option<String>,
     /// `product`, `version` and `platform`, as far as the client says them.
-    pub client: Vec<(&'static str, String)>,
+    pub(crate) client: Vec<(&'static str, String)>,
     /// The channel that was closed; `None` when it was the connection.
-    pub channel: Option<u16>,
+    pub(crate) channel: Option<u16>,
 }
 
 /// An error that closed a channel or a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecentError {
+pub(crate) struct RecentError {
     /// Its place among all errors since the start, from 1.
-    pub id: u64,
+    pub(crate) id: u64,
     /// When, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub(crate) at_ms: u64,
     /// Who was told.
-    pub source: ErrorSource,
+    pub(crate) source: ErrorSource,
     /// What.
-    pub error: AmqpError,
+    pub(crate) error: AmqpError,
 }
 
 /// The last errors of a broker.
@@ -59,7 +59,7 @@ struct Kept {
 
 impl RecentErrors {
     /// Notes one.
-    pub fn note(&self, mut source: ErrorSource, mut error: AmqpError, at_ms: u64) {
+    pub(crate) fn note(&self, mut source: ErrorSource, mut error: AmqpError, at_ms: u64) {
         source.connection_name.iter_mut().for_each(|name| shorten(name, SAID_CHARS_MAX));
         source.client.iter_mut().for_each(|(_, text)| shorten(text, SAID_CHARS_MAX));
         shorten(&mut error.explanation, EXPLANATION_CHARS_MAX);
@@ -73,7 +73,7 @@ impl RecentErrors {
     }
 
     /// How many there were since the start, and those that are kept, the latest first.
-    pub fn latest(&self) -> (u64, Vec<Arc<RecentError>>) {
+    pub(crate) fn latest(&self) -> (u64, Vec<Arc<RecentError>>) {
         let kept = self.0.lock();
         (kept.total, kept.latest.iter().rev().cloned().collect())
     }

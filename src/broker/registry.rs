@@ -24,47 +24,47 @@ use crate::table::EncodedTable;
 use past::Past;
 use tally::Tally;
 
-pub use past::{ConnectionTotals, RetiredQueues};
-pub use tally::{ChannelsReached, ConnectionLimits, ConnectionsReached};
+pub(crate) use past::{ConnectionTotals, RetiredQueues};
+pub(crate) use tally::{ChannelsReached, ConnectionLimits, ConnectionsReached};
 
 /// One end of a connection: the address as text, and the port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The IP address.
-    pub host: String,
+    pub(crate) host: String,
     /// The port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// What is known of a connection when it is opened, and does not change.
 #[derive(Clone, Debug)]
 pub struct ConnectionSpec {
     /// Its identity.
-    pub id: ConnectionId,
+    pub(crate) id: ConnectionId,
     /// The client's end.
-    pub peer: Endpoint,
+    pub(crate) peer: Endpoint,
     /// The broker's end.
-    pub local: Endpoint,
+    pub(crate) local: Endpoint,
     /// Who logged in.
     pub user: Arc<str>,
     /// The virtual host.
-    pub vhost: Arc<str>,
+    pub(crate) vhost: Arc<str>,
     /// The name that the client gave the connection.
-    pub user_provided_name: Option<String>,
+    pub(crate) user_provided_name: Option<String>,
     /// How the client logged in, as in `PLAIN`.
     pub auth_mechanism: &'static str,
     /// How it is encrypted; `None` when it is not.
     pub encryption: Option<Box<Encryption>>,
     /// What the client says of itself.
-    pub client_properties: EncodedTable,
+    pub(crate) client_properties: EncodedTable,
     /// How many channels it may have.
-    pub channel_max: u16,
+    pub(crate) channel_max: u16,
     /// Bytes of a frame at most.
-    pub frame_max: u32,
+    pub(crate) frame_max: u32,
     /// Seconds between heartbeats; 0 for none.
-    pub heartbeat: u16,
+    pub(crate) heartbeat: u16,
     /// When it was opened, in milliseconds since 1970.
-    pub connected_at_ms: u64,
+    pub(crate) connected_at_ms: u64,
 }
 
 /// How a connection is encrypted, in RabbitMQ's words.
@@ -73,9 +73,9 @@ pub struct Encryption {
     /// The version of TLS.
     pub protocol: &'static str,
     /// How keys were exchanged.
-    pub key_exchange: &'static str,
+    pub(crate) key_exchange: &'static str,
     /// The cipher.
-    pub cipher: &'static str,
+    pub(crate) cipher: &'static str,
     /// The hash.
     pub hash: &'static str,
     /// Of the client, if it has shown one.
@@ -90,7 +90,7 @@ pub struct PeerCertificate {
     /// Who signed it.
     pub issuer: String,
     /// From when until when it holds.
-    pub validity: String,
+    pub(crate) validity: String,
 }
 
 /// What TLS takes for a connection: keys, and buffers that are never given back.
@@ -103,13 +103,13 @@ const CHANNEL_BYTES: usize = 1_024;
 
 impl ConnectionSpec {
     /// RabbitMQ's name of a connection: `127.0.0.1:41000 -> 127.0.0.1:5672`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let (peer, local) = (&self.peer, &self.local);
         format!("{}:{} -> {}:{}", peer.host, peer.port, local.host, local.port)
     }
 
     /// Who it is, for the log: user, address, and the name that the client gave it.
-    pub fn for_people(&self) -> String {
+    pub(crate) fn for_people(&self) -> String {
         let name = self.user_provided_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         format!("user '{}' from {}:{}{name}", self.user, self.peer.host, self.peer.port)
     }
@@ -128,15 +128,15 @@ impl ConnectionSpec {
 #[derive(Debug, Default)]
 pub struct ConnectionCounters {
     /// Bytes that were read: `recv_oct`.
-    pub received_bytes: Counter,
+    pub(crate) received_bytes: Counter,
     /// Reads: `recv_cnt`.
-    pub reads: Counter,
+    pub(crate) reads: Counter,
     /// Bytes that were written: `send_oct`.
-    pub sent_bytes: Counter,
+    pub(crate) sent_bytes: Counter,
     /// Writes: `send_cnt`.
-    pub writes: Counter,
+    pub(crate) writes: Counter,
     /// Bytes that wait to be written: `send_pend`.
-    pub pending_bytes: Counter,
+    pub(crate) pending_bytes: Counter,
 }
 
 /// An open connection, as others see it.
@@ -145,7 +145,7 @@ pub struct ConnectionInfo {
     /// Who it is.
     pub spec: ConnectionSpec,
     /// What it counts.
-    pub counters: Arc<ConnectionCounters>,
+    pub(crate) counters: Arc<ConnectionCounters>,
     is_blocked: AtomicBool,
     flow_until_ms: Counter,
     channels: Mutex<BTreeMap<u16, Arc<ChannelInfo>>>,
@@ -154,12 +154,12 @@ pub struct ConnectionInfo {
 
 impl ConnectionInfo {
     /// Its channels, by number.
-    pub fn channels(&self) -> Vec<Arc<ChannelInfo>> {
+    pub(crate) fn channels(&self) -> Vec<Arc<ChannelInfo>> {
         self.channels.lock().values().cloned().collect()
     }
 
     /// How many channels it has.
-    pub fn channel_count(&self) -> usize {
+    pub(crate) fn channel_count(&self) -> usize {
         self.channels.lock().len()
     }
 
@@ -171,67 +171,67 @@ impl ConnectionInfo {
     }
 
     /// Whether it is not read because of an alarm.
-    pub fn is_blocked(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }
 
     /// Notes whether it is not read because of an alarm.
-    pub fn set_blocked(&self, is_blocked: bool) {
+    pub(crate) fn set_blocked(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
     /// Whether it was made to wait for consumers a moment ago.
-    pub fn is_in_flow(&self, now_ms: u64) -> bool {
+    pub(crate) fn is_in_flow(&self, now_ms: u64) -> bool {
         self.flow_until_ms.get() > now_ms
     }
 
     /// Notes until when it is told that it was made to wait for consumers.
-    pub fn note_flow(&self, until_ms: u64) {
+    pub(crate) fn note_flow(&self, until_ms: u64) {
         self.flow_until_ms.set(until_ms);
     }
 
     /// Asks the connection to close with this error, soon. It is still listed when this returns.
-    pub fn close(&self, error: AmqpError) {
+    pub(crate) fn close(&self, error: AmqpError) {
         self.sink.notify(Notice::Close(error));
     }
 }
 
 /// The state of a channel in numbers, as its connection's task reported it last.
 #[derive(Debug, Default)]
-pub struct ChannelGauges {
+pub(crate) struct ChannelGauges {
     /// The limit for each consumer that starts from now on; 0 for none.
-    pub prefetch_count: Counter,
+    pub(crate) prefetch_count: Counter,
     /// The limit for all consumers together; 0 for none.
-    pub global_prefetch_count: Counter,
+    pub(crate) global_prefetch_count: Counter,
     /// Consumers.
-    pub consumers: Counter,
+    pub(crate) consumers: Counter,
     /// Deliveries that are not settled.
-    pub messages_unacknowledged: Counter,
+    pub(crate) messages_unacknowledged: Counter,
     /// Publishes that are not confirmed.
-    pub messages_unconfirmed: Counter,
+    pub(crate) messages_unconfirmed: Counter,
     /// Publishes of the transaction that is open.
-    pub messages_uncommitted: Counter,
+    pub(crate) messages_uncommitted: Counter,
     /// Settlements of the transaction that is open.
-    pub acks_uncommitted: Counter,
+    pub(crate) acks_uncommitted: Counter,
     /// Whether publishes are confirmed: 0 or 1.
-    pub confirm: Counter,
+    pub(crate) confirm: Counter,
     /// Whether the channel is in transactions: 0 or 1.
-    pub transactional: Counter,
+    pub(crate) transactional: Counter,
     /// Until when it is told that its publishes had to wait for consumers.
-    pub flow_until_ms: Counter,
+    pub(crate) flow_until_ms: Counter,
 }
 
 /// An open channel, as others see it.
 #[derive(Debug)]
-pub struct ChannelInfo {
+pub(crate) struct ChannelInfo {
     /// Its identity.
-    pub id: ChannelId,
+    pub(crate) id: ChannelId,
     /// Its number on its connection.
-    pub number: u16,
+    pub(crate) number: u16,
     /// Its state.
-    pub gauges: ChannelGauges,
+    pub(crate) gauges: ChannelGauges,
     /// What passed through it.
-    pub counters: MessageCounters,
+    pub(crate) counters: MessageCounters,
 }
 
 /// All open connections of a broker.
@@ -240,13 +240,13 @@ pub struct Registry {
     connections: DashMap<ConnectionId, Arc<ConnectionInfo>>,
     tally: Tally,
     /// What came and went.
-    pub churn: ChurnCounters,
+    pub(crate) churn: ChurnCounters,
     /// What connections, channels and consumers take in memory, about; what they send and are sent aside.
-    pub taken: Arc<ByteCount>,
+    pub(crate) taken: Arc<ByteCount>,
     /// Who tried to log in by AMQP.
-    pub amqp_logins: LoginCounters,
+    pub(crate) amqp_logins: LoginCounters,
     /// Who tried to log in by HTTP.
-    pub http_logins: LoginCounters,
+    pub(crate) http_logins: LoginCounters,
     /// What passed through what has ended.
     past: Mutex<Past>,
 }
@@ -256,7 +256,7 @@ impl Registry {
     ///
     /// # Errors
     /// When its virtual host or its user has as many as it may have.
-    pub fn register(
+    pub(crate) fn register(
         self: &Arc<Self>,
         spec: ConnectionSpec,
         limits: ConnectionLimits,
@@ -279,17 +279,17 @@ impl Registry {
     }
 
     /// A connection by its identity.
-    pub fn connection(&self, id: ConnectionId) -> Option<Arc<ConnectionInfo>> {
+    pub(crate) fn connection(&self, id: ConnectionId) -> Option<Arc<ConnectionInfo>> {
         self.connections.get(&id).map(|connection| Arc::clone(&connection))
     }
 
     /// How many connections there are.
-    pub fn connection_count(&self) -> usize {
+    pub(crate) fn connection_count(&self) -> usize {
         self.connections.len()
     }
 
     /// What has passed through all channels since the start.
-    pub fn message_stats(&self) -> MessageStats {
+    pub(crate) fn message_stats(&self) -> MessageStats {
         let mut sum = self.past.lock().channels;
         self.connections().iter().for_each(|connection| sum += connection.message_stats());
         sum
@@ -305,7 +305,7 @@ impl Registry {
     }
 
     /// What has passed through all channels of a virtual host since the start.
-    pub fn message_stats_of(&self, vhost: &str) -> MessageStats {
+    pub(crate) fn message_stats_of(&self, vhost: &str) -> MessageStats {
         let mut sum = self.past.lock().of_vhosts.get(vhost).copied().unwrap_or_default();
         let connections = self.connections();
         let of_vhost = connections.iter().filter(|connection| &*connection.spec.vhost == vhost);
@@ -314,7 +314,7 @@ impl Registry {
     }
 
     /// Asks those connections to close for which `concerns` holds, as all of a user or of a virtual host; how many these are.
-    pub fn close_where(&self, concerns: impl Fn(&ConnectionInfo) -> bool, error: &AmqpError) -> usize {
+    pub(crate) fn close_where(&self, concerns: impl Fn(&ConnectionInfo) -> bool, error: &AmqpError) -> usize {
         // Collected first: a connection that ends at once must not wait for the map that is walked here.
         let concerned: Vec<_> = self.connections().into_iter().filter(|connection| concerns(connection)).collect();
         for connection in &concerned {
@@ -326,14 +326,14 @@ impl Registry {
 
 /// Keeps a connection listed.
 #[derive(Debug)]
-pub struct Registration {
+pub(crate) struct Registration {
     registry: Arc<Registry>,
     info: Arc<ConnectionInfo>,
 }
 
 impl Registration {
     /// The connection, as others see it.
-    pub fn info(&self) -> &Arc<ConnectionInfo> {
+    pub(crate) fn info(&self) -> &Arc<ConnectionInfo> {
         &self.info
     }
 
@@ -341,7 +341,7 @@ impl Registration {
     ///
     /// # Errors
     /// When its user has as many as it may have.
-    pub fn open_channel(
+    pub(crate) fn open_channel(
         &self,
         id: ChannelId,
         number: u16,
@@ -372,7 +372,7 @@ impl Drop for Registration {
 
 /// Keeps a channel listed.
 #[derive(Debug)]
-pub struct ChannelRegistration {
+pub(crate) struct ChannelRegistration {
     registry: Arc<Registry>,
     connection: Arc<ConnectionInfo>,
     channel: Arc<ChannelInfo>,
@@ -380,7 +380,7 @@ pub struct ChannelRegistration {
 
 impl ChannelRegistration {
     /// The channel, as others see it.
-    pub fn info(&self) -> &Arc<ChannelInfo> {
+    pub(crate) fn info(&self) -> &Arc<ChannelInfo> {
         &self.channel
     }
 }

@@ -12,7 +12,7 @@ use super::sink::{Delivery, Sink};
 use crate::message::Message;
 
 /// The pseudo-queue that requesters consume from, and put into `reply-to`.
-pub const PSEUDO_QUEUE: &str = "amq.rabbitmq.reply-to";
+pub(crate) const PSEUDO_QUEUE: &str = "amq.rabbitmq.reply-to";
 /// What the generated names begin with.
 const PREFIX: &str = "amq.rabbitmq.reply-to.";
 /// Replies that may wait for all requesters that do not read, in bytes.
@@ -25,17 +25,17 @@ const END: &str = "==";
 
 /// Where the replies of one requester go.
 #[derive(Clone, Debug)]
-pub struct ReplyConsumer {
+pub(crate) struct ReplyConsumer {
     /// The requester's consumer.
-    pub consumer: ConsumerId,
+    pub(crate) consumer: ConsumerId,
     /// Its connection.
-    pub sink: Arc<dyn Sink>,
+    pub(crate) sink: Arc<dyn Sink>,
 }
 
 impl ReplyConsumer {
     /// Hands a reply over; it needs no acknowledgement. A requester that does not read its replies loses those for which the
     /// [`ReplyBudget`] has no room.
-    pub fn deliver(&self, message: Message) {
+    pub(crate) fn deliver(&self, message: Message) {
         self.sink.reply(Delivery {
             consumer: self.consumer,
             message,
@@ -57,7 +57,7 @@ pub struct ReplyBudget {
 impl ReplyBudget {
     /// Takes room for a reply to a requester that has taken `held_bytes` already; whether there was. A reply alone may be larger
     /// than its share: else large ones would never get through.
-    pub fn take(&self, held_bytes: usize, bytes: usize) -> bool {
+    pub(crate) fn take(&self, held_bytes: usize, bytes: usize) -> bool {
         let taken = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             let is_alone = held_bytes == 0 && used <= WAITING_BYTES_MAX / 2;
             let fits = held_bytes + bytes <= WAITING_BYTES_MAX.saturating_sub(used);
@@ -67,7 +67,7 @@ impl ReplyBudget {
     }
 
     /// Gives room back.
-    pub fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
@@ -81,30 +81,30 @@ pub struct ReplyConsumers {
 
 impl ReplyConsumers {
     /// What their replies may take together.
-    pub fn budget(&self) -> &Arc<ReplyBudget> {
+    pub(crate) fn budget(&self) -> &Arc<ReplyBudget> {
         &self.budget
     }
 
     /// Registers a requester and makes its name.
-    pub fn register(&self, consumer: ReplyConsumer, random: &Random) -> String {
+    pub(crate) fn register(&self, consumer: ReplyConsumer, random: &Random) -> String {
         let name = random.name(&(random.name(PREFIX) + ".")) + END;
         self.by_name.insert(name.as_str().into(), consumer);
         name
     }
 
     /// Forgets a requester; replies to it vanish from now on.
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         self.by_name.remove(name);
     }
 
     /// The requester of this name, if it still consumes.
-    pub fn get(&self, name: &str) -> Option<ReplyConsumer> {
+    pub(crate) fn get(&self, name: &str) -> Option<ReplyConsumer> {
         self.by_name.get(name).map(|found| found.clone())
     }
 }
 
 /// Whether this is a name that [`ReplyConsumers::register`] can have made.
-pub fn is_generated_name(name: &str) -> bool {
+pub(crate) fn is_generated_name(name: &str) -> bool {
     let parts = name.strip_prefix(PREFIX).and_then(|opaque| opaque.strip_suffix(END)?.split_once('.'));
     parts.is_some_and(|(first, second)| is_generated_part(first) && is_generated_part(second))
 }

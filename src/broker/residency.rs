@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tells how much memory the process takes, if the system says so.
-pub type Measure = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+pub(crate) type Measure = Box<dyn Fn() -> Option<u64> + Send + Sync>;
 
 /// It is asked again when so much more, or less, is counted: asking is a call to the system.
 const STEP_BYTES: u64 = 8 * 1024 * 1024;
@@ -26,7 +26,7 @@ impl fmt::Debug for Residency {
 
 impl Residency {
     /// Sets who measures. Only the first call counts.
-    pub fn measured_by(&self, measure: Measure) {
+    pub(crate) fn measured_by(&self, measure: Measure) {
         self.measure.get_or_init(|| measure);
     }
 

@@ -16,7 +16,7 @@ use super::topology::{Exchange, Topology};
 use crate::metrics::ExchangeCounters;
 use crate::properties::Properties;
 
-pub use explained::{Explained, ExplainedBinding, PassedExchange};
+pub(crate) use explained::{Explained, ExplainedBinding};
 pub use keys::RoutingKeys;
 
 /// What routing one message found. The answer for an exchange and a key can be used again while the topology's epoch stays
@@ -24,33 +24,33 @@ pub use keys::RoutingKeys;
 #[derive(Clone, Debug, Default)]
 pub struct Route {
     /// The queues, each once.
-    pub queues: SmallVec<[Arc<QueueHandle>; 1]>,
+    pub(crate) queues: SmallVec<[Arc<QueueHandle>; 1]>,
     /// The requesters that the message is a reply for, each once.
-    pub replies: SmallVec<[ReplyConsumer; 0]>,
+    pub(crate) replies: SmallVec<[ReplyConsumer; 0]>,
     /// Where the exchange that the message was published to counts it.
-    pub counters: Option<Arc<ExchangeCounters>>,
+    pub(crate) counters: Option<Arc<ExchangeCounters>>,
     /// Exchanges that want the message itself.
     pub holds: SmallVec<[Hold; 0]>,
     /// The message has a taker other than a queue, so that it is not returned as unroutable.
-    pub taken: bool,
+    pub(crate) taken: bool,
     /// Nothing but the exchange and the key decided.
-    pub by_key_alone: bool,
+    pub(crate) by_key_alone: bool,
     /// Some queue keeps persistent messages over a restart.
-    pub durable: bool,
+    pub(crate) durable: bool,
     /// Some queue keeps all messages over a restart.
-    pub keeps_all: bool,
+    pub(crate) keeps_all: bool,
     /// How many queues and bindings were looked at to find it.
-    pub effort: usize,
+    pub(crate) effort: usize,
 }
 
 impl Route {
     /// Whether a message of this durability goes to the log.
-    pub fn stores(&self, is_persistent: bool) -> bool {
+    pub(crate) fn stores(&self, is_persistent: bool) -> bool {
         self.keeps_all || is_persistent && self.durable
     }
 
     /// Counts messages that were published this way.
-    pub fn count(&self, messages: usize) {
+    pub(crate) fn count(&self, messages: usize) {
         if let Some(counters) = &self.counters {
             counters.publish_in.add(messages as u64);
             counters.publish_out.add((messages * self.queues.len()) as u64);
@@ -58,7 +58,7 @@ impl Route {
     }
 
     /// Whether `mandatory` returns the message.
-    pub fn is_unroutable(&self) -> bool {
+    pub(crate) fn is_unroutable(&self) -> bool {
         self.queues.is_empty() && !self.taken
     }
 }
@@ -80,7 +80,7 @@ pub enum Hold {
 /// A message would take too long to route: very many keys, exchanges, or bindings with wildcards come together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("routing would take more than {ROUTING_STEPS_MAX} comparisons of routing keys and bindings")]
-pub struct TooManySteps;
+pub(crate) struct TooManySteps;
 
 /// The exchanges that were visited.
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ impl Visited {
 
 /// A walk through the topology for one message.
 #[derive(Debug)]
-pub struct RouteWalk<'t, 'm> {
+pub(crate) struct RouteWalk<'t, 'm> {
     topology: &'t Topology,
     publish: RoutedMessage<'m>,
     /// Delayed messages that are due are routed at once.
@@ -124,7 +124,12 @@ pub struct RouteWalk<'t, 'm> {
 
 impl<'t, 'm> RouteWalk<'t, 'm> {
     /// A walk that has not begun.
-    pub fn new(topology: &'t Topology, keys: &'m RoutingKeys<'m>, properties: Properties<'m>, random: u64) -> Self {
+    pub(crate) fn new(
+        topology: &'t Topology,
+        keys: &'m RoutingKeys<'m>,
+        properties: Properties<'m>,
+        random: u64,
+    ) -> Self {
         Self {
             topology,
             publish: RoutedMessage::new(keys, properties, random),
@@ -139,7 +144,7 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
 
     /// Routes delayed messages at once.
     #[must_use]
-    pub fn ignoring_delays(mut self) -> Self {
+    pub(crate) fn ignoring_delays(mut self) -> Self {
         self.ignore_delays = true;
         self
     }
@@ -148,7 +153,7 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
     ///
     /// # Errors
     /// [`TooManySteps`]: the topology would be locked for too long.
-    pub fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
+    pub(crate) fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
         self.route.counters = Some(Arc::clone(&exchange.counters));
         self.pending.push(exchange.id);
         self.visit_pending()?;

@@ -11,7 +11,7 @@ const RUN_EFFORT: usize = 8;
 
 /// What becomes of a settled delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It is settled for good.
     Settled(Settlement),
     /// It goes back to its queue.
@@ -22,7 +22,7 @@ pub enum Fate {
 ///
 /// **Invariant**: a run is never empty, and neighbouring runs differ in queue or fate.
 #[derive(Debug, Default)]
-pub struct Settler {
+pub(crate) struct Settler {
     runs: Vec<SettledRun>,
 }
 
@@ -36,7 +36,7 @@ struct SettledRun {
 
 impl Settler {
     /// Collects one settled delivery.
-    pub fn add(&mut self, queue: Arc<QueueHandle>, token: Token, fate: Fate) {
+    pub(crate) fn add(&mut self, queue: Arc<QueueHandle>, token: Token, fate: Fate) {
         match self.runs.last_mut() {
             Some(run) if run.fate == fate && Arc::ptr_eq(&run.queue, &queue) => run.tokens.push(token),
             _ => self.runs.push(SettledRun { queue, fate, tokens: vec![token] }),
@@ -44,12 +44,12 @@ impl Settler {
     }
 
     /// Whether nothing is collected.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
     /// Carries out what is collected, and returns about how many things were done.
-    pub fn settle(&mut self, transaction: TransactionId, now_ms: u64) -> usize {
+    pub(crate) fn settle(&mut self, transaction: TransactionId, now_ms: u64) -> usize {
         self.check();
         let mut effort = 0;
         for SettledRun { queue, fate, tokens } in self.runs.drain(..) {

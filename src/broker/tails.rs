@@ -24,34 +24,34 @@ const QUEUES_MAX: usize = 20;
 
 /// Which messages a tail wants: all that is given must hold.
 #[derive(Clone, Debug, Default)]
-pub struct TailFilter {
+pub(crate) struct TailFilter {
     /// The virtual host.
-    pub vhost: Arc<str>,
+    pub(crate) vhost: Arc<str>,
     /// The exchange that it was published to.
-    pub exchange: Option<String>,
+    pub(crate) exchange: Option<String>,
     /// A queue that it reaches.
-    pub queue: Option<String>,
+    pub(crate) queue: Option<String>,
     /// A pattern of the routing key, as topic exchanges have it.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Bytes of a body that are kept of each message.
-    pub body_bytes_max: usize,
+    pub(crate) body_bytes_max: usize,
 }
 
 /// A message that passed.
 #[derive(Clone, Debug)]
-pub struct TailedMessage {
+pub(crate) struct TailedMessage {
     /// When, in milliseconds since 1970.
-    pub at_ms: u64,
+    pub(crate) at_ms: u64,
     /// The message; its body may be cut.
-    pub message: Message,
+    pub(crate) message: Message,
     /// Bytes of the whole body.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// The first queues that it reached.
-    pub queues: Vec<Arc<str>>,
+    pub(crate) queues: Vec<Arc<str>>,
 }
 
 /// Somebody who watches.
-pub struct Tail {
+pub(crate) struct Tail {
     filter: TailFilter,
     pattern: Option<Box<dyn super::exchange::Routing>>,
     waiting: Mutex<Waiting>,
@@ -81,12 +81,12 @@ pub struct Tails {
 impl Tails {
     /// Whether anybody watches.
     #[inline]
-    pub fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
     }
 
     /// Watches from now on, until [`Tails::remove`]. `wake` is called when there is something to take.
-    pub fn add(&self, filter: TailFilter, wake: Arc<dyn Wake>) -> Arc<Tail> {
+    pub(crate) fn add(&self, filter: TailFilter, wake: Arc<dyn Wake>) -> Arc<Tail> {
         let pattern = filter.key.as_ref().and_then(|key| {
             let mut topic = (lookup("topic")?.create)(&Table::new()).ok()?;
             topic.bind(&Arc::new(Binding::new(Destination::Queue(QueueId(0)), key.as_bytes(), Table::new())));
@@ -100,7 +100,7 @@ impl Tails {
     }
 
     /// Watches no longer.
-    pub fn remove(&self, tail: &Arc<Tail>) {
+    pub(crate) fn remove(&self, tail: &Arc<Tail>) {
         let mut all = self.all.write();
         all.retain(|other| !Arc::ptr_eq(other, tail));
         self.count.store(all.len(), Ordering::Relaxed);
@@ -164,13 +164,13 @@ impl Tail {
     }
 
     /// Takes what passed since it was asked last, and how many messages were dropped.
-    pub fn take(&self) -> (VecDeque<TailedMessage>, u64) {
+    pub(crate) fn take(&self) -> (VecDeque<TailedMessage>, u64) {
         let Waiting { passed, dropped, .. } = std::mem::take(&mut *self.waiting.lock());
         (passed, dropped)
     }
 
     /// What it wants.
-    pub fn filter(&self) -> &TailFilter {
+    pub(crate) fn filter(&self) -> &TailFilter {
         &self.filter
     }
 }

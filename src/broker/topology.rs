@@ -29,41 +29,41 @@ use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
 pub(in crate::broker) use inventory::LOOKED_AT_ONCE;
-pub use inventory::{Inventory, QueueList};
-pub use listing::{BindingList, ExchangeList};
-pub use removal::Removal;
-pub use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
+pub(crate) use inventory::QueueList;
+pub(crate) use listing::BindingList;
+pub(crate) use removal::Removal;
+pub(crate) use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 
 /// What an exchange was declared as.
 #[derive(Clone, Debug)]
-pub struct ExchangeSpec {
+pub(crate) struct ExchangeSpec {
     /// Its name; empty for the default exchange.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Its type.
-    pub kind: &'static ExchangeType,
+    pub(crate) kind: &'static ExchangeType,
     /// Survives a restart.
-    pub durable: bool,
+    pub(crate) durable: bool,
     /// Goes with the last binding from it.
-    pub auto_delete: bool,
+    pub(crate) auto_delete: bool,
     /// Clients may not publish to it.
-    pub internal: bool,
+    pub(crate) internal: bool,
     /// Its arguments.
-    pub arguments: EncodedTable,
+    pub(crate) arguments: EncodedTable,
     /// `alternate-exchange`. A policy may say another one.
-    pub alternate: Option<Arc<str>>,
+    pub(crate) alternate: Option<Arc<str>>,
 }
 
 /// An exchange with its bindings.
 #[derive(Debug)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Its identity.
-    pub id: ExchangeId,
+    pub(crate) id: ExchangeId,
     /// What it was declared as.
-    pub spec: ExchangeSpec,
+    pub(crate) spec: ExchangeSpec,
     /// Its routing index.
-    pub routing: Box<dyn Routing>,
+    pub(crate) routing: Box<dyn Routing>,
     /// What passed through it; shared with the routes that connections remember.
-    pub counters: Arc<ExchangeCounters>,
+    pub(crate) counters: Arc<ExchangeCounters>,
     bindings: HashMap<Arc<Binding>, BindingNumber>,
     policies: Option<Arc<Applied>>,
     /// What it takes in memory, with its bindings.
@@ -74,7 +74,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// How many bindings lead from it.
-    pub fn binding_count(&self) -> usize {
+    pub(crate) fn binding_count(&self) -> usize {
         self.bindings.len()
     }
 
@@ -140,12 +140,12 @@ impl Topology {
     }
 
     /// What exchanges, queues and bindings take in memory.
-    pub fn definition_bytes(&self) -> usize {
+    pub(crate) fn definition_bytes(&self) -> usize {
         self.definition_bytes
     }
 
     /// What changed of the things that survive a restart. What is in a virtual host that is deleted does not.
-    pub fn take_changes(&mut self) -> Vec<Definition> {
+    pub(crate) fn take_changes(&mut self) -> Vec<Definition> {
         let changes = std::mem::take(&mut self.changes);
         if self.is_closed { Vec::new() } else { changes }
     }
@@ -193,12 +193,12 @@ impl Topology {
     }
 
     /// An exchange by its name.
-    pub fn exchange(&self, name: &str) -> Option<&Exchange> {
+    pub(crate) fn exchange(&self, name: &str) -> Option<&Exchange> {
         self.exchanges.get(self.exchange_ids.get(name)?)
     }
 
     /// An exchange by its identity.
-    pub fn exchange_by_id(&self, id: ExchangeId) -> Option<&Exchange> {
+    pub(crate) fn exchange_by_id(&self, id: ExchangeId) -> Option<&Exchange> {
         self.exchanges.get(&id)
     }
 
@@ -208,7 +208,7 @@ impl Topology {
     }
 
     /// A queue by its identity.
-    pub fn queue_by_id(&self, id: QueueId) -> Option<&Arc<QueueHandle>> {
+    pub(crate) fn queue_by_id(&self, id: QueueId) -> Option<&Arc<QueueHandle>> {
         self.queues.get(&id)
     }
 
@@ -218,17 +218,17 @@ impl Topology {
     }
 
     /// All exchanges, in no order.
-    pub fn exchanges(&self) -> impl ExactSizeIterator<Item = &Exchange> {
+    pub(crate) fn exchanges(&self) -> impl ExactSizeIterator<Item = &Exchange> {
         self.exchanges.values()
     }
 
     /// Whether this very binding exists.
-    pub fn has_binding(&self, source: &str, binding: &Binding) -> bool {
+    pub(crate) fn has_binding(&self, source: &str, binding: &Binding) -> bool {
         self.exchange(source).is_some_and(|exchange| exchange.bindings.contains_key(binding))
     }
 
     /// Adds an exchange; its name must be free.
-    pub fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
+    pub(crate) fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
         let (bytes, counters) = (cost::of_exchange(&spec), Arc::default());
         let (bindings, policies, was_bound) = (HashMap::new(), None, false);
@@ -240,7 +240,7 @@ impl Topology {
     }
 
     /// Adds a queue; its name must be free.
-    pub fn add_queue(&mut self, queue: Arc<QueueHandle>) {
+    pub(crate) fn add_queue(&mut self, queue: Arc<QueueHandle>) {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
         self.changes.extend(self.queue_definition(&queue));
         self.definition_bytes += cost::of_queue(&queue.spec);

@@ -22,7 +22,7 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePlace {
     /// The file, by the path that it was opened with.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The line, from 1.
     pub line: usize,
     /// The column, in characters.
@@ -70,22 +70,22 @@ impl Origin {
 
 /// A value that was given.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub(crate) struct Given {
     /// The setting that it is a value of.
-    pub setting: &'static Setting,
+    pub(crate) setting: &'static Setting,
     /// It as text; several of a list.
-    pub texts: Vec<String>,
+    pub(crate) texts: Vec<String>,
     /// The file, variable or flag that gave it.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 /// What was read of one source.
 #[derive(Debug, Default)]
 pub(super) struct GivenSettings {
     /// What it gives, in its order.
-    pub given: Vec<Given>,
+    pub(crate) given: Vec<Given>,
     /// What is wrong with it.
-    pub problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl GivenSettings {

@@ -12,7 +12,7 @@ pub struct Configuration {
     /// The value of each setting, after files, variables and flags.
     pub settings: Settings,
     /// Where it was said, of what is no default.
-    pub origins: BTreeMap<&'static str, Origin>,
+    pub(crate) origins: BTreeMap<&'static str, Origin>,
     /// What has no effect, or is worth a line; nothing of it keeps the broker from starting.
     pub problems: Vec<Problem>,
 }

@@ -9,33 +9,33 @@ pub struct Setting {
     /// Its key in a file.
     pub name: &'static str,
     /// What stands for its value in the help.
-    pub value_name: &'static str,
+    pub(crate) value_name: &'static str,
     /// What its values may be.
-    pub allowed: &'static str,
+    pub(crate) allowed: &'static str,
     /// What holds when nothing is given, for people.
-    pub default: &'static str,
+    pub(crate) default: &'static str,
     /// What it does, in one sentence.
-    pub doc: &'static str,
+    pub(crate) doc: &'static str,
     /// It takes several values.
-    pub is_list: bool,
+    pub(crate) is_list: bool,
     /// Its flag alone means yes.
-    pub is_switch: bool,
+    pub(crate) is_switch: bool,
     /// Its value is not to be shown.
-    pub is_secret: bool,
+    pub(crate) is_secret: bool,
     /// It changes at run time: at a hang-up, or by a command.
-    pub is_reloaded: bool,
+    pub(crate) is_reloaded: bool,
     /// Looks at one value.
-    pub check: fn(&str) -> Result<(), String>,
+    pub(crate) check: fn(&str) -> Result<(), String>,
     /// Takes over what was given.
-    pub set: fn(&mut Settings, &[String]) -> Result<(), String>,
+    pub(crate) set: fn(&mut Settings, &[String]) -> Result<(), String>,
     /// The value as text, as a file would have it; `None` when there is none.
-    pub show: fn(&Settings) -> Option<String>,
+    pub(crate) show: fn(&Settings) -> Option<String>,
     /// Whether it is the same in both.
-    pub is_same: fn(&Settings, &Settings) -> bool,
+    pub(crate) is_same: fn(&Settings, &Settings) -> bool,
     /// Its values as texts; one, or none, of what is no list.
-    pub items: fn(&Settings) -> Vec<String>,
+    pub(crate) items: fn(&Settings) -> Vec<String>,
     /// Makes it what it is elsewhere.
-    pub copy: fn(&mut Settings, &Settings),
+    pub(crate) copy: fn(&mut Settings, &Settings),
 }
 
 /// When a new value of a setting is taken over.
@@ -55,17 +55,17 @@ impl Setting {
     }
 
     /// Its flag, without dashes; none if its value must not be seen in a list of processes.
-    pub fn flag(&self) -> Option<String> {
+    pub(crate) fn flag(&self) -> Option<String> {
         (!self.is_secret).then(|| self.name.replace('_', "-"))
     }
 
     /// Its environment variable.
-    pub fn variable(&self) -> String {
+    pub(crate) fn variable(&self) -> String {
         format!("{PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
     /// A value for it.
-    pub fn given(&'static self, texts: Vec<String>, origin: Origin) -> Given {
+    pub(crate) fn given(&'static self, texts: Vec<String>, origin: Origin) -> Given {
         Given { setting: self, texts, origin }
     }
 }
@@ -89,7 +89,7 @@ macro_rules! settings {
         }
 
         /// All settings, in the order of the reference page.
-        pub static SETTINGS: &[Setting] = &[$(Setting {
+        pub(crate) static SETTINGS: &[Setting] = &[$(Setting {
             name: stringify!($name),
             value_name: <$type as SettingValue>::NAME,
             allowed: <$type as SettingValue>::ALLOWED,

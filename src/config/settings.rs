@@ -18,7 +18,7 @@ use crate::tls::{HostCertificate, SanType, TlsVersion, Verify};
 
 /// Below so many bytes of free disk space publishers wait, unless told otherwise. RabbitMQ's 50 MB are less than what is
 /// written in the second that it takes to notice.
-pub const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
+pub(crate) const DISK_FREE_LIMIT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
 
 settings! {
     /// Listen for AMQP here; port 0 takes a free one

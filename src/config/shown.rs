@@ -11,7 +11,7 @@ use super::value::LogFileName;
 
 impl Configuration {
     /// Each setting with what holds and where it was said, as a file that says the same.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let mut lines = String::new();
         for setting in SETTINGS {
             let origin = self.origin(setting);
@@ -26,7 +26,7 @@ impl Configuration {
     }
 
     /// What is wrong, a line each, and how bad the worst of it is.
-    pub fn checked(&self) -> (String, ProblemSeverity) {
+    pub(crate) fn checked(&self) -> (String, ProblemSeverity) {
         let lines = self.problems.iter().map(|problem| format!("{problem}\n")).collect();
         let worst = self.problems.iter().map(|problem| problem.severity).max();
         (lines, worst.unwrap_or(ProblemSeverity::Note))
@@ -43,7 +43,7 @@ impl Settings {
 
 impl Settings {
     /// The file that the log is written to.
-    pub fn log_file_path(&self) -> Option<PathBuf> {
+    pub(crate) fn log_file_path(&self) -> Option<PathBuf> {
         LogFileName::path(self.log_file.as_ref(), self.log_dir.as_deref(), &self.node_name)
     }
 
@@ -53,7 +53,7 @@ impl Settings {
     }
 
     /// Where the log goes, as RabbitMQ tells it.
-    pub fn log_places(&self) -> Vec<String> {
+    pub(crate) fn log_places(&self) -> Vec<String> {
         let console = self.log_console.then(|| "<stderr>".to_owned());
         let file = self.log_file_path().map(|path| path.display().to_string());
         let more = [(self.log_syslog, "syslog"), (self.log_exchange, "exchange:amq.rabbitmq.log")];
@@ -128,7 +128,7 @@ RabbitMQ does.
 ";
 
 /// The reference page.
-pub fn reference() -> String {
+pub(crate) fn reference() -> String {
     let mut page = HEAD.to_owned();
     let head = "| setting | values | default | taken over | what it does |\n|---|---|---|---|---|\n";
     page.push_str(head);

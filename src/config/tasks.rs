@@ -11,16 +11,16 @@ use super::{Environment, ProblemSeverity, Serve, load, reference};
 pub struct CheckTask {
     /// The directory to check [default: the platform's directory for data]
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
 
     /// How to write what was found
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: CheckFormat,
+    pub(crate) format: CheckFormat,
 }
 
 /// The value of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
+pub(crate) enum CheckFormat {
     /// Lines for people.
     Text,
     /// One JSON object.

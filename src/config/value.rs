@@ -13,19 +13,20 @@ mod time;
 mod tls;
 mod url;
 
-pub use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
-pub use choice::LogFormat;
-pub use listen::{Backlog, Listen, PortNumber};
+pub(crate) use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
+pub(crate) use choice::LogFormat;
+pub use listen::Listen;
+pub(crate) use listen::{Backlog, PortNumber};
 pub(in crate::config) use log::CATEGORIES;
-pub use log::{CategoryLevel, FileBytes, FileCount, LogFileName, LogLevel};
-pub use log_filter::LogFilter;
-pub use rotation::RotationDate;
-pub use size::{MessageBytes, Share};
-pub use syslog::{SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport};
-pub use text::{Expression, Secret, SystemGroup};
-pub use time::{Seconds, Timeout};
-pub use tls::{CertificatePart, Index};
-pub use url::HttpUrl;
+pub(crate) use log::{CategoryLevel, FileBytes, FileCount, LogFileName, LogLevel};
+pub(crate) use log_filter::LogFilter;
+pub(crate) use rotation::RotationDate;
+pub(crate) use size::{MessageBytes, Share};
+pub(crate) use syslog::{SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport};
+pub(crate) use text::{Expression, Secret, SystemGroup};
+pub(crate) use time::{Seconds, Timeout};
+pub(crate) use tls::{CertificatePart, Index};
+pub(crate) use url::HttpUrl;
 
 /// A type of settings.
 pub(super) trait SettingValue: Sized {

@@ -24,16 +24,16 @@ const BEFORE_LOGIN_MAX: usize = 4096;
 
 /// How many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DescriptorLimits {
+pub(crate) struct DescriptorLimits {
     /// Connections in all.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Connections that have not logged in.
-    pub before_login: usize,
+    pub(crate) before_login: usize,
 }
 
 impl DescriptorLimits {
     /// What a process may have that can open so many files.
-    pub fn for_descriptors(descriptors: u64) -> Self {
+    pub(crate) fn for_descriptors(descriptors: u64) -> Self {
         let others = (descriptors / OTHER_DESCRIPTORS_SHARE).max(OTHER_DESCRIPTORS_MIN).min(descriptors / 2);
         let connections = usize::try_from(descriptors - others).unwrap_or(usize::MAX).max(1);
         Self { connections, before_login: (connections / 2).clamp(1, BEFORE_LOGIN_MAX) }
@@ -42,7 +42,7 @@ impl DescriptorLimits {
 
 /// Who is connected, over all listeners.
 #[derive(Debug)]
-pub struct Admission {
+pub(crate) struct Admission {
     limits: DescriptorLimits,
     /// Nobody is let in for now.
     is_suspended: AtomicBool,
@@ -59,7 +59,7 @@ struct Connected {
 
 /// Counts one connection for as long as it lives; dropped with it.
 #[derive(Debug)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     admission: Arc<Admission>,
     number: u64,
     is_before_login: bool,
@@ -67,17 +67,17 @@ pub struct Admitted {
 
 impl Admission {
     /// Nobody is connected.
-    pub fn new(limits: DescriptorLimits) -> Self {
+    pub(crate) fn new(limits: DescriptorLimits) -> Self {
         Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default() }
     }
 
     /// The limits.
-    pub const fn limits(&self) -> DescriptorLimits {
+    pub(crate) const fn limits(&self) -> DescriptorLimits {
         self.limits
     }
 
     /// Lets nobody in until `resume`, and closes the connections that have not logged in. The others are the registry's.
-    pub fn suspend(&self) {
+    pub(crate) fn suspend(&self) {
         let waiting: Vec<_> = {
             let connected = self.connected.lock();
             self.is_suspended.store(true, Ordering::SeqCst);
@@ -89,17 +89,17 @@ impl Admission {
     }
 
     /// Lets clients in again.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.is_suspended.store(false, Ordering::SeqCst);
     }
 
     /// Whether nobody is let in for now.
-    pub fn is_suspended(&self) -> bool {
+    pub(crate) fn is_suspended(&self) -> bool {
         self.is_suspended.load(Ordering::SeqCst)
     }
 
     /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.
-    pub fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Admitted> {
+    pub(crate) fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Admitted> {
         let mut connected = self.connected.lock();
         if self.is_suspended() {
             return None;
@@ -141,7 +141,7 @@ impl Admitted {
 }
 
 /// What clients are told when they are not let in any more.
-pub fn suspended() -> AmqpError {
+pub(crate) fn suspended() -> AmqpError {
     AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'")
 }
 

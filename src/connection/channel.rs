@@ -48,9 +48,9 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct ChannelConsumer {
     /// Its name.
-    pub consumer_tag: Arc<str>,
+    pub(crate) consumer_tag: Arc<str>,
     /// The queue that it consumes from; `None` for the pseudo-queue of direct replies.
-    pub queue: Option<Arc<QueueHandle>>,
+    pub(crate) queue: Option<Arc<QueueHandle>>,
     /// What it takes in memory: counted back when it is dropped.
     _taken: Taken,
 }
@@ -75,40 +75,40 @@ impl ChannelConsumer {
 #[derive(Clone, Debug)]
 pub(super) struct ReplyTo {
     /// Its consumer.
-    pub consumer: ConsumerId,
+    pub(crate) consumer: ConsumerId,
     /// The name that its requests carry.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// A channel.
 #[derive(Debug)]
 pub(super) struct Channel {
     /// Its identity; its number can be reused.
-    pub id: ChannelId,
+    pub(crate) id: ChannelId,
     /// Whether it still takes methods.
-    pub phase: ChannelPhase,
+    pub(crate) phase: ChannelPhase,
     /// Joins methods and contents.
-    pub assembler: Assembler<IncomingBody>,
+    pub(crate) assembler: Assembler<IncomingBody>,
     /// The last delivery tag given.
     last_delivery_tag: u64,
     /// Deliveries that are not settled.
-    pub unacked: UnackedTags,
+    pub(crate) unacked: UnackedTags,
     /// Consumers by identity.
-    pub consumers: FxHashMap<ConsumerId, ChannelConsumer>,
+    pub(crate) consumers: FxHashMap<ConsumerId, ChannelConsumer>,
     /// Consumers by name; clients choose these, hence a map that cannot be made slow from outside.
     consumer_tags: HashMap<Arc<str>, ConsumerId>,
     /// What `basic.qos` set for consumers that start from now on.
-    pub prefetch_count: u16,
+    pub(crate) prefetch_count: u16,
     /// What `basic.qos` with `global` set for all consumers together.
-    pub credit: Arc<ChannelCredit>,
+    pub(crate) credit: Arc<ChannelCredit>,
     /// The queue that an empty name stands for.
-    pub last_queue: Option<String>,
+    pub(crate) last_queue: Option<String>,
     /// How publishes are answered.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Set while the channel consumes direct replies.
-    pub reply_to: Option<ReplyTo>,
+    pub(crate) reply_to: Option<ReplyTo>,
     /// What passed through it. Confirms are counted by `mode`.
-    pub stats: MessageStats,
+    pub(crate) stats: MessageStats,
     /// Lists the channel for others; `None` once it is closed and only waits for the client's answer.
     registration: Option<ChannelRegistration>,
 }

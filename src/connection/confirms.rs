@@ -46,9 +46,9 @@ pub(super) enum ConfirmAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Confirmed {
     /// The number of the publish, or the last of several.
-    pub delivery_tag: u64,
+    pub(crate) delivery_tag: u64,
     /// All before it are answered, too.
-    pub multiple: bool,
+    pub(crate) multiple: bool,
 }
 
 impl Confirms {

@@ -33,7 +33,7 @@ thread_local! {
 
 /// A connection with its socket.
 #[derive(Debug)]
-pub struct Driver<P> {
+pub(crate) struct Driver<P> {
     protocol: P,
     socket: Socket,
     admitted: Admitted,
@@ -58,7 +58,7 @@ enum Woken {
 
 impl<P: Protocol> Driver<P> {
     /// A connection that was just accepted.
-    pub fn new(protocol: P, socket: Socket, admitted: Admitted, node: Arc<Node>, clock: Clock) -> Self {
+    pub(crate) fn new(protocol: P, socket: Socket, admitted: Admitted, node: Arc<Node>, clock: Clock) -> Self {
         Self {
             protocol,
             socket,
@@ -72,7 +72,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// Runs the connection until it is over; then nothing of it is left on the broker.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         let mut failure = None;
         if self.secure().await {

@@ -2,7 +2,7 @@
 
 /// What the first octets look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoken {
+pub(crate) enum Spoken {
     /// AMQP 0-9-1, or 0-9.
     Amqp091,
     /// AMQP 1.0, with or without its own TLS and SASL.
@@ -29,7 +29,7 @@ const HTTP: [&[u8]; 9] =
 
 impl Spoken {
     /// What these octets, the first that came, look like.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         match bytes {
             [b'A', b'M', b'Q', b'P', 0, 0, 9, 1, ..] | [b'A', b'M', b'Q', b'P', 1, 1, 0, 9, ..] => Self::Amqp091,
             [b'A', b'M', b'Q', b'P', 0 | 2 | 3, 1, 0, 0, ..] => Self::Amqp10,
@@ -52,7 +52,7 @@ impl Spoken {
     }
 
     /// What was sent to a port of AMQP without TLS, and what to do.
-    pub const fn to_amqp(self) -> &'static str {
+    pub(crate) const fn to_amqp(self) -> &'static str {
         match self {
             Self::Tls => {
                 "looks like TLS: connect to a port of AMQP with TLS (--amqps-listen, by convention 5671), or use amqp:// instead of amqps://"
@@ -70,7 +70,7 @@ impl Spoken {
     }
 
     /// What was sent to a port of AMQP with TLS, and what to do.
-    pub const fn to_amqps(self) -> &'static str {
+    pub(crate) const fn to_amqps(self) -> &'static str {
         match self {
             Self::Amqp091 | Self::Amqp10 | Self::OtherAmqp => {
                 "looks like AMQP without TLS: use amqps:// instead of amqp://, or connect to the port without TLS, by convention 5672"
@@ -85,7 +85,7 @@ impl Spoken {
     }
 
     /// What was sent to a port of HTTP, with or without TLS, and what to do; `None` if it may well be HTTP.
-    pub const fn to_http(self, has_tls: bool) -> Option<&'static str> {
+    pub(crate) const fn to_http(self, has_tls: bool) -> Option<&'static str> {
         Some(match self {
             Self::Amqp091 | Self::Amqp10 | Self::OtherAmqp => {
                 "looks like AMQP: this port is that of HTTP; AMQP has a port of its own, by convention 5672"

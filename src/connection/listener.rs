@@ -26,7 +26,7 @@ const LINES: u32 = 10;
 
 /// Accepts connections on one address, and runs them.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     listener: TcpListener,
     spare: Spare,
     /// `None` without TLS.
@@ -42,7 +42,7 @@ pub struct Listener {
 
 impl Listener {
     /// A listener for a socket that is bound already.
-    pub fn new(
+    pub(crate) fn new(
         listener: TcpListener,
         tls: Option<Arc<TlsEndpoint>>,
         hosting: Arc<Hosting>,
@@ -56,7 +56,7 @@ impl Listener {
     }
 
     /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
-    pub async fn run(mut self, stopped: impl Future<Output = ()>, patience: impl Future<Output = ()>) {
+    pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>, patience: impl Future<Output = ()>) {
         tokio::pin!(stopped);
         loop {
             tokio::select! {

@@ -3,7 +3,7 @@
 //! [`session`] is the connection without its socket, synchronous and testable byte by byte; `driver` gives a socket to it,
 //! as to anything else that is a [`protocol::Protocol`]; `listener` accepts, as long as `admission` has room. `open` holds an open connection's channels, `methods` what each AMQP method does.
 
-pub mod admission;
+pub(crate) mod admission;
 mod advice;
 mod aside;
 mod asking;
@@ -11,29 +11,29 @@ mod channel;
 mod channels;
 mod confirms;
 mod deliver;
-pub mod driver;
+pub(crate) mod driver;
 mod durability;
 mod effort;
 mod ending;
 mod failures;
-pub mod foreign;
+pub(crate) mod foreign;
 mod incoming;
 mod kept;
 mod lines;
-pub mod listener;
+pub(crate) mod listener;
 mod log_waits;
 mod methods;
 mod open;
-pub mod outbox;
-pub mod output;
+pub(crate) mod outbox;
+pub(crate) mod output;
 mod pace;
 mod patience;
-pub mod protocol;
+pub(crate) mod protocol;
 mod publish;
 mod rights;
-pub mod session;
+pub(crate) mod session;
 mod settle;
-pub mod socket;
+pub(crate) mod socket;
 mod spare;
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,7 @@ pub(super) struct Open {
     pub(super) registration: Registration,
     pub(super) outbox: Arc<Outbox>,
     /// What is to be written.
-    pub output: Output,
+    pub(crate) output: Output,
     pub(super) channels: Channels,
     pub(super) publisher: Publisher<PublishTicket>,
     pub(super) pace: ReadingPace,
@@ -92,17 +92,17 @@ pub(super) struct Open {
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are described at `Open`")]
 pub(super) struct NewOpen {
-    pub id: ConnectionId,
-    pub node: Arc<Node>,
-    pub vhost: Arc<Vhost>,
-    pub user: Arc<User>,
-    pub rights: LiveRights,
-    pub client: Client,
-    pub tuning: Tuning,
-    pub peer: SocketAddr,
-    pub registration: Registration,
-    pub outbox: Arc<Outbox>,
-    pub output: Output,
+    pub(crate) id: ConnectionId,
+    pub(crate) node: Arc<Node>,
+    pub(crate) vhost: Arc<Vhost>,
+    pub(crate) user: Arc<User>,
+    pub(crate) rights: LiveRights,
+    pub(crate) client: Client,
+    pub(crate) tuning: Tuning,
+    pub(crate) peer: SocketAddr,
+    pub(crate) registration: Registration,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) output: Output,
 }
 
 impl Open {

@@ -64,7 +64,7 @@ pub(super) fn close_reason(notices: &[Notice]) -> Option<AmqpError> {
 }
 
 /// What a delivery counts for.
-pub fn delivery_bytes(delivery: &Delivery) -> usize {
+pub(crate) fn delivery_bytes(delivery: &Delivery) -> usize {
     delivery.message.body_bytes() + DELIVERY_OVERHEAD_BYTES
 }
 
@@ -75,12 +75,12 @@ impl Outbox {
     }
 
     /// Waits until there is something to look at. Cancel safe.
-    pub async fn filled(&self) {
+    pub(crate) async fn filled(&self) {
         self.wake.notified().await;
     }
 
     /// Exchanges what waits for the two empty vectors.
-    pub fn take(&self, deliveries: &mut Vec<Delivery>, notices: &mut Vec<Notice>) {
+    pub(crate) fn take(&self, deliveries: &mut Vec<Delivery>, notices: &mut Vec<Notice>) {
         debug_assert!(deliveries.is_empty() && notices.is_empty(), "what was taken before is dealt with");
         self.is_woken_for_deliveries.store(false, Ordering::SeqCst);
         let mut waiting = self.waiting.lock();
@@ -89,7 +89,7 @@ impl Outbox {
     }
 
     /// Makes room, because that many bytes were encoded.
-    pub fn encoded(&self, bytes: usize) {
+    pub(crate) fn encoded(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
         if self.reply_bytes.load(Ordering::Relaxed) > 0 {
             let waiting = self.waiting.lock();
@@ -109,7 +109,7 @@ impl Outbox {
     }
 
     /// The connection has ended: drops what waits, and whatever else comes.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         let mut waiting = self.waiting.lock();
         let dropped = std::mem::replace(&mut *waiting, Waiting { is_closed: true, ..Waiting::default() });
         self.bytes.store(0, Ordering::SeqCst);
@@ -119,7 +119,7 @@ impl Outbox {
     }
 
     /// Whether queues wait for room, and there is half of it again; the question is answered with yes once.
-    pub fn relieves_starvation(&self) -> bool {
+    pub(crate) fn relieves_starvation(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) < HIGH_WATER_BYTES / 2 && self.is_starved.swap(false, Ordering::SeqCst)
     }
 
@@ -179,7 +179,7 @@ impl Outbox {
     }
 
     /// Wakes the connection's task.
-    pub fn wake_up(&self) {
+    pub(crate) fn wake_up(&self) {
         self.wake.notify_one();
     }
 
@@ -192,7 +192,7 @@ impl Outbox {
     }
 
     /// Why somebody wants the connection closed, if somebody does. The notice stays where it is.
-    pub fn close_reason(&self) -> Option<AmqpError> {
+    pub(crate) fn close_reason(&self) -> Option<AmqpError> {
         close_reason(&self.waiting.lock().notices)
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::frame::FRAME_END;
 /// Bodies from this size on are not copied but written from their chunk.
 const SHARED_BODY_BYTES_MIN: usize = 8 * 1024;
 /// Slices handed to one `writev`.
-pub const SLICES_MAX: usize = 64;
+pub(crate) const SLICES_MAX: usize = 64;
 
 thread_local! {
     /// Write buffers that no connection uses now: an idle connection owns none.
@@ -49,7 +49,7 @@ pub struct Output {
 
 impl Output {
     /// Bytes that are not written yet.
-    pub fn pending_bytes(&self) -> usize {
+    pub(crate) fn pending_bytes(&self) -> usize {
         self.segment_bytes + self.tail.len() - self.written
     }
 
@@ -59,7 +59,7 @@ impl Output {
     }
 
     /// Where encoders append.
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
             self.tail = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
@@ -67,7 +67,13 @@ impl Output {
     }
 
     /// Appends a method with the message that it carries. A large body is only referred to.
-    pub fn push_message(&mut self, method: &impl ContentMethod, message: &Message, properties: &[u8], frame_max: u32) {
+    pub(crate) fn push_message(
+        &mut self,
+        method: &impl ContentMethod,
+        message: &Message,
+        properties: &[u8],
+        frame_max: u32,
+    ) {
         let body = message.body();
         let content = Content { address: message.address(), properties, body };
         if body.len() < SHARED_BODY_BYTES_MIN {
@@ -104,7 +110,7 @@ impl Output {
     }
 
     /// The only slice, if there is no other: spares the vector of [`Output::slices`].
-    pub fn single_slice(&self) -> Option<&[u8]> {
+    pub(crate) fn single_slice(&self) -> Option<&[u8]> {
         if self.segments.is_empty() { self.tail.get(self.written..) } else { None }
     }
 
@@ -124,11 +130,6 @@ impl Output {
             self.written = 0;
             give_back(std::mem::take(&mut self.tail));
         }
-    }
-
-    /// Forgets what is not written.
-    pub fn clear(&mut self) {
-        *self = Self::default();
     }
 }
 

@@ -62,9 +62,9 @@ pub struct Hosting {
 #[derive(Debug)]
 pub struct External {
     /// What of it names the user.
-    pub login_from: LoginFrom,
+    pub(crate) login_from: LoginFrom,
     /// What is offered over TLS.
-    pub offer: Offer,
+    pub(crate) offer: Offer,
 }
 
 /// The two ends of a connection's socket.

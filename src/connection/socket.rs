@@ -16,12 +16,12 @@ use tokio::io::{Interest, Ready};
 
 use super::output::Output;
 use crate::tls::Security;
-pub use plain::PlainSocket;
-pub use tls::{HandshakeFailed, TlsEndpoint, TlsSocket};
+pub(crate) use plain::PlainSocket;
+pub(crate) use tls::{HandshakeFailed, TlsEndpoint, TlsSocket};
 
 /// A connection's socket. Its methods never block.
 #[derive(Debug)]
-pub enum Socket {
+pub(crate) enum Socket {
     /// TCP without encryption.
     Plain(PlainSocket),
     /// TCP with TLS.

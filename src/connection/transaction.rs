@@ -8,9 +8,9 @@ use crate::broker::settler::Fate;
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
     /// Messages, routed already, in the order of publishing.
-    pub publishes: Vec<PendingPublish>,
+    pub(crate) publishes: Vec<PendingPublish>,
     /// Settled deliveries, which [`Transaction::roll_back`] makes outstanding again.
-    pub settlements: Vec<(u64, Outstanding, Fate)>,
+    pub(crate) settlements: Vec<(u64, Outstanding, Fate)>,
 }
 
 impl Transaction {

@@ -16,11 +16,11 @@ use crate::broker::sink::Token;
 #[derive(Clone, Debug)]
 pub(super) struct Outstanding {
     /// Where it came from.
-    pub queue: Arc<QueueHandle>,
+    pub(crate) queue: Arc<QueueHandle>,
     /// What the queue knows it by.
-    pub token: Token,
+    pub(crate) token: Token,
     /// It was delivered to a consumer, so that it took channel credit; else it was taken with `basic.get`.
-    pub is_consumed: bool,
+    pub(crate) is_consumed: bool,
 }
 
 /// Tags of a piece at most: what is looked at when gaps are closed.

@@ -16,7 +16,7 @@ type TakeLine = Box<dyn Fn(&'static str, &dyn Fn() -> String) + Send + Sync>;
 static TAKE_LINE: OnceLock<TakeLine> = OnceLock::new();
 
 /// Gives the lines to this from now on. A program has one.
-pub fn send_lines_to(take: TakeLine) {
+pub(crate) fn send_lines_to(take: TakeLine) {
     TAKE_LINE.set(take).ok();
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Properties, Property};
-use crate::table::{Table, TableRef, Value, ValueRef};
+use crate::table::{Table, TableRef, Value};
 
 /// The most bytes that a short string holds.
 const SHORT_BYTES_MAX: usize = 255;
@@ -43,7 +43,7 @@ impl<'a> PropertiesEditor<'a> {
     }
 
     /// Removes a property; of the headers, all of them.
-    pub fn remove(&mut self, property: Property) -> &mut Self {
+    pub(crate) fn remove(&mut self, property: Property) -> &mut Self {
         if property == Property::Headers {
             self.headers = None;
         } else if let Some(value) = self.values.get_mut(place(property)) {
@@ -53,7 +53,7 @@ impl<'a> PropertiesEditor<'a> {
     }
 
     /// Sets a property that is a short string; more than 255 bytes are cut off. Any other property stays as it is.
-    pub fn set(&mut self, property: Property, text: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn set(&mut self, property: Property, text: impl AsRef<[u8]>) -> &mut Self {
         if is_short_string(property) {
             let text = text.as_ref();
             self.put(property, Cow::Owned(text.get(..SHORT_BYTES_MAX).unwrap_or(text).to_vec()));
@@ -62,19 +62,19 @@ impl<'a> PropertiesEditor<'a> {
     }
 
     /// Sets the delivery mode: 2 for a persistent message.
-    pub fn set_delivery_mode(&mut self, delivery_mode: u8) -> &mut Self {
+    pub(crate) fn set_delivery_mode(&mut self, delivery_mode: u8) -> &mut Self {
         self.put(Property::DeliveryMode, Cow::Owned(vec![delivery_mode]));
         self
     }
 
     /// Sets the priority.
-    pub fn set_priority(&mut self, priority: u8) -> &mut Self {
+    pub(crate) fn set_priority(&mut self, priority: u8) -> &mut Self {
         self.put(Property::Priority, Cow::Owned(vec![priority]));
         self
     }
 
     /// Sets the timestamp in seconds since 1970.
-    pub fn set_timestamp(&mut self, seconds: u64) -> &mut Self {
+    pub(crate) fn set_timestamp(&mut self, seconds: u64) -> &mut Self {
         self.put(Property::Timestamp, Cow::Owned(seconds.to_be_bytes().to_vec()));
         self
     }
@@ -89,20 +89,13 @@ impl<'a> PropertiesEditor<'a> {
         self
     }
 
-    /// The value of a header.
-    pub fn header(&self, name: impl AsRef<[u8]>) -> Option<ValueRef<'_>> {
-        let name = name.as_ref();
-        let (_, field) = self.headers.as_ref()?.iter().find(|(present, _)| **present == *name)?;
-        ValueRef::read(field)
-    }
-
     /// Sets one header. A new one goes where the order of names puts it.
     pub fn set_header(&mut self, name: impl AsRef<[u8]>, value: &Value) -> &mut Self {
         self.set_encoded_header(name, encoded(value))
     }
 
     /// The same with a value as it stands on the wire, its type first.
-    pub fn set_encoded_header(&mut self, name: impl AsRef<[u8]>, field: Vec<u8>) -> &mut Self {
+    pub(crate) fn set_encoded_header(&mut self, name: impl AsRef<[u8]>, field: Vec<u8>) -> &mut Self {
         let name = name.as_ref();
         let name = name.get(..SHORT_BYTES_MAX).unwrap_or(name);
         let headers = self.headers.get_or_insert_default();
@@ -117,7 +110,7 @@ impl<'a> PropertiesEditor<'a> {
     }
 
     /// Removes one header. A table that becomes empty stays, as it does in RabbitMQ.
-    pub fn remove_header(&mut self, name: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn remove_header(&mut self, name: impl AsRef<[u8]>) -> &mut Self {
         let name = name.as_ref();
         if let Some(headers) = &mut self.headers {
             headers.retain(|(present, _)| **present != *name);

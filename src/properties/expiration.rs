@@ -5,11 +5,11 @@ use std::fmt;
 use crate::table::Characters;
 
 /// The longest time to live in milliseconds, ten years.
-pub const EXPIRATION_MS_MAX: u64 = 315_360_000_000;
+pub(crate) const EXPIRATION_MS_MAX: u64 = 315_360_000_000;
 
 /// Why a text is no time to live. It prints as what follows `invalid expiration '...': ` in RabbitMQ's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InvalidExpiration {
+pub(crate) enum InvalidExpiration {
     /// It does not begin with a number.
     NoInteger,
     /// This follows the number.
@@ -35,7 +35,7 @@ impl fmt::Display for InvalidExpiration {
 ///
 /// # Errors
 /// Why it is none.
-pub fn parse_expiration(text: &[u8]) -> Result<u64, InvalidExpiration> {
+pub(crate) fn parse_expiration(text: &[u8]) -> Result<u64, InvalidExpiration> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),

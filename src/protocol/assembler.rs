@@ -151,7 +151,7 @@ impl<B: BodySink> PartialBody<B> {
 }
 
 /// The error for a content frame where a method is due; also on a channel that is not open.
-pub fn method_due() -> AmqpError {
+pub(crate) fn method_due() -> AmqpError {
     AmqpError::unexpected_frame("expected method frame, got non method frame instead").with_method(MethodId::NONE)
 }
 

@@ -10,7 +10,7 @@ use crate::protocol::{assembler, frame};
 /// The only class with contents.
 pub(super) const BASIC_CLASS: u16 = 60;
 /// The largest body that may be announced: RabbitMQ's ceiling for `max_message_size`.
-pub const BODY_BYTES_MAX: u64 = 512 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Memory that a content header's word alone may claim; beyond it, memory grows with the data that really comes.
 const RESERVED_BYTES_MAX: u64 = 1024 * 1024;
 /// Octets of class, weight and body size; the property flags take two more.
@@ -21,7 +21,7 @@ const FLAGS_BYTES: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentHeader<'a> {
     /// The size of the body that follows.
-    pub body_bytes: u64,
+    pub(crate) body_bytes: u64,
     /// The property flags and values, in the form in which they are sent on; borrowed when that is how they came.
     pub properties: Cow<'a, [u8]>,
 }
@@ -40,7 +40,7 @@ impl ContentHeader<'_> {
 ///
 /// 505 for another class than `basic` or a weight, 501 for a header cut short, an announced body beyond 512 MiB, 502 for
 /// malformed properties (RabbitMQ answers those with 541).
-pub fn decode_header(payload: &[u8]) -> Result<ContentHeader<'_>, AmqpError> {
+pub(crate) fn decode_header(payload: &[u8]) -> Result<ContentHeader<'_>, AmqpError> {
     let Some((&fixed, properties)) = payload.split_first_chunk::<FIXED_BYTES>().filter(|(_, p)| p.len() >= FLAGS_BYTES)
     else {
         return Err(frame::unknown_frame(frame::HEADER, payload));

@@ -8,11 +8,10 @@
 mod decode;
 mod encode;
 
-pub use decode::{BodyPieces, FastPublish, FastSettlement, SettlementKind, next_publish, next_settlement};
-pub use encode::{
-    BodyFrame, BodyFrames, Content, ContentMethod, Deliver, GetOk, ReturnMethod, ack, body_frames, content_method,
-    heartbeat, nack,
-};
+pub(crate) use decode::{BodyPieces, FastPublish};
+pub use decode::{FastSettlement, SettlementKind, next_publish, next_settlement};
+pub use encode::{Content, Deliver, content_method};
+pub(crate) use encode::{ContentMethod, GetOk, ReturnMethod, ack, body_frames, heartbeat, nack};
 
 #[cfg(test)]
 mod tests;

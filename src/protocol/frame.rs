@@ -7,15 +7,15 @@ use crate::error::{AmqpError, MethodId};
 use crate::protocol::octets;
 
 /// Octets in front of a frame's payload.
-pub const FRAME_HEADER_BYTES: usize = 7;
+pub(crate) const FRAME_HEADER_BYTES: usize = 7;
 /// Octets around a frame's payload: the header and the end marker.
-pub const FRAME_OVERHEAD_BYTES: usize = FRAME_HEADER_BYTES + 1;
+pub(crate) const FRAME_OVERHEAD_BYTES: usize = FRAME_HEADER_BYTES + 1;
 /// The octet that ends every frame.
-pub const FRAME_END: u8 = 0xCE;
+pub(crate) const FRAME_END: u8 = 0xCE;
 /// The largest frame before `frame_max` is negotiated, and the least that may be negotiated. The specification's own minimum
 /// is 4096, which RabbitMQ refuses.
 // spec: connection.tune-ok/frame-max/minimum
-pub const FRAME_MAX_BEFORE_TUNE: u32 = 8192;
+pub(crate) const FRAME_MAX_BEFORE_TUNE: u32 = 8192;
 
 /// Class and method.
 const METHOD_BYTES_MIN: usize = 4;
@@ -71,7 +71,10 @@ pub fn next_frame(buffer: &[u8], frame_max: u32) -> Result<Option<(Frame<'_>, us
 ///
 /// # Errors
 /// When it cannot be told where the frame ends.
-pub fn next_frame_or_nonsense(buffer: &[u8], frame_max: u32) -> Result<Option<(Option<Frame<'_>>, usize)>, AmqpError> {
+pub(crate) fn next_frame_or_nonsense(
+    buffer: &[u8],
+    frame_max: u32,
+) -> Result<Option<(Option<Frame<'_>>, usize)>, AmqpError> {
     let Some(Cut { kind, channel, payload }) = cut(buffer, frame_max)? else { return Ok(None) };
     Ok(Some((check(kind, channel, payload).ok(), payload.len() + FRAME_OVERHEAD_BYTES)))
 }

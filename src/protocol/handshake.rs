@@ -21,13 +21,13 @@ use crate::protocol::sasl::{self, Credentials, Mechanism};
 use crate::table::{Table, Value};
 
 /// The protocol header of AMQP 0-9-1; also the answer to any other.
-pub const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
+pub(crate) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 /// AMQP 0-9 announced itself so, and RabbitMQ treats it as 0-9-1.
 const PROTOCOL_HEADER_0_9: [u8; 8] = *b"AMQP\x01\x01\x00\x09";
 
 /// What a client's first octets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolHeader {
+pub(crate) enum ProtocolHeader {
     /// Fewer than eight octets: wait for more.
     Incomplete,
     /// AMQP 0-9-1: drop these eight octets and send `connection.start`.
@@ -38,7 +38,7 @@ pub enum ProtocolHeader {
 
 /// Judges a client's first octets.
 // spec: connection.start/protocol-name
-pub fn protocol_header(buffer: &[u8]) -> ProtocolHeader {
+pub(crate) fn protocol_header(buffer: &[u8]) -> ProtocolHeader {
     match buffer.first_chunk() {
         None => ProtocolHeader::Incomplete,
         Some(&(PROTOCOL_HEADER | PROTOCOL_HEADER_0_9)) => ProtocolHeader::Accepted,
@@ -85,12 +85,12 @@ impl From<u16> for HeartbeatOffer {
 
 impl HeartbeatOffer {
     /// What is offered now; 0 disables heartbeats.
-    pub fn seconds(&self) -> u16 {
+    pub(crate) fn seconds(&self) -> u16 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// From now on this is offered.
-    pub fn set(&self, seconds: u16) {
+    pub(crate) fn set(&self, seconds: u16) {
         self.0.store(seconds, Ordering::Relaxed);
     }
 }
@@ -99,42 +99,42 @@ impl HeartbeatOffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// How many channels may be open at a time; limits their number, not their ids.
-    pub channel_max: u16,
+    pub(crate) channel_max: u16,
     /// The largest frame, either way.
-    pub frame_max: u32,
+    pub(crate) frame_max: u32,
     /// Seconds; 0 disables heartbeats.
-    pub heartbeat: u16,
+    pub(crate) heartbeat: u16,
 }
 
 /// The capabilities that a client may have and that change what it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of independent flags, by their own names")]
-pub struct ClientCapabilities {
+pub(crate) struct ClientCapabilities {
     /// Wants `connection.close` when its login is refused.
-    pub authentication_failure_close: bool,
+    pub(crate) authentication_failure_close: bool,
     /// Wants `basic.cancel` when its consumer is cancelled by the broker.
-    pub consumer_cancel_notify: bool,
+    pub(crate) consumer_cancel_notify: bool,
     /// Wants `connection.blocked` and `connection.unblocked`.
-    pub connection_blocked: bool,
+    pub(crate) connection_blocked: bool,
     /// Knows `basic.nack`.
-    pub basic_nack: bool,
+    pub(crate) basic_nack: bool,
     /// Knows publisher confirms.
-    pub publisher_confirms: bool,
+    pub(crate) publisher_confirms: bool,
     /// Knows `exchange.bind`.
-    pub exchange_exchange_bindings: bool,
+    pub(crate) exchange_exchange_bindings: bool,
 }
 
 /// What `connection.start-ok` says of the client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Client {
     /// Its properties as it sent them. Shared with whoever lists the connection.
-    pub properties: Arc<Table>,
+    pub(crate) properties: Arc<Table>,
     /// The known ones of its capabilities.
-    pub capabilities: ClientCapabilities,
+    pub(crate) capabilities: ClientCapabilities,
     /// The name that it gave the connection, if it is a string in UTF-8.
-    pub connection_name: Option<String>,
+    pub(crate) connection_name: Option<String>,
     /// How it authenticates.
-    pub mechanism: Mechanism,
+    pub(crate) mechanism: Mechanism,
 }
 
 /// What is due next.
@@ -177,7 +177,7 @@ pub enum Step {
 }
 
 /// `connection.start`, which answers an accepted protocol header.
-pub fn start(identity: &Identity, offer: &Offer) -> (Handshake, Reply) {
+pub(crate) fn start(identity: &Identity, offer: &Offer) -> (Handshake, Reply) {
     let names: Vec<_> = offer.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
     let reply = Reply::ConnectionStart {
         server_properties: server_properties(identity),
@@ -190,7 +190,7 @@ pub fn start(identity: &Identity, offer: &Offer) -> (Handshake, Reply) {
 
 impl Handshake {
     /// The limit for [`frame::next_frame`].
-    pub fn frame_max(&self) -> u32 {
+    pub(crate) fn frame_max(&self) -> u32 {
         match self {
             Self::StartOkDue | Self::TuneOkDue(_) => FRAME_MAX_BEFORE_TUNE,
             Self::OpenDue(_, tuning) => tuning.frame_max,
@@ -212,7 +212,7 @@ impl Handshake {
     }
 
     /// What an error means at this point; also for those of [`frame::next_frame`].
-    pub fn fail(self, error: AmqpError) -> Step {
+    pub(crate) fn fail(self, error: AmqpError) -> Step {
         match self {
             Self::StartOkDue | Self::TuneOkDue(_) => Step::CloseSilently(error.to_string()),
             Self::OpenDue(..) => Step::Close(error),
@@ -251,7 +251,7 @@ impl Handshake {
 
 impl Login {
     /// Who logs in.
-    pub fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
@@ -265,7 +265,7 @@ impl Login {
     /// The credentials do not hold. Only clients that say so know what to make of `connection.close` here; others understand
     /// a closed socket.
     // rabbitmq: auth-notification
-    pub fn refuse(self) -> Step {
+    pub(crate) fn refuse(self) -> Step {
         let mechanism = self.client.mechanism.name();
         let error = AmqpError::access_refused(format!(
             "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."

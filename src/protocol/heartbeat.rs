@@ -5,7 +5,7 @@
 
 /// The heartbeats of one connection.
 #[derive(Clone, Debug)]
-pub struct Heartbeat {
+pub(crate) struct Heartbeat {
     interval_ms: u64,
     sent_ms: u64,
     received: bool,
@@ -15,7 +15,7 @@ pub struct Heartbeat {
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beat {
+pub(crate) enum Beat {
     /// Nothing.
     Nothing,
     /// Send a heartbeat frame.
@@ -29,7 +29,7 @@ const FRUITLESS_LOOKS_MAX: u8 = 2;
 
 impl Heartbeat {
     /// Starts at `now_ms` with the interval of `tune-ok`; `None` when it is 0, which disables heartbeats both ways.
-    pub fn new(interval_seconds: u16, now_ms: u64) -> Option<Self> {
+    pub(crate) fn new(interval_seconds: u16, now_ms: u64) -> Option<Self> {
         let interval_ms = u64::from(interval_seconds) * 1000;
         (interval_ms > 0).then_some(Self {
             interval_ms,
@@ -41,29 +41,29 @@ impl Heartbeat {
     }
 
     /// The agreed interval.
-    pub fn interval_ms(&self) -> u64 {
+    pub(crate) fn interval_ms(&self) -> u64 {
         self.interval_ms
     }
 
     /// Something was sent: a heartbeat is not needed for now.
-    pub fn sent(&mut self, now_ms: u64) {
+    pub(crate) fn sent(&mut self, now_ms: u64) {
         self.sent_ms = now_ms;
     }
 
     /// Something was received, whatever it was.
-    pub fn received(&mut self) {
+    pub(crate) fn received(&mut self) {
         self.received = true;
     }
 
     /// When to ask [`Heartbeat::poll`] again.
-    pub fn next_ms(&self) -> u64 {
+    pub(crate) fn next_ms(&self) -> u64 {
         self.next_look_ms.min(self.send_due_ms())
     }
 
     /// What is due at `now_ms`.
     ///
     /// [`Beat::Send`] takes it for granted that the heartbeat is sent.
-    pub fn poll(&mut self, now_ms: u64) -> Beat {
+    pub(crate) fn poll(&mut self, now_ms: u64) -> Beat {
         if now_ms >= self.next_look_ms {
             self.next_look_ms = now_ms + self.interval_ms;
             if std::mem::take(&mut self.received) {

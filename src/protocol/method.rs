@@ -19,11 +19,11 @@ use crate::protocol::frame::{self, FRAME_END};
 use crate::protocol::octets;
 use crate::table::Table;
 
-pub use ids::{
+pub(crate) use ids::{
     BASIC_ACK, BASIC_DELIVER, BASIC_GET_OK, BASIC_NACK, BASIC_PUBLISH, BASIC_REJECT, BASIC_RETURN, CHANNEL_CLOSE,
     CHANNEL_CLOSE_OK, CHANNEL_OPEN, CONNECTION_OPEN,
 };
-pub use names::name;
+pub(crate) use names::name;
 
 /// Octets of class and method id.
 const ID_BYTES: usize = 4;
@@ -62,7 +62,7 @@ pub fn decode(payload: &[u8]) -> Result<Command, AmqpError> {
 }
 
 /// The class and method id of a method frame's payload.
-pub fn id(payload: &[u8]) -> MethodId {
+pub(crate) fn id(payload: &[u8]) -> MethodId {
     payload.first_chunk().map_or(MethodId::NONE, |&[c0, c1, m0, m1]| {
         MethodId::new(u16::from_be_bytes([c0, c1]), u16::from_be_bytes([m0, m1]))
     })

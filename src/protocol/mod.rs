@@ -6,16 +6,16 @@
 //!
 //! Invariant: nothing here reads a socket or a clock, and no bytes whatever make it panic.
 
-pub mod assembler;
-pub mod command;
-pub mod content;
-pub mod fast;
-pub mod frame;
-pub mod handshake;
-pub mod heartbeat;
+pub(crate) mod assembler;
+pub(crate) mod command;
+pub(crate) mod content;
+pub(crate) mod fast;
+pub(crate) mod frame;
+pub(crate) mod handshake;
+pub(crate) mod heartbeat;
 pub mod method;
-pub mod octets;
-pub mod sasl;
+pub(crate) mod octets;
+pub(crate) mod sasl;
 
 #[cfg(test)]
 mod tests;

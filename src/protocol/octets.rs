@@ -9,7 +9,7 @@ use crate::table::Bytes;
 const OCTETS_SHOWN: usize = 16;
 
 /// The payload of a frame that is refused: `type 1, all octets = <<0,50,0>>`, cut to its first 16 octets.
-pub fn frame_text(frame_type: u8, payload: &[u8]) -> String {
+pub(crate) fn frame_text(frame_type: u8, payload: &[u8]) -> String {
     match payload.get(..OCTETS_SHOWN) {
         Some(first) if payload.len() > OCTETS_SHOWN => {
             format!("type {frame_type}, first {OCTETS_SHOWN} octets = {}", Bytes(first))
@@ -19,7 +19,7 @@ pub fn frame_text(frame_type: u8, payload: &[u8]) -> String {
 }
 
 /// Octets as numbers even when they are printable, unlike [`Bytes`]: `<<97,98>>`.
-pub fn numbers(octets: &[u8]) -> String {
+pub(crate) fn numbers(octets: &[u8]) -> String {
     let mut text = String::from("<<");
     for (at, octet) in octets.iter().enumerate() {
         if at > 0 {

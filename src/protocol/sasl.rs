@@ -58,7 +58,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Reads the credentials from a response; `None` when it is malformed.
-pub fn credentials(mechanism: Mechanism, response: &[u8]) -> Option<Credentials> {
+pub(crate) fn credentials(mechanism: Mechanism, response: &[u8]) -> Option<Credentials> {
     match mechanism {
         Mechanism::Plain => plain(response),
         Mechanism::AmqPlain => amqplain(response),

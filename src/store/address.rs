@@ -14,7 +14,7 @@ pub struct Address(u64);
 
 /// An [`Address`], taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// It is in memory only.
     Nowhere,
     /// At this position of the log.
@@ -27,10 +27,10 @@ const SEGMENT: u64 = 1 << 63;
 
 impl Address {
     /// A message that is in memory only.
-    pub const NOWHERE: Self = Self(0);
+    pub(crate) const NOWHERE: Self = Self(0);
 
     /// A position of the log; 0 is none.
-    pub const fn in_log(position: u64) -> Self {
+    pub(crate) const fn in_log(position: u64) -> Self {
         Self(position & !SEGMENT)
     }
 
@@ -40,13 +40,13 @@ impl Address {
     }
 
     /// A record of a segment file.
-    pub const fn in_segment(id: SegmentId, offset: u32) -> Self {
+    pub(crate) const fn in_segment(id: SegmentId, offset: u32) -> Self {
         Self(SEGMENT | (id.0 as u64) << 32 | offset as u64)
     }
 
     /// Takes it apart.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the address")]
-    pub const fn place(self) -> Place {
+    pub(crate) const fn place(self) -> Place {
         match self.0 {
             0 => Place::Nowhere,
             position if position & SEGMENT == 0 => Place::Log(position),
@@ -55,12 +55,12 @@ impl Address {
     }
 
     /// Whether it is in the log before this position.
-    pub const fn is_in_log_before(self, position: u64) -> bool {
+    pub(crate) const fn is_in_log_before(self, position: u64) -> bool {
         self.0 != 0 && self.0 & SEGMENT == 0 && self.0 < position
     }
 
     /// Whether it is in the log.
-    pub const fn is_in_log(self) -> bool {
+    pub(crate) const fn is_in_log(self) -> bool {
         self.0 != 0 && self.0 & SEGMENT == 0
     }
 

@@ -29,11 +29,11 @@ pub struct Inspection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
     /// Messages that are there and can be read.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Of these, in segment files.
-    pub in_segments: u64,
+    pub(crate) in_segments: u64,
     /// Records of messages that were acknowledged.
-    pub acknowledged: u64,
+    pub(crate) acknowledged: u64,
 }
 
 /// Opens a directory as a start does, and as one with salvage does if it is damaged.
@@ -54,17 +54,17 @@ pub fn inspect(disk: &Arc<dyn Disk>, sizes: Sizes) -> Result<Inspection, StoreEr
 
 impl Inspection {
     /// What the start would say.
-    pub const fn report(&self) -> &Report {
+    pub(crate) const fn report(&self) -> &Report {
         &self.found.report
     }
 
     /// How much the segment files hold.
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         self.found.segments.usage()
     }
 
     /// The definitions.
-    pub fn definitions(&self) -> &[Vec<u8>] {
+    pub(crate) fn definitions(&self) -> &[Vec<u8>] {
         &self.found.definitions
     }
 

@@ -19,7 +19,7 @@ use super::run::Run;
 use super::segments::SegmentFile;
 use super::{LogExtent, LogFile, StoreError};
 
-pub use draft::Draft;
+pub(crate) use draft::Draft;
 pub(super) use draft::put_in_place;
 pub(crate) use draft::put_part;
 
@@ -32,90 +32,90 @@ const HEADER_BYTES: usize = 24;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// The priority level.
-    pub level: u8,
+    pub(crate) level: u8,
     /// The file.
-    pub segment: SegmentId,
+    pub(crate) segment: SegmentId,
     /// Where the first record begins.
-    pub start: u32,
+    pub(crate) start: u32,
     /// Behind the last record.
-    pub end: u32,
+    pub(crate) end: u32,
     /// The place of its first message in the order of the queue.
-    pub first_seq: u64,
+    pub(crate) first_seq: u64,
     /// Stored messages in it, free ones included.
-    pub stored: u32,
+    pub(crate) stored: u32,
     /// Bytes of their bodies.
-    pub body_bytes: u64,
+    pub(crate) body_bytes: u64,
     /// When the first of them expires; `u64::MAX` for never.
-    pub expires_min_ms: u64,
+    pub(crate) expires_min_ms: u64,
     /// When the last of them expires.
-    pub expires_max_ms: u64,
+    pub(crate) expires_max_ms: u64,
 }
 
 /// A message in a segment file that is known one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Single {
+pub(crate) struct Single {
     /// Its place in the order of what holds it.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// Where it is.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Bytes of its record.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
     /// Bytes of its body.
-    pub body_bytes: u32,
+    pub(crate) body_bytes: u32,
     /// When it is due.
-    pub due_ms: u64,
+    pub(crate) due_ms: u64,
     /// The exchange that holds it back.
-    pub origin: u64,
+    pub(crate) origin: u64,
 }
 
 /// A queue, but for what the log says after the checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueState {
     /// The queue.
-    pub queue: u64,
+    pub(crate) queue: u64,
     /// The place of the next message.
-    pub next_seq: u64,
+    pub(crate) next_seq: u64,
     /// Until where each level may have been delivered.
-    pub delivered: Vec<(u8, u64)>,
+    pub(crate) delivered: Vec<(u8, u64)>,
     /// Until where the messages of each level are not in the log any more.
-    pub moved: Vec<(u8, u64)>,
+    pub(crate) moved: Vec<(u8, u64)>,
     /// Where they are, in the order of the queue.
-    pub parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Messages that are known one by one instead.
-    pub singles: Vec<Single>,
+    pub(crate) singles: Vec<Single>,
     /// Messages in segment files that came back since they were written there, by their places.
     pub counts: Vec<(u64, Counts)>,
 }
 
 /// Everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// From where the log is to be read.
-    pub start: u64,
+    pub(crate) start: u64,
     /// It is the newer one of two whose number is higher.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Until where the log was durable. It must not end before.
-    pub durable: u64,
+    pub(crate) durable: u64,
     /// No group of the log from `start` on is of an earlier run.
-    pub start_run: Run,
+    pub(crate) start_run: Run,
     /// The run that wrote this, and the log before `durable`.
-    pub run: Run,
+    pub(crate) run: Run,
     /// The files of the log from `start` to `durable`.
-    pub log_files: Vec<LogFile>,
+    pub(crate) log_files: Vec<LogFile>,
     /// The segment files.
-    pub segment_files: Vec<SegmentFile>,
+    pub(crate) segment_files: Vec<SegmentFile>,
     /// The broker stopped cleanly: the log has nothing to tell.
-    pub is_clean: bool,
+    pub(crate) is_clean: bool,
     /// Identities from here on were never given out.
-    pub next_id: u64,
+    pub(crate) next_id: u64,
     /// The last segment file that was made.
-    pub last_segment: u32,
+    pub(crate) last_segment: u32,
     /// The definitions, in the broker's own encoding.
-    pub definitions: Vec<Vec<u8>>,
+    pub(crate) definitions: Vec<Vec<u8>>,
     /// The queues.
-    pub queues: Vec<QueueState>,
+    pub(crate) queues: Vec<QueueState>,
     /// What is free in segment files.
-    pub free: Vec<Freed>,
+    pub(crate) free: Vec<Freed>,
 }
 
 impl Checkpoint {

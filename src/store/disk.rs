@@ -21,7 +21,7 @@ use lock::Lock;
 use reserve::Reserve;
 
 pub use overlay::Overlay;
-pub use read_only::ReadOnlyDisk;
+pub(crate) use read_only::ReadOnlyDisk;
 
 /// A directory of files, named by paths relative to it.
 pub trait Disk: Send + Sync + fmt::Debug {
@@ -103,7 +103,7 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
 
 /// A directory of the real file system, locked against other processes while this is alive.
 #[derive(Debug)]
-pub struct RealDisk {
+pub(crate) struct RealDisk {
     root: PathBuf,
     access: Access,
     lock: Arc<Lock>,
@@ -145,7 +145,7 @@ impl RealDisk {
     ///
     /// # Errors
     /// When it cannot be made, written to, or locked.
-    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |source| DirectoryError::Unusable { path: path.to_owned(), source };
         let access = Access::close(path).map_err(unusable)?;
         let lock = Arc::new(Lock::take(path, access)?);

@@ -88,7 +88,7 @@ impl Cause {
     pub const ALL: [Self; 5] = [Self::NoSpace, Self::NoDescriptor, Self::NoMemory, Self::Busy, Self::Broken];
 
     /// What this error is.
-    pub fn of(error: &io::Error) -> Self {
+    pub(crate) fn of(error: &io::Error) -> Self {
         if let Some(cause) = of_code(error) {
             return cause;
         }

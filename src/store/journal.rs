@@ -9,7 +9,7 @@ use super::record::{Counts, Enqueued, EnqueuedWriter, Freed, Record, encode_free
 
 /// The changes of one queue that are not in the log yet.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub(crate) struct Journal {
     /// Nothing is recorded for a queue that is not durable; what it frees in segment files is noted all the same.
     is_kept: bool,
     queue: u64,
@@ -33,40 +33,40 @@ struct Changes {
 
 /// What a message takes in a segment file.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// Where it is.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Bytes of its record.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
     /// Bytes of its body.
-    pub body_bytes: u32,
+    pub(crate) body_bytes: u32,
     /// It survives a restart.
-    pub is_stored: bool,
+    pub(crate) is_stored: bool,
 }
 
 impl Journal {
     /// Nothing yet; `is_kept` when the queue is durable and so is the log.
-    pub fn new(queue: u64, is_kept: bool) -> Self {
+    pub(crate) fn new(queue: u64, is_kept: bool) -> Self {
         Self { is_kept, queue, ..Self::default() }
     }
 
     /// Whether changes are recorded at all.
-    pub const fn is_kept(&self) -> bool {
+    pub(crate) const fn is_kept(&self) -> bool {
         self.is_kept
     }
 
     /// Records nothing any more; what is freed in segment files is noted all the same.
-    pub const fn stop_keeping(&mut self) {
+    pub(crate) const fn stop_keeping(&mut self) {
         self.is_kept = false;
     }
 
     /// What follows belongs to this transaction.
-    pub const fn set_transaction(&mut self, transaction: TransactionId) {
+    pub(crate) const fn set_transaction(&mut self, transaction: TransactionId) {
         self.transaction = transaction;
     }
 
     /// A message was added.
-    pub fn enqueued(&mut self, message: &Enqueued) {
+    pub(crate) fn enqueued(&mut self, message: &Enqueued) {
         if self.is_kept {
             self.changes().enqueued.push(message);
         }
@@ -77,7 +77,7 @@ impl Journal {
     }
 
     /// A message is gone: its record in the log counts no more.
-    pub fn settled(&mut self, seq: u64) {
+    pub(crate) fn settled(&mut self, seq: u64) {
         if !self.is_kept {
             return;
         }
@@ -89,7 +89,7 @@ impl Journal {
     }
 
     /// A message is gone: its record in a segment file is free.
-    pub fn freed(&mut self, extent: &Extent) {
+    pub(crate) fn freed(&mut self, extent: &Extent) {
         let Place::Segment(segment, start) = extent.address.place() else { return };
         let end = start.saturating_add(extent.bytes);
         let (stored, body_bytes) =
@@ -106,19 +106,19 @@ impl Journal {
     }
 
     /// A stretch of a segment file is free.
-    pub fn freed_stretch(&mut self, freed: Freed) {
+    pub(crate) fn freed_stretch(&mut self, freed: Freed) {
         self.changes().freed.push(freed);
     }
 
     /// A message came back, or was rejected.
-    pub fn counted(&mut self, seq: u64, counts: Counts) {
+    pub(crate) fn counted(&mut self, seq: u64, counts: Counts) {
         if self.is_kept {
             self.changes().counted.push((seq, counts));
         }
     }
 
     /// A message of this level was delivered.
-    pub fn delivered(&mut self, level: u8, seq: u64) {
+    pub(crate) fn delivered(&mut self, level: u8, seq: u64) {
         if !self.is_kept {
             return;
         }
@@ -134,22 +134,22 @@ impl Journal {
     }
 
     /// Until where each level may have been delivered.
-    pub fn delivered_marks(&self) -> &[(u8, u64)] {
+    pub(crate) fn delivered_marks(&self) -> &[(u8, u64)] {
         &self.delivered
     }
 
     /// Takes over the marks that were found at the start.
-    pub fn restore_marks(&mut self, marks: &[(u8, u64)]) {
+    pub(crate) fn restore_marks(&mut self, marks: &[(u8, u64)]) {
         self.delivered = SmallVec::from_slice(marks);
     }
 
     /// Whether there is nothing to append.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.changes.as_ref().is_none_or(|changes| changes.is_empty())
     }
 
     /// Appends the records, and hands out what is free in segment files.
-    pub fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
+    pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
         let (queue, transaction) = (self.queue, self.transaction);
         let Some(changes) = &mut self.changes else { return Vec::new() };
         if !changes.enqueued.is_empty() {

@@ -15,32 +15,32 @@ use super::segments::{Block, Damaged, Segments, Stored};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
     /// The priority level that wants it.
-    pub level: u8,
+    pub(crate) level: u8,
     /// The file.
-    pub segment: SegmentId,
+    pub(crate) segment: SegmentId,
     /// Where the first record begins.
-    pub start: u32,
+    pub(crate) start: u32,
     /// Behind the last record that belongs to it.
-    pub end: u32,
+    pub(crate) end: u32,
 }
 
 /// What was read.
 #[derive(Debug)]
 pub struct Loaded {
     /// What was asked for.
-    pub load: Load,
+    pub(crate) load: Load,
     /// The messages, without those that are free.
-    pub records: Vec<Stored>,
+    pub(crate) records: Vec<Stored>,
     /// What cannot be read.
-    pub damaged: Vec<Damaged>,
+    pub(crate) damaged: Vec<Damaged>,
     /// Behind the last record that was read.
-    pub next: u32,
+    pub(crate) next: u32,
     /// With fewer bytes of bodies at hand, the queue should ask for more.
-    pub ahead_bytes: u64,
+    pub(crate) ahead_bytes: u64,
 }
 
 /// Bytes usually read at a time.
-pub const BLOCK_BYTES: u32 = 256 * 1024;
+pub(crate) const BLOCK_BYTES: u32 = 256 * 1024;
 /// Bytes read at a time, at least, when much was read already.
 const BLOCK_BYTES_MIN: u32 = 16 * 1024;
 /// What is read back may take so much memory before blocks become small: a thousand queues are read at the same time, and each has
@@ -56,7 +56,7 @@ fn block_bytes(usual_bytes: u32, read_back_bytes: u64) -> u32 {
 }
 
 /// Who asked.
-pub trait Loads: Send + Sync + fmt::Debug {
+pub(crate) trait Loads: Send + Sync + fmt::Debug {
     /// The queue whose messages it wants.
     fn queue(&self) -> u64;
 
@@ -95,7 +95,7 @@ impl Loader {
     }
 
     /// Has something read. Each queue asks for one thing at a time, which bounds what waits here.
-    pub fn order(&self, load: Load, by: Arc<dyn Loads>) {
+    pub(crate) fn order(&self, load: Load, by: Arc<dyn Loads>) {
         self.state.lock().waiting.push_back((load, by));
         self.changed.notify_one();
     }
@@ -116,7 +116,7 @@ impl Loader {
     ///
     /// # Errors
     /// When a file cannot be read, now and later.
-    pub fn run(&self, now_ms: impl Fn() -> u64, pause: impl Fn()) -> Result<(), StoreError> {
+    pub(crate) fn run(&self, now_ms: impl Fn() -> u64, pause: impl Fn()) -> Result<(), StoreError> {
         while let Some(next) = self.next() {
             if !self.serve(next, now_ms())? {
                 pause();

@@ -22,10 +22,10 @@ pub trait Wake: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// What is appended survives the process. If not, nothing needs to be appended.
-    pub keeps: bool,
+    pub(crate) keeps: bool,
     /// Bodies leave the log for segment files. So whoever is about to refer to one keeps it where it is with an
     /// [`AppendGuard`](super::AppendGuard).
-    pub moves_bodies: bool,
+    pub(crate) moves_bodies: bool,
 }
 
 /// Where changes are recorded. Its methods are called under queue locks: none waits for the disk.
@@ -90,26 +90,26 @@ pub trait Log: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogFile {
     /// Counted from the first file of the data directory.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The run that made it.
-    pub run: Run,
+    pub(crate) run: Run,
 }
 
 /// What a checkpoint says of the log from which it is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogExtent {
     /// From here on it is to be read.
-    pub start: u64,
+    pub(crate) start: u64,
     /// No group from `start` on is of an earlier run.
-    pub start_run: Run,
+    pub(crate) start_run: Run,
     /// Everything before is durable.
-    pub durable: u64,
+    pub(crate) durable: u64,
     /// The run that goes on there.
-    pub run: Run,
+    pub(crate) run: Run,
     /// The files from `start` to there.
-    pub files: Vec<LogFile>,
+    pub(crate) files: Vec<LogFile>,
     /// The number that the checkpoint has: no other one of this data directory has it.
-    pub checkpoint: u64,
+    pub(crate) checkpoint: u64,
 }
 
 /// A log that grows until what it tells is told by segment files and a checkpoint. Its places are bytes that were ever appended.

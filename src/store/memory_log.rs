@@ -7,7 +7,7 @@ use crate::message::Chunk;
 
 /// Keeps nothing: whatever it takes is as durable as it will ever be.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct MemoryLog;
+pub(crate) struct MemoryLog;
 
 impl Log for MemoryLog {
     fn capabilities(&self) -> Capabilities {

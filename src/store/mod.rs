@@ -10,37 +10,39 @@
 //!
 //! Nothing here knows what a queue is: a queue is a number, and what it keeps are addresses.
 
-pub mod address;
-pub mod check;
-pub mod checkpoint;
+pub(crate) mod address;
+pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod codec;
-pub mod disk;
-pub mod failure;
+pub(crate) mod disk;
+pub(crate) mod failure;
 #[cfg(test)]
 pub(crate) mod fake_log;
 mod head;
-pub mod journal;
-pub mod loader;
+pub(crate) mod journal;
+pub(crate) mod loader;
 mod log;
 mod memory_log;
 mod owed;
 mod position;
-pub mod record;
-pub mod recovery;
-pub mod run;
-pub mod segments;
+pub(crate) mod record;
+pub(crate) mod recovery;
+pub(crate) mod run;
+pub(crate) mod segments;
 mod transaction;
-pub mod wal;
+pub(crate) mod wal;
 
 use std::io;
 
 use failure::{Call, Cause, Remedy};
 
-pub use log::{Capabilities, Log, LogExtent, LogFailed, LogFile, StoredLog, Wake};
-pub use memory_log::MemoryLog;
-pub use owed::Owed;
-pub use position::{LastChange, LogPosition};
-pub use transaction::{AppendGuard, LogTransaction, TransactionId};
+pub(crate) use log::{Capabilities, LogExtent, LogFailed, LogFile, Wake};
+pub use log::{Log, StoredLog};
+pub(crate) use memory_log::MemoryLog;
+pub(crate) use owed::Owed;
+pub(crate) use position::{LastChange, LogPosition};
+pub(crate) use transaction::AppendGuard;
+pub use transaction::{LogTransaction, TransactionId};
 
 /// How large files become, and how much is read at a time. Tests make them small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

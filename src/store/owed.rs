@@ -8,14 +8,14 @@ use super::Log;
 /// records it. What the client is told later must not outlive it in a crash: until it is dropped, and what was recorded by then is
 /// durable, [`Log::durable`] reports nothing that was appended since this began.
 #[derive(Debug)]
-pub struct Owed {
+pub(crate) struct Owed {
     log: Arc<dyn Log>,
     number: u64,
 }
 
 impl Owed {
     /// From here on nothing is told.
-    pub fn begin(log: &Arc<dyn Log>) -> Self {
+    pub(crate) fn begin(log: &Arc<dyn Log>) -> Self {
         Self { log: Arc::clone(log), number: log.owe() }
     }
 }

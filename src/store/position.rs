@@ -11,7 +11,7 @@ pub struct LogPosition(pub(super) u64);
 
 impl LogPosition {
     /// What needs no record is durable from the start.
-    pub const START: Self = Self(0);
+    pub(crate) const START: Self = Self(0);
 
     /// The place that a test's log has counted.
     #[cfg(test)]
@@ -22,7 +22,7 @@ impl LogPosition {
     /// What must be durable for both.
     #[must_use]
     #[inline]
-    pub fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0.max(other.0))
     }
 
@@ -43,16 +43,16 @@ impl FromIterator<Self> for LogPosition {
 
 /// What must be durable for everything that was noted here so far, by any thread.
 #[derive(Debug, Default)]
-pub struct LastChange(AtomicU64);
+pub(crate) struct LastChange(AtomicU64);
 
 impl LastChange {
     /// Adds a change that was recorded.
-    pub fn note(&self, position: LogPosition) {
+    pub(crate) fn note(&self, position: LogPosition) {
         self.0.fetch_max(position.0, Ordering::AcqRel);
     }
 
     /// What must be durable for all of them.
-    pub fn position(&self) -> LogPosition {
+    pub(crate) fn position(&self) -> LogPosition {
         LogPosition(self.0.load(Ordering::Acquire))
     }
 }

@@ -10,40 +10,40 @@ use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
 pub(crate) const SEQ_MAX: u64 = u64::MAX >> 2;
 
 /// Deliveries that were counted: all by this quorum queue, and those that failed, here or in queues in which the message died before.
-pub type Counts = (u32, u32);
+pub(crate) type Counts = (u32, u32);
 
 /// A message that was added to a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Enqueued {
     /// Its place in the order of the queue.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// Where its bytes are.
-    pub address: Address,
+    pub(crate) address: Address,
     /// When it expires; `u64::MAX` for never.
-    pub expires_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
     /// Deliveries so far.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
     /// Its priority level.
-    pub level: u8,
+    pub(crate) level: u8,
     /// It may have been delivered before.
-    pub redelivered: bool,
+    pub(crate) redelivered: bool,
     /// The exchange that holds it back, for delayed messages; else 0.
-    pub origin: u64,
+    pub(crate) origin: u64,
 }
 
 /// A stretch of a segment file whose messages are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freed {
     /// The file.
-    pub segment: SegmentId,
+    pub(crate) segment: SegmentId,
     /// The first byte.
-    pub start: u32,
+    pub(crate) start: u32,
     /// The byte behind the last.
-    pub end: u32,
+    pub(crate) end: u32,
     /// Stored messages in it.
-    pub stored: u32,
+    pub(crate) stored: u32,
     /// Bytes of their bodies.
-    pub body_bytes: u64,
+    pub(crate) body_bytes: u64,
 }
 
 /// One record. Those with a transaction other than [`TransactionId::NONE`] count only once that is committed.

@@ -8,7 +8,7 @@
 
 mod chain;
 mod choice;
-pub mod finding;
+pub(crate) mod finding;
 mod known;
 mod lost_and_found;
 mod reader;
@@ -51,11 +51,11 @@ pub struct Opening {
 #[derive(Debug, Default)]
 pub struct RecoveredQueue {
     /// What the checkpoint says, with what the log adds to it.
-    pub state: QueueState,
+    pub(crate) state: QueueState,
     /// Messages whose bodies are in the log, in the order of the queue.
-    pub young: Vec<(Enqueued, Message)>,
+    pub(crate) young: Vec<(Enqueued, Message)>,
     /// What it was declared as is lost, and so it must get another name.
-    pub is_nameless: bool,
+    pub(crate) is_nameless: bool,
 }
 
 /// What there was to say about the files.
@@ -64,34 +64,34 @@ pub struct Report {
     /// The directory was never used before.
     pub is_new: bool,
     /// The broker had stopped cleanly.
-    pub is_clean: bool,
+    pub(crate) is_clean: bool,
     /// Groups that were read from the log and tell of a change.
-    pub groups: u64,
+    pub(crate) groups: u64,
     /// Bytes that were read from the log.
-    pub log_bytes: u64,
+    pub(crate) log_bytes: u64,
     /// Bytes behind the end of the log that were written without what is before them: nobody was told that they are durable.
-    pub cut_off_bytes: u64,
+    pub(crate) cut_off_bytes: u64,
     /// What was wrong and did no harm.
     pub mended: Vec<Finding>,
     /// What was wrong, refuses no start, and has messages come back that were acknowledged.
-    pub returned: Vec<Finding>,
+    pub(crate) returned: Vec<Finding>,
     /// What had to be left out; empty unless salvaging.
     pub skipped: Vec<Finding>,
     /// Where files are now that could not be used.
-    pub moved: Vec<String>,
+    pub(crate) moved: Vec<String>,
     /// What was found again.
-    pub salvaged: Salvaged,
+    pub(crate) salvaged: Salvaged,
 }
 
 /// What was found again in segment files of which no checkpoint tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Salvaged {
+pub(crate) struct Salvaged {
     /// Files that were searched.
-    pub scanned_files: u64,
+    pub(crate) scanned_files: u64,
     /// Messages that are in their queues again.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// The queues.
-    pub queues: u64,
+    pub(crate) queues: u64,
 }
 
 impl Report {

@@ -38,18 +38,19 @@ use crate::message::MemoryGauge;
 use open::OpenFiles;
 use segment::Segment;
 
-pub use damage::{DIRECTORY as LOST_DIRECTORY, Damaged};
-pub use reading::Block;
+pub(crate) use damage::{DIRECTORY as LOST_DIRECTORY, Damaged};
+pub(crate) use reading::Block;
+pub use record::Label;
 pub(super) use record::labelled;
-pub use record::{Label, RECORD_HEADER_BYTES, Stored, record_bytes_of};
-pub use segment::SegmentFile;
+pub(crate) use record::{Stored, record_bytes_of};
+pub(crate) use segment::SegmentFile;
 pub use writer::{SegmentWriter, Written};
 
 /// The directory of the segment files.
-pub const DIRECTORY: &str = "segments";
+pub(crate) const DIRECTORY: &str = "segments";
 pub(super) const MAGIC: [u8; 4] = *b"LVSG";
 /// Bytes in front of the first record of a file.
-pub const FILE_HEADER_BYTES: u32 = 32;
+pub(crate) const FILE_HEADER_BYTES: u32 = 32;
 const _: () = assert!(FILE_HEADER_BYTES as usize == HEAD_BYTES, "it is the head");
 /// All segment files.
 pub struct Segments {
@@ -114,10 +115,10 @@ const CACHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const FREED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Tells that too much of the files is free.
-pub type OnExcess = Box<dyn Fn() + Send + Sync>;
+pub(crate) type OnExcess = Box<dyn Fn() + Send + Sync>;
 
 /// The path of a segment file.
-pub fn path(id: SegmentId) -> String {
+pub(crate) fn path(id: SegmentId) -> String {
     format!("{DIRECTORY}/{:08}.seg", id.0)
 }
 
@@ -135,12 +136,12 @@ impl Segments {
     }
 
     /// The sizes.
-    pub const fn sizes(&self) -> Sizes {
+    pub(crate) const fn sizes(&self) -> Sizes {
         self.sizes
     }
 
     /// Bytes that messages take in memory which were read back.
-    pub fn read_back_bytes(&self) -> u64 {
+    pub(crate) fn read_back_bytes(&self) -> u64 {
         self.gauge.read_back_bytes()
     }
 
@@ -212,13 +213,13 @@ impl Segments {
     }
 
     /// Gives numbers behind this one to new files.
-    pub fn skip_ids(&self, last: u32) {
+    pub(crate) fn skip_ids(&self, last: u32) {
         let mut all = self.all.lock();
         all.last_id = all.last_id.max(last);
     }
 
     /// The number of the last file that was made.
-    pub fn last_id(&self) -> u32 {
+    pub(crate) fn last_id(&self) -> u32 {
         self.all.lock().last_id
     }
 
@@ -260,7 +261,7 @@ impl Segments {
     }
 
     /// Frees stretches of files. Stretches that are free already, as when the log is read again, change nothing.
-    pub fn free(&self, freed: &[Freed]) {
+    pub(crate) fn free(&self, freed: &[Freed]) {
         let mut all = self.all.lock();
         for range in freed {
             let All { by_id, free_bytes, .. } = &mut *all;
@@ -290,7 +291,7 @@ impl Segments {
 
     /// What is free of a file between two offsets, in its order. The first and the last stretch may reach beyond: how many messages are
     /// gone is for [`Segments::gone_within`] to say.
-    pub fn free_within(&self, id: SegmentId, start: u32, end: u32) -> Vec<Freed> {
+    pub(crate) fn free_within(&self, id: SegmentId, start: u32, end: u32) -> Vec<Freed> {
         let all = self.all.lock();
         let Some(segment) = all.by_id.get(&id) else { return Vec::new() };
         let before = segment.free.range(..start).next_back().filter(|(_, freed)| freed.end > start);
@@ -298,7 +299,7 @@ impl Segments {
     }
 
     /// Whether a stretch of a file is free, all of it.
-    pub fn is_free(&self, id: SegmentId, start: u32, end: u32) -> bool {
+    pub(crate) fn is_free(&self, id: SegmentId, start: u32, end: u32) -> bool {
         let all = self.all.lock();
         let Some(segment) = all.by_id.get(&id) else { return true };
         segment.free.range(..=start).next_back().is_some_and(|(_, freed)| freed.end >= end)
@@ -306,7 +307,7 @@ impl Segments {
 
     /// Looks at the free stretches of all files, one file after the other: who frees something waits for one file at most. What is freed
     /// in a file that was looked at already is missing, and the log tells of it.
-    pub fn each_free(&self, mut look: impl FnMut(Freed)) {
+    pub(crate) fn each_free(&self, mut look: impl FnMut(Freed)) {
         let ids: Vec<_> = self.all.lock().by_id.keys().copied().collect();
         for id in ids {
             let free: Vec<_> = match self.all.lock().by_id.get(&id) {
@@ -326,7 +327,7 @@ impl Segments {
 
     /// Takes out the files of which everything is free. These, and those that were taken out before and could not be removed,
     /// can be removed once there is a checkpoint that does not name them.
-    pub fn take_empty(&self) -> Vec<SegmentId> {
+    pub(crate) fn take_empty(&self) -> Vec<SegmentId> {
         let mut all = self.all.lock();
         all.freed_since_bytes = 0;
         let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| segment.is_empty()).map(|(id, _)| *id).collect();
@@ -346,7 +347,7 @@ impl Segments {
     ///
     /// # Errors
     /// The file system's, if it is worth waiting for.
-    pub fn remove(&self, ids: &[SegmentId]) -> Result<(), StoreError> {
+    pub(crate) fn remove(&self, ids: &[SegmentId]) -> Result<(), StoreError> {
         for id in ids {
             let name = self.disk.describe(&path(*id));
             let removed = self.disk.remove(&path(*id)).map_err(StoreError::io(Call::Remove, name));
@@ -364,7 +365,7 @@ impl Segments {
     }
 
     /// The files to be rewritten, up to the one of number `last`: the sparsest ones, while more is free than is wanted.
-    pub fn sparse(&self, last: SegmentId) -> Vec<SegmentId> {
+    pub(crate) fn sparse(&self, last: SegmentId) -> Vec<SegmentId> {
         let mut excess = self.usage().excess(self.sizes.excess_bytes);
         let mut closed: Vec<_> = {
             let all = self.all.lock();
@@ -388,7 +389,7 @@ impl Segments {
     }
 
     /// Sets who is told when too much of the files is free. Only the first call counts.
-    pub fn on_excess(&self, tell: OnExcess) {
+    pub(crate) fn on_excess(&self, tell: OnExcess) {
         self.on_excess.get_or_init(|| tell);
     }
 

@@ -14,14 +14,14 @@ impl TransactionId {
 
 /// Keeps the log from moving bodies while messages that refer to them are added to queues.
 #[derive(Debug)]
-pub struct AppendGuard<'a> {
+pub(crate) struct AppendGuard<'a> {
     log: &'a dyn Log,
     number: u64,
 }
 
 impl<'a> AppendGuard<'a> {
     /// From here on bodies stay where they are.
-    pub fn begin(log: &'a dyn Log) -> Self {
+    pub(crate) fn begin(log: &'a dyn Log) -> Self {
         Self { log, number: log.begin() }
     }
 }

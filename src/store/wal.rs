@@ -40,7 +40,6 @@ use telling::Debts;
 
 pub(super) use files::{file_head, file_number, file_path, make_file, offset_in_file, read_head};
 pub(super) use group::{GROUP_HEADER_BYTES, GROUP_MAGIC, KIND_CHUNK, KIND_RECORDS, checksum, group_bytes};
-pub use space::OnLowSpace;
 
 /// So many places there are in a file at which the log can be cut off.
 const CUTS_PER_FILE: u64 = 16;
@@ -82,10 +81,10 @@ struct State {
 }
 
 /// Tells that the log has failed.
-pub type OnFailed = Box<dyn Fn() + Send + Sync>;
+pub(crate) type OnFailed = Box<dyn Fn() + Send + Sync>;
 
 /// Wakes those whose time has come, in place of the log's own thread.
-pub type OnDue = Box<dyn Fn(Vec<Arc<dyn Wake>>) + Send + Sync>;
+pub(crate) type OnDue = Box<dyn Fn(Vec<Arc<dyn Wake>>) + Send + Sync>;
 
 /// Where the log was left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -217,7 +216,7 @@ impl Wal {
     }
 
     /// Sets who is told of a failure. Only the first call counts.
-    pub fn on_failed(&self, tell: OnFailed) {
+    pub(crate) fn on_failed(&self, tell: OnFailed) {
         self.on_failed.get_or_init(|| tell);
     }
 

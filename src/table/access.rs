@@ -1,11 +1,11 @@
 //! Reading a value as the type that an argument or a header should have; `None` when it has another.
 
-use super::{ArrayRef, Table, TableRef, Value, ValueRef};
+use super::{Table, TableRef, Value, ValueRef};
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "each question picks a few of the wire's closed list of types")]
 impl<'a> ValueRef<'a> {
     /// The value of an integer of any width.
-    pub fn as_integer(self) -> Option<i64> {
+    pub(crate) fn as_integer(self) -> Option<i64> {
         match self {
             Self::I8(value) => Some(value.into()),
             Self::U8(value) => Some(value.into()),
@@ -19,7 +19,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The value of a float of either width.
-    pub fn as_float(self) -> Option<f64> {
+    pub(crate) fn as_float(self) -> Option<f64> {
         match self {
             Self::F32(value) => Some(value.into()),
             Self::F64(value) => Some(value),
@@ -36,12 +36,12 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The text of a long string that is UTF-8.
-    pub fn as_str(self) -> Option<&'a str> {
+    pub(crate) fn as_str(self) -> Option<&'a str> {
         self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
     /// The value of a boolean.
-    pub const fn as_bool(self) -> Option<bool> {
+    pub(crate) const fn as_bool(self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(value),
             _ => None,
@@ -49,7 +49,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// Seconds since 1970.
-    pub const fn as_timestamp(self) -> Option<u64> {
+    pub(crate) const fn as_timestamp(self) -> Option<u64> {
         match self {
             Self::Timestamp(seconds) => Some(seconds),
             _ => None,
@@ -65,7 +65,8 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The array in place.
-    pub const fn as_array(self) -> Option<ArrayRef<'a>> {
+    #[cfg(test)]
+    pub(crate) const fn as_array(self) -> Option<super::view::ArrayRef<'a>> {
         match self {
             Self::Array(array) => Some(array),
             _ => None,
@@ -82,37 +83,27 @@ impl<'a> ValueRef<'a> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "each question picks one of the wire's closed list of types")]
 impl Value {
     /// The value of an integer of any width.
-    pub fn as_integer(&self) -> Option<i64> {
+    pub(crate) fn as_integer(&self) -> Option<i64> {
         self.shallow().as_integer()
     }
 
-    /// The value of a float of either width.
-    pub fn as_float(&self) -> Option<f64> {
-        self.shallow().as_float()
-    }
-
     /// The bytes of a long string.
-    pub fn as_bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         self.shallow().as_bytes()
     }
 
     /// The text of a long string that is UTF-8.
-    pub fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         self.shallow().as_str()
     }
 
     /// The value of a boolean.
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         self.shallow().as_bool()
     }
 
-    /// Seconds since 1970.
-    pub fn as_timestamp(&self) -> Option<u64> {
-        self.shallow().as_timestamp()
-    }
-
     /// The nested table.
-    pub const fn as_table(&self) -> Option<&Table> {
+    pub(crate) const fn as_table(&self) -> Option<&Table> {
         match self {
             Self::Table(table) => Some(table),
             _ => None,
@@ -120,7 +111,7 @@ impl Value {
     }
 
     /// The elements of an array.
-    pub fn as_array(&self) -> Option<&[Self]> {
+    pub(crate) fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(elements) => Some(elements),
             _ => None,

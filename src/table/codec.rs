@@ -19,7 +19,7 @@ pub(super) fn decode(content: &[u8]) -> Result<Table, TableError> {
 ///
 /// # Errors
 /// What is wrong inside a nested table or array.
-pub fn decode_value(value: ValueRef<'_>) -> Result<Value, TableError> {
+pub(crate) fn decode_value(value: ValueRef<'_>) -> Result<Value, TableError> {
     match nested(value) {
         Some((content, named)) => decode_nested(content, named).map(Built::into_value),
         None => Ok(value.to_owned()),

@@ -8,12 +8,12 @@ pub struct EncodedTable(Box<[u8]>);
 
 impl EncodedTable {
     /// A view of the fields.
-    pub fn fields(&self) -> TableRef<'_> {
+    pub(crate) fn fields(&self) -> TableRef<'_> {
         TableRef::new(&self.0)
     }
 
     /// Bytes that it takes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.len()
     }
 }

@@ -12,10 +12,10 @@ const DEPTH_MAX: usize = 100;
 /// There is no `null` in a table that JSON can describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("null_not_allowed")]
-pub struct NullNotAllowed;
+pub(crate) struct NullNotAllowed;
 
 /// A table as an object. Numbers lose their width, and bytes that are no text are replaced.
-pub fn to_json(table: TableRef<'_>) -> Map<String, Json> {
+pub(crate) fn to_json(table: TableRef<'_>) -> Map<String, Json> {
     object(table, 0)
 }
 
@@ -57,7 +57,7 @@ fn json(value: ValueRef<'_>, depth: usize) -> Json {
 ///
 /// # Errors
 /// When something in it is null.
-pub fn from_json(fields: &Map<String, Json>) -> Result<Table, NullNotAllowed> {
+pub(crate) fn from_json(fields: &Map<String, Json>) -> Result<Table, NullNotAllowed> {
     let mut table = Table::new();
     for (name, value) in fields {
         table.insert(name.as_bytes(), amqp(value)?);

@@ -35,7 +35,7 @@ impl fmt::Debug for Table {
 
 /// A value as an Erlang term, strings included: `<<"text">>`.
 #[derive(Clone, Copy, Debug)]
-pub struct ErlangText<'a>(pub &'a Value);
+pub(crate) struct ErlangText<'a>(pub &'a Value);
 
 impl fmt::Display for ErlangText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +109,7 @@ fn write_float(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
 
 /// Bytes as Erlang prints a binary: `<<"text">>`, `<<"t€xt"/utf8>>`, or `<<1,2,3>>` when not all are printable.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes<'a>(pub &'a [u8]);
+pub(crate) struct Bytes<'a>(pub &'a [u8]);
 
 impl fmt::Display for Bytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,7 +131,7 @@ impl fmt::Display for Bytes<'_> {
 
 /// Bytes as Erlang prints a string: `"text"` when all are printable, else `[1,2,3]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Characters<'a>(pub &'a [u8]);
+pub(crate) struct Characters<'a>(pub &'a [u8]);
 
 impl fmt::Display for Characters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,7 +48,7 @@ pub enum Value {
 
 impl Value {
     /// The type tag on the wire.
-    pub fn tag(&self) -> u8 {
+    pub(crate) fn tag(&self) -> u8 {
         if self.as_table().is_some() {
             b'F'
         } else if self.as_array().is_some() {
@@ -59,7 +59,7 @@ impl Value {
     }
 
     /// The name of the type in RabbitMQ's error texts.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         type_name(self.tag())
     }
 
@@ -89,7 +89,7 @@ impl Value {
 ///
 /// Integers of any width and timestamps compare by value, so do the two floats, and the two strings by their bytes; inside
 /// tables and arrays the types must be the same. An integer never equals a float.
-pub fn equivalent(a: &Value, b: &Value) -> bool {
+pub(crate) fn equivalent(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Table(a), Value::Table(b)) => a == b,
         (Value::Array(a), Value::Array(b)) => a == b,
@@ -100,7 +100,7 @@ pub fn equivalent(a: &Value, b: &Value) -> bool {
 
 /// [`equivalent`] for two values in place. Both must be as [`Table::encode`] or [`super::canonical`] leave them: nested tables and
 /// arrays are compared by their bytes.
-pub fn equivalent_in_place(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+pub(crate) fn equivalent_in_place(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     match (a, b) {
         (ValueRef::Table(a), ValueRef::Table(b)) => a == b,
         (ValueRef::Array(a), ValueRef::Array(b)) => a == b,

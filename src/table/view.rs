@@ -41,12 +41,12 @@ impl<'a> TableRef<'a> {
     }
 
     /// The content, without its length.
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Whether there is no field.
-    pub const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
@@ -57,12 +57,12 @@ impl<'a> TableRef<'a> {
     }
 
     /// The fields in their order.
-    pub const fn iter(self) -> TableIter<'a> {
+    pub(crate) const fn iter(self) -> TableIter<'a> {
         TableIter(self.0)
     }
 
     /// An owned copy. Fields behind a fault are lost; there are none in bytes that were validated.
-    pub fn to_owned(self) -> Table {
+    pub(crate) fn to_owned(self) -> Table {
         self.iter().map(|(name, value)| (name, value.to_owned())).collect()
     }
 }
@@ -74,7 +74,7 @@ impl<'a> ArrayRef<'a> {
     }
 
     /// The content, without its length.
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
@@ -86,7 +86,7 @@ impl<'a> ArrayRef<'a> {
 
 /// The fields of a [`TableRef`].
 #[derive(Clone, Debug)]
-pub struct TableIter<'a>(&'a [u8]);
+pub(crate) struct TableIter<'a>(&'a [u8]);
 
 impl<'a> Iterator for TableIter<'a> {
     type Item = (&'a [u8], ValueRef<'a>);
@@ -101,7 +101,7 @@ impl<'a> Iterator for TableIter<'a> {
 
 impl<'a> TableIter<'a> {
     /// The bytes that were not read yet; whoever edits headers copies fields by these.
-    pub const fn rest(&self) -> &'a [u8] {
+    pub(crate) const fn rest(&self) -> &'a [u8] {
         self.0
     }
 }
@@ -127,7 +127,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The type tag on the wire; `L` was read as `l`.
-    pub const fn tag(self) -> u8 {
+    pub(crate) const fn tag(self) -> u8 {
         match self {
             Self::Bool(_) => b't',
             Self::I8(_) => b'b',
@@ -150,12 +150,12 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The name of the type in RabbitMQ's error texts.
-    pub const fn type_name(self) -> &'static str {
+    pub(crate) const fn type_name(self) -> &'static str {
         type_name(self.tag())
     }
 
     /// An owned copy. A nested table or array that was never validated, and is not one, becomes empty.
-    pub fn to_owned(self) -> Value {
+    pub(crate) fn to_owned(self) -> Value {
         match self {
             Self::Bool(value) => Value::Bool(value),
             Self::I8(value) => Value::I8(value),

@@ -23,7 +23,7 @@ const SOON_S: i64 = 14 * 24 * 3600;
 
 /// The certificates of one set of files.
 #[derive(Debug)]
-pub struct Certificates {
+pub(crate) struct Certificates {
     settings: TlsSettings,
     clock: Clock,
     loaded: RwLock<LoadedTls>,
@@ -40,7 +40,7 @@ impl Certificates {
     ///
     /// # Errors
     /// What is wrong, and with which of them.
-    pub fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, (TlsField, TlsFilesError)> {
+    pub(crate) fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, (TlsField, TlsFilesError)> {
         let seen = look(&settings);
         let loaded = load(&settings).map_err(|TlsFault { field, error }| (field, error))?;
         let look_again_ms = AtomicU64::new(clock.now_ms() + LOOK_MS);
@@ -51,27 +51,27 @@ impl Certificates {
     }
 
     /// What a new connection is to use.
-    pub fn config(&self) -> Arc<ServerConfig> {
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.loaded.read().config)
     }
 
     /// Whether clients are asked for certificates.
-    pub fn verifies_peer(&self) -> bool {
+    pub(crate) fn verifies_peer(&self) -> bool {
         self.settings.verify == Verify::Peer
     }
 
     /// The last second, since 1970, in which all of the broker's certificates hold.
-    pub fn valid_until_s(&self) -> i64 {
+    pub(crate) fn valid_until_s(&self) -> i64 {
         self.loaded.read().shown.iter().map(|shown| shown.valid_s.1).min().unwrap_or(i64::MAX)
     }
 
     /// The same for people.
-    pub fn valid_until(&self) -> String {
+    pub(crate) fn valid_until(&self) -> String {
         date(self.valid_until_s())
     }
 
     /// Whether it is time to call [`Certificates::refresh`]. True for one caller only.
-    pub fn is_look_due(&self) -> bool {
+    pub(crate) fn is_look_due(&self) -> bool {
         let (now_ms, due_ms) = (self.clock.now_ms(), self.look_again_ms.load(Ordering::Relaxed));
         now_ms >= due_ms
             && self
@@ -81,7 +81,7 @@ impl Certificates {
     }
 
     /// Reads the files again if they look different. Waits for the disk.
-    pub fn refresh(&self) {
+    pub(crate) fn refresh(&self) {
         let mut seen = self.seen.lock();
         let now = look(&self.settings);
         if *seen != now {
@@ -91,7 +91,7 @@ impl Certificates {
     }
 
     /// Reads the files again. Waits for the disk.
-    pub fn reload(&self) {
+    pub(crate) fn reload(&self) {
         let mut seen = self.seen.lock();
         *seen = look(&self.settings);
         self.read_again();

@@ -19,7 +19,7 @@ use super::{HostCertificate, TlsSettings, TlsVersion, Verify, chain};
 
 /// What is wrong with the files of TLS.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsFilesError {
+pub(crate) enum TlsFilesError {
     /// A file cannot be read.
     #[error("cannot read {what} from {file}: {source}; check the path, and that the broker's user may read it", file = file.display())]
     Unreadable {
@@ -108,7 +108,7 @@ pub enum TlsFilesError {
 
 /// What was found in a file where something else was expected.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing.
     Nothing,
     /// A private key.
@@ -129,7 +129,7 @@ impl std::fmt::Display for Found {
 
 /// Which of the files something is about, by the names of [`TlsSettings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsField {
+pub(crate) enum TlsField {
     /// `certfile`
     Certificate,
     /// `keyfile`

@@ -7,16 +7,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Of whom it is the turn.
 #[derive(Debug)]
-pub struct Turns(Semaphore);
+pub(crate) struct Turns(Semaphore);
 
 impl Turns {
     /// Turns on a machine with so many processors.
-    pub fn for_processors(processors: usize) -> Self {
+    pub(crate) fn for_processors(processors: usize) -> Self {
         Self(Semaphore::new((processors / 2).max(1)))
     }
 
     /// Waits for a turn, in the order of asking; it ends when the permit is dropped. Cancel safe.
-    pub async fn next(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn next(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
         self.0.acquire().await.ok()
     }

@@ -2,11 +2,11 @@
 
 /// What the words in braces stand for.
 #[derive(Clone, Debug, Default)]
-pub struct FillVariables(Vec<(&'static str, String)>);
+pub(crate) struct FillVariables(Vec<(&'static str, String)>);
 
 impl FillVariables {
     /// Those of a user. Names of Active Directory, `DOMAIN\USER`, have two parts.
-    pub fn of_user(username: &str) -> Self {
+    pub(crate) fn of_user(username: &str) -> Self {
         let mut all = vec![("username", username.to_owned())];
         let parts: Vec<_> = username.split('\\').filter(|part| !part.is_empty()).collect();
         if let [domain, user] = parts.as_slice() {
@@ -17,23 +17,23 @@ impl FillVariables {
 
     /// The same with one more.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.0.push((name, value.into()));
         self
     }
 
     /// What a word stands for.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// A pattern in which the words stand for what they name.
-    pub fn fill(&self, pattern: &str) -> String {
+    pub(crate) fn fill(&self, pattern: &str) -> String {
         self.filled(pattern, |_, value| value.to_owned())
     }
 
     /// The same of a distinguished name: what the words stand for is a value in it, and nothing more.
-    pub fn fill_dn(&self, pattern: &str) -> String {
+    pub(crate) fn fill_dn(&self, pattern: &str) -> String {
         self.filled(pattern, |name, value| if name == "user_dn" { value.to_owned() } else { escaped(value) })
     }
 
@@ -60,7 +60,7 @@ impl FillVariables {
 }
 
 /// Whether a pattern is one of a distinguished name.
-pub fn is_dn(pattern: &str) -> bool {
+pub(crate) fn is_dn(pattern: &str) -> bool {
     pattern.contains('=')
 }
 

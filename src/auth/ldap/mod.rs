@@ -3,5 +3,5 @@
 mod fill;
 mod query;
 
-pub use fill::{FillVariables, is_dn};
-pub use query::{InvalidQuery, Query, SearchScope, Text, tag_queries};
+pub(crate) use fill::{FillVariables, is_dn};
+pub(crate) use query::{InvalidQuery, Query, SearchScope, Text, tag_queries};

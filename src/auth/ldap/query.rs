@@ -4,7 +4,7 @@ use crate::erlang::{Commas, Term, parsed};
 
 /// Why a text is no query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidQuery {
+pub(crate) enum InvalidQuery {
     /// It is no Erlang term.
     #[error("an Erlang term such as {{in_group, \"cn=admins,ou=groups\"}} is expected, not '{0}'")]
     NoTerm(String),
@@ -18,7 +18,7 @@ pub enum InvalidQuery {
 
 /// How deep is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SearchScope {
+pub(crate) enum SearchScope {
     /// One level below.
     OneLevel,
     /// All levels below.
@@ -27,7 +27,7 @@ pub enum SearchScope {
 
 /// Something that is a text, or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
+pub(crate) enum Text {
     /// A pattern.
     Pattern(String),
     /// The values of an attribute of an entry.
@@ -41,8 +41,8 @@ pub enum Text {
 
 /// Something that is asked of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants carry RabbitMQ's names")]
-pub enum Query {
+
+pub(crate) enum Query {
     Constant(bool),
     InGroup {
         dn: String,
@@ -68,7 +68,7 @@ impl Query {
     ///
     /// # Errors
     /// When it is none.
-    pub fn parse(text: &str) -> Result<Self, InvalidQuery> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidQuery> {
         query(&read(text)?)
     }
 }
@@ -77,7 +77,7 @@ impl Query {
 ///
 /// # Errors
 /// When they are none.
-pub fn tag_queries(text: &str) -> Result<Vec<(String, Query)>, InvalidQuery> {
+pub(crate) fn tag_queries(text: &str) -> Result<Vec<(String, Query)>, InvalidQuery> {
     let Term::List(_, items) = read(text)? else {
         return Err(InvalidQuery::Unknown("a list of tags is expected".to_owned()));
     };

@@ -17,7 +17,7 @@ pub(super) fn has(audience: Option<&Value>, id: &str) -> bool {
 ///
 /// # Errors
 /// In RabbitMQ's words: when it is for none or for several of them.
-pub fn choose<'a, T>(
+pub(crate) fn choose<'a, T>(
     audience: Option<&Value>,
     servers: &'a [T],
     rules: impl Fn(&T) -> &Rules,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Why something is no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidKey {
+pub(crate) enum InvalidKey {
     /// It is no set of keys.
     #[error("invalid_jwks_response")]
     NoSet,
@@ -29,14 +29,14 @@ pub(super) struct Key {
 
 /// Keys by their names. A key of a set without a name is found by a token without one.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(HashMap<Option<String>, Key>);
+pub(crate) struct Keys(HashMap<Option<String>, Key>);
 
 impl Keys {
     /// The keys of a JWKS. Those that are not understood are left out.
     ///
     /// # Errors
     /// When it is none, or has no key that is understood.
-    pub fn of_set(json: &[u8]) -> Result<Self, InvalidKey> {
+    pub(crate) fn of_set(json: &[u8]) -> Result<Self, InvalidKey> {
         let set: Value = serde_json::from_slice(json).map_err(|_unreadable| InvalidKey::NoSet)?;
         let keys = set.get("keys").and_then(Value::as_array).ok_or(InvalidKey::NoSet)?;
         let keys: HashMap<_, _> = keys.iter().filter_map(of_json).collect();
@@ -47,7 +47,7 @@ impl Keys {
     ///
     /// # Errors
     /// When there is none in it.
-    pub fn add_pem(&mut self, name: &str, pem: &[u8]) -> Result<(), InvalidKey> {
+    pub(crate) fn add_pem(&mut self, name: &str, pem: &[u8]) -> Result<(), InvalidKey> {
         let key = DecodingKey::from_rsa_pem(pem)
             .or_else(|_other| DecodingKey::from_ec_pem(pem))
             .or_else(|_other| DecodingKey::from_ed_pem(pem))
@@ -58,14 +58,14 @@ impl Keys {
 
     /// These and others; of two with one name the other one counts.
     #[must_use]
-    pub fn with(&self, others: Self) -> Self {
+    pub(crate) fn with(&self, others: Self) -> Self {
         let mut all = self.0.clone();
         all.extend(others.0);
         Self(all)
     }
 
     /// Whether there is a key of this name.
-    pub fn has(&self, name: Option<&str>) -> bool {
+    pub(crate) fn has(&self, name: Option<&str>) -> bool {
         self.get(name).is_some()
     }
 

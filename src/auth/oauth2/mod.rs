@@ -4,7 +4,7 @@
 //!   text --Unverified::read--> kid --(a key)--> Unverified::verify --> claims --Rules::token--> Token --Token::answer--> Answer
 //! ```
 
-pub mod audience;
+pub(crate) mod audience;
 mod claims;
 mod keys;
 mod rich;
@@ -13,6 +13,6 @@ mod signature;
 mod token;
 mod wildcard;
 
-pub use keys::{InvalidKey, Keys};
-pub use signature::{Unverified, known_algorithm};
-pub use token::{AccessToken, InvalidToken, Rules};
+pub(crate) use keys::{InvalidKey, Keys};
+pub(crate) use signature::{Unverified, known_algorithm};
+pub(crate) use token::{AccessToken, InvalidToken, Rules};

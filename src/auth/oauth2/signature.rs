@@ -44,13 +44,13 @@ fn method(algorithm: &str) -> Option<Method> {
 }
 
 /// Whether a signature by this algorithm can be verified.
-pub fn known_algorithm(name: &str) -> bool {
+pub(crate) fn known_algorithm(name: &str) -> bool {
     method(name).is_some()
 }
 
 /// A token that is well-formed; whether it is true is not known.
 #[derive(Debug)]
-pub struct Unverified<'a> {
+pub(crate) struct Unverified<'a> {
     algorithm: String,
     key: Option<String>,
     signed: &'a str,
@@ -63,7 +63,7 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// When it is malformed.
-    pub fn read(token: &'a [u8]) -> Result<Self, InvalidToken> {
+    pub(crate) fn read(token: &'a [u8]) -> Result<Self, InvalidToken> {
         Self::parsed(token).ok_or_else(InvalidToken::malformed)
     }
 
@@ -89,12 +89,12 @@ impl<'a> Unverified<'a> {
     }
 
     /// The name of the key that it is signed with.
-    pub fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
     /// Whom it says it is for.
-    pub fn audience(&self) -> Option<&Value> {
+    pub(crate) fn audience(&self) -> Option<&Value> {
         self.claims.get("aud")
     }
 
@@ -102,7 +102,12 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// When it does not hold, there is no such key, or the algorithm is not one of those that are allowed.
-    pub fn verify(self, keys: &Keys, name: Option<&str>, rules: &Rules) -> Result<Map<String, Value>, InvalidToken> {
+    pub(crate) fn verify(
+        self,
+        keys: &Keys,
+        name: Option<&str>,
+        rules: &Rules,
+    ) -> Result<Map<String, Value>, InvalidToken> {
         let key = keys.get(name).ok_or_else(InvalidToken::key_not_found)?;
         let is_for = key.algorithm.as_ref().is_none_or(|algorithm| *algorithm == self.algorithm);
         let is_allowed = rules.algorithms.is_empty() || rules.algorithms.contains(&self.algorithm);

@@ -13,17 +13,17 @@ const SCOPES_MAX: usize = 2048;
 /// What is configured of tokens. The fields carry the names of RabbitMQ's keys, `auth_oauth2.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "docs/configuration.md says what each is")]
-pub struct Rules {
-    pub resource_server_id: String,
-    pub resource_server_type: String,
-    pub scope_prefix: String,
-    pub additional_scopes_key: String,
-    pub scope_aliases: HashMap<String, Vec<String>>,
-    pub preferred_username_claims: Vec<String>,
-    pub verify_aud: bool,
-    pub require_exp: bool,
+pub(crate) struct Rules {
+    pub(crate) resource_server_id: String,
+    pub(crate) resource_server_type: String,
+    pub(crate) scope_prefix: String,
+    pub(crate) additional_scopes_key: String,
+    pub(crate) scope_aliases: HashMap<String, Vec<String>>,
+    pub(crate) preferred_username_claims: Vec<String>,
+    pub(crate) verify_aud: bool,
+    pub(crate) require_exp: bool,
     /// What tokens may be signed with; empty for everything that is known.
-    pub algorithms: Vec<String>,
+    pub(crate) algorithms: Vec<String>,
 }
 
 impl Default for Rules {
@@ -45,7 +45,7 @@ impl Default for Rules {
 /// Why a token is no good: in RabbitMQ's words, as its log shows them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidToken(pub String);
+pub(crate) struct InvalidToken(pub String);
 
 impl InvalidToken {
     pub(super) fn error(reason: &str) -> Self {
@@ -57,7 +57,7 @@ impl InvalidToken {
     }
 
     /// No key of this name is known.
-    pub fn key_not_found() -> Self {
+    pub(crate) fn key_not_found() -> Self {
         Self::error("key_not_found")
     }
 
@@ -68,7 +68,7 @@ impl InvalidToken {
 
 /// What a token says that is believed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AccessToken {
+pub(crate) struct AccessToken {
     claims: Map<String, Value>,
     scopes: Vec<String>,
     username: String,
@@ -88,7 +88,7 @@ impl Rules {
     ///
     /// # Errors
     /// Why it is no good.
-    pub fn token(&self, claims: Map<String, Value>, now_ms: u64) -> Result<AccessToken, InvalidToken> {
+    pub(crate) fn token(&self, claims: Map<String, Value>, now_ms: u64) -> Result<AccessToken, InvalidToken> {
         self.check_audience(claims.get("aud"))?;
         let scopes = claims::scopes(&claims, self);
         if scopes.len() > SCOPES_MAX {
@@ -139,17 +139,17 @@ fn quoted(text: String) -> InvalidToken {
 
 impl AccessToken {
     /// Who it is for.
-    pub fn username(&self) -> &str {
+    pub(crate) fn username(&self) -> &str {
         &self.username
     }
 
     /// The tags of its user.
-    pub fn tags(&self) -> Vec<String> {
+    pub(crate) fn tags(&self) -> Vec<String> {
         scope::tags(&self.scopes)
     }
 
     /// When it ends.
-    pub fn expires_at_ms(&self) -> Option<u64> {
+    pub(crate) fn expires_at_ms(&self) -> Option<u64> {
         match self.expires {
             Expires::At(seconds) => Some(seconds.saturating_mul(1000)),
             Expires::Never => None,
@@ -168,7 +168,7 @@ impl AccessToken {
     }
 
     /// Whether it allows this.
-    pub fn answer(&self, question: &Question, now_ms: u64) -> BackendAnswer {
+    pub(crate) fn answer(&self, question: &Question, now_ms: u64) -> BackendAnswer {
         match self.expired(now_ms) {
             Some(text) => BackendAnswer::CannotSay(format!("\"{text}\"")),
             None => scope::allow(&self.scopes, &self.claims, question).into(),

@@ -21,12 +21,12 @@ const INVALID_DN: u32 = 34;
 #[allow(missing_docs, reason = "the fields carry the names of RabbitMQ's keys")]
 pub(crate) struct DirectorySettings {
     /// Asked in this order: the first that can be reached.
-    pub servers: Vec<String>,
-    pub port: u16,
-    pub timeout: Duration,
-    pub use_ssl: bool,
-    pub use_starttls: bool,
-    pub connection_pool_size: usize,
+    pub(crate) servers: Vec<String>,
+    pub(crate) port: u16,
+    pub(crate) timeout: Duration,
+    pub(crate) use_ssl: bool,
+    pub(crate) use_starttls: bool,
+    pub(crate) connection_pool_size: usize,
 }
 
 /// As whom a directory is asked.

@@ -19,17 +19,17 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 #[derive(Clone, Debug)]
 pub(crate) struct KeySettings {
     /// Keys that are there from the beginning.
-    pub signing_keys: Keys,
+    pub(crate) signing_keys: Keys,
     /// The name of the key of tokens that name none.
-    pub default_key: Option<String>,
+    pub(crate) default_key: Option<String>,
     /// Where a set of keys is.
-    pub jwks_uri: Option<String>,
+    pub(crate) jwks_uri: Option<String>,
     /// Who says where it is.
-    pub issuer: Option<String>,
+    pub(crate) issuer: Option<String>,
     /// Below its address, instead of the usual place.
-    pub discovery_endpoint_path: Option<String>,
+    pub(crate) discovery_endpoint_path: Option<String>,
     /// Whom to believe.
-    pub trust: Trust,
+    pub(crate) trust: Trust,
 }
 
 /// Why there are no keys.

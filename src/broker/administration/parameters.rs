@@ -17,7 +17,7 @@ pub(in crate::broker) const VHOST_LIMITS: &str = "vhost-limits";
 /// The name of the one parameter of that component.
 pub(in crate::broker) const LIMITS: &str = "limits";
 /// The global parameter that tells this cluster from all others. It belongs to its data directory, and is in no file of definitions.
-pub const INTERNAL_CLUSTER_ID: &str = "internal_cluster_id";
+pub(crate) const INTERNAL_CLUSTER_ID: &str = "internal_cluster_id";
 
 /// Components of RabbitMQ whose parameters are kept, although nothing here acts on them.
 const KEPT: [&str; 4] = ["shovel", "federation", "federation-upstream", "federation-upstream-set"];

@@ -77,7 +77,7 @@ impl Broker {
 ///
 /// # Errors
 /// Everything that is wrong with it, a line each.
-pub fn read(
+pub(crate) fn read(
     (vhost, name, is_operator): (&str, &str, bool),
     fields: &Map<String, Value>,
 ) -> Result<PolicyDefinition, AdministrationError> {
@@ -129,7 +129,7 @@ fn checked_pattern(pattern: &str) -> Result<&str, String> {
 ///
 /// # Errors
 /// RabbitMQ's text when there is nothing of this name.
-pub fn apply_to(value: &Value) -> Result<ApplyTo, String> {
+pub(crate) fn apply_to(value: &Value) -> Result<ApplyTo, String> {
     serde_json::from_value(value.clone()).map_err(|_unknown| {
         let name = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         format!(

@@ -131,24 +131,6 @@ fn topic_permissions_are_by_exchange() {
 }
 
 #[test]
-fn every_change_moves_the_revision_and_is_told() {
-    let broker = begun();
-    let told: Arc<parking_lot::Mutex<Vec<(u64, String)>>> = Arc::default();
-    let told_by_watcher = Arc::clone(&told);
-    let note = move |revision: u64, changes: &[super::super::definitions::Definition]| {
-        told_by_watcher.lock().push((revision, format!("{changes:?}")));
-    };
-    let before = broker.node().changes.revision();
-    broker.node().changes.watch(Box::new(note));
-    broker.put_user("u", PasswordHash::none(), Vec::new()).unwrap();
-    broker.vhost("/").unwrap().declare_queue(&declare("q"), ConnectionId(1), 0).unwrap();
-    assert!(broker.put_permission(everything("nobody", "/")).is_err(), "and nothing is told");
-    let told = told.lock();
-    assert_eq!(told.iter().map(|(revision, _)| revision - before).collect::<Vec<_>>(), [1, 2]);
-    assert!(told[0].1.contains("User") && told[1].1.contains("Queue"), "{told:?}");
-}
-
-#[test]
 fn rights_are_seen_to_change_by_whoever_remembers_them() {
     let broker = begun();
     let (metadata, vhost) = (&broker.node().metadata, broker.vhost("/").unwrap());

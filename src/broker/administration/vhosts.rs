@@ -12,7 +12,7 @@ use crate::broker::queue::arguments::QueueKind;
 use crate::broker::vhost::Vhost;
 
 /// The virtual host that a new broker has.
-pub const DEFAULT_VHOST: &str = "/";
+pub(crate) const DEFAULT_VHOST: &str = "/";
 /// RabbitMQ's description of it.
 const DEFAULT_DESCRIPTION: &str = "Default virtual host";
 
@@ -222,7 +222,7 @@ impl Broker {
 }
 
 /// Permission to do everything.
-pub fn everything(user: &str, vhost: &str) -> PermissionDefinition {
+pub(crate) fn everything(user: &str, vhost: &str) -> PermissionDefinition {
     let all = || ".*".to_owned();
     PermissionDefinition { user: user.to_owned(), vhost: vhost.to_owned(), configure: all(), write: all(), read: all() }
 }

@@ -14,9 +14,9 @@ use crate::broker::policies::Applied;
 use crate::broker::queue::QueueSample;
 
 /// So many alerts hold at a time; others wait until some of them are over.
-pub const ACTIVE_MAX: usize = 1_000;
+pub(crate) const ACTIVE_MAX: usize = 1_000;
 /// So many that are over are remembered.
-pub const HISTORY_MAX: usize = 1_000;
+pub(crate) const HISTORY_MAX: usize = 1_000;
 
 /// An alert that was raised, or is over.
 #[derive(Clone, Debug, PartialEq, Eq)]

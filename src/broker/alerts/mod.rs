@@ -7,7 +7,7 @@
 //!
 //! Pure but for `round`, which takes the samples: one short hold of each queue's lock, and nothing on the way of a message. A new rule is
 //! one row of `rules::RULES`. Everything is bounded: what is kept of a queue is some hundred bytes while it has messages, alerts and
-//! history have [`ACTIVE_MAX`] and [`HISTORY_MAX`].
+//! history have [`engine::ACTIVE_MAX`] and [`HISTORY_MAX`].
 
 mod ages;
 mod dead_letter_queues;
@@ -27,10 +27,10 @@ use parking_lot::Mutex;
 use crate::broker::ids::QueueId;
 use crate::broker::queue::QueueSnapshot;
 
-pub use engine::{ACTIVE_MAX, Change, HISTORY_MAX};
-pub use round::{ROUNDS_OF_REST, Sampled};
-pub use rules::{RULES, Rule, Severity};
-pub use telling::AlertWatcher;
+pub(crate) use engine::{Change, HISTORY_MAX};
+pub(crate) use round::{ROUNDS_OF_REST, Sampled};
+pub(crate) use rules::{RULES, Severity};
+pub(crate) use telling::AlertWatcher;
 
 use ages::Ages;
 use engine::Engine;
@@ -38,7 +38,7 @@ use watched::Watched;
 
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AlertObject {
+pub(crate) enum AlertObject {
     /// The whole broker.
     Node,
     /// A virtual host.
@@ -49,7 +49,7 @@ pub enum AlertObject {
 
 impl AlertObject {
     /// The virtual host that it is in, or is.
-    pub fn vhost(&self) -> Option<&Arc<str>> {
+    pub(crate) fn vhost(&self) -> Option<&Arc<str>> {
         match self {
             Self::Node => None,
             Self::Vhost(vhost) | Self::Queue(vhost, _) => Some(vhost),
@@ -61,25 +61,25 @@ impl AlertObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Its place among all alerts since the start, from 1.
-    pub id: u64,
+    pub(crate) id: u64,
     /// The rule.
-    pub rule: &'static str,
+    pub(crate) rule: &'static str,
     /// How bad it is.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// What it is about.
-    pub object: AlertObject,
+    pub(crate) object: AlertObject,
     /// When it was raised, in milliseconds since 1970.
-    pub raised_at_ms: u64,
+    pub(crate) raised_at_ms: u64,
     /// When it was over.
-    pub cleared_at_ms: Option<u64>,
+    pub(crate) cleared_at_ms: Option<u64>,
     /// What was measured last.
-    pub value: u64,
+    pub(crate) value: u64,
     /// More than this raises it.
-    pub threshold: u64,
+    pub(crate) threshold: u64,
     /// One sentence with the numbers and the place.
-    pub text: String,
+    pub(crate) text: String,
     /// What to do next.
-    pub next_step: &'static str,
+    pub(crate) next_step: &'static str,
 }
 
 /// The alerts of a broker.
@@ -91,35 +91,35 @@ pub struct Alerts {
 
 /// All alerts at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct AlertList {
+pub(crate) struct AlertList {
     /// When the broker looked last; 0 before it did.
-    pub looked_at_ms: u64,
+    pub(crate) looked_at_ms: u64,
     /// Those that hold, the latest first.
-    pub active: Vec<Alert>,
+    pub(crate) active: Vec<Alert>,
     /// Those that are over, the latest first.
-    pub history: Vec<Alert>,
+    pub(crate) history: Vec<Alert>,
 }
 
 /// How long the oldest messages of a queue have been there at least, in milliseconds; `None` where there is no such message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OldestAges {
+pub(crate) struct OldestAges {
     /// Since it became ready for the first time.
-    pub ready_ms: Option<u64>,
+    pub(crate) ready_ms: Option<u64>,
     /// Since it was delivered.
-    pub unacked_ms: Option<u64>,
+    pub(crate) unacked_ms: Option<u64>,
 }
 
 impl OldestAges {
     /// Those of the older messages of both.
     #[must_use]
-    pub fn older(self, other: Self) -> Self {
+    pub(crate) fn older(self, other: Self) -> Self {
         Self { ready_ms: self.ready_ms.max(other.ready_ms), unacked_ms: self.unacked_ms.max(other.unacked_ms) }
     }
 }
 
 impl Alerts {
     /// The ages of the oldest messages of a queue. One that came since the last look counts as new.
-    pub fn oldest_ages(&self, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
+    pub(crate) fn oldest_ages(&self, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
         let engine = self.engine.lock();
         let watched = engine.watched(queue);
         let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
@@ -132,12 +132,12 @@ impl Alerts {
     }
 
     /// Whether dead letters end in this queue, as of the last look.
-    pub fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
+    pub(crate) fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
         self.engine.lock().is_dead_letter_queue(vhost, queue)
     }
 
     /// Tells this one of every change from now on. Only the first one who asks is told.
-    pub fn watch(&self, watcher: Arc<dyn AlertWatcher>) {
+    pub(crate) fn watch(&self, watcher: Arc<dyn AlertWatcher>) {
         let is_first = self.watcher.set(watcher).is_ok();
         debug_assert!(is_first, "somebody else watches already");
     }
@@ -147,17 +147,17 @@ impl Alerts {
     }
 
     /// All alerts.
-    pub fn list(&self) -> AlertList {
+    pub(crate) fn list(&self) -> AlertList {
         self.engine.lock().list()
     }
 
     /// How long the message with this number has been in its queue at least, if that is known.
-    pub fn age_of_ready_ms(&self, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
+    pub(crate) fn age_of_ready_ms(&self, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
         self.engine.lock().watched(queue)?.ready_ages.age_ms(seq, now_ms)
     }
 
     /// How long the message of this delivery has been delivered at least, if that is known.
-    pub fn age_of_delivery_ms(&self, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
+    pub(crate) fn age_of_delivery_ms(&self, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
         self.engine.lock().watched(queue)?.delivery_ages.age_ms(delivery, now_ms)
     }
 }

@@ -14,7 +14,7 @@ use crate::broker::vhost::Vhost;
 use crate::metrics::MessageStats;
 
 /// A queue stands still: once in so many rounds it is asked nevertheless.
-pub const ROUNDS_OF_REST: u64 = 12;
+pub(crate) const ROUNDS_OF_REST: u64 = 12;
 
 /// A sample of a queue, for whoever keeps statistics.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::broker::policies::Applied;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Somebody should look at it today.
     Warning,
     /// Somebody should look at it now.
@@ -14,7 +14,7 @@ pub enum Severity {
 
 impl Severity {
     /// Its name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Warning => "warning",
             Self::Critical => "critical",
@@ -32,23 +32,23 @@ pub(super) enum Measures {
 
 /// A rule.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How bad it is.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// More than this raises an alert.
-    pub raise: u64,
+    pub(crate) raise: u64,
     /// This, or less, ends it.
-    pub clear: u64,
+    pub(crate) clear: u64,
     /// The key of policies that sets another threshold for a queue.
-    pub policy_key: Option<&'static str>,
+    pub(crate) policy_key: Option<&'static str>,
     /// What is counted.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// What it is about, in a few words.
-    pub description: &'static str,
+    pub(crate) description: &'static str,
     /// What to do next.
-    pub next_step: &'static str,
+    pub(crate) next_step: &'static str,
     pub(super) measures: Measures,
 }
 
@@ -95,7 +95,7 @@ fn consumers(queue: &Measured) -> String {
 }
 
 /// Every rule there is.
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "depth",
         severity: Severity::Warning,

@@ -10,7 +10,7 @@ use crate::broker::own::Event;
 const LOGGED_MAX: usize = 20;
 
 /// Somebody who is told of every change. It is called while nothing is locked, and must not wait.
-pub trait AlertWatcher: Send + Sync + fmt::Debug {
+pub(crate) trait AlertWatcher: Send + Sync + fmt::Debug {
     /// An alert was raised, or is over.
     fn changed(&self, change: &Change);
 }

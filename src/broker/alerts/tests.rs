@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::engine::Engine;
+use super::engine::{ACTIVE_MAX, Engine};
 use super::*;
 use crate::broker::definitions::{ApplyTo, PolicyDefinition};
 use crate::broker::policies::{Applied, PolicySet, Subject, find_key};

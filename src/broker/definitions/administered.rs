@@ -15,25 +15,25 @@ pub struct VhostDefinition {
     pub name: String,
     /// The type of queues that do not name one.
     #[serde(rename = "default_queue_type", with = "kind")]
-    pub default_queue_kind: QueueKind,
+    pub(crate) default_queue_kind: QueueKind,
     /// What its delayed messages are known by.
     #[serde(with = "queue_id")]
-    pub delayed: QueueId,
+    pub(crate) delayed: QueueId,
     /// For people.
     #[serde(default)]
-    pub description: String,
+    pub(crate) description: String,
     /// For people.
     #[serde(default)]
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// Its messages are to be traced.
     #[serde(default)]
-    pub tracing: bool,
+    pub(crate) tracing: bool,
     /// It cannot be deleted.
     #[serde(default)]
-    pub protected_from_deletion: bool,
+    pub(crate) protected_from_deletion: bool,
     /// What may be in it at a time.
     #[serde(default)]
-    pub limits: VhostLimits,
+    pub(crate) limits: VhostLimits,
 }
 
 impl VhostDefinition {
@@ -58,10 +58,10 @@ impl VhostDefinition {
 pub struct VhostLimits {
     /// Connections.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_connections: Option<i64>,
+    pub(crate) max_connections: Option<i64>,
     /// Queues.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_queues: Option<i64>,
+    pub(crate) max_queues: Option<i64>,
 }
 
 /// What a user may do in a virtual host: three regular expressions.
@@ -188,7 +188,7 @@ pub enum Administered {
 const JSON_DEPTH_MAX: usize = 64;
 
 /// Whether a value can be read back by whoever finds it in the log.
-pub fn is_shallow(value: &Value) -> bool {
+pub(crate) fn is_shallow(value: &Value) -> bool {
     let mut level: Vec<&Value> = vec![value];
     for _ in 0..JSON_DEPTH_MAX {
         level = level

@@ -10,7 +10,7 @@ mod import;
 mod place;
 mod read;
 
-pub use error::DefinitionsError;
+pub(crate) use error::DefinitionsError;
 pub use export::ExportOrigin;
 pub use place::place_of;
 pub use read::DefinitionsFile;

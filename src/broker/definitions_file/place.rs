@@ -90,12 +90,12 @@ impl DefinitionsError {
 
 impl DefinitionsFile {
     /// The virtual hosts that it brings.
-    pub fn vhosts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn vhosts(&self) -> impl Iterator<Item = &str> {
         self.vhosts.iter().map(|entry| entry.name.as_str())
     }
 
     /// Whether something in it belongs to this virtual host.
-    pub fn names_vhost(&self, name: &str) -> bool {
+    pub(crate) fn names_vhost(&self, name: &str) -> bool {
         let permissions = self.permissions.iter().map(|entry| &entry.vhost);
         let topics = self.topic_permissions.iter().map(|entry| &entry.vhost);
         let parameters = self.parameters.iter().map(|entry| &entry.vhost);
@@ -108,7 +108,7 @@ impl DefinitionsFile {
     }
 
     /// How much is in it, for people.
-    pub fn counted(&self) -> String {
+    pub(crate) fn counted(&self) -> String {
         let counts = [
             (self.vhosts.len(), "virtual host"),
             (self.users.len(), "user"),

@@ -10,25 +10,23 @@ use crate::store::LogPosition;
 
 /// A delayed message as somebody sees it who looks.
 #[derive(Clone, Debug)]
-pub struct SeenDelayed {
+pub(crate) struct SeenDelayed {
     /// When it is due, in milliseconds since 1970.
-    pub due_ms: u64,
+    pub(crate) due_ms: u64,
     /// Its number: with the time it names the message.
-    pub id: u64,
-    /// The exchange that holds it back.
-    pub exchange: ExchangeId,
+    pub(crate) id: u64,
     /// The message; `None` when it cannot be read.
-    pub message: Option<Message>,
+    pub(crate) message: Option<Message>,
     /// Its bytes are in a file only.
-    pub is_on_disk: bool,
+    pub(crate) is_on_disk: bool,
     /// It survives a restart.
-    pub is_stored: bool,
+    pub(crate) is_stored: bool,
 }
 
 impl DelayedMessages {
     /// Shows messages of some exchanges in the order in which they are due, until `show` has enough: how many of them there are, and
     /// where to go on. What is in files is read when nothing is locked.
-    pub fn look_at(
+    pub(crate) fn look_at(
         &self,
         is_wanted: impl Fn(ExchangeId) -> bool,
         offset: usize,
@@ -59,16 +57,16 @@ impl DelayedMessages {
         let is_on_disk = in_memory.is_none();
         let read = || self.read(held.address, held.bytes).ok().flatten().map(|new| new.message);
         let message = in_memory.or_else(read);
-        SeenDelayed { due_ms, id, exchange: held.exchange, message, is_on_disk, is_stored: held.is_stored }
+        SeenDelayed { due_ms, id, message, is_on_disk, is_stored: held.is_stored }
     }
 
     /// The exchange that holds this message back, if it still does.
-    pub fn exchange_of(&self, key: DueKey) -> Option<ExchangeId> {
+    pub(crate) fn exchange_of(&self, key: DueKey) -> Option<ExchangeId> {
         self.waiting.lock().by_due.get(&key).map(|held| held.exchange)
     }
 
     /// Forgets messages: which they were, and what must be durable before anybody is told.
-    pub fn cancel(&self, keys: &[DueKey]) -> (Vec<u64>, LogPosition) {
+    pub(crate) fn cancel(&self, keys: &[DueKey]) -> (Vec<u64>, LogPosition) {
         let (mut cancelled, mut position) = (Vec::new(), LogPosition::START);
         for keys in keys.chunks(LOOKED_AT_MAX) {
             let _turn = self.delivering.lock();
@@ -85,7 +83,7 @@ impl DelayedMessages {
     }
 
     /// Routes messages now, whenever they are due: which they were, and what must be durable before anybody is told.
-    pub fn publish_now(&self, vhost: &Vhost, keys: &[DueKey], now_ms: u64) -> (Vec<u64>, LogPosition) {
+    pub(crate) fn publish_now(&self, vhost: &Vhost, keys: &[DueKey], now_ms: u64) -> (Vec<u64>, LogPosition) {
         let (mut published, mut position) = (Vec::new(), LogPosition::START);
         for key in keys.iter().filter(|key| self.exchange_of(**key).is_some()) {
             if let Some(at) = self.deliver(vhost, *key, now_ms) {

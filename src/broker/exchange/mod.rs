@@ -58,9 +58,9 @@ pub enum DestinationKind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Binding {
     /// Where it leads.
-    pub destination: Destination,
+    pub(crate) destination: Destination,
     /// The binding key.
-    pub routing_key: Box<[u8]>,
+    pub(crate) routing_key: Box<[u8]>,
     /// In the order of names, so that equal tables have equal bytes.
     arguments: EncodedTable,
 }
@@ -73,7 +73,7 @@ impl Binding {
     }
 
     /// The binding's arguments, in the order of their names.
-    pub fn arguments(&self) -> TableRef<'_> {
+    pub(crate) fn arguments(&self) -> TableRef<'_> {
         self.arguments.fields()
     }
 }
@@ -82,11 +82,11 @@ impl Binding {
 #[derive(Debug)]
 pub struct RoutedMessage<'a> {
     /// The routing keys, each once.
-    pub keys: &'a RoutingKeys<'a>,
+    pub(crate) keys: &'a RoutingKeys<'a>,
     /// The message's properties.
-    pub properties: Properties<'a>,
+    pub(crate) properties: Properties<'a>,
     /// A fresh random number, for the types that choose.
-    pub random: u64,
+    pub(crate) random: u64,
     fields: OnceCell<Fields<'a>>,
 }
 
@@ -100,7 +100,7 @@ impl<'a> RoutedMessage<'a> {
     }
 
     /// The value of a header. All are read once, however many exchanges and bindings ask.
-    pub fn header(&self, name: &[u8]) -> Option<ValueRef<'a>> {
+    pub(crate) fn header(&self, name: &[u8]) -> Option<ValueRef<'a>> {
         let fields = self.fields.get_or_init(|| {
             let mut fields: Fields<'_> = self.properties.headers().unwrap_or_default().iter().collect();
             // They are in order already, unless a program that embeds the broker built them.
@@ -113,7 +113,7 @@ impl<'a> RoutedMessage<'a> {
 }
 
 /// How many keys, bindings and nodes of a topic exchange are looked at for one message at most: some milliseconds' work.
-pub const ROUTING_STEPS_MAX: usize = 250_000;
+pub(crate) const ROUTING_STEPS_MAX: usize = 250_000;
 
 /// What routing one message has found so far, and how much may still be looked at.
 #[derive(Debug)]
@@ -131,18 +131,18 @@ impl Default for Matches {
 
 impl Matches {
     /// Counts what is looked at. False when that is too much: then the answer does not matter any more.
-    pub fn spend(&mut self, steps: usize) -> bool {
+    pub(crate) fn spend(&mut self, steps: usize) -> bool {
         self.steps_left = self.steps_left.saturating_sub(steps);
         self.steps_left > 0
     }
 
     /// How much was looked at.
-    pub const fn spent(&self) -> usize {
+    pub(crate) const fn spent(&self) -> usize {
         ROUTING_STEPS_MAX - self.steps_left
     }
 
     /// Whether too much was looked at.
-    pub const fn is_exhausted(&self) -> bool {
+    pub(crate) const fn is_exhausted(&self) -> bool {
         self.steps_left == 0
     }
 }
@@ -218,15 +218,15 @@ pub trait Routing: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeType {
     /// The name that `exchange.declare` gives.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// One line for the management pages.
-    pub description: &'static str,
+    pub(crate) description: &'static str,
     /// Makes an empty index.
     pub create: fn(&Table) -> Result<Box<dyn Routing>, AmqpError>,
 }
 
 /// Every exchange type there is. `exchange.declare`, the management pages and the tests that run over all types read this.
-pub const EXCHANGE_TYPES: &[ExchangeType] = &[
+pub(crate) const EXCHANGE_TYPES: &[ExchangeType] = &[
     direct::TYPE,
     fanout::TYPE,
     headers::TYPE,
@@ -249,7 +249,7 @@ pub fn lookup(name: &str) -> Option<&'static ExchangeType> {
 /// # Errors
 /// `unknown exchange type`, or `invalid exchange type` for the two names that RabbitMQ knows as something else (behaviour
 /// reference 3.2), with 406 or 503 (behaviour reference 12).
-pub fn require(name: &str, profile: &Profile) -> Result<&'static ExchangeType, AmqpError> {
+pub(crate) fn require(name: &str, profile: &Profile) -> Result<&'static ExchangeType, AmqpError> {
     lookup(name).ok_or_else(|| {
         let what = if matches!(name, "" | "system") { "invalid" } else { "unknown" };
         let text = format!("{what} exchange type '{name}'");

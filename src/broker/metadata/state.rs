@@ -20,11 +20,11 @@ type Place = (String, String);
 #[derive(Clone, Debug, Default)]
 pub struct MetadataState {
     /// The broker made once what a new one has.
-    pub has_begun: bool,
+    pub(crate) has_begun: bool,
     /// Virtual hosts by name.
-    pub vhosts: BTreeMap<String, VhostDefinition>,
+    pub(crate) vhosts: BTreeMap<String, VhostDefinition>,
     /// Users by name.
-    pub users: BTreeMap<String, Arc<User>>,
+    pub(crate) users: BTreeMap<String, Arc<User>>,
     permissions: BTreeMap<Place, (PermissionDefinition, Arc<Permissions>)>,
     topic_permissions: BTreeMap<Place, TopicRights>,
     policies: BTreeMap<(String, bool, String), PolicyDefinition>,
@@ -42,7 +42,7 @@ struct TopicRights {
 
 impl MetadataState {
     /// Applies one more change.
-    pub fn apply(&mut self, change: Administered) {
+    pub(crate) fn apply(&mut self, change: Administered) {
         match change {
             Administered::Begun => self.has_begun = true,
             Administered::Vhost(vhost) => {
@@ -122,7 +122,7 @@ impl MetadataState {
     }
 
     /// What a user may do in a virtual host.
-    pub fn rights(&self, user: &str, vhost: &str) -> Rights {
+    pub(crate) fn rights(&self, user: &str, vhost: &str) -> Rights {
         let place = (vhost.to_owned(), user.to_owned());
         Rights {
             permissions: self.permissions.get(&place).map(|(_, compiled)| Arc::clone(compiled)),
@@ -131,58 +131,58 @@ impl MetadataState {
     }
 
     /// A user's permissions in a virtual host.
-    pub fn permission(&self, user: &str, vhost: &str) -> Option<&PermissionDefinition> {
+    pub(crate) fn permission(&self, user: &str, vhost: &str) -> Option<&PermissionDefinition> {
         self.permissions.get(&(vhost.to_owned(), user.to_owned())).map(|(definition, _)| definition)
     }
 
     /// All permissions, by virtual host and user.
-    pub fn permissions(&self) -> impl Iterator<Item = &PermissionDefinition> {
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = &PermissionDefinition> {
         self.permissions.values().map(|(definition, _)| definition)
     }
 
     /// All topic permissions, by virtual host, user and exchange.
-    pub fn topic_permissions(&self) -> impl Iterator<Item = &TopicPermissionDefinition> {
+    pub(crate) fn topic_permissions(&self) -> impl Iterator<Item = &TopicPermissionDefinition> {
         self.topic_permissions.values().flat_map(|rights| rights.by_exchange.values())
     }
 
     /// A policy.
-    pub fn policy(&self, vhost: &str, name: &str, is_operator: bool) -> Option<&PolicyDefinition> {
+    pub(crate) fn policy(&self, vhost: &str, name: &str, is_operator: bool) -> Option<&PolicyDefinition> {
         self.policies.get(&(vhost.to_owned(), is_operator, name.to_owned()))
     }
 
     /// All policies, by virtual host and name, those of operators behind the others of each virtual host.
-    pub fn policies(&self) -> impl Iterator<Item = &PolicyDefinition> {
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &PolicyDefinition> {
         self.policies.values()
     }
 
     /// The policies and operator policies of a virtual host.
-    pub fn policies_of(&self, vhost: &str) -> impl Iterator<Item = &PolicyDefinition> {
+    pub(crate) fn policies_of(&self, vhost: &str) -> impl Iterator<Item = &PolicyDefinition> {
         let first = (vhost.to_owned(), false, String::new());
         self.policies.range(first..).map(|(_, policy)| policy).take_while(move |policy| policy.vhost == vhost)
     }
 
     /// Moves with every change of a policy.
-    pub const fn policy_revision(&self) -> u64 {
+    pub(crate) const fn policy_revision(&self) -> u64 {
         self.policy_revision
     }
 
     /// A parameter.
-    pub fn parameter(&self, vhost: &str, component: &str, name: &str) -> Option<&ParameterDefinition> {
+    pub(crate) fn parameter(&self, vhost: &str, component: &str, name: &str) -> Option<&ParameterDefinition> {
         self.parameters.get(&(vhost.to_owned(), component.to_owned(), name.to_owned()))
     }
 
     /// All parameters, by virtual host, component and name.
-    pub fn parameters(&self) -> impl Iterator<Item = &ParameterDefinition> {
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &ParameterDefinition> {
         self.parameters.values()
     }
 
     /// All global parameters by name.
-    pub const fn global_parameters(&self) -> &BTreeMap<String, GlobalParameterDefinition> {
+    pub(crate) const fn global_parameters(&self) -> &BTreeMap<String, GlobalParameterDefinition> {
         &self.global_parameters
     }
 
     /// The changes that make this out of nothing, each thing before what belongs to it.
-    pub fn changes(&self) -> Vec<Administered> {
+    pub(crate) fn changes(&self) -> Vec<Administered> {
         let begun = self.has_begun.then_some(Administered::Begun);
         let vhosts = self.vhosts.values().cloned().map(Administered::Vhost);
         let users = self.users.values().map(|user| Administered::User(user.as_ref().clone()));

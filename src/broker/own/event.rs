@@ -19,13 +19,13 @@ impl Event {
     }
 
     /// The same, with the user who did it.
-    pub fn by_actor(key: impl Into<String>) -> Self {
+    pub(crate) fn by_actor(key: impl Into<String>) -> Self {
         Self::new(key).text("user_who_performed_action", &*actor::current())
     }
 
     /// Says more: of the same name, the first counts.
     #[must_use]
-    pub fn with(mut self, name: &str, value: Value) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.bytes += name.len() + size_of::<Value>();
         if let Value::LongString(text) = &value {
             self.bytes += text.len();
@@ -36,32 +36,32 @@ impl Event {
 
     /// A text.
     #[must_use]
-    pub fn text(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn text(self, name: &str, text: impl AsRef<[u8]>) -> Self {
         self.with(name, Value::LongString(text.as_ref().to_vec()))
     }
 
     /// Yes or no.
     #[must_use]
-    pub fn flag(self, name: &str, is_so: bool) -> Self {
+    pub(crate) fn flag(self, name: &str, is_so: bool) -> Self {
         self.with(name, Value::Bool(is_so))
     }
 
     /// A number.
     #[must_use]
-    pub fn number(self, name: &str, number: u64) -> Self {
+    pub(crate) fn number(self, name: &str, number: u64) -> Self {
         self.with(name, Value::I64(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
     /// Texts.
     #[must_use]
-    pub fn texts(mut self, name: &str, texts: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn texts(mut self, name: &str, texts: impl IntoIterator<Item = String>) -> Self {
         let texts: Vec<_> = texts.into_iter().map(|text| Value::LongString(text.into_bytes())).collect();
         self.bytes += texts.iter().map(|text| size_of::<Value>() + text.to_string().len()).sum::<usize>();
         self.with(name, Value::Array(texts))
     }
 
     /// The routing key.
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 

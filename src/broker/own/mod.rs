@@ -26,16 +26,16 @@ use crate::properties::{PropertiesEditor, Property};
 use crate::store::Wake;
 use crate::table::{Table, Value};
 
-pub use event::Event;
+pub(crate) use event::Event;
 pub(crate) use told::ConnectionEnds;
-pub use trace::TracedBy;
+pub(crate) use trace::TracedBy;
 
 /// Where events go.
-pub const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
+pub(crate) const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
 /// Where lines of the log go.
-pub const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
+pub(crate) const LOG_EXCHANGE: &str = "amq.rabbitmq.log";
 /// Where what is published and delivered goes.
-pub const TRACE_EXCHANGE: &str = "amq.rabbitmq.trace";
+pub(crate) const TRACE_EXCHANGE: &str = "amq.rabbitmq.trace";
 
 /// Messages that wait to be published, and bytes of them.
 const WAITING_MAX: usize = 10_000;

@@ -14,19 +14,19 @@ const FIRST_DEATH: &str = "x-first-death-exchange";
 
 /// Who published a message, or got it.
 #[derive(Clone, Copy, Debug)]
-pub struct TracedBy<'a> {
+pub(crate) struct TracedBy<'a> {
     /// The name of the connection.
-    pub connection: &'a str,
+    pub(crate) connection: &'a str,
     /// The number of the channel.
-    pub channel: u16,
+    pub(crate) channel: u16,
     /// The user.
-    pub user: &'a str,
+    pub(crate) user: &'a str,
 }
 
 impl Vhost {
     /// Shows a message that was published, on its way to the queues of its route.
     #[cold]
-    pub fn trace_published(&self, message: &Message, route: &Route, by: TracedBy<'_>, now_ms: u64) {
+    pub(crate) fn trace_published(&self, message: &Message, route: &Route, by: TracedBy<'_>, now_ms: u64) {
         if is_shown(message) {
             let queues = route.queues.iter().map(|queue| text(&*queue.spec.name)).collect();
             let mut headers = self.trace_headers(message, &visible_properties(message), by);
@@ -37,7 +37,7 @@ impl Vhost {
 
     /// Shows a message that is delivered from a queue, with the properties that its consumer sees.
     #[cold]
-    pub fn trace_delivered(
+    pub(crate) fn trace_delivered(
         &self,
         queue: &str,
         (message, properties): (&Message, &[u8]),

@@ -12,11 +12,11 @@ use crate::table::{Table, Value, from_json};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Applied {
     /// The name of the policy.
-    pub policy: Option<Arc<str>>,
+    pub(crate) policy: Option<Arc<str>>,
     /// The name of the operator policy.
-    pub operator_policy: Option<Arc<str>>,
+    pub(crate) operator_policy: Option<Arc<str>>,
     /// Both merged: `effective_policy_definition` of the management API.
-    pub definition: Map<String, Json>,
+    pub(crate) definition: Map<String, Json>,
     /// The same with the types that queue arguments have.
     values: Table,
 }
@@ -41,7 +41,7 @@ impl Applied {
     }
 
     /// What it sets a key to.
-    pub fn value(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
     }
 }

@@ -2,7 +2,7 @@
 
 /// Which of two values counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Merge {
+pub(crate) enum Merge {
     /// The first one: that of the operator, or of the argument.
     First,
     /// The second one: that of the user, or of the policy.
@@ -17,7 +17,7 @@ pub enum Merge {
 
 impl Merge {
     /// Whether the first value counts. What is no number gives way to a number where numbers are compared.
-    pub fn prefers_first(self, first: Option<i128>, second: Option<i128>) -> bool {
+    pub(crate) fn prefers_first(self, first: Option<i128>, second: Option<i128>) -> bool {
         let (first, second) = match (self, first, second) {
             (Self::First, _, _) => return true,
             (Self::Second, _, _) => return false,

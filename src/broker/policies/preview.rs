@@ -13,7 +13,7 @@ const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 /// The policies of a virtual host, and what they would be with one more, or with one of them replaced.
 #[derive(Debug)]
-pub struct Preview {
+pub(crate) struct Preview {
     candidate: Candidate,
     now: PolicySet,
     then: PolicySet,
@@ -21,20 +21,20 @@ pub struct Preview {
 
 /// What a policy would do to one queue or exchange.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Previewed {
+pub(crate) struct Previewed {
     /// The policy is one for it. If not, the one that it would replace holds for it now.
-    pub matches: bool,
+    pub(crate) matches: bool,
     /// The policy would hold for it: no other one that matches has a higher priority.
-    pub wins: bool,
+    pub(crate) wins: bool,
     /// The policy that holds for it now, or the operator policy where that is what would be put.
-    pub now_policy: Option<String>,
+    pub(crate) now_policy: Option<String>,
     /// The settings whose value would be another one: the values before and after, null for none.
-    pub changes: BTreeMap<String, (Json, Json)>,
+    pub(crate) changes: BTreeMap<String, (Json, Json)>,
 }
 
 impl Preview {
     /// Of `policy`, beside all policies and operator policies of its virtual host.
-    pub fn new(policy: PolicyDefinition, known: Vec<PolicyDefinition>) -> Self {
+    pub(crate) fn new(policy: PolicyDefinition, known: Vec<PolicyDefinition>) -> Self {
         let is_other = |known: &&PolicyDefinition| known.name != policy.name || known.is_operator != policy.is_operator;
         let mut with = known.iter().filter(is_other).cloned().collect::<Vec<_>>();
         with.push(policy.clone());
@@ -42,7 +42,7 @@ impl Preview {
     }
 
     /// What becomes of a queue or an exchange with this name and these arguments; `None` if the policy has nothing to do with it.
-    pub fn of(&self, name: &str, subject: Subject, arguments: &Table) -> Option<Previewed> {
+    pub(crate) fn of(&self, name: &str, subject: Subject, arguments: &Table) -> Option<Previewed> {
         let policy = self.candidate.definition();
         let winner = |set: &PolicySet| {
             set.winner(name, subject, policy.is_operator).map(|winner| winner.definition().name.clone())

@@ -13,7 +13,7 @@ use crate::broker::queue::arguments::QueueKind;
 
 /// What a policy may hold for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// A queue of this type.
     Queue(QueueKind),
     /// An exchange of any type.
@@ -22,7 +22,7 @@ pub enum Subject {
 
 impl ApplyTo {
     /// Whether a policy for this is one for such things.
-    pub const fn covers(self, subject: Subject) -> bool {
+    pub(crate) const fn covers(self, subject: Subject) -> bool {
         match (self, subject) {
             (Self::All, _)
             | (Self::Queues, Subject::Queue(_))
@@ -39,32 +39,32 @@ impl ApplyTo {
 
 /// A policy with its pattern compiled.
 #[derive(Debug)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     definition: PolicyDefinition,
     pattern: Pattern,
 }
 
 impl Candidate {
     /// A policy. A pattern that this version does not understand matches nothing.
-    pub fn new(definition: PolicyDefinition) -> Self {
+    pub(crate) fn new(definition: PolicyDefinition) -> Self {
         let pattern = Pattern::new(&definition.pattern).unwrap_or_else(|_| Pattern::nothing());
         Self { definition, pattern }
     }
 
     /// As it was put.
-    pub const fn definition(&self) -> &PolicyDefinition {
+    pub(crate) const fn definition(&self) -> &PolicyDefinition {
         &self.definition
     }
 
     /// Whether it is one for this. As in RabbitMQ, a policy with a key that queues of a type cannot obey is none for them.
-    pub fn matches(&self, name: &str, subject: Subject) -> bool {
+    pub(crate) fn matches(&self, name: &str, subject: Subject) -> bool {
         self.definition.apply_to.covers(subject)
             && self.definition.definition.keys().all(|key| keys::is_for(key, subject))
             && self.pattern.is_match(name)
     }
 
     /// Its place among others: the highest priority first, then the first name.
-    pub fn rank(&self) -> (Reverse<i64>, &str) {
+    pub(crate) fn rank(&self) -> (Reverse<i64>, &str) {
         (Reverse(self.definition.priority), &self.definition.name)
     }
 }
@@ -74,7 +74,7 @@ type Pair = (Option<usize>, Option<usize>);
 
 /// The policies of a virtual host.
 #[derive(Debug, Default)]
-pub struct PolicySet {
+pub(crate) struct PolicySet {
     revision: u64,
     /// Those of users and those of operators, each by rank.
     users: Vec<Candidate>,
@@ -85,7 +85,7 @@ pub struct PolicySet {
 
 impl PolicySet {
     /// The policies of one virtual host, as they were at a revision.
-    pub fn new(definitions: Vec<PolicyDefinition>, revision: u64) -> Self {
+    pub(crate) fn new(definitions: Vec<PolicyDefinition>, revision: u64) -> Self {
         let (operators, users) = definitions.into_iter().partition(|policy| policy.is_operator);
         let ranked = |definitions: Vec<PolicyDefinition>| {
             let mut candidates: Vec<_> = definitions.into_iter().map(Candidate::new).collect();
@@ -96,18 +96,18 @@ impl PolicySet {
     }
 
     /// Of which policies it was made.
-    pub const fn revision(&self) -> u64 {
+    pub(crate) const fn revision(&self) -> u64 {
         self.revision
     }
 
     /// The policy, or the operator policy, that holds for this.
-    pub fn winner(&self, name: &str, subject: Subject, is_operator: bool) -> Option<&Candidate> {
+    pub(crate) fn winner(&self, name: &str, subject: Subject, is_operator: bool) -> Option<&Candidate> {
         let candidates = if is_operator { &self.operators } else { &self.users };
         candidates.get(first(candidates, name, subject)?)
     }
 
     /// What holds for this. It takes as long as the patterns do: nothing should be locked.
-    pub fn applied(&self, name: &str, subject: Subject) -> Option<Arc<Applied>> {
+    pub(crate) fn applied(&self, name: &str, subject: Subject) -> Option<Arc<Applied>> {
         let pair = (first(&self.users, name, subject), first(&self.operators, name, subject));
         if pair == (None, None) {
             return None;

@@ -15,13 +15,13 @@ const RECORD_OVERHEAD_BYTES: usize = 16;
 
 /// What is kept of a message, beside its record, until it is published.
 #[derive(Clone, Debug)]
-pub struct Pending<T> {
+pub(crate) struct Pending<T> {
     /// What its publisher wants to know again then.
-    pub ticket: T,
+    pub(crate) ticket: T,
     /// Its `expiration`.
-    pub expiration_ms: Option<u64>,
+    pub(crate) expiration_ms: Option<u64>,
     /// Where it goes.
-    pub route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
 }
 
 /// Where the record of a message is.
@@ -56,7 +56,7 @@ impl<T> Default for PublishBatch<T> {
 
 /// The body of a message that is to be published.
 #[derive(Debug)]
-pub enum PublishBody<P> {
+pub(crate) enum PublishBody<P> {
     /// It comes in pieces, which make up so many bytes.
     Pieces(P, u32),
     /// The whole message is there, in a chunk of its own.
@@ -65,13 +65,13 @@ pub enum PublishBody<P> {
 
 /// What a record is made of, but for the body.
 #[derive(Clone, Copy, Debug)]
-pub struct RecordParts<'a> {
+pub(crate) struct RecordParts<'a> {
     /// The exchange and the routing key, encoded.
-    pub address: &'a [u8],
+    pub(crate) address: &'a [u8],
     /// What the broker must know of it.
-    pub facts: Facts,
+    pub(crate) facts: Facts,
     /// The encoded properties.
-    pub properties: &'a [u8],
+    pub(crate) properties: &'a [u8],
 }
 
 impl RecordParts<'_> {
@@ -89,7 +89,11 @@ impl RecordParts<'_> {
     }
 
     /// The message in a chunk of its own.
-    pub fn message<'b>(&self, body: PublishBody<impl Iterator<Item = &'b [u8]>>, gauge: &Arc<MemoryGauge>) -> Message {
+    pub(crate) fn message<'b>(
+        &self,
+        body: PublishBody<impl Iterator<Item = &'b [u8]>>,
+        gauge: &Arc<MemoryGauge>,
+    ) -> Message {
         match body {
             PublishBody::Message(message) => message,
             PublishBody::Pieces(pieces, body_bytes) => {

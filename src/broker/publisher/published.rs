@@ -4,7 +4,7 @@ use crate::store::LogPosition;
 
 /// The outcomes of a row of messages.
 #[derive(Debug, Default)]
-pub struct Published {
+pub(crate) struct Published {
     /// The places of those that some queue refused, ascending, once for each queue.
     refused: Vec<usize>,
     /// Ascending ends.
@@ -21,13 +21,13 @@ struct PublishedRun {
 
 /// What became of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What must be durable before the publisher may be told that the message is safe.
-    pub position: LogPosition,
+    pub(crate) position: LogPosition,
     /// How many queues have no room for it.
-    pub refusals: usize,
+    pub(crate) refusals: usize,
     /// No queue takes it.
-    pub is_unroutable: bool,
+    pub(crate) is_unroutable: bool,
 }
 
 impl Published {
@@ -48,31 +48,31 @@ impl Published {
     }
 
     /// Whether every queue took every message.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.refused.is_empty()
     }
 
     /// What must be durable before the last of the messages is safe.
-    pub fn position(&self) -> LogPosition {
+    pub(crate) fn position(&self) -> LogPosition {
         self.runs.iter().map(|run| run.position).collect()
     }
 
     /// The messages among `row`, which is what was published, that no queue takes.
-    pub fn unroutable<'a, M>(&'a self, row: &'a [M]) -> impl Iterator<Item = &'a M> {
+    pub(crate) fn unroutable<'a, M>(&'a self, row: &'a [M]) -> impl Iterator<Item = &'a M> {
         let starts = std::iter::once(0).chain(self.runs.iter().map(|run| run.end));
         let unroutable = starts.zip(&self.runs).filter(|(_, run)| run.is_unroutable);
         unroutable.flat_map(|(start, run)| row.get(start..run.end).unwrap_or_default())
     }
 
     /// The outcomes of the messages, in their order.
-    pub fn outcomes(&self) -> Outcomes<'_> {
+    pub(crate) fn outcomes(&self) -> Outcomes<'_> {
         Outcomes { runs: &self.runs, refused: &self.refused }
     }
 }
 
 /// Tells the outcomes of messages in their order.
 #[derive(Clone, Debug)]
-pub struct Outcomes<'a> {
+pub(crate) struct Outcomes<'a> {
     /// Those that end behind the last place that was asked for.
     runs: &'a [PublishedRun],
     /// Those at or behind it.
@@ -82,7 +82,7 @@ pub struct Outcomes<'a> {
 impl Outcomes<'_> {
     /// The outcome of the message at this place. Places must ascend; those of no interest need not be asked for.
     #[inline]
-    pub fn at(&mut self, place: usize) -> Outcome {
+    pub(crate) fn at(&mut self, place: usize) -> Outcome {
         while let Some((run, later)) = self.runs.split_first()
             && run.end <= place
         {

@@ -9,7 +9,7 @@ use crate::table::ValueRef;
 
 /// Where a message is to be published, and with which properties.
 #[derive(Clone, Copy, Debug)]
-pub struct PublishRequest<'a> {
+pub(crate) struct PublishRequest<'a> {
     address: &'a [u8],
     exchange: &'a str,
     routing_key: &'a [u8],
@@ -19,43 +19,43 @@ pub struct PublishRequest<'a> {
 
 /// Who publishes.
 #[derive(Clone, Copy, Debug)]
-pub struct Author<'a> {
+pub(crate) struct Author<'a> {
     /// The user's name.
-    pub user: &'a str,
+    pub(crate) user: &'a str,
     /// Whether messages may carry the name of another user.
-    pub may_impersonate: bool,
+    pub(crate) may_impersonate: bool,
 }
 
 impl<'a> PublishRequest<'a> {
     /// `address` is the exchange and the routing key as [`crate::message::address`] encodes them, and `properties` are encoded as AMQP
     /// 0-9-1 does it, whatever protocol the publisher speaks: that is how a message is kept.
     #[inline]
-    pub fn new(address: &'a [u8], exchange: &'a str, routing_key: &'a [u8], properties: &'a [u8]) -> Self {
+    pub(crate) fn new(address: &'a [u8], exchange: &'a str, routing_key: &'a [u8], properties: &'a [u8]) -> Self {
         debug_assert_eq!(crate::message::split_address(address), (exchange, routing_key), "the address says the same");
         Self { address, exchange, routing_key, properties, summary: Properties::new(properties).summary() }
     }
 
     /// The exchange and the routing key, encoded.
     #[inline]
-    pub const fn address(&self) -> &'a [u8] {
+    pub(crate) const fn address(&self) -> &'a [u8] {
         self.address
     }
 
     /// The encoded properties.
     #[inline]
-    pub const fn properties(&self) -> &'a [u8] {
+    pub(crate) const fn properties(&self) -> &'a [u8] {
         self.properties
     }
 
     /// Where a reply is to go.
     #[inline]
-    pub const fn reply_to(&self) -> Option<&'a [u8]> {
+    pub(crate) const fn reply_to(&self) -> Option<&'a [u8]> {
         self.summary.reply_to
     }
 
     /// The exchange.
     #[inline]
-    pub const fn exchange(&self) -> &'a str {
+    pub(crate) const fn exchange(&self) -> &'a str {
         self.exchange
     }
 
@@ -71,7 +71,7 @@ impl<'a> PublishRequest<'a> {
 
     /// What the broker must know of the message.
     #[inline]
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         facts(&self.summary)
     }
 
@@ -80,7 +80,7 @@ impl<'a> PublishRequest<'a> {
     /// # Errors
     /// 406 for another user's id, a bad expiration, or copies that are no arrays.
     #[inline]
-    pub fn check(&self, author: Author<'_>) -> Result<Option<u64>, AmqpError> {
+    pub(crate) fn check(&self, author: Author<'_>) -> Result<Option<u64>, AmqpError> {
         let summary = &self.summary;
         if let Some(user_id) = summary.user_id
             && user_id != author.user.as_bytes()
@@ -108,7 +108,7 @@ impl<'a> PublishRequest<'a> {
 
 /// What the broker must know of a message, from its properties.
 #[inline]
-pub fn facts(summary: &PropertiesSummary<'_>) -> Facts {
+pub(crate) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
     Facts {
         persistent: summary.delivery_mode == Some(2),
         priority: summary.priority,
@@ -126,7 +126,7 @@ fn expiration_ms(text: &[u8]) -> Result<u64, AmqpError> {
 }
 
 /// The properties as recipients see them: without BCC.
-pub fn visible_properties(message: &Message) -> Cow<'_, [u8]> {
+pub(crate) fn visible_properties(message: &Message) -> Cow<'_, [u8]> {
     if message.facts().has_bcc {
         Cow::Owned(message.properties().edit().remove_header("BCC").build())
     } else {

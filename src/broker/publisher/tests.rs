@@ -1,5 +1,6 @@
 //! Publishing as a protocol without frames, confirms and channels does it.
 
+use super::published::Outcome;
 use super::*;
 use crate::broker::Broker;
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId};

@@ -7,7 +7,7 @@ use crate::store::Wake;
 
 /// How many places a publisher has in the lines of queues. As long as it has one, nothing more is to be read from it.
 #[derive(Debug)]
-pub struct PublisherWaits {
+pub(crate) struct PublisherWaits {
     places: AtomicUsize,
     publisher: Arc<dyn Wake>,
 }
@@ -20,12 +20,12 @@ impl PartialEq for PublisherWaits {
 
 impl PublisherWaits {
     /// A publisher that waits for nothing, and is woken by this when it goes on.
-    pub fn new(publisher: Arc<dyn Wake>) -> Self {
+    pub(crate) fn new(publisher: Arc<dyn Wake>) -> Self {
         Self { places: AtomicUsize::new(0), publisher }
     }
 
     /// Whether it waits.
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.places.load(Ordering::Acquire) > 0
     }
 

@@ -3,7 +3,7 @@
 //! A queue is declared with some, which never change. What it obeys are the *effective* ones: the same, merged with what policies say.
 
 mod kind;
-pub mod known;
+pub(crate) mod known;
 mod read;
 mod shared;
 mod values;
@@ -18,12 +18,12 @@ use crate::error::AmqpError;
 use crate::table::Table;
 
 pub use kind::QueueKind;
-pub use shared::SharedArguments;
+pub(crate) use shared::SharedArguments;
 pub(crate) use values::check_integer;
 
 /// What happens to a message for which a queue has no place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
+pub(crate) enum Overflow {
     /// The oldest make place.
     #[default]
     DropHead,
@@ -35,70 +35,70 @@ pub enum Overflow {
 
 /// Which returned messages a quorum queue holds back for a while before it delivers them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DelayedRetry {
+pub(crate) struct DelayedRetry {
     /// Messages that were returned because they failed.
-    pub failed: bool,
+    pub(crate) failed: bool,
     /// Messages that were merely returned.
-    pub returned: bool,
+    pub(crate) returned: bool,
     /// The delay after the first failed delivery; it grows by as much with each further one.
-    pub min_ms: u64,
+    pub(crate) min_ms: u64,
     /// The longest delay.
-    pub max_ms: u64,
+    pub(crate) max_ms: u64,
 }
 
 /// Where the dead letters of a queue go. Each keeps it from its death on, whatever the queue obeys later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeadLetters {
+pub(crate) struct DeadLetters {
     /// The exchange that they are published to.
-    pub exchange: Box<str>,
+    pub(crate) exchange: Box<str>,
     /// The routing key; their own where there is none.
-    pub routing_key: Option<Box<[u8]>>,
+    pub(crate) routing_key: Option<Box<[u8]>>,
 }
 
 /// The arguments of a queue, checked and typed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct QueueArguments {
+pub(crate) struct QueueArguments {
     /// `x-queue-type`.
-    pub kind: QueueKind,
+    pub(crate) kind: QueueKind,
     /// `x-message-ttl`.
-    pub message_ttl_ms: Option<u64>,
+    pub(crate) message_ttl_ms: Option<u64>,
     /// `x-expires`.
-    pub expires_ms: Option<u64>,
+    pub(crate) expires_ms: Option<u64>,
     /// `x-max-length`.
-    pub max_length: Option<u64>,
+    pub(crate) max_length: Option<u64>,
     /// `x-max-length-bytes`.
-    pub max_length_bytes: Option<u64>,
+    pub(crate) max_length_bytes: Option<u64>,
     /// `x-overflow`.
-    pub overflow: Overflow,
+    pub(crate) overflow: Overflow,
     /// `x-dead-letter-exchange`, and `x-dead-letter-routing-key`.
-    pub dead_letters: Option<Arc<DeadLetters>>,
+    pub(crate) dead_letters: Option<Arc<DeadLetters>>,
     /// `x-dead-letter-strategy` is `at-least-once`.
-    pub dead_letter_at_least_once: bool,
+    pub(crate) dead_letter_at_least_once: bool,
     /// `x-max-priority`.
-    pub max_priority: Option<u8>,
+    pub(crate) max_priority: Option<u8>,
     /// `x-single-active-consumer`.
-    pub single_active_consumer: bool,
+    pub(crate) single_active_consumer: bool,
     /// `x-delivery-limit`; `None` for no limit. Quorum queues have 20 by default.
-    pub delivery_limit: Option<u32>,
+    pub(crate) delivery_limit: Option<u32>,
     /// Which returns count towards the delivery limit.
-    pub counted: Counted,
+    pub(crate) counted: Counted,
     /// Deliveries may time out, now or under a policy that comes later.
-    pub is_timed: bool,
+    pub(crate) is_timed: bool,
     /// `x-consumer-timeout`.
-    pub consumer_timeout_ms: Option<u64>,
+    pub(crate) consumer_timeout_ms: Option<u64>,
     /// `x-delayed-retry-type`, `-min` and `-max`.
-    pub delayed_retry: Option<DelayedRetry>,
+    pub(crate) delayed_retry: Option<DelayedRetry>,
 }
 
 /// Ten years (behaviour reference 4.2).
-pub const TTL_MS_MAX: i64 = 315_360_000_000;
+pub(crate) const TTL_MS_MAX: i64 = 315_360_000_000;
 
 impl QueueArguments {
     /// Checks the arguments of a new queue. `queue` is how error texts name it: `queue 'q' in vhost '/'`.
     ///
     /// # Errors
     /// 406 with RabbitMQ's text for the first argument that is refused.
-    pub fn parse(
+    pub(crate) fn parse(
         arguments: &Table,
         default_kind: QueueKind,
         queue: &dyn Display,
@@ -112,13 +112,13 @@ impl QueueArguments {
     }
 
     /// The arguments of a queue that is there already. Nothing is refused: it may have been declared under another profile.
-    pub fn restored(arguments: &Table, settings: &NodeSettings) -> Self {
+    pub(crate) fn restored(arguments: &Table, settings: &NodeSettings) -> Self {
         Self::of(arguments, queue_kind(arguments, QueueKind::Classic).unwrap_or_default(), None, settings)
     }
 
     /// What a queue that was declared with these obeys under policies.
     #[must_use]
-    pub fn under(&self, arguments: &Table, applied: &Applied, settings: &NodeSettings) -> Self {
+    pub(crate) fn under(&self, arguments: &Table, applied: &Applied, settings: &NodeSettings) -> Self {
         Self::of(arguments, self.kind, Some(applied), settings)
     }
 

@@ -18,47 +18,45 @@ use crate::store::loader::Load;
 
 /// A message that was taken out by choice.
 #[derive(Clone, Debug)]
-pub struct ChosenMessage {
+pub(crate) struct ChosenMessage {
     /// Its name within the queue.
-    pub id: u64,
+    pub(crate) id: u64,
     /// The message.
-    pub message: Message,
+    pub(crate) message: Message,
     /// What it is finished with, or put back.
-    pub token: Token,
-    /// Deliveries that failed.
-    pub failed: u32,
+    pub(crate) token: Token,
 }
 
 impl Queue {
     /// Takes out those of these messages that are ready and in memory; `ids` are sorted. Nobody else can have them until
     /// [`Queue::finish_chosen`] or [`Queue::return_chosen`]. What has expired stays, until it comes to the head of the queue: elsewhere it
     /// would be delivered.
-    pub fn take_chosen(&mut self, ids: &[u64], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
+    pub(crate) fn take_chosen(&mut self, ids: &[u64], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
         let may_go = |entry: &Entry| !entry.is_away() && entry.expires_at_ms > now_ms;
         let entries = self.order.ready.take_chosen(ids, may_go);
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(message) = entry.message().cloned() else { continue };
-            let (id, failed) = (entry.seq, entry.counts.failed);
+            let id = entry.seq;
             let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.order.give_delivery() };
             let holder = self.order.unacked.getter(channel);
-            chosen.push(ChosenMessage { id, message, token: self.order.unacked.insert(holder, unacked), failed });
+            chosen.push(ChosenMessage { id, message, token: self.order.unacked.insert(holder, unacked) });
         }
         chosen
     }
 
     /// What is to be read of these messages before they can be taken: they are known one by one, and in files only.
-    pub fn loads_of_chosen(&self, ids: &[u64]) -> Vec<Load> {
+    pub(crate) fn loads_of_chosen(&self, ids: &[u64]) -> Vec<Load> {
         self.order.ready.loads_of(ids)
     }
 
     /// What is to be read so that the ready message at this place is known one by one.
-    pub fn load_for(&self, place: usize) -> Option<Load> {
+    pub(crate) fn load_for(&self, place: usize) -> Option<Load> {
         self.order.ready.load_for(place)
     }
 
     /// Messages that were taken out are elsewhere now.
-    pub fn finish_chosen(&mut self, tokens: &[Token]) {
+    pub(crate) fn finish_chosen(&mut self, tokens: &[Token]) {
         for token in tokens {
             if let Some((unacked, _)) = self.order.unacked.remove(*token) {
                 self.backing.gone(&unacked.entry);
@@ -67,7 +65,7 @@ impl Queue {
     }
 
     /// Puts messages back that were taken out. [`Queue::pump`] must follow.
-    pub fn return_chosen(&mut self, tokens: &[Token]) {
+    pub(crate) fn return_chosen(&mut self, tokens: &[Token]) {
         self.turn.owe_pump();
         let removed = tokens.iter().filter_map(|token| self.order.unacked.remove(*token));
         let mut entries: Vec<_> = removed.map(|(unacked, _)| unacked.entry).collect();
@@ -76,7 +74,7 @@ impl Queue {
     }
 
     /// Deletes those of these messages that are ready: which they were. They do not become dead letters.
-    pub fn delete_chosen(&mut self, ids: &[u64]) -> Vec<u64> {
+    pub(crate) fn delete_chosen(&mut self, ids: &[u64]) -> Vec<u64> {
         let deleted = self.order.ready.take_chosen(ids, |_| true);
         deleted.iter().for_each(|entry| self.backing.gone(entry));
         deleted.iter().map(|entry| entry.seq).collect()

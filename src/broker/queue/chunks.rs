@@ -12,7 +12,7 @@ const COPIED_BYTES_MAX: usize = 256 * 1024;
 
 /// How far the messages of a queue were looked at.
 #[derive(Debug)]
-pub struct ChunkRelief {
+pub(crate) struct ChunkRelief {
     from: Spot,
     /// So many messages more are looked at, those that the queue had at the first step: so it ends although others come.
     left: Option<usize>,
@@ -26,7 +26,7 @@ impl Default for ChunkRelief {
 
 impl Queue {
     /// Copies some messages that keep much larger chunks alive; false when that was all.
-    pub fn relieve_chunks(&mut self, relief: &mut ChunkRelief) -> bool {
+    pub(crate) fn relieve_chunks(&mut self, relief: &mut ChunkRelief) -> bool {
         let left = relief.left.unwrap_or_else(|| self.known_len());
         let (mut looked_at, mut copied_bytes) = (0, 0);
         for (spot, entry) in self.order.entries_from(relief.from, true) {

@@ -15,28 +15,28 @@ use crate::store::segments::Written;
 
 /// A message that was rewritten.
 #[derive(Clone, Copy, Debug)]
-pub struct CompactedRecord {
+pub(crate) struct CompactedRecord {
     /// Where its record began in the old file.
-    pub old_offset: u32,
+    pub(crate) old_offset: u32,
     /// Where it is now.
-    pub written: Written,
+    pub(crate) written: Written,
     /// Its place in the order of the queue.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// Bytes of the body.
-    pub body_bytes: u32,
+    pub(crate) body_bytes: u32,
     /// When it expires.
-    pub expires_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
     /// It survives a restart.
-    pub is_stored: bool,
+    pub(crate) is_stored: bool,
 }
 
 /// A part that was rewritten, and what of it was still wanted.
 #[derive(Clone, Debug)]
-pub struct Compacted {
+pub(crate) struct Compacted {
     /// The part as it was.
-    pub part: Part,
+    pub(crate) part: Part,
     /// Its messages, in their order.
-    pub records: Vec<CompactedRecord>,
+    pub(crate) records: Vec<CompactedRecord>,
 }
 
 impl CompactedRecord {
@@ -45,12 +45,12 @@ impl CompactedRecord {
     }
 
     /// What it takes in the new file, to be freed.
-    pub fn freed(&self) -> Freed {
+    pub(crate) fn freed(&self) -> Freed {
         self.place().freed()
     }
 
     /// Where it is now.
-    pub const fn address(&self) -> Address {
+    pub(crate) const fn address(&self) -> Address {
         Address::in_segment(self.written.segment, self.written.offset)
     }
 }
@@ -90,7 +90,7 @@ fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> Sum {
 
 /// How far a queue knows the new places.
 #[derive(Debug)]
-pub struct Compacting {
+pub(crate) struct Compacting {
     /// What takes the place of each part, until that is done.
     parts: FxHashMap<Part, Vec<Rewritten>>,
     /// What the walk is to find; the queue has it once the first step is done.
@@ -103,7 +103,7 @@ pub struct Compacting {
 
 impl Compacting {
     /// Nothing is told yet.
-    pub fn new(compacted: &[Compacted]) -> Self {
+    pub(crate) fn new(compacted: &[Compacted]) -> Self {
         let old_address = |of: &Compacted, one: &CompactedRecord| Address::in_segment(of.part.segment, one.old_offset);
         let places =
             compacted.iter().flat_map(|of| of.records.iter().map(move |one| (old_address(of, one), one.place())));
@@ -143,7 +143,7 @@ impl Compacting {
     }
 
     /// What is not in the queue any more, to be freed, once all steps are done.
-    pub fn into_freed(self) -> Vec<Freed> {
+    pub(crate) fn into_freed(self) -> Vec<Freed> {
         debug_assert!(self.wanted.is_none(), "steps are missing");
         match self.left {
             Some(Relocation::Rewritten(mut places)) => {
@@ -159,13 +159,13 @@ impl Compacting {
 
 impl Queue {
     /// The parts that lie in these files.
-    pub fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
+    pub(crate) fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
         let levels = self.order.ready.levels().iter();
         levels.flat_map(|level| level.paged.all()).filter(|part| segments.contains(&part.segment)).collect()
     }
 
     /// Takes over the new places of some messages; false when that was all.
-    pub fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
+    pub(crate) fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
         if let Some(wanted) = compacting.wanted.take() {
             self.backing.begin_walk(Walk::Relocation(wanted));
             self.replace_parts(compacting);

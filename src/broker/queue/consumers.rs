@@ -19,7 +19,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 pub(super) use lazy::Consumers;
-pub use state::ConsumerState;
+pub(crate) use state::ConsumerState;
 
 use super::credit::ChannelCredit;
 use super::rings::Rings;
@@ -135,7 +135,7 @@ const ROOM_BYTES_AT_ONCE: usize = 64 * 1024;
 const KEPT_DELIVERIES: usize = 256;
 
 /// What a delivery costs beside its body, as the outbox counts it.
-pub const DELIVERY_OVERHEAD_BYTES: usize = 96;
+pub(crate) const DELIVERY_OVERHEAD_BYTES: usize = 96;
 
 /// The consumers of a queue that has some.
 #[derive(Debug, Default)]

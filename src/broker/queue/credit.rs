@@ -11,7 +11,7 @@ use crate::broker::ids::ConsumerId;
 /// Consumers that lack something their connection or channel shares out, in the order in which they found that out: so that
 /// what becomes free is offered to those who want it, and not to all there are.
 #[derive(Debug, Default)]
-pub struct Wanting {
+pub(crate) struct Wanting {
     by_turn: BTreeMap<u64, ConsumerId>,
     turns: FxHashMap<ConsumerId, u64>,
     next_turn: u64,
@@ -19,7 +19,7 @@ pub struct Wanting {
 
 impl Wanting {
     /// Adds a consumer, unless it waits already.
-    pub fn add(&mut self, id: ConsumerId) {
+    pub(crate) fn add(&mut self, id: ConsumerId) {
         let turn = self.next_turn;
         if *self.turns.entry(id).or_insert(turn) == turn {
             self.by_turn.insert(turn, id);
@@ -28,21 +28,21 @@ impl Wanting {
     }
 
     /// Takes out the one that has waited longest.
-    pub fn pop(&mut self) -> Option<ConsumerId> {
+    pub(crate) fn pop(&mut self) -> Option<ConsumerId> {
         let (_, id) = self.by_turn.pop_first()?;
         self.turns.remove(&id);
         Some(id)
     }
 
     /// Forgets a consumer that is gone.
-    pub fn remove(&mut self, id: ConsumerId) {
+    pub(crate) fn remove(&mut self, id: ConsumerId) {
         if let Some(turn) = self.turns.remove(&id) {
             self.by_turn.remove(&turn);
         }
     }
 
     /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 }
@@ -60,23 +60,23 @@ pub struct ChannelCredit {
 
 impl ChannelCredit {
     /// Sets the limit, 0 for none, while `used` messages are unacknowledged.
-    pub fn set(&self, limit: u32, used: u32) {
+    pub(crate) fn set(&self, limit: u32, used: u32) {
         self.used.store(used, Ordering::Relaxed);
         self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// The limit; 0 for none.
-    pub fn limit(&self) -> u32 {
+    pub(crate) fn limit(&self) -> u32 {
         self.limit.load(Ordering::Relaxed)
     }
 
     /// Whether there is a limit.
-    pub fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.limit.load(Ordering::Relaxed) > 0
     }
 
     /// Gives back the credit of `count` settled messages.
-    pub fn release(&self, count: u32) {
+    pub(crate) fn release(&self, count: u32) {
         if self.is_limited() {
             let subtracted = |used: u32| Some(used.saturating_sub(count));
             // The closure never declines, so this cannot fail.
@@ -105,7 +105,7 @@ impl ChannelCredit {
     }
 
     /// Who is to be resumed next, as long as there is credit.
-    pub fn next(&self) -> Option<ConsumerId> {
+    pub(crate) fn next(&self) -> Option<ConsumerId> {
         // Locked before the credit is looked at: whoever waits has looked after it was released, or is found here.
         let mut wanting = self.wanting.lock();
         let limit = self.limit();
@@ -114,7 +114,7 @@ impl ChannelCredit {
     }
 
     /// Forgets a consumer that is gone.
-    pub fn forget(&self, id: ConsumerId) {
+    pub(crate) fn forget(&self, id: ConsumerId) {
         self.wanting.lock().remove(id);
     }
 }

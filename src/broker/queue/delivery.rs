@@ -25,7 +25,7 @@ struct Taker {
 
 /// The answer to `basic.get`.
 #[derive(Debug)]
-pub enum Got {
+pub(crate) enum Got {
     /// A message, and the number of messages still ready.
     Delivery(Box<Delivery>, usize),
     /// The head is in a segment file: it is to be read, and the question to be asked again.
@@ -47,7 +47,7 @@ fn deadline_ms(timeout_ms: Option<u64>, now_ms: u64) -> u64 {
 impl Queue {
     /// Delivers what can be delivered now, then drops what expired and what is too much. Every transition that adds messages,
     /// consumers or credit ends with it.
-    pub fn pump(&mut self, now_ms: u64) {
+    pub(crate) fn pump(&mut self, now_ms: u64) {
         self.turn.note_pump();
         if self.is_returning() {
             return;
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// A crash may come before this delivery ends, and then it has failed. The mark of delivered messages tells it of the first
-    /// delivery only: see [`Queue::count_interrupted`].
+    /// delivery only: see `settling::count_interrupted`.
     #[cold]
     fn note_redelivery(&mut self, entry: &Entry) {
         if entry.counts.acquired > 0 {
@@ -147,7 +147,7 @@ impl Queue {
     }
 
     /// Takes the head for `basic.get`; with the number of messages still ready.
-    pub fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
+    pub(crate) fn get(&mut self, channel: ChannelId, no_ack: bool, now_ms: u64) -> Got {
         self.service.touch(now_ms);
         if self.is_returning() {
             self.go_on_returning();

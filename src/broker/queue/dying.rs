@@ -28,7 +28,7 @@ const LETTERS_MAX: usize = 256;
 
 /// Why a message is dead-lettered (behaviour reference 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeathReason {
+pub(crate) enum DeathReason {
     /// `basic.reject` or `basic.nack` without requeue.
     Rejected,
     /// Its time to live ran out.
@@ -41,7 +41,7 @@ pub enum DeathReason {
 
 impl DeathReason {
     /// The value of `reason` in `x-death`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
@@ -53,7 +53,7 @@ impl DeathReason {
 
 /// What becomes of messages that die.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeadLetterStrategy {
+pub(crate) enum DeadLetterStrategy {
     /// They are dropped.
     #[default]
     Disabled,
@@ -65,7 +65,7 @@ pub enum DeadLetterStrategy {
 
 impl DeadLetterStrategy {
     /// RabbitMQ's name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Disabled => "disabled",
             Self::AtMostOnce => "at_most_once",
@@ -76,20 +76,20 @@ impl DeadLetterStrategy {
 
 /// A message that left its queue by dying.
 #[derive(Clone, Debug)]
-pub struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// The message as it was in the queue.
-    pub message: Message,
+    pub(crate) message: Message,
     /// Why it died.
-    pub reason: DeathReason,
+    pub(crate) reason: DeathReason,
     /// Where it goes.
-    pub target: Arc<DeadLetters>,
+    pub(crate) target: Arc<DeadLetters>,
     /// Deliveries that failed, here and in the queues in which it died before.
-    pub failed: u32,
+    pub(crate) failed: u32,
 }
 
 /// What is to be done next about the dead letters of a queue.
 #[derive(Clone, Debug)]
-pub enum Burial {
+pub(crate) enum Burial {
     /// They are to be published.
     Letters(Vec<DeadLetter>),
     /// The first must be read back, for [`Queue::loaded`], which ends the burial until then.
@@ -135,7 +135,7 @@ impl Queue {
 
     /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
     /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
-    pub fn next_burial(&mut self) -> Burial {
+    pub(crate) fn next_burial(&mut self) -> Burial {
         let Some(letters) = &mut self.order.dying.0 else { return Burial::Over };
         let Letters { waiting, deaths, handed, has_burier, loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
@@ -163,7 +163,7 @@ impl Queue {
     }
 
     /// What died of what a client said is owed to it until it is recorded.
-    pub fn owe_burial(&mut self, begin: impl FnOnce() -> Owed) {
+    pub(crate) fn owe_burial(&mut self, begin: impl FnOnce() -> Owed) {
         if let Some(letters) = self.order.dying.0.as_mut().filter(|letters| letters.has_answered) {
             letters.has_answered = false;
             // They are recorded in their order.
@@ -175,7 +175,7 @@ impl Queue {
 
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
-    pub fn buried(&mut self) -> Option<Box<Owed>> {
+    pub(crate) fn buried(&mut self) -> Option<Box<Owed>> {
         self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (entry, death) = letters.pop()?;
@@ -185,7 +185,7 @@ impl Queue {
 
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
     /// once. As for [`Queue::buried`].
-    pub fn keep_unburied(&mut self, now_ms: u64) -> Option<Box<Owed>> {
+    pub(crate) fn keep_unburied(&mut self, now_ms: u64) -> Option<Box<Owed>> {
         if !self.buries_at_least_once() {
             return self.buried();
         }

@@ -8,16 +8,16 @@ use crate::broker::policies::Applied;
 
 /// What a queue obeys: what it was declared with, and what policies make of it.
 #[derive(Clone, Debug)]
-pub struct Effective {
+pub(crate) struct Effective {
     /// The arguments, merged.
-    pub arguments: Arc<QueueArguments>,
+    pub(crate) arguments: Arc<QueueArguments>,
     /// The policies that hold for it.
-    pub policies: Option<Arc<Applied>>,
+    pub(crate) policies: Option<Arc<Applied>>,
 }
 
 impl Queue {
     /// The policies that hold for it.
-    pub const fn policies(&self) -> Option<&Arc<Applied>> {
+    pub(crate) const fn policies(&self) -> Option<&Arc<Applied>> {
         self.policies.as_ref()
     }
 
@@ -31,7 +31,7 @@ impl Queue {
     /// Whoever uses the queue sees it as if it had always been like this, but for two things. The time after which it is deleted when it
     /// is not used begins now, if it is another one. And what is dying goes where it was going: only dead letters that found no queue
     /// are tried again where dead letters go now.
-    pub fn apply(&mut self, effective: Effective, now_ms: u64) {
+    pub(crate) fn apply(&mut self, effective: Effective, now_ms: u64) {
         if self.deleted {
             return;
         }

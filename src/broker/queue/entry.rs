@@ -12,12 +12,12 @@ use crate::store::segments::{Label, Stored};
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     /// The message.
-    pub message: Message,
+    pub(crate) message: Message,
     /// Its `expiration` property.
-    pub expiration_ms: Option<u64>,
+    pub(crate) expiration_ms: Option<u64>,
     /// Deliveries that failed in the queues in which it died before (behaviour reference 6.3): with any, it is delivered as
     /// redelivered from the start.
-    pub failed: u32,
+    pub(crate) failed: u32,
 }
 
 impl NewMessage {

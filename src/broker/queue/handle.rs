@@ -24,7 +24,6 @@ use parking_lot::Mutex;
 use super::arguments::QueueArguments;
 use burial::{BURIALS_MAX, WhenAway, bury};
 pub use chosen::Choice;
-pub use looking::LookedAt;
 pub(in crate::broker) use paging::LeavingSearch;
 pub(in crate::broker) use removal::NotRemoved;
 use removal::is_over;
@@ -43,7 +42,7 @@ use crate::table::EncodedTable;
 
 /// Whether a queue belongs to one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exclusivity {
+pub(crate) enum Exclusivity {
     /// Any connection may use it.
     Shared,
     /// Only this connection may use it, and it goes with the connection.
@@ -56,21 +55,21 @@ pub struct QueueSpec {
     /// Its name.
     pub name: Arc<str>,
     /// Survives a restart. An exclusive queue never does (behaviour reference 4.1).
-    pub durable: bool,
+    pub(crate) durable: bool,
     /// Goes with its last consumer.
-    pub auto_delete: bool,
+    pub(crate) auto_delete: bool,
     /// Whether it belongs to one connection.
-    pub exclusivity: Exclusivity,
+    pub(crate) exclusivity: Exclusivity,
     /// The arguments as the client gave them.
-    pub raw_arguments: EncodedTable,
+    pub(crate) raw_arguments: EncodedTable,
     /// The arguments, typed: queues that are declared alike share them. What the queue obeys may be something else.
-    pub arguments: Arc<QueueArguments>,
+    pub(crate) arguments: Arc<QueueArguments>,
 }
 
 /// A queue, as everybody but its own logic sees it.
 pub struct QueueHandle {
     /// Its identity.
-    pub id: QueueId,
+    pub(crate) id: QueueId,
     /// What it was declared as.
     pub spec: QueueSpec,
     vhost: Weak<Vhost>,
@@ -95,7 +94,7 @@ impl QueueHandle {
     }
 
     /// Whether the queue was deleted; whoever still holds it must treat it as absent.
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         self.state.lock().is_deleted()
     }
 
@@ -118,7 +117,7 @@ impl QueueHandle {
     }
 
     /// What it takes to purge or to delete the queue, in messages.
-    pub fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.state.lock().weight()
     }
 
@@ -205,7 +204,7 @@ impl QueueHandle {
     }
 
     /// Takes a consumer off. Deletes the queue if it was the last one and the queue is auto-delete.
-    pub fn cancel(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
+    pub(crate) fn cancel(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
         let removed = self.transition(now_ms, |queue| {
             let was_last = queue.cancel(consumer, now_ms);
             queue.pump(now_ms);
@@ -223,12 +222,12 @@ impl QueueHandle {
     }
 
     /// Looks again who has to wait for consumers, because a connection that this told so has done its work, or waits for its client.
-    pub fn look_at_pace(self: &Arc<Self>) {
+    pub(crate) fn look_at_pace(self: &Arc<Self>) {
         self.transition_aside(|_| ());
     }
 
     /// Does what is due, or as much as is done in one turn: how much it was.
-    pub fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
+    pub(crate) fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
         let (removed, dropped) = self.transition(now_ms, |queue| {
             let is_due = !queue.is_deleted() && queue.on_timer(now_ms);
             let dropped = queue.moved_in_turn();
@@ -244,7 +243,7 @@ impl QueueHandle {
     }
 
     /// The 404 for this queue.
-    pub fn not_found(&self) -> AmqpError {
+    pub(crate) fn not_found(&self) -> AmqpError {
         AmqpError::not_found(format!("no {self}"))
     }
 

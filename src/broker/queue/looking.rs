@@ -36,23 +36,23 @@ pub struct SeenMessage {
     /// What the message itself is; `None` when it cannot be read.
     pub message: Option<Message>,
     /// Its bytes are in a file only.
-    pub is_on_disk: bool,
+    pub(crate) is_on_disk: bool,
     /// It survives a restart.
-    pub is_stored: bool,
+    pub(crate) is_stored: bool,
     /// It was delivered before, or may have been.
-    pub redelivered: bool,
+    pub(crate) redelivered: bool,
     /// Earlier deliveries.
-    pub counts: DeliveryCounts,
+    pub(crate) counts: DeliveryCounts,
     /// Its priority level.
-    pub priority: u8,
+    pub(crate) priority: u8,
     /// When it expires.
-    pub expires_at_ms: Option<u64>,
+    pub(crate) expires_at_ms: Option<u64>,
     /// When it is delivered again, if it is held back.
-    pub due_at_ms: Option<u64>,
+    pub(crate) due_at_ms: Option<u64>,
     /// Who holds it: the channel, and the consumer if it was one.
-    pub holder: Option<(ChannelId, Option<ConsumerId>)>,
+    pub(crate) holder: Option<(ChannelId, Option<ConsumerId>)>,
     /// Its place among all deliveries of the queue, if it is delivered.
-    pub delivery: Option<u64>,
+    pub(crate) delivery: Option<u64>,
 }
 
 impl SeenMessage {
@@ -174,7 +174,7 @@ fn load_of(entry: &Entry) -> Option<Load> {
 
 impl Queue {
     /// How many messages there are in this state.
-    pub fn count_in(&self, state: MessageState) -> usize {
+    pub(crate) fn count_in(&self, state: MessageState) -> usize {
         match state {
             MessageState::Ready => self.order.ready.len(),
             MessageState::Unacked => self.order.unacked.len(),

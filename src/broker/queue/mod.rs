@@ -17,7 +17,7 @@
 //! Invariants: a message is in one of these places; a message that is delivered without acknowledgement leaves at once;
 //! within a priority, messages are delivered in the order of `seq`.
 
-pub mod arguments;
+pub(crate) mod arguments;
 mod backing;
 mod chosen;
 mod chunks;
@@ -61,25 +61,28 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use chosen::ChosenMessage;
-pub use chunks::ChunkRelief;
-pub use compaction::{Compacted, CompactedRecord, Compacting};
-pub use consumers::{ConsumerSpec, ConsumerState, DELIVERY_OVERHEAD_BYTES};
-pub use credit::{ChannelCredit, Wanting};
-pub use delivery::Got;
-pub use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
-pub use effective::Effective;
+pub(crate) use chosen::ChosenMessage;
+pub(crate) use chunks::ChunkRelief;
+pub(crate) use compaction::{Compacted, CompactedRecord, Compacting};
+pub use consumers::ConsumerSpec;
+pub(crate) use consumers::{ConsumerState, DELIVERY_OVERHEAD_BYTES};
+pub(crate) use credit::{ChannelCredit, Wanting};
+pub(crate) use delivery::Got;
+pub(crate) use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
+pub(crate) use effective::Effective;
 pub use entry::NewMessage;
-pub use handle::{Choice, Exclusivity, LookedAt, QueueHandle, QueueSpec};
+pub use handle::{Choice, QueueHandle};
+pub(crate) use handle::{Exclusivity, QueueSpec};
 pub(in crate::broker) use handle::{LeavingSearch, NotRemoved};
-pub use looking::{MessageState, SeenMessage};
+pub use looking::MessageState;
+pub(crate) use looking::SeenMessage;
 pub(in crate::broker) use paging::tell_lost;
-pub use paging::{FreshLeaving, Leaving, Moved, MovedPart, Moving, Searching};
-pub use removal::{Removed, Retired};
-pub use sample::QueueSample;
+pub(crate) use paging::{FreshLeaving, Leaving, Moved, MovedPart, Moving, Searching};
+pub(crate) use removal::{Removed, Retired};
+pub(crate) use sample::QueueSample;
 pub use settling::{Return, Settlement};
-pub use snapshot::{ConsumerSnapshot, QueueSnapshot};
-pub use transition::Aftermath;
+pub(crate) use snapshot::{ConsumerSnapshot, QueueSnapshot};
+pub(crate) use transition::Aftermath;
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::policies::Applied;
@@ -108,7 +111,7 @@ pub struct QueueCounts {
 
 /// A queue's state: four parts, each with invariants of its own, and what it obeys.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     /// What it obeys now.
     arguments: Arc<QueueArguments>,
     policies: Option<Arc<Applied>>,
@@ -137,7 +140,7 @@ const QUORUM_PRIORITY_MAX: u8 = 31;
 
 impl Queue {
     /// An empty queue, which records its changes in this journal.
-    pub fn new(arguments: impl Into<Arc<QueueArguments>>, journal: Journal, now_ms: u64) -> Self {
+    pub(crate) fn new(arguments: impl Into<Arc<QueueArguments>>, journal: Journal, now_ms: u64) -> Self {
         let arguments = arguments.into();
         Self {
             order: Order::new(arguments.kind),
@@ -159,7 +162,7 @@ impl Queue {
     }
 
     /// What is to be recorded.
-    pub fn journal(&mut self) -> &mut Journal {
+    pub(crate) fn journal(&mut self) -> &mut Journal {
         self.backing.journal()
     }
 
@@ -171,52 +174,57 @@ impl Queue {
     }
 
     /// Messages that are known one by one, wherever they are.
-    pub fn known_len(&self) -> usize {
+    pub(crate) fn known_len(&self) -> usize {
         self.order.known_len()
     }
 
     /// How many things a purge takes out one by one: messages that are known so, and parts of files.
-    pub fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.order.weight()
     }
 
     /// Whether a message of this durability survives a restart here. A quorum queue keeps all (behaviour reference 4.2).
-    pub fn stores(&self, is_persistent: bool) -> bool {
+    pub(crate) fn stores(&self, is_persistent: bool) -> bool {
         self.backing.is_kept() && (is_persistent || self.arguments.kind.rules().keeps_all)
     }
 
     /// Messages that can be delivered.
-    pub fn ready_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn ready_count(&self) -> usize {
         self.order.ready.len()
     }
 
     /// Returned messages that are held back before they are delivered again.
-    pub fn held_back_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn held_back_count(&self) -> usize {
         self.order.held_back.len()
     }
 
     /// Dead letters that are not delivered yet.
-    pub fn dead_letter_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn dead_letter_count(&self) -> usize {
         self.order.dying.len()
     }
 
     /// Messages that were delivered and not settled.
-    pub fn unacked_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn unacked_count(&self) -> usize {
         self.order.unacked.len()
     }
 
     /// Consumers.
-    pub fn consumer_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn consumer_count(&self) -> usize {
         self.service.consumers.len()
     }
 
     /// Whether the queue was deleted; whoever still holds it must treat it as absent.
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         self.deleted
     }
 
     /// How many messages and consumers it has.
-    pub fn counts(&self) -> QueueCounts {
+    pub(crate) fn counts(&self) -> QueueCounts {
         QueueCounts {
             ready: self.order.ready.len(),
             unacked: self.order.unacked.len(),
@@ -225,12 +233,12 @@ impl Queue {
     }
 
     /// Counts messages that were found to be unreadable elsewhere.
-    pub fn note_unreadable(&mut self, count: usize) {
+    pub(crate) fn note_unreadable(&mut self, count: usize) {
         self.passed.count_unreadable(count);
     }
 
     /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.
-    pub fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
+    pub(crate) fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
         self.turn.owe_pump();
         self.passed.count_publish();
         if self.refuses(&new) {
@@ -279,7 +287,7 @@ impl Queue {
     }
 
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
-    pub fn consume(&mut self, spec: ConsumerSpec) {
+    pub(crate) fn consume(&mut self, spec: ConsumerSpec) {
         let priority = spec.priority;
         let holder = (!spec.no_ack).then(|| self.order.unacked.add_consumer(spec.channel, spec.id));
         self.service.consumers.add(spec, holder);
@@ -290,7 +298,7 @@ impl Queue {
     }
 
     /// Whether a new consumer may be added (behaviour reference 5.3).
-    pub fn may_consume(&self, exclusive: bool) -> bool {
+    pub(crate) fn may_consume(&self, exclusive: bool) -> bool {
         match self.arguments.kind {
             QueueKind::Quorum => true,
             QueueKind::Classic if exclusive => {
@@ -302,7 +310,7 @@ impl Queue {
 
     /// Takes a consumer off; its unacknowledged messages stay with its channel. Tells whether it was the last one.
     /// [`Queue::pump`] must follow.
-    pub fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
+    pub(crate) fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
         self.service.touch(now_ms);
         self.turn.owe_pump();
         self.take_off(consumer) && self.service.consumers.is_empty()
@@ -319,7 +327,7 @@ impl Queue {
 
     /// Takes off all consumers of a channel that is closed. Tells whether they were the last ones. [`Queue::requeue_all_of`] must
     /// follow.
-    pub fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
+    pub(crate) fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
         self.turn.owe_pump();
         let ids = self.service.consumers.of_channel(channel);
         for id in &ids {
@@ -330,13 +338,13 @@ impl Queue {
     }
 
     /// Makes consumers try again, because their connection has room or their channel has credit. [`Queue::pump`] must follow.
-    pub fn resume(&mut self, consumer: ConsumerId) {
+    pub(crate) fn resume(&mut self, consumer: ConsumerId) {
         self.turn.owe_pump();
         self.service.consumers.resume(consumer);
     }
 
     /// Stops deliveries, or allows them again; then [`Queue::pump`] must follow.
-    pub fn set_paused(&mut self, is_paused: bool) {
+    pub(crate) fn set_paused(&mut self, is_paused: bool) {
         self.service.set_paused(is_paused);
         if !is_paused {
             self.turn.owe_pump();
@@ -344,12 +352,12 @@ impl Queue {
     }
 
     /// Notes a use, for `x-expires`.
-    pub fn touch(&mut self, now_ms: u64) {
+    pub(crate) fn touch(&mut self, now_ms: u64) {
         self.service.touch(now_ms);
     }
 
     /// Marks the queue as deleted, and takes out all consumers and messages.
-    pub fn delete(&mut self) -> Removed {
+    pub(crate) fn delete(&mut self) -> Removed {
         self.deleted = true;
         self.turn.note_pump();
         let consumers = self.service.take_consumers();
@@ -367,11 +375,11 @@ impl Queue {
     }
 
     /// How many messages were dropped or put back in this transition.
-    pub fn moved_in_turn(&self) -> usize {
+    pub(crate) fn moved_in_turn(&self) -> usize {
         self.turn.effort()
     }
 }
 
 /// The queue is full and refuses new messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub(crate) struct Full;

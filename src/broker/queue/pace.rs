@@ -108,13 +108,13 @@ impl<W> Pace<W> {
 
 impl Queue {
     /// How long the queue is: what its ready messages come to when they are handed out.
-    pub fn level(&self) -> u64 {
+    pub(crate) fn level(&self) -> u64 {
         level(&self.order.ready)
     }
 
     /// Makes a publisher wait that has just published, if the queue had this level before and is too long now. The messages were
     /// offered to the consumers already.
-    pub fn wait_if_ahead(&mut self, publisher: &Arc<PublisherWaits>, level_before: u64) {
+    pub(crate) fn wait_if_ahead(&mut self, publisher: &Arc<PublisherWaits>, level_before: u64) {
         let levels = (level_before, self.level());
         self.service.wait_if_ahead(publisher, levels);
     }

@@ -26,54 +26,54 @@ use crate::store::loader::{Load, Loaded};
 use crate::store::record::{Counts, Freed};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::{self, Damaged, Label, Stored, Written};
-pub use moving::Moving;
+pub(crate) use moving::Moving;
 pub(super) use search::Search;
-pub use search::Searching;
+pub(crate) use search::Searching;
 
 /// A message that is to be written to a segment file.
 #[derive(Clone, Debug)]
-pub struct Leaving {
+pub(crate) struct Leaving {
     /// What its record says of it.
-    pub label: Label,
+    pub(crate) label: Label,
     /// The message.
-    pub message: Message,
+    pub(crate) message: Message,
 }
 
 /// A piece of the fresh messages that are to be written.
 #[derive(Clone, Debug, Default)]
-pub struct FreshLeaving {
+pub(crate) struct FreshLeaving {
     /// The messages, in the order of the queue.
-    pub messages: Vec<Leaving>,
+    pub(crate) messages: Vec<Leaving>,
     /// The one behind them. If another comes first in the next piece, messages in between were delivered meanwhile.
-    pub next: Option<u64>,
+    pub(crate) next: Option<u64>,
 }
 
 /// A message that was written.
 #[derive(Clone, Copy, Debug)]
-pub struct Moved {
+pub(crate) struct Moved {
     /// Its place in the order of the queue.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// Where its record begins.
-    pub offset: u32,
+    pub(crate) offset: u32,
     /// Bytes of the record.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
     /// Bytes of the body.
-    pub body_bytes: u32,
+    pub(crate) body_bytes: u32,
     /// When it expires.
-    pub expires_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
     /// It survives a restart.
-    pub is_stored: bool,
+    pub(crate) is_stored: bool,
 }
 
 /// Messages of one level that were written side by side.
 #[derive(Clone, Debug)]
-pub struct MovedPart {
+pub(crate) struct MovedPart {
     /// The priority level.
-    pub level: u8,
+    pub(crate) level: u8,
     /// The file.
-    pub segment: SegmentId,
+    pub(crate) segment: SegmentId,
     /// The messages, in the order of the queue; never none.
-    pub records: Vec<Moved>,
+    pub(crate) records: Vec<Moved>,
 }
 
 impl MovedPart {
@@ -95,7 +95,7 @@ impl MovedPart {
     }
 
     /// What one of its messages takes in the file, to be freed.
-    pub fn freed(&self, record: &Moved) -> Freed {
+    pub(crate) fn freed(&self, record: &Moved) -> Freed {
         self.place(record).1.freed()
     }
 
@@ -106,26 +106,26 @@ impl MovedPart {
 
 /// How far fresh messages were looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scan {
+pub(crate) struct Scan {
     /// The last of them that is to leave.
-    pub last: Option<u64>,
+    pub(crate) last: Option<u64>,
     /// Where to go on; `None` at the end.
-    pub next: Option<u64>,
+    pub(crate) next: Option<u64>,
 }
 
 impl Queue {
     /// The priority levels that there are.
-    pub fn levels(&self) -> Vec<u8> {
+    pub(crate) fn levels(&self) -> Vec<u8> {
         self.order.ready.levels().iter().map(|level| level.priority).collect()
     }
 
     /// Bytes of bodies in memory that could be in segment files.
-    pub fn pageable_bytes(&self) -> u64 {
+    pub(crate) fn pageable_bytes(&self) -> u64 {
         if self.deleted { 0 } else { self.order.ready.fresh_bytes() }
     }
 
     /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
-    pub fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
+    pub(crate) fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
         let mut scan = Scan { last: None, next: None };
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else { return scan };
         let start = level.fresh.partition_point(|entry| entry.seq < from);
@@ -142,7 +142,7 @@ impl Queue {
     }
 
     /// `max` fresh messages of a level from one place to another, both included.
-    pub fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
+    pub(crate) fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else {
             return FreshLeaving::default();
         };
@@ -154,7 +154,7 @@ impl Queue {
 
     /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps; `None` when there is nothing to
     /// say. `is_free` tells of which parts nothing is left.
-    pub fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
+    pub(crate) fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
         if self.deleted || !self.backing.is_kept() || self.order.next_seq() == 0 {
             return None;
         }
@@ -175,14 +175,18 @@ impl Queue {
 
     /// Tells a checkpoint some of the deliveries that were counted of messages in files, from a place on: where to go on, or `None` at the
     /// end. What is counted while nothing is locked in between, the log tells again.
-    pub fn tell_counts(&mut self, from: u64, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+    pub(crate) fn tell_counts(&mut self, from: u64, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
         let all_read = !self.order.ready.levels().iter().any(|level| level.paged.has_restored());
         self.backing.tell_counts(from, all_read, told)
     }
 
     /// Fills an empty queue with what was found at the start. `gone_within` tells how many stored messages of a part are
     /// gone, and bytes of their bodies. What of the parts is not there any more is to be freed.
-    pub fn restore(&mut self, recovered: RecoveredQueue, gone_within: impl Fn(&Part) -> (u32, u64)) -> Vec<Freed> {
+    pub(crate) fn restore(
+        &mut self,
+        recovered: RecoveredQueue,
+        gone_within: impl Fn(&Part) -> (u32, u64),
+    ) -> Vec<Freed> {
         let RecoveredQueue { mut state, young, .. } = recovered;
         let mut freed = Vec::new();
         self.order.restore_seq(state.next_seq);
@@ -213,13 +217,13 @@ impl Queue {
     }
 
     /// What was ordered is there, for [`Queue::loaded`]. [`Queue::pump`] must follow.
-    pub fn arrived(&mut self, load: Load) {
+    pub(crate) fn arrived(&mut self, load: Load) {
         self.turn.owe_pump();
         self.order.ready.arrived(load);
     }
 
     /// Orders what is at the head, because it cannot be read now, unless it is ordered already.
-    pub fn order_head(&mut self) {
+    pub(crate) fn order_head(&mut self) {
         let load = self.order.ready.load_head();
         self.turn.order_load(load);
     }
@@ -227,7 +231,7 @@ impl Queue {
     /// Takes over what was read back, and hands out what cannot be read and is lost. Consumers get it with the next pump, of
     /// [`Queue::arrived`] at the latest: they wait for what was ordered.
     #[must_use = "lost messages are to be told of"]
-    pub fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
+    pub(crate) fn loaded(&mut self, mut loaded: Loaded) -> Vec<Damaged> {
         let Loaded { load, ahead_bytes, .. } = loaded;
         self.order.dying.loaded(load);
         let damaged = std::mem::take(&mut loaded.damaged);

@@ -25,18 +25,18 @@ pub(super) const STEP_MESSAGES: usize = 1024;
 /// Messages that left their queue, while their end is not recorded. [`Queue::forget`] does that, in steps. Those of a queue that is
 /// deleted come with its consumers, for [`Removed::tell_consumers`].
 #[must_use = "the end of the messages is to be recorded"]
-pub struct Removed {
+pub(crate) struct Removed {
     /// How many of them the client is told of.
-    pub count: usize,
+    pub(crate) count: usize,
     /// How many were known one by one, and how many parts have the others: so many are to be told of.
-    pub weight: usize,
+    pub(crate) weight: usize,
     /// Of a queue that is deleted.
     consumers: Consumers,
     entries: Box<dyn Iterator<Item = Entry> + Send>,
     /// What is to be freed of messages that were not known one by one.
     stretches: Box<dyn Iterator<Item = Freed> + Send>,
     /// What a queue counted that is deleted.
-    pub retired: Retired,
+    pub(crate) retired: Retired,
     /// Until their end is recorded.
     _owed: Vec<Owed>,
     /// What was counted of deliveries: to be dropped when nothing is locked.
@@ -45,13 +45,13 @@ pub struct Removed {
 
 /// What a queue counted in its time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Retired {
+pub(crate) struct Retired {
     /// What passed through it.
-    pub stats: MessageStats,
+    pub(crate) stats: MessageStats,
     /// What died in it.
-    pub deaths: DeathStats,
+    pub(crate) deaths: DeathStats,
     /// What became of that.
-    pub dead_letters: DeadLetterStrategy,
+    pub(crate) dead_letters: DeadLetterStrategy,
 }
 
 impl Removed {
@@ -83,7 +83,7 @@ impl Removed {
     }
 
     /// Tells the consumers that their queue is gone. They may be many: nothing should be locked.
-    pub fn tell_consumers(&mut self) {
+    pub(crate) fn tell_consumers(&mut self) {
         for consumer in std::mem::take(&mut self.consumers).iter() {
             consumer.spec.sink.notify(Notice::ConsumerCancelled(consumer.spec.id));
         }
@@ -103,15 +103,15 @@ impl fmt::Debug for Removed {
 
 /// Messages of one step, to be dropped outside of the queue's lock.
 #[derive(Debug)]
-pub struct Forgotten {
+pub(crate) struct Forgotten {
     _entries: Vec<Entry>,
     /// There are no more.
-    pub is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 impl Queue {
     /// Takes out all messages but those that are unacknowledged.
-    pub fn purge(&mut self) -> Removed {
+    pub(crate) fn purge(&mut self) -> Removed {
         let held_back = std::mem::take(&mut self.order.held_back);
         let mut kept_dead = if self.buries_at_least_once() { self.order.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
@@ -131,7 +131,7 @@ impl Queue {
     }
 
     /// Records the end of some messages, or of some parts, that were taken out.
-    pub fn forget(&mut self, removed: &mut Removed) -> Forgotten {
+    pub(crate) fn forget(&mut self, removed: &mut Removed) -> Forgotten {
         let entries: Vec<_> = removed.entries.by_ref().take(STEP_MESSAGES).collect();
         for entry in &entries {
             self.backing.gone(entry);

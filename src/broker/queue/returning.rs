@@ -98,13 +98,13 @@ impl Left {
 
 impl Queue {
     /// Whether messages are on their way back.
-    pub const fn is_returning(&self) -> bool {
+    pub(crate) const fn is_returning(&self) -> bool {
         !self.order.returning.is_none()
     }
 
     /// Puts messages back; tokens that the queue took back before are ignored. [`Queue::pump`] must follow. While
     /// [`Queue::is_returning`], there must be more transitions with [`Queue::go_on_returning`]; the timer calls it at the latest.
-    pub fn requeue(&mut self, tokens: Vec<Token>, cause: Return, now_ms: u64) {
+    pub(crate) fn requeue(&mut self, tokens: Vec<Token>, cause: Return, now_ms: u64) {
         self.take_back(Job { cause, now_ms, left: Left::Tokens(tokens.into_iter()) });
     }
 
@@ -125,7 +125,7 @@ impl Queue {
     }
 
     /// Puts some more of them back. [`Queue::pump`] must follow.
-    pub fn go_on_returning(&mut self) {
+    pub(crate) fn go_on_returning(&mut self) {
         self.turn.owe_pump();
         while let Some(mut job) = self.order.returning.pop() {
             if !self.put_back(&mut job) {

@@ -9,40 +9,40 @@ use crate::metrics::{DeathStats, MessageStats};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueSample {
     /// Its identity.
-    pub id: QueueId,
+    pub(crate) id: QueueId,
     /// All its messages, wherever they are.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Messages that can be delivered.
-    pub ready: u64,
+    pub(crate) ready: u64,
     /// Messages that were delivered and are not settled.
-    pub unacked: u64,
+    pub(crate) unacked: u64,
     /// Consumers.
-    pub consumers: u64,
+    pub(crate) consumers: u64,
     /// It delivers nothing until somebody ends the pause.
-    pub is_paused: bool,
+    pub(crate) is_paused: bool,
     /// Its messages expire into another queue by and by: nobody is to consume here.
-    pub is_wait_queue: bool,
+    pub(crate) is_wait_queue: bool,
     /// The number that the next message gets.
-    pub next_seq: u64,
+    pub(crate) next_seq: u64,
     /// The smallest number of a message at the head of a priority level.
-    pub oldest_ready: Option<u64>,
+    pub(crate) oldest_ready: Option<u64>,
     /// How many deliveries there were that must be settled.
-    pub deliveries: u64,
+    pub(crate) deliveries: u64,
     /// The first of them that is not settled.
-    pub oldest_delivery: Option<u64>,
+    pub(crate) oldest_delivery: Option<u64>,
     /// Deliveries to consumers.
-    pub delivered: u64,
+    pub(crate) delivered: u64,
     /// Those of them that were of messages that were delivered before.
-    pub redelivered: u64,
+    pub(crate) redelivered: u64,
     /// Messages that became dead letters.
-    pub deaths: u64,
+    pub(crate) deaths: u64,
     /// What passed through it.
-    pub passed: MessageStats,
+    pub(crate) passed: MessageStats,
 }
 
 impl QueueSample {
     /// There is no message, and none was ever delivered or became a dead letter.
-    pub fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.ready + self.unacked + self.deliveries + self.delivered + self.deaths == 0
     }
 }

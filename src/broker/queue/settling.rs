@@ -41,7 +41,7 @@ pub enum Settlement {
 
 impl Queue {
     /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
-    pub fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
+    pub(crate) fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
         self.turn.owe_pump();
         for token in tokens {
             let Some((unacked, consumer)) = self.order.unacked.remove(token) else { continue };
@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// Puts everything back that this channel did not settle, because it is closed. As for [`Queue::requeue`].
-    pub fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
+    pub(crate) fn requeue_all_of(&mut self, channel: ChannelId, now_ms: u64) {
         let holders = self.order.unacked.of_channel(channel);
         self.take_back_from(holders, Return::Lost, now_ms);
     }

@@ -15,100 +15,96 @@ use crate::table::EncodedTable;
 #[derive(Clone, Debug, Default)]
 pub struct QueueSnapshot {
     /// Messages that can be delivered.
-    pub messages_ready: usize,
+    pub(crate) messages_ready: usize,
     /// Messages that were delivered and are not settled.
-    pub messages_unacknowledged: usize,
+    pub(crate) messages_unacknowledged: usize,
     /// Returned messages that wait for their next delivery (`x-delayed-retry-min`).
-    pub messages_delayed: usize,
+    pub(crate) messages_delayed: usize,
     /// Dead letters that no queue has taken yet.
-    pub messages_dlx: usize,
+    pub(crate) messages_dlx: usize,
     /// Bytes of the ready messages: bodies, and of quorum queues the properties, too.
-    pub message_bytes_ready: u64,
+    pub(crate) message_bytes_ready: u64,
     /// Bytes of the unacknowledged messages, counted as those of the ready ones.
-    pub message_bytes_unacknowledged: u64,
+    pub(crate) message_bytes_unacknowledged: u64,
     /// Messages that survive a restart: of classic queues those of delivery mode 2, if the queue is durable and a store keeps it; of quorum
     /// queues all.
-    pub messages_persistent: usize,
+    pub(crate) messages_persistent: usize,
     /// Bytes of them.
-    pub message_bytes_persistent: u64,
+    pub(crate) message_bytes_persistent: u64,
     /// Bytes of the messages that are known one by one.
-    pub message_bytes_ram: u64,
+    pub(crate) message_bytes_ram: u64,
     /// Messages that are known one by one; the others are in segment files only.
-    pub messages_ram: usize,
+    pub(crate) messages_ram: usize,
     /// Bytes that the queue keeps for its messages, their own bytes aside.
-    pub entry_bytes: u64,
+    pub(crate) entry_bytes: u64,
     /// Consumers.
-    pub consumers: usize,
+    pub(crate) consumers: usize,
     /// Consumers that would be handed a message now.
-    pub consumers_waiting: usize,
+    pub(crate) consumers_waiting: usize,
     /// The tag of the single active consumer.
-    pub single_active_consumer_tag: Option<Arc<str>>,
+    pub(crate) single_active_consumer_tag: Option<Arc<str>>,
     /// The tag of the exclusive consumer.
-    pub exclusive_consumer_tag: Option<Arc<str>>,
+    pub(crate) exclusive_consumer_tag: Option<Arc<str>>,
     /// It delivers nothing until somebody ends the pause.
-    pub is_paused: bool,
+    pub(crate) is_paused: bool,
     /// When it was used last, in milliseconds since 1970: the last declare, get, or moment with a consumer.
-    pub used_at_ms: u64,
+    pub(crate) used_at_ms: u64,
     /// The `timestamp` of the first ready message, in seconds since 1970, if it has one and is in memory.
-    pub head_message_timestamp: Option<u64>,
+    pub(crate) head_message_timestamp: Option<u64>,
     /// The smallest number of a message at the head of a priority level.
-    pub oldest_ready: Option<u64>,
+    pub(crate) oldest_ready: Option<u64>,
     /// The first delivery that is not settled.
-    pub oldest_delivery: Option<u64>,
+    pub(crate) oldest_delivery: Option<u64>,
     /// The policies that hold for it.
-    pub policies: Option<Arc<Applied>>,
+    pub(crate) policies: Option<Arc<Applied>>,
     /// How often a delivery may fail under them.
-    pub delivery_limit: Option<u32>,
+    pub(crate) delivery_limit: Option<u32>,
     /// What passed through it.
     pub stats: MessageStats,
     /// What died in it.
-    pub deaths: DeathStats,
+    pub(crate) deaths: DeathStats,
     /// What became of that.
-    pub dead_letters: DeadLetterStrategy,
+    pub(crate) dead_letters: DeadLetterStrategy,
 }
 
 impl QueueSnapshot {
     /// Bytes of its messages, counted as those of the ready ones.
-    pub const fn message_bytes(&self) -> u64 {
+    pub(crate) const fn message_bytes(&self) -> u64 {
         self.message_bytes_ready + self.message_bytes_unacknowledged
     }
 
     /// Ready messages that are known one by one.
-    pub const fn messages_ready_ram(&self) -> usize {
+    pub(crate) const fn messages_ready_ram(&self) -> usize {
         self.messages_ram.saturating_sub(self.messages_unacknowledged + self.messages_delayed + self.messages_dlx)
     }
 
     /// All its messages, wherever they are: what RabbitMQ calls `messages`.
-    pub const fn messages(&self) -> usize {
+    pub(crate) const fn messages(&self) -> usize {
         self.messages_ready + self.messages_unacknowledged + self.messages_delayed + self.messages_dlx
     }
 }
 
 /// A consumer as it was at one moment.
 #[derive(Clone, Debug)]
-pub struct ConsumerSnapshot {
+pub(crate) struct ConsumerSnapshot {
     /// Its identity.
-    pub id: ConsumerId,
+    pub(crate) id: ConsumerId,
     /// The channel that it was started on.
-    pub channel: ChannelId,
+    pub(crate) channel: ChannelId,
     /// Its name on that channel.
-    pub consumer_tag: Arc<str>,
+    pub(crate) consumer_tag: Arc<str>,
     /// Deliveries must be acknowledged.
-    pub ack_required: bool,
+    pub(crate) ack_required: bool,
     /// No other consumer is allowed.
-    pub exclusive: bool,
-    /// `x-priority`.
-    pub priority: i64,
+    pub(crate) exclusive: bool,
     /// How many unacknowledged messages it may have; 0 for no limit.
-    pub prefetch_count: u16,
-    /// How many it has.
-    pub unacknowledged: u32,
+    pub(crate) prefetch_count: u16,
     /// `x-consumer-timeout` in milliseconds.
-    pub timeout_ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
     /// The arguments as the client gave them.
-    pub raw_arguments: EncodedTable,
+    pub(crate) raw_arguments: EncodedTable,
     /// What it waits for.
-    pub state: ConsumerState,
+    pub(crate) state: ConsumerState,
 }
 
 impl Queue {
@@ -162,9 +158,7 @@ impl Queue {
             consumer_tag: Arc::clone(&consumer.spec.consumer_tag),
             ack_required: !consumer.spec.no_ack,
             exclusive: consumer.spec.exclusive,
-            priority: consumer.spec.priority,
             prefetch_count: consumer.spec.prefetch_count,
-            unacknowledged: consumer.unacked,
             timeout_ms: consumer.spec.timeout_ms,
             raw_arguments: consumer.spec.raw_arguments.clone(),
             state,

@@ -17,7 +17,7 @@ const LATE_MAX: usize = 64;
 
 impl Queue {
     /// Does what is due. Tells whether the queue itself is due to be deleted (`x-expires`).
-    pub fn on_timer(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn on_timer(&mut self, now_ms: u64) -> bool {
         self.turn.begin_call();
         self.go_on_returning();
         if self.is_returning() {
@@ -51,7 +51,7 @@ impl Queue {
     }
 
     /// Remembers whom to tell when the message that this channel just took with `basic.get` is not acknowledged in time.
-    pub fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
+    pub(crate) fn remember_getter(&mut self, channel: ChannelId, sink: &Arc<dyn Sink>) {
         if self.is_timed() {
             self.order.unacked.tell(channel, sink);
         }

@@ -20,24 +20,24 @@ use crate::store::loader::Load;
 /// What a transition leaves to be done once its changes are recorded and the queue is unlocked.
 #[derive(Debug, Default)]
 #[must_use]
-pub struct Aftermath {
+pub(crate) struct Aftermath {
     /// There are dead letters, and nobody publishes them yet: whoever gets this does.
-    pub bury_dead_letters: bool,
+    pub(crate) bury_dead_letters: bool,
     /// [`Queue::on_timer`] wants to be called at this time.
-    pub call_at_ms: Option<u64>,
+    pub(crate) call_at_ms: Option<u64>,
     /// To be read back, for [`Queue::loaded`].
-    pub loads: SmallVec<[Load; 2]>,
+    pub(crate) loads: SmallVec<[Load; 2]>,
     /// How many bytes more, or fewer, the queue keeps for its messages; their own bytes aside.
-    pub entry_bytes: i64,
+    pub(crate) entry_bytes: i64,
     /// What was owed, and is recorded with this transition: to be kept until then.
-    pub ended: Vec<Owed>,
+    pub(crate) ended: Vec<Owed>,
     /// Publishers that need not wait any more.
-    pub go_on: SmallVec<[Arc<PublisherWaits>; 1]>,
+    pub(crate) go_on: SmallVec<[Arc<PublisherWaits>; 1]>,
 }
 
 impl Queue {
     /// Changes the queue.
-    pub fn transition<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> (R, Aftermath) {
+    pub(crate) fn transition<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> (R, Aftermath) {
         let level = self.level();
         let result = change(self);
         #[cfg(debug_assertions)]

@@ -22,12 +22,12 @@ pub(super) struct Past {
 
 /// What connections sent and received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are called as in `ConnectionCounters`")]
-pub struct ConnectionTotals {
-    pub received_bytes: u64,
-    pub reads: u64,
-    pub sent_bytes: u64,
-    pub writes: u64,
+
+pub(crate) struct ConnectionTotals {
+    pub(crate) received_bytes: u64,
+    pub(crate) reads: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) writes: u64,
 }
 
 impl ConnectionTotals {
@@ -52,16 +52,16 @@ impl AddAssign for ConnectionTotals {
 
 /// What queues counted that are deleted.
 #[derive(Clone, Debug, Default)]
-pub struct RetiredQueues {
+pub(crate) struct RetiredQueues {
     /// What passed through them, by type.
-    pub passed: BTreeMap<QueueKind, MessageStats>,
+    pub(crate) passed: BTreeMap<QueueKind, MessageStats>,
     /// What died in them, by type and by what became of it.
-    pub died: BTreeMap<(QueueKind, DeadLetterStrategy), DeathStats>,
+    pub(crate) died: BTreeMap<(QueueKind, DeadLetterStrategy), DeathStats>,
 }
 
 impl RetiredQueues {
     /// Adds what one queue counted.
-    pub fn add(&mut self, kind: QueueKind, retired: Retired) {
+    pub(crate) fn add(&mut self, kind: QueueKind, retired: Retired) {
         *self.passed.entry(kind).or_default() += retired.stats;
         if retired.deaths != DeathStats::default() {
             *self.died.entry((kind, retired.dead_letters)).or_default() += retired.deaths;
@@ -71,22 +71,22 @@ impl RetiredQueues {
 
 impl Registry {
     /// A queue of this type is deleted, which counted this.
-    pub fn retire_queue(&self, kind: QueueKind, retired: Retired) {
+    pub(crate) fn retire_queue(&self, kind: QueueKind, retired: Retired) {
         self.past.lock().queues.add(kind, retired);
     }
 
     /// What queues counted that are deleted.
-    pub fn retired_queues(&self) -> RetiredQueues {
+    pub(crate) fn retired_queues(&self) -> RetiredQueues {
         self.past.lock().queues.clone()
     }
 
     /// What channels counted that have ended.
-    pub fn ended_channels(&self) -> MessageStats {
+    pub(crate) fn ended_channels(&self) -> MessageStats {
         self.past.lock().channels
     }
 
     /// What connections sent and received that have ended.
-    pub fn ended_connections(&self) -> ConnectionTotals {
+    pub(crate) fn ended_connections(&self) -> ConnectionTotals {
         self.past.lock().connections
     }
 }

@@ -7,16 +7,16 @@ use parking_lot::Mutex;
 
 /// How many connections there may be; `None` for as many as they like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionLimits {
+pub(crate) struct ConnectionLimits {
     /// In the virtual host.
-    pub of_vhost: Option<u64>,
+    pub(crate) of_vhost: Option<u64>,
     /// Of the user.
-    pub of_user: Option<u64>,
+    pub(crate) of_user: Option<u64>,
 }
 
 /// There are as many connections as there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionsReached {
+pub(crate) enum ConnectionsReached {
     /// In the virtual host.
     OfVhost {
         /// So many.
@@ -31,9 +31,9 @@ pub enum ConnectionsReached {
 
 /// A user has as many channels as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelsReached {
+pub(crate) struct ChannelsReached {
     /// So many.
-    pub max: u64,
+    pub(crate) max: u64,
 }
 
 /// What is counted.

@@ -21,39 +21,39 @@ const EXCHANGES_MAX: usize = 100;
 
 /// What was asked, and what is there to answer it: taken under the topology's lock.
 #[derive(Debug)]
-pub struct Explained {
+pub(crate) struct Explained {
     /// The queues that the message would reach, each once.
-    pub queues: Vec<Arc<str>>,
+    pub(crate) queues: Vec<Arc<str>>,
     /// The exchanges that it passes, in the order of the walk.
-    pub exchanges: Vec<PassedExchange>,
+    pub(crate) exchanges: Vec<PassedExchange>,
     /// The bindings that lead from them, those that match first.
-    pub bindings: Vec<ExplainedBinding>,
+    pub(crate) bindings: Vec<ExplainedBinding>,
     /// Bindings that were not looked at, because they are too many.
-    pub left_out: usize,
+    pub(crate) left_out: usize,
     /// An exchange holds the message back.
-    pub is_held: bool,
+    pub(crate) is_held: bool,
 }
 
 /// An exchange on the way.
 #[derive(Clone, Debug)]
-pub struct PassedExchange {
+pub(crate) struct PassedExchange {
     /// Its name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Its type.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// What is special about it.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// A binding, and whether it takes the message.
 #[derive(Clone, Debug)]
-pub struct ExplainedBinding {
+pub(crate) struct ExplainedBinding {
     /// The binding.
-    pub binding: BindingSnapshot,
+    pub(crate) binding: BindingSnapshot,
     /// The message goes this way.
-    pub matches: bool,
+    pub(crate) matches: bool,
     /// Why, or why not.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 /// A binding that was found, with what its exchange does with the message.
@@ -77,7 +77,7 @@ struct Passed {
 
 impl Explained {
     /// Explains what a message would do that is published to this exchange; `None` when there is none, or routing would take too long.
-    pub fn of(
+    pub(crate) fn of(
         read: impl FnOnce(&mut dyn FnMut(&Topology)),
         exchange: &str,
         keys: &RoutingKeys<'_>,

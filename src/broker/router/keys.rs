@@ -18,7 +18,7 @@ impl<'a> RoutingKeys<'a> {
     }
 
     /// The own key and those of the headers. Elements that are no strings are ignored.
-    pub fn with_copies(routing_key: &'a [u8], properties: Properties<'a>) -> Self {
+    pub(crate) fn with_copies(routing_key: &'a [u8], properties: Properties<'a>) -> Self {
         let mut keys = Self::single(routing_key);
         let Some(headers) = properties.headers() else { return keys };
         for name in ["CC", "BCC"] {
@@ -33,27 +33,27 @@ impl<'a> RoutingKeys<'a> {
     }
 
     /// The message's own key.
-    pub const fn own(&self) -> &'a [u8] {
+    pub(crate) const fn own(&self) -> &'a [u8] {
         self.own
     }
 
     /// Whether headers add keys.
-    pub const fn has_copies(&self) -> bool {
+    pub(crate) const fn has_copies(&self) -> bool {
         !self.copies.is_empty()
     }
 
     /// How many there are.
-    pub const fn count(&self) -> usize {
+    pub(crate) const fn count(&self) -> usize {
         1 + self.copies.len()
     }
 
     /// Whether this is one of them.
-    pub fn contains(&self, key: &[u8]) -> bool {
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.own == key || self.copies.binary_search(&key).is_ok()
     }
 
     /// All of them, each once.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         std::iter::once(self.own).chain(self.copies.iter().copied())
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::broker) const LOOKED_AT_ONCE: usize = 1024;
 
 /// A look at everything that survives a restart. It is over when [`Topology::take_inventory`] says so.
 #[derive(Debug)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     exchanges: vec::IntoIter<ExchangeId>,
     queues: vec::IntoIter<QueueId>,
     /// The binding that was looked at last, in the order of `Topology::incoming`.
@@ -37,7 +37,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// What was found, each thing before what refers to it. It sorts all bindings: nothing should be locked.
-    pub fn into_definitions(self) -> Vec<Definition> {
+    pub(crate) fn into_definitions(self) -> Vec<Definition> {
         let Self { mut definitions, mut bindings, .. } = self;
         bindings.sort_unstable_by_key(|(number, _)| *number);
         definitions.extend(bindings.into_iter().map(|(_, bound)| Definition::Bound(bound)));
@@ -47,7 +47,7 @@ impl Inventory {
 
 impl Topology {
     /// Begins a look at everything that survives a restart. [`Topology::take_inventory`] must follow until it is over.
-    pub fn begin_inventory(&self) -> Inventory {
+    pub(crate) fn begin_inventory(&self) -> Inventory {
         Inventory {
             exchanges: self.exchange_ids.values().copied().collect::<Vec<_>>().into_iter(),
             queues: self.queues.keys().copied().collect::<Vec<_>>().into_iter(),
@@ -60,7 +60,7 @@ impl Topology {
     }
 
     /// Looks at some more; false when that was all.
-    pub fn take_inventory(&self, inventory: &mut Inventory) -> bool {
+    pub(crate) fn take_inventory(&self, inventory: &mut Inventory) -> bool {
         let Inventory { exchanges, queues, definitions, at_once, .. } = inventory;
         if !exchanges.as_slice().is_empty() {
             let exchanges = exchanges.take(*at_once).filter_map(|id| self.exchanges.get(&id));
@@ -92,23 +92,23 @@ impl Topology {
 
 /// The queues of a virtual host, to be handed out some under each lock. Those that come meanwhile are not among them.
 #[derive(Debug)]
-pub struct QueueList(vec::IntoIter<QueueId>);
+pub(crate) struct QueueList(vec::IntoIter<QueueId>);
 
 impl QueueList {
     /// Whether all were handed out.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.0.as_slice().is_empty()
     }
 }
 
 impl Topology {
     /// The identities of all queues.
-    pub fn queue_list(&self) -> QueueList {
+    pub(crate) fn queue_list(&self) -> QueueList {
         QueueList(self.queues.keys().copied().collect::<Vec<_>>().into_iter())
     }
 
     /// Adds some more of these queues to `taken`.
-    pub fn take_queues(&self, list: &mut QueueList, taken: &mut Vec<Arc<QueueHandle>>) {
+    pub(crate) fn take_queues(&self, list: &mut QueueList, taken: &mut Vec<Arc<QueueHandle>>) {
         taken.extend(list.0.by_ref().take(LOOKED_AT_ONCE).filter_map(|id| self.queues.get(&id)).cloned());
     }
 }

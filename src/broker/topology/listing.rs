@@ -13,15 +13,15 @@ use crate::broker::queue::Exclusivity;
 
 /// The exchanges of a virtual host, some under each lock.
 #[derive(Debug)]
-pub struct ExchangeList {
+pub(crate) struct ExchangeList {
     ids: vec::IntoIter<ExchangeId>,
     /// What was found so far.
-    pub found: Vec<ExchangeSnapshot>,
+    pub(crate) found: Vec<ExchangeSnapshot>,
 }
 
 /// The bindings of a virtual host, some under each lock.
 #[derive(Debug)]
-pub struct BindingList {
+pub(crate) struct BindingList {
     /// The queues whose bindings of the default exchange are not written down yet.
     queues: vec::IntoIter<QueueId>,
     /// The binding that was looked at last, in the order of `Topology::incoming`.
@@ -42,20 +42,20 @@ struct Listed {
 
 impl BindingList {
     /// All that were found, those of the default exchange first.
-    pub fn into_all(self) -> Vec<BindingSnapshot> {
+    pub(crate) fn into_all(self) -> Vec<BindingSnapshot> {
         let mut all = self.defaults;
         all.extend(self.bindings.into_iter().map(|listed| listed.binding));
         all
     }
 
     /// What the default exchange does.
-    pub fn into_defaults(self) -> Vec<BindingSnapshot> {
+    pub(crate) fn into_defaults(self) -> Vec<BindingSnapshot> {
         self.defaults
     }
 
     /// The bindings that others may know of, in the order in which they were made: not those of the default exchange, and not those to
     /// queues of one connection. It sorts them: nothing should be locked.
-    pub fn into_shared_as_made(self) -> Vec<BindingSnapshot> {
+    pub(crate) fn into_shared_as_made(self) -> Vec<BindingSnapshot> {
         let mut listed: Vec<_> = self.bindings.into_iter().filter(|listed| listed.is_shared).collect();
         listed.sort_unstable_by_key(|listed| listed.number);
         listed.into_iter().map(|listed| listed.binding).collect()
@@ -64,12 +64,12 @@ impl BindingList {
 
 impl Topology {
     /// Begins a list of all exchanges. [`Topology::take_exchanges`] must follow until it is over.
-    pub fn begin_exchanges(&self) -> ExchangeList {
+    pub(crate) fn begin_exchanges(&self) -> ExchangeList {
         ExchangeList { ids: self.exchanges.keys().copied().collect::<Vec<_>>().into_iter(), found: Vec::new() }
     }
 
     /// Lists some more; false when that was all.
-    pub fn take_exchanges(&self, list: &mut ExchangeList) -> bool {
+    pub(crate) fn take_exchanges(&self, list: &mut ExchangeList) -> bool {
         let some = list.ids.by_ref().take(LOOKED_AT_ONCE).filter_map(|id| self.exchanges.get(&id));
         list.found.extend(some.map(Exchange::snapshot));
         !list.ids.as_slice().is_empty()
@@ -77,20 +77,20 @@ impl Topology {
 
     /// Begins a list of all bindings. [`Topology::take_default_bindings`] or [`Topology::take_listed_bindings`] must follow until they
     /// are over.
-    pub fn begin_bindings(&self) -> BindingList {
+    pub(crate) fn begin_bindings(&self) -> BindingList {
         let queues = self.queues.keys().copied().collect::<Vec<_>>().into_iter();
         BindingList { queues, last: None, defaults: Vec::new(), bindings: Vec::new() }
     }
 
     /// Lists what the default exchange does for some more queues; false when that was all.
-    pub fn take_default_bindings(&self, list: &mut BindingList) -> bool {
+    pub(crate) fn take_default_bindings(&self, list: &mut BindingList) -> bool {
         let some = list.queues.by_ref().take(LOOKED_AT_ONCE).filter_map(|id| self.queues.get(&id));
         list.defaults.extend(some.map(|queue| default_binding(&queue.spec.name)));
         !list.queues.as_slice().is_empty()
     }
 
     /// Lists some more bindings that somebody made; false when that was all.
-    pub fn take_listed_bindings(&self, list: &mut BindingList) -> bool {
+    pub(crate) fn take_listed_bindings(&self, list: &mut BindingList) -> bool {
         let from = list.last.map_or(Unbounded, Excluded);
         let mut looked_at = 0;
         for (&(destination, number), incoming) in self.incoming.range((from, Unbounded)).take(LOOKED_AT_ONCE) {

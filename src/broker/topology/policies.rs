@@ -11,20 +11,20 @@ const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 impl Exchange {
     /// Where messages go that it cannot route: its argument counts more than a policy.
-    pub fn alternate(&self) -> Option<&str> {
+    pub(crate) fn alternate(&self) -> Option<&str> {
         let of_policy = || self.policies.as_ref()?.value(ALTERNATE_EXCHANGE)?.as_str();
         self.spec.alternate.as_deref().or_else(of_policy)
     }
 
     /// The policies that hold for it.
-    pub const fn policies(&self) -> Option<&Arc<Applied>> {
+    pub(crate) const fn policies(&self) -> Option<&Arc<Applied>> {
         self.policies.as_ref()
     }
 }
 
 impl Topology {
     /// Has an exchange obey these policies from now on. No message finds another way before the epoch of the virtual host moves.
-    pub fn apply_policies(&mut self, id: ExchangeId, policies: Option<Arc<Applied>>) {
+    pub(crate) fn apply_policies(&mut self, id: ExchangeId, policies: Option<Arc<Applied>>) {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.policies = policies;
         }

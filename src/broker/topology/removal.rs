@@ -18,9 +18,9 @@ const REMOVED_AT_ONCE: usize = 256;
 
 /// A removal that has begun.
 #[derive(Debug, Default)]
-pub struct Removal {
+pub(crate) struct Removal {
     /// The exchanges that were removed so far.
-    pub exchanges: Vec<ExchangeId>,
+    pub(crate) exchanges: Vec<ExchangeId>,
     /// What is left to do; the last one first.
     steps: Vec<Step>,
     /// The names of what was removed, for those who want to know of its bindings.
@@ -41,19 +41,19 @@ enum Step {
 
 impl Removal {
     /// Whether nothing is left to do.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.steps.is_empty()
     }
 }
 
 impl Topology {
     /// How many bindings lead to a queue, as far as `max`.
-    pub fn binding_count_to(&self, queue: QueueId, max: usize) -> usize {
+    pub(crate) fn binding_count_to(&self, queue: QueueId, max: usize) -> usize {
         self.incoming.range(incoming_of(Destination::Queue(queue))).take(max).count()
     }
 
     /// Removes a binding, and its source if that was auto-delete and this was its last one.
-    pub fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Removal {
+    pub(crate) fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Removal {
         let mut removal = Removal::default();
         if let Some((binding, number)) = self.remove_outgoing(source, binding, &mut removal) {
             self.incoming.remove(&(binding.destination.into(), number));
@@ -67,14 +67,14 @@ impl Topology {
     }
 
     /// Removes an exchange; all bindings from it and to it follow.
-    pub fn remove_exchange(&mut self, id: ExchangeId) -> Removal {
+    pub(crate) fn remove_exchange(&mut self, id: ExchangeId) -> Removal {
         let mut removal = Removal::default();
         self.take_exchange(id, &mut removal);
         removal
     }
 
     /// Removes a queue; all bindings to it follow.
-    pub fn remove_queue(&mut self, id: QueueId) -> Removal {
+    pub(crate) fn remove_queue(&mut self, id: QueueId) -> Removal {
         let mut names = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
             self.told(|vhost| Event::queue_deleted(vhost, &queue.spec));
@@ -89,7 +89,7 @@ impl Topology {
     }
 
     /// Goes on with a removal for a while.
-    pub fn proceed(&mut self, removal: &mut Removal) {
+    pub(crate) fn proceed(&mut self, removal: &mut Removal) {
         for _ in 0..REMOVED_AT_ONCE {
             let Some(step) = removal.steps.last_mut() else { return };
             match step {

@@ -13,22 +13,22 @@ use super::ExchangeSpec;
 
 /// An exchange as it was at one moment.
 #[derive(Clone, Debug)]
-pub struct ExchangeSnapshot {
+pub(crate) struct ExchangeSnapshot {
     /// Its identity.
-    pub id: ExchangeId,
+    pub(crate) id: ExchangeId,
     /// What it was declared as.
-    pub spec: ExchangeSpec,
+    pub(crate) spec: ExchangeSpec,
     /// The policies that hold for it.
-    pub policies: Option<Arc<Applied>>,
+    pub(crate) policies: Option<Arc<Applied>>,
     /// What passed through it.
-    pub stats: ExchangeStats,
+    pub(crate) stats: ExchangeStats,
     /// How many bindings lead from it.
-    pub bindings: usize,
+    pub(crate) bindings: usize,
 }
 
 /// What a binding leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DestinationType {
+pub(crate) enum DestinationType {
     /// An exchange.
     Exchange,
     /// A queue.
@@ -37,15 +37,15 @@ pub enum DestinationType {
 
 /// A binding with the names of both its ends.
 #[derive(Clone, Debug)]
-pub struct BindingSnapshot {
+pub(crate) struct BindingSnapshot {
     /// The exchange that it leads from; empty for the default exchange.
-    pub source: Arc<str>,
+    pub(crate) source: Arc<str>,
     /// The queue or exchange that it leads to.
-    pub destination: Arc<str>,
+    pub(crate) destination: Arc<str>,
     /// Which of them it is.
-    pub destination_type: DestinationType,
+    pub(crate) destination_type: DestinationType,
     /// The binding itself; `None` for what the default exchange does, which has no bindings.
-    pub binding: Option<Arc<Binding>>,
+    pub(crate) binding: Option<Arc<Binding>>,
 }
 
 impl BindingSnapshot {
@@ -55,19 +55,19 @@ impl BindingSnapshot {
     }
 
     /// Whether it leads to the queue of this name.
-    pub fn is_to_queue(&self, name: &str) -> bool {
+    pub(crate) fn is_to_queue(&self, name: &str) -> bool {
         self.destination_type == DestinationType::Queue && &*self.destination == name
     }
 
     /// The binding key. That of the default exchange is the queue's name.
-    pub fn routing_key(&self) -> &[u8] {
+    pub(crate) fn routing_key(&self) -> &[u8] {
         self.binding.as_ref().map_or(self.destination.as_bytes(), |binding| &binding.routing_key)
     }
 }
 
 impl Exchange {
     /// The exchange as it is now.
-    pub fn snapshot(&self) -> ExchangeSnapshot {
+    pub(crate) fn snapshot(&self) -> ExchangeSnapshot {
         ExchangeSnapshot {
             id: self.id,
             spec: self.spec.clone(),
@@ -80,7 +80,7 @@ impl Exchange {
 
 impl Topology {
     /// The bindings that lead from an exchange, in no order. The default exchange has none.
-    pub fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
         let Some(exchange) = self.exchange(source) else { return Vec::new() };
         self.leading_from(exchange).collect()
     }
@@ -121,7 +121,7 @@ impl Topology {
     }
 
     /// The bindings that lead to a queue, that of the default exchange first.
-    pub fn bindings_to_queue(&self, name: &str) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings_to_queue(&self, name: &str) -> Vec<BindingSnapshot> {
         let Some(id) = self.queue_ids.get(name) else { return Vec::new() };
         let mut all = vec![default_binding(name)];
         all.extend(self.bindings_to(Destination::Queue(*id)));
@@ -129,7 +129,7 @@ impl Topology {
     }
 
     /// The bindings that lead to an exchange.
-    pub fn bindings_to_exchange(&self, name: &str) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings_to_exchange(&self, name: &str) -> Vec<BindingSnapshot> {
         let Some(id) = self.exchange_ids.get(name) else { return Vec::new() };
         self.bindings_to(Destination::Exchange(*id)).collect()
     }

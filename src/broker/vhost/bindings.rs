@@ -50,7 +50,7 @@ impl Vhost {
     ///
     /// # Errors
     /// 403 for the default exchange, 405 when the binding exists and the queue is another connection's.
-    pub fn unbind_queue(
+    pub(crate) fn unbind_queue(
         &self,
         queue: &str,
         exchange: &str,
@@ -73,7 +73,7 @@ impl Vhost {
     ///
     /// # Errors
     /// 403 for the default exchange, 404 when either is missing, 406 when the source's type refuses the binding.
-    pub fn bind_exchange(
+    pub(crate) fn bind_exchange(
         &self,
         destination: &str,
         source: &str,
@@ -101,7 +101,7 @@ impl Vhost {
     ///
     /// # Errors
     /// 403 for the default exchange.
-    pub fn unbind_exchange(
+    pub(crate) fn unbind_exchange(
         &self,
         destination: &str,
         source: &str,

@@ -10,7 +10,7 @@ impl Vhost {
     }
 
     /// Whether it is deleted.
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         self.read(|topology| topology.is_closed())
     }
 

@@ -141,18 +141,18 @@ impl Vhost {
     ///
     /// # Errors
     /// 404 when there is none, 403 for the default exchange.
-    pub fn check_exchange(&self, name: &str) -> Result<(), AmqpError> {
+    pub(crate) fn check_exchange(&self, name: &str) -> Result<(), AmqpError> {
         refuse_default_exchange(name)?;
         self.read(|topology| self.exchange_id(topology, name)).map(|_| ())
     }
 
     /// Whether this is a topic exchange, of which alone topic permissions speak.
-    pub fn is_topic_exchange(&self, name: &str) -> bool {
+    pub(crate) fn is_topic_exchange(&self, name: &str) -> bool {
         self.read(|topology| topology.exchange(name).is_some_and(|exchange| exchange.spec.kind.name == "topic"))
     }
 
     /// What it takes to delete an exchange: nothing if there is none.
-    pub fn exchange_weight(&self, name: &str) -> usize {
+    pub(crate) fn exchange_weight(&self, name: &str) -> usize {
         self.read(|topology| topology.exchange(name).map_or(0, Exchange::binding_count)) + self.delayed.len()
     }
 
@@ -160,7 +160,7 @@ impl Vhost {
     ///
     /// # Errors
     /// 403 for the default exchange and those whose name is reserved, 406 when it is in use and `if_unused` is set.
-    pub fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), AmqpError> {
+    pub(crate) fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), AmqpError> {
         refuse_default_exchange(name)?;
         if name.starts_with("amq.") {
             let text = format!("deletion of system {} not allowed", self.exchange_text(name));

@@ -16,9 +16,9 @@ use crate::store::{LogPosition, LogTransaction};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ForwardTo {
     /// The exchange; empty to go to the queue that the key names.
-    pub exchange: String,
+    pub(crate) exchange: String,
     /// The routing key.
-    pub routing_key: Vec<u8>,
+    pub(crate) routing_key: Vec<u8>,
 }
 
 impl ForwardTo {
@@ -34,9 +34,9 @@ pub struct Forwarded {
     /// Those that are elsewhere now.
     pub moved: Vec<u64>,
     /// Those that no queue took: they are where they were.
-    pub refused: Vec<u64>,
+    pub(crate) refused: Vec<u64>,
     /// What must be durable before anybody is told.
-    pub position: LogPosition,
+    pub(crate) position: LogPosition,
 }
 
 impl Vhost {

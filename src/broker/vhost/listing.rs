@@ -5,14 +5,14 @@ use crate::broker::topology::{BindingList, BindingSnapshot, ExchangeSnapshot, LO
 
 impl Vhost {
     /// Its exchanges, in no order.
-    pub fn exchanges(&self) -> Vec<ExchangeSnapshot> {
+    pub(crate) fn exchanges(&self) -> Vec<ExchangeSnapshot> {
         let mut list = self.read(|topology| topology.begin_exchanges());
         while self.read(|topology| topology.take_exchanges(&mut list)) {}
         list.found
     }
 
     /// Its bindings, those of the default exchange first: one for each queue.
-    pub fn bindings(&self) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings(&self) -> Vec<BindingSnapshot> {
         let mut list = self.read(|topology| topology.begin_bindings());
         while self.read(|topology| topology.take_default_bindings(&mut list)) {}
         self.take_bindings(&mut list);
@@ -27,7 +27,7 @@ impl Vhost {
     }
 
     /// The bindings that lead from an exchange, in no order.
-    pub fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings_from(&self, source: &str) -> Vec<BindingSnapshot> {
         if source.is_empty() {
             return self.default_bindings();
         }
@@ -46,7 +46,7 @@ impl Vhost {
 
     /// Its bindings that others may know of, in the order in which they were made: not those of the default exchange, and not those to
     /// queues of one connection.
-    pub fn bindings_as_made(&self) -> Vec<BindingSnapshot> {
+    pub(crate) fn bindings_as_made(&self) -> Vec<BindingSnapshot> {
         let mut list = self.read(|topology| topology.begin_bindings());
         self.take_bindings(&mut list);
         list.into_shared_as_made()

@@ -23,6 +23,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::changes;
 use super::definitions::{Definition, VhostDefinition};
 use super::delayed::DelayedMessages;
 use super::ids::ExchangeId;
@@ -36,10 +37,9 @@ use crate::store::{LastChange, LogPosition};
 
 pub use exchanges::ExchangeDeclare;
 pub(in crate::broker) use exchanges::standard_exchanges;
-pub use forwarding::{ForwardTo, Forwarded};
+pub use forwarding::ForwardTo;
 pub(in crate::broker) use imported::IMPORTER;
-pub use preview::PolicyPreview;
-pub use queues::{QueueDeclare, QueueDeclared};
+pub use queues::QueueDeclare;
 
 /// A virtual host.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Vhost {
     }
 
     /// Its queues, in no order.
-    pub fn queues(&self) -> Vec<Arc<QueueHandle>> {
+    pub(crate) fn queues(&self) -> Vec<Arc<QueueHandle>> {
         let mut list = self.read(|topology| topology.queue_list());
         let mut queues = Vec::new();
         while !list.is_over() {
@@ -99,12 +99,12 @@ impl Vhost {
     }
 
     /// What all virtual hosts share.
-    pub fn node(&self) -> &Arc<Node> {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
     }
 
     /// The type of queues that do not name one, if they are durable, shared and not auto-delete.
-    pub fn default_queue_kind(&self) -> QueueKind {
+    pub(crate) fn default_queue_kind(&self) -> QueueKind {
         self.node
             .metadata
             .read(|state| state.vhosts.get(&*self.name).map(|vhost| vhost.default_queue_kind))
@@ -112,7 +112,7 @@ impl Vhost {
     }
 
     /// Moves with every change of the topology: a route that was found at one epoch holds until the next.
-    pub fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
     }
 
@@ -164,12 +164,12 @@ impl Vhost {
 
     /// Appends changes to the log, all or none.
     fn record(&self, changes: &[Definition]) {
-        let position = self.node.changes.record(&*self.node.log, changes);
+        let position = changes::record(&*self.node.log, changes);
         self.changed_at.note(position);
     }
 
     /// What is to be durable before a client is told that the topology is as it wants it.
-    pub fn changed_at(&self) -> LogPosition {
+    pub(crate) fn changed_at(&self) -> LogPosition {
         self.changed_at.position()
     }
 
@@ -232,6 +232,6 @@ impl fmt::Display for Named<'_> {
 }
 
 /// RabbitMQ removes line breaks from the names of exchanges and queues.
-pub fn without_line_breaks(name: &str) -> String {
+pub(crate) fn without_line_breaks(name: &str) -> String {
     name.replace(['\r', '\n'], "")
 }

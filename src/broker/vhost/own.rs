@@ -20,7 +20,7 @@ const LISTENED_TO: u8 = 2;
 impl Vhost {
     /// Whether messages are to be shown that are published or delivered. Asked once for many of them.
     #[inline]
-    pub fn is_traced(&self) -> bool {
+    pub(crate) fn is_traced(&self) -> bool {
         self.tracing.load(Ordering::Relaxed) == TRACED | LISTENED_TO
     }
 

@@ -19,7 +19,7 @@ const EXCHANGES_AT_ONCE: usize = 1024;
 
 impl Vhost {
     /// The policies that hold now.
-    pub fn policies(&self) -> Arc<PolicySet> {
+    pub(crate) fn policies(&self) -> Arc<PolicySet> {
         Arc::clone(&self.policies.read())
     }
 

@@ -10,16 +10,16 @@ use crate::broker::topology::ExchangeSnapshot;
 
 /// Queues and exchanges of which it is told what a policy would change, each by its name.
 #[derive(Clone, Debug, Default)]
-pub struct PolicyPreview {
+pub(crate) struct PolicyPreview {
     /// Queues.
-    pub queues: Vec<(String, Previewed)>,
+    pub(crate) queues: Vec<(String, Previewed)>,
     /// Exchanges.
-    pub exchanges: Vec<(String, Previewed)>,
+    pub(crate) exchanges: Vec<(String, Previewed)>,
 }
 
 impl Vhost {
     /// What would change if this policy were put. Nothing is locked while patterns are matched.
-    pub fn preview_policy(&self, policy: PolicyDefinition) -> PolicyPreview {
+    pub(crate) fn preview_policy(&self, policy: PolicyDefinition) -> PolicyPreview {
         let known = self.node.metadata.read(|state| state.policies_of(&self.name).cloned().collect());
         let preview = Preview::new(policy, known);
         let of_queue = |queue: Arc<QueueHandle>| {

@@ -30,11 +30,11 @@ pub struct QueueDeclared {
     /// The queue.
     pub queue: Arc<QueueHandle>,
     /// Its ready messages.
-    pub message_count: u32,
+    pub(crate) message_count: u32,
     /// Its consumers.
-    pub consumer_count: u32,
+    pub(crate) consumer_count: u32,
     /// It was not there before.
-    pub created: bool,
+    pub(crate) created: bool,
 }
 
 /// So many bindings are enough to know that it takes long to delete a queue.
@@ -102,7 +102,12 @@ impl Vhost {
     ///
     /// # Errors
     /// 404 when there is none, 405 when it is another connection's.
-    pub fn check_queue(&self, name: &str, connection: ConnectionId, now_ms: u64) -> Result<QueueDeclared, AmqpError> {
+    pub(crate) fn check_queue(
+        &self,
+        name: &str,
+        connection: ConnectionId,
+        now_ms: u64,
+    ) -> Result<QueueDeclared, AmqpError> {
         let queue = self.queue(name, connection)?;
         Ok(found(&queue, now_ms))
     }
@@ -111,14 +116,14 @@ impl Vhost {
     ///
     /// # Errors
     /// 404 when there is none, 405 when it is another connection's.
-    pub fn queue(&self, name: &str, connection: ConnectionId) -> Result<Arc<QueueHandle>, AmqpError> {
+    pub(crate) fn queue(&self, name: &str, connection: ConnectionId) -> Result<Arc<QueueHandle>, AmqpError> {
         let queue = self.find_queue(name).ok_or_else(|| self.no_queue(name))?;
         check_exclusivity(&queue, connection)?;
         Ok(queue)
     }
 
     /// What it takes to purge or delete a queue: nothing if there is none.
-    pub fn queue_weight(&self, name: &str) -> usize {
+    pub(crate) fn queue_weight(&self, name: &str) -> usize {
         let found = self.read(|topology| {
             let queue = topology.queue(name)?;
             Some((Arc::clone(queue), topology.binding_count_to(queue.id, BINDINGS_COUNTED)))
@@ -173,7 +178,7 @@ impl Vhost {
     }
 
     /// Deletes this very queue with its bindings. Nothing is dead-lettered.
-    pub fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
+    pub(crate) fn delete_queue_handle(&self, queue: &Arc<QueueHandle>) {
         // The state first: whoever finds the queue from now on sees that it is gone.
         let removed = queue.remove();
         let mut was_there = false;

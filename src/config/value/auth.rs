@@ -6,8 +6,8 @@ use crate::auth::oauth2::known_algorithm;
 
 /// A backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants carry RabbitMQ's names")]
-pub enum BackendKind {
+
+pub(crate) enum BackendKind {
     Internal,
     OAuth2,
     Http,
@@ -44,14 +44,14 @@ impl BackendKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthBackend {
     /// Who somebody is.
-    pub authn: BackendKind,
+    pub(crate) authn: BackendKind,
     /// What it may do.
-    pub authz: BackendKind,
+    pub(crate) authz: BackendKind,
 }
 
 impl AuthBackend {
     /// The broker's own users alone.
-    pub const INTERNAL: Self = Self { authn: BackendKind::Internal, authz: BackendKind::Internal };
+    pub(crate) const INTERNAL: Self = Self { authn: BackendKind::Internal, authz: BackendKind::Internal };
 }
 
 impl SettingValue for AuthBackend {
@@ -76,9 +76,9 @@ impl Item for AuthBackend {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// What stands before the first `=`; never empty.
-    pub name: String,
+    pub(crate) name: String,
     /// What stands behind it; never empty.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 impl SettingValue for Named {
@@ -146,7 +146,7 @@ pub struct DirectoryQuery(pub String);
 
 impl DirectoryQuery {
     /// One that always holds.
-    pub fn always() -> Self {
+    pub(crate) fn always() -> Self {
         Self("{constant, true}".to_owned())
     }
 }

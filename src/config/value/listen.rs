@@ -27,7 +27,7 @@ impl Listen {
 
     /// The same place with another port.
     #[must_use]
-    pub fn with_port(self, port: u16) -> Self {
+    pub(crate) fn with_port(self, port: u16) -> Self {
         match self {
             Self::Localhost(_) => Self::Localhost(port),
             Self::Everywhere(_) => Self::Everywhere(port),
@@ -36,7 +36,7 @@ impl Listen {
     }
 
     /// Whether other machines can connect to it.
-    pub fn is_beyond_loopback(self) -> bool {
+    pub(crate) fn is_beyond_loopback(self) -> bool {
         match self {
             Self::Localhost(_) => false,
             Self::Everywhere(_) => true,

@@ -18,14 +18,9 @@ impl LogLevel {
     #[cfg(test)]
     pub(crate) const ERROR: Self = Self("error");
 
-    /// It in the words of `tracing`.
-    pub const fn word(self) -> &'static str {
-        self.0
-    }
-
     /// Whichever writes less.
     #[must_use]
-    pub fn at_most(self, other: Self) -> Self {
+    pub(crate) fn at_most(self, other: Self) -> Self {
         let detail = |level: Self| BY_DETAIL.iter().position(|word| *word == level.0);
         if detail(self) <= detail(other) { self } else { other }
     }
@@ -48,9 +43,9 @@ impl SettingValue for LogLevel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CategoryLevel {
     /// The category, which is the target of its events.
-    pub category: &'static str,
+    pub(crate) category: &'static str,
     /// Lines of the category below this level are not written.
-    pub level: LogLevel,
+    pub(crate) level: LogLevel,
 }
 
 /// The categories that lines of the log belong to, in RabbitMQ's words.
@@ -77,7 +72,7 @@ impl Item for CategoryLevel {}
 impl LogFilter {
     /// What an output writes: at most its own level, if it has one, and of categories what theirs say.
     #[must_use]
-    pub fn of_output(&self, output: Option<LogLevel>, categories: &[CategoryLevel]) -> Self {
+    pub(crate) fn of_output(&self, output: Option<LogLevel>, categories: &[CategoryLevel]) -> Self {
         let mut directives = vec![output.map_or_else(|| self.0.clone(), |level| level.0.to_owned())];
         for CategoryLevel { category, level } in categories {
             let level = output.map_or(*level, |output| output.at_most(*level));
@@ -98,7 +93,7 @@ pub enum LogFileName {
 
 impl LogFileName {
     /// Where it is, if these are the directory of the log and the file that is there unless another one is named.
-    pub fn path(this: Option<&Self>, directory: Option<&Path>, default_name: &str) -> Option<PathBuf> {
+    pub(crate) fn path(this: Option<&Self>, directory: Option<&Path>, default_name: &str) -> Option<PathBuf> {
         match (this, directory) {
             (Some(Self::Off), _) | (None, None) => None,
             (None, Some(directory)) => Some(directory.join(format!("{default_name}.log"))),

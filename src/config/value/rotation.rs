@@ -70,7 +70,7 @@ impl SettingValue for RotationDate {
 
 impl RotationDate {
     /// When it was due last, up to now; in milliseconds since 1970.
-    pub fn last_due_ms(self, now_ms: u64) -> u64 {
+    pub(crate) fn last_due_ms(self, now_ms: u64) -> u64 {
         let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now_ms) * 1_000_000);
         let now = now.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let at =

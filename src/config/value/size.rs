@@ -18,7 +18,7 @@ pub enum Share {
 
 impl Share {
     /// It in bytes.
-    pub fn of(self, memory_bytes: u64) -> u64 {
+    pub(crate) fn of(self, memory_bytes: u64) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Permille(permille) => memory_bytes / 1000 * u64::from(permille),

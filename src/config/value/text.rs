@@ -61,7 +61,7 @@ pub struct Expression(pub String);
 
 impl Expression {
     /// One that every name matches.
-    pub fn anything() -> Self {
+    pub(crate) fn anything() -> Self {
         Self(".*".to_owned())
     }
 }

@@ -10,13 +10,13 @@ use super::{SettingValue, allowed};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
     /// A name or an address; one of IPv6 without brackets.
-    pub host: String,
+    pub(crate) host: String,
     /// The TCP port; where the address names none, 80, or 443 with TLS.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The path with the query.
-    pub path: String,
+    pub(crate) path: String,
     /// With TLS: `https`.
-    pub is_secured: bool,
+    pub(crate) is_secured: bool,
 }
 
 const HTTP_PORT: u16 = 80;
@@ -31,12 +31,12 @@ impl HttpUrl {
     ///
     /// # Errors
     /// What is allowed.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Self::read(text)
     }
 
     /// The host and the port as a request names them.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == default_port(self.is_secured) { host } else { format!("{host}:{}", self.port) }
     }

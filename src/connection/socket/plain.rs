@@ -29,7 +29,7 @@ pub(super) const HANG_UP: Interest = Interest::ERROR;
 
 /// A TCP socket.
 #[derive(Debug)]
-pub struct PlainSocket {
+pub(crate) struct PlainSocket {
     stream: TcpStream,
     peer: SocketAddr,
     /// What lay in the socket when nothing was read and it was asked for last.

@@ -33,7 +33,7 @@ thread_local! {
 
 /// What sockets with TLS share.
 #[derive(Debug)]
-pub struct TlsEndpoint {
+pub(crate) struct TlsEndpoint {
     /// The certificates.
     pub certificates: Arc<Certificates>,
     /// Whose handshake is worked on.
@@ -42,7 +42,7 @@ pub struct TlsEndpoint {
 
 /// A TCP socket with TLS.
 #[derive(Debug)]
-pub struct TlsSocket {
+pub(crate) struct TlsSocket {
     plain: PlainSocket,
     endpoint: Arc<TlsEndpoint>,
     tls: Box<ServerConnection>,
@@ -56,7 +56,7 @@ pub struct TlsSocket {
 
 /// Why a handshake came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum HandshakeFailed {
+pub(crate) enum HandshakeFailed {
     /// The client was gone before it said anything.
     #[error("the client said nothing")]
     Silent,

@@ -22,7 +22,7 @@ pub struct FastPublish<'a> {
     /// The channel; never 0.
     pub channel: u16,
     /// The exchange and the routing key as two short strings, which is also how `basic.deliver` carries them.
-    pub address: &'a [u8],
+    pub(crate) address: &'a [u8],
     /// The exchange; empty for the default exchange.
     pub exchange: &'a str,
     /// The routing key; need not be UTF-8.
@@ -34,7 +34,7 @@ pub struct FastPublish<'a> {
     /// The property flags and values, in the form in which they are sent on; borrowed when that is how they came.
     pub properties: Cow<'a, [u8]>,
     /// The size of the body.
-    pub body_bytes: u32,
+    pub(crate) body_bytes: u32,
     /// The body, in one piece for each body frame that is not empty.
     pub body: BodyPieces<'a>,
     /// Octets that the publish takes in the buffer.

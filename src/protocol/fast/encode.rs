@@ -35,26 +35,26 @@ pub struct Deliver<'a> {
 
 /// The arguments of `basic.get-ok`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GetOk {
+pub(crate) struct GetOk {
     /// The channel.
-    pub channel: u16,
+    pub(crate) channel: u16,
     /// The delivery's number on the channel.
-    pub delivery_tag: u64,
+    pub(crate) delivery_tag: u64,
     /// Whether the message may have been delivered before.
-    pub redelivered: bool,
+    pub(crate) redelivered: bool,
     /// Ready messages left in the queue.
-    pub message_count: u32,
+    pub(crate) message_count: u32,
 }
 
 /// The arguments of `basic.return`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReturnMethod<'a> {
+pub(crate) struct ReturnMethod<'a> {
     /// The channel.
-    pub channel: u16,
+    pub(crate) channel: u16,
     /// Why the message comes back.
-    pub reply_code: u16,
+    pub(crate) reply_code: u16,
     /// The same in words; cut to 255 octets.
-    pub reply_text: &'a str,
+    pub(crate) reply_text: &'a str,
 }
 
 /// Octets of a delivery besides its variable parts, rounded up: three frames and their fixed arguments.
@@ -145,25 +145,25 @@ impl ContentMethod for ReturnMethod<'_> {
 
 /// Appends `basic.ack`.
 #[inline]
-pub fn ack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
+pub(crate) fn ack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
     settlement(out, channel, BASIC_ACK, delivery_tag, u8::from(multiple));
 }
 
 /// Appends `basic.nack`, with its `requeue` bit set as RabbitMQ's is; clients ignore it.
 #[inline]
-pub fn nack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
+pub(crate) fn nack(out: &mut Vec<u8>, channel: u16, delivery_tag: u64, multiple: bool) {
     settlement(out, channel, BASIC_NACK, delivery_tag, u8::from(multiple) | 2);
 }
 
 /// Appends a heartbeat.
-pub fn heartbeat(out: &mut Vec<u8>) {
+pub(crate) fn heartbeat(out: &mut Vec<u8>) {
     out.extend_from_slice(&[HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END]);
 }
 
 /// How a body is cut into frames: their headers, and the ranges of the body that follow them. Each frame is
 /// to end with [`FRAME_END`].
 #[derive(Clone, Debug)]
-pub struct BodyFrames {
+pub(crate) struct BodyFrames {
     channel: u16,
     at: usize,
     body_bytes: usize,
@@ -172,16 +172,16 @@ pub struct BodyFrames {
 
 /// One frame of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyFrame {
+pub(crate) struct BodyFrame {
     /// What stands in front of the piece.
-    pub header: [u8; FRAME_HEADER_BYTES],
+    pub(crate) header: [u8; FRAME_HEADER_BYTES],
     /// The piece.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
 }
 
 /// The frames of a body of `body_bytes`; none when it is empty.
 #[inline]
-pub fn body_frames(channel: u16, body_bytes: usize, frame_max: u32) -> BodyFrames {
+pub(crate) fn body_frames(channel: u16, body_bytes: usize, frame_max: u32) -> BodyFrames {
     // A frame_max below 8192 is never agreed on; at least one octet keeps the iteration finite all the same.
     let piece_bytes_max = (frame_max as usize).saturating_sub(FRAME_OVERHEAD_BYTES).max(1);
     BodyFrames { channel, at: 0, body_bytes, piece_bytes_max }

@@ -6,7 +6,7 @@ macro_rules! method_ids {
     ($($name:ident = ($class:literal, $method:literal), $text:literal;)*) => {
         $(
             #[doc = $text]
-            pub const $name: MethodId = MethodId::new($class, $method);
+            pub(crate) const $name: MethodId = MethodId::new($class, $method);
         )*
     };
 }

@@ -73,7 +73,7 @@ const NAMES: &[(u16, u16, &str)] = &[
 ];
 
 /// The name of a method; `None` for ids that are no method's.
-pub fn name(id: MethodId) -> Option<&'static str> {
+pub(crate) fn name(id: MethodId) -> Option<&'static str> {
     let MethodId { class_id, method_id } = id;
     NAMES.iter().find(|(class, method, _)| (*class, *method) == (class_id, method_id)).map(|(_, _, name)| *name)
 }

@@ -11,7 +11,7 @@ use crate::store::record::{Freed, put_freed};
 
 /// A checkpoint that is being made, queue by queue: encoded at once, because all of them together can be a million parts.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub(crate) struct Draft {
     queues: Vec<u8>,
     queue_count: u64,
     free: Vec<u8>,
@@ -20,23 +20,23 @@ pub struct Draft {
 
 impl Draft {
     /// One that will take about so many bytes for the queues, as [`Draft::queue_bytes`] tells of the last.
-    pub fn with_capacity(queue_bytes: usize) -> Self {
+    pub(crate) fn with_capacity(queue_bytes: usize) -> Self {
         Self { queues: Vec::with_capacity(queue_bytes), ..Self::default() }
     }
 
     /// Bytes that the queues take until now.
-    pub const fn queue_bytes(&self) -> usize {
+    pub(crate) const fn queue_bytes(&self) -> usize {
         self.queues.len()
     }
 
     /// Adds what is free of a segment file.
-    pub fn push_free(&mut self, freed: Freed) {
+    pub(crate) fn push_free(&mut self, freed: Freed) {
         put_freed(&mut self.free, freed);
         self.free_count += 1;
     }
 
     /// Adds a queue.
-    pub fn push(&mut self, queue: &QueueState) {
+    pub(crate) fn push(&mut self, queue: &QueueState) {
         put_queue(&mut self.queues, queue);
         self.queue_count += 1;
     }
@@ -46,7 +46,7 @@ impl Draft {
     ///
     /// # Errors
     /// The file system's.
-    pub fn write(self, rest: &Checkpoint, disk: &dyn Disk) -> Result<(), StoreError> {
+    pub(crate) fn write(self, rest: &Checkpoint, disk: &dyn Disk) -> Result<(), StoreError> {
         let payload = self.payload(rest);
         let mut crc = crc32fast::Hasher::new();
         payload.iter().for_each(|piece| crc.update(piece));

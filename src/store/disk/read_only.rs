@@ -10,7 +10,7 @@ use super::{DirectoryError, Disk, DiskFile, list, lock, read_at};
 
 /// The directory.
 #[derive(Debug)]
-pub struct ReadOnlyDisk {
+pub(crate) struct ReadOnlyDisk {
     root: PathBuf,
     /// Locked while these are open.
     _locked: Vec<File>,
@@ -21,7 +21,7 @@ impl ReadOnlyDisk {
     ///
     /// # Errors
     /// When it is missing, cannot be read, or a broker uses it.
-    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         Ok(Self { root: path.to_owned(), _locked: lock::share(path)? })
     }
 }

@@ -9,22 +9,22 @@ use crate::store::checkpoint::QueueState;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The file.
-    pub file: String,
+    pub(crate) file: String,
     /// What kind of fault it is.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
     /// Where in the file, if it is not the whole file.
-    pub offset: Option<u64>,
+    pub(crate) offset: Option<u64>,
     /// The fault in words, without the file.
-    pub what: String,
+    pub(crate) what: String,
     /// What follows from it.
-    pub effect: Effect,
+    pub(crate) effect: Effect,
     /// The queues whose messages are there, as far as that is known.
-    pub queues: Vec<u64>,
+    pub(crate) queues: Vec<u64>,
 }
 
 /// What kind of fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Some of it does not say what it must.
     Damaged,
     /// It is not there.
@@ -37,7 +37,7 @@ pub enum Fault {
 
 impl Fault {
     /// The word for it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Damaged => "damaged",
             Self::Missing => "missing",
@@ -71,7 +71,7 @@ pub enum Effect {
 
 impl Effect {
     /// The word for it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OtherCheckpoint => "other-checkpoint",
             Self::AcknowledgedReturn => "acknowledged-return",
@@ -86,7 +86,7 @@ impl Effect {
 
 impl Finding {
     /// An error, and what follows when the start goes on in spite of it.
-    pub(crate) fn new(error: &StoreError, effect: Effect) -> Self {
+    pub fn new(error: &StoreError, effect: Effect) -> Self {
         let (file, fault, offset, what) = match error {
             StoreError::Corrupt { file, offset, what } => (file, Fault::Damaged, Some(*offset), what.clone()),
             StoreError::Missing { file, why } => (file, Fault::Missing, None, why.clone()),

@@ -15,7 +15,7 @@ use crate::store::failure::{Call, Remedy};
 use crate::store::record::Freed;
 
 /// Where what could not be read is copied to.
-pub const DIRECTORY: &str = "lost+found";
+pub(crate) const DIRECTORY: &str = "lost+found";
 /// What a device reads or does not read as one.
 const PAGE_BYTES: usize = 4096;
 /// Bytes looked through at a time for the next whole record.
@@ -25,18 +25,18 @@ const COPIED_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// A stretch of a segment file that no message can be read from: one record, or what is left of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damaged {
+pub(crate) struct Damaged {
     /// The file.
-    pub segment: SegmentId,
+    pub(crate) segment: SegmentId,
     /// The first byte.
-    pub start: u32,
+    pub(crate) start: u32,
     /// The byte behind the last.
-    pub end: u32,
+    pub(crate) end: u32,
 }
 
 impl Damaged {
     /// As a stretch that is free. How many messages it had is not known: one at least.
-    pub const fn freed(&self) -> Freed {
+    pub(crate) const fn freed(&self) -> Freed {
         let Self { segment, start, end } = *self;
         Freed { segment, start, end, stored: 1, body_bytes: 0 }
     }

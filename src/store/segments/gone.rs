@@ -15,7 +15,7 @@ type Sum = (u32, u64);
 
 impl Segments {
     /// Of the stored messages of a part, those that are gone, and bytes of their bodies.
-    pub fn gone_within(&self, part: &Part) -> (u32, u64) {
+    pub(crate) fn gone_within(&self, part: &Part) -> (u32, u64) {
         let mut gone = (0, 0);
         for freed in self.free_within(part.segment, part.start, part.end) {
             let piece = Freed { start: freed.start.max(part.start), end: freed.end.min(part.end), ..freed };

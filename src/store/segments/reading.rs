@@ -18,9 +18,9 @@ pub struct Block {
     /// The records, without those that are free.
     pub records: Vec<Stored>,
     /// What between them cannot be read. It was copied, and is to be freed.
-    pub damaged: Vec<Damaged>,
+    pub(crate) damaged: Vec<Damaged>,
     /// Behind the last of both.
-    pub next: u32,
+    pub(crate) next: u32,
 }
 
 impl Segments {

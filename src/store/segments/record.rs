@@ -6,7 +6,7 @@ use crate::store::codec::Reader;
 use crate::store::record::{Counts, SEQ_MAX};
 
 /// Bytes in front of each message.
-pub const RECORD_HEADER_BYTES: u32 = 64;
+pub(crate) const RECORD_HEADER_BYTES: u32 = 64;
 
 const REDELIVERED: u8 = 1;
 
@@ -41,15 +41,15 @@ pub struct Stored {
     /// What it says of the message.
     pub label: Label,
     /// Where it is.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Bytes of the record.
-    pub bytes: u32,
+    pub(crate) bytes: u32,
     /// The message.
-    pub message: Message,
+    pub(crate) message: Message,
 }
 
 /// Bytes of the record of a message.
-pub fn record_bytes_of(message: &Message) -> u32 {
+pub(crate) fn record_bytes_of(message: &Message) -> u32 {
     u32::try_from(message.encoded().len()).ok().and_then(record_bytes).unwrap_or(u32::MAX)
 }
 

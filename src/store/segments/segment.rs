@@ -10,11 +10,11 @@ use crate::store::run::Run;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentFile {
     /// Its number, which is never given again.
-    pub id: SegmentId,
+    pub(crate) id: SegmentId,
     /// The run that made it.
-    pub run: Run,
+    pub(crate) run: Run,
     /// Bytes that it has, at least.
-    pub length: u64,
+    pub(crate) length: u64,
 }
 
 #[derive(Debug)]

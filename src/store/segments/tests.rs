@@ -1,4 +1,5 @@
 use super::super::disk::RealDisk;
+use super::record::RECORD_HEADER_BYTES;
 use super::*;
 use crate::message::{Facts, Message, address};
 

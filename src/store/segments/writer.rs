@@ -79,7 +79,7 @@ impl<'a> SegmentWriter<'a> {
     }
 
     /// Ends the part of a queue.
-    pub fn end_part(&mut self) {
+    pub(crate) fn end_part(&mut self) {
         if let Some(open) = &mut self.open {
             open.buffer.resize(open.buffer.len() + GAP_BYTES, 0);
         }
@@ -113,7 +113,7 @@ impl<'a> SegmentWriter<'a> {
     }
 
     /// Forgets and removes the files: nobody refers to what was written.
-    pub fn abandon(self) {
+    pub(crate) fn abandon(self) {
         let ids: Vec<_> = self.files.iter().map(|(id, ..)| *id).chain(self.open.as_ref().map(|open| open.id)).collect();
         let mut all = self.segments.all.lock();
         let mut closed = Vec::new();

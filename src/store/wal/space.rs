@@ -7,7 +7,7 @@ use super::Wal;
 use crate::store::StoredLog;
 
 /// Tells that the disk has too little space, or enough again.
-pub type OnLowSpace = Box<dyn Fn(bool) + Send + Sync>;
+pub(crate) type OnLowSpace = Box<dyn Fn(bool) + Send + Sync>;
 
 /// So many bytes are written between two looks at the space that is left.
 pub(super) const SPACE_CHECK_BYTES: u64 = 8 * 1024 * 1024;
@@ -28,7 +28,7 @@ impl Wal {
     }
 
     /// From now on less than this many bytes are too little.
-    pub fn set_low_space_limit(&self, bytes: u64) {
+    pub(crate) fn set_low_space_limit(&self, bytes: u64) {
         if let Some(watch) = self.space_watch.get() {
             watch.limit_bytes.store(bytes, Ordering::Relaxed);
             self.check_space();

@@ -53,7 +53,7 @@ impl Debts {
 
 impl Wal {
     /// Sets who wakes those that wait. Only the first call counts; without one they are woken on the thread of the log.
-    pub fn on_due(&self, wake: OnDue) {
+    pub(crate) fn on_due(&self, wake: OnDue) {
         self.on_due.get_or_init(|| wake);
     }
 

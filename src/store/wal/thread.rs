@@ -22,7 +22,7 @@ const EAGER_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Wal {
     /// Makes [`Wal::run`] return once everything is durable.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.is_stopping = true;
         state.wanted = state.head;
@@ -32,7 +32,7 @@ impl Wal {
     }
 
     /// Writes and syncs until [`Wal::stop`]. A failure is kept in [`Wal::failure`].
-    pub fn run(&self) {
+    pub(crate) fn run(&self) {
         while let Some(sync) = self.wait_for_work() {
             let mut has_waited = false;
             while let Err(error) = self.commit(sync) {
@@ -119,13 +119,13 @@ impl Wal {
     }
 
     /// Ends `StoredLog::wait_until_crowded`.
-    pub fn ask_to_shorten(&self) {
+    pub(crate) fn ask_to_shorten(&self) {
         self.state.lock().is_asked_to_shorten = true;
         self.crowded.notify_all();
     }
 
     /// Waits, at most so long, unless the log stops.
-    pub fn pause(&self, at_most: Duration) {
+    pub(crate) fn pause(&self, at_most: Duration) {
         let mut state = self.state.lock();
         if !state.is_stopping {
             self.crowded.wait_for(&mut state, at_most);

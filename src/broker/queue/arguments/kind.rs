@@ -47,7 +47,7 @@ pub(crate) struct KindRules {
 
 impl QueueKind {
     /// All types.
-    pub const ALL: [Self; 2] = [Self::Classic, Self::Quorum];
+    pub(crate) const ALL: [Self; 2] = [Self::Classic, Self::Quorum];
 
     pub(crate) const fn rules(self) -> KindRules {
         match self {
@@ -87,17 +87,17 @@ impl QueueKind {
     }
 
     /// The value of `x-queue-type`.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         self.rules().name
     }
 
     /// The type of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// How RabbitMQ's error texts call it.
-    pub const fn module(self) -> &'static str {
+    pub(crate) const fn module(self) -> &'static str {
         self.rules().module
     }
 }

@@ -12,16 +12,16 @@ use crate::error::AmqpError;
 use crate::table::{Table, Value};
 
 /// The argument that says what type of queue it is.
-pub const TYPE: &str = "x-queue-type";
+pub(crate) const TYPE: &str = "x-queue-type";
 
 /// Writes what a value means into the typed arguments.
 pub(super) type Read = fn(&mut QueueArguments, &Value);
 
 /// One argument of `queue.declare`.
 #[derive(Debug)]
-pub struct QueueArgument {
+pub(crate) struct QueueArgument {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     classic: Classic,
     /// Its place in the order of quorum queues, which differs from that of the table; `None` where they do not know it.
     quorum: Option<u8>,
@@ -161,12 +161,12 @@ const QUEUE_ARGUMENTS: &[QueueArgument] = &[
 ];
 
 /// The names of all arguments.
-pub fn known_arguments() -> impl Iterator<Item = &'static str> + Clone {
+pub(crate) fn known_arguments() -> impl Iterator<Item = &'static str> + Clone {
     QUEUE_ARGUMENTS.iter().map(|argument| argument.name)
 }
 
 /// The arguments that a redeclaration of a queue of this type compares, in its order.
-pub fn compared(kind: QueueKind) -> Vec<&'static QueueArgument> {
+pub(crate) fn compared(kind: QueueKind) -> Vec<&'static QueueArgument> {
     let known = QUEUE_ARGUMENTS.iter();
     match kind {
         QueueKind::Classic => known.filter(|argument| argument.classic == Classic::Knows).collect(),
@@ -218,7 +218,7 @@ pub(super) fn read_all(typed: &mut QueueArguments, arguments: &Table, applied: O
 }
 
 /// What holds of everything that policies can set, by the policy's keys: for those who look at it, not for the queue.
-pub fn policy_values(kind: QueueKind, arguments: &Table, applied: Option<&Applied>) -> Table {
+pub(crate) fn policy_values(kind: QueueKind, arguments: &Table, applied: Option<&Applied>) -> Table {
     let values = QUEUE_ARGUMENTS.iter().filter_map(|known| {
         let value = known.effective(kind, arguments, applied)?;
         Some((known.policy.as_ref()?.key, value.clone()))

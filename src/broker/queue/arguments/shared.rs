@@ -12,7 +12,7 @@ pub struct SharedArguments(Mutex<Arc<QueueArguments>>);
 
 impl SharedArguments {
     /// These arguments, in the memory of the last ones if they are the same.
-    pub fn share(&self, arguments: QueueArguments) -> Arc<QueueArguments> {
+    pub(crate) fn share(&self, arguments: QueueArguments) -> Arc<QueueArguments> {
         let mut last = self.0.lock();
         if **last != arguments {
             *last = Arc::new(arguments);

@@ -5,7 +5,7 @@ use crate::broker::ids::ConsumerId;
 
 /// What a consumer waits for, as RabbitMQ's API tells it in `activity_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsumerState {
+pub(crate) enum ConsumerState {
     /// It gets messages as they come.
     Up,
     /// It is the one that gets messages, because the queue has a single active consumer.

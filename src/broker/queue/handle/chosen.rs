@@ -24,7 +24,12 @@ const BLOCKS_MAX: usize = 64;
 
 impl QueueHandle {
     /// Takes chosen messages out, as [`Queue::take_chosen`] does. They belong to this channel, which must be a new one.
-    pub fn take_chosen(self: &Arc<Self>, chosen: &[Choice], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
+    pub(crate) fn take_chosen(
+        self: &Arc<Self>,
+        chosen: &[Choice],
+        channel: ChannelId,
+        now_ms: u64,
+    ) -> Vec<ChosenMessage> {
         let ids = sorted(chosen);
         self.read_up_to(chosen, now_ms);
         let loads = self.state.lock().loads_of_chosen(&ids);

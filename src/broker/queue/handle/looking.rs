@@ -12,9 +12,9 @@ use crate::store::segments::Stored;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookedAt {
     /// How many messages of the state there are.
-    pub total: usize,
+    pub(crate) total: usize,
     /// Behind the last one that was shown; `None` at the end.
-    pub next: Option<usize>,
+    pub(crate) next: Option<usize>,
 }
 
 impl QueueHandle {

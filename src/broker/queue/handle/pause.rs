@@ -6,12 +6,12 @@ use super::QueueHandle;
 
 impl QueueHandle {
     /// Stops deliveries until [`QueueHandle::resume_deliveries`]; a restart ends it as well.
-    pub fn pause(self: &Arc<Self>, now_ms: u64) {
+    pub(crate) fn pause(self: &Arc<Self>, now_ms: u64) {
         self.transition(now_ms, |queue| queue.set_paused(true));
     }
 
     /// Delivers again.
-    pub fn resume_deliveries(self: &Arc<Self>, now_ms: u64) {
+    pub(crate) fn resume_deliveries(self: &Arc<Self>, now_ms: u64) {
         self.transition(now_ms, |queue| {
             queue.set_paused(false);
             queue.pump(now_ms);

@@ -23,7 +23,7 @@ impl QueueHandle {
     }
 
     /// As [`QueueHandle::publish`]; this publisher waits if that makes the queue too long for its consumers.
-    pub fn publish_at_pace(
+    pub(crate) fn publish_at_pace(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
         publisher: Option<&Arc<PublisherWaits>>,

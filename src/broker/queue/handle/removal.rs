@@ -18,7 +18,7 @@ pub(in crate::broker) enum NotRemoved {
 impl QueueHandle {
     /// Drops all ready messages, those included that are on their way back: how many, and what must be durable before anybody is
     /// told.
-    pub fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
+    pub(crate) fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
         let (removed, position) = loop {
             let mut unburied = Vec::new();
             let (removed, position) = self.transition_deferred(&mut unburied, |queue| {

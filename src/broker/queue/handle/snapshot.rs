@@ -34,7 +34,7 @@ impl QueueHandle {
     }
 
     /// Its consumers, in the order of registration.
-    pub fn consumers(&self) -> Vec<ConsumerSnapshot> {
+    pub(crate) fn consumers(&self) -> Vec<ConsumerSnapshot> {
         self.state.lock().consumer_snapshots()
     }
 }

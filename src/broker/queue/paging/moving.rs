@@ -10,7 +10,7 @@ use crate::store::record::Freed;
 
 /// How far a queue knows where its messages were written.
 #[derive(Debug)]
-pub struct Moving {
+pub(crate) struct Moving {
     /// What the walk is to find; the queue has it once the first step is done.
     wanted: Option<Relocation>,
     fresh: vec::IntoIter<MovedPart>,
@@ -22,7 +22,7 @@ pub struct Moving {
 
 impl Moving {
     /// Nothing is told yet.
-    pub fn new(fresh: Vec<MovedPart>, scattered: &[MovedPart]) -> Self {
+    pub(crate) fn new(fresh: Vec<MovedPart>, scattered: &[MovedPart]) -> Self {
         let places = scattered.iter().flat_map(|part| part.records.iter().map(|record| part.place(record)));
         let wanted = Some(Relocation::ToFiles(places.collect()));
         let ends = scattered.iter().filter_map(|part| Some((part.part(), part.records.last()?.seq)));
@@ -31,7 +31,7 @@ impl Moving {
     }
 
     /// What is not in the queue any more, to be freed, once all steps are done.
-    pub fn into_freed(self) -> Vec<Freed> {
+    pub(crate) fn into_freed(self) -> Vec<Freed> {
         debug_assert!(self.wanted.is_none() && self.fresh.len() == 0, "steps are missing");
         self.left.map_or_else(Vec::new, Relocation::into_freed)
     }
@@ -47,7 +47,7 @@ impl MovedPart {
 
 impl Queue {
     /// Takes over where some messages are; false when that was all.
-    pub fn go_on_moving(&mut self, moving: &mut Moving) -> bool {
+    pub(crate) fn go_on_moving(&mut self, moving: &mut Moving) -> bool {
         if let Some(wanted) = moving.wanted.take() {
             self.backing.begin_walk(Walk::Relocation(wanted));
         }

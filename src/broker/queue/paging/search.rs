@@ -31,7 +31,7 @@ impl Search {
 
 /// How far a search has come.
 #[derive(Debug)]
-pub struct Searching {
+pub(crate) struct Searching {
     queue: u64,
     limit: u64,
     from: Spot,
@@ -47,7 +47,7 @@ pub struct Searching {
 impl Searching {
     /// What the search found, without what was written as fresh: in the order of levels and places, and in pieces. A part must not
     /// reach over messages that were moved before it, or a start would put them in the wrong order.
-    pub fn into_leaving(mut self, fresh: &[MovedPart]) -> Vec<Vec<Leaving>> {
+    pub(crate) fn into_leaving(mut self, fresh: &[MovedPart]) -> Vec<Vec<Leaving>> {
         let of_fresh = fresh.iter().flat_map(|part| &part.records);
         let written: FxHashSet<_> =
             if self.found.is_empty() { FxHashSet::default() } else { of_fresh.map(|record| record.seq).collect() };
@@ -63,14 +63,14 @@ impl Searching {
     }
 
     /// Something may have been missed.
-    pub const fn has_slipped(&self) -> bool {
+    pub(crate) const fn has_slipped(&self) -> bool {
         self.has_slipped
     }
 }
 
 impl Queue {
     /// Begins to look for what is in the log before `limit`. [`Queue::go_on_searching`] or [`Queue::end_search`] must end it.
-    pub fn begin_search(&mut self, queue: u64, limit: u64) -> Searching {
+    pub(crate) fn begin_search(&mut self, queue: u64, limit: u64) -> Searching {
         self.backing.begin_walk(Walk::Search(Search { limit, has_slipped: false }));
         let (moved, below) = (self.backing.moved().clone(), self.backing.moved().clone());
         let (from, found) = (Spot::START, Vec::new());
@@ -79,7 +79,7 @@ impl Queue {
 
     /// Looks for messages that are known one by one, not fresh, and in the log before the limit, with all that precede one of them, or
     /// a later one that left the log before: the checkpoint knows only one place that divides them. False at the end.
-    pub fn go_on_searching(&mut self, searching: &mut Searching) -> bool {
+    pub(crate) fn go_on_searching(&mut self, searching: &mut Searching) -> bool {
         let Searching { queue, limit, below, found, .. } = searching;
         let next = if searching.is_second_walk {
             self.visit_some(searching.from, |entry| {
@@ -107,7 +107,7 @@ impl Queue {
     }
 
     /// Ends a search, if one is under way: whether it may have missed something.
-    pub fn end_search(&mut self) -> bool {
+    pub(crate) fn end_search(&mut self) -> bool {
         self.backing.end_search()
     }
 }

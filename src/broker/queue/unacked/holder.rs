@@ -15,7 +15,7 @@ use crate::broker::sink::Sink;
 pub(in crate::broker::queue) struct Unacked {
     pub(in crate::broker::queue) entry: Entry,
     /// When it is late, by what held when it was delivered; `u64::MAX` for never. It ascends with the deliveries of a holder, unless
-    /// [`UnackedTable::timeout_changes`] was told.
+    /// [`Holder::timeout_changes`] was told.
     pub(in crate::broker::queue) deadline_ms: u64,
     /// Its place in the order of all deliveries of the queue.
     pub(in crate::broker::queue) delivery: u64,
