@@ -46,8 +46,8 @@ struct List {
     ordered: u64,
     /// What is ordered for an earlier time than this is ordered for this: those who are not done at one call take turns.
     now_ms: u64,
-    /// Queues whose dead letters were too many for one turn. Each is the burier of its own.
-    burials: VecDeque<Weak<QueueHandle>>,
+    /// Queues whose dead letters were too many for one turn. Each publishes its own.
+    dead_letters: VecDeque<Weak<QueueHandle>>,
 }
 
 impl List {
@@ -109,9 +109,9 @@ impl Deadlines {
         }
     }
 
-    /// Has the burial of the queue's dead letters gone on with.
-    pub(in crate::broker) fn order_burial(&self, queue: &Arc<QueueHandle>) {
-        self.list.lock().burials.push_back(Arc::downgrade(queue));
+    /// Has somebody go on with the dead letters of a queue.
+    pub(in crate::broker) fn order_dead_letters(&self, queue: &Arc<QueueHandle>) {
+        self.list.lock().dead_letters.push_back(Arc::downgrade(queue));
         self.wake();
     }
 
@@ -125,17 +125,17 @@ impl Deadlines {
     /// The next deadline.
     pub(crate) fn next_ms(&self) -> Option<u64> {
         let list = self.list.lock();
-        if list.burials.is_empty() { list.due.keys().next().map(|&(at_ms, _)| at_ms) } else { Some(0) }
+        if list.dead_letters.is_empty() { list.due.keys().next().map(|&(at_ms, _)| at_ms) } else { Some(0) }
     }
 
     /// Does the next thing that is due at `now_ms`, or as much of it as is done in one turn: about how many messages it was;
     /// `None` when nothing is due.
     pub(crate) fn run_next(&self, now_ms: u64) -> Option<usize> {
-        let (due, burial) = {
+        let (due, queue) = {
             let mut list = self.list.lock();
-            (list.pop(now_ms), list.burials.pop_front())
+            (list.pop(now_ms), list.dead_letters.pop_front())
         };
-        if due.is_none() && burial.is_none() {
+        if due.is_none() && queue.is_none() {
             return None;
         }
         let done = match due {
@@ -143,8 +143,9 @@ impl Deadlines {
             Some(Due::Delayed(delayed)) => delayed.upgrade().map_or(0, |delayed| delayed.deliver_due(now_ms)),
             None => 0,
         };
-        let buried = burial.and_then(|queue| queue.upgrade()).map_or(0, |queue| queue.go_on_burying(now_ms));
-        Some(1 + done + buried)
+        let published =
+            queue.and_then(|queue| queue.upgrade()).map_or(0, |queue| queue.go_on_with_dead_letters(now_ms));
+        Some(1 + done + published)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::store::address::Address;
 use crate::store::loader::Load;
 
 /// How often dead letters without a queue are tried again.
-const UNBURIED_RETRY_MS: u64 = 1_000;
+const DEAD_LETTER_RETRY_MS: u64 = 1_000;
 
 /// Dead letters that are handed out at a time.
 const LETTERS_MAX: usize = 256;
@@ -89,19 +89,19 @@ pub(crate) struct DeadLetter {
 
 /// What is to be done next about the dead letters of a queue.
 #[derive(Clone, Debug)]
-pub(crate) enum Burial {
+pub(crate) enum NextDeadLetters {
     /// They are to be published.
     Letters(Vec<DeadLetter>),
-    /// The first must be read back, for [`Queue::loaded`], which ends the burial until then.
+    /// The first must be read back, for [`Queue::loaded`], which ends the publishing until then.
     Away(Load),
-    /// There are none, or the first is being read: the burial that [`Aftermath`] asked for is over.
+    /// There are none, or the first is being read: the publishing that [`Aftermath`] asked for is over.
     ///
     /// [`Aftermath`]: super::Aftermath
     Over,
 }
 
 impl Queue {
-    pub(super) fn bury(&mut self, entry: Entry, reason: DeathReason) {
+    pub(super) fn dead_letter(&mut self, entry: Entry, reason: DeathReason) {
         self.passed.count_deaths(reason, 1);
         match &self.arguments.dead_letters {
             Some(target) => self.order.dying.letters().push(entry, reason, Arc::clone(target)),
@@ -110,7 +110,7 @@ impl Queue {
     }
 
     /// Tries again what found no queue, if it is time: where dead letters go now.
-    pub(super) fn retry_burials(&mut self, now_ms: u64) {
+    pub(super) fn retry_dead_letters(&mut self, now_ms: u64) {
         let Some(letters) = &mut self.order.dying.0 else { return };
         for entry in letters.retry(now_ms, self.arguments.dead_letters.as_ref()) {
             self.backing.gone(&entry);
@@ -130,14 +130,14 @@ impl Queue {
             redelivered: false,
             is_stored: false,
         };
-        self.bury(entry, DeathReason::MaxLength);
+        self.dead_letter(entry, DeathReason::MaxLength);
     }
 
-    /// What the one who buries does next. Each letter that is handed out, in the order of death, is to be told of with
-    /// [`Queue::buried`] or [`Queue::keep_unburied`], in the same order.
-    pub(crate) fn next_burial(&mut self) -> Burial {
-        let Some(letters) = &mut self.order.dying.0 else { return Burial::Over };
-        let Letters { waiting, deaths, handed, has_burier, loading, .. } = &mut **letters;
+    /// What the one who publishes dead letters does next. Each letter that is handed out, in the order of death, is to be told of with
+    /// [`Queue::dead_letter_published`] or [`Queue::keep_unrouted`], in the same order.
+    pub(crate) fn next_dead_letters(&mut self) -> NextDeadLetters {
+        let Some(letters) = &mut self.order.dying.0 else { return NextDeadLetters::Over };
+        let Letters { waiting, deaths, handed, has_publisher, loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
             .iter()
             .zip(deaths.iter())
@@ -149,21 +149,21 @@ impl Queue {
             })
             .collect();
         *handed = letters.len();
-        *has_burier = !letters.is_empty();
-        if *has_burier {
-            return Burial::Letters(letters);
+        *has_publisher = !letters.is_empty();
+        if *has_publisher {
+            return NextDeadLetters::Letters(letters);
         }
         match neighbours(waiting.iter(), 0).filter(|_| loading.is_none()) {
             Some(load) => {
                 *loading = Some(load);
-                Burial::Away(load)
+                NextDeadLetters::Away(load)
             }
-            None => Burial::Over,
+            None => NextDeadLetters::Over,
         }
     }
 
     /// What died of what a client said is owed to it until it is recorded.
-    pub(crate) fn owe_burial(&mut self, begin: impl FnOnce() -> Owed) {
+    pub(crate) fn owe_dead_letters(&mut self, begin: impl FnOnce() -> Owed) {
         if let Some(letters) = self.order.dying.0.as_mut().filter(|letters| letters.has_answered) {
             letters.has_answered = false;
             // They are recorded in their order.
@@ -175,7 +175,7 @@ impl Queue {
 
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
-    pub(crate) fn buried(&mut self) -> Option<Box<Owed>> {
+    pub(crate) fn dead_letter_published(&mut self) -> Option<Box<Owed>> {
         self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (entry, death) = letters.pop()?;
@@ -184,10 +184,10 @@ impl Queue {
     }
 
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
-    /// once. As for [`Queue::buried`].
-    pub(crate) fn keep_unburied(&mut self, now_ms: u64) -> Option<Box<Owed>> {
+    /// once. As for [`Queue::dead_letter_published`].
+    pub(crate) fn keep_unrouted(&mut self, now_ms: u64) -> Option<Box<Owed>> {
         if !self.buries_at_least_once() {
-            return self.buried();
+            return self.dead_letter_published();
         }
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (mut entry, Death { reason, owed, .. }) = letters.pop()?;
@@ -197,7 +197,7 @@ impl Queue {
             entry.counts.acquired = 1;
             self.backing.note_counts(&entry, entry.counts);
         }
-        self.order.dying.letters().keep((entry, reason), now_ms + UNBURIED_RETRY_MS);
+        self.order.dying.letters().keep((entry, reason), now_ms + DEAD_LETTER_RETRY_MS);
         owed
     }
 

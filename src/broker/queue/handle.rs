@@ -3,8 +3,8 @@
 //! Everybody reaches a queue through an `Arc<QueueHandle>` and none holds the queue itself, so that a queue elsewhere can be a
 //! later variant. Lock order: one queue, then the sinks it delivers to and the log; never two queues.
 
-mod burial;
 mod chosen;
+mod dead_letters;
 mod looking;
 mod paging;
 mod pause;
@@ -22,13 +22,13 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
-use burial::{BURIALS_MAX, WhenAway, bury};
 pub use chosen::Choice;
+use dead_letters::{DEAD_LETTERS_MAX, WhenAway, publish_dead_letters};
 pub(in crate::broker) use paging::LeavingSearch;
 pub(in crate::broker) use removal::NotRemoved;
 use removal::is_over;
 
-use super::{Burial, ConsumerSpec, Got, Queue, QueueCounts, Settlement};
+use super::{ConsumerSpec, Got, NextDeadLetters, Queue, QueueCounts, Settlement};
 use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};
 use crate::broker::node::Node;
 use crate::broker::sink::{Delivery, Sink, Token};
@@ -128,16 +128,16 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out is published, in this transaction. What was owed for it is to be kept
     /// until the transaction is recorded.
-    pub(in crate::broker) fn buried(self: &Arc<Self>, transaction: TransactionId) -> Option<Box<Owed>> {
+    pub(in crate::broker) fn dead_letter_published(self: &Arc<Self>, transaction: TransactionId) -> Option<Box<Owed>> {
         let change = |queue: &mut Queue| {
             queue.journal().set_transaction(transaction);
-            queue.buried()
+            queue.dead_letter_published()
         };
         self.transition_aside(change).0
     }
 
     /// Settles messages for good. Dead letters that this makes are recorded, with the end of what they were, before this returns;
-    /// unless somebody else is burying, or what must be read first cannot be read now. Until they are recorded, they are owed:
+    /// unless somebody else is publishing them, or what must be read first cannot be read now. Until they are recorded, they are owed:
     /// what the same client is told later is true only with them.
     pub fn settle(
         self: &Arc<Self>,
@@ -238,8 +238,8 @@ impl QueueHandle {
     }
 
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
-    pub(in crate::broker) fn keep_unburied(self: &Arc<Self>, now_ms: u64) {
-        let (_owed, _) = self.transition_aside(|queue| queue.keep_unburied(now_ms));
+    pub(in crate::broker) fn keep_unrouted(self: &Arc<Self>, now_ms: u64) {
+        let (_owed, _) = self.transition_aside(|queue| queue.keep_unrouted(now_ms));
     }
 
     /// The 404 for this queue.
@@ -276,14 +276,14 @@ impl QueueHandle {
         }
     }
 
-    /// Goes on with the burial that was too much for one turn: how many dead letters it is at most.
-    pub(in crate::broker) fn go_on_burying(self: &Arc<Self>, now_ms: u64) -> usize {
-        bury(vec![Arc::clone(self)], WhenAway::Order, now_ms);
-        BURIALS_MAX
+    /// Goes on with dead letters that were too many for one turn: how many dead letters it is at most.
+    pub(in crate::broker) fn go_on_with_dead_letters(self: &Arc<Self>, now_ms: u64) -> usize {
+        publish_dead_letters(vec![Arc::clone(self)], WhenAway::Order, now_ms);
+        DEAD_LETTERS_MAX
     }
 
-    fn next_burial(&self) -> Burial {
-        self.state.lock().next_burial()
+    fn next_dead_letters(&self) -> NextDeadLetters {
+        self.state.lock().next_dead_letters()
     }
 }
 

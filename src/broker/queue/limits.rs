@@ -68,7 +68,7 @@ impl Queue {
             }
             let Some(entry) = self.order.ready.pop() else { break };
             self.turn.count_drop();
-            self.bury(entry, DeathReason::MaxLength);
+            self.dead_letter(entry, DeathReason::MaxLength);
         }
     }
 }

@@ -68,7 +68,7 @@ pub use consumers::ConsumerSpec;
 pub(crate) use consumers::{ConsumerState, DELIVERY_OVERHEAD_BYTES};
 pub(crate) use credit::{ChannelCredit, Wanting};
 pub(crate) use delivery::Got;
-pub(crate) use dying::{Burial, DeadLetter, DeadLetterStrategy, DeathReason};
+pub(crate) use dying::{DeadLetter, DeadLetterStrategy, DeathReason, NextDeadLetters};
 pub(crate) use effective::Effective;
 pub use entry::NewMessage;
 pub use handle::{Choice, QueueHandle};

@@ -79,13 +79,13 @@ impl Order {
 
     /// The messages from a place on, each with its own; the fresh ones only if they are wanted.
     pub(super) fn entries_from(&mut self, from: Spot, with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
-        let Starts { held_back, returned, level, unburied, dying, unacked } = from.starts();
+        let Starts { held_back, returned, level, unrouted, dying, unacked } = from.starts();
         let held_back = self.held_back.iter_from_mut(held_back).map(|(place, entry)| (Spot::HeldBack(*place), entry));
         let (in_front, levels) = self.ready.rooms_mut(returned);
         let in_front = in_front.map(|(at, entry)| (Spot::Returned(at + 1), entry));
         let levels = levels.iter_mut().filter(move |there| i16::from(there.priority) <= level.0);
         let of_levels = levels.flat_map(move |there| of_level(there, level, with_fresh));
-        let dying = self.dying.iter_from_mut(unburied, dying);
+        let dying = self.dying.iter_from_mut(unrouted, dying);
         let unacked = self.unacked.iter_from_mut(unacked.0, unacked.1);
         let unacked = unacked.map(|(id, unacked)| (Spot::Unacked(id, unacked.delivery), &mut unacked.entry));
         held_back.chain(in_front).chain(of_levels).chain(dying).chain(unacked)

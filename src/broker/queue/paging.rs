@@ -208,7 +208,7 @@ impl Queue {
             let delivered_below = mark(&state.delivered, entry.priority);
             count_interrupted(&self.arguments, &mut entry, delivered_below);
             if is_over_limit(&self.arguments, &entry) {
-                self.bury(entry, DeathReason::DeliveryLimit);
+                self.dead_letter(entry, DeathReason::DeliveryLimit);
             } else {
                 self.order.ready.push(entry);
             }
@@ -315,7 +315,7 @@ impl Queue {
         // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
         for entry in doomed {
             self.order.ready.subtract(&entry);
-            self.bury(entry, DeathReason::DeliveryLimit);
+            self.dead_letter(entry, DeathReason::DeliveryLimit);
         }
     }
 }

@@ -70,7 +70,7 @@ impl Queue {
                 self.backing.note_counts(&entry, entry.counts);
             }
         }
-        self.bury(entry, DeathReason::Rejected);
+        self.dead_letter(entry, DeathReason::Rejected);
     }
 
     /// Puts everything back that this channel did not settle, because it is closed. As for [`Queue::requeue`].
@@ -81,7 +81,7 @@ impl Queue {
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
         if is_over_limit(&self.arguments, &entry) {
-            self.bury(entry, DeathReason::DeliveryLimit);
+            self.dead_letter(entry, DeathReason::DeliveryLimit);
             return;
         }
         let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };

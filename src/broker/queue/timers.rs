@@ -30,7 +30,7 @@ impl Queue {
             let Some(due) = self.order.held_back.pop_due(now_ms) else { break };
             self.order.ready.push_returned(due);
         }
-        self.retry_burials(now_ms);
+        self.retry_dead_letters(now_ms);
         self.pump(now_ms);
         if self.is_returning() {
             self.turn.go_on_later();
@@ -113,7 +113,7 @@ impl Queue {
                 && let Some(entry) = self.order.ready.pop_due(is_due)
             {
                 self.turn.count_drop();
-                self.bury(entry, DeathReason::Expired);
+                self.dead_letter(entry, DeathReason::Expired);
             }
             if !self.turn.may_drop() {
                 // The heads are still due, so that the next call is ordered for now.

@@ -22,7 +22,7 @@ use crate::store::loader::Load;
 #[must_use]
 pub(crate) struct Aftermath {
     /// There are dead letters, and nobody publishes them yet: whoever gets this does.
-    pub(crate) bury_dead_letters: bool,
+    pub(crate) publish_dead_letters: bool,
     /// [`Queue::on_timer`] wants to be called at this time.
     pub(crate) call_at_ms: Option<u64>,
     /// To be read back, for [`Queue::loaded`].
@@ -48,7 +48,7 @@ impl Queue {
     fn aftermath(&mut self, level_before: u64) -> Aftermath {
         let loads = self.turn.end();
         Aftermath {
-            bury_dead_letters: !self.is_returning() && self.order.dying.wants_burier(),
+            publish_dead_letters: !self.is_returning() && self.order.dying.wants_publisher(),
             call_at_ms: self.order_call(),
             loads,
             entry_bytes: self.change_of_entry_bytes(),

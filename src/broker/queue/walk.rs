@@ -32,7 +32,7 @@ pub(super) enum Spot {
     /// In a level: its requeued messages, then its fresh ones, from this sequence number on.
     Ready { priority: u8, is_fresh: bool, seq: u64 },
     /// So many dead letters that found no queue are left, from the last to the first.
-    Unburied(usize),
+    Unrouted(usize),
     /// So many other dead letters are left, from the last to the first.
     Dying(usize),
     /// From this delivery of this holder on.
@@ -47,7 +47,7 @@ impl Spot {
     pub(super) const fn state(self) -> entry::State {
         match self {
             Self::HeldBack(_) | Self::Returned(_) | Self::Ready { .. } => entry::State::Waiting,
-            Self::Unburied(_) | Self::Dying(_) => entry::State::Dying,
+            Self::Unrouted(_) | Self::Dying(_) => entry::State::Dying,
             Self::Unacked(..) => entry::State::Out,
         }
     }
@@ -57,23 +57,23 @@ impl Spot {
             held_back: (0, 0),
             returned: usize::MAX,
             level: (i16::MAX, false, 0),
-            unburied: usize::MAX,
+            unrouted: usize::MAX,
             dying: usize::MAX,
             unacked: (HolderId::FIRST, 0),
         };
         let no_held_back = Starts { held_back: (u64::MAX, u64::MAX), ..all };
         let no_returned = Starts { returned: 0, ..no_held_back };
         let no_levels = Starts { level: (i16::MIN, false, 0), ..no_returned };
-        let no_unburied = Starts { unburied: 0, ..no_levels };
+        let no_unrouted = Starts { unrouted: 0, ..no_levels };
         match self {
             Self::HeldBack(held_back) => Starts { held_back, ..all },
             Self::Returned(returned) => Starts { returned, ..no_held_back },
             Self::Ready { priority, is_fresh, seq } => {
                 Starts { level: (priority.into(), is_fresh, seq), ..no_returned }
             }
-            Self::Unburied(unburied) => Starts { unburied, ..no_levels },
-            Self::Dying(dying) => Starts { dying, ..no_unburied },
-            Self::Unacked(holder, delivery) => Starts { dying: 0, unacked: (holder, delivery), ..no_unburied },
+            Self::Unrouted(unrouted) => Starts { unrouted, ..no_levels },
+            Self::Dying(dying) => Starts { dying, ..no_unrouted },
+            Self::Unacked(holder, delivery) => Starts { dying: 0, unacked: (holder, delivery), ..no_unrouted },
         }
     }
 }
@@ -85,7 +85,7 @@ pub(super) struct Starts {
     pub(super) returned: usize,
     /// The first level; of the others, all messages.
     pub(super) level: (i16, bool, u64),
-    pub(super) unburied: usize,
+    pub(super) unrouted: usize,
     pub(super) dying: usize,
     pub(super) unacked: (HolderId, u64),
 }

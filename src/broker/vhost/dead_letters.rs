@@ -11,7 +11,7 @@ use crate::store::LogTransaction;
 
 impl Vhost {
     /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `with_dead_letters`.
-    pub(in crate::broker) fn bury(
+    pub(in crate::broker) fn publish_dead_letter(
         &self,
         queue: &Arc<QueueHandle>,
         letter: &DeadLetter,
@@ -21,9 +21,9 @@ impl Vhost {
         let exchange = &*letter.target.exchange;
         let of_clients = self.node.settings.profile().client_deaths;
         let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
-        let message = self.buried_message(letter, &deaths);
-        let Some(route) = self.route_buried(exchange, &message) else {
-            queue.keep_unburied(now_ms);
+        let message = self.dead_letter_message(letter, &deaths);
+        let Some(route) = self.route_dead_letter(exchange, &message) else {
+            queue.keep_unrouted(now_ms);
             return;
         };
         let targets: Vec<_> =
@@ -41,17 +41,17 @@ impl Vhost {
         }
         // A cycle is dropped on purpose; what no queue took is kept by queues that promise delivery.
         let owed = if !is_taken && targets.len() == route.queues.len() && !route.taken {
-            queue.keep_unburied(now_ms);
+            queue.keep_unrouted(now_ms);
             None
         } else {
-            queue.buried(transaction.id())
+            queue.dead_letter_published(transaction.id())
         };
         transaction.commit();
         drop(owed);
     }
 
     /// The message as it is published to the dead letter exchange.
-    fn buried_message(&self, letter: &DeadLetter, deaths: &Deaths<'_>) -> Message {
+    fn dead_letter_message(&self, letter: &DeadLetter, deaths: &Deaths<'_>) -> Message {
         let (message, exchange) = (&letter.message, &*letter.target.exchange);
         let override_key = letter.target.routing_key.as_deref();
         let routing_key = override_key.unwrap_or_else(|| message.routing_key());
@@ -63,7 +63,7 @@ impl Vhost {
     }
 
     /// Internal: neither permissions nor the `internal` flag of the exchange matter.
-    fn route_buried(&self, exchange: &str, message: &Message) -> Option<Route> {
+    fn route_dead_letter(&self, exchange: &str, message: &Message) -> Option<Route> {
         let keys = RoutingKeys::of(message);
         let random = self.node.random.next();
         let mut route = self.read(|topology| {

@@ -105,7 +105,7 @@ impl Vhost {
         tracing::warn!(vhost = %self.name, %error, "a message of the broker itself is not routed");
     }
 
-    /// Publishes to all queues of a route, leaving the burial of dead letters to the caller; whether any queue took it.
+    /// Publishes to all queues of a route, leaving the publishing of dead letters to the caller; whether any queue took it.
     pub(super) fn publish_deferred(
         &self,
         queues: &[Arc<QueueHandle>],

@@ -106,8 +106,8 @@ impl Process {
     pub(in crate::commands) fn has_ended(self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{self}/stat")).unwrap_or_default();
         // Behind the name, which may hold anything.
-        let is_unburied = stat.rsplit_once(") ").is_some_and(|(_, facts)| facts.starts_with('Z'));
-        is_unburied || test_kill_process(self.0).is_err()
+        let is_zombie = stat.rsplit_once(") ").is_some_and(|(_, facts)| facts.starts_with('Z'));
+        is_zombie || test_kill_process(self.0).is_err()
     }
 }
 

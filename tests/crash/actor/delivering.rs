@@ -100,7 +100,7 @@ impl Actor {
         if settlement == Settlement::Acked || kind(queue).next.is_none() && !kind(queue).keeps_dead {
             entry.settled = Some(span);
         } else if kind(queue).next.is_some() && !kind(queue).is_quorum {
-            // It is buried at once, wherever it was; or later, if it cannot be read now, but then the client is told nothing until it is.
+            // It is published as a dead letter at once, wherever it was; or later, if it cannot be read now, but then the client is told nothing until it is.
             let deaths = kind(entry.home).chain().iter().position(|name| *name == queue).unwrap();
             let to = if self.wal.owes() { Span::UNTOLD } else { span.to };
             entry.deaths.push((Span { to, ..span }, deaths + 1));

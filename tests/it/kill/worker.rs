@@ -184,11 +184,11 @@ impl Worker {
                 assert!(earlier.is_none(), "{name}: message {number} is there twice");
             }
         }
-        let is_buried = |number: &u64| found.get(number).is_some_and(|(place, _)| *place == 1);
-        let buried = self.known.iter().filter(|(number, _)| is_buried(number));
-        let last_buried = buried.filter_map(|(_, known)| known.rejected).max().unwrap_or(0);
+        let is_dead = |number: &u64| found.get(number).is_some_and(|(place, _)| *place == 1);
+        let dead = self.known.iter().filter(|(number, _)| is_dead(number));
+        let last_dead = dead.filter_map(|(_, known)| known.rejected).max().unwrap_or(0);
         for (number, known) in &self.known {
-            self.check_one(*number, known, found.get(number).copied(), last_buried);
+            self.check_one(*number, known, found.get(number).copied(), last_dead);
         }
         for number in found.keys() {
             assert!(self.known.contains_key(number), "{}: message {number} is back", self.name());
@@ -210,8 +210,8 @@ impl Worker {
         found.len() as u64
     }
 
-    /// Messages die in their order, so nothing is back in its first queue that was rejected before `last_buried`.
-    fn check_one(&self, number: u64, known: &Known, found: Option<(usize, bool)>, last_buried: u64) {
+    /// Messages die in their order, so nothing is back in its first queue that was rejected before `last_dead`.
+    fn check_one(&self, number: u64, known: &Known, found: Option<(usize, bool)>, last_dead: u64) {
         let is_proven = |at: Option<u64>| at.is_some_and(|at| at < self.confirmed);
         let name = self.name();
         let story = || format!("{name}: message {number}, {known:?}, confirmed up to {}", self.confirmed);
@@ -219,8 +219,8 @@ impl Worker {
             None => assert!(!known.is_confirmed || known.settled.is_some(), "lost, {}", story()),
             Some((place, redelivered)) => {
                 assert!(!is_proven(known.settled), "returned, {}", story());
-                let is_dead = known.rejected.is_some_and(|at| at < last_buried);
-                assert!(place == 1 || !is_dead, "returned to its first queue, buried up to {last_buried}, {}", story());
+                let is_dead = known.rejected.is_some_and(|at| at < last_dead);
+                assert!(place == 1 || !is_dead, "returned to its first queue, dead up to {last_dead}, {}", story());
                 assert!(place == 1 || !is_proven(known.rejected), "returned to its first queue, {}", story());
                 assert!(
                     redelivered || !is_proven(known.delivered) || known.rejected.is_some(),

@@ -43,15 +43,15 @@ pub(super) struct Letters {
     pub(super) has_answered: bool,
     /// What was owed for messages that are lost, until their end is recorded.
     ended: Vec<Owed>,
-    /// Handed to the one who buries, and not buried yet: so many at the front of `waiting`.
+    /// Handed to the one who publishes them, and not published yet: so many at the front of `waiting`.
     pub(super) handed: usize,
     /// Somebody buries them now; a second one would break the order of deaths.
-    pub(super) has_burier: bool,
+    pub(super) has_publisher: bool,
     /// What the first of them waits for.
     pub(super) loading: Option<Load>,
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
-    unburied: VecDeque<(Entry, DeathReason)>,
-    /// So many of `unburied`, at its front, are due.
+    unrouted: VecDeque<(Entry, DeathReason)>,
+    /// So many of `unrouted`, at its front, are due.
     retrying: usize,
     /// When the others are.
     retry_ms: Option<u64>,
@@ -64,9 +64,9 @@ impl Dying {
         self.0.get_or_insert_default()
     }
 
-    /// Whether somebody must bury now; the question is answered with yes once.
-    pub(in crate::broker::queue) fn wants_burier(&mut self) -> bool {
-        self.0.as_mut().is_some_and(|letters| letters.wants_burier())
+    /// Whether somebody must publish them now; the question is answered with yes once.
+    pub(in crate::broker::queue) fn wants_publisher(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|letters| letters.wants_publisher())
     }
 
     /// Something was read. What was read for others does not end the wait: the same would be ordered once more each time.
@@ -78,13 +78,13 @@ impl Dying {
 
     /// Has everything tried again that found no queue.
     pub(in crate::broker::queue) fn retry_at(&mut self, at_ms: u64) {
-        if let Some(letters) = self.0.as_mut().filter(|letters| !letters.unburied.is_empty()) {
+        if let Some(letters) = self.0.as_mut().filter(|letters| !letters.unrouted.is_empty()) {
             letters.retry_ms = Some(at_ms);
         }
     }
 
     pub(in crate::broker::queue) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |letters| letters.waiting.len() + letters.unburied.len())
+        self.0.as_ref().map_or(0, |letters| letters.waiting.len() + letters.unrouted.len())
     }
 
     pub(in crate::broker::queue) fn bytes(&self) -> u64 {
@@ -97,7 +97,7 @@ impl Dying {
     }
 
     pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter().flat_map(|letters| letters.waiting.iter().chain(letters.unburied.iter().map(|(entry, _)| entry)))
+        self.0.iter().flat_map(|letters| letters.waiting.iter().chain(letters.unrouted.iter().map(|(entry, _)| entry)))
     }
 
     /// The first of those that are handed out next.
@@ -105,18 +105,18 @@ impl Dying {
         self.0.iter_mut().flat_map(move |letters| letters.waiting.iter_mut().take(count))
     }
 
-    /// The first `unburied` of those that found no queue, the last of them first, and so many of the others.
+    /// The first `unrouted` of those that found no queue, the last of them first, and so many of the others.
     pub(in crate::broker::queue) fn iter_from_mut(
         &mut self,
-        unburied: usize,
+        unrouted: usize,
         waiting: usize,
     ) -> impl Iterator<Item = (Spot, &mut Entry)> {
         self.0.iter_mut().flat_map(move |letters| {
-            let (unburied, waiting) = (unburied.min(letters.unburied.len()), waiting.min(letters.waiting.len()));
-            let unburied = letters.unburied.range_mut(..unburied).enumerate().rev();
-            let unburied = unburied.map(|(at, (entry, _))| (Spot::Unburied(at + 1), entry));
+            let (unrouted, waiting) = (unrouted.min(letters.unrouted.len()), waiting.min(letters.waiting.len()));
+            let unrouted = letters.unrouted.range_mut(..unrouted).enumerate().rev();
+            let unrouted = unrouted.map(|(at, (entry, _))| (Spot::Unrouted(at + 1), entry));
             let waiting = letters.waiting.range_mut(..waiting).enumerate().rev();
-            unburied.chain(waiting.map(|(at, entry)| (Spot::Dying(at + 1), entry)))
+            unrouted.chain(waiting.map(|(at, entry)| (Spot::Dying(at + 1), entry)))
         })
     }
 
@@ -145,7 +145,7 @@ impl Dying {
     /// Whether all that there are were handed to the one who buries.
     #[cfg(debug_assertions)]
     pub(in crate::broker::queue) fn is_handed_out(&self) -> bool {
-        self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unburied.is_empty())
+        self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unrouted.is_empty())
     }
 
     /// The invariants.
@@ -154,16 +154,16 @@ impl Dying {
         let Some(letters) = &self.0 else { return };
         assert_eq!(letters.waiting.len(), letters.deaths.len(), "each died of something");
         assert!(letters.handed <= letters.waiting.len(), "handed out");
-        assert!(letters.retrying <= letters.unburied.len(), "due");
-        assert!(letters.unburied.is_empty() || self.retry_ms().is_some(), "what found no queue is tried again");
-        assert!(letters.retry_ms.is_none() || !letters.unburied.is_empty(), "there is something to be tried again");
+        assert!(letters.retrying <= letters.unrouted.len(), "due");
+        assert!(letters.unrouted.is_empty() || self.retry_ms().is_some(), "what found no queue is tried again");
+        assert!(letters.retry_ms.is_none() || !letters.unrouted.is_empty(), "there is something to be tried again");
         let bytes: u64 = self.iter().map(|entry| u64::from(entry.counted_bytes)).sum();
         assert_eq!(letters.bytes, bytes, "counted in bytes");
     }
 
     pub(in crate::broker::queue) fn into_entries(self) -> impl Iterator<Item = Entry> {
         let letters = self.0.map(|letters| *letters).unwrap_or_default();
-        letters.waiting.into_iter().chain(letters.unburied.into_iter().map(|(entry, _)| entry))
+        letters.waiting.into_iter().chain(letters.unrouted.into_iter().map(|(entry, _)| entry))
     }
 }
 
@@ -182,11 +182,11 @@ impl Letters {
         Some((entry, self.deaths.pop_front()?))
     }
 
-    /// Whether somebody must bury now; the question is answered with yes once.
-    fn wants_burier(&mut self) -> bool {
+    /// Whether somebody must publish them now; the question is answered with yes once.
+    fn wants_publisher(&mut self) -> bool {
         let can_go_on = |entry: &Entry| !entry.is_away() || self.loading.is_none();
-        let is_wanted = !self.has_burier && self.waiting.front().is_some_and(can_go_on);
-        self.has_burier |= is_wanted;
+        let is_wanted = !self.has_publisher && self.waiting.front().is_some_and(can_go_on);
+        self.has_publisher |= is_wanted;
         is_wanted
     }
 
@@ -194,11 +194,11 @@ impl Letters {
     pub(super) fn retry(&mut self, now_ms: u64, target: Option<&Arc<DeadLetters>>) -> Vec<Entry> {
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
-            self.retrying = self.unburied.len();
+            self.retrying = self.unrouted.len();
         }
         let count = self.retrying.min(DROPS_MAX);
         self.retrying -= count;
-        let retried = self.unburied.drain(..count);
+        let retried = self.unrouted.drain(..count);
         let Some(target) = target else {
             let dropped: Vec<_> = retried.map(|(entry, _)| entry).collect();
             self.bytes -= dropped.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
@@ -214,7 +214,7 @@ impl Letters {
     /// Keeps one that found no queue, to be tried again.
     pub(super) fn keep(&mut self, (entry, reason): (Entry, DeathReason), retry_ms: u64) {
         self.bytes += u64::from(entry.counted_bytes);
-        self.unburied.push_back((entry, reason));
+        self.unrouted.push_back((entry, reason));
         self.retry_ms.get_or_insert(retry_ms);
     }
 
@@ -237,7 +237,7 @@ impl Letters {
     /// Takes out all that are not handed out. The others are few, so it is they who are moved.
     fn take_all(&mut self) -> Self {
         let mut taken = std::mem::take(self);
-        self.has_burier = std::mem::take(&mut taken.has_burier);
+        self.has_publisher = std::mem::take(&mut taken.has_publisher);
         self.loading = taken.loading;
         for _ in 0..std::mem::take(&mut taken.handed) {
             if let Some((entry, death)) = taken.pop() {

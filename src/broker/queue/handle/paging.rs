@@ -85,7 +85,7 @@ impl QueueHandle {
             let (goes_on, _, unfinished) = self.change(&mut queue, &mut step);
             MutexGuard::unlock_fair(queue);
             if self.finish(unfinished) {
-                self.node.deadlines.order_burial(self);
+                self.node.deadlines.order_dead_letters(self);
             }
             if !goes_on {
                 return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::QueueHandle;
-use super::burial::{WhenAway, bury};
+use super::dead_letters::{WhenAway, publish_dead_letters};
 use crate::broker::publisher::PublisherWaits;
 use crate::broker::queue::NewMessage;
 use crate::store::address::Address;
@@ -31,13 +31,13 @@ impl QueueHandle {
         now_ms: u64,
         refused: impl FnMut(usize),
     ) -> LogPosition {
-        let mut unburied = Vec::new();
-        let position = self.publish_deferred(messages, publisher, transaction, now_ms, refused, &mut unburied);
-        bury(unburied, WhenAway::Order, now_ms);
+        let mut with_dead_letters = Vec::new();
+        let position = self.publish_deferred(messages, publisher, transaction, now_ms, refused, &mut with_dead_letters);
+        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
         position
     }
 
-    /// As [`QueueHandle::publish`], leaving the burial of dead letters to the caller.
+    /// As [`QueueHandle::publish`], leaving the publishing of dead letters to the caller.
     pub(in crate::broker) fn publish_deferred(
         self: &Arc<Self>,
         messages: impl IntoIterator<Item = NewMessage>,
@@ -45,12 +45,12 @@ impl QueueHandle {
         transaction: TransactionId,
         now_ms: u64,
         mut refused: impl FnMut(usize),
-        unburied: &mut Vec<Arc<Self>>,
+        with_dead_letters: &mut Vec<Arc<Self>>,
     ) -> LogPosition {
         let log = &*self.node.log;
         // From here on the bodies stay where they are in the log until the queue refers to them.
         let _guard = (self.spec.durable && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
-        let ((), position) = self.transition_deferred(unburied, |queue| {
+        let ((), position) = self.transition_deferred(with_dead_letters, |queue| {
             if queue.is_deleted() {
                 return;
             }

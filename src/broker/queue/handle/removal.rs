@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::burial::{WhenAway, bury};
+use super::dead_letters::{WhenAway, publish_dead_letters};
 use super::{Queue, QueueHandle};
 use crate::broker::queue::removal::STEP_MESSAGES;
 use crate::broker::queue::{ChunkRelief, QueueCounts, Removed};
@@ -20,15 +20,15 @@ impl QueueHandle {
     /// told.
     pub(crate) fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
         let (removed, position) = loop {
-            let mut unburied = Vec::new();
-            let (removed, position) = self.transition_deferred(&mut unburied, |queue| {
+            let mut with_dead_letters = Vec::new();
+            let (removed, position) = self.transition_deferred(&mut with_dead_letters, |queue| {
                 if queue.is_returning() {
                     queue.go_on_returning();
                     queue.pump(now_ms);
                 }
                 (!queue.is_returning()).then(|| queue.purge())
             });
-            bury(unburied, WhenAway::Order, now_ms);
+            publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
             if let Some(removed) = removed {
                 break (removed, position);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::burial::{WhenAway, bury};
+use super::dead_letters::{WhenAway, publish_dead_letters};
 use super::removal::is_over;
 use super::{Queue, QueueHandle};
 use crate::broker::ids::ChannelId;
@@ -18,34 +18,34 @@ impl QueueHandle {
 
     /// Has a client's answers taken, and goes on with what comes back because of them.
     pub(super) fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
-        let mut unburied = Vec::new();
-        let (is_returning, _) = self.transition_deferred(&mut unburied, |queue| {
+        let mut with_dead_letters = Vec::new();
+        let (is_returning, _) = self.transition_deferred(&mut with_dead_letters, |queue| {
             answer(queue);
             queue.pump(now_ms);
-            self.owe_burial(queue);
+            self.owe_dead_letters(queue);
             queue.is_returning()
         });
         if is_returning {
-            self.finish_returns(&mut unburied, now_ms);
+            self.finish_returns(&mut with_dead_letters, now_ms);
         }
-        bury(unburied, WhenAway::Read, now_ms);
+        publish_dead_letters(with_dead_letters, WhenAway::Read, now_ms);
     }
 
     /// What died of what a client said is owed to it until that is recorded.
-    fn owe_burial(&self, queue: &mut Queue) {
+    fn owe_dead_letters(&self, queue: &mut Queue) {
         if self.spec.durable && self.node.log.keeps() {
-            queue.owe_burial(|| Owed::begin(&self.node.log));
+            queue.owe_dead_letters(|| Owed::begin(&self.node.log));
         }
     }
 
     /// Puts messages back, step by step, until no more are on their way.
-    fn finish_returns(self: &Arc<Self>, unburied: &mut Vec<Arc<Self>>, now_ms: u64) {
+    fn finish_returns(self: &Arc<Self>, with_dead_letters: &mut Vec<Arc<Self>>, now_ms: u64) {
         let mut is_returning = true;
         while is_returning {
-            (is_returning, _) = self.transition_deferred(unburied, |queue| {
+            (is_returning, _) = self.transition_deferred(with_dead_letters, |queue| {
                 queue.go_on_returning();
                 queue.pump(now_ms);
-                self.owe_burial(queue);
+                self.owe_dead_letters(queue);
                 queue.is_returning()
             });
         }
@@ -54,8 +54,8 @@ impl QueueHandle {
     /// Takes off the consumers of a channel that is gone, and puts back what it did not settle; nobody is handed later messages in
     /// between. Whether the queue goes with its last consumer is decided at once: nothing is put back into one that does.
     pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
-        let mut unburied = Vec::new();
-        let ((removed, is_returning), _) = self.transition_deferred(&mut unburied, |queue| {
+        let mut with_dead_letters = Vec::new();
+        let ((removed, is_returning), _) = self.transition_deferred(&mut with_dead_letters, |queue| {
             let was_last = queue.cancel_all_of(channel, now_ms);
             let removed = is_over(queue, was_last && self.spec.auto_delete);
             queue.requeue_all_of(channel, now_ms);
@@ -63,9 +63,9 @@ impl QueueHandle {
             (removed, queue.is_returning())
         });
         if is_returning {
-            self.finish_returns(&mut unburied, now_ms);
+            self.finish_returns(&mut with_dead_letters, now_ms);
         }
-        bury(unburied, WhenAway::Order, now_ms);
+        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
         self.delete(removed);
     }
 }

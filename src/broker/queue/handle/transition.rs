@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::QueueHandle;
-use super::burial::{WhenAway, bury};
+use super::dead_letters::{WhenAway, publish_dead_letters};
 use crate::broker::publisher::PublisherWaits;
 use crate::broker::queue::{Aftermath, Queue};
 use crate::store::loader::Load;
@@ -14,7 +14,7 @@ use crate::store::{LogPosition, Owed, TransactionId};
 /// What of an [`Aftermath`] is to be done when nothing is locked.
 #[must_use]
 pub(super) struct Unfinished {
-    bury_dead_letters: bool,
+    publish_dead_letters: bool,
     call_at_ms: Option<u64>,
     loads: SmallVec<[Load; 2]>,
     go_on: SmallVec<[Arc<PublisherWaits>; 1]>,
@@ -22,31 +22,31 @@ pub(super) struct Unfinished {
 
 impl QueueHandle {
     pub(super) fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
-        let mut unburied = Vec::new();
-        let (result, _) = self.transition_deferred(&mut unburied, change);
-        bury(unburied, WhenAway::Order, now_ms);
+        let mut with_dead_letters = Vec::new();
+        let (result, _) = self.transition_deferred(&mut with_dead_letters, change);
+        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
         result
     }
 
     pub(super) fn transition_deferred<R>(
         self: &Arc<Self>,
-        unburied: &mut Vec<Arc<Self>>,
+        with_dead_letters: &mut Vec<Arc<Self>>,
         change: impl FnOnce(&mut Queue) -> R,
     ) -> (R, LogPosition) {
         let mut queue = self.state.lock();
         let (result, position, after) = self.change(&mut queue, change);
         drop(queue);
         if self.finish(after) {
-            unburied.push(Arc::clone(self));
+            with_dead_letters.push(Arc::clone(self));
         }
         (result, position)
     }
 
-    /// As [`QueueHandle::transition_deferred`], for those who have no time to bury anything: the timer does it if need be.
+    /// As [`QueueHandle::transition_deferred`], for those who have no time to publish dead letters: the timer does it if need be.
     pub(super) fn transition_aside<R>(self: &Arc<Self>, change: impl FnOnce(&mut Queue) -> R) -> (R, LogPosition) {
-        let mut unburied = Vec::new();
-        let result = self.transition_deferred(&mut unburied, change);
-        unburied.iter().for_each(|queue| self.node.deadlines.order_burial(queue));
+        let mut with_dead_letters = Vec::new();
+        let result = self.transition_deferred(&mut with_dead_letters, change);
+        with_dead_letters.iter().for_each(|queue| self.node.deadlines.order_dead_letters(queue));
         result
     }
 
@@ -58,17 +58,17 @@ impl QueueHandle {
     ) -> (R, LogPosition, Unfinished) {
         let (result, aftermath) = queue.transition(change);
         self.stir();
-        let Aftermath { bury_dead_letters, call_at_ms, loads, entry_bytes, ended, go_on } = aftermath;
+        let Aftermath { publish_dead_letters, call_at_ms, loads, entry_bytes, ended, go_on } = aftermath;
         if entry_bytes != 0 {
             self.node.memory.adjust(entry_bytes);
         }
         let position = self.record(queue, ended);
-        (result, position, Unfinished { bury_dead_letters, call_at_ms, loads, go_on })
+        (result, position, Unfinished { publish_dead_letters, call_at_ms, loads, go_on })
     }
 
-    /// Does what a transition left to be done when nothing is locked; whether dead letters are to be buried.
+    /// Does what a transition left to be done when nothing is locked; whether dead letters are to be published.
     pub(super) fn finish(self: &Arc<Self>, unfinished: Unfinished) -> bool {
-        let Unfinished { bury_dead_letters, call_at_ms, loads, go_on } = unfinished;
+        let Unfinished { publish_dead_letters, call_at_ms, loads, go_on } = unfinished;
         go_on.iter().for_each(|publisher| publisher.end());
         if let Some(at_ms) = call_at_ms {
             self.node.deadlines.order_queue(at_ms, self);
@@ -76,7 +76,7 @@ impl QueueHandle {
         for load in loads {
             self.order(load);
         }
-        bury_dead_letters
+        publish_dead_letters
     }
 
     /// Appends to the log what changed, under the queue's lock, so that the log tells of it in the right order.

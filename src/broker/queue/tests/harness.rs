@@ -11,8 +11,8 @@ use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::arguments::QueueArguments;
 use crate::broker::queue::looking::Seen as Looked;
 use crate::broker::queue::{
-    Aftermath, Burial, ChannelCredit, ChunkRelief, ConsumerSpec, DeadLetter, Effective, Got, MessageState, NewMessage,
-    Queue, Removed, Return, SeenMessage, Settlement,
+    Aftermath, ChannelCredit, ChunkRelief, ConsumerSpec, DeadLetter, Effective, Got, MessageState, NewMessage,
+    NextDeadLetters, Queue, Removed, Return, SeenMessage, Settlement,
 };
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::store::journal::Journal;
@@ -300,29 +300,29 @@ impl Harness {
     fn transition<R>(&mut self, change: impl FnOnce(&mut Queue) -> R) -> R {
         let (result, aftermath) = self.queue.transition(change);
         if self.finish(aftermath) {
-            self.bury();
+            self.publish_dead_letters();
         }
         result
     }
 
     fn finish(&mut self, aftermath: Aftermath) -> bool {
         self.ordered_ms.extend(aftermath.call_at_ms);
-        aftermath.bury_dead_letters
+        aftermath.publish_dead_letters
     }
 
-    fn bury(&mut self) {
-        while let Burial::Letters(letters) = self.queue.next_burial() {
+    fn publish_dead_letters(&mut self) {
+        while let NextDeadLetters::Letters(letters) = self.queue.next_dead_letters() {
             for letter in letters {
                 self.dead.push(letter);
                 let (finds_no_grave, now_ms) = (self.finds_no_grave, self.now_ms);
                 let (_, aftermath) = self.queue.transition(|queue| match finds_no_grave {
-                    true => queue.keep_unburied(now_ms),
-                    false => queue.buried(),
+                    true => queue.keep_unrouted(now_ms),
+                    false => queue.dead_letter_published(),
                 });
                 assert!(!self.finish(aftermath), "one buries at a time");
             }
         }
         let (_, aftermath) = self.queue.transition(|_| ());
-        assert!(!self.finish(aftermath), "they are all buried");
+        assert!(!self.finish(aftermath), "all dead letters are published");
     }
 }

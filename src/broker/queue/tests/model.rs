@@ -59,7 +59,7 @@ pub(super) struct Model {
     /// Deaths that the queue is still to tell of, and what each counts for the limit in bytes.
     deaths: Vec<(Death, u64)>,
     /// Dead letters that found no queue, and when they are tried again.
-    unburied: Vec<(Death, u64)>,
+    unrouted: Vec<(Death, u64)>,
     retry_ms: Option<u64>,
     finds_no_grave: bool,
     /// What is on its way back: its tokens, and why and since when.
@@ -81,7 +81,7 @@ impl Model {
             next: 0,
             used_at_ms: now_ms,
             deaths: Vec::new(),
-            unburied: Vec::new(),
+            unrouted: Vec::new(),
             retry_ms: None,
             finds_no_grave,
             returns: VecDeque::new(),
@@ -125,7 +125,7 @@ impl Model {
     fn size(&self) -> (u64, u64) {
         let is_held = |message: &&ModelMessage| message.lane().is_some() || message.held_until_ms().is_some();
         let in_queue = self.messages.iter().filter(is_held).map(|message| message.counted_bytes);
-        let dead = self.deaths.iter().chain(&self.unburied).filter(|_| self.keeps_dead()).map(|(_, bytes)| *bytes);
+        let dead = self.deaths.iter().chain(&self.unrouted).filter(|_| self.keeps_dead()).map(|(_, bytes)| *bytes);
         let counted: Vec<_> = in_queue.chain(dead).collect();
         (counted.len() as u64, counted.iter().sum())
     }
@@ -135,7 +135,7 @@ impl Model {
     }
 
     pub(super) fn dead_letter_count(&self) -> usize {
-        self.unburied.len() + if self.is_returning() { self.deaths.len() } else { 0 }
+        self.unrouted.len() + if self.is_returning() { self.deaths.len() } else { 0 }
     }
 
     pub(super) fn unacked_count(&self) -> usize {
@@ -324,11 +324,11 @@ impl Model {
     }
 
     pub(super) fn purge(&mut self) -> usize {
-        let kept_dead = if self.keeps_dead() { self.unburied.len() } else { 0 };
+        let kept_dead = if self.keeps_dead() { self.unrouted.len() } else { 0 };
         let before = self.messages.len() + kept_dead;
         self.messages.retain(|message| message.unacked().is_some());
         if self.keeps_dead() {
-            self.unburied.clear();
+            self.unrouted.clear();
             self.retry_ms = None;
         }
         before - self.messages.len()
@@ -350,7 +350,7 @@ impl Model {
             self.used_at_ms = self.now_ms;
         }
         let keeps_target = self.keeps_dead() && before.dead_letters == self.arguments.dead_letters;
-        if before != self.arguments && !keeps_target && !self.unburied.is_empty() {
+        if before != self.arguments && !keeps_target && !self.unrouted.is_empty() {
             self.retry_ms = Some(self.now_ms);
         }
     }
@@ -396,7 +396,7 @@ impl Model {
         }
         if self.retry_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
             self.retry_ms = None;
-            for (death, counted_bytes) in std::mem::take(&mut self.unburied) {
+            for (death, counted_bytes) in std::mem::take(&mut self.unrouted) {
                 self.die(death.id, death.reason, death.failed, counted_bytes);
             }
         }

@@ -75,7 +75,7 @@ fn the_timer_goes_on_with_what_was_not_acknowledged_in_time() {
 
 /// Dead letters of a return are one stretch in the order of deaths.
 #[test]
-fn nothing_is_buried_before_everything_is_back() {
+fn nothing_is_dead_lettered_before_everything_is_back() {
     let arguments = QueueArguments { dead_letters: Some(Default::default()), delivery_limit: Some(0), ..quorum() };
     let (mut queue, tokens) = taken(arguments);
     queue.requeue(tokens, Return::Rejected);

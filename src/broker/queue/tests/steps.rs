@@ -85,7 +85,7 @@ fn dead_letters_are_handed_out_some_at_a_time() {
     let due_ms = queue.now_ms + 200;
     let queue = queue.queue();
     queue.pump(due_ms);
-    let Burial::Letters(letters) = queue.next_burial() else { panic!("there are dead letters") };
+    let NextDeadLetters::Letters(letters) = queue.next_dead_letters() else { panic!("there are dead letters") };
     assert!(letters.len() < DROPS_MAX / 2, "{}", letters.len());
 }
 

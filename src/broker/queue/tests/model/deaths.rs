@@ -28,7 +28,7 @@ impl Model {
         }
         let deaths = std::mem::take(&mut self.deaths);
         if self.finds_no_grave && self.keeps_dead() && !deaths.is_empty() {
-            self.unburied.extend(deaths.iter().cloned());
+            self.unrouted.extend(deaths.iter().cloned());
             self.retry_ms.get_or_insert(self.now_ms + 1_000);
         }
         deaths.into_iter().map(|(death, _)| death).collect()
