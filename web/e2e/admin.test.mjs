@@ -116,6 +116,43 @@ test("a policy is made with a look at what it matches, and deleted", async () =>
   await sees(page, "The policy is deleted.");
 });
 
+test("an operator policy is made, limits what a policy gives, is changed, and deleted", async () => {
+  await broker.queue("bounded");
+  const effective = async () => (await broker.api("GET", "/queues/%2F/bounded")).effective_policy_definition?.["max-length"];
+  await visit(page, "#/policies");
+  const section = page.locator("section").filter({ has: page.getByRole("heading", { name: "Operator policies" }) });
+  await section.getByRole("button", { name: "New operator policy" }).click();
+  await dialog().getByLabel("Name", { exact: true }).fill("at-most");
+  await dialog().getByLabel("Pattern, a regular expression").fill("^bounded");
+  await dialog().getByLabel("Definition, a JSON object").fill('{"max-length": 50}');
+  await dialog().getByRole("row", { name: /queue bounded yes max-length: nothing → 50/ }).waitFor();
+  await dialog().getByLabel("Applies to", { exact: true }).selectOption("classic_queues");
+  await dialog().getByLabel("Priority").fill("3");
+  await dialog().getByRole("button", { name: "Make operator policy" }).click();
+  const row = section.getByRole("row").filter({ hasText: "at-most" });
+  await row.waitFor();
+  await eventually("it applies", async () => (await effective()) === 50);
+  const made = await broker.api("GET", "/operator-policies/%2F/at-most");
+  assert.deepEqual([made.priority, made["apply-to"]], [3, "classic_queues"]);
+  // It is no policy of a user.
+  assert.deepEqual(await broker.api("GET", "/policies"), []);
+  await row.getByRole("button", { name: "Change" }).click();
+  await dialog().getByLabel("Definition, a JSON object").fill('{"dead-letter-exchange": "dead"}');
+  await dialog().getByText(/It would be refused/).waitFor();
+  await dialog().getByLabel("Definition, a JSON object").fill('{"max-length": 20}');
+  await dialog().getByRole("row", { name: /queue bounded yes max-length: 50 → 20/ }).waitFor();
+  await dialog().getByRole("button", { name: "Change" }).click();
+  await eventually("it is changed", async () => (await effective()) === 20);
+  await visit(page, "#/queues/%2F/bounded?tab=arguments");
+  await sees(page, "operator policy 'at-most'");
+  await visit(page, "#/policies");
+  await row.getByRole("button", { name: "Delete" }).click();
+  await dialog().getByText("What it applies to is at once as if it had never been there").waitFor();
+  await dialog().getByRole("button", { name: "Delete" }).click();
+  await row.waitFor({ state: "detached" });
+  await eventually("it applies no more", async () => (await effective()) === undefined);
+});
+
 test("a parameter of the whole broker is kept and deleted", async () => {
   await visit(page, "#/parameters");
   await page.getByRole("button", { name: "New parameter" }).last().click();

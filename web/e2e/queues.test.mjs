@@ -26,12 +26,26 @@ const publish = async (queue, ...bodies) => {
 const ready = async (queue) => (await broker.api("GET", `/queues/%2F/${queue}`)).messages_ready;
 const dialog = () => page.getByRole("dialog");
 
-test("an empty broker shows how to begin", async () => {
-  await page.getByRole("heading", { name: "Overview" }).waitFor();
+test("an empty broker shows how to begin, in five languages, to be copied", async () => {
   await connection.close();
-  await sees(page, `amqp://guest:guest@127.0.0.1:${broker.amqpPort}/`);
-  await page.getByRole("tab", { name: "Go", exact: true }).click();
-  await sees(page, "amqp091-go");
+  const url = `amqp://guest:guest@127.0.0.1:${broker.amqpPort}/`;
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: broker.url });
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await page.getByText("Programs connect to").getByRole("button", { name: "Copy address" }).click();
+  await eventually("the address is copied", async () => (await copied()) === url);
+  const languages = page.getByRole("tablist", { name: "Language" });
+  const clients = { Python: "pika", JavaScript: "amqplib", Java: "amqp-client", Go: "amqp091-go", "C#": "RabbitMQ.Client" };
+  assert.deepEqual(await languages.getByRole("tab").allInnerTexts(), Object.keys(clients));
+  for (const [language, client] of Object.entries(clients)) {
+    await languages.getByRole("tab", { name: language, exact: true }).click();
+    const code = await page.getByRole("region", { name: `Program in ${language}`, exact: true }).innerText();
+    assert.ok(code.includes(`"${url}"`) && code.includes(client), code);
+    await page.locator(".snippet").getByRole("button", { name: /^(Copy|Copied)$/ }).click();
+    await eventually(`the program in ${language} is copied`, async () => (await copied()).trim() === code.trim());
+  }
+  // From one to the next with the keyboard alone, and round.
+  await languages.getByRole("tab", { name: "C#" }).press("ArrowRight");
+  await page.getByRole("region", { name: "Program in Python" }).waitFor();
   connection = await amqp.connect(broker.amqp);
   channel = await connection.createConfirmChannel();
 });
@@ -196,7 +210,9 @@ test("a picture is shown as one, and who holds a message is told", async () => {
   await eventually("the picture is drawn", () => dialog().getByAltText("The body of the message").evaluate((image) => image.complete && image.naturalWidth === 1));
   await page.keyboard.press("Escape");
   const { consumerTag } = await channel.consume("held", () => {}, { consumerTag: "holder" });
-  await page.getByRole("button", { name: "Unacked" }).click();
+  // Where nothing is ready, it is said where the messages are.
+  await page.getByText("No messages are ready: consumers hold").getByRole("link", { name: "1 message" }).click();
+  await page.getByRole("button", { name: "Unacked", pressed: true }).waitFor();
   await page.getByRole("cell", { name: /^holder on / }).waitFor();
   await channel.cancel(consumerTag);
 });

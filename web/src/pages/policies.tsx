@@ -173,7 +173,7 @@ export function PolicyDialog({ kind, policy, vhost, onClose, after }: PolicyDial
     }
   };
   return (
-    <FormDialog title={policy ? `Change '${policy.name}'` : `New ${TITLES[kind][1]}`} act={policy ? "Change" : "Make policy"} failed="Not done" run={run} onClose={onClose} isWide>
+    <FormDialog title={policy ? `Change '${policy.name}'` : `New ${TITLES[kind][1]}`} act={policy ? "Change" : `Make ${TITLES[kind][1]}`} failed="Not done" run={run} onClose={onClose} isWide>
       <div class="grid-2">
         {!policy && <Text label="Name" value={name} onChange={setName} isRequired />}
         {!policy && <VhostChoice value={where} onChange={setWhere} />}

@@ -16,6 +16,7 @@ import { Table, type Column } from "../ui/table";
 import { DeadLetterWay } from "./dead-letter-way";
 import { GetMessages } from "./get-messages";
 import { type MessageRef, MoveDialog } from "./move";
+import { queueLink } from "./queues";
 import { RedriveDialog } from "./redrive";
 import { SearchProgress } from "./search-progress";
 
@@ -86,7 +87,7 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
       {picked.length > 0 && <Selection base={base} refs={refs} after={after} onMove={() => setMoving(true)} />}
       {!polled.error?.isUnreachable && <Failure error={polled.error} what="Cannot look at the messages" />}
       {!polled.data && !polled.error && <Loading />}
-      {!isSearch && polled.data && shown.length === 0 && <Empty>No messages are {state === "ready" ? "ready" : "in this state"}.</Empty>}
+      {!isSearch && polled.data && shown.length === 0 && <Empty>{state === "ready" ? <NoneReady queue={queue} /> : "No messages are in this state."}</Empty>}
       {isSearch && !searching.isRunning && searching.search.next === null && shown.length === 0 && <Empty>No message here has this text.</Empty>}
       {shown.length > 0 && (
         <Table
@@ -111,6 +112,17 @@ export function QueueMessages({ queue, refresh }: { queue: Queue; refresh: () =>
       {isMoving && <MoveDialog queue={queue} refs={refs} onClose={() => setMoving(false)} after={after} />}
       {isRedriving && <RedriveDialog queue={queue} onClose={() => setRedriving(false)} after={after} />}
     </div>
+  );
+}
+
+/** Where the messages may be instead. */
+function NoneReady({ queue }: { queue: Queue }) {
+  const held = queue.messages_unacknowledged ?? 0;
+  if (held === 0) return <>No messages are ready.</>;
+  return (
+    <>
+      No messages are ready: consumers hold <a href={queueLink(queue, "messages", "unacked")}>{counted(held, "message")}</a>.
+    </>
   );
 }
 

@@ -17,7 +17,7 @@ import { each } from "./acts";
 import { NewQueue } from "./new-queue";
 import type { PageProps } from "./routes";
 
-export const queueLink = (queue: { vhost: string; name: string }, tab?: string) => link(["queues", queue.vhost, queue.name], { tab });
+export const queueLink = (queue: { vhost: string; name: string }, tab?: string, state?: string) => link(["queues", queue.vhost, queue.name], { tab, state });
 
 /** What arguments and flags mean, in short. */
 export function Features({ of }: { of: Queue }) {

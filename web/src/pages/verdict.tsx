@@ -2,7 +2,7 @@ import type { Alerts, Errors } from "../api/leveret";
 import { rateOf, totalOf, type Channel, type Connection, type Exchange, type Node, type Overview, type Page, type Queue } from "../api/types";
 import { usePoll } from "../state/poll";
 import { problems, type Problem } from "../state/problems";
-import { link, queryText } from "../state/route";
+import { link, path, queryText } from "../state/route";
 import { may } from "../state/session";
 import { Moment } from "../ui/basics";
 import { counted, visible } from "../ui/format";
@@ -21,6 +21,9 @@ const top = (sort: string, columns: string) => queryText({ page: 1, page_size: L
 
 const QUEUE_STATS = ["publish", "deliver", "deliver_get", "get", "ack", "redeliver"].map((name) => `message_stats.${name}_details.rate,message_stats.${name}`).join();
 const QUEUE_COLUMNS = `${QUEUE_STATS},name,vhost,state,messages_ready,messages_unacknowledged,oldest_ready_age_ms,oldest_unacked_age_ms,consumers,dead_letter_queue,arguments,effective_policy_definition`;
+
+/** In the order of the words: "blocked" stands before "flow" and "running". */
+const BLOCKED_FIRST = queryText({ page: 1, page_size: LOOKED_AT, sort: "state", columns: "name,state,user_provided_name" });
 
 /** While none of these counts, no queue changes but by what expires. */
 const MOVING = ["publish", "deliver_get", "ack", "redeliver"];
@@ -46,7 +49,10 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
     grave,
   );
   const hasAlarm = nodes?.some((node) => node.mem_alarm || node.disk_free_alarm);
-  const connections = usePoll<Page<Connection>>(hasAlarm ? `/api/connections${top("state", "name,state,user_provided_name")}` : null, "blocked", grave);
+  // A channel names its connection by addresses only; people know the name of the program.
+  const loser = lost ? channels.data?.items[0]?.connection_details?.name : undefined;
+  const program = usePoll<Connection>(loser ? `/api/connections${path(loser)}${queryText({ columns: "name,user_provided_name" })}` : null, `program ${loser}`, { once: true });
+  const connections = usePoll<Page<Connection>>(hasAlarm ? `/api/connections${BLOCKED_FIRST}` : null, "blocked", grave);
   const alerts = usePoll<Alerts>(isMonitor ? "/api/leveret/alerts?history=0" : null, "alerts", grave);
   const errors = usePoll<Errors>("/api/leveret/errors?limit=3", "errors", grave);
   const idlePolicies = useIdlePolicies(`${overview.object_totals.queues} ${overview.object_totals.exchanges} ${totalOf(overview.churn_rates, "queue_created")}`);
@@ -56,7 +62,7 @@ export function Verdict({ overview, nodes, at }: VerdictProps) {
     queues: [...((totals?.messages_ready && full.data?.items) || []), ...((totals?.messages_unacknowledged && held.data?.items) || []), ...((isAgain && again.data?.items) || [])],
     exchanges: exchanges.data?.items,
     channels: channels.data?.items,
-    connections: connections.data?.items,
+    connections: [...((hasAlarm && connections.data?.items) || []), ...(loser && program.data ? [program.data] : [])],
     alerts: alerts.data?.active,
     idlePolicies,
   });

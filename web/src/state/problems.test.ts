@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Queue } from "../api/types";
+import type { Alert } from "../api/leveret";
+import type { Channel, Connection, Node, Overview, Queue } from "../api/types";
 import { problems } from "./problems";
 
 const queue = (given: Partial<Queue>): Queue => ({
@@ -97,4 +98,43 @@ test("messages that reach no queue are told once, by who knows more of it", () =
 
 test("a policy that applies to nothing is told", () => {
   expect(keys({ idlePolicies: [{ vhost: "/", name: "ttl", pattern: "^ordres", applyTo: "queue" }] })).toEqual(["idle_policy / ttl"]);
+});
+
+const connection = (given: Partial<Connection>): Connection => ({ name: "127.0.0.1:1 -> 127.0.0.1:2", vhost: "/", user: "guest", state: "running", ...given }) as Connection;
+const node = (given: Partial<Node>): Node => ({ name: "rabbit@localhost", mem_used: 3 * 1024 * 1024, mem_limit: 1024 * 1024, ...given }) as Node;
+const alert = (rule: string): Alert => ({ rule, vhost: null, object: null, severity: "critical", text: "What the broker says.", next_step: "", raised_at: 7 }) as unknown as Alert;
+
+test("an alarm is told with its numbers and what it blocks by name, though the broker tells both without", () => {
+  const found = problems({
+    nodes: [node({ mem_alarm: true })],
+    connections: [connection({ state: "running" }), connection({ state: "blocked", user_provided_name: "web-shop" })],
+    alerts: [alert("memory_alarm"), alert("blocked_connections")],
+  });
+  expect(found.map((one) => one.text)).toEqual([
+    "The memory alarm is on: 3.0 MiB are used, and 1.0 MiB is the limit. Publishers are blocked.",
+    "1 connection wants to publish, and is blocked by an alarm: 'web-shop'.",
+  ]);
+  expect(found.map((one) => one.since)).toEqual([7, 7]);
+});
+
+test("of many connections that are blocked, all are counted and some named", () => {
+  const blocked = ["a", "b", "c", "d", "e"].map((name) => connection({ name, state: "blocked" }));
+  const [found] = problems({ connections: blocked });
+  expect(found?.text).toBe("5 connections want to publish, and are blocked by an alarm: 'a', 'b', 'c', and 2 more.");
+  expect(found?.href).toBe("#/connections?sort=state");
+});
+
+test("an alarm that the nodes do not have any more is over, though the broker has not said so yet", () => {
+  const alerts = ["memory_alarm", "disk_alarm", "blocked_connections"].map(alert);
+  expect(keys({ nodes: [node({})], alerts })).toEqual([]);
+  expect(keys({ alerts })).toHaveLength(3);
+  expect(keys({ nodes: [node({ disk_free_alarm: true })], alerts }).map((key) => key.trim())).toEqual(["disk_alarm", "blocked_connections"]);
+});
+
+test("who publishes what reaches no queue is told by the name of the program", () => {
+  const overview = { message_stats: rates({ drop_unroutable: 20 }) } as unknown as Overview;
+  const channels = [{ name: "c", connection_details: { name: "127.0.0.1:1 -> 127.0.0.1:2" }, message_stats: rates({ drop_unroutable: 20 }) }] as unknown as Channel[];
+  const connections = [connection({ user_provided_name: "signup-form" })];
+  expect(problems({ overview, channels, connections })[0]?.text).toContain("They come from connection 'signup-form'.");
+  expect(problems({ overview, channels })[0]?.text).toContain("They come from connection '127.0.0.1:1 -> 127.0.0.1:2'.");
 });

@@ -31,11 +31,15 @@ export interface Seen {
 export function problems(seen: Seen): Problem[] {
   const lost = unroutable(seen);
   // The pages know the exchange and the program as well, where the broker knows the virtual host.
-  const alerts = (seen.alerts ?? []).filter((alert) => alert.rule !== "unroutable" || lost.length === 0);
+  const alerts = (seen.alerts ?? []).filter((alert) => alert.rule !== "unroutable" || lost.length === 0).map(ofAlert);
+  // Of an alarm the pages know the numbers, and of what it blocks the programs: that goes before what the broker says of the same.
+  const alarms = [...(seen.nodes ?? []).flatMap(ofNode), ...ofBlocked(seen.connections ?? [])].map((problem) => {
+    const since = alerts.find((alert) => alert.key === problem.key)?.since;
+    return since ? { ...problem, since } : problem;
+  });
   const found = [
-    ...alerts.map(ofAlert),
-    ...(seen.nodes ?? []).flatMap(ofNode),
-    ...(seen.connections ?? []).flatMap(ofConnection),
+    ...alarms,
+    ...alerts.filter((alert) => !isOver(alert, seen)),
     ...lost,
     ...distinct(seen.queues ?? []).flatMap(ofQueue),
     ...(seen.idlePolicies ?? []).map(ofPolicy),
@@ -47,6 +51,15 @@ export function problems(seen: Seen): Problem[] {
     return true;
   });
   return [...once.filter((one) => one.isGrave), ...once.filter((one) => !one.isGrave)];
+}
+
+/** Whether the nodes say that an alarm is over, which the broker's own rounds find out some seconds later. */
+function isOver(alert: Problem, { nodes }: Seen): boolean {
+  if (!nodes) return false;
+  const memory = nodes.some((node) => node.mem_alarm);
+  const disk = nodes.some((node) => node.disk_free_alarm);
+  const isOn: Record<string, boolean> = { [key("memory_alarm")]: memory, [key("disk_alarm")]: disk, [key("blocked_connections")]: memory || disk };
+  return isOn[alert.key] === false;
 }
 
 const key = (rule: string, vhost: string | null = "", name = "") => `${rule} ${vhost ?? ""} ${name}`;
@@ -84,7 +97,7 @@ function ofNode(node: Node): Problem[] {
       key: key("memory_alarm"),
       isGrave: true,
       text: `The memory alarm is on: ${bytes(node.mem_used)} are used, and ${bytes(node.mem_limit)} is the limit. Publishers are blocked.`,
-      next: "Let consumers catch up, purge what nobody needs, or raise the limit.",
+      next: "Let consumers catch up, purge queues that nobody needs, or raise the limit (memory_high_watermark).",
       href,
       act: "Look at the node",
     });
@@ -94,7 +107,7 @@ function ofNode(node: Node): Problem[] {
       key: key("disk_alarm"),
       isGrave: true,
       text: `The disk alarm is on: ${bytes(node.disk_free)} are free, and ${bytes(node.disk_free_limit)} must be. Publishers are blocked.`,
-      next: "Make room on the disk of the data directory.",
+      next: "Make room on the disk of the data directory, or lower the limit (disk_free_limit).",
       href,
       act: "Look at the node",
     });
@@ -102,17 +115,24 @@ function ofNode(node: Node): Problem[] {
   return found;
 }
 
-function ofConnection(connection: Connection): Problem[] {
-  if (connection.state !== "blocked" && connection.state !== "blocking") return [];
-  const name = connection.user_provided_name || connection.name;
+/** So many programs are named; of the others there is a list. */
+const NAMED = 3;
+
+function ofBlocked(connections: Connection[]): Problem[] {
+  const blocked = connections.filter((one) => one.state === "blocked");
+  const [first] = blocked;
+  if (!first) return [];
+  const isOne = blocked.length === 1;
+  const names = blocked.slice(0, NAMED).map((one) => `'${one.user_provided_name || one.name}'`);
+  const others = blocked.length > NAMED ? `, and ${count(blocked.length - NAMED)} more` : "";
   return [
     {
       key: key("blocked_connections"),
-      isGrave: false,
-      text: `Connection '${name}' wants to publish, and is blocked by an alarm.`,
-      next: "It goes on by itself when the alarm is over.",
-      href: link(["connections", connection.name]),
-      act: "Look at the connection",
+      isGrave: true,
+      text: `${counted(blocked.length, "connection wants", "connections want")} to publish, and ${isOne ? "is" : "are"} blocked by an alarm: ${names.join(", ")}${others}.`,
+      next: `${isOne ? "It goes" : "They go"} on without help when the alarm is over.`,
+      href: isOne ? link(["connections", first.name]) : link(["connections"], { sort: "state" }),
+      act: isOne ? "Look at the connection" : "Look at the connections",
     },
   ];
 }
@@ -127,7 +147,8 @@ function unroutable(seen: Seen): Problem[] {
   const channel = (seen.channels ?? []).find(
     (one) => rateOf(one.message_stats, "drop_unroutable") + rateOf(one.message_stats, "return_unroutable") > 0,
   );
-  const by = channel?.connection_details ? ` They come from connection '${channel.connection_details.name}'.` : "";
+  const name = channel?.connection_details?.name;
+  const by = name ? ` They come from connection '${seen.connections?.find((one) => one.name === name)?.user_provided_name || name}'.` : "";
   const unnamed: Problem = {
     key: key("unroutable"),
     isGrave: false,

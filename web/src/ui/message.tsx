@@ -79,7 +79,10 @@ export function MessageView({ message }: { message: Message }) {
         <ol class="story">
           {deaths.map((death, at) => (
             <li key={at}>
-              <strong>{death.at ? <Moment at={death.at} /> : "Once"}</strong> <bdi>{visible(sentence(death))}</bdi>
+              <strong>
+                {/* The header keeps the time of the first death. */}
+                {death.at ? <>{death.count > 1 && "First "}<Moment at={death.at} /></> : "Once"}
+              </strong> <bdi>{visible(sentence(death))}</bdi>
             </li>
           ))}
         </ol>
