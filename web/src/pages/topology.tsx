@@ -59,7 +59,7 @@ export function TopologyPage(_: PageProps) {
   const left = (queues.data?.filtered_count ?? 0) - (queues.data?.items.length ?? 0);
   return (
     <>
-      <Head title="Topology" about="What leads where: exchanges are round, queues are square, the broken lines are the ways of dead letters and of what no binding matches." />
+      <Head title="Topology" about="What leads where: exchanges are round, queues are square, the broken lines are the ways of dead letters and of what no binding matches. Where messages wait for no consumer, the queue is coloured." />
       <div class="filter">
         <VhostChoice value={vhost} onChange={setVhost} />
         <input type="search" aria-label="Show what is around a name" placeholder="Show what is around a name" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />

@@ -76,13 +76,16 @@ test("messages that reach no queue are told with the exchange and the connection
   expect(found[0]?.text).toContain("connection '10.0.0.1:5 -> 10.0.0.2:5672'");
 });
 
-test("what the broker tells is not told again by the pages", () => {
+test("what broker and pages both see is told once: with the pages' numbers and way, and with the broker's gravity and time", () => {
   const alert = {
-    id: 1, rule: "no_consumers", severity: "warning", vhost: "/", object: { type: "queue", name: "orders" },
+    id: 1, rule: "no_consumers", severity: "error", vhost: "/", object: { type: "queue", name: "orders" },
     raised_at: 1, cleared_at: null, value: 1, threshold: 0, text: "The broker's words.", next_step: "Do this.",
   };
-  const found = problems({ alerts: [alert], queues: [queue({ messages_ready: 1, consumers: 0 })] });
-  expect(found.map((one) => one.text)).toEqual(["The broker's words."]);
+  const [found, ...more] = problems({ alerts: [alert], queues: [queue({ messages_ready: 1, consumers: 0 })] });
+  expect(more).toEqual([]);
+  expect(found).toMatchObject({ text: "Queue 'orders' in virtual host '/' has no consumer: 1 message waits.", href: "#/queues/%2F/orders?tab=bindings", isGrave: true, since: 1 });
+  // Of a queue that the pages did not look at, the broker's words are all there is.
+  expect(problems({ alerts: [alert], queues: [] }).map((one) => one.text)).toEqual(["The broker's words."]);
 });
 
 test("messages that reach no queue are told once, by who knows more of it", () => {

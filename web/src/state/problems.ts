@@ -27,23 +27,19 @@ export interface Seen {
   idlePolicies?: { vhost: string; name: string; pattern: string; applyTo: string }[];
 }
 
-/** Everything that is wrong, the gravest first. What the broker itself says goes before what the pages conclude. */
+/** Everything that is wrong, the gravest first. */
 export function problems(seen: Seen): Problem[] {
   const lost = unroutable(seen);
   // The pages know the exchange and the program as well, where the broker knows the virtual host.
   const alerts = (seen.alerts ?? []).filter((alert) => alert.rule !== "unroutable" || lost.length === 0).map(ofAlert);
-  // Of an alarm the pages know the numbers, and of what it blocks the programs: that goes before what the broker says of the same.
-  const alarms = [...(seen.nodes ?? []).flatMap(ofNode), ...ofBlocked(seen.connections ?? [])].map((problem) => {
-    const since = alerts.find((alert) => alert.key === problem.key)?.since;
-    return since ? { ...problem, since } : problem;
-  });
-  const found = [
-    ...alarms,
-    ...alerts.filter((alert) => !isOver(alert, seen)),
+  const own = [
+    ...(seen.nodes ?? []).flatMap(ofNode),
+    ...ofBlocked(seen.connections ?? []),
     ...lost,
     ...distinct(seen.queues ?? []).flatMap(ofQueue),
     ...(seen.idlePolicies ?? []).map(ofPolicy),
   ];
+  const found = [...own.map((problem) => confirmed(problem, alerts)), ...alerts.filter((alert) => !isOver(alert, seen))];
   const told = new Set<string>();
   const once = found.filter((problem) => {
     if (told.has(problem.key)) return false;
@@ -51,6 +47,15 @@ export function problems(seen: Seen): Problem[] {
     return true;
   });
   return [...once.filter((one) => one.isGrave), ...once.filter((one) => !one.isGrave)];
+}
+
+/**
+ * What the pages see, with what the broker says of the same: since when, and whether it is grave. The pages' sentence has more numbers and
+ * leads closer to the reason, so it does not change into another one a minute later.
+ */
+function confirmed(problem: Problem, alerts: Problem[]): Problem {
+  const alert = alerts.find((alert) => alert.key === problem.key);
+  return alert ? { ...problem, isGrave: problem.isGrave || alert.isGrave, ...(alert.since ? { since: alert.since } : {}) } : problem;
 }
 
 /** Whether the nodes say that an alarm is over, which the broker's own rounds find out some seconds later. */
