@@ -3,6 +3,8 @@
 //! One timeline for everything: milliseconds since the Unix epoch, taken from the wall clock once at the start and from the
 //! monotonic clock thereafter, so that it never goes back. Tests move it by hand.
 
+mod rounds;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+pub(crate) use rounds::Rounds;
 
 /// A source of time.
 #[derive(Clone, Debug)]

@@ -31,6 +31,7 @@ use super::rates::INTERVAL_MS;
 use super::sampler;
 use super::secure;
 use super::target::{is_readable, without_trailing_slash};
+use crate::clock::Rounds;
 use crate::tls::Certificates;
 
 /// So many connections are served at a time; others wait to be accepted.
@@ -135,20 +136,17 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
             Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }
     }
-    let sampling = tokio::spawn(sample(Arc::clone(&api)));
+    let (clock, sampled) = (api.clock.clone(), Arc::clone(&api));
+    // A thread of its own, so that this one has no timer while nobody asks anything.
+    let sampling =
+        Rounds::start("leveret-sampler", clock, INTERVAL_MS, move |now_ms| sampler::sample(&sampled, now_ms));
+    if let Err(error) = &sampling {
+        tracing::error!(%error, "statistics and alerts stand still: there can be no thread for them");
+    }
     until(&mut stopped).await;
-    sampling.abort();
+    drop(sampling);
     let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
-}
-
-/// Takes down how far the counters are, every five seconds of the broker's own time.
-async fn sample(api: Arc<Api>) {
-    loop {
-        let now_ms = api.clock.now_ms();
-        sampler::sample(&api, now_ms);
-        api.clock.sleep_until(now_ms + INTERVAL_MS).await;
-    }
 }
 
 async fn accept(

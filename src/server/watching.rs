@@ -1,22 +1,18 @@
-//! Looking for alerts where no HTTP is served. Where it is, the thread of HTTP does that, which wakes at the same times to take down counters.
+//! Looking for alerts where no HTTP is served. Where it is, the counters are taken down at the same times, and both look together.
 
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::clock::Clock;
+use crate::clock::{Clock, Rounds};
 
 /// How often it is looked.
 const INTERVAL_MS: u64 = 5_000;
 
-/// Looks, as long as the broker runs, on the thread for what nobody waits for.
+/// Looks, as long as the broker runs.
 pub(super) async fn watch(broker: Arc<Broker>, clock: Clock) {
-    loop {
-        let now_ms = clock.now_ms();
-        let looking = Arc::clone(&broker);
-        broker
-            .node()
-            .background
-            .run(Box::new(move || looking.tell_of_alerts(&looking.look_for_alerts(now_ms, false, |_| {}))));
-        clock.sleep_until(now_ms + INTERVAL_MS).await;
+    let look = move |now_ms| broker.tell_of_alerts(&broker.look_for_alerts(now_ms, false, |_| {}));
+    match Rounds::start("leveret-alerts", clock, INTERVAL_MS, look) {
+        Ok(_until_the_task_ends) => std::future::pending().await,
+        Err(error) => tracing::error!(%error, "there are no alerts: there can be no thread for them"),
     }
 }

@@ -122,6 +122,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "SystemTime",
         &[
             "clock.rs",
+            "clock/",
             "logging/exchange.rs",
             "logging/format.rs",
             "commands/perf/",
@@ -134,6 +135,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "backends/",
             "clock.rs",
+            "clock/",
             "commands/",
             "connection/socket/",
             "http/events.rs",
@@ -159,6 +161,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "backends/",
             "clock.rs",
+            "clock/",
             "commands/",
             "http/events.rs",
             "http/later.rs",
@@ -176,6 +179,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "backends/",
             "clock.rs",
+            "clock/",
             "http/events.rs",
             "http/handling.rs",
             "http/later.rs",

@@ -59,6 +59,7 @@ mod handshake;
 mod headers;
 mod heartbeat;
 mod http;
+mod idle;
 mod kill;
 mod killed_administration;
 mod lapin_failures;
