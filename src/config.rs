@@ -36,8 +36,9 @@ pub(crate) use tasks::CheckFormat;
 pub use tasks::{CheckTask, ConfigTask, EXIT_CONFIGURATION};
 pub use value::Listen;
 pub(crate) use value::{
-    AskWith, AuthBackend, BackendKind, CertificatePart, DirectoryQuery, FileBytes, FileCount, HttpUrl, LogFilter,
-    LogFormat, Named, RotationDate, Secret, Share, SyslogProtocol, SyslogTransport, SystemGroup, Timeout, WebAddress,
+    AskWith, AuthBackend, BackendKind, CertificatePart, ChannelMax, DirectoryQuery, FileBytes, FileCount, FrameMax,
+    HttpUrl, LogFilter, LogFormat, Named, RotationDate, Secret, Share, SyslogProtocol, SyslogTransport, SystemGroup,
+    Timeout, WebAddress,
 };
 #[cfg(test)]
 pub(crate) use value::{LogLevel, PortNumber, Seconds};

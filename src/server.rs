@@ -11,6 +11,7 @@ mod binding;
 mod builder;
 #[cfg(feature = "cli")]
 pub(crate) mod check;
+mod cluster;
 mod definitions;
 mod encryption;
 #[cfg_attr(windows, path = "server/local_windows.rs")]

@@ -120,7 +120,6 @@ pub(crate) fn hosting() -> Arc<Hosting> {
         product: text(),
         version: text(),
         platform: text(),
-        cluster_name: text(),
         information: text(),
         copyright: text(),
         leveret_version: text(),

@@ -292,7 +292,6 @@ fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
         product: text(),
         version: text(),
         platform: text(),
-        cluster_name: text(),
         information: text(),
         copyright: text(),
         leveret_version: text(),

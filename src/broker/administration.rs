@@ -4,6 +4,7 @@
 //! comes after that. Listings are values, in the order of names. Before somebody is told that it is done,
 //! [`Broker::administered_at`] must be durable.
 
+mod cluster;
 mod limits;
 mod parameters;
 mod permissions;
@@ -19,6 +20,7 @@ use super::own::Event;
 use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
+pub(crate) use cluster::{CLUSTER_NAME, CLUSTER_TAGS};
 pub(in crate::broker) use limits::read as read_limits;
 pub(crate) use parameters::INTERNAL_CLUSTER_ID;
 pub(in crate::broker) use parameters::{LIMITS, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood};

@@ -86,8 +86,9 @@ impl Metadata {
     }
 
     /// How many connections a virtual host and a user may have.
-    pub(crate) fn connection_limits(&self, user: &str, vhost: &str) -> ConnectionLimits {
+    pub(crate) fn connection_limits(&self, user: &str, vhost: &str, of_node: Option<u64>) -> ConnectionLimits {
         self.read(|state| ConnectionLimits {
+            of_node,
             of_vhost: state.vhosts.get(vhost).and_then(|vhost| effective(vhost.limits.max_connections)),
             of_user: state.users.get(user).and_then(|user| effective(user.limits.max_connections)),
         })

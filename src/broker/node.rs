@@ -16,7 +16,7 @@ use super::metadata::Metadata;
 use super::own::OwnMessages;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
-use super::queue::arguments::SharedArguments;
+use super::queue::arguments::{QueueKind, SharedArguments};
 use super::random::Random;
 use super::recent_errors::RecentErrors;
 use super::registry::Registry;
@@ -39,6 +39,12 @@ pub struct NodeSettings {
     pub node_name: Arc<str>,
     /// The virtual host that events and lines of the log go to.
     pub own_vhost: Arc<str>,
+    /// The type of queues of virtual hosts that are made without saying one.
+    pub default_queue_kind: QueueKind,
+    /// How many connections there may be; `None` for as many as come.
+    pub connections_max: Option<u64>,
+    /// How many channels all connections may have together.
+    pub channels_max: Option<u64>,
     /// Lines of the log go to an exchange, too.
     pub has_log_exchange: bool,
 }
@@ -63,6 +69,9 @@ impl Default for NodeSettings {
             consumer_timeout: ConsumerTimeout::from(Some(CONSUMER_TIMEOUT_MS_DEFAULT)),
             node_name: "rabbit@localhost".into(),
             own_vhost: DEFAULT_VHOST.into(),
+            default_queue_kind: QueueKind::default(),
+            connections_max: None,
+            channels_max: None,
             has_log_exchange: false,
         }
     }

@@ -25,7 +25,7 @@ use past::Past;
 use tally::Tally;
 
 pub(crate) use past::{ConnectionTotals, RetiredQueues};
-pub(crate) use tally::{ChannelsReached, ConnectionLimits, ConnectionsReached};
+pub(crate) use tally::{ChannelLimits, ChannelsReached, ConnectionLimits, ConnectionsReached};
 
 /// One end of a connection: the address as text, and the port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -340,14 +340,14 @@ impl Registration {
     /// Lists a channel of the connection until the registration is dropped.
     ///
     /// # Errors
-    /// When its user has as many as it may have.
+    /// When the node or its user has as many as it may have.
     pub(crate) fn open_channel(
         &self,
         id: ChannelId,
         number: u16,
-        max_of_user: Option<u64>,
+        limits: ChannelLimits,
     ) -> Result<ChannelRegistration, ChannelsReached> {
-        self.registry.tally.add_channel(&self.info.spec.user, max_of_user)?;
+        self.registry.tally.add_channel(&self.info.spec.user, limits)?;
         let channel =
             ChannelInfo { id, number, gauges: ChannelGauges::default(), counters: MessageCounters::default() };
         let channel = Arc::new(channel);

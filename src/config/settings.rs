@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use super::setting::{ReloadRule, Setting, settings};
 use super::value::{
-    Algorithm, AskWith, AuthBackend, Backlog, CategoryLevel, CertificatePart, DirectoryQuery, Expression, FileBytes,
-    FileCount, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel, MessageBytes, Named, PortNumber,
-    RotationDate, Seconds, Secret, SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol,
-    SyslogTransport, SystemGroup, TagQueries, Timeout, WebAddress,
+    Algorithm, AskWith, AuthBackend, Backlog, CategoryLevel, Ceiling, CertificatePart, ChannelMax, DirectoryQuery,
+    Expression, FileBytes, FileCount, FrameMax, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel,
+    MessageBytes, Named, PortNumber, RotationDate, Seconds, Secret, SettingValue, Share, SyslogFacility,
+    SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries, Timeout, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
+use crate::broker::queue::arguments::QueueKind;
 use crate::protocol::sasl::Mechanism;
 use crate::tls::{HostCertificate, SanType, TlsVersion, Verify};
 
@@ -62,6 +63,20 @@ settings! {
     consumer_timeout: Timeout = Timeout(Some(1_800_000)), "30m", AtRunTime;
     /// Wait for acknowledgements as long as it takes where a queue does not say how long: consumer_timeout = "off"
     no_consumer_timeout: bool = false, "false", AtRunTime;
+    /// The type of queues that name none, in virtual hosts that are made from now on and name none either
+    default_queue_type: QueueKind = QueueKind::Classic, "classic", AtStart;
+    /// How many channels a connection may have; 0 for as many as there are numbers
+    channel_max: ChannelMax = ChannelMax::default(), "2047", AtStart;
+    /// How many bytes a frame may have; 0 for as many as it can be
+    frame_max: FrameMax = FrameMax::default(), "131072", AtStart;
+    /// How many connections may be open at a time
+    connection_max: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// How many channels may be open at a time, of all connections together
+    channel_max_per_node: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// What the cluster of this one node is called; each start says so anew
+    cluster_name: Option<String> = None, "the name of the node", AtStart;
+    /// What else is told of the cluster: NAME=VALUE; each start says so anew
+    cluster_tags: Vec<Named> = Vec::new(), "none", AtStart;
     /// Offer clients heartbeats in this interval
     heartbeat: Seconds = Seconds(60), "60s", AtRunTime;
 

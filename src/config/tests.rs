@@ -35,7 +35,11 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 35] = [
+const WRONG: [(&str, &[&str]); 39] = [
+    ("classic|quorum", &["stream", ""]),
+    ("LIMIT", &["many", "-1", ""]),
+    ("CHANNELS", &["many", "-1", "65536", ""]),
+    ("FRAME_BYTES", &["8191", "16777217", "-1", ""]),
     ("FILE", &[""]),
     ("COUNT", &["many", "-1", "65536", ""]),
     ("DATE", &["daily", "$D24", "D0", ""]),

@@ -1,6 +1,7 @@
 //! The types of settings: how a value is read from text, and shown. Flags, variables and files all give text.
 
 mod auth;
+mod ceiling;
 mod choice;
 mod listen;
 mod log;
@@ -14,6 +15,7 @@ mod tls;
 mod url;
 
 pub(crate) use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
+pub(crate) use ceiling::{Ceiling, ChannelMax, FrameMax};
 pub(crate) use choice::LogFormat;
 pub use listen::Listen;
 pub(crate) use listen::{Backlog, PortNumber};

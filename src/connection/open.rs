@@ -250,14 +250,8 @@ impl Open {
             return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
         }
         let id = ChannelId(self.node.ids.fresh());
-        let registration = self.registration.open_channel(id, frame.channel, self.user_channels_max());
-        let registration = registration.map_err(|reached| {
-            let text = format!(
-                "number of channels opened for user '{}' has reached the maximum allowed user limit of {}",
-                self.user.name, reached.max
-            );
-            AmqpError::not_allowed(text).with_method(MethodId::NONE)
-        })?;
+        let registration = self.registration.open_channel(id, frame.channel, self.channel_limits());
+        let registration = registration.map_err(|reached| self.too_many_channels(reached))?;
         self.channels.open(frame.channel, Channel::new(id, Some(registration)));
         self.node.own_messages.event(|| Event::channel_created(&self.registration.info().spec, frame.channel));
         self.reply(frame.channel, &Reply::ChannelOpenOk);

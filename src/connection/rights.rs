@@ -17,9 +17,10 @@ use crate::auth::{
     topic_refused,
 };
 use crate::broker::metadata::{Metadata, Rights};
+use crate::broker::registry::{ChannelLimits, ChannelsReached};
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::Vhost;
-use crate::error::AmqpError;
+use crate::error::{AmqpError, MethodId};
 
 /// The rights of one user in one virtual host.
 #[derive(Debug)]
@@ -247,8 +248,24 @@ impl Open {
         self.rights.check_topics(&self.node.metadata, access, &self.vhost, exchange, keys)
     }
 
-    /// How many channels the user may have on all its connections.
-    pub(super) fn user_channels_max(&self) -> Option<u64> {
-        self.node.metadata.channels_max(&self.user.name)
+    /// How many channels there may be.
+    pub(super) fn channel_limits(&self) -> ChannelLimits {
+        let of_user = self.node.metadata.channels_max(&self.user.name);
+        ChannelLimits { of_node: self.node.settings.channels_max, of_user }
+    }
+
+    /// 530 for one more.
+    pub(super) fn too_many_channels(&self, reached: ChannelsReached) -> AmqpError {
+        let text = match reached {
+            ChannelsReached::Node { max } => format!(
+                "number of channels opened on node '{}' has reached the maximum allowed limit of ({max})",
+                self.node.settings.node_name
+            ),
+            ChannelsReached::User { max } => format!(
+                "number of channels opened for user '{}' has reached the maximum allowed user limit of {max}",
+                self.user.name
+            ),
+        };
+        AmqpError::not_allowed(text).with_method(MethodId::NONE)
     }
 }

@@ -34,7 +34,6 @@ fn hosting_with(node: Node) -> Arc<Hosting> {
         product: text(),
         version: text(),
         platform: text(),
-        cluster_name: text(),
         information: text(),
         copyright: text(),
         leveret_version: text(),

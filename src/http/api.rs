@@ -67,6 +67,6 @@ pub(crate) struct Api {
 impl Api {
     /// The name of the only node, as RabbitMQ writes it: `rabbit@localhost`.
     pub(super) fn node(&self) -> &str {
-        &self.identity.cluster_name
+        &self.broker.node().settings.node_name
     }
 }

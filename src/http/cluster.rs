@@ -10,19 +10,14 @@ use super::body;
 use super::nodes;
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::broker::administration::INTERNAL_CLUSTER_ID;
+use crate::broker::administration::{CLUSTER_NAME, CLUSTER_TAGS, INTERNAL_CLUSTER_ID};
 use crate::broker::definitions::GlobalParameterDefinition;
 use crate::broker::queue::arguments::QueueKind;
-
-/// The global parameters that name the cluster, and say more of it, as in RabbitMQ.
-const CLUSTER_NAME: &str = "cluster_name";
-const CLUSTER_TAGS: &str = "cluster_tags";
 
 /// All global parameters, by name. Those of the cluster are there whether somebody has put them or not.
 pub(super) fn global_parameters(api: &Api) -> Vec<GlobalParameterDefinition> {
     let mut all: BTreeMap<_, _> =
-        [(CLUSTER_NAME.to_owned(), api.identity.cluster_name.as_str().into()), (CLUSTER_TAGS.to_owned(), json!([]))]
-            .into();
+        [(CLUSTER_NAME.to_owned(), api.node().into()), (CLUSTER_TAGS.to_owned(), json!([]))].into();
     all.extend(api.broker.global_parameters().into_iter().map(|parameter| (parameter.name, parameter.value)));
     all.into_iter().map(|(name, value)| GlobalParameterDefinition { name, value }).collect()
 }
@@ -33,8 +28,7 @@ fn value(api: &Api, name: &str) -> Option<Value> {
 
 /// The name of the cluster: what somebody called it, or else that of its node.
 pub(super) fn name(api: &Api) -> String {
-    let given = value(api, CLUSTER_NAME).and_then(|value| value.as_str().map(str::to_owned));
-    given.unwrap_or_else(|| api.identity.cluster_name.clone())
+    api.broker.cluster_name()
 }
 
 /// What tells the cluster from all others.

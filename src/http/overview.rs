@@ -112,7 +112,7 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
         erlang_full_version: ERLANG_FULL_VERSION,
         crypto_lib_version: "",
         disable_stats: false,
-        default_queue_type: "classic",
+        default_queue_type: request.api.broker.node().settings.default_queue_kind.name(),
         is_op_policy_updating_enabled: true,
         enable_queue_totals: false,
         require_definition_json_extension: false,

@@ -53,7 +53,6 @@ pub struct Identity {
     pub product: String,
     pub version: String,
     pub platform: String,
-    pub cluster_name: String,
     pub information: String,
     pub copyright: String,
     /// Leveret's own version; `version` is the one of RabbitMQ that it stands for.
@@ -177,10 +176,10 @@ pub enum Step {
 }
 
 /// `connection.start`, which answers an accepted protocol header.
-pub(crate) fn start(identity: &Identity, offer: &Offer) -> (Handshake, Reply) {
+pub(crate) fn start(identity: &Identity, cluster_name: &str, offer: &Offer) -> (Handshake, Reply) {
     let names: Vec<_> = offer.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
     let reply = Reply::ConnectionStart {
-        server_properties: server_properties(identity),
+        server_properties: server_properties(identity, cluster_name),
         mechanisms: names.join(" "),
         // spec: connection.start/locales/required-support
         locales: "en_US".into(),
@@ -344,7 +343,7 @@ const SERVER_CAPABILITIES: [&str; 9] = [
 ];
 
 /// In the order of their names.
-fn server_properties(identity: &Identity) -> Table {
+fn server_properties(identity: &Identity, cluster_name: &str) -> Table {
     let mut capabilities = Table::default();
     for name in SERVER_CAPABILITIES {
         capabilities.insert(name, Value::Bool(true));
@@ -352,15 +351,15 @@ fn server_properties(identity: &Identity) -> Table {
     let mut properties = Table::default();
     properties.insert("capabilities", Value::Table(capabilities));
     for (name, text) in [
-        ("cluster_name", &identity.cluster_name),
-        ("copyright", &identity.copyright),
+        ("cluster_name", cluster_name),
+        ("copyright", identity.copyright.as_str()),
         ("information", &identity.information),
         ("leveret_version", &identity.leveret_version),
         ("platform", &identity.platform),
         ("product", &identity.product),
         ("version", &identity.version),
     ] {
-        properties.insert(name, Value::LongString(text.clone().into_bytes()));
+        properties.insert(name, Value::LongString(text.as_bytes().to_vec()));
     }
     properties
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::cluster::ClusterAtStart;
 use super::definitions::{DefinitionsAtStart, LoadedDefinitions};
 use super::start_error::StartFailure;
 use crate::auth::{GUEST, PasswordHash, User};
@@ -74,6 +75,7 @@ pub(super) struct Populated<'a> {
     pub(super) vhosts: &'a [(String, QueueKind)],
     pub(super) users: &'a [Account],
     pub(super) first: &'a First,
+    pub(super) cluster: &'a ClusterAtStart,
 }
 
 impl Populated<'_> {
@@ -117,6 +119,8 @@ impl Populated<'_> {
         is_new: bool,
     ) -> Result<(), StartFailure> {
         broker.make_cluster_id()?;
+        // Before the definitions, as in RabbitMQ: what they say counts more.
+        self.cluster.tell(broker)?;
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
             broker.add_default_vhost(&self.first.vhost);
@@ -156,11 +160,12 @@ pub(super) fn again(
     vhosts: Vec<(String, QueueKind)>,
     users: Vec<Account>,
     first: First,
+    cluster: ClusterAtStart,
     definitions: DefinitionsAtStart,
     clock: Clock,
 ) -> StartOver {
     Box::new(move |broker| {
-        let populated = Populated { vhosts: &vhosts, users: &users, first: &first };
+        let populated = Populated { vhosts: &vhosts, users: &users, first: &first, cluster: &cluster };
         populated.start_over(broker, &definitions, clock.now_ms()).map_err(|error| error.to_string())
     })
 }

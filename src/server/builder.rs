@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::accounts::{Account, First};
+use super::cluster::ClusterAtStart;
 use super::definitions::DefinitionsAtStart;
 use super::encryption::ServerTls;
 use super::places::ListenPlaces;
@@ -58,6 +59,7 @@ pub struct Builder {
     local_socket: Option<Option<SystemGroup>>,
     node_name: String,
     first: First,
+    cluster: ClusterAtStart,
     definitions: DefinitionsAtStart,
     pub(super) webhook: Asked,
 }
@@ -88,6 +90,7 @@ impl Default for Builder {
             local_socket: None,
             node_name: Configured::default().node_name,
             first: First::default(),
+            cluster: ClusterAtStart::default(),
             definitions: DefinitionsAtStart::default(),
             webhook: Asked::default(),
         }
@@ -118,6 +121,10 @@ impl Builder {
         builder.node_name.clone_from(&configured.node_name);
         builder.first = First::from(configured);
         builder.definitions = DefinitionsAtStart::from(configured);
+        builder.settings.default_queue_kind = configured.default_queue_type;
+        builder.settings.connections_max = configured.connection_max.0;
+        builder.settings.channels_max = configured.channel_max_per_node.0;
+        builder.cluster = ClusterAtStart::from(configured);
         builder.settings.consumer_timeout = configured.consumer_timeout_ms().into();
         builder.configured = Some(Box::new(configured.clone()));
         builder.heartbeat = configured.heartbeat.0.into();

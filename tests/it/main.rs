@@ -68,6 +68,7 @@ mod local_socket;
 mod log_files;
 mod log_output;
 mod max_length;
+mod node_keys;
 mod permissions;
 mod plugin_exchanges;
 mod priorities;

@@ -76,14 +76,14 @@ impl Broker {
     /// Adds the virtual host that a new broker has, unless there is one of this name.
     pub(crate) fn add_default_vhost(&self, name: &str) -> Arc<Vhost> {
         let description = DEFAULT_DESCRIPTION.to_owned();
-        self.add_vhost_with(name, VhostSettings { description, ..VhostSettings::of_kind(QueueKind::Classic) })
+        self.add_vhost_with(name, VhostSettings { description, ..VhostSettings::default() })
     }
 
     fn add_vhost_with(&self, name: &str, settings: VhostSettings) -> Arc<Vhost> {
         if let Some(vhost) = self.vhost(name) {
             return vhost;
         }
-        let kind = settings.default_queue_kind.unwrap_or_default();
+        let kind = settings.default_queue_kind.unwrap_or(self.node().settings.default_queue_kind);
         let never = |_: &MetadataState| Ok(Vec::new());
         match self.make_vhost(name, settings, never) {
             Ok((_, vhost)) => vhost,
@@ -119,9 +119,10 @@ impl Broker {
     ) -> Result<(Put, Arc<Vhost>), AdministrationError> {
         let _changing = self.vhost_changes.lock();
         let fresh = QueueId(self.node().ids.fresh());
+        let kind = self.node().settings.default_queue_kind;
         let (put, definition) = self.administer(|state| {
             let known = state.vhosts.get(name);
-            let before = known.cloned().unwrap_or_else(|| VhostDefinition::new(name, QueueKind::default(), fresh));
+            let before = known.cloned().unwrap_or_else(|| VhostDefinition::new(name, kind, fresh));
             let definition = settings.applied_to(before);
             let mut changes = vec![Administered::Vhost(definition.clone())];
             if known.is_none() {

@@ -71,7 +71,8 @@ impl<'a> Stage<'a> {
                 continue;
             }
             // It stands for the one that will be made: nobody else ever sees it.
-            let definition = VhostDefinition::new(&entry.name, QueueKind::Classic, QueueId(0));
+            let definition =
+                VhostDefinition::new(&entry.name, self.broker.node().settings.default_queue_kind, QueueId(0));
             self.vhosts.insert(&entry.name, Vhost::bare(&definition, Arc::clone(self.broker.node())));
             for (exchange, routing) in standard_exchanges() {
                 self.exchanges.insert((&entry.name, exchange), routing);

@@ -72,7 +72,7 @@ impl Broker {
         let fresh: BTreeMap<_, _> = names.into_iter().collect();
         let made = self
             .administer(|state| {
-                let vhosts = file.vhost_changes(state, &fresh)?;
+                let vhosts = file.vhost_changes(state, &fresh, self.node().settings.default_queue_kind)?;
                 file.check_ends(state, &vhosts)?;
                 let mut changes: Vec<_> = vhosts.values().cloned().map(Administered::Vhost).collect();
                 changes.extend(file.other_changes(state)?);
@@ -116,12 +116,13 @@ impl DefinitionsFile {
         &self,
         state: &MetadataState,
         fresh: &BTreeMap<String, u64>,
+        default_queue_kind: QueueKind,
     ) -> Result<BTreeMap<String, VhostDefinition>, AdministrationError> {
         let mut changed: BTreeMap<String, VhostDefinition> = BTreeMap::new();
         for entry in &self.vhosts {
             let new = || {
                 let id = fresh.get(&entry.name).copied().unwrap_or_default();
-                VhostDefinition::new(&entry.name, QueueKind::default(), QueueId(id))
+                VhostDefinition::new(&entry.name, default_queue_kind, QueueId(id))
             };
             let known = || state.vhosts.get(&entry.name).cloned().unwrap_or_else(new);
             let definition = changed.entry(entry.name.clone()).or_insert_with(known);

@@ -50,7 +50,7 @@ fn what_connections_and_channels_take_is_counted_while_they_are_there() {
     let registration = register(&registry, spec, Arc::default());
     let without_channel = registry.taken.bytes();
     assert!(without_channel > 60_000);
-    let channel = registration.open_channel(ChannelId(1), 1, None).unwrap();
+    let channel = registration.open_channel(ChannelId(1), 1, ChannelLimits::default()).unwrap();
     assert!(registry.taken.bytes() > without_channel);
     drop(channel);
     assert_eq!(registry.taken.bytes(), without_channel);
@@ -74,8 +74,8 @@ fn a_connection_is_listed_as_long_as_it_is_registered() {
 fn a_channel_number_that_is_opened_again_stays_listed() {
     let registry = Arc::new(Registry::default());
     let registration = register(&registry, spec(1, "guest", "/"), Arc::default());
-    let first = registration.open_channel(ChannelId(1), 7, None).unwrap();
-    let second = registration.open_channel(ChannelId(2), 7, None).unwrap();
+    let first = registration.open_channel(ChannelId(1), 7, ChannelLimits::default()).unwrap();
+    let second = registration.open_channel(ChannelId(2), 7, ChannelLimits::default()).unwrap();
     drop(first);
     let listed: Vec<_> = registration.info().channels().iter().map(|channel| channel.id).collect();
     assert_eq!(listed, [ChannelId(2)]);

@@ -108,7 +108,8 @@ impl Vhost {
         self.node
             .metadata
             .read(|state| state.vhosts.get(&*self.name).map(|vhost| vhost.default_queue_kind))
-            .unwrap_or_default()
+            // One that definitions are about to make.
+            .unwrap_or(self.node.settings.default_queue_kind)
     }
 
     /// Moves with every change of the topology: a route that was found at one epoch holds until the next.

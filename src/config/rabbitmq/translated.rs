@@ -29,6 +29,7 @@ pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     chained::cached(&mut last);
     chained::named(&mut last, "auth_oauth2.signing_keys", "auth_oauth2_signing_keys", read);
     chained::named(&mut last, "auth_oauth2.scope_aliases", "auth_oauth2_scope_aliases", read);
+    chained::named(&mut last, "cluster_tags", "cluster_tags", read);
     properties::take(&mut last, read);
     users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
     users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
@@ -228,6 +229,19 @@ mod tests {
         check("log.syslog.identity = my_rabbitmq", "log_syslog_identity", "my_rabbitmq");
         assert!(told("log.syslog.transport = tls")[0].contains("TLS is not there yet"));
         assert!(told("log.queue.file = q.log")[0].contains("has no effect"));
+    }
+
+    #[test]
+    fn what_holds_for_the_whole_node_is_understood() {
+        check("default_queue_type = quorum", "default_queue_type", "quorum");
+        check("channel_max = 128", "channel_max", "128");
+        check("frame_max = 262144", "frame_max", "262144");
+        check("connection_max = 100", "connection_max", "100");
+        check("channel_max_per_node = infinity", "channel_max_per_node", "infinity");
+        check("cluster_name = east", "cluster_name", "east");
+        check("cluster_tags.region = us-east\ncluster_tags.zone = b", "cluster_tags", "region=us-east|zone=b");
+        let wrong = "r:1:1: default_queue_type cannot be 'stream': allowed is classic or quorum";
+        assert_eq!(translated("default_queue_type = stream").1, [wrong]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{SettingValue, allowed};
 use crate::broker::profile::Compatibility;
+use crate::broker::queue::arguments::QueueKind;
 use crate::config::nearest::nearest;
 
 impl SettingValue for bool {
@@ -50,6 +51,21 @@ impl SettingValue for LogFormat {
             Self::Json => "json",
         };
         Some(name.to_owned())
+    }
+}
+
+impl SettingValue for QueueKind {
+    const NAME: &'static str = "classic|quorum";
+    const ALLOWED: &'static str = "classic or quorum";
+
+    fn read(text: &str) -> Result<Self, String> {
+        // RabbitMQ takes the names of its modules, too.
+        let kind = Self::ALL.into_iter().find(|kind| kind.name() == text || kind.module() == text);
+        kind.ok_or_else(allowed::<Self>)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.name().to_owned())
     }
 }
 

@@ -36,8 +36,11 @@ impl Session {
         match handshake::protocol_header(bytes) {
             ProtocolHeader::Incomplete => 0,
             ProtocolHeader::Accepted => {
-                let (state, reply) =
-                    handshake::start(&self.hosting.identity, offer(&self.hosting, self.security.as_deref()));
+                let (state, reply) = handshake::start(
+                    &self.hosting.identity,
+                    &self.hosting.broker.cluster_name(),
+                    offer(&self.hosting, self.security.as_deref()),
+                );
                 method::encode(&reply, 0, output.buffer());
                 let (output, deadline_ms) = (std::mem::take(output), *deadline_ms);
                 self.phase = Phase::Handshake { state, user: None, output, deadline_ms, asked: None };
@@ -148,17 +151,20 @@ impl Session {
         Ok(())
     }
 
-    /// Lists the connection, unless its virtual host or its user has as many as it may have.
+    /// Lists the connection, unless the node, its virtual host or its user has as many as it may have.
     fn register(&self, spec: ConnectionSpec, node: &Node) -> Result<Registration, AmqpError> {
-        let limits = node.metadata.connection_limits(&spec.user, &spec.vhost);
+        let limits = node.metadata.connection_limits(&spec.user, &spec.vhost, node.settings.connections_max);
         let (user, vhost) = (Arc::clone(&spec.user), Arc::clone(&spec.vhost));
         let sink = Arc::clone(&self.outbox) as Arc<dyn Sink>;
         node.registry.register(spec, limits, Arc::clone(&self.counters), sink).map_err(|reached| {
             AmqpError::not_allowed(match reached {
-                ConnectionsReached::OfVhost { max } => {
+                ConnectionsReached::Node { max } => {
+                    format!("connection refused: node connection limit ({max}) is reached")
+                }
+                ConnectionsReached::Vhost { max } => {
                     format!("access to vhost '{vhost}' refused for user '{user}': connection limit ({max}) is reached")
                 }
-                ConnectionsReached::OfUser { max } => {
+                ConnectionsReached::User { max } => {
                     format!("connection refused for user '{user}': user connection limit ({max}) is reached")
                 }
             })

@@ -15,7 +15,6 @@ fn identity() -> Identity {
         product: "RabbitMQ".into(),
         version: "4.3.6".into(),
         platform: "Rust".into(),
-        cluster_name: "rabbit@host".into(),
         information: "information".into(),
         copyright: "copyright".into(),
         leveret_version: "0.1.0".into(),
@@ -106,7 +105,7 @@ fn fewer_than_eight_octets_wait_for_more() {
 
 #[test]
 fn start_offers_mechanisms_and_properties_in_rabbitmqs_order() {
-    let (_, reply) = start(&identity(), &offer());
+    let (_, reply) = start(&identity(), "rabbit@host", &offer());
     let Reply::ConnectionStart { server_properties, mechanisms, locales } = reply else { panic!("{reply:?}") };
     assert_eq!((mechanisms.as_str(), locales.as_str()), ("PLAIN AMQPLAIN ANONYMOUS", "en_US"));
     let names: Vec<_> = server_properties.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();

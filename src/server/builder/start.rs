@@ -10,7 +10,7 @@ use crate::auth::GUEST;
 use crate::broker;
 use crate::broker::alarm::Alarm;
 use crate::broker::node::Node;
-use crate::config::{Listen, Secret};
+use crate::config::{ChannelMax, FrameMax, Listen, Secret};
 use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
@@ -28,11 +28,6 @@ use crate::server::{
     Broker, Known, Outside, auth, background, local, pages_login, patience, run_deadlines, storage, tasks,
     until_stopped,
 };
-
-/// Channels that a client may have open, as RabbitMQ offers it.
-const CHANNEL_MAX: u16 = 2047;
-/// The largest frame, as RabbitMQ offers it.
-const FRAME_MAX: u32 = 131_072;
 
 impl Builder {
     /// What the system is told of sockets for AMQP.
@@ -66,15 +61,15 @@ impl Builder {
             Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
             None => None,
         };
-        let populated = Populated { vhosts: &self.vhosts, users: &self.users, first: &self.first };
-        populated.populate(&broker, &self.definitions, self.clock.now_ms())?;
+        self.populated().populate(&broker, &self.definitions, self.clock.now_ms())?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
         let hosting = Arc::new(Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external });
         let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
-        let again = accounts::again(self.vhosts, self.users, self.first, self.definitions, self.clock.clone());
+        let again =
+            accounts::again(self.vhosts, self.users, self.first, self.cluster, self.definitions, self.clock.clone());
         let (stop, stopped) = watch::channel(false);
         let app = App::new(Arc::clone(&admission), again);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
@@ -100,6 +95,11 @@ impl Builder {
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
         let tasks = tasks::spawn(&broker, &self.clock, webhook, management.is_some());
         Ok(Broker { known, outside, broker, operator, stop, listeners, timer, tasks, storage, data_dir, management })
+    }
+
+    /// What the broker is to have.
+    fn populated(&self) -> Populated<'_> {
+        Populated { vhosts: &self.vhosts, users: &self.users, first: &self.first, cluster: &self.cluster }
     }
 
     fn node(&mut self) -> Node {
@@ -132,7 +132,6 @@ impl Builder {
             product: "RabbitMQ".to_owned(),
             version: self.version.clone().unwrap_or_else(|| version.to_owned()),
             platform: "Rust".to_owned(),
-            cluster_name: self.node_name.clone(),
             information: "Leveret, licensed under MIT or Apache-2.0".to_owned(),
             copyright: "Copyright (c) 2026 The Leveret developers".to_owned(),
             leveret_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -151,7 +150,9 @@ impl Builder {
         if mechanisms.contains(&Mechanism::Anonymous) {
             self.logins.anonymous.get_or_insert_with(|| GUEST.to_owned());
         }
-        Offer { mechanisms, channel_max: CHANNEL_MAX, frame_max: FRAME_MAX, heartbeat: self.heartbeat.clone() }
+        let (ChannelMax(channel_max), FrameMax(frame_max)) =
+            self.configured.as_deref().map_or_else(Default::default, |it| (it.channel_max, it.frame_max));
+        Offer { mechanisms, channel_max, frame_max, heartbeat: self.heartbeat.clone() }
     }
 }
 
