@@ -111,7 +111,7 @@ impl HttpClient {
         let answered = async {
             // The semaphore is never closed.
             let _turn = self.turns.acquire().await;
-            let response = self.client.request(request).await.map_err(|error| NoAnswer::Failed(told(&error)))?;
+            let response = self.client.request(request).await.map_err(|error| NoAnswer::Failed(first_cause(&error)))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| NoAnswer::Failed(error.to_string()))?.to_bytes().to_vec();
@@ -127,7 +127,7 @@ fn without_query(address: &str) -> &str {
 }
 
 /// What is wrong, down to the cause: the library's own text is only that something is.
-fn told(error: &dyn std::error::Error) -> String {
+fn first_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

@@ -235,7 +235,7 @@ impl Topology {
         let exchange = Exchange { id, spec, routing, counters, bindings, policies, bytes, was_bound };
         self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
-        self.told(|vhost| Event::exchange_created(vhost, &exchange.spec));
+        self.note(|vhost| Event::exchange_created(vhost, &exchange.spec));
         self.exchanges.insert(id, exchange);
     }
 
@@ -244,7 +244,7 @@ impl Topology {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
         self.changes.extend(self.queue_definition(&queue));
         self.definition_bytes += cost::of_queue(&queue.spec);
-        self.told(|vhost| Event::queue_created(vhost, &queue.spec));
+        self.note(|vhost| Event::queue_created(vhost, &queue.spec));
         self.queues.insert(queue.id, queue);
     }
 

@@ -247,5 +247,5 @@ pub(super) fn nothing(_: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// `GET /auth`: how the pages log in.
 pub(super) fn auth(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(request.api.pages_login.told()))
+    Ok(Answer::json(request.api.pages_login.answer()))
 }

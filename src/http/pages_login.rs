@@ -30,7 +30,7 @@ impl PagesLogin {
     }
 
     /// What `GET /auth` answers.
-    pub(super) const fn told(&self) -> &Value {
+    pub(super) const fn answer(&self) -> &Value {
         &self.told
     }
 

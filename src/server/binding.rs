@@ -69,8 +69,8 @@ pub(super) fn bind(
     }
     for (address, _) in &bound {
         match kind {
-            ListenerKind::Plain => tracing::info!("started TCP listener on {}", told(*address)),
-            ListenerKind::Tls => tracing::info!("started TLS (SSL) listener on {}", told(*address)),
+            ListenerKind::Plain => tracing::info!("started TCP listener on {}", printed(*address)),
+            ListenerKind::Tls => tracing::info!("started TLS (SSL) listener on {}", printed(*address)),
         }
     }
     Ok(bound.into_iter().map(|(_, listener)| listener).collect())
@@ -82,7 +82,7 @@ pub(super) fn first_address(sockets: &[TcpListener]) -> Option<SocketAddr> {
 }
 
 /// As RabbitMQ's log has it, for which programs wait: `[::]:5672` for all addresses, also of a machine without IPv6.
-fn told(address: SocketAddr) -> String {
+fn printed(address: SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("[::]:{}", address.port()) } else { address.to_string() }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn listeners(
 }
 
 /// The same for those who start the broker.
-pub(super) fn told(listeners: &[ListenerInfo]) -> Vec<(&'static str, SocketAddr)> {
+pub(super) fn addresses(listeners: &[ListenerInfo]) -> Vec<(&'static str, SocketAddr)> {
     listeners.iter().map(|listener| (listener.protocol, listener.address)).collect()
 }
 
@@ -129,7 +129,7 @@ pub(super) fn api(
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),
         attempts: parking_lot::Mutex::default(),
-        pages_login: crate::http::PagesLogin::new(super::pages_login::told(None)),
+        pages_login: crate::http::PagesLogin::new(super::pages_login::answer(None)),
         later: crate::http::LaterBounds::default(),
     }
 }

@@ -10,7 +10,7 @@ const PARAMETERS: [&str; 2] = ["oauth_authorization_endpoint_params", "oauth_tok
 
 /// What browsers are told. Without a resource server whose tokens the pages can ask for, it is what they are told without OAuth 2;
 /// so it is by a broker that a program embeds.
-pub(super) fn told(configured: Option<&Settings>) -> Value {
+pub(super) fn answer(configured: Option<&Settings>) -> Value {
     let off = json!({ "oauth_enabled": false });
     let Some(configured) = configured.filter(|configured| configured.management_oauth_enabled) else { return off };
     let servers = servers(configured);
@@ -173,15 +173,15 @@ mod tests {
                 "oauth_metadata_url": "https://idp.example/realm/.well-known/openid-configuration",
             } },
         });
-        assert_eq!(told(Some(&configured)), expected);
+        assert_eq!(answer(Some(&configured)), expected);
         let without_client = Settings { management_oauth_client_id: None, ..configured.clone() };
-        assert_eq!(told(Some(&without_client)), json!({ "oauth_enabled": false }));
+        assert_eq!(answer(Some(&without_client)), json!({ "oauth_enabled": false }));
         let idp = Some(IDP_INITIATED.to_owned());
         let by_the_other = Settings { management_oauth_initiated_logon_type: idp, ..without_client };
-        assert_eq!(told(Some(&by_the_other))["oauth_initiated_logon_type"], "idp_initiated");
+        assert_eq!(answer(Some(&by_the_other))["oauth_initiated_logon_type"], "idp_initiated");
         let without_issuer = Settings { auth_oauth2_issuer: None, ..configured };
-        assert_eq!(told(Some(&without_issuer)), json!({ "oauth_enabled": false }));
-        assert_eq!(told(Some(&Settings::default())), json!({ "oauth_enabled": false }));
+        assert_eq!(answer(Some(&without_issuer)), json!({ "oauth_enabled": false }));
+        assert_eq!(answer(Some(&Settings::default())), json!({ "oauth_enabled": false }));
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             ]),
             ..Settings::default()
         };
-        let told = told(Some(&configured));
+        let told = answer(Some(&configured));
         assert_eq!(told["oauth_disable_basic_auth"], false);
         let expected = json!({
             "prod": {

@@ -37,7 +37,7 @@ impl State {
     }
 
     fn reported(&mut self) -> u64 {
-        self.debts.told(self.durable)
+        self.debts.settled_below(self.durable)
     }
 }
 

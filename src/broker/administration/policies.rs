@@ -85,12 +85,12 @@ pub(crate) fn read(
         Some(Value::Object(definition)) => (definition.clone(), wrong_setting(definition, is_operator)),
         other => (Map::new(), Some(format!("definition should be an object, actually was {}", printed(other)))),
     };
-    let (apply_to, wrong_apply_to) = told(fields.get("apply-to").map_or(Ok(ApplyTo::All), apply_to));
-    let (pattern, wrong_pattern) = told(match fields.get("pattern") {
+    let (apply_to, wrong_apply_to) = value_or_fault(fields.get("apply-to").map_or(Ok(ApplyTo::All), apply_to));
+    let (pattern, wrong_pattern) = value_or_fault(match fields.get("pattern") {
         Some(Value::String(pattern)) => checked_pattern(pattern).map(str::to_owned),
         other => Err(format!("pattern should be a binary but was {}", printed(other))),
     });
-    let (priority, wrong_priority) = told(fields.get("priority").map_or(Ok(0), priority));
+    let (priority, wrong_priority) = value_or_fault(fields.get("priority").map_or(Ok(0), priority));
     all_right([wrong_definition, wrong_apply_to, wrong_pattern, wrong_priority])?;
     let (vhost, name) = (vhost.to_owned(), name.to_owned());
     Ok(PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, is_operator })
@@ -108,7 +108,7 @@ fn all_right<const N: usize>(wrong: [Option<String>; N]) -> Result<(), Administr
     if wrong.is_empty() { Ok(()) } else { Err(AdministrationError::Invalid(wrong.join("\n"))) }
 }
 
-fn told<T: Default>(read: Result<T, String>) -> (T, Option<String>) {
+fn value_or_fault<T: Default>(read: Result<T, String>) -> (T, Option<String>) {
     match read {
         Ok(value) => (value, None),
         Err(text) => (T::default(), Some(text)),

@@ -19,7 +19,7 @@ impl Event {
         changes: &[Administered],
         node_name: &str,
     ) -> Vec<Self> {
-        changes.iter().flat_map(|change| told(before, change, node_name)).collect()
+        changes.iter().flat_map(|change| events_of(before, change, node_name)).collect()
     }
 
     /// Other policies hold for a queue than before. RabbitMQ names the one that was put, not all that hold.
@@ -54,7 +54,7 @@ fn apply_to(policy: &PolicyDefinition) -> Json {
     serde_json::to_value(policy.apply_to).unwrap_or_default()
 }
 
-fn told(before: &MetadataState, change: &Administered, node_name: &str) -> Vec<Event> {
+fn events_of(before: &MetadataState, change: &Administered, node_name: &str) -> Vec<Event> {
     match change {
         Administered::Begun => Vec::new(),
         Administered::Vhost(definition) => vhost(before.vhosts.get(&definition.name), definition),

@@ -106,7 +106,7 @@ impl Queue {
         // Only what came back, or died before, has any.
         let counts = if redelivered {
             self.note_redelivery(&entry);
-            self.told_counts(&entry)
+            self.shown_counts(&entry)
         } else {
             DeliveryCounts::default()
         };
@@ -136,7 +136,7 @@ impl Queue {
 
     /// What a client is told of earlier deliveries. Where all returns count they are one number, `x-delivery-count`. Else, while this queue has none of its own, failed ones elsewhere are shown as both
     /// (behaviour reference 6.3).
-    fn told_counts(&self, entry: &Entry) -> DeliveryCounts {
+    fn shown_counts(&self, entry: &Entry) -> DeliveryCounts {
         let DeliveryCounts { acquired, failed } = entry.counts;
         match self.arguments.kind {
             QueueKind::Classic => DeliveryCounts::default(),

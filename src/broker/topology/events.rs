@@ -15,7 +15,7 @@ impl Topology {
         self.events.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    pub(super) fn told(&mut self, event: impl FnOnce(&str) -> Event) {
+    pub(super) fn note(&mut self, event: impl FnOnce(&str) -> Event) {
         if let Some(events) = &mut self.events {
             events.push(event(&self.vhost));
         }
@@ -27,6 +27,6 @@ impl Topology {
             Destination::Queue(_) => DestinationType::Queue,
             Destination::Exchange(_) => DestinationType::Exchange,
         };
-        self.told(|vhost| Event::binding(what, vhost, ends, kind, binding));
+        self.note(|vhost| Event::binding(what, vhost, ends, kind, binding));
     }
 }

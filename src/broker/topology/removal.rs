@@ -77,7 +77,7 @@ impl Topology {
     pub(crate) fn remove_queue(&mut self, id: QueueId) -> Removal {
         let mut names = Vec::new();
         if let Some(queue) = self.queues.remove(&id) {
-            self.told(|vhost| Event::queue_deleted(vhost, &queue.spec));
+            self.note(|vhost| Event::queue_deleted(vhost, &queue.spec));
             names.push((Destination::Queue(id), Arc::clone(&queue.spec.name)));
             self.queue_ids.remove(&queue.spec.name);
             self.definition_bytes = self.definition_bytes.saturating_sub(cost::of_queue(&queue.spec));
@@ -130,7 +130,7 @@ impl Topology {
         if exchange.spec.durable {
             self.changes.push(Definition::ExchangeDeleted(id));
         }
-        self.told(|vhost| Event::exchange_deleted(vhost, &exchange.spec.name));
+        self.note(|vhost| Event::exchange_deleted(vhost, &exchange.spec.name));
         removal.names.push((Destination::Exchange(id), Arc::clone(&exchange.spec.name)));
         removal.exchanges.push(id);
         removal.indexes.push(exchange.routing);

@@ -46,10 +46,10 @@ type Endpoint = fn(&Api, &Parameters) -> Response;
 
 /// Every path with what answers. Nobody needs to log in for them.
 const ENDPOINTS: &[(&str, Endpoint)] = &[
-    ("/metrics", |api, _| told(aggregated(api))),
-    ("/metrics/per-object", |api, _| told(per_object(api))),
-    ("/metrics/detailed", |api, parameters| told(detailed(api, parameters))),
-    ("/metrics/memory-breakdown", |api, _| told(memory_breakdown(api))),
+    ("/metrics", |api, _| scraped(aggregated(api))),
+    ("/metrics/per-object", |api, _| scraped(per_object(api))),
+    ("/metrics/detailed", |api, parameters| scraped(detailed(api, parameters))),
+    ("/metrics/memory-breakdown", |api, _| scraped(memory_breakdown(api))),
     ("/healthz", |_, _| state(StatusCode::OK, "ok")),
     ("/readyz", readiness),
 ];
@@ -91,7 +91,7 @@ fn allowed(method: &Method, answer: impl FnOnce() -> Response) -> Response {
     response
 }
 
-fn told(scrape: Scrape) -> Response {
+fn scraped(scrape: Scrape) -> Response {
     let mut response = Response::new(Body::new(scrape));
     set_type(response.headers_mut(), text::CONTENT_TYPE);
     response

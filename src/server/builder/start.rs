@@ -21,7 +21,7 @@ use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 use crate::server::accounts::{self, Account, Populated};
 use crate::server::binding::{ListenerKind, SocketOptions, bind};
-use crate::server::management::{self, Management, told};
+use crate::server::management::{self, Management, addresses};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
 use crate::server::{
@@ -73,11 +73,11 @@ impl Builder {
         let (stop, stopped) = watch::channel(false);
         let app = App::new(Arc::clone(&admission), again);
         let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
-        outside.listeners = told(&listeners);
+        outside.listeners = addresses(&listeners);
         let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
         let api = Api {
-            pages_login: PagesLogin::new(pages_login::told(self.configured.as_deref())),
+            pages_login: PagesLogin::new(pages_login::answer(self.configured.as_deref())),
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             io: io.unwrap_or_default(),
             ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))

@@ -39,7 +39,7 @@ impl Debts {
 
     /// Until where may be told of a log that is durable up to here. The first that is left is the one that began first, so none
     /// of the others holds back more.
-    pub(in crate::store) fn told(&mut self, durable: u64) -> u64 {
+    pub(in crate::store) fn settled_below(&mut self, durable: u64) -> u64 {
         while let Some(first) = self.by_number.first_entry() {
             let Debt { from, until } = *first.get();
             if until.is_none_or(|until| until > durable) {
@@ -90,7 +90,7 @@ impl Wal {
 
     /// Moves the mark of what is told; the waiters whose time has come.
     pub(super) fn tell(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<dyn Wake>> {
-        let told = state.debts.told(self.durable.load(Ordering::Acquire));
+        let told = state.debts.settled_below(self.durable.load(Ordering::Acquire));
         self.reported.store(told, Ordering::Release);
         state.waiters.extract_if(.., |(position, _)| *position <= told).map(|(_, waiter)| waiter).collect()
     }
@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn nothing_is_told_that_is_later_than_what_is_owed() {
         let mut debts = Debts::default();
-        assert_eq!(debts.told(10), 10);
+        assert_eq!(debts.settled_below(10), 10);
         let first = debts.begin(20);
         let second = debts.begin(30);
-        assert_eq!(debts.told(15), 15, "what came before is told");
-        assert_eq!(debts.told(40), 20);
+        assert_eq!(debts.settled_below(15), 15, "what came before is told");
+        assert_eq!(debts.settled_below(40), 20);
         debts.pay(second, 50);
-        assert_eq!(debts.told(60), 20, "the first is still owed");
+        assert_eq!(debts.settled_below(60), 20, "the first is still owed");
         debts.pay(first, 70);
-        assert_eq!(debts.told(60), 20, "it is recorded, and not durable yet");
-        assert_eq!(debts.told(70), 70);
+        assert_eq!(debts.settled_below(60), 20, "it is recorded, and not durable yet");
+        assert_eq!(debts.settled_below(70), 70);
     }
 
     #[test]
@@ -125,9 +125,9 @@ mod tests {
         let mut debts = Debts::default();
         let (first, second) = (debts.begin(20), debts.begin(30));
         debts.pay(first, 40);
-        assert_eq!(debts.told(35), 20);
-        assert_eq!(debts.told(45), 30, "the second one began there");
+        assert_eq!(debts.settled_below(35), 20);
+        assert_eq!(debts.settled_below(45), 30, "the second one began there");
         debts.pay(second, 45);
-        assert_eq!(debts.told(45), 45);
+        assert_eq!(debts.settled_below(45), 45);
     }
 }
