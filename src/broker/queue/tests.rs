@@ -189,5 +189,6 @@ fn a_quorum_queue_forgets_who_settled_all_that_it_got() {
 #[test]
 fn an_idle_queue_is_small() {
     let handle = size_of::<QueueHandle>() + 2 * size_of::<usize>();
-    assert!(handle <= 1_280, "{handle} bytes, of which its state has {}", size_of::<Queue>());
+    // The next step of the allocator has 256 bytes more.
+    assert!(handle <= 1_024, "{handle} bytes, of which its state has {}", size_of::<Queue>());
 }

@@ -19,8 +19,8 @@ pub(super) struct Turn {
     returns_max: u16,
     /// There is more to do, with the next call of the timer.
     is_behind: bool,
-    /// The earliest time for which a call of the timer is ordered.
-    called_at_ms: Option<u64>,
+    /// The earliest time for which a call of the timer is ordered; `u64::MAX` for none.
+    called_at_ms: u64,
     /// To be read back.
     loads: SmallVec<[Load; 2]>,
     #[cfg(debug_assertions)]
@@ -34,7 +34,7 @@ impl Default for Turn {
             returns_left: RETURNS_MAX,
             returns_max: RETURNS_MAX,
             is_behind: false,
-            called_at_ms: None,
+            called_at_ms: u64::MAX,
             loads: SmallVec::new(),
             #[cfg(debug_assertions)]
             owes_pump: false,
@@ -84,16 +84,14 @@ impl Turn {
 
     /// The timer was called: nothing is ordered, and nothing is known to be left.
     pub(super) const fn begin_call(&mut self) {
-        (self.called_at_ms, self.is_behind) = (None, false);
+        (self.called_at_ms, self.is_behind) = (u64::MAX, false);
     }
 
     /// The time for which a call is to be ordered so that there is one at `at_ms`; `None` if one comes as early.
     pub(super) fn order_call(&mut self, at_ms: Option<u64>) -> Option<u64> {
-        let at_ms = at_ms.filter(|&at_ms| self.called_at_ms.is_none_or(|ordered| at_ms < ordered));
-        if at_ms.is_some() {
-            self.called_at_ms = at_ms;
-        }
-        at_ms
+        let at_ms = at_ms.filter(|&at_ms| at_ms < self.called_at_ms)?;
+        self.called_at_ms = at_ms;
+        Some(at_ms)
     }
 
     /// Has something read back.
