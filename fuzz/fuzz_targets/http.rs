@@ -95,7 +95,6 @@ fn talk() -> Talk {
         product: text(),
         version: text(),
         platform: text(),
-        cluster_name: "rabbit@fuzz".to_owned(),
         information: text(),
         copyright: text(),
         leveret_version: text(),
