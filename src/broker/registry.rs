@@ -164,7 +164,7 @@ impl ConnectionInfo {
     }
 
     /// What has passed through the channels that it has now.
-    fn message_stats(&self) -> MessageStats {
+    pub(crate) fn message_stats(&self) -> MessageStats {
         let mut sum = MessageStats::default();
         self.channels.lock().values().for_each(|channel| sum += channel.counters.read());
         sum
@@ -304,13 +304,9 @@ impl Registry {
         sums
     }
 
-    /// What has passed through all channels of a virtual host since the start.
-    pub(crate) fn message_stats_of(&self, vhost: &str) -> MessageStats {
-        let mut sum = self.past.lock().of_vhosts.get(vhost).copied().unwrap_or_default();
-        let connections = self.connections();
-        let of_vhost = connections.iter().filter(|connection| &*connection.spec.vhost == vhost);
-        of_vhost.for_each(|connection| sum += connection.message_stats());
-        sum
+    /// What has passed through those channels of a virtual host whose connections are gone.
+    pub(crate) fn message_stats_of_past(&self, vhost: &str) -> MessageStats {
+        self.past.lock().of_vhosts.get(vhost).copied().unwrap_or_default()
     }
 
     /// Asks those connections to close for which `concerns` holds, as all of a user or of a virtual host; how many these are.

@@ -1,5 +1,6 @@
 //! `/vhosts`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use super::stats::{PassedStats, RateKind};
 use super::users;
 use crate::broker::administration::{Put, VhostSettings};
 use crate::broker::queue::arguments::QueueKind;
+use crate::broker::registry::ConnectionInfo;
 use crate::broker::vhost::Vhost;
 
 /// A virtual host as the API shows it.
@@ -68,7 +70,20 @@ pub(super) fn depths(vhost: &Vhost) -> (usize, usize, usize) {
     })
 }
 
-fn object(request: &Request<'_>, vhost: &Vhost) -> VhostObject {
+/// The connections of each virtual host, found in one walk over all.
+type Connections = HashMap<Arc<str>, Vec<Arc<ConnectionInfo>>>;
+
+fn connections(request: &Request<'_>) -> Connections {
+    let mut found = Connections::new();
+    if !request.is_set("disable_stats") {
+        for connection in request.api.broker.node().registry.connections() {
+            found.entry(Arc::clone(&connection.spec.vhost)).or_default().push(connection);
+        }
+    }
+    found
+}
+
+fn object(request: &Request<'_>, vhost: &Vhost, connections: &Connections) -> VhostObject {
     // Absent only when it is deleted at this moment.
     let definition = request.api.broker.vhost_definition(&vhost.name);
     let default_queue_type = definition.as_ref().map(|vhost| vhost.default_queue_kind).unwrap_or_default().name();
@@ -83,20 +98,20 @@ fn object(request: &Request<'_>, vhost: &Vhost) -> VhostObject {
         protected_from_deletion: definition.as_ref().is_some_and(|vhost| vhost.protected_from_deletion),
         metadata: Metadata { description, tags, default_queue_type },
         cluster_state: [(request.api.node().to_owned(), json!("running"))].into_iter().collect(),
-        statistics: (!request.is_set("disable_stats")).then(|| statistics(request, vhost)),
+        statistics: (!request.is_set("disable_stats"))
+            .then(|| statistics(request, vhost, connections.get(&vhost.name).map_or(&[], Vec::as_slice))),
     }
 }
 
-fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
+fn statistics(request: &Request<'_>, vhost: &Vhost, connections: &[Arc<ConnectionInfo>]) -> Statistics {
     let (messages_ready, messages_unacknowledged, messages) = depths(vhost);
-    let registry = &vhost.node().registry;
-    let connections = registry.connections();
     let moves = request.details(Owner::VhostDepth(Arc::clone(&vhost.name)), 3, RateKind::Lengths);
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         moves.try_into().unwrap_or_default();
     let (mut recv_oct_details, mut send_oct_details) = (Details::default(), Details::default());
-    let own = || connections.iter().filter(|connection| connection.spec.vhost == vhost.name);
-    for connection in own() {
+    let mut passed = vhost.node().registry.message_stats_of_past(&vhost.name);
+    for connection in connections {
+        passed += connection.message_stats();
         let moves = request.details(Owner::Connection(connection.spec.id), 2, RateKind::DataRates);
         for (sum, one) in [&mut recv_oct_details, &mut send_oct_details].into_iter().zip(&moves) {
             sum.add(one);
@@ -109,15 +124,11 @@ fn statistics(request: &Request<'_>, vhost: &Vhost) -> Statistics {
         messages_details,
         messages_ready_details,
         messages_unacknowledged_details,
-        message_stats: PassedStats::new(
-            registry.message_stats_of(&vhost.name),
-            request,
-            Owner::Vhost(Arc::clone(&vhost.name)),
-        ),
+        message_stats: PassedStats::new(passed, request, Owner::Vhost(Arc::clone(&vhost.name))),
         recv_oct_details,
         send_oct_details,
-        recv_oct: own().map(|connection| connection.counters.received_bytes.get()).sum(),
-        send_oct: own().map(|connection| connection.counters.sent_bytes.get()).sum(),
+        recv_oct: connections.iter().map(|connection| connection.counters.received_bytes.get()).sum(),
+        send_oct: connections.iter().map(|connection| connection.counters.sent_bytes.get()).sum(),
     }
 }
 
@@ -126,13 +137,14 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Refusal> {
     let caller = request.caller()?;
     let mut vhosts = request.api.broker.vhosts();
     vhosts.retain(|vhost| caller.is_monitor() || caller.enters(&vhost.name));
-    listing::paged(request, vhosts.iter().map(|vhost| object(request, vhost)).collect())
+    let connections = connections(request);
+    listing::paged(request, vhosts.iter().map(|vhost| object(request, vhost, &connections)).collect())
 }
 
 /// `GET /vhosts/{vhost}`.
 pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.api.broker.vhost(request.part("vhost")).ok_or_else(Refusal::absent)?;
-    Ok(listing::one(request, &object(request, &vhost)))
+    Ok(listing::one(request, &object(request, &vhost, &connections(request))))
 }
 
 /// `PUT /vhosts/{vhost}`. Who makes one may do everything in it.

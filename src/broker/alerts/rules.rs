@@ -203,9 +203,10 @@ pub(crate) const RULES: &[Rule] = &[
             |queue| queue.deaths,
             |place, queue| match queue.deaths {
                 1 => format!("1 message has become a dead letter within a minute. {place} is where it died."),
-                deaths => {
-                    format!("{deaths} messages have become dead letters within a minute. {place} is where they died.")
-                }
+                // One that comes back may die many times.
+                deaths => format!(
+                    "Messages have become dead letters {deaths} times within a minute. {place} is where they died."
+                ),
             },
         ),
     },
