@@ -45,9 +45,9 @@ pub struct Attempt {
     pub(crate) user: String,
     /// The password or token; `None` when the name is proved otherwise, by a certificate.
     pub(crate) password: Option<Vec<u8>>,
-    /// From where.
+    /// The address that the client connects from.
     pub(crate) from: IpAddr,
-    /// When.
+    /// The time of the login, in milliseconds since 1970.
     pub(crate) now_ms: u64,
 }
 
@@ -121,14 +121,14 @@ pub(crate) enum NotRenewed {
 /// A kind of resource, by RabbitMQ's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ResourceKind {
-    /// An exchange.
+    /// RabbitMQ's `exchange`.
     Exchange,
-    /// A queue.
+    /// RabbitMQ's `queue`.
     Queue,
 }
 
 impl ResourceKind {
-    /// The word.
+    /// The word that backends are asked with.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Exchange => "exchange",
@@ -142,18 +142,18 @@ impl ResourceKind {
 pub(crate) enum Question {
     /// Enter a virtual host.
     Vhost {
-        /// Its name.
+        /// The name of the virtual host.
         vhost: Arc<str>,
-        /// From where.
+        /// The address that the client connects from.
         from: IpAddr,
     },
     /// Do something with an exchange or a queue.
     Resource {
         /// Where it is.
         vhost: Arc<str>,
-        /// What.
+        /// Whether to configure it, write to it or read from it.
         access: Access,
-        /// With what.
+        /// Whether it is an exchange or a queue.
         kind: ResourceKind,
         /// Its name; the default exchange has one of its own here, `amq.default`.
         name: Arc<str>,
@@ -164,9 +164,9 @@ pub(crate) enum Question {
         vhost: Arc<str>,
         /// Whether to publish (write) or to bind (read).
         access: Access,
-        /// The exchange.
+        /// The topic exchange.
         exchange: Arc<str>,
-        /// The key.
+        /// The routing key of the message or of the binding.
         key: Arc<str>,
     },
 }
@@ -191,7 +191,7 @@ impl Question {
 /// What a backend says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BackendAnswer {
-    /// Yes.
+    /// The user may do it.
     Allow,
     /// No, and perhaps why, for the client.
     Deny(Option<String>),

@@ -109,7 +109,7 @@ impl SyslogFacility {
     /// A program that nobody sits before.
     pub(crate) const DAEMON: Self = Self(3);
 
-    /// Its number.
+    /// The number that stands for it in the priority of a line (RFC 5424, section 6.2.1).
     pub const fn code(self) -> u8 {
         self.0
     }
