@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -22,7 +22,7 @@ use super::request::Request;
 use super::routes::{Action, HttpRoute, ROUTES};
 use super::stats::SamplesLeft;
 use super::target::{is_cross_site, query};
-use super::{entity, logins, pages};
+use super::{entity, logins, pages, unread};
 use crate::broker::acting_as;
 use crate::store::{LogPosition, Wake};
 
@@ -49,7 +49,9 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
 /// Answers what is no path of the API: with a file of the pages, if it is one.
 async fn page(api: Arc<Api>, request: axum::extract::Request) -> Response {
     let policy = api.pages_login.policy();
-    let page = pages::answer(request.method(), request.uri().path(), request.headers(), policy);
+    let (parts, body) = request.into_parts();
+    let page = pages::answer(&parts.method, parts.uri.path(), &parts.headers, policy);
+    unread::discard(body, &parts.headers);
     page.unwrap_or_else(|| respond_with(Refusal::absent().into()))
 }
 
@@ -70,6 +72,10 @@ async fn refused(api: &Api, no_caller: NoCaller) -> Result<Answer, Bare> {
     }
 }
 
+fn too_large() -> Answer {
+    Refusal::bad_request("Exceeded HTTP request body size limit").into()
+}
+
 /// Answers a request on a route.
 async fn handle(
     api: &Arc<Api>,
@@ -77,7 +83,19 @@ async fn handle(
     peer: CallerPlace,
     request: axum::extract::Request,
 ) -> Response {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
+    let response = respond_on(api, route, peer, &mut parts, &mut body).await;
+    unread::discard(body, &parts.headers);
+    response
+}
+
+async fn respond_on(
+    api: &Arc<Api>,
+    route: &'static HttpRoute,
+    peer: CallerPlace,
+    parts: &mut Parts,
+    body: &mut Body,
+) -> Response {
     let (is_head, action) = match parts.method {
         Method::OPTIONS => {
             let mut response = empty(StatusCode::OK);
@@ -98,7 +116,7 @@ async fn handle(
     };
     let known = parts.headers.get(header::IF_NONE_MATCH).cloned();
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-    let mut response = match act(api, action, peer, &mut parts, body).await {
+    let mut response = match act(api, action, peer, parts, body).await {
         Ok(answer) if is_read => respond_with(entity::tagged(answer, known.as_ref())),
         Ok(answer) => respond_with(answer),
         Err(status) => {
@@ -121,7 +139,13 @@ type Bare = (StatusCode, Option<&'static str>);
 
 const HOW_TO_LOG_IN: &str = "Basic realm=\"RabbitMQ Management\"";
 
-async fn act(api: &Arc<Api>, action: Action, peer: CallerPlace, parts: &mut Parts, body: Body) -> Result<Answer, Bare> {
+async fn act(
+    api: &Arc<Api>,
+    action: Action,
+    peer: CallerPlace,
+    parts: &mut Parts,
+    body: &mut Body,
+) -> Result<Answer, Bare> {
     let caller = match caller(api, action.needs, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(no_caller) => return refused(api, no_caller).await,
@@ -132,11 +156,14 @@ async fn act(api: &Arc<Api>, action: Action, peer: CallerPlace, parts: &mut Part
     let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(Refusal::absent().into()) };
     let path: Vec<_> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let Some(query) = query(parts.uri.query()) else { return Err((StatusCode::BAD_REQUEST, None)) };
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Ok(too_large());
+    }
+    // The first read gives a client leave to send its body that has asked for it.
+    parts.headers.remove(header::EXPECT);
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Ok(Refusal::bad_request("Exceeded HTTP request body size limit").into());
-        }
+        Err(error) if error.is::<LengthLimitError>() => return Ok(too_large()),
         // The client went away.
         Err(_) => return Err((StatusCode::BAD_REQUEST, None)),
     };

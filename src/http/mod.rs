@@ -56,6 +56,7 @@ mod server;
 mod stats;
 mod talk;
 mod target;
+mod unread;
 mod users;
 mod values;
 mod vhosts;

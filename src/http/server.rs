@@ -31,6 +31,7 @@ use super::rates::INTERVAL_MS;
 use super::sampler;
 use super::secure;
 use super::target::{is_readable, without_trailing_slash};
+use super::unread;
 use crate::clock::Rounds;
 use crate::tls::Certificates;
 
@@ -231,6 +232,7 @@ async fn respond(
 ) -> Result<Response, Infallible> {
     let (mut parts, body) = request.into_parts();
     if !is_readable(&parts.uri) {
+        unread::discard(Body::new(body), &parts.headers);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     parts.uri = without_trailing_slash(parts.uri);

@@ -81,6 +81,35 @@ async fn a_body_has_a_largest_size() {
     assert_eq!((answered.status, answered.json()), too_large);
 }
 
+/// The answer is made before the body has come. A connection that were closed then would be reset, and the answer with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_all_of_its_body_before_it_reads_has_its_answer() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let body = "x".repeat(30_000_000);
+    for (verb, path, status) in [
+        ("PUT", "/api/queues/%2F/q", 400),
+        ("PATCH", "/api/queues/%2F/q", 405),
+        ("PUT", "/api/zzz", 404),
+        ("POST", "/zzz.html", 404),
+    ] {
+        assert_eq!(api.send(verb, path, &body, &[]).status, status, "{verb} {path}");
+    }
+    let nobody = broker.http().authorized_by(None);
+    assert_eq!(nobody.send("PUT", "/api/queues/%2F/q", &body, &[]).status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_waits_for_leave_to_send_its_body_has_its_answer_instead() {
+    let broker = TestBroker::with_http().await;
+    let mut socket = TcpStream::connect(broker.http().address()).unwrap();
+    let head = "PUT /api/queues/%2F/q HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nexpect: 100-continue\r\n";
+    write!(socket, "{head}content-length: 30000000\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_is_an_object_or_nothing() {
     let broker = TestBroker::with_http().await;
