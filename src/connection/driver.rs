@@ -27,6 +27,10 @@ const WRITES_PER_TURN: usize = 16;
 /// to deliver, and does not learn then that acknowledgements have come.
 const TURNS_WITHOUT_READ_MAX: usize = 4;
 
+/// A client that was refused has so long to say what it still says, and may say so much.
+const HEARD_OUT_MS: u64 = 3_000;
+const HEARD_OUT_BYTES_MAX: usize = 1024 * 1024;
+
 thread_local! {
     static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -46,6 +50,30 @@ pub(crate) struct Driver<P> {
     is_interrupted: bool,
     /// The client has closed its side while nothing was read.
     has_hung_up: bool,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Nobody has anything to say any more, or nobody is there to hear it.
+    Over,
+    /// The client was told why it is not served, and may still be sending.
+    Refused,
+}
+
+impl Ending {
+    /// Who does something wrong in TLS is told so by an alert.
+    const fn of_handshake(error: &HandshakeFailed) -> Self {
+        match error {
+            HandshakeFailed::Foreign(_) | HandshakeFailed::Refused(_) => Self::Refused,
+            HandshakeFailed::Silent | HandshakeFailed::Gone(_) | HandshakeFailed::Io(_) => Self::Over,
+        }
+    }
+
+    /// The same, after the handshake.
+    fn of_failure(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData { Self::Refused } else { Self::Over }
+    }
 }
 
 /// Why a wait ended.
@@ -75,29 +103,53 @@ impl<P: Protocol> Driver<P> {
     pub(crate) async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         let mut failure = None;
-        if self.secure().await {
-            match self.serve().await {
-                Ok(()) => self.socket.say_goodbye(),
-                Err(error) => failure = Some(error),
-            }
-        }
+        let ending = match self.secure().await {
+            Err(ending) => ending,
+            Ok(()) => match self.serve().await {
+                Ok(ending) => {
+                    self.socket.say_goodbye();
+                    ending
+                }
+                Err(error) => {
+                    let ending = Ending::of_failure(&error);
+                    failure = Some(error);
+                    ending
+                }
+            },
+        };
         if self.protocol.is_abandoned()
             && let Err(error) = self.socket.reset_when_closed()
         {
             tracing::debug!(%error, "cannot reset the connection");
         }
         self.protocol.end(failure.as_ref(), self.clock.now_ms());
+        if ending == Ending::Refused {
+            // Of no weight in a task that does not come here.
+            Box::pin(self.hear_out()).await;
+        }
     }
 
-    /// What comes before the protocol. Its time is that of the protocol's own beginning; false when nothing came of it.
-    async fn secure(&mut self) -> bool {
+    /// Waits until a client that was refused has closed its side: a socket that is closed with something unread is reset, and a
+    /// reset takes away what the client was told. Only for a while, and not if others need the place.
+    async fn hear_out(&mut self) {
+        let given_up = self.clock.sleep_until(self.clock.now_ms() + HEARD_OUT_MS);
+        let outbox = Arc::clone(self.protocol.outbox());
+        tokio::select! {
+            () = self.socket.hear_out(HEARD_OUT_BYTES_MAX) => {}
+            () = outbox.filled() => {}
+            () = given_up => {}
+        }
+    }
+
+    /// What comes before the protocol. Its time is that of the protocol's own beginning; how it ended when nothing came of it.
+    async fn secure(&mut self) -> Result<(), Ending> {
         if matches!(self.socket, Socket::Plain(_)) {
-            return true;
+            return Ok(());
         }
         loop {
             self.protocol.deliver(self.clock.now_ms());
             if self.protocol.is_closed() {
-                return false;
+                return Err(Ending::Over);
             }
             self.deadline.set(&self.clock, self.protocol.next_deadline_ms());
             let outbox = Arc::clone(self.protocol.outbox());
@@ -105,11 +157,11 @@ impl<P: Protocol> Driver<P> {
                 secured = self.socket.secure() => match secured {
                     Ok(security) => {
                         security.into_iter().for_each(|security| self.protocol.secured(security));
-                        return true;
+                        return Ok(());
                     }
                     Err(error) => {
                         log_failure(self.socket.peer(), &error);
-                        return false;
+                        return Err(Ending::of_handshake(&error));
                     }
                 },
                 () = outbox.filled() => {}
@@ -118,7 +170,7 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    async fn serve(&mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<Ending> {
         let mut turns_without_read = 0;
         loop {
             let now_ms = self.clock.now_ms();
@@ -129,7 +181,7 @@ impl<P: Protocol> Driver<P> {
             }
             self.write(now_ms)?;
             if self.protocol.is_closed() && self.protocol.output().is_none_or(|output| output.is_empty()) {
-                return Ok(());
+                return Ok(if self.protocol.is_refused() { Ending::Refused } else { Ending::Over });
             }
             if self.protocol.is_turn_over() {
                 turns_without_read = 0;
@@ -151,7 +203,7 @@ impl<P: Protocol> Driver<P> {
                     } else if ready.is_readable() {
                         turns_without_read = 0;
                         if !self.read()? {
-                            return Ok(());
+                            return Ok(Ending::Over);
                         }
                     }
                 }

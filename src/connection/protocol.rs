@@ -56,6 +56,9 @@ pub trait Protocol: fmt::Debug + Send + 'static {
     /// Whether the socket is to be closed once the output is written.
     fn is_closed(&self) -> bool;
 
+    /// Whether the client was told that it speaks something else. It may still be sending.
+    fn is_refused(&self) -> bool;
+
     /// Whether the socket is to be reset at the end, so that a client which is still there fails at its next write, and does not
     /// write into nothing.
     fn is_abandoned(&self) -> bool;

@@ -94,6 +94,8 @@ pub struct Session {
     /// When to give up on what was sent by a client that went away.
     left_at_ms: Option<u64>,
     is_abandoned: bool,
+    /// The client does not speak AMQP 0-9-1.
+    is_refused: bool,
     /// What the log says at its end; of a connection that was opened.
     info: Option<Arc<ConnectionInfo>>,
     /// Why it ends, once that is known.
@@ -148,6 +150,7 @@ impl Session {
             stalled_at_ms: None,
             left_at_ms: None,
             is_abandoned: false,
+            is_refused: false,
             info: None,
             why: None,
             has_patience: true,

@@ -108,6 +108,15 @@ impl Socket {
         }
     }
 
+    /// Tells the system that nothing more comes from here, and forgets what the client still sends, so much at most, until it has closed
+    /// its side. Cancel safe.
+    pub(super) async fn hear_out(&mut self, bytes_max: usize) {
+        match self {
+            Self::Plain(socket) => socket.hear_out(bytes_max).await,
+            Self::Tls(socket) => socket.plain_mut().hear_out(bytes_max).await,
+        }
+    }
+
     /// Ends in order, if there is one beside closing.
     pub(super) fn say_goodbye(&mut self) {
         match self {

@@ -14,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::caller::CallerPlace;
 use super::server::connection;
+use super::unread;
 use crate::connection::foreign::Spoken;
 use crate::tls::{self, Certificates};
 
@@ -56,13 +57,15 @@ async fn shake_hands(
         // A panic was reported when it happened.
         tokio::task::spawn_blocking(move || certificates.refresh()).await.ok();
     }
-    let accepted = TlsAcceptor::from(certificates.config()).accept(socket);
+    let accepted = TlsAcceptor::from(certificates.config()).accept(socket).into_fallible();
     match timeout(HANDSHAKE_TIMEOUT, accepted).await {
         Ok(Ok(secured)) => Some(secured),
-        Ok(Err(error)) => {
+        Ok(Err((error, socket))) => {
             let refused = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             let tip = refused.map_or("the client went away", tls::tip);
             tracing::info!(%peer, %error, tip, "TLS handshake of an HTTP client failed: closing connection");
+            // It was told why by an alert.
+            unread::hear_out(socket).await;
             None
         }
         Err(_) => None,

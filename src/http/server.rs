@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -204,24 +204,32 @@ pub(super) async fn connection_with<S>(
 ) where
     S: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
-    let socket = Patient::new(socket, patience);
+    let mut socket = Patient::new(socket, patience);
     let service =
         tower::service_fn(move |request: axum::http::Request<Incoming>| respond(router.clone(), peer, request));
-    let mut served = std::pin::pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(socket, TowerToHyperService::new(service))
-    );
-    let is_stopped = tokio::select! {
-        // What a client does wrong ends its connection, and is no concern of ours.
-        _ = served.as_mut() => false,
-        () = until(&mut stopped) => true,
+    let is_told = {
+        let mut served = std::pin::pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .serve_connection(&mut socket, TowerToHyperService::new(service))
+        );
+        tokio::select! {
+            // What a client does wrong ends its connection, and is no concern of ours; what is no request is answered, too.
+            ended = served.as_mut() => ended.map_or_else(|error| error.is_parse(), |()| true),
+            () = until(&mut stopped) => {
+                served.as_mut().graceful_shutdown();
+                served.await.ok();
+                false
+            }
+        }
     };
-    if is_stopped {
-        served.as_mut().graceful_shutdown();
-        served.await.ok();
+    if is_told {
+        tokio::select! {
+            () = unread::hear_out(TokioIo::new(&mut socket)) => {}
+            () = until(&mut stopped) => {}
+        }
     }
 }
 

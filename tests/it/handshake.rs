@@ -56,6 +56,20 @@ async fn any_other_header_is_answered_with_a_header_we_speak() {
     }
 }
 
+/// reference: 1.1, the answer arrives whatever the client goes on to send: a socket that is closed with something unread is reset
+#[tokio::test]
+async fn a_client_that_is_refused_while_it_goes_on_sending_is_not_reset() {
+    let broker = TestBroker::start().await;
+    if broker.is_rabbitmq() {
+        return; // It resets such connections.
+    }
+    let connection = broker.raw().await;
+    // More than is read at a time.
+    connection.write([&b"AMQP\x00\x01\x00\x00"[..], &[0; 512 * 1024]].concat()).await;
+    assert_eq!(connection.socket.bytes_until_closed().await, PROTOCOL_HEADER);
+    assert!(!connection.socket.is_reset().await);
+}
+
 /// reference: 1.1, `AMQP 3 1 0 0`: RabbitMQ goes on as AMQP 1.0, which we do not speak.
 #[tokio::test]
 async fn the_header_of_amqp_1_0_with_sasl() {

@@ -110,6 +110,10 @@ impl Protocol for Session {
         matches!(self.phase, Phase::Closed { .. })
     }
 
+    fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     fn is_abandoned(&self) -> bool {
         self.is_abandoned
     }

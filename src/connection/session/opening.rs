@@ -51,6 +51,7 @@ impl Session {
                 tracing::warn!(target: "connection", peer = %self.peer, reason, "not an AMQP 0-9-1 client: closing connection");
                 output.buffer().extend_from_slice(&PROTOCOL_HEADER);
                 self.phase = Phase::Closed { output: std::mem::take(output) };
+                self.is_refused = true;
                 bytes.len()
             }
         }

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{Interest, Ready};
+use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::TcpStream;
 
 use super::system;
@@ -19,6 +19,9 @@ const KEEPALIVE_PROBES: u32 = 4;
 /// With so much unread, the window may be closed, so that nothing more can arrive from a client that is well. Far below the
 /// smallest receive buffer.
 const UNREAD_BYTES_FULL: u64 = 16 * 1024;
+
+/// What nobody needs is read in pieces of so many bytes.
+const HEARD_AT_A_TIME: usize = 4 * 1024;
 
 /// Becomes ready when the client has closed its side, without looking at what can be read.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -92,6 +95,21 @@ impl PlainSocket {
         let Ok(bytes) = system::unread_bytes(&self.stream) else { return true };
         let before = std::mem::replace(&mut self.unread_bytes, bytes);
         bytes > before || bytes >= UNREAD_BYTES_FULL
+    }
+
+    pub(super) async fn hear_out(&mut self, bytes_max: usize) {
+        // Whoever has gone hears nothing.
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut heard = 0;
+        while heard < bytes_max && self.stream.readable().await.is_ok() {
+            match self.try_read(&mut [0; HEARD_AT_A_TIME]) {
+                Ok(count @ 1..) => heard += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
     }
 
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {

@@ -129,6 +129,23 @@ async fn a_body_is_an_object_or_nothing() {
     assert_eq!(put(r#""{}""#), refused(400, "bad_request", twice));
 }
 
+/// What is no request, or one that is too large, is answered before all of it has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_more_than_is_looked_at_reads_why_it_is_refused() {
+    let broker = TestBroker::with_http().await;
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let more = vec![b'a'; 30_000_000];
+    for (begin, status) in [("GET /api/overview HTTP/1.1\r\nx: ", "431"), ("AMQP\0\0\x09\x01", "400")] {
+        let mut socket = TcpStream::connect(broker.http().address()).unwrap();
+        socket.write_all(&[begin.as_bytes(), &more].concat()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
 /// Whatever comes that is no request ends one connection and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_http_harms_nobody() {

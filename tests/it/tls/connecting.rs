@@ -4,7 +4,7 @@ use leveret::tls::{TlsVersion, Verify};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Authority, Files, Trust, settings, start, tunnel};
+use super::{ANYWHERE, Authority, Files, Trust, settings, start, tunnel};
 use crate::client::connection::PROTOCOL_HEADER;
 use crate::client::{Connect, consume, publish, queue};
 
@@ -90,6 +90,23 @@ async fn greeted(trust: &Trust, address: std::net::SocketAddr) -> bool {
     }
     let mut first = [0; 7];
     stream.read_exact(&mut first).await.is_ok()
+}
+
+/// Its certificate is refused when it has begun to say what it wants: it reads the alert, and not only that the socket was reset.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_certificate_is_refused_is_told_so() {
+    let (authority, stranger) = (Authority::new("CA"), Authority::new("Stranger"));
+    let files = Files::new(&authority, &authority.server());
+    let tls = leveret::tls::TlsSettings { verify: Verify::Peer, fail_if_no_peer_cert: true, ..settings(&files) };
+    let builder = leveret::Broker::builder().in_memory().amqps_listen(ANYWHERE, tls.clone());
+    let broker = builder.https_listen(ANYWHERE, tls).start().await.unwrap();
+    let unknown = Trust::showing(&authority, &stranger.client("worker"));
+    for address in [broker.amqps_address(), broker.https_address()] {
+        let mut stream = unknown.connect(address.unwrap()).await.unwrap();
+        stream.write_all(&[0; 512 * 1024]).await.unwrap();
+        let told = stream.read(&mut [0]).await.unwrap_err().to_string();
+        assert!(told.contains("alert"), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,6 +47,19 @@ async fn a_handshake_has_as_long_as_a_login() {
     .await;
 }
 
+/// A socket that is closed with something unread is reset, and a reset takes the alert away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_speaks_something_else_and_goes_on_with_it_reads_the_alert() {
+    let authority = Authority::new("CA");
+    let files = Files::new(&authority, &authority.server());
+    let (_broker, address) = start(settings(&files)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&b"AMQP\0\0\x09\x01".repeat(64 * 1024)).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+}
+
 fn flags(files: &Files) -> [String; 6] {
     let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
     [
