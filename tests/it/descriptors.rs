@@ -1,17 +1,16 @@
 //! A process may have only so many files and sockets open. Clients never use up what the store needs, nor keep each other out.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use crate::client::properties::properties;
+use crate::client::socket::PATIENCE;
 use crate::client::{Channel, Connect, Connection, publish, queue};
 use crate::process::{Directory, Program};
 
 /// With these the program may have 192 connections, of which 96 without login.
 const LIMIT: &str = "ulimit -n 256";
 const CONNECTIONS: usize = 192;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn connect(program: &Program) -> Connection {
     Connect::to(program.address()).open().await
@@ -73,8 +72,9 @@ async fn with_all_places_taken_a_client_is_turned_away_at_once_and_the_store_goe
     drop(clients.pop());
     crate::client::eventually("a place is free", async || {
         let mut stream = silent(program.address());
-        std::io::Write::write_all(&mut stream, b"AMQP\x00\x00\x09\x01").unwrap();
-        match stream.read(&mut [0]) {
+        // While there is none, the socket may be closed before anything is written.
+        let answered = stream.write_all(b"AMQP\x00\x00\x09\x01").and_then(|()| stream.read(&mut [0]));
+        match answered {
             Ok(1) => Ok(()),
             other => Err(other.map_err(|error| error.kind())),
         }

@@ -2,10 +2,10 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
-use std::time::Duration;
 
 use super::links;
 use crate::client::eventually;
+use crate::client::socket::PATIENCE;
 use crate::process::{Directory, Program};
 
 #[test]
@@ -14,7 +14,7 @@ fn systemd_is_told_that_it_is_ready_alive_and_stopping() {
     std::fs::create_dir_all(directory.path()).unwrap();
     let path = directory.path().join("notify.sock");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let words = format!("export NOTIFY_SOCKET={} WATCHDOG_USEC=200000", path.display());
     let mut program = Program::start_after(&words, "notify", &["--in-memory", "--no-http"]);
     let heard = |wanted: &str| {

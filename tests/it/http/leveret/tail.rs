@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::super::call;
 use crate::broker::{Management, TestBroker};
+use crate::client::socket::PATIENCE;
 use crate::client::{publish, queue};
 
 /// A client that reads events.
@@ -17,7 +17,7 @@ impl Watcher {
     /// Watches, once the answer has begun.
     fn start(api: &Management, query: &str) -> Self {
         let mut stream = TcpStream::connect(api.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = format!(
             "GET /api/leveret/tail?{query} HTTP/1.1\r\nhost: localhost\r\nauthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n"
         );
