@@ -4,7 +4,8 @@ import { defineConfig } from "vite";
 const broker = process.env["LEVERET_HTTP"] ?? "http://127.0.0.1:15672";
 
 export default defineConfig({
-  base: "/",
+  // Files name each other by where they are from there: the broker may serve them below a path.
+  base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
   build: {
@@ -15,8 +16,8 @@ export default defineConfig({
     // Pictures stay files: the policy of the pages allows no other source, and a diff shows what changed.
     assetsInlineLimit: 0,
     rollupOptions: {
-      // The management pages; and what RabbitMQ has at /api/index.html and /cli/index.html.
-      input: { index: "index.html", api: "api/index.html", cli: "cli/index.html" },
+      // The management pages, also where a login with a token comes back to; and what RabbitMQ has at /api/index.html and /cli/index.html.
+      input: { index: "index.html", callback: "js/oidc-oauth/login-callback.html", api: "api/index.html", cli: "cli/index.html" },
       // The names of the chunks are part of what is committed: a hash of the content, and nothing of the machine.
       output: { entryFileNames: "assets/[name]-[hash].js" },
     },

@@ -202,8 +202,8 @@ pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>) -> Res
         (None, None) => GUEST.to_owned(),
     };
     let credentials = Credentials { user: text(user, own_user), password: text(password, own_password) };
-    let prefix = prefix.trim_end_matches('/').trim_end_matches("api").trim_end_matches('/');
-    let path_prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
+    let path = format!("/{}", prefix.trim_matches('/'));
+    let path_prefix = path.strip_suffix("/api").unwrap_or(&path).trim_end_matches('/').to_owned();
     Ok(Target::Http { address, path_prefix, credentials })
 }
 
@@ -260,6 +260,8 @@ mod tests {
         let login = |user: &str, password: &str| Credentials { user: user.to_owned(), password: password.to_owned() };
         assert_eq!(target("host"), ("host:15672".into(), String::new(), login("guest", "guest")));
         assert_eq!(target("http://a:b%40@host:80/x/api/"), ("host:80".into(), "/x".into(), login("a", "b@")));
+        assert_eq!(target("http://host/api").1, "");
+        assert_eq!(target("http://host/rapi/").1, "/rapi");
         assert!(http("ftp://host", None, None).unwrap_err().contains("ftp"));
         assert!(http("http://", None, None).unwrap_err().contains("no host"));
     }

@@ -8,7 +8,7 @@ use super::value::{
     Algorithm, AskWith, AuthBackend, Backlog, CategoryLevel, Ceiling, CertificatePart, ChannelMax, DirectoryQuery,
     Expression, FileBytes, FileCount, FrameMax, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel,
     MessageBytes, Named, PortNumber, RotationDate, Seconds, Secret, SettingValue, Share, SyslogFacility,
-    SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries, Timeout, WebAddress,
+    SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries, Timeout, UrlPath, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -36,10 +36,16 @@ settings! {
     listen_everywhere: bool = false, "false", AtStart;
     /// Serve the management HTTP API here; port 0 takes a free one
     http_listen: Vec<Listen> = Vec::new(), "10000 ports above AMQP: localhost:15672; none with https_listen", AtStart;
+    /// Serve it, and its pages, below this path, as behind a proxy that has other things beside it
+    http_path_prefix: UrlPath = UrlPath::default(), "/", AtStart;
     /// Serve no management HTTP API
     no_http: bool = false, "false", AtStart;
     /// Serve metrics for Prometheus here; port 0 takes a free one
     prometheus_listen: Vec<Listen> = Vec::new(), "10020 ports above AMQP: localhost:15692; none with prometheus_tls_listen", AtStart;
+    /// The path of the metrics
+    prometheus_path: UrlPath = UrlPath::metrics(), "/metrics", AtStart;
+    /// Tell there of each queue, connection and channel, as PATH/per-object does, instead of their sums
+    prometheus_return_per_object_metrics: bool = false, "false", AtStart;
     /// Serve no metrics for Prometheus
     no_prometheus: bool = false, "false", AtStart;
 

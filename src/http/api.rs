@@ -29,6 +29,23 @@ pub(crate) struct ListenerInfo {
     pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
+/// Where things are on the web server, and what the first of them are.
+#[derive(Clone, Debug)]
+pub(crate) struct WebPaths {
+    /// What is before the paths of the API and the pages: nothing, or a path without a slash at its end.
+    pub(crate) prefix: String,
+    /// Where the metrics are.
+    pub(crate) metrics: String,
+    /// Whether there are metrics of each object there, and not their sums.
+    pub(crate) has_metrics_per_object: bool,
+}
+
+impl Default for WebPaths {
+    fn default() -> Self {
+        Self { prefix: String::new(), metrics: "/metrics".to_owned(), has_metrics_per_object: false }
+    }
+}
+
 /// The broker as the HTTP API sees it.
 #[derive(Debug)]
 pub(crate) struct Api {
@@ -58,6 +75,8 @@ pub(crate) struct Api {
     pub(crate) rates: Rates,
     /// Who logged in, or tried to, over HTTP.
     pub(crate) attempts: Mutex<LoginAttempts>,
+    /// Where things are on the web server.
+    pub(crate) paths: WebPaths,
     /// How the pages log in.
     pub(crate) pages_login: PagesLogin,
     /// How much is done at a time for answers that are not to be had at once.

@@ -31,7 +31,8 @@ const BODY_BYTES_MAX: usize = 10_000_000;
 /// So often a handler begins anew because backends were asked. One question after the other is asked, of few at all.
 const ASKED_MAX: usize = 64;
 
-pub(super) fn router(api: &Arc<Api>) -> Router {
+/// What is served below a path: nothing, or one without a slash at its end.
+pub(super) fn router(api: &Arc<Api>, prefix: &str) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let api = Arc::clone(api);
@@ -39,18 +40,18 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
             let api = Arc::clone(&api);
             async move { handle(&api, route, peer, request).await }
         };
-        router = router.route(&format!("/api{}", route.path), any(handler));
+        router = router.route(&format!("{prefix}/api{}", route.path), any(handler));
     }
-    let api = Arc::clone(api);
-    let page = move |request| page(Arc::clone(&api), request);
+    let (api, prefix) = (Arc::clone(api), Arc::from(prefix));
+    let page = move |request| page(Arc::clone(&api), Arc::clone(&prefix), request);
     router.fallback(page).layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// Answers what is no path of the API: with a file of the pages, if it is one.
-async fn page(api: Arc<Api>, request: axum::extract::Request) -> Response {
+async fn page(api: Arc<Api>, prefix: Arc<str>, request: axum::extract::Request) -> Response {
     let policy = api.pages_login.policy();
     let (parts, body) = request.into_parts();
-    let page = pages::answer(&parts.method, parts.uri.path(), &parts.headers, policy);
+    let page = pages::answer(&prefix, &parts, policy);
     unread::discard(body, &parts.headers);
     page.unwrap_or_else(|| respond_with(Refusal::absent().into()))
 }

@@ -61,7 +61,7 @@ mod users;
 mod values;
 mod vhosts;
 
-pub(crate) use api::{Api, ListenerInfo};
+pub(crate) use api::{Api, ListenerInfo, WebPaths};
 pub(crate) use app::{App, StartOver};
 pub(crate) use later::LaterBounds;
 pub(crate) use leveret::alerts::shown as alert_json;

@@ -5,9 +5,12 @@
 use std::io::Read;
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use flate2::read::GzDecoder;
+
+use super::target::had_trailing_slash;
 
 /// A file of the pages.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +35,6 @@ const MOVED: &[(&str, &str)] = &[
     ("/cli/", "/cli/index.html"),
 ];
 
-/// Where whoever issues tokens sends a browser back to: the address that is registered there for RabbitMQ's pages.
-const LOGIN_CALLBACK: &str = "/js/oidc-oauth/login-callback.html";
-
 const HEADERS: [(header::HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -42,10 +42,19 @@ const HEADERS: [(header::HeaderName, &str); 4] = [
     (header::VARY, "accept-encoding"),
 ];
 
-/// The answer to a request for a page, which may do what `policy` says; `None` when there is no such file.
-pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap, policy: &HeaderValue) -> Option<Response> {
+/// The answer to a request for a page below a prefix, which may do what `policy` says; `None` when there is no such file.
+pub(super) fn answer(prefix: &str, parts: &Parts, policy: &HeaderValue) -> Option<Response> {
+    let (method, headers) = (&parts.method, &parts.headers);
+    let path = match parts.uri.path().strip_prefix(prefix) {
+        Some("") if had_trailing_slash(parts) => "/",
+        // The first page names others by where they are from it, so its own address must end with a slash.
+        Some("") => return Some(moved(prefix, "/")),
+        Some(path) if path.starts_with('/') => path,
+        Some(_) | None if parts.uri.path() == "/" => return Some(moved(prefix, "/")),
+        Some(_) | None => return None,
+    };
     if let Some((_, to)) = MOVED.iter().find(|(from, _)| *from == path) {
-        return Some(moved(to));
+        return Some(moved(prefix, to));
     }
     let file = find(path)?;
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -79,15 +88,16 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap, policy: &
     Some(response)
 }
 
-fn moved(to: &'static str) -> Response {
+fn moved(prefix: &str, to: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
+    let location = HeaderValue::from_str(&format!("{prefix}{to}"));
+    response.headers_mut().insert(header::LOCATION, location.unwrap_or_else(|_| HeaderValue::from_static("/")));
     response
 }
 
 fn find(path: &str) -> Option<&'static File> {
-    let path = if matches!(path, "/" | LOGIN_CALLBACK) { "/index.html" } else { path };
+    let path = if path == "/" { "/index.html" } else { path };
     FILES.iter().find(|file| file.path == path)
 }
 
@@ -131,9 +141,8 @@ mod tests {
             assert!(!unpacked(file).is_empty(), "{}", file.path);
             assert!(file.etag.starts_with('"') && file.etag.ends_with('"'), "{}", file.etag);
         }
-        let entry =
-            FILES.iter().filter(|file| file.path.contains("/assets/index-") && index.contains(file.path)).count();
-        assert_eq!(entry, 2, "script and style");
+        let is_named = |file: &&File| file.path.contains("/assets/main-") && index.contains(&format!(".{}", file.path));
+        assert_eq!(FILES.iter().filter(is_named).count(), 2, "script and style");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use super::prometheus;
 use super::rates::INTERVAL_MS;
 use super::sampler;
 use super::secure;
-use super::target::{is_readable, without_trailing_slash};
+use super::target::{drop_trailing_slash, is_readable};
 use super::unread;
 use crate::clock::Rounds;
 use crate::tls::Certificates;
@@ -111,7 +111,7 @@ impl Drop for HttpServer {
 }
 
 async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver<bool>) {
-    let management = router(&api);
+    let management = router(&api, &api.paths.prefix);
     let metrics = prometheus::router(&api);
     let Listeners { management: of_management, metrics: of_metrics, local } = listeners;
     let listeners = of_management.into_iter().map(|listener| (listener, &management));
@@ -132,7 +132,8 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     if let Some((listener, group)) = local {
         match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
             Ok(listener) => {
-                tokio::spawn(local::accept(listener, group, management.clone(), stopped.clone()));
+                // Commands of this machine know nothing of what a proxy asks for.
+                tokio::spawn(local::accept(listener, group, router(&api, ""), stopped.clone()));
             }
             Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }
@@ -243,7 +244,7 @@ async fn respond(
         unread::discard(Body::new(body), &parts.headers);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
-    parts.uri = without_trailing_slash(parts.uri);
+    drop_trailing_slash(&mut parts);
     parts.extensions.insert(peer);
     let request = axum::http::Request::from_parts(parts, Body::new(body));
     let answered = tower::ServiceExt::oneshot(router, request);

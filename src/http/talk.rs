@@ -35,7 +35,7 @@ pub(crate) struct Talk {
 impl Talk {
     pub(crate) fn new(api: Api) -> Self {
         let api = Arc::new(api);
-        Self { management: handling::router(&api), metrics: prometheus::router(&api), api }
+        Self { management: handling::router(&api, &api.paths.prefix), metrics: prometheus::router(&api), api }
     }
 
     /// Answers what one client sends. It does not wait long: an answer that is not to be had at once is not had.

@@ -10,17 +10,29 @@ pub(super) fn is_readable(uri: &Uri) -> bool {
     path.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| is_escape(at))
 }
 
+/// A request whose path has had a slash at its end.
+#[derive(Clone, Copy, Debug)]
+struct TrailingSlash;
+
 /// A path with a slash at its end is the same without.
-pub(super) fn without_trailing_slash(uri: Uri) -> Uri {
-    let path = uri.path();
+pub(super) fn drop_trailing_slash(parts: &mut Parts) {
+    let path = parts.uri.path();
     let Some(shorter) = path.strip_suffix('/').filter(|shorter| shorter.len() > 1 && !shorter.ends_with('/')) else {
-        return uri;
+        return;
     };
-    let shorter = match uri.query() {
+    let shorter = match parts.uri.query() {
         Some(query) => format!("{shorter}?{query}"),
         None => shorter.to_owned(),
     };
-    shorter.parse().unwrap_or(uri)
+    if let Ok(shorter) = shorter.parse() {
+        parts.uri = shorter;
+        parts.extensions.insert(TrailingSlash);
+    }
+}
+
+/// Whether [`drop_trailing_slash`] has dropped one.
+pub(super) fn had_trailing_slash(parts: &Parts) -> bool {
+    parts.extensions.get::<TrailingSlash>().is_some()
 }
 
 /// The parameters of a query; `None` when it cannot be read.

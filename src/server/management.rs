@@ -10,8 +10,9 @@ use super::encryption::Secured;
 use super::local::{Local, LocalSocket};
 use super::operator::RunningOperator;
 use super::start_error::StartFailure;
+use crate::config::Settings;
 use crate::connection::session::Hosting;
-use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners};
+use crate::http::{Api, App, HttpFailed, HttpListener, HttpServer, ListenerInfo, Listeners, WebPaths};
 use crate::tls::Certificates;
 
 /// The HTTP API of a broker.
@@ -108,19 +109,29 @@ pub(super) fn addresses(listeners: &[ListenerInfo]) -> Vec<(&'static str, Socket
     listeners.iter().map(|listener| (listener.protocol, listener.address)).collect()
 }
 
+/// Where the configuration wants things to be on the web server.
+fn web_paths(configured: &Settings) -> WebPaths {
+    WebPaths {
+        prefix: configured.http_path_prefix.as_str().to_owned(),
+        metrics: configured.prometheus_path.as_str().to_owned(),
+        has_metrics_per_object: configured.prometheus_return_per_object_metrics,
+    }
+}
+
 /// The parts of an API that do not depend on its sockets.
 pub(super) fn api(
     hosting: &Hosting,
-    clock: crate::clock::Clock,
     listeners: Vec<ListenerInfo>,
     (app, operator): (App, Arc<RunningOperator>),
+    clock: &crate::clock::Clock,
+    configured: Option<&Settings>,
 ) -> Api {
     Api {
         broker: Arc::clone(&hosting.broker),
         logins: hosting.logins.clone(),
         identity: hosting.identity.clone(),
         started_at_ms: clock.now_ms(),
-        clock,
+        clock: clock.clone(),
         listeners,
         app,
         data_dir: None,
@@ -129,7 +140,8 @@ pub(super) fn api(
         highest: crate::http::Highest::default(),
         rates: crate::http::Rates::default(),
         attempts: parking_lot::Mutex::default(),
-        pages_login: crate::http::PagesLogin::new(super::pages_login::answer(None)),
+        paths: configured.map(web_paths).unwrap_or_default(),
+        pages_login: crate::http::PagesLogin::new(super::pages_login::answer(configured)),
         later: crate::http::LaterBounds::default(),
     }
 }

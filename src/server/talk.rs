@@ -22,7 +22,7 @@ impl Talk {
         let cannot = Box::new(|_: &crate::broker::Broker| Err("this broker cannot be made as new".to_owned()));
         let running = Running::new(&hosting.broker, &clock, None, &[]);
         let operator = Arc::new(running.operated(hosting.offer.heartbeat.clone(), None));
-        Self(HttpTalk::new(management::api(hosting, clock, Vec::new(), (App::new(admission, cannot), operator))))
+        Self(HttpTalk::new(management::api(hosting, Vec::new(), (App::new(admission, cannot), operator), &clock, None)))
     }
 
     /// The answers to what one client sends, until it is answered or the API closes the connection.

@@ -95,3 +95,4 @@ mod tls;
 mod ttl;
 mod tune;
 mod tx;
+mod web_paths;

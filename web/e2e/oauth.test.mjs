@@ -106,6 +106,20 @@ test("who logs out is logged out at the provider, too", async () => {
   await page.getByRole("button", { name: /^Log in with/ }).waitFor();
 });
 
+test("below a path the provider sends the browser back to there", async () => {
+  const below = await configured("below", ["management.path_prefix = /mq", "auth_oauth2.resource_server_id = rabbitmq", "management.oauth_client_id = pages", "management.oauth_scopes = openid rabbitmq.tag:administrator"]);
+  below.url += "/mq";
+  const page = await open(below);
+  await page.goto(`${below.url}/#/queues`);
+  await page.getByRole("button", { name: /^Log in with/ }).click();
+  await page.getByRole("heading", { level: 1, name: "Queues" }).waitFor();
+  assert.equal(provider.wanted.redirect_uri, below.url + CALLBACK);
+  assert.equal(page.url(), `${below.url}/#/queues`);
+  await page.reload();
+  await page.getByRole("heading", { level: 1, name: "Queues" }).waitFor();
+  assert.deepEqual(page.faults, []);
+});
+
 test("what comes back and is not right lets nobody in", async () => {
   for (const [fault, text] of [
     [{ wrongState: true }, /The provider did not log you in: .*state/],

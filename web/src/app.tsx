@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { silentSince } from "./api/client";
+import { ROOT } from "./api/root";
 import { LoginPage } from "./pages/login";
 import { NAVIGATION, route } from "./pages/routes";
 import { go, link, place } from "./state/route";
@@ -136,8 +137,8 @@ function Elsewhere({ tags }: { tags: string[] }) {
           </ul>
         </details>
       )}
-      <a href="/api/index.html">HTTP API</a>
-      <a href="/cli/index.html">Command line</a>
+      <a href={`${ROOT}/api/index.html`}>HTTP API</a>
+      <a href={`${ROOT}/cli/index.html`}>Command line</a>
     </div>
   );
 }

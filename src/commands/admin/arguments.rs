@@ -28,23 +28,31 @@ pub(super) struct Request {
     pub(super) vhost: Option<String>,
     pub(super) format: Format,
     pub(super) quiet: bool,
+    base_uri: Option<String>,
     host: Option<String>,
     port: Option<String>,
+    path_prefix: Option<String>,
     username: Option<String>,
     password: Option<String>,
 }
 
 /// Options that say how to ask, by name and letter.
-const GENERAL: &[(&str, char)] =
-    &[("host", 'H'), ("port", 'P'), ("username", 'u'), ("password", 'p'), ("vhost", 'V'), ("format", 'f')];
+const GENERAL: &[(&str, char)] = &[
+    ("host", 'H'),
+    ("port", 'P'),
+    ("base-uri", 'U'),
+    ("path-prefix", '\0'),
+    ("username", 'u'),
+    ("password", 'p'),
+    ("vhost", 'V'),
+    ("format", 'f'),
+];
 /// Options with a value that change nothing here.
 const IGNORED: &[(&str, char)] = &[
     ("node", 'N'),
     ("config", 'c'),
     ("depth", 'd'),
     ("sort", 'S'),
-    ("path-prefix", '\0'),
-    ("base-uri", 'U'),
     ("timeout", 't'),
     ("table-style", '\0'),
     ("ssl-key-file", '\0'),
@@ -112,6 +120,8 @@ impl Request {
         match option {
             "host" => self.host = Some(value),
             "port" => self.port = Some(value),
+            "base-uri" => self.base_uri = Some(value),
+            "path-prefix" => self.path_prefix = Some(value),
             "username" => self.username = Some(value),
             "password" => self.password = Some(value),
             "vhost" => self.vhost = Some(value),
@@ -146,17 +156,24 @@ impl Request {
     /// # Errors
     /// When there is none.
     pub(super) fn client(&self) -> Result<Client, String> {
-        let is_remote = self.host.is_some() || self.port.is_some() || self.username.is_some();
+        let said = [&self.base_uri, &self.host, &self.port, &self.username];
+        let is_remote = said.into_iter().any(Option::is_some);
         let local = if is_remote { None } else { Wanted::from_configuration().find().ok() };
         let target = match local {
             Some(target) => target,
-            None => {
-                let (host, port) =
-                    (self.host.as_deref().unwrap_or("localhost"), self.port.as_deref().unwrap_or("15672"));
-                http(&format!("http://{host}:{port}"), self.username.as_deref(), self.password.as_deref())?
-            }
+            None => http(&self.url(), self.username.as_deref(), self.password.as_deref())?,
         };
         Client::new(target, None).map_err(|problem| problem.to_string())
+    }
+
+    /// Where the API is. The first version names what is before `/api`, the second one that with it.
+    fn url(&self) -> String {
+        let (host, port) = (self.host.as_deref().unwrap_or("localhost"), self.port.as_deref().unwrap_or("15672"));
+        let place = self.base_uri.clone().unwrap_or_else(|| format!("http://{host}:{port}"));
+        match self.path_prefix.as_deref().map(|prefix| prefix.trim_start_matches('/')) {
+            Some(prefix) if !prefix.is_empty() => format!("{}/{prefix}", place.trim_end_matches('/')),
+            _ => place,
+        }
     }
 }
 

@@ -44,15 +44,15 @@ type Parameters = Vec<(String, String)>;
 /// What answers a request.
 type Endpoint = fn(&Api, &Parameters) -> Response;
 
-/// Every path with what answers. Nobody needs to log in for them.
-const ENDPOINTS: &[(&str, Endpoint)] = &[
-    ("/metrics", |api, _| scraped(aggregated(api))),
-    ("/metrics/per-object", |api, _| scraped(per_object(api))),
-    ("/metrics/detailed", |api, parameters| scraped(detailed(api, parameters))),
-    ("/metrics/memory-breakdown", |api, _| scraped(memory_breakdown(api))),
-    ("/healthz", |_, _| state(StatusCode::OK, "ok")),
-    ("/readyz", readiness),
+/// What is below the path of the metrics. Nobody needs to log in for them.
+const METRICS: &[(&str, Endpoint)] = &[
+    ("", |api, _| scraped(if api.paths.has_metrics_per_object { per_object(api) } else { aggregated(api) })),
+    ("/per-object", |api, _| scraped(per_object(api))),
+    ("/detailed", |api, parameters| scraped(detailed(api, parameters))),
+    ("/memory-breakdown", |api, _| scraped(memory_breakdown(api))),
 ];
+/// The same, wherever the metrics are.
+const STATES: &[(&str, Endpoint)] = &[("/healthz", |_, _| state(StatusCode::OK, "ok")), ("/readyz", readiness)];
 
 const PREFIX: &str = "rabbitmq_";
 const DETAILED: &str = "rabbitmq_detailed_";
@@ -63,13 +63,20 @@ const CLUSTER: &str = "rabbitmq_cluster_";
 /// What is served there.
 pub(super) fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
-    for &(path, endpoint) in ENDPOINTS {
+    let below = |(path, endpoint): &(&str, Endpoint)| (format!("{}{path}", api.paths.metrics), *endpoint);
+    // At the root of the server it has no word of its own.
+    let metrics =
+        METRICS.iter().map(below).map(|(path, endpoint)| (if path.is_empty() { "/".into() } else { path }, endpoint));
+    let states = STATES.iter().map(|(path, endpoint)| ((*path).to_owned(), *endpoint));
+    // Where one would be that the metrics have taken, they go first.
+    let states = states.filter(|(path, _)| *path != api.paths.metrics);
+    for (path, endpoint) in metrics.chain(states) {
         let api = Arc::clone(api);
         let answer = move |method: Method, Query(parameters): Query<Parameters>| {
             let api = Arc::clone(&api);
             async move { allowed(&method, || endpoint(&api, &parameters)) }
         };
-        router = router.route(path, any(answer));
+        router = router.route(&path, any(answer));
     }
     let absent = async || super::handling::respond_with(super::refusal::Refusal::absent().into());
     router.fallback(absent).layer(CompressionLayer::new())

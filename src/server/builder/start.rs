@@ -15,7 +15,6 @@ use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
 use crate::host;
-use crate::http::PagesLogin;
 use crate::http::{Api, App};
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
@@ -25,8 +24,7 @@ use crate::server::management::{self, Management, addresses};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
 use crate::server::{
-    Broker, Known, Outside, auth, background, local, pages_login, patience, run_deadlines, storage, tasks,
-    until_stopped,
+    Broker, Known, Outside, auth, background, local, patience, run_deadlines, storage, tasks, until_stopped,
 };
 
 impl Builder {
@@ -76,11 +74,11 @@ impl Builder {
         outside.listeners = addresses(&listeners);
         let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
+        let (of_web, configured) = ((app, Arc::clone(&operator)), self.configured.as_deref());
         let api = Api {
-            pages_login: PagesLogin::new(pages_login::answer(self.configured.as_deref())),
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
             io: io.unwrap_or_default(),
-            ..management::api(&hosting, self.clock.clone(), listeners, (app, Arc::clone(&operator)))
+            ..management::api(&hosting, listeners, of_web, &self.clock, configured)
         };
         let local = match self.local_socket {
             Some(group) => local::listen(data_dir.as_deref(), outside.address.port(), local::found(group)?),

@@ -1,4 +1,5 @@
 import { createStore } from "../state/store";
+import { ROOT } from "./root";
 
 /** What the broker, or the way to it, says when something is not done. */
 export class ApiError extends Error {
@@ -89,7 +90,7 @@ export async function send(method: string, path: string, options: Call = {}): Pr
   };
   const request = `${method} ${path}`;
   try {
-    const response = await fetch(path, init);
+    const response = await fetch(ROOT + path, init);
     silentSince.set(0);
     return { response, refused: (text) => refusal(response.status, text, request, asked) };
   } catch (error) {

@@ -1,6 +1,7 @@
 import "./theme";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { ROOT } from "../api/root";
 import { grouped, type ApiDocument, type Operation } from "./operations";
 
 /** Every path of the API, found by a word. */
@@ -62,7 +63,7 @@ function Page() {
   const [all, setAll] = useState<ApiDocument>();
   const [error, setError] = useState("");
   useEffect(() => {
-    fetch("/api/leveret/openapi.json")
+    fetch(`${ROOT}/api/leveret/openapi.json`)
       .then((answer) => answer.json() as Promise<ApiDocument>)
       .then(setAll)
       .catch((failure: unknown) => setError(String(failure)));

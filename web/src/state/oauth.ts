@@ -2,6 +2,7 @@
 // checks what comes back (state, nonce, issuer, audience). This file is loaded only where somebody logs in so.
 import * as oauth from "oauth4webapi";
 import type { Credentials } from "../api/client";
+import { ROOT } from "../api/root";
 import { CALLBACK, type Provider } from "./providers";
 
 const BEGUN = "leveret.begun";
@@ -40,7 +41,7 @@ async function described(provider: Provider): Promise<oauth.AuthorizationServer>
 
 const clientOf = (provider: Provider): oauth.Client => ({ client_id: provider.clientId });
 const proofOf = ({ clientSecret }: Provider) => (clientSecret ? oauth.ClientSecretPost(clientSecret) : oauth.None());
-const redirectOf = () => location.origin + CALLBACK;
+const redirectOf = () => location.origin + ROOT + CALLBACK;
 
 /** The administrator chose the address: one without TLS is for trying things out. */
 const optionsOf = ({ metadataUrl, tokenParams }: Provider) => ({ additionalParameters: tokenParams, [oauth.allowInsecureRequests]: metadataUrl.startsWith("http:") });
@@ -142,7 +143,7 @@ export async function endOf({ provider, idToken }: TokenLogin): Promise<string |
   if (!told) return undefined;
   const address = new URL(told);
   address.searchParams.set("client_id", provider.clientId);
-  address.searchParams.set("post_logout_redirect_uri", `${location.origin}/`);
+  address.searchParams.set("post_logout_redirect_uri", `${location.origin}${ROOT}/`);
   if (idToken) address.searchParams.set("id_token_hint", idToken);
   return address.href;
 }

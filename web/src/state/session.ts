@@ -1,4 +1,5 @@
 import { ApiError, authorizationOf, get, loginRefused, setCredentials, type Credentials } from "../api/client";
+import { ROOT } from "../api/root";
 import type { TokenLogin } from "./oauth";
 import { CALLBACK, type Provider } from "./providers";
 import { createStore } from "./store";
@@ -15,8 +16,9 @@ export const identity = createStore<Identity | null | undefined>(undefined);
 export const loginNote = createStore("");
 
 /** What this tab keeps: the header of a name with a password, or the tokens of a provider. */
-const PASSWORD = "leveret.authorization";
-const TOKENS = "leveret.tokens";
+// Of another broker behind the same proxy it has others.
+const PASSWORD = `leveret.authorization${ROOT}`;
+const TOKENS = `leveret.tokens${ROOT}`;
 /** A broker that does not answer is asked again so much later. */
 const RETRY_MS = 2000;
 
@@ -28,7 +30,7 @@ export async function resume(): Promise<void> {
     if (identity.get()) logout(keptTokens() ? "Your token has ended, and the provider gave no new one." : "The broker does not accept your name and password any more.");
   });
   try {
-    if (location.pathname === CALLBACK) await comeBack();
+    if (location.pathname === ROOT + CALLBACK) await comeBack();
     await goOn(await kept());
   } catch (error) {
     logout(`The provider did not log you in: ${refusalOf(error)}`);
@@ -44,7 +46,9 @@ function refusalOf(error: unknown): string {
 /** Takes what a provider has put into the address, and has the address of the pages again: a code is good for one time. */
 async function comeBack(): Promise<void> {
   const address = new URL(location.href);
-  history.replaceState(null, "", "/");
+  // Its name tells where it is from the address of now, which changes.
+  for (const icon of document.querySelectorAll<HTMLLinkElement>("link[rel=icon]")) icon.setAttribute("href", icon.href);
+  history.replaceState(null, "", `${ROOT}/`);
   const { login, hash } = await (await oauth()).finish(address);
   keep(login);
   location.hash = hash;
