@@ -37,8 +37,8 @@ pub use tasks::{CheckTask, ConfigTask, EXIT_CONFIGURATION};
 pub use value::Listen;
 pub(crate) use value::{
     AskWith, AuthBackend, BackendKind, CertificatePart, ChannelMax, DirectoryQuery, FileBytes, FileCount, FrameMax,
-    HttpUrl, LogFilter, LogFormat, Named, RotationDate, Secret, Share, SyslogProtocol, SyslogTransport, SystemGroup,
-    Timeout, WebAddress,
+    HttpUrl, LogFilter, LogFormat, Named, PropertyValue, RotationDate, Secret, Share, SyslogProtocol, SyslogTransport,
+    SystemGroup, Timeout, VhostDefault, WebAddress,
 };
 #[cfg(test)]
 pub(crate) use value::{LogLevel, PortNumber, Seconds};

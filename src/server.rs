@@ -27,6 +27,7 @@ mod storage;
 pub(crate) mod talk;
 mod tasks;
 mod url;
+mod vhost_defaults;
 #[cfg_attr(windows, path = "server/wake_ups_windows.rs")]
 mod wake_ups;
 mod watching;

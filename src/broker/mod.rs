@@ -42,6 +42,7 @@ pub(crate) mod tails;
 pub(crate) mod topology;
 pub(crate) mod usage;
 pub(crate) mod vhost;
+pub(crate) mod vhost_defaults;
 
 use std::sync::Arc;
 

@@ -24,6 +24,7 @@ use super::reply_to::ReplyConsumers;
 use super::residency::Residency;
 use super::tails::Tails;
 use super::usage::ByteCount;
+use super::vhost_defaults::VhostDefaults;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
 use crate::store::{Log, MemoryLog};
@@ -47,6 +48,8 @@ pub struct NodeSettings {
     pub channels_max: Option<u64>,
     /// Lines of the log go to an exchange, too.
     pub has_log_exchange: bool,
+    /// What virtual hosts get when they are made.
+    pub vhost_defaults: Arc<VhostDefaults>,
 }
 
 impl NodeSettings {
@@ -73,6 +76,7 @@ impl Default for NodeSettings {
             connections_max: None,
             channels_max: None,
             has_log_exchange: false,
+            vhost_defaults: Arc::default(),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use super::setting::{ReloadRule, Setting, settings};
 use super::value::{
     Algorithm, AskWith, AuthBackend, Backlog, CategoryLevel, Ceiling, CertificatePart, ChannelMax, DirectoryQuery,
-    Expression, FileBytes, FileCount, FrameMax, HttpUrl, Index, Listen, LogFileName, LogFilter, LogFormat, LogLevel,
-    MessageBytes, Named, PortNumber, RotationDate, Seconds, Secret, SettingValue, Share, SyslogFacility,
-    SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries, Timeout, UrlPath, WebAddress,
+    Expression, FileBytes, FileCount, FrameMax, HttpUrl, Index, LimitProperties, Listen, LogFileName, LogFilter,
+    LogFormat, LogLevel, MessageBytes, Named, PolicyProperties, PortNumber, RotationDate, Seconds, Secret,
+    SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries,
+    Timeout, UrlPath, UserProperties, VhostDefault, WebAddress,
 };
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
@@ -104,6 +105,12 @@ settings! {
     default_permissions_read: Expression = Expression::anything(), ".*", AtStart;
     /// The virtual host that a new broker has
     default_vhost: Option<String> = None, "/", AtStart;
+    /// Users that virtual hosts come with: NAME.KEY=VALUE, with the keys of RabbitMQ's default_users
+    default_users: Vec<VhostDefault<UserProperties>> = Vec::new(), "none", AtStart;
+    /// Operator policies that they come with, with the keys of RabbitMQ's default_policies.operator
+    default_policies_operator: Vec<VhostDefault<PolicyProperties>> = Vec::new(), "none", AtStart;
+    /// Their limits, with the keys of RabbitMQ's default_limits.vhosts: the first name counts whose pattern fits
+    default_limits_vhosts: Vec<VhostDefault<LimitProperties>> = Vec::new(), "none", AtStart;
     /// Users who may only log in from the machine of the broker; none for nobody
     loopback_users: Vec<String> = vec![GUEST.to_owned()], "guest", AtStart;
 

@@ -35,7 +35,9 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 39] = [
+const WRONG: [(&str, &[&str]); 41] = [
+    ("WEB_PATH", &["/a b", "/a//b", ""]),
+    ("NAME.KEY=VALUE", &["name", "a.b=c", "a=", ""]),
     ("classic|quorum", &["stream", ""]),
     ("LIMIT", &["many", "-1", ""]),
     ("CHANNELS", &["many", "-1", "65536", ""]),

@@ -14,6 +14,7 @@ mod text;
 mod time;
 mod tls;
 mod url;
+mod vhost_default;
 
 pub(crate) use auth::{Algorithm, AskWith, AuthBackend, BackendKind, DirectoryQuery, Named, TagQueries, WebAddress};
 pub(crate) use ceiling::{Ceiling, ChannelMax, FrameMax};
@@ -31,6 +32,7 @@ pub(crate) use text::{Expression, Secret, SystemGroup};
 pub(crate) use time::{Seconds, Timeout};
 pub(crate) use tls::{CertificatePart, Index};
 pub(crate) use url::HttpUrl;
+pub(crate) use vhost_default::{LimitProperties, PolicyProperties, PropertyValue, UserProperties, VhostDefault};
 
 /// A type of settings.
 pub(super) trait SettingValue: Sized {

@@ -185,7 +185,10 @@ impl First {
     /// Makes the first user of a new broker. RabbitMQ makes none where it imports definitions, which is a surprise when a user was asked for, or
     /// when the definitions bring none and nobody could log in.
     fn begin(&self, broker: &Broker, loaded: &LoadedDefinitions) -> Result<(), AdministrationError> {
-        let has_users = !broker.users().is_empty();
+        // Users that virtual hosts come with are there besides the first one.
+        let defaults = &broker.node().settings.vhost_defaults;
+        let is_own = |user: &User| !defaults.names_user(&user.name) || loaded.has_user(&user.name);
+        let has_users = broker.users().iter().any(|user| is_own(user));
         let is_made = !loaded.is_instead() && (self.is_wanted || !has_users);
         let user = if is_made {
             Some(User::new(&self.user, PasswordHash::salted(self.password.as_bytes())?, self.tags.clone()))

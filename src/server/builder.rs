@@ -4,6 +4,7 @@ mod start;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::accounts::{Account, First};
 use super::cluster::ClusterAtStart;
@@ -11,6 +12,7 @@ use super::definitions::DefinitionsAtStart;
 use super::encryption::ServerTls;
 use super::places::ListenPlaces;
 use super::start_error::StartFailure;
+use super::vhost_defaults::vhost_defaults;
 use super::webhook::Asked;
 use super::{Broker, StartError};
 use crate::auth::{ADMINISTRATOR, GUEST, IMPERSONATOR, InvalidPattern, Logins, Permissions};
@@ -121,6 +123,7 @@ impl Builder {
         builder.node_name.clone_from(&configured.node_name);
         builder.first = First::from(configured);
         builder.definitions = DefinitionsAtStart::from(configured);
+        builder.settings.vhost_defaults = Arc::new(vhost_defaults(configured)?);
         builder.settings.default_queue_kind = configured.default_queue_type;
         builder.settings.connections_max = configured.connection_max.0;
         builder.settings.channels_max = configured.channel_max_per_node.0;

@@ -102,6 +102,11 @@ impl LoadedDefinitions {
         self.files.iter().any(|(_, _, file)| file.vhosts().next().is_some())
     }
 
+    /// Whether they bring this user.
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        self.files.iter().any(|(_, _, file)| file.has_user(name))
+    }
+
     /// Whether something in them belongs to this virtual host, and none of them brings it.
     pub(super) fn names(&self, vhost: &str) -> bool {
         let brings = self.files.iter().any(|(_, _, file)| file.vhosts().any(|name| name == vhost));

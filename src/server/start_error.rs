@@ -45,6 +45,9 @@ pub(super) enum StartFailure {
     /// A user or virtual host that is to be there cannot be made.
     #[error("cannot make the first users and virtual hosts: {0}")]
     Administration(#[from] AdministrationError),
+    /// An operator policy of the configuration makes no sense.
+    #[error("default_policies.operator.{0}: {1}")]
+    DefaultPolicy(String, AdministrationError),
     /// TLS cannot be spoken with the files that are given.
     #[error("TLS: {field}: {error}")]
     Tls {

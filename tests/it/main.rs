@@ -95,4 +95,5 @@ mod tls;
 mod ttl;
 mod tune;
 mod tx;
+mod vhost_defaults;
 mod web_paths;

@@ -119,13 +119,15 @@ impl Broker {
     ) -> Result<(Put, Arc<Vhost>), AdministrationError> {
         let _changing = self.vhost_changes.lock();
         let fresh = QueueId(self.node().ids.fresh());
-        let kind = self.node().settings.default_queue_kind;
+        let (kind, defaults) = (self.node().settings.default_queue_kind, &self.node().settings.vhost_defaults);
         let (put, definition) = self.administer(|state| {
             let known = state.vhosts.get(name);
-            let before = known.cloned().unwrap_or_else(|| VhostDefinition::new(name, kind, fresh));
+            let new = || defaults.limited(VhostDefinition::new(name, kind, fresh));
+            let before = known.cloned().unwrap_or_else(new);
             let definition = settings.applied_to(before);
             let mut changes = vec![Administered::Vhost(definition.clone())];
             if known.is_none() {
+                changes.extend(defaults.changes([name].into_iter(), state));
                 changes.extend(along(state)?);
             }
             Ok(((Put::over(known), definition), changes))

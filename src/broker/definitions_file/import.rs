@@ -18,7 +18,7 @@ use crate::broker::declarers::Declarable;
 use crate::broker::definitions::{Administered, VhostDefinition};
 use crate::broker::ids::QueueId;
 use crate::broker::metadata::MetadataState;
-use crate::broker::queue::arguments::QueueKind;
+use crate::broker::node::NodeSettings;
 use crate::broker::vhost::{IMPORTER, Vhost};
 use crate::store::LogPosition;
 
@@ -72,9 +72,12 @@ impl Broker {
         let fresh: BTreeMap<_, _> = names.into_iter().collect();
         let made = self
             .administer(|state| {
-                let vhosts = file.vhost_changes(state, &fresh, self.node().settings.default_queue_kind)?;
+                let vhosts = file.vhost_changes(state, &fresh, &self.node().settings)?;
                 file.check_ends(state, &vhosts)?;
                 let mut changes: Vec<_> = vhosts.values().cloned().map(Administered::Vhost).collect();
+                let new = vhosts.keys().map(String::as_str).filter(|name| !state.vhosts.contains_key(*name));
+                // Before what the file says of the same things.
+                changes.extend(self.node().settings.vhost_defaults.changes(new, state));
                 changes.extend(file.other_changes(state)?);
                 Ok((vhosts, changes))
             })
@@ -116,13 +119,14 @@ impl DefinitionsFile {
         &self,
         state: &MetadataState,
         fresh: &BTreeMap<String, u64>,
-        default_queue_kind: QueueKind,
+        settings: &NodeSettings,
     ) -> Result<BTreeMap<String, VhostDefinition>, AdministrationError> {
         let mut changed: BTreeMap<String, VhostDefinition> = BTreeMap::new();
         for entry in &self.vhosts {
             let new = || {
                 let id = fresh.get(&entry.name).copied().unwrap_or_default();
-                VhostDefinition::new(&entry.name, default_queue_kind, QueueId(id))
+                let new = VhostDefinition::new(&entry.name, settings.default_queue_kind, QueueId(id));
+                settings.vhost_defaults.limited(new)
             };
             let known = || state.vhosts.get(&entry.name).cloned().unwrap_or_else(new);
             let definition = changed.entry(entry.name.clone()).or_insert_with(known);

@@ -94,6 +94,11 @@ impl DefinitionsFile {
         self.vhosts.iter().map(|entry| entry.name.as_str())
     }
 
+    /// Whether it brings this user.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.users.iter().any(|(user, _)| *user.name == *name)
+    }
+
     /// Whether something in it belongs to this virtual host.
     pub(crate) fn names_vhost(&self, name: &str) -> bool {
         let permissions = self.permissions.iter().map(|entry| &entry.vhost);

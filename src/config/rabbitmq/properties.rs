@@ -2,6 +2,7 @@
 
 use super::conf::ConfEntry;
 use super::keys::matches;
+use super::translated::ENCRYPTED;
 use crate::config::given::GivenSettings;
 use crate::config::setting::Setting;
 
@@ -54,6 +55,26 @@ const THINGS: &[(&str, &str, &[&str])] = &[
             "oauth_token_endpoint_params.*",
         ],
     ),
+    // What virtual hosts come with.
+    ("default_users.", "default_users", &["vhost_pattern", "password", "tags", "configure", "write", "read"]),
+    (
+        "default_policies.operator.",
+        "default_policies_operator",
+        &[
+            "vhost_pattern",
+            "queue_pattern",
+            "apply_to",
+            "expires",
+            "message_ttl",
+            "max_length",
+            "max_length_bytes",
+            "max_in_memory_length",
+            "max_in_memory_bytes",
+            "delivery_limit",
+            "classic_queues.queue_version",
+        ],
+    ),
+    ("default_limits.vhosts.", "default_limits_vhosts", &["pattern", "max_connections", "max_queues"]),
     ("management.oauth_authorization_endpoint_params.", "management_oauth_authorization_endpoint_params", &[]),
     ("management.oauth_token_endpoint_params.", "management_oauth_token_endpoint_params", &[]),
 ];
@@ -71,7 +92,7 @@ pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
         entries.retain(|entry| {
             let Some(name) = entry.key.strip_prefix(place).filter(|name| is_known(name)) else { return true };
             let text = format!("{name}={}", entry.value);
-            match (setting.check)(&text) {
+            match encrypted(&entry.value).and_then(|()| (setting.check)(&text)) {
                 Ok(()) => texts.push(text),
                 Err(reason) => read.refuse(entry.origin.clone(), format!("{}: {reason}", entry.key)),
             }
@@ -82,4 +103,8 @@ pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
             read.given.push(setting.given(texts, origin));
         }
     }
+}
+
+fn encrypted(value: &str) -> Result<(), String> {
+    if value.starts_with("encrypted:") { Err(ENCRYPTED.to_owned()) } else { Ok(()) }
 }

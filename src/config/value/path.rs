@@ -25,14 +25,14 @@ fn is_plain(word: &str) -> bool {
 }
 
 impl SettingValue for UrlPath {
-    const NAME: &'static str = "PATH";
+    const NAME: &'static str = "WEB_PATH";
     const ALLOWED: &'static str = "a path of letters, digits and - . _ ~ such as /tools/broker";
 
     fn read(text: &str) -> Result<Self, String> {
         // As in RabbitMQ, the first slash may be missing.
         let path = text.strip_prefix('/').unwrap_or(text);
         let path = path.strip_suffix('/').unwrap_or(path);
-        if path.is_empty() {
+        if text == "/" {
             return Ok(Self::default());
         }
         if path.split('/').all(is_plain) { Ok(Self(format!("/{path}"))) } else { Err(allowed::<Self>()) }
@@ -49,13 +49,9 @@ mod tests {
 
     #[test]
     fn slashes_at_both_ends_may_be_left_out() {
-        for (text, path, shown) in [
-            ("/mq/prod", "/mq/prod", "/mq/prod"),
-            ("mq", "/mq", "/mq"),
-            ("/mq/", "/mq", "/mq"),
-            ("/", "", "/"),
-            ("", "", "/"),
-        ] {
+        for (text, path, shown) in
+            [("/mq/prod", "/mq/prod", "/mq/prod"), ("mq", "/mq", "/mq"), ("/mq/", "/mq", "/mq"), ("/", "", "/")]
+        {
             let read = UrlPath::read(text).unwrap();
             assert_eq!((read.as_str(), read.show().as_deref()), (path, Some(shown)), "{text}");
         }
@@ -63,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_of_its_own_in_an_address_is_refused() {
-        for text in ["/a//b", "//", "/a/../b", "/.", "/a?b", "/a#b", "/{a}", "/:a", "/a%20b", "/a b", "/\u{e4}"] {
+        for text in ["", "/a//b", "//", "/a/../b", "/.", "/a?b", "/a#b", "/{a}", "/:a", "/a%20b", "/a b", "/\u{e4}"] {
             assert_eq!(UrlPath::read(text), Err(allowed::<UrlPath>()), "{text}");
         }
     }

@@ -15,6 +15,25 @@ fn read_ms(text: &str, plain_ms: u64) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
+/// Milliseconds, as the schema of `rabbitmq.conf` has them: units follow each other, as in `1h30m`.
+pub(super) fn duration_ms(text: &str) -> Option<u64> {
+    const LONGER_MS: [(&str, u64); 2] = [("w", 7 * 24 * 3_600_000), ("f", 14 * 24 * 3_600_000)];
+    if let Ok(ms) = text.parse() {
+        return i64::try_from(ms).is_ok().then_some(ms);
+    }
+    let (mut rest, mut sum_ms) = (text, 0_u64);
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit())?;
+        let (number, behind) = rest.split_at_checked(digits)?;
+        let letters = behind.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (unit, next) = behind.split_at_checked(letters)?;
+        let (_, unit_ms) = UNITS_MS.iter().chain(&LONGER_MS).find(|(name, _)| *name == unit)?;
+        sum_ms = sum_ms.checked_add(number.parse::<u64>().ok()?.checked_mul(*unit_ms)?)?;
+        rest = next;
+    }
+    (!text.is_empty() && i64::try_from(sum_ms).is_ok()).then_some(sum_ms)
+}
+
 /// It with the largest unit that leaves a whole number.
 fn show_ms(ms: u64) -> String {
     let fits = |unit_ms: u64| ms != 0 && ms.is_multiple_of(unit_ms);
