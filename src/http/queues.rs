@@ -157,7 +157,8 @@ impl listing::Row for QueueRow<'_> {
         }
         let snapshot = || self.queue.snapshot();
         let ages = |snapshot: &QueueSnapshot| {
-            request.api.broker.node().alerts.oldest_ages(self.queue.id, snapshot, request.api.clock.now_ms())
+            let (alerts, now_ms) = (&request.api.broker.node().alerts, request.api.clock.now_ms());
+            alerts.oldest_ages(&self.vhost.name, self.queue.id, snapshot, now_ms)
         };
         let number = match key {
             "messages" => snapshot().map(|queue| queue.messages() as f64),
@@ -233,7 +234,7 @@ fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapsho
         consumers => snapshot.consumers_waiting as f64 / consumers as f64,
     };
     let alerts = &request.api.broker.node().alerts;
-    let ages = alerts.oldest_ages(queue.id, &snapshot, request.api.clock.now_ms());
+    let ages = alerts.oldest_ages(&vhost.name, queue.id, &snapshot, request.api.clock.now_ms());
     Statistics {
         messages_details,
         messages_ready_details,

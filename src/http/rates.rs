@@ -295,27 +295,32 @@ impl Look<'_> {
     pub(super) fn note(&mut self, owner: Owner, numbers: &[u64]) {
         let Looks { histories, last_ms, number } = &mut *self.looks;
         let bounds = if owner.is_node() { OF_NODE } else { self.bounds };
-        let history = match histories.entry(owner) {
-            Entry::Occupied(known) => known.into_mut(),
+        let mut known = match histories.entry(owner) {
+            Entry::Occupied(known) => known,
             Entry::Vacant(_) if numbers.iter().all(|number| *number == 0) => return,
             Entry::Vacant(unknown) => {
-                let history = unknown.insert(History::default());
+                let mut known = unknown.insert_entry(History::default());
                 // Until now it had counted nothing.
                 if let Some(last_ms) = *last_ms {
-                    history.note(&Numbers::from_elem(0, numbers.len()), (None, last_ms), bounds);
+                    known.get_mut().note(&Numbers::from_elem(0, numbers.len()), (None, last_ms), bounds);
                 }
-                history
+                known
             }
         };
+        let history = known.get_mut();
         history.note(numbers, (*last_ms, self.now_ms), bounds);
         history.look = *number;
+        // It is looked through here, and not at the end of each look: there may be very many that stand still.
+        if history.is_empty() {
+            known.remove();
+        }
     }
 }
 
 impl Drop for Look<'_> {
     fn drop(&mut self) {
         let Looks { histories, last_ms, number } = &mut *self.looks;
-        histories.retain(|owner, history| history.look + owner.passed_over_max() >= *number && !history.is_empty());
+        histories.retain(|owner, history| history.look + owner.passed_over_max() >= *number);
         // A map never shrinks by itself.
         if histories.capacity() / 4 > histories.len() {
             histories.shrink_to_fit();

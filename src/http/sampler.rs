@@ -1,6 +1,5 @@
 //! What is taken down every five seconds, of everything that has counters. The rules for alerts look at the same samples.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -8,8 +7,6 @@ use smallvec::SmallVec;
 use super::api::Api;
 use super::nodes;
 use super::rates::{Look, Owner};
-use crate::broker::alerts::Sampled;
-use crate::broker::queue::QueueSample;
 
 /// Takes down how far all counters are, and tells of alerts that this raises or ends.
 pub(super) fn sample(api: &Api, now_ms: u64) {
@@ -20,23 +17,19 @@ pub(super) fn sample(api: &Api, now_ms: u64) {
     look.note(Owner::Node, &registry.message_stats().numbers());
     look.note(Owner::NodeChurn, &registry.churn.read().numbers());
     look.note(Owner::NodeResources, &nodes::resources(api).into_iter().collect::<SmallVec<[u64; 8]>>());
-    let (mut all, mut of_vhosts) = ([0; 3], HashMap::new());
     let is_first = look.is_first();
-    let changes = api.broker.look_for_alerts(now_ms, is_first, |Sampled { vhost, sample, is_asked }| {
-        let depths = depths(sample);
-        let of_vhost = of_vhosts.entry(Arc::clone(vhost)).or_insert([0; 3]);
-        for sums in [&mut all, of_vhost] {
-            sums.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);
-        }
-        if is_asked {
-            look.note(Owner::Queue(sample.id), &sample.passed.numbers());
-            look.note(Owner::QueueDepth(sample.id), &depths);
-        }
+    let looked = api.broker.look_for_alerts(now_ms, is_first, |sample| {
+        look.note(Owner::Queue(sample.id), &sample.passed.numbers());
+        look.note(Owner::QueueDepth(sample.id), &[sample.messages, sample.ready, sample.unacked]);
     });
+    let mut all = [0; 3];
+    for (vhost, depths) in looked.depths {
+        all.iter_mut().zip(&depths).for_each(|(sum, depth)| *sum += depth);
+        look.note(Owner::VhostDepth(vhost), &depths);
+    }
     look.note(Owner::NodeQueues, &all);
-    of_vhosts.into_iter().for_each(|(vhost, depths)| look.note(Owner::VhostDepth(vhost), &depths));
     drop(look);
-    api.broker.tell_of_alerts(&changes);
+    api.broker.tell_of_alerts(&looked.changes);
 }
 
 fn of_vhosts(api: &Api, look: &mut Look<'_>) {
@@ -58,9 +51,4 @@ fn of_connections(api: &Api, look: &mut Look<'_>) {
             look.note(Owner::Channel(channel.id), &channel.counters.read().numbers());
         }
     }
-}
-
-/// All messages, ready ones, unacknowledged ones: in the order of the API's keys.
-const fn depths(sample: &QueueSample) -> [u64; 3] {
-    [sample.messages, sample.ready, sample.unacked]
 }

@@ -10,7 +10,7 @@ const INTERVAL_MS: u64 = 5_000;
 
 /// Looks, as long as the broker runs.
 pub(super) async fn watch(broker: Arc<Broker>, clock: Clock) {
-    let look = move |now_ms| broker.tell_of_alerts(&broker.look_for_alerts(now_ms, false, |_| {}));
+    let look = move |now_ms| broker.tell_of_alerts(&broker.look_for_alerts(now_ms, false, |_| {}).changes);
     match Rounds::start("leveret-alerts", clock, INTERVAL_MS, look) {
         Ok(_until_the_task_ends) => std::future::pending().await,
         Err(error) => tracing::error!(%error, "there are no alerts: there can be no thread for them"),

@@ -5,17 +5,21 @@
 //!   samples of queues, virtual hosts, the node --watched--> what the rules measure --rules--> raised, over --> log, API, metrics
 //! ```
 //!
-//! Pure but for `round`, which takes the samples: one short hold of each queue's lock, and nothing on the way of a message. A new rule is
+//! Pure but for `round`, which takes the samples: one short hold of each queue's lock, and nothing on the way of a message. A queue that
+//! stands still is looked at only when time alone could change something (`rest`). A new rule is
 //! one row of `rules::RULES`. Everything is bounded: what is kept of a queue is some hundred bytes while it has messages, alerts and
-//! history have [`engine::ACTIVE_MAX`] and [`HISTORY_MAX`].
+//! history have [`board::ACTIVE_MAX`] and [`HISTORY_MAX`].
 
 mod ages;
+mod board;
 mod dead_letter_queues;
 mod engine;
+mod rest;
 mod round;
 mod rules;
 mod telling;
 mod watched;
+mod watched_vhost;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +31,8 @@ use parking_lot::Mutex;
 use crate::broker::ids::QueueId;
 use crate::broker::queue::QueueSnapshot;
 
-pub(crate) use engine::{Change, HISTORY_MAX};
-pub(crate) use round::{ROUNDS_OF_REST, Sampled};
+pub(crate) use board::{Change, HISTORY_MAX};
+pub(crate) use round::ROUNDS_OF_REST;
 pub(crate) use rules::{RULES, Severity};
 pub(crate) use telling::AlertWatcher;
 
@@ -119,9 +123,9 @@ impl OldestAges {
 
 impl Alerts {
     /// The ages of the oldest messages of a queue. One that came since the last look counts as new.
-    pub(crate) fn oldest_ages(&self, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
+    pub(crate) fn oldest_ages(&self, vhost: &str, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
         let engine = self.engine.lock();
-        let watched = engine.watched(queue);
+        let watched = engine.watched(vhost, queue);
         let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
             watched.and_then(|watched| ages(watched).age_ms(number, now_ms)).unwrap_or(0)
         };
@@ -152,12 +156,12 @@ impl Alerts {
     }
 
     /// How long the message with this number has been in its queue at least, if that is known.
-    pub(crate) fn age_of_ready_ms(&self, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
-        self.engine.lock().watched(queue)?.ready_ages.age_ms(seq, now_ms)
+    pub(crate) fn age_of_ready_ms(&self, vhost: &str, queue: QueueId, seq: u64, now_ms: u64) -> Option<u64> {
+        self.engine.lock().watched(vhost, queue)?.ready_ages.age_ms(seq, now_ms)
     }
 
     /// How long the message of this delivery has been delivered at least, if that is known.
-    pub(crate) fn age_of_delivery_ms(&self, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
-        self.engine.lock().watched(queue)?.delivery_ages.age_ms(delivery, now_ms)
+    pub(crate) fn age_of_delivery_ms(&self, vhost: &str, queue: QueueId, delivery: u64, now_ms: u64) -> Option<u64> {
+        self.engine.lock().watched(vhost, queue)?.delivery_ages.age_ms(delivery, now_ms)
     }
 }

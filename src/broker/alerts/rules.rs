@@ -1,6 +1,7 @@
 //! The rules, each one row: what is measured, when it raises an alert, when that is over, and what is said.
 
-use super::watched::{Measured, MeasuredNode, MeasuredVhost};
+use super::watched::{Measured, MeasuredNode};
+use super::watched_vhost::MeasuredVhost;
 use crate::broker::policies::Applied;
 
 /// How bad something is.
@@ -23,6 +24,9 @@ impl Severity {
 }
 
 /// What a rule measures, and its sentence, which begins with the place: `Queue 'q' in virtual host '/'`.
+///
+/// What is measured of a queue that stands still must not become less from one mark of its windows to the next: it is not looked at
+/// meanwhile (`rest`).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Measures {
     Queue(fn(&Measured) -> u64, fn(&str, &Measured) -> String),
@@ -67,8 +71,13 @@ impl Rule {
         Thresholds { raise: self.raise, clear: self.clear }
     }
 
+    /// Those of a queue, under policies or without any.
+    pub(super) fn thresholds_of(&self, policies: Option<&Applied>) -> Thresholds {
+        policies.map_or_else(|| self.thresholds(), |policies| self.thresholds_under(policies))
+    }
+
     /// Those of a queue under policies. An alert ends at the same share of what raises it.
-    pub(super) fn thresholds_under(&self, policies: &Applied) -> Thresholds {
+    fn thresholds_under(&self, policies: &Applied) -> Thresholds {
         let of_policy = self.policy_key.and_then(|key| policies.value(key)?.as_integer());
         let Some(raise) = of_policy.and_then(|raise| u64::try_from(raise).ok()) else { return self.thresholds() };
         let clear = u128::from(raise) * u128::from(self.clear) / u128::from(self.raise.max(1));

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::engine::{ACTIVE_MAX, Engine};
+use super::board::ACTIVE_MAX;
+use super::engine::Engine;
+use super::watched_vhost::QueuePlace;
 use super::*;
 use crate::broker::definitions::{ApplyTo, PolicyDefinition};
 use crate::broker::policies::{Applied, PolicySet, Subject, find_key};
@@ -12,9 +14,11 @@ use crate::broker::queue::QueueSample;
 use crate::broker::queue::arguments::QueueKind;
 use crate::metrics::MessageStats;
 
+mod resting;
+
 const ROUND_MS: u64 = 5_000;
 
-fn sample(id: u64) -> QueueSample {
+pub(super) fn sample(id: u64) -> QueueSample {
     QueueSample {
         id: QueueId(id),
         messages: 0,
@@ -35,13 +39,19 @@ fn sample(id: u64) -> QueueSample {
 }
 
 /// An engine with one queue, and the time.
-#[derive(Default)]
 struct Stage {
     engine: Engine,
+    vhost: Arc<str>,
     policies: Option<Applied>,
     now_ms: u64,
     /// Whether dead letters end in the queue.
     is_end: bool,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self { engine: Engine::default(), vhost: "/".into(), policies: None, now_ms: 0, is_end: false }
+    }
 }
 
 impl Stage {
@@ -49,9 +59,22 @@ impl Stage {
     fn round(&mut self, sample: &QueueSample) -> Vec<String> {
         self.now_ms += ROUND_MS;
         self.engine.begin(self.now_ms);
-        self.engine.queue((&"/".into(), &"q".into()), sample, self.policies.clone().map(Arc::new), self.is_end, false);
-        let changes = self.engine.finish(|_| true);
-        changes.iter().map(told).collect()
+        self.note("q", sample, false);
+        self.engine.finish().iter().map(told).collect()
+    }
+
+    /// Takes down one sample.
+    fn note(&mut self, name: &str, sample: &QueueSample, is_exempt: bool) {
+        let sample = &QueueSample { messages: sample.ready + sample.unacked, ..*sample };
+        let (watched, moment) = self.engine.vhost(&self.vhost);
+        watched.dead_letter_queues.clear();
+        watched.dead_letter_queues.extend(self.is_end.then_some(sample.id));
+        let place = QueuePlace { vhost: &self.vhost, name: &name.into(), is_exempt };
+        watched.queue(moment, place, sample, self.policies.clone().map(Arc::new));
+    }
+
+    fn watched(&self) -> Option<&Watched> {
+        self.engine.watched("/", QueueId(1))
     }
 
     fn rounds(&mut self, count: usize, sample: &QueueSample) -> Vec<String> {
@@ -164,9 +187,10 @@ fn a_virtual_host_and_the_node_have_rules_of_their_own() {
     let mut round = |published: u64, unroutable: u64, node: watched::MeasuredNode| {
         stage.now_ms += ROUND_MS;
         stage.engine.begin(stage.now_ms);
-        stage.engine.vhost(&"/".into(), published, unroutable);
+        let (watched, moment) = stage.engine.vhost(&stage.vhost);
+        watched.publishes(moment, &stage.vhost, published, unroutable);
         stage.engine.node(node);
-        stage.engine.finish(|_| true).iter().map(told).collect::<Vec<_>>()
+        stage.engine.finish().iter().map(told).collect::<Vec<_>>()
     };
     let calm = watched::MeasuredNode::default();
     assert!(round(0, 0, calm).is_empty());
@@ -187,18 +211,27 @@ fn what_is_gone_ends_and_leaves_nothing_behind() {
     assert_eq!(stage.round(&deep), ["+depth", "+dead_letter_queue"]);
     stage.now_ms += ROUND_MS;
     stage.engine.begin(stage.now_ms);
-    let changes: Vec<_> = stage.engine.finish(|_| false).iter().map(told).collect();
+    let (watched, moment) = stage.engine.vhost(&stage.vhost);
+    assert_eq!(watched.depths, [20_000, 20_000, 0]);
+    watched.keep(moment, &stage.vhost, |_| false);
+    assert_eq!(watched.depths, [0; 3]);
+    let changes: Vec<_> = stage.engine.finish().iter().map(told).collect();
     assert_eq!(changes, ["-depth", "-dead_letter_queue"]);
-    assert!(stage.engine.watched(QueueId(1)).is_none());
+    assert!(stage.watched().is_none());
+    assert_eq!(stage.round(&deep), ["+depth", "+dead_letter_queue"]);
+    stage.now_ms += ROUND_MS;
+    stage.engine.begin(stage.now_ms);
+    let changes: Vec<_> = stage.engine.finish().iter().map(told).collect();
+    assert_eq!(changes, ["-depth", "-dead_letter_queue"], "with its virtual host");
 }
 
 #[test]
 fn nothing_is_kept_of_a_queue_that_never_had_a_message() {
     let mut stage = Stage::default();
     assert!(stage.rounds(3, &QueueSample { consumers: 1, ..sample(1) }).is_empty());
-    assert!(stage.engine.watched(QueueId(1)).is_none());
+    assert!(stage.watched().is_none());
     stage.round(&QueueSample { ready: 1, next_seq: 1, oldest_ready: Some(0), ..sample(1) });
-    assert!(stage.engine.watched(QueueId(1)).is_some());
+    assert!(stage.watched().is_some());
 }
 
 #[test]
@@ -210,9 +243,9 @@ fn alerts_are_bounded() {
         for id in 0..3_000 {
             let ready = if round == 1 { 0 } else { 20_000 };
             let deep = QueueSample { ready, consumers: 1, ..sample(id) };
-            stage.engine.queue((&"/".into(), &id.to_string().into()), &deep, None, false, false);
+            stage.note(&id.to_string(), &deep, false);
         }
-        stage.engine.finish(|_| true);
+        stage.engine.finish();
         let list = stage.engine.list();
         assert!(list.active.len() <= ACTIVE_MAX && list.history.len() <= HISTORY_MAX);
     }
@@ -221,11 +254,10 @@ fn alerts_are_bounded() {
 
 #[test]
 fn nothing_is_raised_for_what_is_exempt() {
-    let mut engine = Engine::default();
-    engine.begin(ROUND_MS);
-    let deep = QueueSample { ready: 1_000_000, ..sample(1) };
-    engine.queue((&"/".into(), &"amq.gen".into()), &deep, None, true, true);
-    assert_eq!(engine.finish(|_| true), []);
+    let mut stage = Stage { is_end: true, ..Stage::default() };
+    stage.engine.begin(ROUND_MS);
+    stage.note("amq.gen", &QueueSample { ready: 1_000_000, ..sample(1) }, true);
+    assert_eq!(stage.engine.finish(), []);
 }
 
 proptest! {
@@ -263,7 +295,7 @@ fn the_table_makes_sense() {
     assert!(RULES.iter().all(|rule| rule.clear <= rule.raise && rule.next_step.ends_with('.')));
 }
 
-fn policy(definition: &serde_json::Value) -> Option<Applied> {
+pub(super) fn policy(definition: &serde_json::Value) -> Option<Applied> {
     let definition = definition.as_object().unwrap().clone();
     let (vhost, name, pattern, apply_to) = ("/".to_owned(), "p".to_owned(), ".*".to_owned(), ApplyTo::All);
     let policy = PolicyDefinition { vhost, name, pattern, apply_to, definition, priority: 0, is_operator: false };

@@ -1,4 +1,4 @@
-//! What is remembered of a queue between two rounds, and what the rules measure of it.
+//! What is remembered of a queue between two looks at it, and what the rules measure of it.
 
 use std::sync::Arc;
 
@@ -8,38 +8,58 @@ use crate::broker::queue::QueueSample;
 
 /// Deliveries of one window below which the share of redeliveries says nothing.
 const DELIVERIES_MIN: u64 = 100;
-/// Publishes of one window below which the share of unroutable ones says nothing.
-const PUBLISHES_MIN: u64 = 20;
-/// How far a window reaches back, at least.
-const WINDOW_MS: u64 = 60_000;
+/// How far two marks are apart, at least.
+pub(super) const MARK_MS: u64 = 30_000;
 
-/// How far a counter moved within the last minute, at least, and not more than a minute and a half.
+/// One round, as far as time is concerned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    pub(super) now_ms: u64,
+    /// When the round before began, if there was one.
+    pub(super) before_ms: Option<u64>,
+    /// All windows move on in this round.
+    pub(super) is_mark: bool,
+    /// No window moves on before this.
+    pub(super) next_mark_ms: u64,
+}
+
+/// How far a counter moved within the last minute, at least, and not more than a minute and a half. All windows move on in the same
+/// rounds, the marks: one whose counter stands still for three of them says 0 until the counter moves, whether anybody looks or not.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
-    /// What it was at the beginning of the window, and since when.
-    from: Option<(u64, u64)>,
-    /// Where the next window begins.
-    next: (u64, u64),
+    /// What the counter was at the last marks, the latest first.
+    marks: Option<[u64; 3]>,
 }
 
 impl Window {
-    /// Of a counter that was 0 at that time.
-    fn since(at_ms: u64) -> Self {
-        Self { from: Some((0, at_ms)), next: (0, at_ms) }
+    /// Of a counter that was 0 until now.
+    pub(super) fn of_new() -> Self {
+        Self { marks: Some([0; 3]) }
     }
 
     /// How far it moved.
-    pub(super) fn moved(&mut self, count: u64, now_ms: u64) -> u64 {
-        let from = *self.from.get_or_insert((count, now_ms));
-        if self.next.1 == 0 {
-            self.next = (count, now_ms);
+    pub(super) fn moved(&mut self, count: u64, moment: Moment) -> u64 {
+        let marks = self.marks.get_or_insert([count; 3]);
+        if moment.is_mark {
+            let [last, before, _] = *marks;
+            *marks = [count, last, before];
         }
-        if now_ms.saturating_sub(self.next.1) >= WINDOW_MS / 2 {
-            self.from = Some(self.next).filter(|_| now_ms.saturating_sub(from.1) >= WINDOW_MS).or(self.from);
-            self.next = (count, now_ms);
-        }
-        count.saturating_sub(from.0)
+        let [.., oldest] = *marks;
+        count.saturating_sub(oldest)
     }
+
+    /// Whether no mark changes anything before the counter moves.
+    fn is_settled(&self, count: u64) -> bool {
+        self.marks.is_some_and(|marks| marks == [count; 3])
+    }
+}
+
+/// How far the counters of a queue moved within their windows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    deaths: u64,
+    deliveries: u64,
+    redeliveries: u64,
 }
 
 /// What is remembered of a queue.
@@ -57,10 +77,12 @@ pub(super) struct Watched {
     deaths: Window,
     deliveries: Window,
     redeliveries: Window,
+    moved: Moved,
+    is_dead_letter_queue: bool,
     /// The rules, by their places in the table, that hold an alert.
     pub(super) raised: u32,
-    /// The round in which it was seen last.
-    pub(super) round: u64,
+    /// A rule would hold an alert if there were room for one more.
+    pub(super) is_waiting: bool,
 }
 
 /// What the rules measure of one queue in one round.
@@ -83,14 +105,15 @@ pub(super) struct Measured {
 }
 
 impl Watched {
-    /// Of a queue that had counted nothing at the last look, if there was one.
+    /// Of a queue that had counted nothing in the round before, if there was one.
     pub(super) fn since(before_ms: Option<u64>) -> Self {
-        let window = before_ms.map(Window::since).unwrap_or_default();
+        let window = before_ms.map(|_| Window::of_new()).unwrap_or_default();
         Self { deaths: window, deliveries: window, redeliveries: window, ..Self::default() }
     }
 
-    /// Takes down a sample.
-    pub(super) fn note(&mut self, sample: &QueueSample, is_dead_letter_queue: bool, now_ms: u64) -> Measured {
+    /// Takes down a sample. Doing so once more with the same sample changes nothing once it [`Watched::is_at_rest`].
+    pub(super) fn note(&mut self, sample: &QueueSample, is_dead_letter_queue: bool, moment: Moment) {
+        let now_ms = moment.now_ms;
         self.ready_ages.note(sample.next_seq, sample.oldest_ready, now_ms);
         self.delivery_ages.note(sample.deliveries + 1, sample.oldest_delivery, now_ms);
         // Where dead letters end, somebody looks when there are too many: another rule says when.
@@ -103,12 +126,33 @@ impl Watched {
             self.growing_since.get_or_insert((now_ms, sample.ready));
         }
         self.last_ready = sample.ready;
+        self.moved = Moved {
+            deaths: self.deaths.moved(sample.deaths, moment),
+            deliveries: self.deliveries.moved(sample.delivered, moment),
+            redeliveries: self.redeliveries.moved(sample.redelivered, moment),
+        };
+        self.is_dead_letter_queue = is_dead_letter_queue;
+    }
+
+    /// Whether the next round changes nothing of what is remembered, if the sample stays as it is and no window moves on.
+    pub(super) fn is_at_rest(&self, sample: &QueueSample) -> bool {
+        self.growing_since.is_some() || sample.ready == 0
+    }
+
+    /// Whether the windows stay as they are until the queue moves.
+    pub(super) fn is_settled(&self, sample: &QueueSample) -> bool {
+        self.deaths.is_settled(sample.deaths)
+            && self.deliveries.is_settled(sample.delivered)
+            && self.redeliveries.is_settled(sample.redelivered)
+    }
+
+    /// What the rules measure of a queue whose sample was noted last, at that time or later.
+    pub(super) fn measured(&self, sample: &QueueSample, now_ms: u64) -> Measured {
         let since = |at_ms: u64| now_ms.saturating_sub(at_ms);
         let (growing_ms, grown) =
             self.growing_since.map_or((0, 0), |(at_ms, ready)| (since(at_ms), sample.ready - ready.min(sample.ready)));
-        let deliveries = self.deliveries.moved(sample.delivered, now_ms);
-        let redeliveries = self.redeliveries.moved(sample.redelivered, now_ms);
         let oldest = |ages: &Ages, number: Option<u64>| number.and_then(|number| ages.age_ms(number, now_ms));
+        let Moved { deaths, deliveries, redeliveries } = self.moved;
         Measured {
             ready: sample.ready,
             messages: sample.ready + sample.unacked,
@@ -119,43 +163,22 @@ impl Watched {
             ready_age_ms: oldest(&self.ready_ages, sample.oldest_ready).unwrap_or(0),
             unacked: sample.unacked,
             unacked_age_ms: oldest(&self.delivery_ages, sample.oldest_delivery).unwrap_or(0),
-            deaths: self.deaths.moved(sample.deaths, now_ms),
+            deaths,
             deliveries,
             redelivered_percent: percent(redeliveries, deliveries, DELIVERIES_MIN),
-            is_dead_letter_queue,
+            is_dead_letter_queue: self.is_dead_letter_queue,
             is_paused: sample.is_paused,
         }
     }
-}
 
-/// What is remembered of a virtual host.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WatchedVhost {
-    published: Window,
-    unroutable: Window,
-    pub(super) raised: u32,
-    pub(super) round: u64,
-}
-
-/// What the rules measure of a virtual host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct MeasuredVhost {
-    pub(super) published: u64,
-    pub(super) unroutable: u64,
-    pub(super) percent: u64,
-}
-
-impl WatchedVhost {
-    /// Takes down how many messages were published, and how many of them found no queue.
-    pub(super) fn note(&mut self, published: u64, unroutable: u64, now_ms: u64) -> MeasuredVhost {
-        let published = self.published.moved(published, now_ms);
-        let unroutable = self.unroutable.moved(unroutable, now_ms);
-        let percent = if unroutable < PUBLISHES_MIN { 0 } else { percent(unroutable, published, PUBLISHES_MIN) };
-        MeasuredVhost { published, unroutable, percent }
+    /// What the rules measure now of a queue that has not moved since the last look.
+    pub(super) fn measured_now(&self, now_ms: u64) -> Option<Measured> {
+        self.last.as_ref().map(|(sample, _)| self.measured(sample, now_ms))
     }
 }
 
-fn percent(part: u64, all: u64, all_min: u64) -> u64 {
+/// A share in percent; 0 where there are too few for one.
+pub(super) fn percent(part: u64, all: u64, all_min: u64) -> u64 {
     if all < all_min.max(1) { 0 } else { u64::try_from(u128::from(part) * 100 / u128::from(all)).unwrap_or(u64::MAX) }
 }
 

@@ -16,7 +16,7 @@ mod snapshot;
 mod transition;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -74,8 +74,9 @@ pub struct QueueHandle {
     pub spec: QueueSpec,
     vhost: Weak<Vhost>,
     node: Arc<Node>,
-    /// Something may have changed since a sample was taken last. Set under the lock.
-    is_stirred: AtomicBool,
+    /// It need not be looked at before this, in milliseconds; [`snapshot::MOVED`] once something may have changed since the last look. That
+    /// is set under the lock.
+    rests_until_ms: AtomicU64,
     state: Mutex<Queue>,
 }
 
@@ -90,7 +91,7 @@ impl QueueHandle {
     pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, node: Arc<Node>, now_ms: u64) -> Self {
         let journal = Journal::new(id.0, spec.durable && node.log.keeps());
         let state = Mutex::new(Queue::new(Arc::clone(&spec.arguments), journal, now_ms));
-        Self { id, spec, vhost, node, is_stirred: AtomicBool::new(true), state }
+        Self { id, spec, vhost, node, rests_until_ms: AtomicU64::new(snapshot::MOVED), state }
     }
 
     /// Whether the queue was deleted; whoever still holds it must treat it as absent.

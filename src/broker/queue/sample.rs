@@ -43,7 +43,7 @@ pub struct QueueSample {
 impl QueueSample {
     /// There is no message, and none was ever delivered or became a dead letter.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.ready + self.unacked + self.deliveries + self.delivered + self.deaths == 0
+        self.messages + self.deliveries + self.delivered + self.deaths == 0
     }
 }
 

@@ -121,8 +121,8 @@ impl Wanted {
     fn age_ms(&self, seen: &SeenMessage) -> Option<u64> {
         let (alerts, now_ms) = (&self.vhost.node().alerts, self.clock.now_ms());
         match seen.delivery {
-            Some(delivery) => alerts.age_of_delivery_ms(self.queue.id, delivery, now_ms),
-            None => alerts.age_of_ready_ms(self.queue.id, seen.id, now_ms),
+            Some(delivery) => alerts.age_of_delivery_ms(&self.vhost.name, self.queue.id, delivery, now_ms),
+            None => alerts.age_of_ready_ms(&self.vhost.name, self.queue.id, seen.id, now_ms),
         }
     }
 

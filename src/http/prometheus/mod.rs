@@ -249,7 +249,7 @@ fn queue_rows(vhost: &Arc<Vhost>, now_ms: u64) -> impl Iterator<Item = QueueRow>
     vhost.queues().into_iter().filter_map(move |queue| {
         let (name, kind) = (Arc::clone(&queue.spec.name), queue.spec.arguments.kind);
         let is = queue.snapshot()?;
-        let ages = vhost.node().alerts.oldest_ages(queue.id, &is, now_ms);
+        let ages = vhost.node().alerts.oldest_ages(&vhost.name, queue.id, &is, now_ms);
         Some(QueueRow { vhost: Arc::clone(&vhost.name), name, kind, is, ages })
     })
 }
