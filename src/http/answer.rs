@@ -25,6 +25,9 @@ pub(super) struct Answer {
     pub(super) events: Option<EventBody>,
 }
 
+/// Bytes that a list is given room for at once, at most.
+const RESERVED_MAX: usize = 32 * 1024 * 1024;
+
 pub(super) const JSON: &str = "application/json";
 
 impl Answer {
@@ -36,6 +39,29 @@ impl Answer {
     pub(super) fn json(value: &impl Serialize) -> Self {
         // Only a map whose keys are no strings, or a writer that fails, can fail here; none is there.
         let body = serde_json::to_vec(value).unwrap_or_default();
+        Self { body: Some((JSON, body)), ..Self::empty(200) }
+    }
+
+    /// 200 with a JSON list, whose items are written one after the other.
+    pub(super) fn json_list(items: impl Iterator<Item = impl Serialize>) -> Self {
+        let (mut body, mut left) = (Vec::from(*b"["), items.size_hint().1);
+        for item in items {
+            let before = body.len();
+            if before > 1 {
+                body.push(b',');
+            }
+            if serde_json::to_writer(&mut body, &item).is_err() {
+                debug_assert!(false, "an item of a list cannot be written");
+                body.truncate(before);
+            }
+            // Items of a list are alike, up to names and numbers of other lengths: room for all of them at once is cheaper than twice as
+            // much again and again.
+            if let Some(count) = left.take() {
+                let expected = (body.len() - before).saturating_mul(count);
+                body.reserve(expected.saturating_add(expected / 8).min(RESERVED_MAX));
+            }
+        }
+        body.push(b']');
         Self { body: Some((JSON, body)), ..Self::empty(200) }
     }
 

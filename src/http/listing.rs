@@ -3,12 +3,15 @@
 use std::cmp::Ordering;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::request::Request;
 
+mod columns;
 mod page;
+
+use columns::{Columns, Selected};
 
 pub(super) use page::{Row, paged, rows};
 
@@ -36,7 +39,7 @@ pub(super) fn array<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Answ
 
 /// One object, reduced to the columns that are asked for.
 pub(super) fn one<T: Serialize>(request: &Request<'_>, item: &T) -> Answer {
-    if columns(request).is_empty() { Answer::json(item) } else { Answer::json(&selected(request, item)) }
+    Answer::json(&Selected { columns: Columns::of(request).as_ref(), item })
 }
 
 fn sort<T: Listed>(request: &Request<'_>, items: &mut [T]) {
@@ -64,7 +67,9 @@ impl SortKey {
             "vhost" => return Self::Text(item.vhost().to_owned()),
             _ => {}
         }
-        let item = serde_json::to_value(item).unwrap_or_default();
+        // Of the item only this need be there.
+        let columns = Columns::only(key);
+        let item = serde_json::to_value(Selected { columns: Some(&columns), item }).unwrap_or_default();
         let value = key.split('.').try_fold(&item, |value, key| value.get(key));
         match value {
             Some(Value::Number(number)) => Self::Number(number.as_f64().unwrap_or_default()),
@@ -101,47 +106,7 @@ impl Ord for SortKey {
     }
 }
 
-fn columns<'a>(request: &'a Request<'_>) -> Vec<&'a str> {
-    request.parameter("columns").map(|columns| columns.split(',').collect()).unwrap_or_default()
-}
-
 fn write<T: Listed>(request: &Request<'_>, items: &[T]) -> Answer {
-    if columns(request).is_empty() {
-        return Answer::json(&items);
-    }
-    Answer::json(&items.iter().map(|item| selected(request, item)).collect::<Vec<_>>())
-}
-
-/// The item with the columns that are asked for; with none of them left, an empty list as RabbitMQ gives it.
-fn selected<T: Serialize>(request: &Request<'_>, item: &T) -> Value {
-    let item = serde_json::to_value(item).unwrap_or_default();
-    let columns = columns(request);
-    if columns.is_empty() {
-        return item;
-    }
-    let mut kept = Map::new();
-    for column in columns {
-        copy(&item, column, &mut kept);
-    }
-    if kept.is_empty() { Value::Array(Vec::new()) } else { Value::Object(kept) }
-}
-
-fn copy(from: &Value, path: &str, to: &mut Map<String, Value>) {
-    let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
-    let Some(value) = from.get(key) else { return };
-    match rest {
-        None => {
-            to.insert(key.to_owned(), value.clone());
-        }
-        Some(rest) => {
-            let mut inner = match to.remove(key) {
-                Some(Value::Object(inner)) => inner,
-                Some(_) | None => Map::new(),
-            };
-            copy(value, rest, &mut inner);
-            if !inner.is_empty() {
-                to.insert(key.to_owned(), Value::Object(inner));
-            }
-        }
-    }
+    let columns = Columns::of(request);
+    Answer::json_list(items.iter().map(|item| Selected { columns: columns.as_ref(), item }))
 }

@@ -8,11 +8,13 @@ mod older;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use self::older::{OLDER_MAX, Older};
@@ -201,15 +203,40 @@ pub(super) struct Sample {
 }
 
 /// The value of a key that ends in `_details`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Details {
     pub(super) rate: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     avg: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     avg_rate: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     samples: Option<Vec<Sample>>,
+}
+
+/// A list of queues has tens of thousands of numbers that do not move: what is said of them is written in one piece.
+static AT_REST: LazyLock<Option<Box<RawValue>>> =
+    LazyLock::new(|| RawValue::from_string(r#"{"rate":0.0}"#.to_owned()).ok());
+
+impl Serialize for Details {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { rate, avg, avg_rate, samples } = self;
+        let is_plain = avg.is_none() && avg_rate.is_none() && samples.is_none();
+        if is_plain
+            && rate.to_bits() == 0
+            && let Some(at_rest) = &*AT_REST
+        {
+            return at_rest.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("rate", rate)?;
+        for (key, number) in [("avg", avg), ("avg_rate", avg_rate)] {
+            if let Some(number) = number {
+                map.serialize_entry(key, number)?;
+            }
+        }
+        if let Some(samples) = samples {
+            map.serialize_entry("samples", samples)?;
+        }
+        map.end()
+    }
 }
 
 impl Details {

@@ -4,10 +4,10 @@
 use std::cmp::Ordering;
 
 use fancy_regex::RegexBuilder;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::Serialize;
 
-use super::{Listed, SortKey, array, columns, selected};
+use super::columns::{Columns, Selected};
+use super::{Listed, SortKey, array};
 use crate::http::answer::Answer;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
@@ -50,7 +50,10 @@ pub(in crate::http) trait Row {
 pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> Result<Answer, Refusal> {
     let Some(page) = Page::of(request)? else {
         let all = Page { number: 1, size: rows.len().max(1) };
-        return Ok(Answer::json(&Looked { request, rows: all.of_rows(request, &rows)? }));
+        // They are looked at one after the other while they are written: never are all of them in memory.
+        let (rows, columns) = (all.of_rows(request, &rows)?, Columns::of(request));
+        let items = rows.into_iter().filter_map(|row| row.look(request));
+        return Ok(Answer::json_list(items.map(|item| Selected { columns: columns.as_ref(), item })));
     };
     let total_count = rows.len();
     filter(request, &mut rows, |row, is_wanted| is_wanted(row.name()));
@@ -139,36 +142,16 @@ impl Page {
         filtered_count: usize,
         total_count: usize,
     ) -> Answer {
-        let answer = |items| PageObject {
+        let columns = Columns::of(request);
+        Answer::json(&PageObject {
             filtered_count,
             item_count: shown.len(),
-            items,
+            items: shown.iter().map(|item| Selected { columns: columns.as_ref(), item }).collect(),
             page: self.number,
             page_count: filtered_count.div_ceil(self.size),
             page_size: self.size,
             total_count,
-        };
-        if columns(request).is_empty() {
-            return Answer::json(&answer(Items::Whole(shown)));
-        }
-        Answer::json(&answer(Items::Reduced(shown.iter().map(|item| selected(request, item)).collect())))
-    }
-}
-
-/// Rows that are looked at one after the other while they are written: never are all of them in memory.
-struct Looked<'a, R> {
-    request: &'a Request<'a>,
-    rows: Vec<&'a R>,
-}
-
-impl<R: Row> Serialize for Looked<'_, R> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let items = self.rows.iter().filter_map(|row| row.look(self.request));
-        if columns(self.request).is_empty() {
-            serializer.collect_seq(items)
-        } else {
-            serializer.collect_seq(items.map(|item| selected(self.request, &item)))
-        }
+        })
     }
 }
 
@@ -177,19 +160,11 @@ impl<R: Row> Serialize for Looked<'_, R> {
 struct PageObject<'a, T> {
     filtered_count: usize,
     item_count: usize,
-    items: Items<'a, T>,
+    items: Vec<Selected<'a, &'a T>>,
     page: usize,
     page_count: usize,
     page_size: usize,
     total_count: usize,
-}
-
-/// The items of a page, or those columns of them that are asked for.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Items<'a, T> {
-    Whole(&'a [T]),
-    Reduced(Vec<Value>),
 }
 
 /// A row and what it is sorted by.

@@ -140,3 +140,17 @@ fn what_is_forgotten_begins_anew() {
     rates.forget();
     assert!(rate(&rates).abs() < 1e-9);
 }
+
+#[test]
+fn what_does_not_move_is_written_as_everything_else() {
+    let details = |rate: f64| Details { rate, ..Details::default() };
+    let (still, moving) = (details(0.0), details(2.5));
+    assert_eq!(serde_json::to_string(&[&still, &moving]).unwrap(), r#"[{"rate":0.0},{"rate":2.5}]"#);
+    assert_eq!(serde_json::to_value(still).unwrap(), serde_json::json!({ "rate": 0.0 }));
+    let sampled =
+        looked(&[(0, 0), (5_000, 10)]).details(QUEUE, 1, Some(Range { age_ms: 5_000, step_ms: 5_000 })).remove(0);
+    assert_eq!(
+        serde_json::to_string(&sampled).unwrap(),
+        r#"{"rate":2.0,"avg":5.0,"avg_rate":2.0,"samples":[{"sample":10,"timestamp":5000},{"sample":0,"timestamp":0}]}"#
+    );
+}
