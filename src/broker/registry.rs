@@ -221,6 +221,17 @@ pub(crate) struct ChannelGauges {
     pub(crate) flow_until_ms: Counter,
 }
 
+/// A channel that is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChannelOpening {
+    /// Its identity.
+    pub(crate) id: ChannelId,
+    /// Its number on its connection.
+    pub(crate) number: u16,
+    /// When it is opened.
+    pub(crate) at_ms: u64,
+}
+
 /// An open channel, as others see it.
 #[derive(Debug)]
 pub(crate) struct ChannelInfo {
@@ -228,6 +239,8 @@ pub(crate) struct ChannelInfo {
     pub(crate) id: ChannelId,
     /// Its number on its connection.
     pub(crate) number: u16,
+    /// When it was opened.
+    pub(crate) opened_at_ms: u64,
     /// Its state.
     pub(crate) gauges: ChannelGauges,
     /// What passed through it.
@@ -339,13 +352,13 @@ impl Registration {
     /// When the node or its user has as many as it may have.
     pub(crate) fn open_channel(
         &self,
-        id: ChannelId,
-        number: u16,
+        opening: ChannelOpening,
         limits: ChannelLimits,
     ) -> Result<ChannelRegistration, ChannelsReached> {
+        let ChannelOpening { id, number, at_ms: opened_at_ms } = opening;
         self.registry.tally.add_channel(&self.info.spec.user, limits)?;
-        let channel =
-            ChannelInfo { id, number, gauges: ChannelGauges::default(), counters: MessageCounters::default() };
+        let (gauges, counters) = (ChannelGauges::default(), MessageCounters::default());
+        let channel = ChannelInfo { id, number, opened_at_ms, gauges, counters };
         let channel = Arc::new(channel);
         self.info.channels.lock().insert(number, Arc::clone(&channel));
         self.registry.churn.channel_created.add(1);

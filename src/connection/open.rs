@@ -29,7 +29,7 @@ use crate::broker::node::Node;
 use crate::broker::own::Event;
 use crate::broker::publisher::Publisher;
 use crate::broker::queue::QueueHandle;
-use crate::broker::registry::Registration;
+use crate::broker::registry::{ChannelOpening, Registration};
 use crate::broker::settler::Settler;
 use crate::broker::sink::Sink;
 use crate::broker::vhost::Vhost;
@@ -217,7 +217,7 @@ impl Open {
             return Ok(if closes { FrameOutcome::ClosedByClient } else { FrameOutcome::Done });
         }
         match self.channels.get(frame.channel).map(|channel| channel.phase) {
-            None => self.frame_on_closed_channel(frame)?,
+            None => self.frame_on_closed_channel(frame, now_ms)?,
             Some(ChannelPhase::Closing) => self.frame_on_closing_channel(frame)?,
             Some(ChannelPhase::Open) => {
                 let result = self.frame_on_open_channel(frame, now_ms);
@@ -228,7 +228,7 @@ impl Open {
     }
 
     /// Only `channel.open` is due.
-    fn frame_on_closed_channel(&mut self, frame: &Frame<'_>) -> Result<(), AmqpError> {
+    fn frame_on_closed_channel(&mut self, frame: &Frame<'_>, now_ms: u64) -> Result<(), AmqpError> {
         let id = method::id(frame.payload);
         let is_open = frame.kind == FrameKind::Method && id == CHANNEL_OPEN;
         if !is_open && self.channels.is_closed_by_client(frame.channel) {
@@ -250,7 +250,8 @@ impl Open {
             return Err(AmqpError::not_allowed(text).with_method(MethodId::NONE));
         }
         let id = ChannelId(self.node.ids.fresh());
-        let registration = self.registration.open_channel(id, frame.channel, self.channel_limits());
+        let opening = ChannelOpening { id, number: frame.channel, at_ms: now_ms };
+        let registration = self.registration.open_channel(opening, self.channel_limits());
         let registration = registration.map_err(|reached| self.too_many_channels(reached))?;
         self.channels.open(frame.channel, Channel::new(id, Some(registration)));
         self.node.own_messages.event(|| Event::channel_created(&self.registration.info().spec, frame.channel));

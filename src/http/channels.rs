@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::answer::Answer;
 use super::consumers::{self, ConsumerObject};
 use super::listing::{self, Listed};
+use super::overview;
 use super::rates::{Details, Owner};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -40,6 +41,8 @@ struct ConnectionDetails {
 #[derive(Debug, Serialize)]
 struct Statistics {
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_since: Option<String>,
     confirm: bool,
     transactional: bool,
     prefetch_count: u64,
@@ -96,9 +99,14 @@ fn object(request: &Request<'_>, connection: &ConnectionInfo, channel: &ChannelI
 
 fn statistics(request: &Request<'_>, connection: &ConnectionInfo, channel: &ChannelInfo) -> Statistics {
     let gauges = &channel.gauges;
+    let passed = channel.counters.read();
+    let owner = Owner::Channel(channel.id);
+    // Nothing notes when a channel is used: this is exact to the distance of two looks at its counters.
+    let idle_since_ms = request.api.rates.still_since(&owner, &passed.numbers(), channel.opened_at_ms);
     let is_in_flow = connection.is_blocked() || gauges.flow_until_ms.get() > request.api.clock.now_ms();
     Statistics {
         state: if is_in_flow { "flow" } else { "running" },
+        idle_since: idle_since_ms.map(overview::timestamp),
         confirm: gauges.confirm.get() > 0,
         transactional: gauges.transactional.get() > 0,
         prefetch_count: gauges.prefetch_count.get(),
@@ -110,7 +118,7 @@ fn statistics(request: &Request<'_>, connection: &ConnectionInfo, channel: &Chan
         acks_uncommitted: gauges.acks_uncommitted.get(),
         pending_raft_commands: 0,
         cached_segments: 0,
-        message_stats: PassedStats::new(channel.counters.read(), request, Owner::Channel(channel.id)),
+        message_stats: PassedStats::new(passed, request, owner),
         reductions: 0,
         reductions_details: Details::default(),
     }

@@ -293,6 +293,16 @@ impl Rates {
         looks.histories.get(owner).map_or(0.0, |history| history.rate(place, last_ms))
     }
 
+    /// Since when an object has not moved, as far as looks can tell: `from_ms` if it never did, nothing while it moves.
+    pub(super) fn still_since(&self, owner: &Owner, numbers: &[u64], from_ms: u64) -> Option<u64> {
+        let looks = self.looks.lock();
+        let last = looks.histories.get(owner).and_then(|history| history.recent.back());
+        match last {
+            Some(last) => (*last.numbers == *numbers).then(|| last.from_ms.max(from_ms)),
+            None => numbers.iter().all(|number| *number == 0).then_some(from_ms),
+        }
+    }
+
     /// How fast each number of an object moves, with samples if a range is asked for.
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
         let looks = self.looks.lock();

@@ -50,7 +50,7 @@ fn what_connections_and_channels_take_is_counted_while_they_are_there() {
     let registration = register(&registry, spec, Arc::default());
     let without_channel = registry.taken.bytes();
     assert!(without_channel > 60_000);
-    let channel = registration.open_channel(ChannelId(1), 1, ChannelLimits::default()).unwrap();
+    let channel = registration.open_channel(opening(1, 1), ChannelLimits::default()).unwrap();
     assert!(registry.taken.bytes() > without_channel);
     drop(channel);
     assert_eq!(registry.taken.bytes(), without_channel);
@@ -74,8 +74,8 @@ fn a_connection_is_listed_as_long_as_it_is_registered() {
 fn a_channel_number_that_is_opened_again_stays_listed() {
     let registry = Arc::new(Registry::default());
     let registration = register(&registry, spec(1, "guest", "/"), Arc::default());
-    let first = registration.open_channel(ChannelId(1), 7, ChannelLimits::default()).unwrap();
-    let second = registration.open_channel(ChannelId(2), 7, ChannelLimits::default()).unwrap();
+    let first = registration.open_channel(opening(1, 7), ChannelLimits::default()).unwrap();
+    let second = registration.open_channel(opening(2, 7), ChannelLimits::default()).unwrap();
     drop(first);
     let listed: Vec<_> = registration.info().channels().iter().map(|channel| channel.id).collect();
     assert_eq!(listed, [ChannelId(2)]);
@@ -98,4 +98,8 @@ fn those_who_are_concerned_are_asked_to_close() {
     let told: Vec<_> = sinks.iter().map(|sink| sink.0.lock().len()).collect();
     assert_eq!(told, [1, 0, 1]);
     assert!(matches!(&sinks[0].0.lock()[0], Notice::Close(error) if error.code == ReplyCode::ConnectionForced));
+}
+
+fn opening(id: u64, number: u16) -> ChannelOpening {
+    ChannelOpening { id: ChannelId(id), number, at_ms: 0 }
 }

@@ -70,6 +70,17 @@ fn a_queue_that_stands_still_may_be_passed_over() {
 }
 
 #[test]
+fn what_does_not_move_is_still_since_a_look() {
+    let rates = looked(&[(5_000, 10), (10_000, 10), (15_000, 10)]);
+    assert_eq!(rates.still_since(&QUEUE, &[10], 1_000), Some(5_000));
+    assert_eq!(rates.still_since(&QUEUE, &[10], 7_000), Some(7_000), "it was not there before");
+    assert_eq!(rates.still_since(&QUEUE, &[11], 1_000), None, "it moves");
+    let other = Owner::Exchange(ExchangeId(1));
+    assert_eq!(rates.still_since(&other, &[0], 1_000), Some(1_000), "it never moved");
+    assert_eq!(rates.still_since(&other, &[1], 1_000), None);
+}
+
+#[test]
 fn samples_go_back_as_far_as_asked() {
     let rates = looked(&[(0, 0), (5_000, 10), (10_000, 30)]);
     let details = &rates.details(QUEUE, 1, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[0];

@@ -55,6 +55,34 @@ async fn a_connection_is_listed_with_who_it_is() {
     assert_eq!(api.request("GET", "/api/channels/no-such", None), absent());
 }
 
+/// RabbitMQ says so of a channel that has slept for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_does_nothing_says_since_when() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let connection = broker.connect().await;
+    let channel = connection.channel(1).await;
+    let port = connection.local_address().port();
+    let idle_since = async |after: &str| {
+        let mut found = String::new();
+        eventually("the channel is idle", async || {
+            let all = api.get("/api/channels");
+            let is_own = |listed: &&Value| listed["connection_details"]["peer_port"] == port;
+            let own = all.as_array().unwrap().iter().find(is_own);
+            let since = own.and_then(|own| own["idle_since"].as_str()).filter(|since| *since > after);
+            since.map(|since| since.clone_into(&mut found)).ok_or_else(|| all.to_string())
+        })
+        .await;
+        found
+    };
+    let before = idle_since("").await;
+    // As a client parses it: 2026-11-23T23:09:12.475+00:00.
+    assert_eq!((before.len(), &before[10..11], &before[19..20], &before[23..]), (29, "T", ".", "+00:00"), "{before}");
+    channel.declare(queue(&name).exclusive()).await;
+    channel.publish(publish("", &name, "m")).await;
+    idle_since(&before).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_closed_from_outside() {
     let broker = TestBroker::with_http().await;

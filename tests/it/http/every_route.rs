@@ -71,9 +71,8 @@ const fn kind(value: &Value) -> &'static str {
 }
 
 /// What RabbitMQ shows beside what a line has: docs/management.md says why these are left out, or it is a certificate that nobody has.
-const OF_RABBITMQ_ALONE: [&str; 10] = [
+const OF_RABBITMQ_ALONE: [&str; 9] = [
     "garbage_collection:o",
-    "idle_since:s",
     "peer_cert_issuer:s",
     "peer_cert_serial_number:s",
     "peer_cert_subject:s",
