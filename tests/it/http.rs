@@ -20,6 +20,7 @@ mod policies;
 mod policy_effects;
 mod prometheus;
 mod queues;
+mod read_fields;
 mod requests;
 mod tags;
 mod users;
