@@ -2,7 +2,8 @@
 //!
 //! Each connection costs a file descriptor, and whoever can reach the port can open one without saying a word. So there may be fewer
 //! connections than descriptors, and only some of those may be not logged in: one more, and the one that has been
-//! connected for longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing.
+//! connected for longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing: when
+//! all places are taken and one of these is on its way out, the next one waits for that.
 //! **Invariant**: never more than `DescriptorLimits::connections` connections at a time.
 
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::outbox::Outbox;
 use crate::broker::sink::{Notice, Sink};
@@ -47,6 +50,17 @@ pub(crate) struct Admission {
     /// Nobody is let in for now.
     is_suspended: AtomicBool,
     connected: Mutex<Connected>,
+    /// A connection has ended, or has logged in although it was told to go.
+    changed: Notify,
+}
+
+/// Why a new connection has no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// All are taken, or nobody is let in.
+    Taken,
+    /// One that had not logged in is being closed for it.
+    Leaving,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +69,8 @@ struct Connected {
     next: u64,
     /// Those that have not logged in, in the order of their arrival.
     before_login: BTreeMap<u64, Weak<Outbox>>,
+    /// How many of them were told to go, and have neither gone nor logged in.
+    leaving: usize,
 }
 
 /// Counts one connection for as long as it lives; dropped with it.
@@ -68,7 +84,7 @@ pub(crate) struct Admitted {
 impl Admission {
     /// Nobody is connected.
     pub(crate) fn new(limits: DescriptorLimits) -> Self {
-        Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default() }
+        Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default(), changed: Notify::new() }
     }
 
     /// The limits.
@@ -99,30 +115,49 @@ impl Admission {
     }
 
     /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.
-    pub(crate) fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Option<Admitted> {
+    pub(crate) fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Result<Admitted, NoPlace> {
         let mut connected = self.connected.lock();
         if self.is_suspended() {
-            return None;
+            return Err(NoPlace::Taken);
         }
         let is_full = connected.count >= self.limits.connections;
-        let oldest = if is_full || connected.before_login.len() >= self.limits.before_login {
-            connected.before_login.pop_first().and_then(|(_, outbox)| outbox.upgrade())
-        } else {
-            None
-        };
-        let admitted = (!is_full).then(|| {
+        let is_one_too_many =
+            if is_full { connected.leaving == 0 } else { connected.before_login.len() >= self.limits.before_login };
+        let oldest = if is_one_too_many { connected.before_login.pop_first() } else { None };
+        connected.leaving += usize::from(oldest.is_some());
+        let admitted = if !is_full {
             let number = connected.next;
             connected.next += 1;
             connected.count += 1;
             connected.before_login.insert(number, Arc::downgrade(outbox));
-            Admitted { admission: Arc::clone(self), number, is_before_login: true }
-        });
+            Ok(Admitted { admission: Arc::clone(self), number, is_before_login: true })
+        } else if connected.leaving > 0 {
+            Err(NoPlace::Leaving)
+        } else {
+            Err(NoPlace::Taken)
+        };
         drop(connected);
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = oldest.and_then(|(_, outbox)| outbox.upgrade()) {
             // Before the login it is only a reason to close the socket: nothing is said.
             oldest.notify(Notice::Close(AmqpError::connection_forced("too many connections have not logged in")));
         }
         admitted
+    }
+
+    /// Resolves when [`Admission::admit`] may answer differently. Enabled before that is called, it misses nothing.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+}
+
+impl Connected {
+    /// One is no longer among those that have not logged in; its outbox, unless it was told to go.
+    fn remove_before_login(&mut self, number: u64) -> Option<Weak<Outbox>> {
+        let outbox = self.before_login.remove(&number);
+        if outbox.is_none() {
+            self.leaving -= 1;
+        }
+        outbox
     }
 }
 
@@ -131,7 +166,10 @@ impl Admitted {
     pub(super) fn logged_in(&mut self) {
         if self.is_before_login {
             self.is_before_login = false;
-            let outbox = self.admission.connected.lock().before_login.remove(&self.number);
+            let outbox = self.admission.connected.lock().remove_before_login(self.number);
+            if outbox.is_none() {
+                self.admission.changed.notify_waiters();
+            }
             // It may have come too late to be closed with those that had not logged in.
             if let Some(outbox) = outbox.filter(|_| self.admission.is_suspended()).and_then(|outbox| outbox.upgrade()) {
                 outbox.notify(Notice::Close(suspended()));
@@ -149,7 +187,11 @@ impl Drop for Admitted {
     fn drop(&mut self) {
         let mut connected = self.admission.connected.lock();
         connected.count -= 1;
-        connected.before_login.remove(&self.number);
+        if self.is_before_login {
+            connected.remove_before_login(self.number);
+        }
+        drop(connected);
+        self.admission.changed.notify_waiters();
     }
 }
 
@@ -200,23 +242,40 @@ mod tests {
         admission.suspend();
         assert!(is_closed(&early));
         logging_in.logged_in();
-        assert!(admission.admit(&late).is_none());
+        assert_eq!(admission.admit(&late).err(), Some(NoPlace::Taken));
         admission.resume();
-        assert!(admission.admit(&late).is_some());
+        assert!(admission.admit(&late).is_ok());
     }
 
     #[test]
-    fn when_there_are_too_many_the_next_is_refused_until_one_ends() {
+    fn when_there_are_too_many_the_next_waits_for_one_that_has_not_logged_in() {
+        let admission = admission(3, 3);
+        let outboxes: Vec<Arc<Outbox>> = (0..4).map(|_| Arc::default()).collect();
+        let mut all: Vec<_> = outboxes.iter().take(3).map(|outbox| admission.admit(outbox).unwrap()).collect();
+        all[0].logged_in();
+        for _ in 0..2 {
+            assert_eq!(admission.admit(&outboxes[3]).err(), Some(NoPlace::Leaving));
+        }
+        let closed = outboxes.iter().map(|outbox| is_closed(outbox)).collect::<Vec<_>>();
+        assert_eq!(closed, [false, true, false, false], "one is closed, however often it is asked");
+        drop(all.remove(1));
+        all.push(admission.admit(&outboxes[3]).unwrap());
+        drop(all);
+        let connected = admission.connected.lock();
+        assert_eq!((connected.count, connected.leaving, connected.before_login.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn when_all_have_logged_in_the_next_is_refused_until_one_ends() {
         let admission = admission(2, 2);
         let (first, second, third) = (Arc::default(), Arc::default(), Arc::default());
         let mut all = [admission.admit(&first).unwrap(), admission.admit(&second).unwrap()];
         all[0].logged_in();
-        assert!(admission.admit(&third).is_none());
-        assert!(is_closed(&second), "so that there is room soon");
-        assert!(admission.admit(&third).is_none(), "its socket may still be open");
-        assert!(!is_closed(&first), "it has logged in");
+        assert_eq!(admission.admit(&third).err(), Some(NoPlace::Leaving));
+        all[1].logged_in();
+        assert_eq!(admission.admit(&third).err(), Some(NoPlace::Taken), "it was in before it heard that it had to go");
+        assert!(is_closed(&second) && !is_closed(&first));
         drop(all);
-        assert!(admission.admit(&third).is_some());
-        assert_eq!(admission.connected.lock().count, 0);
+        assert!(admission.admit(&third).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::admission::Admission;
+use super::admission::{Admission, Admitted, NoPlace};
 use super::driver::Driver;
 use super::outbox::Outbox;
 use super::protocol::Protocol;
@@ -21,6 +21,8 @@ use crate::throttle::Throttle;
 
 /// After a failure that may last, how long until the next try.
 const PAUSE_MS: u64 = 100;
+/// A connection that was told to go has so long. It needs no more than its turn.
+const FREED_WITHIN_MS: u64 = 10_000;
 /// Lines of the log in each interval that tell of the same.
 const LINES: u32 = 10;
 
@@ -62,7 +64,10 @@ impl Listener {
             tokio::select! {
                 () = &mut stopped => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.start(stream, peer),
+                    Ok((stream, peer)) => tokio::select! {
+                        () = &mut stopped => break,
+                        () = self.start(stream, peer) => {}
+                    },
                     Err(error) => self.handle_accept_error(&error).await,
                 },
                 Some(_) = self.connections.join_next() => {}
@@ -81,13 +86,13 @@ impl Listener {
         }
     }
 
-    fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
+    async fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
         let local = stream.local_addr().unwrap_or(peer);
         let mut session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
         if self.clock.is_manual() {
             session = session.without_patience();
         }
-        let Some(admitted) = self.admission.admit(session.outbox()) else { return self.refuse(peer) };
+        let Some(admitted) = self.admit(session.outbox()).await else { return self.refuse(peer) };
         tracing::debug!(target: "connection", %peer, "accepting AMQP connection");
         if self.outboxes.len() == self.outboxes.capacity() {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
@@ -96,6 +101,26 @@ impl Listener {
         let Some(socket) = self.socket(PlainSocket::new(stream, peer)) else { return };
         let node = Arc::clone(self.hosting.broker.node());
         self.connections.spawn(Driver::new(session, socket, admitted, node, self.clock.clone()).run());
+    }
+
+    /// A place for a new connection, if there is one. While one is being freed nobody else is accepted, who would only be refused.
+    async fn admit(&self, outbox: &Arc<Outbox>) -> Option<Admitted> {
+        let given_up = self.clock.sleep_until(self.clock.now_ms() + FREED_WITHIN_MS);
+        tokio::pin!(given_up);
+        loop {
+            let changed = self.admission.changed();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.admission.admit(outbox) {
+                Ok(admitted) => return Some(admitted),
+                Err(NoPlace::Taken) => return None,
+                Err(NoPlace::Leaving) => {}
+            }
+            tokio::select! {
+                () = changed => {}
+                () = &mut given_up => return None,
+            }
+        }
     }
 
     fn socket(&self, plain: PlainSocket) -> Option<Socket> {

@@ -205,6 +205,8 @@ const CONFINED: &[(&str, &[&str])] = &[
             "commands/",
             // It never waits either; without a runtime of several threads it is a plain call.
             "connection/aside.rs",
+            // Whom the listener waits for.
+            "connection/admission.rs",
             "connection/driver.rs",
             "connection/listener.rs",
             "connection/outbox.rs",
