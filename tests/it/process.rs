@@ -1,9 +1,10 @@
 //! The broker as a process of its own: started with flags, killed, and asked what it logged.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -152,6 +153,20 @@ impl Drop for Program {
         self.child.wait().ok();
         std::fs::remove_file(&self.ports_file).ok();
     }
+}
+
+/// A port on which nothing listens. It lies below those that a system gives to whoever wants any port: one of these, once it was given
+/// back, may go to another test at any moment.
+pub fn unused_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut candidates = (0..COUNT).map(|_| {
+        let number = std::process::id().wrapping_mul(31).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        (FIRST + number % COUNT) as u16
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    candidates.find(is_free).expect("not all of them are taken")
 }
 
 /// Runs it to its end, which comes by itself.

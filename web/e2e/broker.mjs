@@ -61,9 +61,18 @@ export class Broker {
     }
   }
 
-  /** Starts again, on the same ports. */
+  /** Starts again, on the same ports. Others of this machine may have got them meanwhile for a connection of theirs. */
   async startAgain() {
-    await this.run(`127.0.0.1:${this.amqpPort}`, `127.0.0.1:${this.httpPort}`);
+    const { amqpPort, httpPort } = this;
+    await eventually("the ports are free again", async () => {
+      try {
+        await this.run(`127.0.0.1:${amqpPort}`, `127.0.0.1:${httpPort}`);
+        return true;
+      } catch (error) {
+        if (!String(error).includes("Address already in use")) throw error;
+        return false;
+      }
+    });
   }
 
   async end() {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::{LOGIN_REFUSED, api};
 use crate::client::{Connect, eventually, queue};
-use crate::process::{Directory, Program};
+use crate::process::{Directory, Program, unused_port};
 use crate::tls::{Authority, Files};
 
 const SLAPD: &str = "/usr/sbin/slapd";
@@ -98,9 +98,7 @@ impl Slapd {
         let added =
             Command::new("/usr/sbin/slapadd").arg("-f").arg(&configuration).arg("-l").arg(&entries).output().unwrap();
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
-        // Both at a time, so that they differ.
-        let free = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, tls_port] = free.map(|listener| listener.local_addr().unwrap().port());
+        let [port, tls_port] = [unused_port(), unused_port()];
         let mut places = format!("ldap://127.0.0.1:{port}");
         if !more.is_empty() {
             places += &format!(" ldaps://127.0.0.1:{tls_port}");
@@ -236,7 +234,7 @@ async fn a_directory_is_asked_with_tls_as_advanced_config_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_that_is_not_there_lets_nobody_in() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = unused_port().to_string();
     let arguments =
         ["--in-memory", "--auth-backends", "ldap", "--auth-ldap-servers", "127.0.0.1", "--auth-ldap-port", &port];
     let mut program = Program::start("slapd-gone", &[&arguments[..], &PATTERN].concat());

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::web::{Asked, Web};
 use super::{LOGIN_REFUSED, api};
 use crate::client::{Connect, eventually, publish, queue};
-use crate::process::Program;
+use crate::process::{Program, unused_port};
 
 fn start(name: &str, web: &Web, arguments: &[&str]) -> Program {
     let addresses: Vec<_> = ["user", "vhost", "resource", "topic"]
@@ -211,8 +211,7 @@ async fn who_somebody_is_and_what_it_may_do_can_be_said_by_two() {
 /// Nobody is let in because nobody can be asked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_not_there_lets_nobody_in() {
-    let address = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
-    let path = format!("http://{address}/user");
+    let path = format!("http://127.0.0.1:{}/user", unused_port());
     let mut program =
         Program::start("web-gone", &["--in-memory", "--auth-backends", "http", "--auth-http-user-path", &path]);
     let connection = Connect::to(program.address()).start().await;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::method::{Request, parse_method};
 
 /// How long a test waits for what must come. Far above what any broker needs, so that a busy machine fails no test.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// One frame as it came.
 #[derive(Clone, PartialEq)]
