@@ -152,7 +152,8 @@ fn copy(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
 async fn lost_heartbeats_end_the_connection_on_both_sides() {
     let broker = TestBroker::start().await;
     let wire = Wire::to(broker.address());
-    let connection = Connection::connect(&wire.url("?heartbeat=1"), ConnectionProperties::default()).await.unwrap();
+    // Far longer than what comes before the silence takes: a client gives up at two intervals, whatever is the reason.
+    let connection = Connection::connect(&wire.url("?heartbeat=5"), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let name = broker.name("q");
     declare(&channel, &name, FieldTable::default()).await;

@@ -63,16 +63,23 @@ async fn a_client_that_errs_again_and_again_does_not_fill_the_log() {
     let mut program = Program::start("repeated-errors", &["--in-memory"]);
     let connection = Connect::to(program.address()).open().await;
     let ch = connection.channel(1).await;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "so many lines are let through in a time, and a busy machine takes longer"
+    )]
+    let start = std::time::Instant::now();
     for _ in 0..200 {
         ch.refused(queue("nowhere").passive(), 404, "NOT_FOUND - no queue 'nowhere' in vhost '/'").await;
     }
+    // Twenty in ten seconds, and what has begun counts.
+    let most = (20 * (start.elapsed().as_secs() as usize / 10 + 2)).min(200);
     let log = program.stop();
     let lines =
         log.lines().filter(|line| line.contains("closing channel") && !line.contains("lines were left out")).count();
-    assert!((1..50).contains(&lines), "{lines} lines");
-    let left_out = log.lines().find(|line| line.contains("lines were left out") && line.contains("closing channel"));
-    let count = left_out.and_then(|line| line.rsplit_once("lines=")?.1.parse().ok());
-    assert_eq!(count, Some(200 - lines), "{log}");
+    assert!((1..=most).contains(&lines), "{lines} lines, not more than {most}");
+    let left_out = log.lines().filter(|line| line.contains("lines were left out") && line.contains("closing channel"));
+    let counts = left_out.map(|line| line.rsplit_once("lines=").unwrap().1.parse::<usize>().unwrap());
+    assert_eq!(counts.sum::<usize>(), 200 - lines, "{log}");
 }
 
 /// The program's lines are messages with their level as key; reading them makes no new ones.
