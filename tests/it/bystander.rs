@@ -19,7 +19,7 @@ use crate::client::eventually;
 use crate::client::method::bind;
 use crate::client::socket::method;
 use crate::client::table::{S, Table, Value, args};
-use crate::client::{Channel, Connect, consume, exchange, publish, queue};
+use crate::client::{Channel, Connect, POLL, consume, exchange, publish, queue};
 
 /// Messages of an attack. More, and more time, show more: `LEVERET_ATTACK_MESSAGES=1000000`.
 const MESSAGES: usize = 20_000;
@@ -129,7 +129,10 @@ struct Attacker {
 
 impl Attacker {
     async fn new(address: SocketAddr) -> Self {
-        Self { ch: Connect::to(address).open().await.channel(1).await, address }
+        let ch = Connect::to(address).open().await.channel(1).await;
+        // Attacks may take long, as long as the bystander gets on.
+        ch.connection.socket.wait_without_end();
+        Self { ch, address }
     }
 
     /// A queue with so many messages.
@@ -293,6 +296,19 @@ async fn full_of_mortals_again(who: &Attacker) {
     full_of_mortals(who).await;
 }
 
+/// Does something. A bystander that waits for too long has failed, and ends the test.
+async fn while_it_gets_on<T>(bystander: &thread::JoinHandle<T>, work: impl Future<Output = ()>) {
+    let failed = async {
+        while !bystander.is_finished() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = failed => panic!("the bystander did not get on"),
+    }
+}
+
 #[test]
 fn a_bystander_gets_on_while_others_do_their_worst() {
     if crate::broker::rabbitmq_address().is_some() {
@@ -309,10 +325,10 @@ fn a_bystander_gets_on_while_others_do_their_worst() {
     attacker.block_on(async {
         for Attack { name, prepare, attack } in &ATTACKS {
             let who = Attacker::new(address).await;
-            prepare(&who).await;
+            while_it_gets_on(&bystander, prepare(&who)).await;
             let before = seen.take();
             let start = now();
-            attack(&who).await;
+            while_it_gets_on(&bystander, attack(&who)).await;
             let lasted = start.elapsed();
             let done = seen.round_trips.load(Ordering::Relaxed);
             // The round trip that was under way ends first.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -70,6 +71,7 @@ pub fn header(channel: u16, body_size: u64, properties: &[u8]) -> Vec<u8> {
 pub struct Socket {
     stream: TcpStream,
     inbox: Mutex<Inbox>,
+    has_patience: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -86,12 +88,17 @@ impl Socket {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await.expect("connect in time").expect("connect");
         stream.set_nodelay(true).expect("nodelay");
-        Self { stream, inbox: Mutex::default() }
+        Self { stream, inbox: Mutex::default(), has_patience: AtomicBool::new(true) }
     }
 
     /// This end of it.
     pub fn local_address(&self) -> SocketAddr {
         self.stream.local_addr().expect("a connected socket has an address")
+    }
+
+    /// Has frames waited for without an end: for a test that knows otherwise whether the broker goes on.
+    pub fn wait_without_end(&self) {
+        self.has_patience.store(false, Ordering::Relaxed);
     }
 
     /// Writes bytes. A broken connection is no failure here: the test reads why.
@@ -120,6 +127,9 @@ impl Socket {
 
     /// The next frame of this channel, heartbeats left out; `None` when the broker closed the socket.
     pub async fn frame(&self, channel: u16) -> Option<Frame> {
+        if !self.has_patience.load(Ordering::Relaxed) {
+            return self.frame_untimed(channel).await;
+        }
         timeout(PATIENCE, self.frame_untimed(channel)).await.unwrap_or_else(|_| {
             panic!("no frame on channel {channel} in {PATIENCE:?}; waiting on others: {:?}", self.inbox.try_lock())
         })
