@@ -6,6 +6,11 @@ pub mod auth {
     pub use crate::auth::{Logins, PasswordHash};
 }
 
+/// See `src/backends`.
+pub mod backends {
+    pub use crate::backends::{ClientIdentity, client_tls};
+}
+
 /// See `src/broker`.
 pub mod broker {
     pub use crate::broker::Broker;
@@ -74,6 +79,9 @@ pub mod config {
 pub mod connection {
     pub mod protocol {
         pub use crate::connection::protocol::Protocol;
+    }
+    pub mod proxy_header {
+        pub use crate::connection::proxy_header::{MalformedProxyHeader, ProxyHeader};
     }
     pub mod session {
         pub use crate::connection::session::{Addresses, Hosting, Session};

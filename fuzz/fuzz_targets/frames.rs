@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use leveret::internals::connection::proxy_header::ProxyHeader;
 use leveret::internals::error::{AmqpError, Scope};
 use leveret::internals::protocol::assembler::{Assembled, Assembler, BodySink, Publish};
 use leveret::internals::protocol::command::{BasicMethod, Command};
@@ -36,7 +37,17 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(read(&[stream], true), whole);
     assert_eq!(read(&[first, second], false), whole);
     assert_eq!(read(&[first, second], true), whole);
+    introduce(stream);
 });
+
+/// What a proxy may say before all frames: it asks for more until it is whole or refused, and never for what comes behind it.
+fn introduce(stream: &[u8]) {
+    let mut come = 0;
+    while let Some(Ok(ProxyHeader::Needs(more))) = stream.get(..come).map(ProxyHeader::of) {
+        assert!(more > 0);
+        come += more;
+    }
+}
 
 fn read(reads: &[&[u8]], fast: bool) -> Vec<Event> {
     let mut buffer = Vec::new();

@@ -15,4 +15,5 @@ pub(crate) use cache::{Cache, CacheSettings};
 pub(crate) use http::{HttpBackend, HttpMethod, HttpSettings};
 pub(crate) use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
 pub(crate) use oauth2::{KeySettings, OAuth2, Provider, ResourceServer};
+pub use trust::{ClientIdentity, client_tls};
 pub(crate) use trust::{InvalidTrust, Trust};

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::anybody::Anybody;
 
@@ -19,6 +20,32 @@ pub(crate) enum Trust {
     File(PathBuf),
     /// Anybody: the connection is encrypted, with whomever it is.
     Anybody,
+}
+
+/// A certificate that a client shows, and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The file with the certificate, and those that lead to its authority.
+    pub certificate: PathBuf,
+    /// The file with its key.
+    pub key: PathBuf,
+}
+
+/// How a command of this program speaks TLS with a broker: whom it believes, and which certificate it shows.
+///
+/// # Errors
+/// A sentence, when a file cannot be used.
+pub fn client_tls(
+    authorities: Option<&PathBuf>,
+    identity: Option<&ClientIdentity>,
+    is_verified: bool,
+) -> Result<ClientConfig, String> {
+    let trust = match authorities {
+        _ if !is_verified => Trust::Anybody,
+        Some(file) => Trust::File(file.clone()),
+        None => Trust::System,
+    };
+    trust.tls_as(identity).map_err(|error| error.to_string())
 }
 
 /// Why nobody can be believed.
@@ -35,6 +62,16 @@ pub(crate) enum InvalidTrust {
     /// There is none in it.
     #[error("no certificate of an authority is in {}", .0.display())]
     Empty(PathBuf),
+    /// The client's own certificate, or its key.
+    #[error("cannot use the certificate in {} with the key in {}: {error}", .certificate.display(), .key.display())]
+    Identity {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+        /// What is wrong.
+        error: String,
+    },
     /// The library refuses it.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -46,6 +83,14 @@ impl Trust {
     /// # Errors
     /// When nobody can be believed.
     pub(crate) fn tls(&self) -> Result<ClientConfig, InvalidTrust> {
+        self.tls_as(None)
+    }
+
+    /// The same, with a certificate to show.
+    ///
+    /// # Errors
+    /// When nobody can be believed, or there is no such certificate.
+    pub(crate) fn tls_as(&self, identity: Option<&ClientIdentity>) -> Result<ClientConfig, InvalidTrust> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder =
             ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
@@ -54,11 +99,24 @@ impl Trust {
             Self::File(file) => of_file(file)?,
             Self::Anybody => {
                 let verifier = Arc::new(Anybody(provider));
-                return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
+                return shown(builder.dangerous().with_custom_certificate_verifier(verifier), identity);
             }
         };
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        shown(builder.with_root_certificates(roots), identity)
     }
+}
+
+/// Has the client show its certificate, if it has one.
+fn shown(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<&ClientIdentity>,
+) -> Result<ClientConfig, InvalidTrust> {
+    let Some(ClientIdentity { certificate, key }) = identity else { return Ok(builder.with_no_client_auth()) };
+    let wrong = |error: String| InvalidTrust::Identity { certificate: certificate.clone(), key: key.clone(), error };
+    let chain = CertificateDer::pem_file_iter(certificate).map_err(|error| wrong(error.to_string()))?;
+    let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(error.to_string()))?;
+    builder.with_client_auth_cert(chain, private).map_err(|error| wrong(error.to_string()))
 }
 
 fn system() -> RootCertStore {

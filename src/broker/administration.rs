@@ -59,6 +59,9 @@ pub enum AdministrationError {
     /// There is no such exchange.
     #[error("no_such_exchange: {0}")]
     NoSuchExchange(String),
+    /// There are as many virtual hosts as there may be.
+    #[error("cannot create vhost '{0}': vhost limit of {1} is reached")]
+    TooManyVhosts(String, u64),
     /// A virtual host is not to be deleted.
     #[error("Refusing to delete virtual host '{0}' because it is protected from deletion")]
     Protected(String),
@@ -91,6 +94,19 @@ impl Broker {
             }
             Ok(decided)
         })
+    }
+
+    /// # Errors
+    /// When so many virtual hosts, besides those that are there, are more than there may be; the first of them is named.
+    pub(in crate::broker) fn check_vhost_count(
+        &self,
+        state: &MetadataState,
+        new: &[&str],
+    ) -> Result<(), AdministrationError> {
+        let Some(max) = self.node().settings.vhosts_max else { return Ok(()) };
+        let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(state.vhosts.len());
+        let first = new.get(room);
+        first.map_or(Ok(()), |name| Err(AdministrationError::TooManyVhosts((*name).to_owned(), max)))
     }
 
     /// What is to be durable before anybody is told that what was put or deleted is.

@@ -46,6 +46,10 @@ pub struct NodeSettings {
     pub connections_max: Option<u64>,
     /// How many channels all connections may have together.
     pub channels_max: Option<u64>,
+    /// How many consumers a channel may have.
+    pub consumers_max: Option<u64>,
+    /// How many virtual hosts there may be.
+    pub vhosts_max: Option<u64>,
     /// Lines of the log go to an exchange, too.
     pub has_log_exchange: bool,
     /// What virtual hosts get when they are made.
@@ -75,6 +79,8 @@ impl Default for NodeSettings {
             default_queue_kind: QueueKind::default(),
             connections_max: None,
             channels_max: None,
+            consumers_max: None,
+            vhosts_max: None,
             has_log_exchange: false,
             vhost_defaults: Arc::default(),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::client::{Client, Problem};
-use super::target::Wanted;
+use super::target::{TlsOptions, Wanted};
 
 /// Which broker is asked, and as whom.
 #[derive(Clone, Debug, Args)]
@@ -24,7 +24,7 @@ pub(super) struct BrokerOptions {
     port: Option<u16>,
 
     /// The HTTP API of a broker anywhere
-    #[arg(long, value_name = "http://HOST:PORT")]
+    #[arg(long, value_name = "http[s]://HOST:PORT")]
     url: Option<String>,
 
     /// Who asks over HTTP [default: guest]
@@ -34,6 +34,22 @@ pub(super) struct BrokerOptions {
     /// Its password [default: guest]
     #[arg(long, value_name = "PASSWORD", requires = "url")]
     password: Option<String>,
+
+    /// With https: the authorities that the broker's certificate may come from, in PEM [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    tls_ca_cert_file: Option<PathBuf>,
+
+    /// With https: the certificate to show, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key_file")]
+    tls_cert_file: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    tls_key_file: Option<PathBuf>,
+
+    /// With https: whatever the broker's certificate is
+    #[arg(long)]
+    insecure: bool,
 }
 
 impl BrokerOptions {
@@ -50,6 +66,12 @@ impl BrokerOptions {
             url: self.url.clone().or(configured.url),
             user: self.username.clone(),
             password: self.password.clone(),
+            tls: TlsOptions {
+                ca_file: self.tls_ca_cert_file.clone(),
+                cert_file: self.tls_cert_file.clone(),
+                key_file: self.tls_key_file.clone(),
+                is_insecure: self.insecure,
+            },
         };
         Client::new(wanted.find().map_err(Problem::Unreachable)?, Some(PATIENCE))
     }

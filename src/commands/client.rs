@@ -1,6 +1,7 @@
 //! Requests to the broker's HTTP API, one after the other, over the local socket or the network.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -11,13 +12,16 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::system::{self, LocalStream, Process, Told};
-use super::target::{Credentials, Target};
+use super::target::{Credentials, Target, TlsOptions};
 
 /// What names in a path keep as they are.
 const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -258,12 +262,31 @@ async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<(u16
 async fn send(target: &Target, request: Request<Full<Bytes>>) -> Result<Asked, Problem> {
     match target {
         Target::Socket(path) => over(socket(path).await?, request).await,
-        Target::Http { address, .. } => {
+        Target::Http { address, tls, .. } => {
             let connected = TcpStream::connect(address.as_str()).await;
             let unreachable = |error| Problem::Unreachable(format!("cannot connect to {address}: {error}"));
-            over(connected.map_err(unreachable)?, request).await
+            let stream = connected.map_err(unreachable)?;
+            match tls {
+                Some(tls) => over(secured(stream, address, tls).await?, request).await,
+                None => over(stream, request).await,
+            }
         }
     }
+}
+
+async fn secured(stream: TcpStream, address: &str, tls: &TlsOptions) -> Result<TlsStream<TcpStream>, Problem> {
+    let config = tls.config().map_err(Problem::Unreachable)?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(host).map_err(|error| Problem::Unreachable(format!("{address}: {error}")))?;
+    let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    shaken.map_err(|error| {
+        let tip = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(_)) => "; --tls-ca-cert-file names the authorities to believe",
+            _ => "",
+        };
+        Problem::Unreachable(format!("cannot speak TLS with {address}: {error}{tip}"))
+    })
 }
 
 async fn socket(path: &Path) -> Result<LocalStream, Problem> {
@@ -272,7 +295,9 @@ async fn socket(path: &Path) -> Result<LocalStream, Problem> {
 }
 
 fn broken(error: hyper::Error) -> Problem {
-    Problem::Unreachable(format!("the broker did not answer: {error}"))
+    // What the library says of itself is little: what went wrong below it tells more, such as an alert of TLS.
+    let below = std::error::Error::source(&error).map(|below| format!(": {below}")).unwrap_or_default();
+    Problem::Unreachable(format!("the broker did not answer: {error}{below}"))
 }
 
 async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Asked, Problem>

@@ -12,6 +12,7 @@ use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::{Client, Problem, escaped};
 use super::exit;
+use super::target::TlsOptions;
 use super::told::{Failed, end};
 
 /// The arguments of `leveret definitions`.
@@ -117,7 +118,8 @@ fn check(file: Option<&Path>) -> Result<String, Failed> {
     let builder = leveret::Broker::builder().in_memory().http_listen(([127, 0, 0, 1], 0).into());
     let broker = runtime.block_on(builder.start()).map_err(|error| software(&error))?;
     let address = broker.http_address().ok_or_else(|| software(&"there is no HTTP API"))?;
-    let target = super::target::http(&address.to_string(), None, None).map_err(|error| software(&error))?;
+    let target = super::target::http(&address.to_string(), None, None, &TlsOptions::default())
+        .map_err(|error| software(&error))?;
     let checked = post(&Client::new(target, None)?, "/definitions", definitions);
     runtime.block_on(broker.stop());
     checked.map(|()| "can be imported\n".to_owned())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use leveret::internals::backends::{ClientIdentity, client_tls};
 use leveret::internals::config::{self, Environment, Settings};
 use leveret::internals::server::local;
 
@@ -15,6 +16,8 @@ const DEFAULT_PORT: u16 = 5672;
 const SOCKET_PATH_MAX: usize = 107;
 /// The port of the HTTP API if the address has none.
 const HTTP_PORT: u16 = 15672;
+/// The same with TLS.
+const HTTPS_PORT: u16 = 15671;
 /// Where a broker of this machine is asked that has no local socket.
 const LOCAL_API: &str = "127.0.0.1";
 /// What the user of a new broker and its password are.
@@ -33,7 +36,38 @@ pub(super) enum Target {
         path_prefix: String,
         /// Who asks.
         credentials: Credentials,
+        /// How TLS is spoken, with `https`.
+        tls: Option<TlsOptions>,
     },
+}
+
+/// How TLS is spoken with a broker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TlsOptions {
+    /// The authorities that its certificate may come from, in PEM, instead of those of the system.
+    pub(super) ca_file: Option<PathBuf>,
+    /// The certificate to show.
+    pub(super) cert_file: Option<PathBuf>,
+    /// Its key.
+    pub(super) key_file: Option<PathBuf>,
+    /// Whatever its certificate is.
+    pub(super) is_insecure: bool,
+}
+
+impl TlsOptions {
+    /// # Errors
+    /// A sentence, when a file cannot be used.
+    pub(super) fn config(&self) -> Result<rustls::ClientConfig, String> {
+        let identity = match (&self.cert_file, &self.key_file) {
+            (Some(certificate), Some(key)) => {
+                Some(ClientIdentity { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err("a certificate needs its key: --tls-key-file".to_owned()),
+            (None, Some(_)) => return Err("a key needs its certificate: --tls-cert-file".to_owned()),
+        };
+        client_tls(self.ca_file.as_ref(), identity.as_ref(), !self.is_insecure)
+    }
 }
 
 /// A user and its password.
@@ -62,6 +96,8 @@ pub(super) struct Wanted {
     pub(super) url: Option<String>,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
+    /// How TLS is spoken with an `https` URL.
+    pub(super) tls: TlsOptions,
 }
 
 impl Wanted {
@@ -93,13 +129,13 @@ impl Wanted {
     /// A sentence, when there is none or one must choose.
     pub(super) fn find(&self) -> Result<Target, String> {
         if let Some(url) = &self.url {
-            return http(url, self.user.as_deref(), self.password.as_deref());
+            return http(url, self.user.as_deref(), self.password.as_deref(), &self.tls);
         }
         if let Some(socket) = &self.socket {
             return Ok(Target::Socket(socket.clone()));
         }
         if !HAS_LOCAL_SOCKETS {
-            return http(LOCAL_API, self.user.as_deref(), self.password.as_deref());
+            return http(LOCAL_API, self.user.as_deref(), self.password.as_deref(), &self.tls);
         }
         self.of_this_machine(&runtime_directories(), local::default_data_directory().as_deref())
     }
@@ -173,13 +209,16 @@ fn others(running: &[(String, PathBuf)]) -> String {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>) -> Result<Target, String> {
-    let rest = match url.split_once("://") {
-        Some(("http", rest)) => rest,
+pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>, tls: &TlsOptions) -> Result<Target, String> {
+    let (rest, tls) = match url.split_once("://") {
+        Some(("http", rest)) => (rest, None),
+        Some(("https", rest)) => (rest, Some(tls.clone())),
         Some((scheme, _)) => {
-            return Err(format!("{url}: the scheme {scheme} is not supported here; write http://HOST:PORT"));
+            return Err(format!(
+                "{url}: the scheme {scheme} is not supported here; write http://HOST:PORT or https://HOST:PORT"
+            ));
         }
-        None => url,
+        None => (url, None),
     };
     let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let (login, address) = match authority.rsplit_once('@') {
@@ -190,7 +229,8 @@ pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>) -> Res
         return Err(format!("{url}: there is no host in it; write http://HOST:PORT"));
     }
     let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let address = if has_port { address.to_owned() } else { format!("{address}:{HTTP_PORT}") };
+    let port = if tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
+    let address = if has_port { address.to_owned() } else { format!("{address}:{port}") };
     let (own_user, own_password) = login.map_or((None, None), |login| match login.split_once(':') {
         Some((user, password)) => (Some(user), Some(password)),
         None => (Some(login), None),
@@ -204,7 +244,7 @@ pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>) -> Res
     let credentials = Credentials { user: text(user, own_user), password: text(password, own_password) };
     let path = format!("/{}", prefix.trim_matches('/'));
     let path_prefix = path.strip_suffix("/api").unwrap_or(&path).trim_end_matches('/').to_owned();
-    Ok(Target::Http { address, path_prefix, credentials })
+    Ok(Target::Http { address, path_prefix, credentials, tls })
 }
 
 impl Target {
@@ -237,7 +277,10 @@ impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => write!(formatter, "the broker at {}", path.display()),
-            Self::Http { address, .. } => write!(formatter, "the broker at http://{address}"),
+            Self::Http { address, tls, .. } => {
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                write!(formatter, "the broker at {scheme}://{address}")
+            }
         }
     }
 }
@@ -249,8 +292,8 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> (String, String, Credentials) {
-        match http(url, None, None).unwrap() {
-            Target::Http { address, path_prefix, credentials } => (address, path_prefix, credentials),
+        match http(url, None, None, &TlsOptions::default()).unwrap() {
+            Target::Http { address, path_prefix, credentials, .. } => (address, path_prefix, credentials),
             Target::Socket(path) => panic!("{path:?}"),
         }
     }
@@ -261,9 +304,10 @@ mod tests {
         assert_eq!(target("host"), ("host:15672".into(), String::new(), login("guest", "guest")));
         assert_eq!(target("http://a:b%40@host:80/x/api/"), ("host:80".into(), "/x".into(), login("a", "b@")));
         assert_eq!(target("http://host/api").1, "");
+        assert_eq!(target("https://host").0, "host:15671");
         assert_eq!(target("http://host/rapi/").1, "/rapi");
-        assert!(http("ftp://host", None, None).unwrap_err().contains("ftp"));
-        assert!(http("http://", None, None).unwrap_err().contains("no host"));
+        assert!(http("ftp://host", None, None, &TlsOptions::default()).unwrap_err().contains("ftp"));
+        assert!(http("http://", None, None, &TlsOptions::default()).unwrap_err().contains("no host"));
     }
 
     /// A directory with the sockets of these ports.

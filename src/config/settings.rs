@@ -31,6 +31,8 @@ settings! {
     tcp_sndbuf: Option<FileBytes> = None, "what the system chooses", AtStart;
     /// How much the system keeps of what a client has sent
     tcp_recbuf: Option<FileBytes> = None, "what the system chooses", AtStart;
+    /// Clients of AMQP come through proxies that say first for whom they connect: the PROXY protocol, version 1 or 2
+    proxy_protocol: bool = false, "false", AtStart;
     /// Listen for AMQP with TLS only
     no_amqp: bool = false, "false", AtStart;
     /// Where no place is named, listen for all machines on RabbitMQ's ports, and not for this one alone
@@ -80,6 +82,10 @@ settings! {
     connection_max: Ceiling = Ceiling(None), "infinity", AtStart;
     /// How many channels may be open at a time, of all connections together
     channel_max_per_node: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// How many consumers a channel may have
+    consumer_max_per_channel: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// How many virtual hosts there may be
+    vhost_max: Ceiling = Ceiling(None), "infinity", AtStart;
     /// What the cluster of this one node is called; each start says so anew
     cluster_name: Option<String> = None, "the name of the node", AtStart;
     /// What else is told of the cluster: NAME=VALUE; each start says so anew

@@ -11,7 +11,7 @@ use tokio::io::{Interest, Ready};
 use super::admission::Admitted;
 use super::kept::Kept;
 use super::protocol::Protocol;
-use super::socket::{HandshakeFailed, Socket};
+use super::socket::{HandshakeFailed, Prepared, Socket};
 use crate::broker::node::Node;
 use crate::clock::{Clock, Deadline};
 use crate::tls;
@@ -66,7 +66,10 @@ impl Ending {
     const fn of_handshake(error: &HandshakeFailed) -> Self {
         match error {
             HandshakeFailed::Foreign(_) | HandshakeFailed::Refused(_) => Self::Refused,
-            HandshakeFailed::Silent | HandshakeFailed::Gone(_) | HandshakeFailed::Io(_) => Self::Over,
+            HandshakeFailed::Silent
+            | HandshakeFailed::NoProxyHeader(_)
+            | HandshakeFailed::Gone(_)
+            | HandshakeFailed::Io(_) => Self::Over,
         }
     }
 
@@ -103,7 +106,7 @@ impl<P: Protocol> Driver<P> {
     pub(crate) async fn run(mut self) {
         // Whatever the socket's failure is, the connection is over, and clients need not be told.
         let mut failure = None;
-        let ending = match self.secure().await {
+        let ending = match self.prepare().await {
             Err(ending) => ending,
             Ok(()) => match self.serve().await {
                 Ok(ending) => {
@@ -142,8 +145,8 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// What comes before the protocol. Its time is that of the protocol's own beginning; how it ended when nothing came of it.
-    async fn secure(&mut self) -> Result<(), Ending> {
-        if matches!(self.socket, Socket::Plain(_)) {
+    async fn prepare(&mut self) -> Result<(), Ending> {
+        if self.socket.is_prepared() {
             return Ok(());
         }
         loop {
@@ -154,8 +157,9 @@ impl<P: Protocol> Driver<P> {
             self.deadline.set(&self.clock, self.protocol.next_deadline_ms());
             let outbox = Arc::clone(self.protocol.outbox());
             tokio::select! {
-                secured = self.socket.secure() => match secured {
-                    Ok(security) => {
+                prepared = self.socket.prepare() => match prepared {
+                    Ok(Prepared::Introduced(addresses)) => self.protocol.introduced(addresses),
+                    Ok(Prepared::Wholly(security)) => {
                         security.into_iter().for_each(|security| self.protocol.secured(security));
                         return Ok(());
                     }
@@ -360,6 +364,9 @@ fn log_failure(peer: SocketAddr, error: &HandshakeFailed) {
         HandshakeFailed::Silent => {}
         HandshakeFailed::Foreign(spoken) => {
             tracing::warn!(%peer, reason = spoken.to_amqps(), "closing connection: not a TLS client");
+        }
+        HandshakeFailed::NoProxyHeader(reason) => {
+            tracing::warn!(%peer, %reason, "closing connection: a proxy was to send a PROXY header");
         }
         HandshakeFailed::Refused(error) => {
             let tip = tls::tip(error);

@@ -36,6 +36,8 @@ pub(crate) struct Listener {
     hosting: Arc<Hosting>,
     admission: Arc<Admission>,
     clock: Clock,
+    /// Proxies connect for clients, and say so first.
+    has_proxies: bool,
     connections: JoinSet<()>,
     outboxes: Vec<std::sync::Weak<Outbox>>,
     refused: Throttle,
@@ -54,7 +56,14 @@ impl Listener {
         let (connections, outboxes) = (JoinSet::new(), Vec::new());
         let (refused, failures) = (Throttle::default(), Throttle::default());
         let spare = Spare::of(&listener);
-        Self { listener, spare, tls, hosting, admission, clock, connections, outboxes, refused, failures }
+        let has_proxies = false;
+        Self { listener, spare, tls, hosting, admission, clock, has_proxies, connections, outboxes, refused, failures }
+    }
+
+    /// The same, if it is so, for proxies that connect for clients and say so first.
+    pub(crate) const fn behind_proxies(mut self, has_proxies: bool) -> Self {
+        self.has_proxies = has_proxies;
+        self
     }
 
     /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
@@ -98,7 +107,9 @@ impl Listener {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
         self.outboxes.push(Arc::downgrade(session.outbox()));
-        let Some(socket) = self.socket(PlainSocket::new(stream, peer)) else { return };
+        let plain = PlainSocket::new(stream, peer);
+        let plain = if self.has_proxies { plain.behind_proxy() } else { plain };
+        let Some(socket) = self.socket(plain) else { return };
         let node = Arc::clone(self.hosting.broker.node());
         self.connections.spawn(Driver::new(session, socket, admitted, node, self.clock.clone()).run());
     }

@@ -29,6 +29,7 @@ pub(crate) mod output;
 mod pace;
 mod patience;
 pub(crate) mod protocol;
+pub(crate) mod proxy_header;
 mod publish;
 mod rights;
 pub(crate) mod session;

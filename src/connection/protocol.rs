@@ -10,11 +10,15 @@ use std::task::{Context, Poll};
 
 use super::outbox::Outbox;
 use super::output::Output;
+use super::session::Addresses;
 use crate::broker::registry::ConnectionCounters;
 use crate::tls::Security;
 
 /// One connection of a protocol, without its socket. [`Session`](super::session::Session) is that of AMQP 0-9-1.
 pub trait Protocol: fmt::Debug + Send + 'static {
+    /// Notes where the client is for whom a proxy has connected.
+    fn introduced(&mut self, addresses: Addresses);
+
     /// Notes what was agreed on before the first byte, where the socket is encrypted.
     fn secured(&mut self, security: Security);
 

@@ -68,7 +68,7 @@ pub struct External {
 }
 
 /// The two ends of a connection's socket.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// The client's.
     pub peer: SocketAddr,

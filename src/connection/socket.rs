@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use tokio::io::{Interest, Ready};
 
 use super::output::Output;
+use super::session::Addresses;
 use crate::tls::Security;
 pub(crate) use plain::PlainSocket;
 pub(crate) use tls::{HandshakeFailed, TlsEndpoint, TlsSocket};
@@ -28,6 +29,15 @@ pub(crate) enum Socket {
     Tls(TlsSocket),
 }
 
+/// What has come before the protocol.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// The client for whom a proxy has connected. There may be more.
+    Introduced(Addresses),
+    /// Everything, with what was agreed on if it is encrypted.
+    Wholly(Option<Security>),
+}
+
 impl Socket {
     /// The client's address.
     pub(super) const fn peer(&self) -> SocketAddr {
@@ -37,11 +47,23 @@ impl Socket {
         }
     }
 
-    /// Shakes hands where that comes before everything else; what was agreed on. Cancel safe.
-    pub(super) async fn secure(&mut self) -> Result<Option<Security>, HandshakeFailed> {
+    /// Whether nothing comes before the protocol.
+    pub(super) const fn is_prepared(&self) -> bool {
+        matches!(self, Self::Plain(socket) if !socket.is_behind_proxy())
+    }
+
+    /// Does the next thing that comes before the protocol: a proxy says for whom it connects, then hands are shaken. Cancel safe.
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, HandshakeFailed> {
+        let plain = match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(socket) => socket.plain_mut(),
+        };
+        if let Some(addresses) = plain.introduce().await? {
+            return Ok(Prepared::Introduced(addresses));
+        }
         match self {
-            Self::Plain(_) => Ok(None),
-            Self::Tls(socket) => socket.secure().await.map(Some),
+            Self::Plain(_) => Ok(Prepared::Wholly(None)),
+            Self::Tls(socket) => socket.secure().await.map(|security| Prepared::Wholly(Some(security))),
         }
     }
 

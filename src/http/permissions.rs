@@ -161,6 +161,7 @@ impl From<AdministrationError> for Refusal {
             | AdministrationError::InvalidPattern(_)
             | AdministrationError::Invalid(_)
             | AdministrationError::InvalidLimit(_)
+            | AdministrationError::TooManyVhosts(..)
             | AdministrationError::NoRandomness(_) => Self::bad_request(error.to_string()),
         }
     }

@@ -127,6 +127,8 @@ impl Builder {
         builder.settings.default_queue_kind = configured.default_queue_type;
         builder.settings.connections_max = configured.connection_max.0;
         builder.settings.channels_max = configured.channel_max_per_node.0;
+        builder.settings.consumers_max = configured.consumer_max_per_channel.0;
+        builder.settings.vhosts_max = configured.vhost_max.0;
         builder.cluster = ClusterAtStart::from(configured);
         builder.settings.consumer_timeout = configured.consumer_timeout_ms().into();
         builder.configured = Some(Box::new(configured.clone()));

@@ -95,6 +95,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "internals",
         &[
             "auth",
+            "backends",
             "broker",
             "config",
             "connection",

@@ -75,6 +75,7 @@ mod priorities;
 mod profiles;
 mod program;
 mod properties;
+mod proxy_protocol;
 mod publishing;
 mod purge_delete;
 mod qos;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::broker::Management;
 use crate::client::connection::PROTOCOL_HEADER;
-use crate::client::{Connect, Connection, queue};
+use crate::client::{Connect, Connection, consume, queue};
 use crate::process::{Directory, Program};
 
 /// A program that has read these lines of `rabbitmq.conf`.
@@ -55,6 +55,28 @@ async fn connections_and_channels_of_a_node_are_counted() {
     // What is closed makes room.
     channel.close().await;
     first.channel(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_of_a_channel_and_virtual_hosts_are_counted() {
+    let (_directory, program) = configured("node-counts", "consumer_max_per_channel = 1\nvhost_max = 2\n");
+    let api = management(&program);
+    api.put("/api/vhosts/v1", &json!({}));
+    let refused = json!({ "error": "bad_request", "reason": "cannot create vhost 'v2': vhost limit of 2 is reached" });
+    assert_eq!(api.request("PUT", "/api/vhosts/v2", Some(&json!({}))), (400, refused));
+    // One that is there may be put again.
+    api.put("/api/vhosts/v1", &json!({ "description": "d" }));
+    let definitions = json!({ "vhosts": [{ "name": "vd" }] });
+    let (status, told) = api.request("POST", "/api/definitions", Some(&definitions));
+    assert!(status == 400 && told["reason"].as_str().unwrap().contains("vhost limit of 2 is reached"), "{told}");
+    let connection = Connect::to(program.address()).open().await;
+    let (ch, other) = (connection.channel(1).await, connection.channel(2).await);
+    ch.declare(queue("q")).await;
+    ch.consume(consume("q")).await;
+    other.consume(consume("q")).await;
+    ch.send(consume("q")).await;
+    let text = "NOT_ALLOWED - reached maximum (1) of consumers per channel";
+    connection.expect_close(530, text, (60, 20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

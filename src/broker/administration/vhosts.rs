@@ -127,6 +127,7 @@ impl Broker {
             let definition = settings.applied_to(before);
             let mut changes = vec![Administered::Vhost(definition.clone())];
             if known.is_none() {
+                self.check_vhost_count(state, &[name])?;
                 changes.extend(defaults.changes([name].into_iter(), state));
                 changes.extend(along(state)?);
             }

@@ -76,8 +76,10 @@ impl Broker {
                 file.check_ends(state, &vhosts)?;
                 let mut changes: Vec<_> = vhosts.values().cloned().map(Administered::Vhost).collect();
                 let new = vhosts.keys().map(String::as_str).filter(|name| !state.vhosts.contains_key(*name));
+                let new: Vec<_> = new.collect();
+                self.check_vhost_count(state, &new)?;
                 // Before what the file says of the same things.
-                changes.extend(self.node().settings.vhost_defaults.changes(new, state));
+                changes.extend(self.node().settings.vhost_defaults.changes(new.into_iter(), state));
                 changes.extend(file.other_changes(state)?);
                 Ok((vhosts, changes))
             })

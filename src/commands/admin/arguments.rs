@@ -1,9 +1,10 @@
 //! Reads the command line of `rabbitmqadmin`, of its first and of its second version.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::commands::client::Client;
-use crate::commands::target::{Wanted, http};
+use crate::commands::target::{TlsOptions, Wanted, http};
 
 /// How lists are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub(super) struct Request {
     host: Option<String>,
     port: Option<String>,
     path_prefix: Option<String>,
+    /// HTTPS, to the broker of this machine if none is named.
+    has_tls: bool,
+    tls: TlsOptions,
     username: Option<String>,
     password: Option<String>,
 }
@@ -48,22 +52,23 @@ const GENERAL: &[(&str, char)] = &[
     ("format", 'f'),
 ];
 /// Options with a value that change nothing here.
-const IGNORED: &[(&str, char)] = &[
-    ("node", 'N'),
-    ("config", 'c'),
-    ("depth", 'd'),
-    ("sort", 'S'),
-    ("timeout", 't'),
-    ("table-style", '\0'),
-    ("ssl-key-file", '\0'),
-    ("ssl-cert-file", '\0'),
+const IGNORED: &[(&str, char)] =
+    &[("node", 'N'), ("config", 'c'), ("depth", 'd'), ("sort", 'S'), ("timeout", 't'), ("table-style", '\0')];
+/// Files for TLS, by the names of both versions.
+const FILES: &[(&str, char)] = &[
+    ("tls-ca-cert-file", '\0'),
     ("ssl-ca-cert-file", '\0'),
+    ("tls-cert-file", '\0'),
+    ("ssl-cert-file", '\0'),
+    ("tls-key-file", '\0'),
+    ("ssl-key-file", '\0'),
 ];
 /// Options without a value.
 const FLAGS: &[(&str, char)] = &[
     ("quiet", 'q'),
     ("non-interactive", '\0'),
     ("ssl", 's'),
+    ("use-tls", '\0'),
     ("sort-reverse", 'R'),
     ("ssl-insecure", 'k'),
     ("insecure", '\0'),
@@ -87,13 +92,19 @@ impl Request {
             if let Some(option) = find(GENERAL, name).filter(|option| !request.is_own(name, option)) {
                 let value = value()?;
                 request.set(option, value)?;
+            } else if let Some(option) = find(FILES, name) {
+                let file = Some(PathBuf::from(value()?));
+                match option {
+                    "tls-ca-cert-file" | "ssl-ca-cert-file" => request.tls.ca_file = file,
+                    "tls-cert-file" | "ssl-cert-file" => request.tls.cert_file = file,
+                    _ => request.tls.key_file = file,
+                }
             } else if find(IGNORED, name).is_some() {
                 value()?;
             } else if let Some(flag) = find(FLAGS, name) {
-                if matches!(flag, "ssl") {
-                    return Err("HTTPS is not served by this tool; ask over the local socket or HTTP".to_owned());
-                }
                 request.quiet |= flag == "quiet";
+                request.has_tls |= matches!(flag, "ssl" | "use-tls");
+                request.tls.is_insecure |= matches!(flag, "ssl-insecure" | "insecure");
             } else if let Some(key) = name.strip_prefix("--") {
                 let value = value()?;
                 request.pairs.insert(key.replace('-', "_"), value);
@@ -157,19 +168,20 @@ impl Request {
     /// When there is none.
     pub(super) fn client(&self) -> Result<Client, String> {
         let said = [&self.base_uri, &self.host, &self.port, &self.username];
-        let is_remote = said.into_iter().any(Option::is_some);
+        let is_remote = self.has_tls || said.into_iter().any(Option::is_some);
         let local = if is_remote { None } else { Wanted::from_configuration().find().ok() };
         let target = match local {
             Some(target) => target,
-            None => http(&self.url(), self.username.as_deref(), self.password.as_deref())?,
+            None => http(&self.url(), self.username.as_deref(), self.password.as_deref(), &self.tls)?,
         };
         Client::new(target, None).map_err(|problem| problem.to_string())
     }
 
     /// Where the API is. The first version names what is before `/api`, the second one that with it.
     fn url(&self) -> String {
-        let (host, port) = (self.host.as_deref().unwrap_or("localhost"), self.port.as_deref().unwrap_or("15672"));
-        let place = self.base_uri.clone().unwrap_or_else(|| format!("http://{host}:{port}"));
+        let (scheme, usual_port) = if self.has_tls { ("https", "15671") } else { ("http", "15672") };
+        let (host, port) = (self.host.as_deref().unwrap_or("localhost"), self.port.as_deref().unwrap_or(usual_port));
+        let place = self.base_uri.clone().unwrap_or_else(|| format!("{scheme}://{host}:{port}"));
         match self.path_prefix.as_deref().map(|prefix| prefix.trim_start_matches('/')) {
             Some(prefix) if !prefix.is_empty() => format!("{}/{prefix}", place.trim_end_matches('/')),
             _ => place,

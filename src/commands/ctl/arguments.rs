@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::verb::{Switch, Tool, Verb, flag, value};
 use crate::commands::client::Client;
 use crate::commands::system;
-use crate::commands::target::Wanted;
+use crate::commands::target::{TlsOptions, Wanted};
 
 /// Options that every verb has.
 const GENERAL: &[Switch] = &[
@@ -40,6 +40,10 @@ const GENERAL: &[Switch] = &[
     value("url"),
     value("username"),
     value("password"),
+    value("tls-ca-cert-file"),
+    value("tls-cert-file"),
+    value("tls-key-file"),
+    flag("insecure"),
 ];
 
 /// How an answer is written.
@@ -242,6 +246,12 @@ impl Invocation {
             url: text("url").or(configured.url),
             user: text("username"),
             password: text("password"),
+            tls: TlsOptions {
+                ca_file: text("tls-ca-cert-file").map(PathBuf::from),
+                cert_file: text("tls-cert-file").map(PathBuf::from),
+                key_file: text("tls-key-file").map(PathBuf::from),
+                is_insecure: self.is_set("insecure"),
+            },
         };
         let target = wanted.find().map_err(Failure::unreachable)?;
         let patience = self.timeout_s(DEFAULT_TIMEOUT_S).map(Duration::from_secs);

@@ -39,6 +39,9 @@ impl Open {
             let text = format!("attempt to reuse consumer tag '{}'", consume.consumer_tag);
             return Err(AmqpError::not_allowed(text));
         }
+        if let Some(max) = self.node.settings.consumers_max.filter(|max| channel.consumers.len() as u64 >= *max) {
+            return Err(AmqpError::not_allowed(format!("reached maximum ({max}) of consumers per channel")));
+        }
         let consumer_tag: Arc<str> = if consume.consumer_tag.is_empty() {
             self.node.random.name("amq.ctag-").into()
         } else {

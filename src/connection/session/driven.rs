@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Phase, Session};
+use super::{Addresses, Phase, Session};
 use crate::broker::registry::ConnectionCounters;
 use crate::broker::sink::Notice;
 use crate::connection::asking::Stops;
@@ -25,6 +25,10 @@ const STALL_TIMEOUT_MS: u64 = 30_000;
 const HANG_UP_TIMEOUT_MS: u64 = 30_000;
 
 impl Protocol for Session {
+    fn introduced(&mut self, Addresses { peer, local }: Addresses) {
+        (self.peer, self.local) = (peer, local);
+    }
+
     fn secured(&mut self, security: Security) {
         self.security = Some(Box::new(security));
     }

@@ -8,7 +8,10 @@ use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::TcpStream;
 
 use super::system;
+use super::tls::HandshakeFailed;
 use crate::connection::output::Output;
+use crate::connection::proxy_header::{MalformedProxyHeader, ProxyHeader};
+use crate::connection::session::Addresses;
 
 /// A host that vanished while nothing was being sent to it is noticed after `KEEPALIVE_IDLE` and `KEEPALIVE_PROBES` times
 /// `KEEPALIVE_INTERVAL`, whether there are heartbeats or not.
@@ -37,6 +40,8 @@ pub(crate) struct PlainSocket {
     peer: SocketAddr,
     /// What lay in the socket when nothing was read and it was asked for last.
     unread_bytes: u64,
+    /// What a proxy has said so far of the client for whom it has connected; `None` once nothing more of it is expected.
+    proxy_header: Option<Vec<u8>>,
 }
 
 impl PlainSocket {
@@ -49,7 +54,45 @@ impl PlainSocket {
         if let Err(error) = system::keep_alive(&stream, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES) {
             tracing::debug!(%peer, %error, "cannot set TCP keepalive");
         }
-        Self { stream, peer, unread_bytes: 0 }
+        Self { stream, peer, unread_bytes: 0, proxy_header: None }
+    }
+
+    /// The same, where a proxy has connected for the client, and says so first.
+    pub(in crate::connection) fn behind_proxy(mut self) -> Self {
+        self.proxy_header = Some(Vec::new());
+        self
+    }
+
+    /// Whether a proxy is to say something first.
+    pub(super) const fn is_behind_proxy(&self) -> bool {
+        self.proxy_header.is_some()
+    }
+
+    /// Reads what a proxy says first, and nothing behind it; where the client is, if that is news. Cancel safe: what came so far is kept.
+    pub(super) async fn introduce(&mut self) -> Result<Option<Addresses>, HandshakeFailed> {
+        let Some(come) = &mut self.proxy_header else { return Ok(None) };
+        loop {
+            let before = come.len();
+            let more = match ProxyHeader::of(come)? {
+                ProxyHeader::Needs(more) => more,
+                ProxyHeader::Whole(addresses) => {
+                    self.proxy_header = None;
+                    self.peer = addresses.map_or(self.peer, |addresses| addresses.peer);
+                    return Ok(addresses);
+                }
+            };
+            self.stream.ready(Interest::READABLE).await?;
+            come.resize(before + more, 0);
+            let read = self.stream.try_read(come.get_mut(before..).unwrap_or_default());
+            come.truncate(before + read.as_ref().map_or(0, |count| *count));
+            match read {
+                Ok(0) if before == 0 => return Err(HandshakeFailed::Silent),
+                Ok(0) => return Err(HandshakeFailed::NoProxyHeader(MalformedProxyHeader::Cut)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     pub(super) const fn peer(&self) -> SocketAddr {

@@ -18,6 +18,7 @@ use crate::connection::aside::aside;
 use crate::connection::effort::TURN_EFFORT;
 use crate::connection::foreign::Spoken;
 use crate::connection::output::Output;
+use crate::connection::proxy_header::MalformedProxyHeader;
 use crate::tls::{Certificates, Security, Turns};
 
 /// Bytes read at a time. Less than the driver has room for, so that all of it fits there once it is decrypted.
@@ -63,6 +64,9 @@ pub(crate) enum HandshakeFailed {
     /// The client went away.
     #[error("the client went away during the TLS handshake{}", if *.0 { ", perhaps because it does not trust the broker's certificate" } else { "" })]
     Gone(bool),
+    /// A proxy was to say for whom it connects.
+    #[error("no PROXY header: {0}")]
+    NoProxyHeader(#[from] MalformedProxyHeader),
     /// The client does not speak TLS.
     #[error("not TLS")]
     Foreign(Spoken),

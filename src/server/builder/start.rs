@@ -33,6 +33,11 @@ impl Builder {
         self.configured.as_deref().map(SocketOptions::from).unwrap_or_default()
     }
 
+    /// Whether proxies of AMQP say for whom they connect.
+    fn has_proxies(&self) -> bool {
+        self.configured.as_deref().is_some_and(|configured| configured.proxy_protocol)
+    }
+
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
@@ -43,7 +48,7 @@ impl Builder {
         let plain = |places: &[Listen]| bind(places, ListenerKind::Plain, SocketOptions::default());
         let http_bound = plain(&self.http_addresses).map_err(StartFailure::http)?;
         let metrics_bound = plain(&self.prometheus_addresses).map_err(StartFailure::prometheus)?;
-        let (identity, offer) = (self.identity(), self.offer());
+        let (identity, offer, has_proxies) = (self.identity(), self.offer(), self.has_proxies());
         let external = self.external(&offer);
         let mut node = self.node();
         let open = |directory: &PathBuf| storage::open(directory, &node.memory, self.salvage, nonce(&node));
@@ -88,7 +93,7 @@ impl Builder {
         let management = Management::start(api, (http_bound, metrics_bound), secured_http, local)?;
         let start = |(bound, tls)| {
             let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
-            tokio::spawn(listener.run(until_stopped(stopped.clone()), patience()))
+            tokio::spawn(listener.behind_proxies(has_proxies).run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
         let tasks = tasks::spawn(&broker, &self.clock, webhook, management.is_some());
