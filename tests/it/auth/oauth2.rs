@@ -235,7 +235,8 @@ async fn each_resource_server_believes_its_own_issuer() {
     let index = anyone.send("GET", "/", "", &[]);
     assert!(index.header("content-security-policy").contains("connect-src 'self' https://a.example;"));
     let callback = anyone.send("GET", "/js/oidc-oauth/login-callback.html", "", &[]);
-    assert_eq!((callback.status, callback.header("etag")), (200, index.header("etag")));
+    // The same page, which finds its files two folders up.
+    assert_eq!((callback.status, callback.text.replace("../../", "./")), (200, index.text));
     // Tokens alone are taken, whether the password is right or not.
     let refused = json!({ "error": "not_authorised", "reason": "HTTP access denied: basic auth disabled" });
     for login in [api(&program), api(&program).log_in("guest", "wrong"), anyone] {
