@@ -10,7 +10,9 @@
 //! ```
 
 mod buffers;
+mod deliveries;
 mod facts;
+mod sum;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +22,9 @@ use crate::properties::Properties;
 use buffers::Buffers;
 
 pub(crate) use buffers::{BUFFER_BYTES, SMALL_BUFFER_BYTES};
+pub(crate) use deliveries::DeliveryCounts;
 pub use facts::Facts;
+pub(crate) use sum::MessageSum;
 
 /// Bytes of the fixed header in front of each record.
 const RECORD_HEADER_BYTES: usize = 12;

@@ -15,16 +15,17 @@ use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
 use super::queue::{CompactedRecord, Leaving, Moved, MovedPart, NewMessage, tell_lost};
 use super::vhost::Vhost;
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message};
 use crate::properties::parse_expiration;
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{QueueState, Single};
 use crate::store::failure::Remedy;
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
-use crate::store::record::{Counts, Enqueued, Freed};
+use crate::store::record::{Enqueued, Freed};
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Label;
+use crate::store::seq::Seq;
 use crate::store::{AppendGuard, LogPosition, LogTransaction, StoreError, TransactionId};
 
 pub(crate) use looking::SeenDelayed;
@@ -47,7 +48,7 @@ pub struct DelayedMessages {
 struct Waiting {
     /// By the time when they are due, and their place in the order of arrival.
     by_due: BTreeMap<DueKey, Held>,
-    next_seq: u64,
+    next_seq: Seq,
     journal: Journal,
 }
 
@@ -72,7 +73,7 @@ impl Held {
 }
 
 /// When a message is due, and its place in the order of arrival.
-type DueKey = (u64, u64);
+pub(crate) type DueKey = (u64, Seq);
 
 impl Waiting {
     /// Which messages of this exchange there are among the next ones from a place on, and where to go on.
@@ -97,7 +98,7 @@ impl DelayedMessages {
     /// None yet.
     pub fn new(id: QueueId, vhost: Weak<Vhost>, node: &Arc<Node>) -> Self {
         let journal = Journal::new(id.0, node.log.keeps());
-        let waiting = Mutex::new(Waiting { by_due: BTreeMap::new(), next_seq: 0, journal });
+        let waiting = Mutex::new(Waiting { by_due: BTreeMap::new(), next_seq: Seq::FIRST, journal });
         Self { id, vhost, node: Arc::clone(node), waiting, delivering: Mutex::default() }
     }
 
@@ -133,12 +134,12 @@ impl DelayedMessages {
         let mut waiting = self.waiting.lock();
         let is_first = waiting.by_due.keys().next().is_none_or(|&(first_ms, _)| due_ms < first_ms);
         let seq = waiting.next_seq;
-        waiting.next_seq += 1;
+        waiting.next_seq = seq.next();
         let address = if is_stored { Address::of(&new.message) } else { Address::NOWHERE };
         if is_stored {
             let origin = exchange.0;
             waiting.journal.set_transaction(transaction);
-            let counts = (0, new.failed);
+            let counts = DeliveryCounts::failed(new.failed);
             let enqueued = Enqueued { seq, address, expires_at_ms: due_ms, counts, origin, ..Enqueued::default() };
             waiting.journal.enqueued(&enqueued);
         }
@@ -190,7 +191,7 @@ impl DelayedMessages {
         }
     }
 
-    fn first_due(&self, now_ms: u64) -> Option<(u64, u64)> {
+    fn first_due(&self, now_ms: u64) -> Option<DueKey> {
         self.waiting.lock().by_due.keys().next().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
     }
 
@@ -243,7 +244,7 @@ impl DelayedMessages {
     /// Forgets the messages of an exchange that was deleted: step by step, because others are held back here, too. One that is due
     /// meanwhile finds no exchange.
     pub(in crate::broker) fn forget(&self, exchange: ExchangeId) {
-        let mut from = Some((0, 0));
+        let mut from = Some((0, Seq::FIRST));
         while let Some(start) = from {
             let mut waiting = self.waiting.lock();
             let (wanted, next) = waiting.of_exchange(exchange, start);
@@ -261,7 +262,7 @@ impl DelayedMessages {
     /// what comes meanwhile is in the log, behind what the pager asks for, and what goes is in the log, too: whether they are
     /// looked at does not matter.
     fn look_at_all(&self, mut look: impl FnMut(DueKey, &Held)) {
-        let mut from = Some((0, 0));
+        let mut from = Some((0, Seq::FIRST));
         while let Some(start) = from {
             let waiting = self.waiting.lock();
             let mut places = waiting.by_due.range(start..);
@@ -286,7 +287,7 @@ impl DelayedMessages {
             let is_leaving = seq <= last && held.address.is_in_log();
             let Some(NewMessage { message, failed, .. }) = held.new.as_ref().filter(|_| is_leaving) else { return };
             let (queue, origin) = (self.id.0, held.exchange.0);
-            let (counts, is_stored) = ((0, *failed), held.is_stored);
+            let (counts, is_stored) = (DeliveryCounts::failed(*failed), held.is_stored);
             let label = Label { queue, seq, expires_at_ms: due_ms, counts, origin, is_stored, ..Label::default() };
             all.push(Leaving { label, message: message.clone() });
         });
@@ -354,7 +355,13 @@ impl DelayedMessages {
                 Place::Nowhere => {}
             }
         });
-        QueueState { queue: self.id.0, next_seq, moved: vec![(0, below)], singles, ..QueueState::default() }
+        QueueState {
+            queue: self.id.0,
+            next_seq,
+            moved: [(0, below)].into_iter().collect(),
+            singles,
+            ..QueueState::default()
+        }
     }
 
     /// Takes over what was found at the start, and orders the first call. Messages of exchanges that are gone are dropped.
@@ -391,7 +398,7 @@ impl DelayedMessages {
     }
 }
 
-fn gone(journal: &mut Journal, seq: u64, held: &Held) {
+fn gone(journal: &mut Journal, seq: Seq, held: &Held) {
     if matches!(held.address.place(), Place::Segment(..)) {
         journal.freed(&held.extent());
     } else if held.is_stored {
@@ -400,7 +407,7 @@ fn gone(journal: &mut Journal, seq: u64, held: &Held) {
 }
 
 /// A message that comes back; its expiration was checked when it came.
-fn published(message: Message, (_, failed): Counts) -> NewMessage {
+fn published(message: Message, counts: DeliveryCounts) -> NewMessage {
     let expiration_ms = message.properties().expiration().and_then(|text| parse_expiration(text).ok());
-    NewMessage { message, expiration_ms, failed }
+    NewMessage { message, expiration_ms, failed: counts.failed }
 }

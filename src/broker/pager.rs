@@ -23,6 +23,7 @@ use crate::store::checkpoint::{Checkpoint, Draft, Part};
 use crate::store::disk::Disk;
 use crate::store::failure::Remedy;
 use crate::store::segments::{SegmentWriter, Segments};
+use crate::store::seq::Seq;
 use crate::store::{StoreError, StoredLog};
 
 /// When the log has so many bytes, the older half is moved.
@@ -260,11 +261,11 @@ impl Pager {
         for level in search.levels() {
             let Some(last) = last_fresh(&search, level, limit_of_fresh) else { continue };
             let mut parts = Parts::new(self.locked_messages_max.saturating_mul(4).min(LOCKED_MESSAGES_MAX));
-            let (mut from, mut next) = (0, None);
+            let (mut from, mut next) = (Seq::FIRST, None);
             loop {
                 let leaving = search.fresh(level, from, last, self.locked_messages_max);
                 let Some(end) = leaving.messages.last() else { break };
-                from = end.label.seq + 1;
+                from = end.label.seq.next();
                 if leaving.messages.first().map(|first| first.label.seq) != next {
                     // What was delivered meanwhile will be written later, and belongs in between.
                     parts.end(writer);
@@ -330,9 +331,9 @@ impl Pager {
 }
 
 /// The last fresh message of a level that is to leave: all before it go along, so that the order stays.
-fn last_fresh(search: &LeavingSearch<'_>, level: u8, limit: u64) -> Option<u64> {
+fn last_fresh(search: &LeavingSearch<'_>, level: u8, limit: u64) -> Option<Seq> {
     let mut last = None;
-    let mut from = 0;
+    let mut from = Seq::FIRST;
     loop {
         let scan = search.scan_fresh(level, from, limit, SCANNED_MESSAGES_MAX);
         last = scan.last.or(last);

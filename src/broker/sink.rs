@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::error::AmqpError;
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message};
 
 /// Names one delivery of one message by a queue until it is settled. A token is never given twice, so that settling a
 /// message that the queue took back meanwhile (consumer timeout) does nothing.
@@ -24,23 +24,6 @@ pub struct Delivery {
     pub redelivered: bool,
     /// Earlier deliveries that a quorum queue tells of.
     pub counts: DeliveryCounts,
-}
-
-/// Earlier deliveries (behaviour reference 5.6). A classic queue counts the failed ones only, and tells nobody but the queue to which
-/// it dead-letters the message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeliveryCounts {
-    /// Earlier deliveries by this queue: `x-acquired-count`.
-    pub acquired: u32,
-    /// Earlier failed deliveries, by this queue and by those in which the message died before: `x-delivery-count`.
-    pub failed: u32,
-}
-
-impl DeliveryCounts {
-    /// After one more delivery that was lost on its way.
-    pub(super) const fn interrupted(self) -> Self {
-        Self { acquired: self.acquired.saturating_add(1), failed: self.failed.saturating_add(1) }
-    }
 }
 
 /// Something that the broker tells a connection unasked.

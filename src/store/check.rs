@@ -15,6 +15,7 @@ use super::recovery::{Opening, Recovered, RecoveredQueue, Report, recover};
 use super::segments::{Damaged, Usage};
 use super::{Sizes, loader};
 use crate::message::MemoryGauge;
+use crate::store::seq::Seq;
 
 /// What a start would do, and what it would find.
 #[derive(Debug)]
@@ -128,7 +129,7 @@ impl Reading<'_> {
                 let counter =
                     if is_free(&free, offset) { &mut self.read.acknowledged } else { &mut self.read.messages };
                 *counter += 1;
-                from = record.label.seq.saturating_add(1);
+                from = record.label.seq.next();
             }
             damaged.for_each(|damaged| self.damage(damaged, &free, from));
             if block.next <= at {
@@ -139,10 +140,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn damage(&mut self, damaged: &Damaged, free: &[Freed], from: u64) {
+    fn damage(&mut self, damaged: &Damaged, free: &[Freed], from: Seq) {
         let Damaged { segment, start, end } = *damaged;
         let is_lost = !self.is_gone && !is_free(free, start);
-        let effect = if is_lost { Effect::MessageLost { from } } else { Effect::NothingLost };
+        let effect = if is_lost { Effect::MessageLost { from: from.0 } } else { Effect::NothingLost };
         let what = format!("{} bytes are no message", end - start);
         let file = self.describe(segment);
         let finding = Finding::damaged(file, u64::from(start), what, effect);

@@ -14,10 +14,13 @@ use super::codec::Reader;
 use super::disk::Disk;
 use super::failure::Call;
 use super::head::VERSION;
-use super::record::{Counts, Freed, SEQ_MAX, read_one_freed};
+use super::marks::Marks;
+use super::record::{Freed, SEQ_MAX, read_counts, read_one_freed};
 use super::run::Run;
 use super::segments::SegmentFile;
+use super::seq::Seq;
 use super::{LogExtent, LogFile, StoreError};
+use crate::message::{DeliveryCounts, MessageSum};
 
 pub(crate) use draft::Draft;
 pub(super) use draft::put_in_place;
@@ -40,7 +43,7 @@ pub struct Part {
     /// Behind the last record.
     pub(crate) end: u32,
     /// The place of its first message in the order of the queue.
-    pub(crate) first_seq: u64,
+    pub(crate) first_seq: Seq,
     /// Stored messages in it, free ones included.
     pub(crate) stored: u32,
     /// Bytes of their bodies.
@@ -51,11 +54,18 @@ pub struct Part {
     pub(crate) expires_max_ms: u64,
 }
 
+impl Part {
+    /// Its stored messages, free ones included.
+    pub(crate) const fn stored_sum(&self) -> MessageSum {
+        MessageSum { messages: self.stored, body_bytes: self.body_bytes }
+    }
+}
+
 /// A message in a segment file that is known one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Single {
     /// Its place in the order of what holds it.
-    pub(crate) seq: u64,
+    pub(crate) seq: Seq,
     /// Where it is.
     pub(crate) address: Address,
     /// Bytes of its record.
@@ -74,17 +84,17 @@ pub struct QueueState {
     /// The queue.
     pub(crate) queue: u64,
     /// The place of the next message.
-    pub(crate) next_seq: u64,
+    pub(crate) next_seq: Seq,
     /// Until where each level may have been delivered.
-    pub(crate) delivered: Vec<(u8, u64)>,
+    pub(crate) delivered: Marks,
     /// Until where the messages of each level are not in the log any more.
-    pub(crate) moved: Vec<(u8, u64)>,
+    pub(crate) moved: Marks,
     /// Where they are, in the order of the queue.
     pub(crate) parts: Vec<Part>,
     /// Messages that are known one by one instead.
     pub(crate) singles: Vec<Single>,
     /// Messages in segment files that came back since they were written there, by their places.
-    pub counts: Vec<(u64, Counts)>,
+    pub counts: Vec<(Seq, DeliveryCounts)>,
 }
 
 /// Everything.
@@ -209,16 +219,23 @@ fn all<'a, T>(reader: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Option<
 }
 
 fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
-    let mark = |reader: &mut Reader<'_>| Some((reader.u8()?, reader.varint()?));
     Some(QueueState {
         queue: reader.varint()?,
-        next_seq: reader.varint().filter(|seq| *seq <= SEQ_MAX)?,
-        delivered: all(reader, mark)?,
-        moved: all(reader, mark)?,
+        next_seq: read_seq(reader)?,
+        delivered: read_marks(reader)?,
+        moved: read_marks(reader)?,
         parts: all(reader, read_part)?,
         singles: all(reader, read_single)?,
-        counts: all(reader, |reader| Some((reader.varint()?, (reader.varint_u32()?, reader.varint_u32()?))))?,
+        counts: all(reader, |reader| Some((Seq(reader.varint()?), read_counts(reader)?)))?,
     })
+}
+
+fn read_seq(reader: &mut Reader<'_>) -> Option<Seq> {
+    Some(Seq(reader.varint()?)).filter(|seq| seq.is_sensible())
+}
+
+fn read_marks(reader: &mut Reader<'_>) -> Option<Marks> {
+    Some(all(reader, |reader| Some((reader.u8()?, Seq(reader.varint()?))))?.into_iter().collect())
 }
 
 /// Reads a part.
@@ -228,20 +245,20 @@ pub(crate) fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
         segment: SegmentId(reader.varint_u32()?),
         start: reader.varint_u32()?,
         end: reader.varint_u32()?,
-        first_seq: reader.varint()?,
+        first_seq: read_seq(reader)?,
         stored: reader.varint_u32()?,
         body_bytes: reader.varint()?,
         expires_min_ms: reader.varint()?.wrapping_sub(1),
         expires_max_ms: reader.varint()?.wrapping_sub(1),
     };
-    (part.start <= part.end && part.first_seq <= SEQ_MAX).then_some(part)
+    (part.start <= part.end).then_some(part)
 }
 
 fn read_single(reader: &mut Reader<'_>) -> Option<Single> {
     let address = Address::from_bits(reader.u64()?);
     Some(Single {
         address,
-        seq: reader.varint().filter(|seq| *seq <= SEQ_MAX)?,
+        seq: read_seq(reader)?,
         bytes: reader.varint_u32()?,
         body_bytes: reader.varint_u32()?,
         due_ms: reader.varint()?,
@@ -256,15 +273,16 @@ mod tests {
     fn checkpoint() -> Checkpoint {
         let part =
             Part { level: 3, segment: SegmentId(9), start: 16, end: 900, stored: 4, body_bytes: 77, ..Part::default() };
-        let single = Single { seq: 5, address: Address::in_segment(SegmentId(9), 900), bytes: 64, ..Single::default() };
+        let single =
+            Single { seq: Seq(5), address: Address::in_segment(SegmentId(9), 900), bytes: 64, ..Single::default() };
         let queue = QueueState {
             queue: 12,
-            next_seq: 1 << 40,
-            delivered: vec![(0, 7), (4, 9)],
-            moved: vec![(0, 3)],
+            next_seq: Seq(1 << 40),
+            delivered: [(0, Seq(7)), (4, Seq(9))].into_iter().collect(),
+            moved: [(0, Seq(3))].into_iter().collect(),
             parts: vec![part, Part { expires_min_ms: u64::MAX, expires_max_ms: u64::MAX, ..part }],
             singles: vec![single],
-            counts: vec![(8, (2, 1))],
+            counts: vec![(Seq(8), DeliveryCounts { acquired: 2, failed: 1 })],
         };
         let freed = Freed { segment: SegmentId(9), start: 16, end: 80, stored: 1, body_bytes: 10 };
         Checkpoint {

@@ -1,11 +1,14 @@
 //! What one transition of one queue leaves to be recorded, collected under the queue's lock and appended before it is released:
 //! so the log tells of each queue's changes in their order.
 
-use super::TransactionId;
 use smallvec::SmallVec;
 
+use super::TransactionId;
 use super::address::{Address, Place};
-use super::record::{Counts, Enqueued, EnqueuedWriter, Freed, Record, encode_freed, encode_settled};
+use super::marks::Marks;
+use super::record::{Enqueued, EnqueuedWriter, Freed, Record, encode_freed, encode_settled};
+use super::seq::{Seq, SeqRange};
+use crate::message::DeliveryCounts;
 
 /// The changes of one queue that are not in the log yet.
 #[derive(Debug, Default)]
@@ -15,7 +18,7 @@ pub(crate) struct Journal {
     queue: u64,
     transaction: TransactionId,
     /// Until where each level was delivered.
-    delivered: SmallVec<[(u8, u64); 1]>,
+    delivered: Marks,
     /// Made with the first change, and kept: an idle queue has none.
     changes: Option<Box<Changes>>,
 }
@@ -24,9 +27,9 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Changes {
     enqueued: EnqueuedWriter,
-    settled: Vec<(u64, u64)>,
+    settled: Vec<SeqRange>,
     freed: Vec<Freed>,
-    counted: Vec<(u64, Counts)>,
+    counted: Vec<(Seq, DeliveryCounts)>,
     /// Levels of `delivered` that moved since they were recorded.
     moved: SmallVec<[u8; 1]>,
 }
@@ -77,14 +80,9 @@ impl Journal {
     }
 
     /// A message is gone: its record in the log counts no more.
-    pub(crate) fn settled(&mut self, seq: u64) {
-        if !self.is_kept {
-            return;
-        }
-        let settled = &mut self.changes().settled;
-        match settled.last_mut() {
-            Some((_, last)) if *last + 1 == seq => *last = seq,
-            _ => settled.push((seq, seq)),
+    pub(crate) fn settled(&mut self, seq: Seq) {
+        if self.is_kept {
+            SeqRange::add_to(&mut self.changes().settled, seq);
         }
     }
 
@@ -111,21 +109,16 @@ impl Journal {
     }
 
     /// A message came back, or was rejected.
-    pub(crate) fn counted(&mut self, seq: u64, counts: Counts) {
+    pub(crate) fn counted(&mut self, seq: Seq, counts: DeliveryCounts) {
         if self.is_kept {
             self.changes().counted.push((seq, counts));
         }
     }
 
     /// A message of this level was delivered.
-    pub(crate) fn delivered(&mut self, level: u8, seq: u64) {
-        if !self.is_kept {
+    pub(crate) fn delivered(&mut self, level: u8, seq: Seq) {
+        if !self.is_kept || !self.delivered.raise(level, seq.next()) {
             return;
-        }
-        match self.delivered.iter_mut().find(|(other, _)| *other == level) {
-            Some((_, below)) if *below > seq => return,
-            Some((_, below)) => *below = seq + 1,
-            None => self.delivered.push((level, seq + 1)),
         }
         let moved = &mut self.changes().moved;
         if !moved.contains(&level) {
@@ -134,13 +127,13 @@ impl Journal {
     }
 
     /// Until where each level may have been delivered.
-    pub(crate) fn delivered_marks(&self) -> &[(u8, u64)] {
+    pub(crate) fn delivered_marks(&self) -> &Marks {
         &self.delivered
     }
 
     /// Takes over the marks that were found at the start.
-    pub(crate) fn restore_marks(&mut self, marks: &[(u8, u64)]) {
-        self.delivered = SmallVec::from_slice(marks);
+    pub(crate) fn restore_marks(&mut self, marks: Marks) {
+        self.delivered = marks;
     }
 
     /// Whether there is nothing to append.
@@ -156,9 +149,7 @@ impl Journal {
             changes.enqueued.finish(queue, transaction, out);
         }
         for level in changes.moved.drain(..) {
-            if let Some(&(_, below)) = self.delivered.iter().find(|(other, _)| *other == level) {
-                Record::Delivered { queue, level, below }.encode(out);
-            }
+            Record::Delivered { queue, level, below: self.delivered.below(level) }.encode(out);
         }
         for (seq, counts) in changes.counted.drain(..) {
             Record::Counted { queue, seq, counts }.encode(out);
@@ -201,7 +192,7 @@ mod tests {
     fn neighbours_are_settled_and_freed_together() {
         let mut journal = Journal::new(7, true);
         for seq in [3, 4, 5, 9] {
-            journal.settled(seq);
+            journal.settled(Seq(seq));
         }
         for at in [0, 10, 20, 50] {
             let address = Address::in_segment(SegmentId(1), at);
@@ -212,7 +203,11 @@ mod tests {
         let second = Freed { segment: SegmentId(1), start: 50, end: 60, stored: 1, body_bytes: 4 };
         assert_eq!(freed, [first, second]);
         let read: Vec<_> = records(&bytes).flatten().collect();
-        let settled = Record::Settled { queue: 7, transaction: TransactionId::NONE, ranges: vec![(3, 5), (9, 9)] };
+        let settled = Record::Settled {
+            queue: 7,
+            transaction: TransactionId::NONE,
+            ranges: vec![SeqRange { first: Seq(3), last: Seq(5) }, SeqRange::one(Seq(9))],
+        };
         assert_eq!(read, [settled, Record::Freed { transaction: TransactionId::NONE, freed }]);
         assert!(journal.is_empty());
     }
@@ -220,20 +215,20 @@ mod tests {
     #[test]
     fn a_delivery_mark_is_recorded_when_it_moves() {
         let mut journal = Journal::new(7, true);
-        journal.delivered(0, 4);
-        journal.delivered(0, 2);
+        journal.delivered(0, Seq(4));
+        journal.delivered(0, Seq(2));
         let (bytes, _) = taken(&mut journal);
-        let mark = Record::Delivered { queue: 7, level: 0, below: 5 };
+        let mark = Record::Delivered { queue: 7, level: 0, below: Seq(5) };
         assert_eq!(records(&bytes).flatten().collect::<Vec<_>>(), [mark]);
-        journal.delivered(0, 4);
+        journal.delivered(0, Seq(4));
         assert!(journal.is_empty());
     }
 
     #[test]
     fn a_queue_that_is_not_kept_only_frees() {
         let mut journal = Journal::new(7, false);
-        journal.settled(1);
-        journal.delivered(0, 1);
+        journal.settled(Seq(1));
+        journal.delivered(0, Seq(1));
         journal.enqueued(&Enqueued::default());
         assert!(journal.is_empty());
         let address = Address::in_segment(SegmentId(1), 8);

@@ -22,6 +22,7 @@ mod head;
 pub(crate) mod journal;
 pub(crate) mod loader;
 mod log;
+pub(crate) mod marks;
 mod memory_log;
 mod owed;
 mod position;
@@ -29,6 +30,7 @@ pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod run;
 pub(crate) mod segments;
+pub(crate) mod seq;
 mod transaction;
 pub(crate) mod wal;
 

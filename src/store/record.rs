@@ -5,24 +5,23 @@
 use super::TransactionId;
 use super::address::{Address, SegmentId};
 use super::codec::{Reader, put_sized, put_varint, unzigzag, zigzag};
+use super::seq::{Seq, SeqRange};
+use crate::message::{DeliveryCounts, MessageSum};
 
 /// No place in the order of a queue, and no position of the log, is beyond: what says so is damaged.
 pub(crate) const SEQ_MAX: u64 = u64::MAX >> 2;
-
-/// Deliveries that were counted: all by this quorum queue, and those that failed, here or in queues in which the message died before.
-pub(crate) type Counts = (u32, u32);
 
 /// A message that was added to a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Enqueued {
     /// Its place in the order of the queue.
-    pub(crate) seq: u64,
+    pub(crate) seq: Seq,
     /// Where its bytes are.
     pub(crate) address: Address,
     /// When it expires; `u64::MAX` for never.
     pub(crate) expires_at_ms: u64,
     /// Deliveries so far.
-    pub(crate) counts: Counts,
+    pub(crate) counts: DeliveryCounts,
     /// Its priority level.
     pub(crate) level: u8,
     /// It may have been delivered before.
@@ -46,6 +45,13 @@ pub struct Freed {
     pub(crate) body_bytes: u64,
 }
 
+impl Freed {
+    /// The stored messages in it.
+    pub(crate) const fn stored_sum(&self) -> MessageSum {
+        MessageSum { messages: self.stored, body_bytes: self.body_bytes }
+    }
+}
+
 /// One record. Those with a transaction other than [`TransactionId::NONE`] count only once that is committed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record<'a> {
@@ -64,8 +70,8 @@ pub enum Record<'a> {
         queue: u64,
         /// The transaction.
         transaction: TransactionId,
-        /// Their places: first and last, both included.
-        ranges: Vec<(u64, u64)>,
+        /// Their places.
+        ranges: Vec<SeqRange>,
     },
     /// Messages that were in segment files are gone.
     Freed {
@@ -79,9 +85,9 @@ pub enum Record<'a> {
         /// The queue.
         queue: u64,
         /// Its place.
-        seq: u64,
+        seq: Seq,
         /// Deliveries by now.
-        counts: Counts,
+        counts: DeliveryCounts,
     },
     /// Everything of a priority level before this place may have been delivered.
     Delivered {
@@ -90,7 +96,7 @@ pub enum Record<'a> {
         /// The level.
         level: u8,
         /// The first place that was not.
-        below: u64,
+        below: Seq,
     },
     /// A transaction took effect.
     Committed {
@@ -132,11 +138,11 @@ impl EnqueuedWriter {
 
     /// Adds a message; `seq` must ascend.
     pub(crate) fn push(&mut self, message: &Enqueued) {
-        let gap = message.seq.wrapping_sub(self.next_seq);
+        let gap = message.seq.0.wrapping_sub(self.next_seq);
         let bits = [
             (message.expires_at_ms != u64::MAX, HAS_EXPIRY),
             (message.redelivered, REDELIVERED),
-            (message.counts != (0, 0), HAS_COUNTS),
+            (message.counts != DeliveryCounts::default(), HAS_COUNTS),
             (message.level != 0, HAS_LEVEL),
             (message.origin != 0, HAS_ORIGIN),
             (gap != 0, HAS_GAP),
@@ -153,8 +159,8 @@ impl EnqueuedWriter {
             put_varint(out, message.expires_at_ms);
         }
         if flags & HAS_COUNTS != 0 {
-            put_varint(out, u64::from(message.counts.0));
-            put_varint(out, u64::from(message.counts.1));
+            put_varint(out, u64::from(message.counts.acquired));
+            put_varint(out, u64::from(message.counts.failed));
         }
         if flags & HAS_LEVEL != 0 {
             out.push(message.level);
@@ -163,7 +169,7 @@ impl EnqueuedWriter {
             put_varint(out, message.origin);
         }
         self.count += 1;
-        self.next_seq = message.seq.wrapping_add(1);
+        self.next_seq = message.seq.0.wrapping_add(1);
         self.last_address = address;
     }
 
@@ -185,13 +191,9 @@ fn read_enqueued(reader: &mut Reader<'_>, count: u64) -> Option<Vec<Enqueued>> {
         let flags = reader.u8()?;
         let address = last_address.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
         let gap = if flags & HAS_GAP != 0 { reader.varint()? } else { 0 };
-        let seq = next_seq.wrapping_add(gap);
-        if seq > SEQ_MAX {
-            return None;
-        }
+        let seq = Some(Seq(next_seq.wrapping_add(gap))).filter(|seq| seq.is_sensible())?;
         let expires_at_ms = if flags & HAS_EXPIRY != 0 { reader.varint()? } else { u64::MAX };
-        let counts =
-            if flags & HAS_COUNTS != 0 { (reader.varint_u32()?, reader.varint_u32()?) } else { Counts::default() };
+        let counts = if flags & HAS_COUNTS != 0 { read_counts(reader)? } else { DeliveryCounts::default() };
         let level = if flags & HAS_LEVEL != 0 { reader.u8()? } else { 0 };
         let origin = if flags & HAS_ORIGIN != 0 { reader.varint()? } else { 0 };
         messages.push(Enqueued {
@@ -203,7 +205,7 @@ fn read_enqueued(reader: &mut Reader<'_>, count: u64) -> Option<Vec<Enqueued>> {
             redelivered: flags & REDELIVERED != 0,
             origin,
         });
-        (next_seq, last_address) = (seq.wrapping_add(1), address);
+        (next_seq, last_address) = (seq.0.wrapping_add(1), address);
     }
     Some(messages)
 }
@@ -223,7 +225,7 @@ impl Record<'_> {
             Self::Freed { transaction, freed } => encode_freed(*transaction, freed, out),
             Self::Counted { queue, seq, counts } => {
                 out.push(COUNTED);
-                for value in [*queue, *seq, u64::from(counts.0), u64::from(counts.1)] {
+                for value in [*queue, seq.0, u64::from(counts.acquired), u64::from(counts.failed)] {
                     put_varint(out, value);
                 }
             }
@@ -231,7 +233,7 @@ impl Record<'_> {
                 out.push(DELIVERED);
                 put_varint(out, *queue);
                 out.push(*level);
-                put_varint(out, *below);
+                put_varint(out, below.0);
             }
             Self::Committed { transaction } => {
                 out.push(COMMITTED);
@@ -246,16 +248,16 @@ impl Record<'_> {
 }
 
 /// Appends a [`Record::Settled`].
-pub(crate) fn encode_settled(queue: u64, transaction: TransactionId, ranges: &[(u64, u64)], out: &mut Vec<u8>) {
+pub(crate) fn encode_settled(queue: u64, transaction: TransactionId, ranges: &[SeqRange], out: &mut Vec<u8>) {
     out.push(SETTLED);
     put_varint(out, queue);
     put_varint(out, transaction.0);
     put_varint(out, ranges.len() as u64);
     let mut last = 0u64;
-    for &(first, end) in ranges {
-        put_varint(out, zigzag(first.wrapping_sub(last).cast_signed()));
-        put_varint(out, end - first);
-        last = end;
+    for range in ranges {
+        put_varint(out, zigzag(range.first.0.wrapping_sub(last).cast_signed()));
+        put_varint(out, range.len_but_one());
+        last = range.last.0;
     }
 }
 
@@ -277,16 +279,21 @@ pub(crate) fn put_freed(out: &mut Vec<u8>, freed: Freed) {
     }
 }
 
-fn read_ranges(reader: &mut Reader<'_>) -> Option<Vec<(u64, u64)>> {
+fn read_ranges(reader: &mut Reader<'_>) -> Option<Vec<SeqRange>> {
     let count = reader.varint()?;
     let mut ranges = Vec::with_capacity(usize::try_from(count).ok()?.min(reader.len()));
     let mut last = 0u64;
     for _ in 0..count {
         let first = last.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
         last = first.checked_add(reader.varint()?)?;
-        ranges.push((first, last));
+        ranges.push(SeqRange { first: Seq(first), last: Seq(last) });
     }
     Some(ranges)
+}
+
+/// Reads deliveries as they stand in the log and in a checkpoint.
+pub(crate) fn read_counts(reader: &mut Reader<'_>) -> Option<DeliveryCounts> {
+    Some(DeliveryCounts { acquired: reader.varint_u32()?, failed: reader.varint_u32()? })
 }
 
 /// Reads one stretch as [`encode_freed`] wrote it.
@@ -321,12 +328,12 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
             Record::Freed { transaction, freed: read_freed(reader)? }
         }
         COUNTED => {
-            let (queue, seq) = (reader.varint()?, reader.varint()?);
-            Record::Counted { queue, seq, counts: (reader.varint_u32()?, reader.varint_u32()?) }
+            let (queue, seq) = (reader.varint()?, Seq(reader.varint()?));
+            Record::Counted { queue, seq, counts: read_counts(reader)? }
         }
         DELIVERED => {
             let (queue, level) = (reader.varint()?, reader.u8()?);
-            Record::Delivered { queue, level, below: reader.varint()? }
+            Record::Delivered { queue, level, below: Seq(reader.varint()?) }
         }
         COMMITTED => Record::Committed { transaction: TransactionId(reader.varint()?) },
         DEFINITION => Record::Definition(reader.sized()?),
@@ -357,16 +364,25 @@ mod tests {
 
     fn enqueued() -> impl Strategy<Value = Vec<Enqueued>> {
         let expiry = prop_oneof![Just(u64::MAX), any::<u64>()];
-        let one = (1u64..100, any::<u64>(), expiry, any::<(u32, u32)>(), any::<u8>(), any::<bool>(), any::<u64>());
+        let one = (1u64..100, any::<u64>(), expiry, counts(), any::<u8>(), any::<bool>(), any::<u64>());
         vec(one, 0..20).prop_map(|all| {
-            let mut seq = 0;
+            let mut behind = 0;
             let message = |(gap, address, expires_at_ms, counts, level, redelivered, origin)| {
-                seq += gap;
+                behind += gap;
+                let seq = Seq(behind);
                 let address = Address::from_bits(address);
                 Enqueued { seq, address, expires_at_ms, counts, level, redelivered, origin }
             };
             all.into_iter().map(message).collect()
         })
+    }
+
+    fn counts() -> impl Strategy<Value = DeliveryCounts> {
+        any::<(u32, u32)>().prop_map(|(acquired, failed)| DeliveryCounts { acquired, failed })
+    }
+
+    fn seq() -> impl Strategy<Value = Seq> {
+        any::<u64>().prop_map(Seq)
     }
 
     fn transaction() -> impl Strategy<Value = TransactionId> {
@@ -386,7 +402,8 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = Record<'static>> {
-        let range = (0u64..1 << 40, 0u64..1 << 20).prop_map(|(first, length)| (first, first + length));
+        let range = (0u64..1 << 40, 0u64..1 << 20)
+            .prop_map(|(first, length)| SeqRange { first: Seq(first), last: Seq(first + length) });
         prop_oneof![
             (any::<u64>(), transaction(), enqueued()).prop_map(|(queue, transaction, messages)| Record::Enqueued {
                 queue,
@@ -399,12 +416,8 @@ mod tests {
                 ranges
             }),
             (transaction(), vec(freed(), 0..9)).prop_map(|(transaction, freed)| Record::Freed { transaction, freed }),
-            (any::<u64>(), any::<u64>(), any::<(u32, u32)>()).prop_map(|(queue, seq, counts)| Record::Counted {
-                queue,
-                seq,
-                counts
-            }),
-            (any::<u64>(), any::<u8>(), any::<u64>()).prop_map(|(queue, level, below)| Record::Delivered {
+            (any::<u64>(), seq(), counts()).prop_map(|(queue, seq, counts)| Record::Counted { queue, seq, counts }),
+            (any::<u64>(), any::<u8>(), seq()).prop_map(|(queue, level, below)| Record::Delivered {
                 queue,
                 level,
                 below

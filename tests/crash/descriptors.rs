@@ -9,7 +9,7 @@ use leveret::internals::message::{Facts, Message, address};
 use leveret::internals::store::disk::Disk;
 use leveret::internals::store::failure::Call;
 use leveret::internals::store::segments::{Label, SegmentWriter, Segments, Written};
-use leveret::internals::store::{Log, Sizes, StoredLog, TransactionId};
+use leveret::internals::store::{Log, Seq, Sizes, StoredLog, TransactionId};
 
 use crate::disk::{Fault, SimDisk};
 use crate::history::{Crash, for_seeds};
@@ -36,7 +36,9 @@ fn write_files(disk: &Arc<SimDisk>, files: u64) -> (Segments, Vec<Written>) {
     let mut written = Vec::new();
     for seq in 0..files {
         let mut writer = SegmentWriter::new(&segments);
-        written.push(writer.push(&Label { queue: 7, seq, is_stored: true, ..Label::default() }, &message()).unwrap());
+        written.push(
+            writer.push(&Label { queue: 7, seq: Seq(seq), is_stored: true, ..Label::default() }, &message()).unwrap(),
+        );
         writer.flush(true).unwrap();
         writer.finish();
     }
@@ -51,7 +53,7 @@ fn few_files_are_open_however_many_there_are() {
     for _ in 0..2 {
         for (seq, place) in written.iter().enumerate() {
             let block = segments.read(place.segment, place.offset, place.offset + place.bytes, 1, 7).unwrap();
-            assert_eq!(block.records.iter().map(|record| record.label.seq).collect::<Vec<_>>(), [seq as u64]);
+            assert_eq!(block.records.iter().map(|record| record.label.seq.0).collect::<Vec<_>>(), [seq as u64]);
             assert!(disk.open_files() <= 32, "{} files are open", disk.open_files());
         }
     }

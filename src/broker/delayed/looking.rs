@@ -52,12 +52,12 @@ impl DelayedMessages {
         (total, (next < total).then_some(next))
     }
 
-    fn seen(&self, (due_ms, id): DueKey, held: &Held) -> SeenDelayed {
+    fn seen(&self, (due_ms, seq): DueKey, held: &Held) -> SeenDelayed {
         let in_memory = held.new.as_ref().map(|new| new.message.clone());
         let is_on_disk = in_memory.is_none();
         let read = || self.read(held.address, held.bytes).ok().flatten().map(|new| new.message);
         let message = in_memory.or_else(read);
-        SeenDelayed { due_ms, id, message, is_on_disk, is_stored: held.is_stored }
+        SeenDelayed { due_ms, id: seq.0, message, is_on_disk, is_stored: held.is_stored }
     }
 
     /// The exchange that holds this message back, if it still does.
@@ -74,7 +74,7 @@ impl DelayedMessages {
             for key in keys {
                 if let Some(held) = waiting.by_due.remove(key) {
                     gone(&mut waiting.journal, key.1, &held);
-                    cancelled.push(key.1);
+                    cancelled.push(key.1.0);
                 }
             }
             position = position.and(self.record(&mut waiting));
@@ -87,7 +87,7 @@ impl DelayedMessages {
         let (mut published, mut position) = (Vec::new(), LogPosition::START);
         for key in keys.iter().filter(|key| self.exchange_of(**key).is_some()) {
             if let Some(at) = self.deliver(vhost, *key, now_ms) {
-                published.push(key.1);
+                published.push(key.1.0);
                 position = position.and(at);
             }
         }

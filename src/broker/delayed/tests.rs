@@ -1,6 +1,7 @@
 use super::*;
 use crate::message::{Facts, MemoryGauge, address};
 use crate::store::segments::Written;
+use crate::store::seq::Seq;
 
 const COUNT: u32 = 10_000;
 
@@ -22,7 +23,7 @@ fn due_ms(seq: u32) -> u64 {
 
 fn moved(seq: u32) -> Moved {
     let (offset, bytes, body_bytes) = (seq * 64, 64, 4);
-    Moved { seq: seq.into(), offset, bytes, body_bytes, expires_at_ms: due_ms(seq), is_stored: true }
+    Moved { seq: Seq(seq.into()), offset, bytes, body_bytes, expires_at_ms: due_ms(seq), is_stored: true }
 }
 
 fn offsets(singles: &[(Address, u32)]) -> Vec<u32> {
@@ -50,10 +51,10 @@ fn many_messages_are_moved_and_found_again() {
     let expected: Vec<_> = (0..COUNT).map(|seq| seq * 64).collect();
     assert_eq!(offsets(&singles), expected);
     let state = delayed.state();
-    let mut seqs: Vec<_> = state.singles.iter().map(|single| single.seq).collect();
+    let mut seqs: Vec<_> = state.singles.iter().map(|single| single.seq.0).collect();
     seqs.sort_unstable();
     assert!(seqs.into_iter().eq(0..u64::from(COUNT)));
-    assert_eq!((state.next_seq, state.moved), (COUNT.into(), vec![(0, COUNT.into())]));
+    assert_eq!((state.next_seq, state.moved), (Seq(COUNT.into()), [(0, Seq(COUNT.into()))].into_iter().collect()));
 
     delayed.forget(ExchangeId(0));
     let rewritten = |seq: u32| {
@@ -75,19 +76,19 @@ fn what_came_before_a_message_that_leaves_the_log_leaves_with_it() {
     let delayed = held_back();
     let place = |seq: u32, address: Address| {
         let mut waiting = delayed.waiting.lock();
-        let held = waiting.by_due.get_mut(&(due_ms(seq), seq.into())).unwrap();
+        let held = waiting.by_due.get_mut(&(due_ms(seq), Seq(seq.into()))).unwrap();
         (held.address, held.is_stored) = (address, true);
     };
     // The second one wrote its body first.
     for (seq, position) in [(0, 300), (1, 100), (2, 400)] {
         place(seq, Address::in_log(position));
     }
-    let leaving = |limit| delayed.leaving(limit).iter().map(|leaving| leaving.label.seq).collect::<Vec<_>>();
+    let leaving = |limit| delayed.leaving(limit).iter().map(|leaving| leaving.label.seq.0).collect::<Vec<_>>();
     assert_eq!(
         (leaving(100), leaving(200), leaving(400), leaving(401)),
         (vec![], vec![0, 1], vec![0, 1], vec![0, 1, 2])
     );
     place(0, Address::in_segment(SegmentId(4), 0));
     place(1, Address::in_segment(SegmentId(4), 64));
-    assert_eq!(delayed.state().moved, [(0, 2)]);
+    assert_eq!(delayed.state().moved.as_slice(), [(0, Seq(2))]);
 }

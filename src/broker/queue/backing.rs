@@ -4,30 +4,15 @@
 //! Invariants: whatever changes a stored message is recorded with the transition that does it; counts that the log may lose, because
 //! the message is in a segment file, are remembered here until the message is gone; the marks only rise.
 
-use smallvec::SmallVec;
-
 use super::entry::{Entry, State};
 use super::recounted::Recounted;
 use super::relocation::Relocation;
 use super::walk::Walk;
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 use crate::store::journal::Journal;
-use crate::store::record::{Counts, Freed};
-
-/// Until where the messages of each level, in the order of the queue, are such or such.
-pub(super) type Marks = SmallVec<[(u8, u64); 1]>;
-
-/// Moves the mark of a level on, if this is beyond it.
-pub(super) fn raise(marks: &mut Marks, level: u8, below: u64) {
-    match marks.iter_mut().find(|(other, _)| *other == level) {
-        Some((_, mark)) => *mark = below.max(*mark),
-        None => marks.push((level, below)),
-    }
-}
-
-pub(super) fn mark(marks: &[(u8, u64)], level: u8) -> u64 {
-    marks.iter().find(|(other, _)| *other == level).map_or(0, |(_, below)| *below)
-}
+use crate::store::marks::Marks;
+use crate::store::record::Freed;
+use crate::store::seq::Seq;
 
 /// The queue's side of the store.
 #[derive(Debug, Default)]
@@ -48,10 +33,10 @@ impl Backing {
     }
 
     /// What was found at the start.
-    pub(super) fn restore(&mut self, delivered: &[(u8, u64)], moved: Vec<(u8, u64)>, counts: Vec<(u64, Counts)>) {
+    pub(super) fn restore(&mut self, delivered: Marks, moved: Marks, counts: Vec<(Seq, DeliveryCounts)>) {
         debug_assert!(self.moved.is_empty() && self.recounted.len() == 0, "once, before anything else");
         self.journal.restore_marks(delivered);
-        (self.moved, self.recounted) = (moved.into(), Recounted::restored(counts));
+        (self.moved, self.recounted) = (moved, Recounted::restored(counts));
     }
 
     /// What is to be recorded.
@@ -73,7 +58,7 @@ impl Backing {
 
     /// Bytes that it takes in memory.
     pub(super) fn bytes(&self) -> usize {
-        self.recounted.len() * size_of::<(u64, Counts)>()
+        self.recounted.len() * size_of::<(Seq, DeliveryCounts)>()
     }
 
     /// A message was added.
@@ -110,7 +95,7 @@ impl Backing {
     /// Deliveries are to survive a restart: in the log, and, if the message is not there any more, in the checkpoints.
     pub(super) fn note_counts(&mut self, entry: &Entry, counts: DeliveryCounts) {
         if entry.is_stored {
-            self.journal.counted(entry.seq, (counts.acquired, counts.failed));
+            self.journal.counted(entry.seq, counts);
             if !entry.address.is_in_log() {
                 self.recounted.note(entry.seq, counts);
             }
@@ -118,28 +103,33 @@ impl Backing {
     }
 
     /// What was counted of a message that was found at the start and is read now.
-    pub(super) fn counts_of(&mut self, seq: u64) -> Option<DeliveryCounts> {
+    pub(super) fn counts_of(&mut self, seq: Seq) -> Option<DeliveryCounts> {
         self.recounted.read(seq)
     }
 
     /// Some of the counts that a checkpoint tells of, as [`Recounted::tell`] does.
-    pub(super) fn tell_counts(&mut self, from: u64, all_read: bool, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+    pub(super) fn tell_counts(
+        &mut self,
+        from: Seq,
+        all_read: bool,
+        told: &mut Vec<(Seq, DeliveryCounts)>,
+    ) -> Option<Seq> {
         self.recounted.tell(from, all_read, told)
     }
 
     /// Until where each level may have been delivered.
-    pub(super) fn delivered_marks(&self) -> &[(u8, u64)] {
+    pub(super) fn delivered_marks(&self) -> &Marks {
         self.journal.delivered_marks()
     }
 
     /// Until where this level may have been delivered.
-    pub(super) fn delivered_below(&self, level: u8) -> u64 {
-        mark(self.journal.delivered_marks(), level)
+    pub(super) fn delivered_below(&self, level: u8) -> Seq {
+        self.journal.delivered_marks().below(level)
     }
 
     /// This message of a level, and all before it, are not in the log any more.
-    pub(super) fn note_moved(&mut self, level: u8, last: u64) {
-        raise(&mut self.moved, level, last + 1);
+    pub(super) fn note_moved(&mut self, level: u8, last: Seq) {
+        self.moved.raise(level, last.next());
     }
 
     /// Until where the messages of each level are not in the log any more.
@@ -198,7 +188,7 @@ mod tests {
         Entry {
             body: Body::Away { record_bytes: 64, body_bytes: 10 },
             address,
-            seq,
+            seq: Seq(seq),
             expires_at_ms: u64::MAX,
             counts: DeliveryCounts::default(),
             counted_bytes: 10,
@@ -216,19 +206,10 @@ mod tests {
         backing.note_counts(&in_log, counts);
         backing.note_counts(&in_file, counts);
         let mut told = Vec::new();
-        assert_eq!(backing.tell_counts(0, false, &mut told), None);
-        assert_eq!(told, [(2, (2, 1))], "the log tells of the other one");
+        assert_eq!(backing.tell_counts(Seq::FIRST, false, &mut told), None);
+        assert_eq!(told, [(Seq(2), counts)], "the log tells of the other one");
         backing.gone(&in_file);
         assert_eq!(backing.bytes(), 0);
-    }
-
-    #[test]
-    fn marks_rise_and_never_fall() {
-        let mut marks = Marks::new();
-        for (level, below) in [(4, 10), (0, 3), (4, 7), (4, 12)] {
-            raise(&mut marks, level, below);
-        }
-        assert_eq!([0, 1, 4].map(|level| mark(&marks, level)), [3, 0, 12]);
     }
 
     #[test]

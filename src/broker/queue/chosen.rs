@@ -15,6 +15,7 @@ use crate::broker::ids::ChannelId;
 use crate::broker::sink::Token;
 use crate::message::Message;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 
 /// A message that was taken out by choice.
 #[derive(Clone, Debug)]
@@ -31,13 +32,13 @@ impl Queue {
     /// Takes out those of these messages that are ready and in memory; `ids` are sorted. Nobody else can have them until
     /// [`Queue::finish_chosen`] or [`Queue::return_chosen`]. What has expired stays, until it comes to the head of the queue: elsewhere it
     /// would be delivered.
-    pub(crate) fn take_chosen(&mut self, ids: &[u64], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
+    pub(crate) fn take_chosen(&mut self, ids: &[Seq], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
         let may_go = |entry: &Entry| !entry.is_away() && entry.expires_at_ms > now_ms;
         let entries = self.order.ready.take_chosen(ids, may_go);
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(message) = entry.message().cloned() else { continue };
-            let id = entry.seq;
+            let id = entry.seq.0;
             let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.order.give_delivery() };
             let holder = self.order.unacked.getter(channel);
             chosen.push(ChosenMessage { id, message, token: self.order.unacked.insert(holder, unacked) });
@@ -46,7 +47,7 @@ impl Queue {
     }
 
     /// What is to be read of these messages before they can be taken: they are known one by one, and in files only.
-    pub(crate) fn loads_of_chosen(&self, ids: &[u64]) -> Vec<Load> {
+    pub(crate) fn loads_of_chosen(&self, ids: &[Seq]) -> Vec<Load> {
         self.order.ready.loads_of(ids)
     }
 
@@ -74,7 +75,7 @@ impl Queue {
     }
 
     /// Deletes those of these messages that are ready: which they were. They do not become dead letters.
-    pub(crate) fn delete_chosen(&mut self, ids: &[u64]) -> Vec<u64> {
+    pub(crate) fn delete_chosen(&mut self, ids: &[Seq]) -> Vec<Seq> {
         let deleted = self.order.ready.take_chosen(ids, |_| true);
         deleted.iter().for_each(|entry| self.backing.gone(entry));
         deleted.iter().map(|entry| entry.seq).collect()

@@ -8,10 +8,12 @@ use super::paged::{Missing, Replacement, Unread};
 use super::paging::{Moved, MovedPart};
 use super::relocation::{NewPlace, Relocation};
 use super::walk::{Spot, Walk};
+use crate::message::MessageSum;
 use crate::store::address::{Address, SegmentId};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
 use crate::store::segments::Written;
+use crate::store::seq::Seq;
 
 /// A message that was rewritten.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct CompactedRecord {
     /// Where it is now.
     pub(crate) written: Written,
     /// Its place in the order of the queue.
-    pub(crate) seq: u64,
+    pub(crate) seq: Seq,
     /// Bytes of the body.
     pub(crate) body_bytes: u32,
     /// When it expires.
@@ -60,8 +62,8 @@ impl CompactedRecord {
 struct Rewritten {
     part: Part,
     records: Vec<CompactedRecord>,
-    all: Sum,
-    stored: Sum,
+    all: MessageSum,
+    stored: MessageSum,
 }
 
 impl Rewritten {
@@ -81,11 +83,8 @@ impl Rewritten {
     }
 }
 
-/// How many messages, and bytes of their bodies.
-type Sum = (u32, u64);
-
-fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> Sum {
-    records.fold((0, 0), |(count, bytes), one| (count + 1, bytes + u64::from(one.body_bytes)))
+fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> MessageSum {
+    records.map(|one| MessageSum::one(u64::from(one.body_bytes))).sum()
 }
 
 /// How far a queue knows the new places.
@@ -134,9 +133,9 @@ impl Compacting {
                 (sum(left.iter()), sum(left.iter().filter(|one| one.is_stored)))
             };
             // What an earlier run did not store is not there.
-            let (count, body_bytes) = if is_restored { stored } else { all };
+            let all = if is_restored { stored } else { all };
             let cursor = first.written.offset;
-            replacement.unread.push(Unread { part: new, cursor, count, body_bytes, stored, is_restored });
+            replacement.unread.push(Unread { part: new, cursor, all, stored, is_restored });
             self.unread.extend(left.iter().map(|one| Address::in_segment(part.segment, one.old_offset)));
         }
         Some(replacement)

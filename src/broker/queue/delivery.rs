@@ -8,7 +8,8 @@ use super::ready::Head;
 use super::unacked::{HolderId, Unacked};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::profile::Counted;
-use crate::broker::sink::{Delivery, DeliveryCounts};
+use crate::broker::sink::Delivery;
+use crate::message::DeliveryCounts;
 use crate::store::loader::Load;
 
 /// Who a delivery is for.

@@ -14,11 +14,12 @@ use super::Queue;
 use super::arguments::{DeadLetters, Overflow};
 use super::entry::{Body, Entry, NewMessage, State, counted_bytes};
 use super::ready::neighbours;
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 use crate::message::Message;
 use crate::store::Owed;
 use crate::store::address::Address;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 
 /// How often dead letters without a queue are tried again.
 const DEAD_LETTER_RETRY_MS: u64 = 1_000;
@@ -123,9 +124,9 @@ impl Queue {
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
             body: Body::Held(new.message),
             address: Address::NOWHERE,
-            seq: u64::MAX,
+            seq: Seq::BEHIND_ALL,
             expires_at_ms: u64::MAX,
-            counts: DeliveryCounts { acquired: 0, failed: new.failed },
+            counts: DeliveryCounts::failed(new.failed),
             priority: 0,
             redelivered: false,
             is_stored: false,

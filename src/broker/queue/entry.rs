@@ -1,12 +1,12 @@
 //! A message in a queue: the message or where it is, its place in the order, and what the queue remembers of it.
 
 use super::arguments::QueueKind;
-use crate::broker::sink::DeliveryCounts;
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message, MessageSum};
 use crate::store::address::{Address, Place};
 use crate::store::journal::Extent;
 use crate::store::record::Enqueued;
 use crate::store::segments::{Label, Stored};
+use crate::store::seq::Seq;
 
 /// A message as it is handed to a queue.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub(super) struct Entry {
     /// Where the store has it; nowhere when it is in memory only.
     pub(super) address: Address,
     /// Its place in the order of the queue: dense, ascending, never reused.
-    pub(super) seq: u64,
+    pub(super) seq: Seq,
     /// When it expires; `u64::MAX` for never.
     pub(super) expires_at_ms: u64,
     pub(super) counts: DeliveryCounts,
@@ -88,15 +88,15 @@ impl Persistent {
     }
 
     /// Counts those of a part of a file.
-    pub(super) const fn add_part(&mut self, (messages, body_bytes): (u32, u64)) {
-        self.messages += messages as usize;
-        self.bytes += body_bytes;
+    pub(super) const fn add_part(&mut self, part: MessageSum) {
+        self.messages += part.messages as usize;
+        self.bytes += part.body_bytes;
     }
 
     /// Counts them no more.
-    pub(super) const fn subtract_part(&mut self, (messages, body_bytes): (u32, u64)) {
-        self.messages = self.messages.saturating_sub(messages as usize);
-        self.bytes = self.bytes.saturating_sub(body_bytes);
+    pub(super) const fn subtract_part(&mut self, part: MessageSum) {
+        self.messages = self.messages.saturating_sub(part.messages as usize);
+        self.bytes = self.bytes.saturating_sub(part.body_bytes);
     }
 }
 
@@ -151,7 +151,7 @@ impl Entry {
             seq: self.seq,
             address: self.address,
             expires_at_ms: self.expires_at_ms,
-            counts: (self.counts.acquired, self.counts.failed),
+            counts: self.counts,
             level: self.priority,
             redelivered: self.redelivered,
             origin: 0,
@@ -164,7 +164,7 @@ impl Entry {
             queue,
             seq: self.seq,
             expires_at_ms: self.expires_at_ms,
-            counts: (self.counts.acquired, self.counts.failed),
+            counts: self.counts,
             origin: 0,
             level: self.priority,
             redelivered: self.redelivered,
@@ -182,7 +182,7 @@ impl Entry {
             address,
             seq: label.seq,
             expires_at_ms: label.expires_at_ms,
-            counts: DeliveryCounts { acquired: label.counts.0, failed: label.counts.1 },
+            counts: label.counts,
             priority: label.level,
             redelivered: label.redelivered,
             is_stored: label.is_stored,
@@ -197,7 +197,7 @@ impl Entry {
             address: enqueued.address,
             seq: enqueued.seq,
             expires_at_ms: enqueued.expires_at_ms,
-            counts: DeliveryCounts { acquired: enqueued.counts.0, failed: enqueued.counts.1 },
+            counts: enqueued.counts,
             priority: enqueued.level,
             redelivered: enqueued.redelivered,
             is_stored: true,

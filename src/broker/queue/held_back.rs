@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::entry::Entry;
+use crate::store::seq::Seq;
 
 /// Messages by the time when they are due and their place in the queue.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
-    by_due: BTreeMap<(u64, u64), Entry>,
+    by_due: BTreeMap<(u64, Seq), Entry>,
     /// What they count for the limit in bytes.
     bytes: u64,
 }
@@ -42,7 +43,7 @@ impl HeldBack {
     }
 
     /// From this place on, by the time when they are due and the sequence number.
-    pub(super) fn iter_from_mut(&mut self, place: (u64, u64)) -> impl Iterator<Item = (&(u64, u64), &mut Entry)> {
+    pub(super) fn iter_from_mut(&mut self, place: (u64, Seq)) -> impl Iterator<Item = (&(u64, Seq), &mut Entry)> {
         self.by_due.range_mut(place..)
     }
 

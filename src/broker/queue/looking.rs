@@ -8,10 +8,11 @@ use super::entry::Entry;
 use super::ready::Level;
 use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 use crate::message::Message;
 use crate::store::address::Place;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 
 /// Where a message is in the life that `queue/mod.rs` draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl SeenMessage {
     fn of(entry: &Entry, position: usize) -> Self {
         Self {
             position,
-            id: entry.seq,
+            id: entry.seq.0,
             message: entry.message().cloned(),
             is_on_disk: entry.is_away(),
             is_stored: entry.is_stored,
@@ -86,7 +87,7 @@ pub(super) struct SeenPart {
     /// Those that do not survive a restart are not there.
     pub(super) is_restored: bool,
     /// Before this one all may have been delivered.
-    pub(super) delivered_below: u64,
+    pub(super) delivered_below: Seq,
 }
 
 /// What a look found, in the order of the queue.
@@ -139,13 +140,13 @@ impl Window {
         });
     }
 
-    fn parts(&mut self, level: &Level, delivered_below: u64) {
+    fn parts(&mut self, level: &Level, delivered_below: Seq) {
         for unread in level.paged.unread() {
             if self.left == 0 || self.parts_left == 0 {
                 return;
             }
             self.parts_left -= 1;
-            let (passed_over, count) = self.of(unread.count as usize);
+            let (passed_over, count) = self.of(unread.all.messages as usize);
             if count == 0 {
                 continue;
             }

@@ -86,7 +86,7 @@ pub(crate) use transition::Aftermath;
 
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::policies::Applied;
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 use crate::store::address::Address;
 use crate::store::journal::Journal;
 use arguments::{Overflow, QueueArguments, QueueKind};
@@ -271,7 +271,7 @@ impl Queue {
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
             priority: self.level_of(facts.priority),
             redelivered: new.failed > 0,
-            counts: DeliveryCounts { acquired: 0, failed: new.failed },
+            counts: DeliveryCounts::failed(new.failed),
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
             body: Body::Held(new.message),
             is_stored,

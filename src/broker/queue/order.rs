@@ -11,6 +11,7 @@ use super::ready::{Level, Ready};
 use super::returning::Returning;
 use super::unacked::UnackedTable;
 use super::walk::{Spot, Starts};
+use crate::store::seq::Seq;
 
 /// The messages of a queue.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Order {
     pub(super) returning: Returning,
     pub(super) dying: Dying,
     pub(super) held_back: HeldBack,
-    next_seq: u64,
+    next_seq: Seq,
     /// How many deliveries there were that must be settled.
     deliveries: u64,
 }
@@ -34,25 +35,26 @@ impl Order {
             returning: Returning::default(),
             dying: Dying::default(),
             held_back: HeldBack::default(),
-            next_seq: 0,
+            next_seq: Seq::FIRST,
             deliveries: 0,
         }
     }
 
     /// The number of a new message.
-    pub(super) const fn give_seq(&mut self) -> u64 {
-        self.next_seq += 1;
-        self.next_seq - 1
+    pub(super) const fn give_seq(&mut self) -> Seq {
+        let seq = self.next_seq;
+        self.next_seq = seq.next();
+        seq
     }
 
     /// The number that the next message will have.
-    pub(super) const fn next_seq(&self) -> u64 {
+    pub(super) const fn next_seq(&self) -> Seq {
         self.next_seq
     }
 
     /// Goes on with the numbers of an earlier run.
-    pub(super) fn restore_seq(&mut self, next_seq: u64) {
-        debug_assert!(self.next_seq == 0, "once, before any message");
+    pub(super) fn restore_seq(&mut self, next_seq: Seq) {
+        debug_assert!(self.next_seq == Seq::FIRST, "once, before any message");
         self.next_seq = next_seq;
     }
 
@@ -111,13 +113,13 @@ impl Order {
     }
 }
 
-fn of_level(level: &mut Level, from: (i16, bool, u64), with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
+fn of_level(level: &mut Level, from: (i16, bool, Seq), with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
     let Level { priority, requeued, fresh, .. } = level;
     let (priority, (first, is_fresh, seq)) = (*priority, from);
     let (requeued_from, fresh_from) = match (i16::from(priority) == first, is_fresh) {
-        (true, true) => (u64::MAX, seq),
-        (true, false) => (seq, 0),
-        (false, _) => (0, 0),
+        (true, true) => (Seq::BEHIND_ALL, seq),
+        (true, false) => (seq, Seq::FIRST),
+        (false, _) => (Seq::FIRST, Seq::FIRST),
     };
     let place = move |is_fresh, entry: &Entry| Spot::Ready { priority, is_fresh, seq: entry.seq };
     let fresh_at = if with_fresh { fresh.partition_point(|entry| entry.seq < fresh_from) } else { fresh.len() };
@@ -132,11 +134,11 @@ mod tests {
     #[test]
     fn numbers_are_given_once_and_go_on_after_a_restart() {
         let mut order = Order::new(QueueKind::Classic);
-        assert_eq!((order.give_seq(), order.give_seq(), order.next_seq()), (0, 1, 2));
+        assert_eq!((order.give_seq(), order.give_seq(), order.next_seq()), (Seq(0), Seq(1), Seq(2)));
         assert_eq!((order.give_delivery(), order.give_delivery(), order.deliveries()), (1, 2, 2));
         let mut restored = Order::new(QueueKind::Quorum);
         restored.restore_seq(order.next_seq());
-        assert_eq!(restored.give_seq(), 2);
+        assert_eq!(restored.give_seq(), Seq(2));
         restored.check();
     }
 }

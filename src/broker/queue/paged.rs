@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub(super) use cleared::Cleared;
 use packed::Packed;
 
+use crate::message::MessageSum;
 use crate::store::checkpoint::Part;
 use crate::store::loader::{Load, Loaded};
 use crate::store::record::Freed;
@@ -22,11 +23,9 @@ pub(super) struct Unread {
     /// Where the first message that was not read begins.
     pub(super) cursor: u32,
     /// Messages from there on.
-    pub(super) count: u32,
-    /// Bytes of their bodies.
-    pub(super) body_bytes: u64,
-    /// Those of them that survive a restart, and bytes of their bodies.
-    pub(super) stored: (u32, u64),
+    pub(super) all: MessageSum,
+    /// Those of them that survive a restart.
+    pub(super) stored: MessageSum,
     /// It was written by an earlier run: what does not survive a restart is not there.
     pub(super) is_restored: bool,
 }
@@ -34,13 +33,13 @@ pub(super) struct Unread {
 impl Unread {
     /// Nothing of it is read, and all of it survives a restart.
     pub(super) const fn whole(part: Part, is_restored: bool) -> Self {
-        let Part { start: cursor, stored: count, body_bytes, .. } = part;
-        Self { part, cursor, count, body_bytes, stored: (count, body_bytes), is_restored }
+        let stored = part.stored_sum();
+        Self { part, cursor: part.start, all: stored, stored, is_restored }
     }
 
     /// What is not read, to be freed.
     pub(super) const fn stretch(&self) -> Freed {
-        let (stored, body_bytes) = self.stored;
+        let MessageSum { messages: stored, body_bytes } = self.stored;
         Freed { segment: self.part.segment, start: self.cursor, end: self.part.end, stored, body_bytes }
     }
 }
@@ -48,32 +47,25 @@ impl Unread {
 /// What was counted and is not there after all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Missing {
-    pub(super) count: u32,
-    pub(super) body_bytes: u64,
-    /// Those of them that survive a restart, and bytes of their bodies.
-    pub(super) stored: (u32, u64),
+    pub(super) all: MessageSum,
+    /// Those of them that survive a restart.
+    pub(super) stored: MessageSum,
 }
 
 impl Missing {
     /// All that is left of a part.
     const fn all(unread: &Unread) -> Self {
-        Self { count: unread.count, body_bytes: unread.body_bytes, stored: unread.stored }
+        Self { all: unread.all, stored: unread.stored }
     }
 
     /// Without what is there.
     const fn but(self, unread: &Unread) -> Self {
-        let Self { count, body_bytes, stored } = self;
-        Self {
-            count: count.saturating_sub(unread.count),
-            body_bytes: body_bytes.saturating_sub(unread.body_bytes),
-            stored: (stored.0.saturating_sub(unread.stored.0), stored.1.saturating_sub(unread.stored.1)),
-        }
+        Self { all: self.all.but(unread.all), stored: self.stored.but(unread.stored) }
     }
 
     /// With what is missing elsewhere.
     pub(super) const fn and(self, other: Self) -> Self {
-        let stored = (self.stored.0 + other.stored.0, self.stored.1 + other.stored.1);
-        Self { count: self.count + other.count, body_bytes: self.body_bytes + other.body_bytes, stored }
+        Self { all: self.all.and(other.all), stored: self.stored.and(other.stored) }
     }
 }
 
@@ -122,12 +114,12 @@ impl Paged {
     }
 
     pub(super) fn push(&mut self, unread: Unread) {
-        if unread.count == 0 {
+        if unread.all.messages == 0 {
             self.read.push(unread.part);
             return;
         }
-        self.unread_count += unread.count as usize;
-        self.unread_bytes += unread.body_bytes;
+        self.unread_count += unread.all.messages as usize;
+        self.unread_bytes += unread.all.body_bytes;
         if self.front.is_none() {
             self.front = Some(Box::new(unread));
         } else {
@@ -161,7 +153,7 @@ impl Paged {
 
     /// Forgets the properties of the first part, which is to be dropped unread: its share of all.
     pub(super) fn drop_property_bytes(&mut self) -> u64 {
-        let (count, all) = (self.front().map_or(0, |front| front.count), self.unread_count.max(1) as u64);
+        let (count, all) = (self.front().map_or(0, |front| front.all.messages), self.unread_count.max(1) as u64);
         let share = u128::from(self.unread_property_bytes) * u128::from(count) / u128::from(all);
         let share = u64::try_from(share).unwrap_or(u64::MAX).min(self.unread_property_bytes);
         self.unread_property_bytes -= share;
@@ -173,9 +165,9 @@ impl Paged {
         self.front.as_deref().copied().into_iter().chain(self.behind.iter())
     }
 
-    fn subtract(&mut self, count: u32, body_bytes: u64) {
-        self.unread_count = self.unread_count.saturating_sub(count as usize);
-        self.unread_bytes = self.unread_bytes.saturating_sub(body_bytes);
+    fn subtract(&mut self, read: MessageSum) {
+        self.unread_count = self.unread_count.saturating_sub(read.messages as usize);
+        self.unread_bytes = self.unread_bytes.saturating_sub(read.body_bytes);
     }
 
     /// Notes a part whose messages are known one by one.
@@ -187,7 +179,7 @@ impl Paged {
     pub(super) fn pop(&mut self) -> Option<Unread> {
         let unread = self.front.take()?;
         self.front = self.behind.pop().map(Box::new);
-        self.subtract(unread.count, unread.body_bytes);
+        self.subtract(unread.all);
         // What was read before may still be unsettled.
         self.read.push(unread.part);
         Some(*unread)
@@ -207,18 +199,14 @@ impl Paged {
     /// Moves on behind a block that was read.
     pub(super) fn advance(&mut self, loaded: &Loaded, records: &[Stored]) -> Missing {
         let Some(front) = self.front.as_mut() else { return Missing::default() };
-        let body_bytes = |record: &Stored| record.message.body_bytes() as u64;
-        let (count, bytes) = (front.count, front.body_bytes);
+        let one = |record: &Stored| MessageSum::one(record.message.body_bytes() as u64);
+        let before = front.all;
         front.cursor = loaded.next;
-        front.count = front.count.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX));
-        front.body_bytes = front.body_bytes.saturating_sub(records.iter().map(body_bytes).sum());
-        for record in records.iter().filter(|record| record.label.is_stored) {
-            front.stored.0 = front.stored.0.saturating_sub(1);
-            front.stored.1 = front.stored.1.saturating_sub(body_bytes(record));
-        }
+        front.all = before.but(records.iter().map(one).sum());
+        front.stored = front.stored.but(records.iter().filter(|record| record.label.is_stored).map(one).sum());
         let left = **front;
-        self.subtract(count - left.count, bytes - left.body_bytes);
-        if left.cursor < left.part.end && left.count > 0 {
+        self.subtract(before.but(left.all));
+        if left.cursor < left.part.end && left.all.messages > 0 {
             return Missing::default();
         }
         self.pop();

@@ -13,19 +13,19 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use super::Queue;
-use super::backing::mark;
 use super::dying::DeathReason;
 use super::entry::{Body, Entry};
 use super::paged::Unread;
 use super::ready::CHOSEN_AMONG_MAX;
 use super::settling::{count_interrupted, is_over_limit};
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message, MessageSum};
 use crate::store::address::{Place, SegmentId};
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::loader::{Load, Loaded};
-use crate::store::record::{Counts, Freed};
+use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::{self, Damaged, Label, Stored, Written};
+use crate::store::seq::Seq;
 pub(crate) use moving::Moving;
 pub(super) use search::Search;
 pub(crate) use search::Searching;
@@ -45,14 +45,14 @@ pub(crate) struct FreshLeaving {
     /// The messages, in the order of the queue.
     pub(crate) messages: Vec<Leaving>,
     /// The one behind them. If another comes first in the next piece, messages in between were delivered meanwhile.
-    pub(crate) next: Option<u64>,
+    pub(crate) next: Option<Seq>,
 }
 
 /// A message that was written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moved {
     /// Its place in the order of the queue.
-    pub(crate) seq: u64,
+    pub(crate) seq: Seq,
     /// Where its record begins.
     pub(crate) offset: u32,
     /// Bytes of the record.
@@ -108,9 +108,9 @@ impl MovedPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scan {
     /// The last of them that is to leave.
-    pub(crate) last: Option<u64>,
+    pub(crate) last: Option<Seq>,
     /// Where to go on; `None` at the end.
-    pub(crate) next: Option<u64>,
+    pub(crate) next: Option<Seq>,
 }
 
 impl Queue {
@@ -125,7 +125,7 @@ impl Queue {
     }
 
     /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
-    pub(crate) fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
+    pub(crate) fn scan_fresh(&self, level: u8, from: Seq, limit: u64, max: usize) -> Scan {
         let mut scan = Scan { last: None, next: None };
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else { return scan };
         let start = level.fresh.partition_point(|entry| entry.seq < from);
@@ -133,7 +133,7 @@ impl Queue {
             if limit == u64::MAX || entry.address.is_in_log_before(limit) {
                 scan.last = Some(entry.seq);
             }
-            scan.next = Some(entry.seq + 1);
+            scan.next = Some(entry.seq.next());
         }
         if start + max >= level.fresh.len() {
             scan.next = None;
@@ -142,7 +142,7 @@ impl Queue {
     }
 
     /// `max` fresh messages of a level from one place to another, both included.
-    pub(crate) fn fresh_leaving(&self, queue: u64, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
+    pub(crate) fn fresh_leaving(&self, queue: u64, level: u8, from: Seq, last: Seq, max: usize) -> FreshLeaving {
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else {
             return FreshLeaving::default();
         };
@@ -155,7 +155,7 @@ impl Queue {
     /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps; `None` when there is nothing to
     /// say. `is_free` tells of which parts nothing is left.
     pub(crate) fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
-        if self.deleted || !self.backing.is_kept() || self.order.next_seq() == 0 {
+        if self.deleted || !self.backing.is_kept() || self.order.next_seq() == Seq::FIRST {
             return None;
         }
         let mut parts = Vec::new();
@@ -165,8 +165,8 @@ impl Queue {
         Some(QueueState {
             queue,
             next_seq: self.order.next_seq(),
-            delivered: self.backing.delivered_marks().to_vec(),
-            moved: self.backing.moved().to_vec(),
+            delivered: self.backing.delivered_marks().clone(),
+            moved: self.backing.moved().clone(),
             parts,
             singles: Vec::new(),
             counts: Vec::new(),
@@ -175,29 +175,27 @@ impl Queue {
 
     /// Tells a checkpoint some of the deliveries that were counted of messages in files, from a place on: where to go on, or `None` at the
     /// end. What is counted while nothing is locked in between, the log tells again.
-    pub(crate) fn tell_counts(&mut self, from: u64, told: &mut Vec<(u64, Counts)>) -> Option<u64> {
+    pub(crate) fn tell_counts(&mut self, from: Seq, told: &mut Vec<(Seq, DeliveryCounts)>) -> Option<Seq> {
         let all_read = !self.order.ready.levels().iter().any(|level| level.paged.has_restored());
         self.backing.tell_counts(from, all_read, told)
     }
 
-    /// Fills an empty queue with what was found at the start. `gone_within` tells how many stored messages of a part are
-    /// gone, and bytes of their bodies. What of the parts is not there any more is to be freed.
+    /// Fills an empty queue with what was found at the start. `gone_within` tells which stored messages of a part are
+    /// gone. What of the parts is not there any more is to be freed.
     pub(crate) fn restore(
         &mut self,
         recovered: RecoveredQueue,
-        gone_within: impl Fn(&Part) -> (u32, u64),
+        gone_within: impl Fn(&Part) -> MessageSum,
     ) -> Vec<Freed> {
         let RecoveredQueue { mut state, young, .. } = recovered;
         let mut freed = Vec::new();
         self.order.restore_seq(state.next_seq);
-        self.backing.restore(&state.delivered, state.moved, state.counts);
+        self.backing.restore(state.delivered, state.moved, state.counts);
         state.parts.sort_by_key(|part| (part.level, part.first_seq));
         for part in state.parts {
-            let (gone, gone_bytes) = gone_within(&part);
-            let (stored, body_bytes) = (part.stored.saturating_sub(gone), part.body_bytes.saturating_sub(gone_bytes));
-            let unread =
-                Unread { count: stored, body_bytes, stored: (stored, body_bytes), ..Unread::whole(part, true) };
-            if stored > 0 {
+            let stored = part.stored_sum().but(gone_within(&part));
+            let unread = Unread { all: stored, stored, ..Unread::whole(part, true) };
+            if stored.messages > 0 {
                 self.order.ready.push_unread(unread);
             } else {
                 freed.push(unread.stretch());
@@ -205,7 +203,7 @@ impl Queue {
         }
         for (enqueued, message) in young {
             let mut entry = Entry::replayed(&enqueued, message, self.arguments.kind);
-            let delivered_below = mark(&state.delivered, entry.priority);
+            let delivered_below = self.backing.delivered_below(entry.priority);
             count_interrupted(&self.arguments, &mut entry, delivered_below);
             if is_over_limit(&self.arguments, &entry) {
                 self.dead_letter(entry, DeathReason::DeliveryLimit);

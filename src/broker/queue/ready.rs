@@ -26,6 +26,7 @@ use super::sorted_run::SortedRun;
 use crate::store::address::Place;
 use crate::store::journal::Extent;
 use crate::store::loader::{BLOCK_BYTES, Load};
+use crate::store::seq::Seq;
 
 /// Room for so many fresh messages is kept when the last one is taken.
 const KEPT_FRESH: usize = 1024;
@@ -239,8 +240,8 @@ impl Ready {
 
     /// Adds messages that are in segment files only.
     pub(super) fn push_unread(&mut self, unread: Unread) {
-        self.count += unread.count as usize;
-        self.bytes += unread.body_bytes;
+        self.count += unread.all.messages as usize;
+        self.bytes += unread.all.body_bytes;
         self.persistent.add_part(unread.stored);
         self.level(unread.part.level).paged.push(unread);
     }
@@ -310,8 +311,8 @@ impl Ready {
         let paged = &mut self.expiring_mut().find(is_due)?.paged;
         let property_bytes = paged.drop_property_bytes();
         let unread = paged.pop()?;
-        self.count -= unread.count as usize;
-        self.bytes = self.bytes.saturating_sub(unread.body_bytes + property_bytes);
+        self.count -= unread.all.messages as usize;
+        self.bytes = self.bytes.saturating_sub(unread.all.body_bytes + property_bytes);
         self.persistent.subtract_part(unread.stored);
         Some(unread)
     }
@@ -327,8 +328,8 @@ impl Ready {
 
     /// What was counted and is not there after all.
     pub(super) fn forget_missing(&mut self, missing: Missing) {
-        self.count = self.count.saturating_sub(missing.count as usize);
-        self.bytes = self.bytes.saturating_sub(missing.body_bytes);
+        self.count = self.count.saturating_sub(missing.all.messages as usize);
+        self.bytes = self.bytes.saturating_sub(missing.all.body_bytes);
         self.persistent.subtract_part(missing.stored);
     }
 
@@ -356,7 +357,7 @@ impl Ready {
     }
 
     /// One that came back to its level, or was read back; to be changed in place.
-    pub(super) fn requeued_mut(&mut self, level: u8, seq: u64) -> Option<&mut Entry> {
+    pub(super) fn requeued_mut(&mut self, level: u8, seq: Seq) -> Option<&mut Entry> {
         self.levels.iter_mut().find(|there| there.priority == level)?.requeued.get_mut(seq)
     }
 
@@ -435,8 +436,12 @@ impl Ready {
         let unread_bytes: u64 = self.levels.iter().map(|level| level.paged.unread_bytes()).sum();
         assert_eq!(self.bytes, bytes + unread_bytes, "counted in bytes");
         let stored = known().filter(|entry| entry.is_stored).count();
-        let unread_stored: usize =
-            self.levels.iter().flat_map(|level| level.paged.unread()).map(|unread| unread.stored.0 as usize).sum();
+        let unread_stored: usize = self
+            .levels
+            .iter()
+            .flat_map(|level| level.paged.unread())
+            .map(|unread| unread.stored.messages as usize)
+            .sum();
         assert_eq!(self.persistent.messages, stored + unread_stored, "counted as persistent");
     }
 

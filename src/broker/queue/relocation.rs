@@ -15,10 +15,11 @@ use super::Queue;
 use super::entry::{Body, Entry, State};
 use super::recounted::Recounted;
 use super::walk::{Spot, VISITED_AT_ONCE};
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 use crate::store::address::Address;
 use crate::store::record::Freed;
 use crate::store::segments::Written;
+use crate::store::seq::Seq;
 
 /// Where a message was written.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,7 @@ impl NewPlace {
 #[derive(Debug)]
 pub(super) enum Relocation {
     /// They leave the memory and the log: by their numbers.
-    ToFiles(FxHashMap<u64, NewPlace>),
+    ToFiles(FxHashMap<Seq, NewPlace>),
     /// Their file was rewritten: by their old places.
     Rewritten(FxHashMap<Address, NewPlace>),
 }

@@ -59,7 +59,7 @@ impl Queue {
             consumers: self.service.consumers.len() as u64,
             is_paused: self.service.is_paused(),
             is_wait_queue: self.arguments.message_ttl_ms.is_some() && self.arguments.dead_letters.is_some(),
-            next_seq: self.order.next_seq(),
+            next_seq: self.order.next_seq().0,
             oldest_ready: self.oldest_ready(),
             deliveries: self.order.deliveries(),
             oldest_delivery: self.order.unacked.oldest_delivery(),
@@ -83,6 +83,6 @@ impl Queue {
             Head::Held(entry) | Head::Away(Some(entry)) => Some(entry.seq),
             Head::Away(None) => level.paged.front().map(|unread| unread.part.first_seq),
         });
-        heads.chain(returned).min()
+        heads.chain(returned).min().map(|seq| seq.0)
     }
 }

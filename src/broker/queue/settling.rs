@@ -6,6 +6,7 @@ use super::dying::DeathReason;
 use super::entry::{Entry, State};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::Token;
+use crate::store::seq::Seq;
 
 /// How a message came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ pub(super) fn is_over_limit(arguments: &QueueArguments, entry: &Entry) -> bool {
 
 /// Counts the first delivery of a message that was out when the broker was killed: every other end of a delivery would have
 /// counted it as acquired. Later deliveries are counted in the log when they begin.
-pub(super) fn count_interrupted(arguments: &QueueArguments, entry: &mut Entry, delivered_below: u64) {
+pub(super) fn count_interrupted(arguments: &QueueArguments, entry: &mut Entry, delivered_below: Seq) {
     if arguments.kind.rules().counts_deliveries && entry.counts.acquired == 0 && entry.seq < delivered_below {
         entry.counts = entry.counts.interrupted();
     }

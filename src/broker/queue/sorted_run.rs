@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use super::entry::Entry;
+use crate::store::seq::Seq;
 
 /// Entries of a piece at most: what one that comes back may have to move.
 const PIECE_MAX: usize = 256;
@@ -50,7 +51,7 @@ impl SortedRun {
     }
 
     /// Those from this sequence number on, to be changed in place; the sequence numbers must stay.
-    pub(super) fn iter_from_mut(&mut self, seq: u64) -> impl Iterator<Item = &mut Entry> {
+    pub(super) fn iter_from_mut(&mut self, seq: Seq) -> impl Iterator<Item = &mut Entry> {
         let from = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
         self.pieces.range_mut(from..).flatten().skip_while(move |entry| entry.seq < seq)
     }
@@ -76,7 +77,7 @@ impl SortedRun {
         }
     }
 
-    fn last_seq(&self) -> Option<u64> {
+    fn last_seq(&self) -> Option<Seq> {
         Some(self.pieces.back()?.back()?.seq)
     }
 
@@ -120,14 +121,14 @@ impl SortedRun {
     }
 
     /// The entry of this sequence number.
-    pub(super) fn get(&self, seq: u64) -> Option<&Entry> {
+    pub(super) fn get(&self, seq: Seq) -> Option<&Entry> {
         let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
         let piece = self.pieces.get(at)?;
         piece.get(piece.binary_search_by_key(&seq, |entry| entry.seq).ok()?)
     }
 
     /// As [`SortedRun::get`], to be changed in place.
-    pub(super) fn get_mut(&mut self, seq: u64) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, seq: Seq) -> Option<&mut Entry> {
         let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < seq));
         let piece = self.pieces.get_mut(at)?;
         let at = piece.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
@@ -135,7 +136,7 @@ impl SortedRun {
     }
 
     /// Moves those of these entries that may go to the end of `taken`. Each is searched, so a few cost little.
-    pub(super) fn take_few(&mut self, ids: &[u64], may_go: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+    pub(super) fn take_few(&mut self, ids: &[Seq], may_go: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
         for id in ids {
             let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < *id));
             let Some(piece) = self.pieces.get_mut(at) else { return };
@@ -167,14 +168,14 @@ mod tests {
 
     use super::*;
     use crate::broker::queue::entry::Body;
-    use crate::broker::sink::DeliveryCounts;
+    use crate::message::DeliveryCounts;
     use crate::store::address::Address;
 
     fn entry(seq: u64) -> Entry {
         Entry {
             body: Body::Away { record_bytes: 0, body_bytes: 0 },
             address: Address::NOWHERE,
-            seq,
+            seq: Seq(seq),
             expires_at_ms: u64::MAX,
             counts: DeliveryCounts::default(),
             counted_bytes: 0,
@@ -193,10 +194,10 @@ mod tests {
                 let new: Vec<_> = batch.into_iter().filter(|seq| model.insert(*seq)).collect();
                 run.merge(new.iter().map(|seq| entry(*seq)).collect());
                 for _ in 0..taken {
-                    prop_assert_eq!(run.pop_front().map(|entry| entry.seq), model.pop_first());
+                    prop_assert_eq!(run.pop_front().map(|entry| entry.seq.0), model.pop_first());
                 }
-                prop_assert_eq!(run.front().map(|entry| entry.seq), model.first().copied());
-                prop_assert!(run.iter().map(|entry| entry.seq).eq(model.iter().copied()));
+                prop_assert_eq!(run.front().map(|entry| entry.seq.0), model.first().copied());
+                prop_assert!(run.iter().map(|entry| entry.seq.0).eq(model.iter().copied()));
                 prop_assert!(run.pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= PIECE_MAX));
                 prop_assert_eq!(run.is_empty(), model.is_empty());
             }
@@ -207,9 +208,9 @@ mod tests {
             let mut run = SortedRun::default();
             seqs.iter().for_each(|seq| run.push_back(entry(*seq)));
             let mut taken = Vec::new();
-            run.take_if(|entry| entry.seq % divisor == 0, &mut taken);
-            prop_assert!(taken.iter().map(|entry| entry.seq).eq(seqs.iter().copied().filter(|seq| seq % divisor == 0)));
-            prop_assert!(run.iter().map(|entry| entry.seq).eq(seqs.iter().copied().filter(|seq| seq % divisor != 0)));
+            run.take_if(|entry| entry.seq.0 % divisor == 0, &mut taken);
+            prop_assert!(taken.iter().map(|entry| entry.seq.0).eq(seqs.iter().copied().filter(|seq| seq % divisor == 0)));
+            prop_assert!(run.iter().map(|entry| entry.seq.0).eq(seqs.iter().copied().filter(|seq| seq % divisor != 0)));
         }
     }
 
@@ -221,7 +222,7 @@ mod tests {
         for number in 0..COUNT {
             run.merge(vec![entry(number * 7919 % COUNT)]);
         }
-        assert!(run.iter().map(|entry| entry.seq).eq(0..COUNT));
+        assert!(run.iter().map(|entry| entry.seq.0).eq(0..COUNT));
         assert!(run.pieces.iter().all(|piece| piece.len() <= PIECE_MAX));
     }
 }

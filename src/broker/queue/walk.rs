@@ -18,6 +18,7 @@ use super::recounted::Recounted;
 use super::relocation::Relocation;
 use super::unacked::HolderId;
 use super::{Queue, entry};
+use crate::store::seq::Seq;
 
 /// Messages that are visited under one lock.
 pub(super) const VISITED_AT_ONCE: usize = 1024;
@@ -26,11 +27,11 @@ pub(super) const VISITED_AT_ONCE: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Spot {
     /// From this time and sequence number on.
-    HeldBack((u64, u64)),
+    HeldBack((u64, Seq)),
     /// So many in front of all levels are left: from the last to the first, because they leave at the front.
     Returned(usize),
     /// In a level: its requeued messages, then its fresh ones, from this sequence number on.
-    Ready { priority: u8, is_fresh: bool, seq: u64 },
+    Ready { priority: u8, is_fresh: bool, seq: Seq },
     /// So many dead letters that found no queue are left, from the last to the first.
     Unrouted(usize),
     /// So many other dead letters are left, from the last to the first.
@@ -41,7 +42,7 @@ pub(super) enum Spot {
 
 impl Spot {
     /// Where a walk begins.
-    pub(super) const START: Self = Self::HeldBack((0, 0));
+    pub(super) const START: Self = Self::HeldBack((0, Seq::FIRST));
 
     /// What a message that is met there does.
     pub(super) const fn state(self) -> entry::State {
@@ -54,16 +55,16 @@ impl Spot {
 
     pub(super) fn starts(self) -> Starts {
         let all = Starts {
-            held_back: (0, 0),
+            held_back: (0, Seq::FIRST),
             returned: usize::MAX,
-            level: (i16::MAX, false, 0),
+            level: (i16::MAX, false, Seq::FIRST),
             unrouted: usize::MAX,
             dying: usize::MAX,
             unacked: (HolderId::FIRST, 0),
         };
-        let no_held_back = Starts { held_back: (u64::MAX, u64::MAX), ..all };
+        let no_held_back = Starts { held_back: (u64::MAX, Seq::BEHIND_ALL), ..all };
         let no_returned = Starts { returned: 0, ..no_held_back };
-        let no_levels = Starts { level: (i16::MIN, false, 0), ..no_returned };
+        let no_levels = Starts { level: (i16::MIN, false, Seq::FIRST), ..no_returned };
         let no_unrouted = Starts { unrouted: 0, ..no_levels };
         match self {
             Self::HeldBack(held_back) => Starts { held_back, ..all },
@@ -81,10 +82,10 @@ impl Spot {
 /// Where to begin in each of the places: at the beginning in those that come later, behind the end in those before.
 #[derive(Clone, Copy)]
 pub(super) struct Starts {
-    pub(super) held_back: (u64, u64),
+    pub(super) held_back: (u64, Seq),
     pub(super) returned: usize,
     /// The first level; of the others, all messages.
-    pub(super) level: (i16, bool, u64),
+    pub(super) level: (i16, bool, Seq),
     pub(super) unrouted: usize,
     pub(super) dying: usize,
     pub(super) unacked: (HolderId, u64),

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use super::given;
 use super::message::{MessageObject, Shown};
 use crate::auth::{Access, Resource};
-use crate::broker::delayed::SeenDelayed;
+use crate::broker::delayed::{DueKey, SeenDelayed};
 use crate::broker::ids::ExchangeId;
 use crate::broker::vhost::Vhost;
 use crate::http::answer::Answer;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
+use crate::store::seq::Seq;
 
 const SHOWN_DEFAULT: usize = 50;
 const SHOWN_MAX: usize = 500;
@@ -113,7 +114,7 @@ fn act(request: &Request<'_>, deed: Deed) -> Result<Answer, Refusal> {
     let clock = request.api.clock.clone();
     Ok(Answer::after_work(move || {
         let delayed = vhost.delayed();
-        let is_wanted = |key: &&(u64, u64)| delayed.exchange_of(**key).is_some_and(|id| exchanges.contains_key(&id));
+        let is_wanted = |key: &&DueKey| delayed.exchange_of(**key).is_some_and(|id| exchanges.contains_key(&id));
         let keys: Vec<_> = chosen.iter().filter(is_wanted).copied().collect();
         let (done, position) = match deed {
             Deed::Cancel => delayed.cancel(&keys),
@@ -121,12 +122,12 @@ fn act(request: &Request<'_>, deed: Deed) -> Result<Answer, Refusal> {
         };
         vhost.node().check_memory();
         let found: BTreeSet<_> = done.iter().copied().collect();
-        let missing: Vec<_> = chosen.iter().map(|(_, id)| *id).filter(|id| !found.contains(id)).collect();
+        let missing: Vec<_> = chosen.iter().map(|(_, seq)| seq.0).filter(|id| !found.contains(id)).collect();
         Ok(Answer::json(&json!({ "done": done, "not_found": missing })).once_durable(position))
     }))
 }
 
-fn chosen(request: &Request<'_>) -> Result<Vec<(u64, u64)>, Refusal> {
+fn chosen(request: &Request<'_>) -> Result<Vec<DueKey>, Refusal> {
     let refused = || Refusal::bad_request("messages must be a list of 1 to 1000 objects with due_at and id");
     let object = request.object()?;
     let Some(Value::Array(list)) = object.get("messages") else { return Err(refused()) };
@@ -134,5 +135,5 @@ fn chosen(request: &Request<'_>) -> Result<Vec<(u64, u64)>, Refusal> {
         return Err(refused());
     }
     let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).ok_or_else(refused);
-    list.iter().map(|value| Ok((number(value, "due_at")?, number(value, "id")?))).collect()
+    list.iter().map(|value| Ok((number(value, "due_at")?, Seq(number(value, "id")?)))).collect()
 }

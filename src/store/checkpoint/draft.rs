@@ -8,6 +8,7 @@ use crate::store::codec::{put_sized, put_varint};
 use crate::store::disk::Disk;
 use crate::store::failure::Call;
 use crate::store::record::{Freed, put_freed};
+use crate::store::seq::Seq;
 
 /// A checkpoint that is being made, queue by queue: encoded at once, because all of them together can be a million parts.
 #[derive(Debug, Default)]
@@ -120,19 +121,19 @@ fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
 
 fn put_queue(out: &mut Vec<u8>, queue: &QueueState) {
     put_varint(out, queue.queue);
-    put_varint(out, queue.next_seq);
-    let put_mark = |out: &mut Vec<u8>, &(level, mark): &(u8, u64)| {
+    put_varint(out, queue.next_seq.0);
+    let put_mark = |out: &mut Vec<u8>, &(level, mark): &(u8, Seq)| {
         out.push(level);
-        put_varint(out, mark);
+        put_varint(out, mark.0);
     };
-    put_all(out, &queue.delivered, put_mark);
-    put_all(out, &queue.moved, put_mark);
+    put_all(out, queue.delivered.as_slice(), put_mark);
+    put_all(out, queue.moved.as_slice(), put_mark);
     put_all(out, &queue.parts, put_part);
     put_all(out, &queue.singles, put_single);
     put_all(out, &queue.counts, |out, &(seq, counts)| {
-        put_varint(out, seq);
-        put_varint(out, u64::from(counts.0));
-        put_varint(out, u64::from(counts.1));
+        put_varint(out, seq.0);
+        put_varint(out, u64::from(counts.acquired));
+        put_varint(out, u64::from(counts.failed));
     });
 }
 
@@ -143,7 +144,7 @@ pub(crate) fn put_part(out: &mut Vec<u8>, part: &Part) {
         u64::from(part.segment.0),
         u64::from(part.start),
         u64::from(part.end),
-        part.first_seq,
+        part.first_seq.0,
         u64::from(part.stored),
         part.body_bytes,
         // Never is the usual time, and wraps to a short number.
@@ -157,7 +158,7 @@ pub(crate) fn put_part(out: &mut Vec<u8>, part: &Part) {
 
 fn put_single(out: &mut Vec<u8>, single: &Single) {
     out.extend_from_slice(&single.address.to_bits().to_le_bytes());
-    let numbers = [single.seq, u64::from(single.bytes), u64::from(single.body_bytes), single.due_ms, single.origin];
+    let numbers = [single.seq.0, u64::from(single.bytes), u64::from(single.body_bytes), single.due_ms, single.origin];
     for number in numbers {
         put_varint(out, number);
     }

@@ -11,12 +11,13 @@ use super::RecoveredQueue;
 use super::finding::{Effect, Finding};
 use super::known::Known;
 use super::reader::Group;
-use crate::message::{Chunk, MemoryGauge, Message};
+use crate::message::{Chunk, DeliveryCounts, MemoryGauge, Message};
 use crate::store::address::{Address, Place, SegmentId};
 use crate::store::checkpoint::{Checkpoint, QueueState};
-use crate::store::record::{Counts, Enqueued, Freed, Record, encode_settled, records};
+use crate::store::record::{Enqueued, Freed, Record, encode_settled, records};
 use crate::store::run::Run;
 use crate::store::segments::{Segments, Stored};
+use crate::store::seq::{Seq, SeqRange};
 use crate::store::wal::{KIND_CHUNK, KIND_RECORDS};
 use crate::store::{StoreError, TransactionId};
 
@@ -25,20 +26,20 @@ use crate::store::{StoreError, TransactionId};
 struct Queue {
     state: QueueState,
     /// Ascending places; `None` for what is settled.
-    young: VecDeque<(u64, Option<(Enqueued, Message)>)>,
+    young: VecDeque<(Seq, Option<(Enqueued, Message)>)>,
     /// Settled, perhaps before the transaction that added them was committed: first and last.
-    settled_early: BTreeMap<u64, u64>,
+    settled_early: BTreeMap<Seq, Seq>,
     /// Messages that the log has and that are settled, as only a segment file tells that the checkpoint does not know.
-    settled_in_files: BTreeSet<u64>,
+    settled_in_files: BTreeSet<Seq>,
     /// [`QueueState::counts`].
-    counts: HashMap<u64, Counts>,
+    counts: HashMap<Seq, DeliveryCounts>,
 }
 
 /// A record of a transaction that is not committed yet.
 #[derive(Debug)]
 enum Held {
     Enqueued(u64, Vec<Enqueued>),
-    Settled(u64, Vec<(u64, u64)>),
+    Settled(u64, Vec<SeqRange>),
     Freed(Vec<Freed>),
 }
 
@@ -103,7 +104,7 @@ impl Replay {
     }
 
     /// Whether the log tells of this message: that it is there, or that it is gone.
-    pub(super) fn knows_message(&self, queue: u64, seq: u64) -> bool {
+    pub(super) fn knows_message(&self, queue: u64, seq: Seq) -> bool {
         let knows = |queue: &Queue| queue.was_settled_early(seq) || queue.has_young(seq);
         self.queues.get(&queue).is_some_and(knows)
     }
@@ -122,11 +123,8 @@ impl Replay {
         let state = &mut self.queue(found.queue).state;
         state.next_seq = state.next_seq.max(found.next_seq);
         state.parts.extend(found.parts);
-        for (level, below) in found.delivered {
-            match state.delivered.iter_mut().find(|(other, _)| *other == level) {
-                Some((_, mark)) => *mark = below.max(*mark),
-                None => state.delivered.push((level, below)),
-            }
+        for (level, below) in found.delivered.as_slice() {
+            state.delivered.raise(*level, *below);
         }
     }
 
@@ -183,11 +181,7 @@ impl Replay {
             Record::Freed { transaction, freed } => self.hold(transaction, Held::Freed(freed)),
             Record::Counted { queue, seq, counts } => self.queue(queue).counted(seq, counts),
             Record::Delivered { queue, level, below } => {
-                let marks = &mut self.queue(queue).state.delivered;
-                match marks.iter_mut().find(|(other, _)| *other == level) {
-                    Some((_, mark)) => *mark = below.max(*mark),
-                    None => marks.push((level, below)),
-                }
+                self.queue(queue).state.delivered.raise(level, below);
             }
             Record::Committed { transaction } => {
                 for held in self.transactions.remove(&transaction).unwrap_or_default() {
@@ -215,8 +209,8 @@ impl Replay {
     /// The places of these messages are not given to others.
     fn reach(&mut self, queue: u64, messages: &[Enqueued]) {
         let state = &mut self.queue(queue).state;
-        let last = messages.iter().map(|enqueued| enqueued.seq.saturating_add(1)).max();
-        state.next_seq = state.next_seq.max(last.unwrap_or(0));
+        let behind = messages.iter().map(|enqueued| enqueued.seq.next()).max();
+        state.next_seq = state.next_seq.max(behind.unwrap_or_default());
     }
 
     fn enqueued(&mut self, queue: u64, messages: Vec<Enqueued>) {
@@ -252,16 +246,16 @@ impl Replay {
         Some(message)
     }
 
-    fn settled(&mut self, queue: u64, ranges: &[(u64, u64)]) {
+    fn settled(&mut self, queue: u64, ranges: &[SeqRange]) {
         let (has_open, remembers) = (!self.transactions.is_empty(), self.remembers_settled);
         let queue = self.queue(queue);
-        for &(first, last) in ranges {
-            queue.settle(first, last, has_open);
-            while let Some(&recorded) = queue.settled_in_files.range(first..=last).next() {
+        for &range in ranges {
+            queue.settle(range, has_open);
+            while let Some(&recorded) = queue.settled_in_files.range(range.first..=range.last).next() {
                 queue.settled_in_files.remove(&recorded);
             }
             if remembers {
-                queue.remember_settled(first, last);
+                queue.remember_settled(range);
             }
         }
     }
@@ -308,7 +302,7 @@ impl Replay {
         let seq = record.label.seq;
         let (has_open, queue) = (!self.transactions.is_empty(), self.queue(record.label.queue));
         let is_in_log = has_open || queue.has_young(seq);
-        self.settled(record.label.queue, &[(seq, seq)]);
+        self.settled(record.label.queue, &[SeqRange::one(seq)]);
         if is_in_log {
             self.queue(record.label.queue).settled_in_files.insert(seq);
         }
@@ -320,12 +314,9 @@ impl Replay {
     pub(super) fn records_of_files(&self) -> Vec<u8> {
         let mut records = Vec::new();
         for (&id, queue) in self.queues.iter().filter(|(_, queue)| !queue.settled_in_files.is_empty()) {
-            let mut ranges: Vec<(u64, u64)> = Vec::new();
+            let mut ranges = Vec::new();
             for &seq in &queue.settled_in_files {
-                match ranges.last_mut() {
-                    Some((_, last)) if *last + 1 == seq => *last = seq,
-                    _ => ranges.push((seq, seq)),
-                }
+                SeqRange::add_to(&mut ranges, seq);
             }
             encode_settled(id, TransactionId::NONE, &ranges, &mut records);
         }
@@ -359,8 +350,7 @@ impl Replay {
 
 impl Queue {
     fn has_moved(&self, enqueued: &Enqueued) -> bool {
-        let mark = self.state.moved.iter().find(|(level, _)| *level == enqueued.level);
-        mark.is_some_and(|(_, below)| enqueued.seq < *below)
+        enqueued.seq < self.state.moved.below(enqueued.level)
     }
 
     /// Places ascend but for transactions, which count from their commit on.
@@ -383,15 +373,16 @@ impl Queue {
         }
     }
 
-    fn has_young(&self, seq: u64) -> bool {
+    fn has_young(&self, seq: Seq) -> bool {
         self.young.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
     }
 
-    fn was_settled_early(&self, seq: u64) -> bool {
+    fn was_settled_early(&self, seq: Seq) -> bool {
         self.settled_early.range(..=seq).next_back().is_some_and(|(_, last)| seq <= *last)
     }
 
-    fn settle(&mut self, first: u64, last: u64, may_be_early: bool) {
+    fn settle(&mut self, range: SeqRange, may_be_early: bool) {
+        let SeqRange { first, last } = range;
         let mut at = self.young.partition_point(|(seq, _)| *seq < first);
         let mut found = 0;
         while let Some((_, slot)) = self.young.get_mut(at).filter(|(seq, _)| *seq <= last) {
@@ -399,20 +390,20 @@ impl Queue {
             found += 1;
             at += 1;
         }
-        if may_be_early && found <= last - first {
-            self.remember_settled(first, last);
+        if may_be_early && found <= range.len_but_one() {
+            self.remember_settled(range);
         }
         while self.young.front().is_some_and(|(_, slot)| slot.is_none()) {
             self.young.pop_front();
         }
     }
 
-    fn remember_settled(&mut self, first: u64, last: u64) {
+    fn remember_settled(&mut self, SeqRange { first, last }: SeqRange) {
         let early = self.settled_early.entry(first).or_insert(last);
         *early = last.max(*early);
     }
 
-    fn counted(&mut self, seq: u64, counts: Counts) {
+    fn counted(&mut self, seq: Seq, counts: DeliveryCounts) {
         let at = self.young.partition_point(|(other, _)| *other < seq);
         match self.young.get_mut(at) {
             Some((other, Some((enqueued, _)))) if *other == seq => enqueued.counts = counts,
@@ -426,8 +417,7 @@ impl Queue {
         let marks = &self.state.delivered;
         let mut young: Vec<_> = self.young.into_iter().filter_map(|(_, slot)| slot).collect();
         for (enqueued, _) in &mut young {
-            let mark = marks.iter().find(|(level, _)| *level == enqueued.level);
-            enqueued.redelivered |= mark.is_some_and(|(_, below)| enqueued.seq < *below);
+            enqueued.redelivered |= enqueued.seq < marks.below(enqueued.level);
         }
         let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };
         RecoveredQueue { state, young, is_nameless: false }

@@ -14,6 +14,7 @@ use crate::store::checkpoint::{Part, QueueState};
 use crate::store::disk::Disk;
 use crate::store::failure::Call;
 use crate::store::segments::{self, FILE_HEADER_BYTES, Label, SegmentFile, Segments, labelled};
+use crate::store::seq::Seq;
 
 /// A record that was found.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +30,9 @@ struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Rebuilt {
     /// By queue, level, and place.
-    records: BTreeMap<(u64, u8, u64), Record>,
+    records: BTreeMap<(u64, u8, Seq), Record>,
     /// Copies of messages that are where the checkpoint says: a file was being rewritten.
-    copies: BTreeSet<(u64, u8, u64)>,
+    copies: BTreeSet<(u64, u8, Seq)>,
 }
 
 impl Rebuilt {
@@ -116,11 +117,8 @@ impl Rebuilt {
 /// Adds a record, which comes behind all that are there of its level.
 fn add(state: &mut QueueState, record: &Record) {
     let Record { label, segment, offset, bytes, body_bytes } = *record;
-    state.next_seq = state.next_seq.max(label.seq + 1);
-    match state.delivered.iter_mut().find(|(level, _)| *level == label.level) {
-        Some((_, below)) => *below = label.seq + 1,
-        None => state.delivered.push((label.level, label.seq + 1)),
-    }
+    state.next_seq = state.next_seq.max(label.seq.next());
+    state.delivered.raise(label.level, label.seq.next());
     let body_bytes = u64::from(body_bytes);
     let follows = |part: &&mut Part| part.level == label.level && part.segment == segment && part.end == offset;
     if let Some(part) = state.parts.last_mut().filter(follows) {

@@ -5,26 +5,24 @@
 //! are counted. Nothing may be counted as gone that is there: a part of which all seems gone is given up.
 
 use super::Segments;
+use crate::message::MessageSum;
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::Part;
 use crate::store::loader::BLOCK_BYTES;
 use crate::store::record::Freed;
 
-/// How many messages, and bytes of their bodies.
-type Sum = (u32, u64);
-
 impl Segments {
-    /// Of the stored messages of a part, those that are gone, and bytes of their bodies.
-    pub(crate) fn gone_within(&self, part: &Part) -> (u32, u64) {
-        let mut gone = (0, 0);
+    /// Of the stored messages of a part, those that are gone.
+    pub(crate) fn gone_within(&self, part: &Part) -> MessageSum {
+        let mut gone = MessageSum::default();
         for freed in self.free_within(part.segment, part.start, part.end) {
             let piece = Freed { start: freed.start.max(part.start), end: freed.end.min(part.end), ..freed };
             gone = if piece == freed {
-                add(gone, (freed.stored, freed.body_bytes))
+                gone.and(freed.stored_sum())
             } else if (piece.start, piece.end) == (part.start, part.end) {
-                (part.stored, part.body_bytes)
+                part.stored_sum()
             } else {
-                add(gone, self.count_stored(piece.segment, piece.start, piece.end))
+                gone.and(self.count_stored(piece.segment, piece.start, piece.end))
             };
         }
         gone
@@ -32,18 +30,18 @@ impl Segments {
 
     /// A piece of a free stretch, with what is in it.
     pub(in crate::store) fn piece(&self, freed: &Freed, start: u32, end: u32) -> Freed {
-        let (stored, body_bytes) = self.count_stored(freed.segment, start, end);
+        let MessageSum { messages: stored, body_bytes } = self.count_stored(freed.segment, start, end);
         Freed { segment: freed.segment, start, end, stored, body_bytes }
     }
 
     /// Counts the stored messages in a stretch that begins and ends with a record. What cannot be read counts as being there: when it is
     /// to be delivered, it is found to be free.
-    fn count_stored(&self, id: SegmentId, start: u32, end: u32) -> Sum {
-        let (mut sum, mut at) = ((0, 0), start);
+    fn count_stored(&self, id: SegmentId, start: u32, end: u32) -> MessageSum {
+        let (mut sum, mut at) = (MessageSum::default(), start);
         while at < end {
             let Ok(block) = self.examine(id, at, end, BLOCK_BYTES, None) else { break };
             let stored = block.records.iter().filter(|record| record.label.is_stored);
-            sum = stored.fold(sum, |sum, record| add(sum, (1, record.message.body_bytes() as u64)));
+            sum = sum.and(stored.map(|record| MessageSum::one(record.message.body_bytes() as u64)).sum());
             if block.next <= at {
                 break;
             }
@@ -51,8 +49,4 @@ impl Segments {
         }
         sum
     }
-}
-
-const fn add(one: Sum, other: Sum) -> Sum {
-    (one.0.saturating_add(other.0), one.1.saturating_add(other.1))
 }

@@ -1,9 +1,9 @@
 //! The record of a message in a segment file (docs/format.md).
 
-use crate::message::Message;
+use crate::message::{DeliveryCounts, Message};
 use crate::store::address::Address;
 use crate::store::codec::Reader;
-use crate::store::record::{Counts, SEQ_MAX};
+use crate::store::seq::Seq;
 
 /// Bytes in front of each message.
 pub(crate) const RECORD_HEADER_BYTES: u32 = 64;
@@ -18,11 +18,11 @@ pub struct Label {
     /// The queue, so that a damaged file can be blamed on the right one.
     pub queue: u64,
     /// Its place in the order of the queue.
-    pub seq: u64,
+    pub seq: Seq,
     /// When it expires; `u64::MAX` for never.
     pub expires_at_ms: u64,
     /// Deliveries so far.
-    pub counts: Counts,
+    pub counts: DeliveryCounts,
     /// The exchange that holds it back, for delayed messages; else 0.
     pub origin: u64,
     /// Its priority level.
@@ -98,11 +98,11 @@ pub(super) fn read_label(record: &[u8]) -> Option<Label> {
     if hasher.finalize() != crc {
         return None;
     }
-    let (queue, seq, expires_at_ms) = (reader.u64()?, reader.u64().filter(|seq| *seq <= SEQ_MAX)?, reader.u64()?);
-    let counts = (reader.u32()?, reader.u32()?);
+    let (queue, seq, expires_at_ms) = (reader.u64()?, Seq(reader.u64()?), reader.u64()?);
+    let counts = DeliveryCounts { acquired: reader.u32()?, failed: reader.u32()? };
     let (origin, moved_from) = (reader.u64()?, Address::from_bits(reader.u64()?));
     let (level, flags) = (reader.u8()?, reader.u8()?);
-    Some(Label {
+    seq.is_sensible().then_some(Label {
         queue,
         seq,
         expires_at_ms,
@@ -132,11 +132,11 @@ pub(super) fn write_record(out: &mut Vec<u8>, label: &Label, message: &[u8]) -> 
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&message_bytes.to_le_bytes());
-    for word in [label.queue, label.seq, label.expires_at_ms] {
+    for word in [label.queue, label.seq.0, label.expires_at_ms] {
         out.extend_from_slice(&word.to_le_bytes());
     }
-    out.extend_from_slice(&label.counts.0.to_le_bytes());
-    out.extend_from_slice(&label.counts.1.to_le_bytes());
+    out.extend_from_slice(&label.counts.acquired.to_le_bytes());
+    out.extend_from_slice(&label.counts.failed.to_le_bytes());
     out.extend_from_slice(&label.origin.to_le_bytes());
     out.extend_from_slice(&label.moved_from.to_bits().to_le_bytes());
     let flags = (u8::from(label.redelivered) * REDELIVERED) | (u8::from(label.is_stored) * STORED);

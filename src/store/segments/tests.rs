@@ -2,6 +2,7 @@ use super::super::disk::RealDisk;
 use super::record::RECORD_HEADER_BYTES;
 use super::*;
 use crate::message::{Facts, Message, address};
+use crate::store::seq::Seq;
 
 struct Directory(std::path::PathBuf);
 
@@ -33,7 +34,8 @@ fn write(segments: &Segments, bodies: &[&[u8]]) -> Vec<Written> {
     let mut writer = SegmentWriter::new(segments);
     let mut written = Vec::new();
     for (seq, body) in bodies.iter().enumerate() {
-        let label = Label { queue: 7, seq: seq as u64, expires_at_ms: u64::MAX, is_stored: true, ..Label::default() };
+        let label =
+            Label { queue: 7, seq: Seq(seq as u64), expires_at_ms: u64::MAX, is_stored: true, ..Label::default() };
         written.push(writer.push(&label, &message(body)).unwrap());
     }
     writer.flush(true).unwrap();
@@ -71,7 +73,7 @@ fn records_are_read_back_block_by_block() {
         read.extend(records);
         start = next;
     }
-    let seqs: Vec<_> = read.iter().map(|record| record.label.seq).collect();
+    let seqs: Vec<_> = read.iter().map(|record| record.label.seq.0).collect();
     assert_eq!(seqs, (0..20).collect::<Vec<_>>());
     assert!(read.iter().zip(&bodies).all(|(record, body)| record.message.body() == *body));
 }
@@ -90,7 +92,7 @@ fn free_stretches_join_and_are_left_out() {
     assert_eq!((stretches[0].stored, stretches[0].body_bytes), (3, 9));
     for from in [start, written[1].offset, written[3].offset] {
         let Block { records, next, .. } = segments.read(id, from, end, 9999, 7).unwrap();
-        assert_eq!(records.iter().map(|record| record.label.seq).collect::<Vec<_>>(), [3]);
+        assert_eq!(records.iter().map(|record| record.label.seq.0).collect::<Vec<_>>(), [3]);
         assert_eq!(next, end);
     }
     assert!(segments.take_empty().is_empty());
@@ -123,7 +125,7 @@ fn read_damaged(name: &str, middle: &[u8], damage: impl Fn(&mut Vec<u8>, usize))
     let (mut seqs, mut damaged, mut at) = (Vec::new(), Vec::new(), start);
     while at < end {
         let mut block = segments.read(id, at, end, 128, 7).unwrap();
-        seqs.extend(block.records.iter().map(|record| record.label.seq));
+        seqs.extend(block.records.iter().map(|record| record.label.seq.0));
         damaged.append(&mut block.damaged);
         at = block.next;
     }

@@ -8,6 +8,7 @@ use crate::broker::ids::ChannelId;
 use crate::broker::queue::{ChosenMessage, Queue};
 use crate::broker::sink::Token;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 use crate::store::{LogPosition, TransactionId};
 
 /// A message as somebody chose it who looked at it before.
@@ -42,7 +43,8 @@ impl QueueHandle {
     /// Deletes chosen messages: which they were, and what must be durable before anybody is told.
     pub fn delete_chosen(self: &Arc<Self>, chosen: &[Choice], now_ms: u64) -> (Vec<u64>, LogPosition) {
         self.read_up_to(chosen, now_ms);
-        self.changed(now_ms, |queue| queue.delete_chosen(&sorted(chosen)))
+        let (deleted, position) = self.changed(now_ms, |queue| queue.delete_chosen(&sorted(chosen)));
+        (deleted.into_iter().map(|seq| seq.0).collect(), position)
     }
 
     /// Messages that were taken out are elsewhere now, in this transaction.
@@ -97,8 +99,8 @@ impl QueueHandle {
     }
 }
 
-fn sorted(chosen: &[Choice]) -> Vec<u64> {
-    let mut ids: Vec<_> = chosen.iter().map(|choice| choice.id).collect();
+fn sorted(chosen: &[Choice]) -> Vec<Seq> {
+    let mut ids: Vec<_> = chosen.iter().map(|choice| Seq(choice.id)).collect();
     ids.sort_unstable();
     ids
 }

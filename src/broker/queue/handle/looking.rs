@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use super::QueueHandle;
 use crate::broker::queue::looking::{MessageState, Seen, SeenMessage, SeenPart};
-use crate::broker::sink::DeliveryCounts;
 use crate::store::loader::Load;
 use crate::store::segments::Stored;
+use crate::store::seq::Seq;
 
 /// What a look found beside the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,16 +82,16 @@ impl QueueHandle {
     }
 }
 
-fn seen(record: Stored, position: usize, delivered_below: u64) -> SeenMessage {
+fn seen(record: Stored, position: usize, delivered_below: Seq) -> SeenMessage {
     let Stored { label, message, .. } = record;
     SeenMessage {
         position,
-        id: label.seq,
+        id: label.seq.0,
         message: Some(message),
         is_on_disk: true,
         is_stored: label.is_stored,
         redelivered: label.redelivered || label.seq < delivered_below,
-        counts: DeliveryCounts { acquired: label.counts.0, failed: label.counts.1 },
+        counts: label.counts,
         priority: label.level,
         expires_at_ms: Some(label.expires_at_ms).filter(|at_ms| *at_ms != u64::MAX),
         due_at_ms: None,

@@ -7,10 +7,12 @@ use parking_lot::MutexGuard;
 use super::{Queue, QueueHandle};
 use crate::broker::queue::paging::Scan;
 use crate::broker::queue::{Compacted, Compacting, FreshLeaving, Leaving, MovedPart, Moving, Searching};
+use crate::message::MessageSum;
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
+use crate::store::seq::Seq;
 
 impl QueueHandle {
     /// Bytes of bodies in memory that could be in segment files.
@@ -54,7 +56,7 @@ impl QueueHandle {
     pub fn state(&self, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
         let mut queue = self.state.lock();
         let mut state = queue.state(self.id.0, is_free)?;
-        let mut from = queue.tell_counts(0, &mut state.counts);
+        let mut from = queue.tell_counts(Seq::FIRST, &mut state.counts);
         MutexGuard::unlock_fair(queue);
         while let Some(place) = from {
             let mut told = Vec::new();
@@ -70,7 +72,7 @@ impl QueueHandle {
     pub(in crate::broker) fn restore(
         &self,
         recovered: RecoveredQueue,
-        gone_within: impl Fn(&Part) -> (u32, u64),
+        gone_within: impl Fn(&Part) -> MessageSum,
     ) -> Vec<Freed> {
         let mut queue = self.state.lock();
         let freed = queue.restore(recovered, gone_within);
@@ -109,12 +111,12 @@ impl LeavingSearch<'_> {
     }
 
     /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
-    pub(in crate::broker) fn scan_fresh(&self, level: u8, from: u64, limit: u64, max: usize) -> Scan {
+    pub(in crate::broker) fn scan_fresh(&self, level: u8, from: Seq, limit: u64, max: usize) -> Scan {
         self.queue.state.lock().scan_fresh(level, from, limit, max)
     }
 
     /// `max` fresh messages of a level from one place to another, both included.
-    pub(in crate::broker) fn fresh(&self, level: u8, from: u64, last: u64, max: usize) -> FreshLeaving {
+    pub(in crate::broker) fn fresh(&self, level: u8, from: Seq, last: Seq, max: usize) -> FreshLeaving {
         self.queue.state.lock().fresh_leaving(self.queue.id.0, level, from, last, max)
     }
 

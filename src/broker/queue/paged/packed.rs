@@ -2,6 +2,7 @@
 //! first of each queue is looked at.
 
 use super::Unread;
+use crate::message::MessageSum;
 use crate::store::checkpoint::{put_part, read_part};
 use crate::store::codec::{Reader, put_varint};
 
@@ -28,13 +29,15 @@ impl Packed {
 
     pub(super) fn push(&mut self, unread: &Unread) {
         self.count += 1;
-        let Unread { part, cursor, count, body_bytes, stored, is_restored } = unread;
+        let Unread { part, cursor, all, stored, is_restored } = unread;
         put_part(&mut self.bytes, part);
         let is_whole = *unread == Unread::whole(*part, *is_restored);
         self.bytes.push(u8::from(*is_restored) << 1 | u8::from(is_whole));
         if !is_whole {
-            for number in [u64::from(*cursor), u64::from(*count), *body_bytes, u64::from(stored.0), stored.1] {
-                put_varint(&mut self.bytes, number);
+            put_varint(&mut self.bytes, u64::from(*cursor));
+            for sum in [all, stored] {
+                put_varint(&mut self.bytes, u64::from(sum.messages));
+                put_varint(&mut self.bytes, sum.body_bytes);
             }
         }
     }
@@ -79,13 +82,11 @@ fn read(reader: &mut Reader<'_>) -> Option<Unread> {
     if flags & 1 != 0 {
         return Some(whole);
     }
-    Some(Unread {
-        cursor: reader.varint_u32()?,
-        count: reader.varint_u32()?,
-        body_bytes: reader.varint()?,
-        stored: (reader.varint_u32()?, reader.varint()?),
-        ..whole
-    })
+    Some(Unread { cursor: reader.varint_u32()?, all: read_sum(reader)?, stored: read_sum(reader)?, ..whole })
+}
+
+fn read_sum(reader: &mut Reader<'_>) -> Option<MessageSum> {
+    Some(MessageSum { messages: reader.varint_u32()?, body_bytes: reader.varint()? })
 }
 
 #[cfg(test)]
@@ -93,6 +94,7 @@ mod tests {
     use super::*;
     use crate::store::address::SegmentId;
     use crate::store::checkpoint::Part;
+    use crate::store::seq::Seq;
 
     fn unread(number: u32) -> Unread {
         let part = Part {
@@ -100,7 +102,7 @@ mod tests {
             segment: SegmentId(number),
             start: 16,
             end: 9000,
-            first_seq: u64::from(number) * 40,
+            first_seq: Seq(u64::from(number) * 40),
             stored: 32,
             body_bytes: 8000,
             expires_min_ms: u64::MAX,
@@ -108,7 +110,9 @@ mod tests {
         };
         let whole = Unread::whole(part, number.is_multiple_of(3));
         if number.is_multiple_of(5) {
-            return Unread { cursor: 100, count: 40, body_bytes: 9000, stored: (31, 7900), ..whole };
+            let all = MessageSum { messages: 40, body_bytes: 9000 };
+            let stored = MessageSum { messages: 31, body_bytes: 7900 };
+            return Unread { cursor: 100, all, stored, ..whole };
         }
         whole
     }

@@ -3,6 +3,8 @@
 use super::{Moved, MovedPart, Queue, Unread};
 use crate::broker::queue::ready::Level;
 use crate::broker::queue::relocation::Relocation;
+use crate::message::MessageSum;
+use crate::store::seq::Seq;
 
 /// With so many or fewer, the room that others had is given back: moving them takes a fraction of a millisecond.
 const SHRUNK_MAX: usize = 16_384;
@@ -11,14 +13,12 @@ impl MovedPart {
     /// Of the part, what is not read: these messages, which are the last ones.
     fn unread(&self, left: &[Moved]) -> Unread {
         let part = self.part();
-        let stored = left.iter().filter(|record| record.is_stored);
-        let stored = stored.fold((0, 0), |(count, bytes), record| (count + 1, bytes + u64::from(record.body_bytes)));
+        let one = |record: &Moved| MessageSum::one(u64::from(record.body_bytes));
         Unread {
             part,
             cursor: left.first().map_or(part.end, |first| first.offset),
-            count: u32::try_from(left.len()).unwrap_or(u32::MAX),
-            body_bytes: left.iter().map(|record| u64::from(record.body_bytes)).sum(),
-            stored,
+            all: left.iter().map(one).sum(),
+            stored: left.iter().filter(|record| record.is_stored).map(one).sum(),
             is_restored: false,
         }
     }
@@ -28,11 +28,10 @@ impl Queue {
     /// Takes the fresh messages out that are in this part; what of the part is not fresh any more is to be looked for.
     pub(super) fn take_fresh(&mut self, moved: &MovedPart) {
         let level = self.order.ready.level(moved.level);
-        let first_fresh = level.fresh.front().map_or(u64::MAX, |entry| entry.seq);
+        let first_fresh = level.fresh.front().map_or(Seq::BEHIND_ALL, |entry| entry.seq);
         let split = moved.records.partition_point(|record| record.seq < first_fresh);
         let (taken, left) = moved.records.split_at(split);
-        let last = left.last().map_or(0, |last| last.seq);
-        let count = level.fresh.partition_point(|entry| entry.seq <= last);
+        let count = left.last().map_or(0, |last| level.fresh.partition_point(|entry| entry.seq <= last.seq));
         let is_whole = count == left.len();
         let fresh: Vec<_> =
             if is_whole { Vec::new() } else { level.fresh.range(..count).map(|entry| entry.seq).collect() };
@@ -59,7 +58,7 @@ impl Queue {
 
 /// Some were taken out by choice while the part was written. What is read back later must not bring them again: each run of those that
 /// are there is a part of its own, and each of the others, as if it had been read.
-fn push_runs(level: &mut Level, moved: &MovedPart, split: usize, fresh: &[u64]) {
+fn push_runs(level: &mut Level, moved: &MovedPart, split: usize, fresh: &[Seq]) {
     let (taken, left) = moved.records.split_at(split);
     push_read(level, moved, taken);
     let is_fresh = |record: &Moved| fresh.binary_search(&record.seq).is_ok();

@@ -7,6 +7,7 @@ use crate::broker::queue::relocation::{NewPlace, Relocation};
 use crate::broker::queue::walk::{Spot, VISITED_AT_ONCE, Walk};
 use crate::store::checkpoint::Part;
 use crate::store::record::Freed;
+use crate::store::seq::Seq;
 
 /// How far a queue knows where its messages were written.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(crate) struct Moving {
     wanted: Option<Relocation>,
     fresh: vec::IntoIter<MovedPart>,
     /// Parts of other messages, and the number of the last one in each.
-    scattered: vec::IntoIter<(Part, u64)>,
+    scattered: vec::IntoIter<(Part, Seq)>,
     from: Spot,
     left: Option<Relocation>,
 }
@@ -39,7 +40,7 @@ impl Moving {
 
 impl MovedPart {
     /// By its number, where a message is.
-    pub(super) fn place(&self, record: &Moved) -> (u64, NewPlace) {
+    pub(super) fn place(&self, record: &Moved) -> (Seq, NewPlace) {
         let written = self.written(record);
         (record.seq, NewPlace { written, body_bytes: record.body_bytes, is_stored: record.is_stored })
     }

@@ -8,9 +8,9 @@
 use rustc_hash::FxHashSet;
 
 use super::{Leaving, MovedPart, Queue, leaving};
-use crate::broker::queue::backing::{Marks, mark, raise};
 use crate::broker::queue::entry::Entry;
 use crate::broker::queue::walk::{Spot, Walk};
+use crate::store::marks::Marks;
 
 /// What a queue knows of the search that is under way.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Searching {
         self.found.dedup_by_key(|leaving| leaving.label.seq);
         let may_follow = |one: &Leaving, next: &Leaving| {
             let (one, next) = (&one.label, &next.label);
-            one.level == next.level && (one.seq >= mark(&self.moved, one.level) || one.seq + 1 == next.seq)
+            one.level == next.level && (one.seq >= self.moved.below(one.level) || one.seq.next() == next.seq)
         };
         self.found.chunk_by(may_follow).map(<[Leaving]>::to_vec).collect()
     }
@@ -83,14 +83,14 @@ impl Queue {
         let Searching { queue, limit, below, found, .. } = searching;
         let next = if searching.is_second_walk {
             self.visit_some(searching.from, |entry| {
-                if entry.address.is_in_log() && entry.seq < mark(below, entry.priority) {
+                if entry.address.is_in_log() && entry.seq < below.below(entry.priority) {
                     found.extend(leaving(entry, *queue));
                 }
             })
         } else {
             self.visit_some(searching.from, |entry| {
                 if entry.address.is_in_log_before(*limit) {
-                    raise(below, entry.priority, entry.seq + 1);
+                    below.raise(entry.priority, entry.seq.next());
                 }
             })
         };

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use super::{Level, Ready};
 use crate::broker::queue::entry::Entry;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 
 /// Messages can be chosen among so many at the front of a list: taking some of them out moves those that are before.
 pub(in crate::broker::queue) const CHOSEN_AMONG_MAX: usize = 65_536;
 
 impl Ready {
     /// Takes out those of these messages that are known one by one and for which `may_go` holds; `ids` are sorted.
-    pub(in crate::broker::queue) fn take_chosen(&mut self, ids: &[u64], may_go: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    pub(in crate::broker::queue) fn take_chosen(&mut self, ids: &[Seq], may_go: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let is_chosen = |entry: &Entry| ids.binary_search(&entry.seq).is_ok() && may_go(entry);
         let mut taken = Vec::new();
         let among = self.returned.len().min(CHOSEN_AMONG_MAX);
@@ -66,9 +67,8 @@ impl Ready {
 
 impl Level {
     /// How many fresh messages are to be looked through for the last of these.
-    fn chosen_among(&self, ids: &[u64]) -> usize {
-        let last = ids.last().map_or(0, |last| last.saturating_add(1));
-        self.fresh.partition_point(|entry| entry.seq < last).min(CHOSEN_AMONG_MAX)
+    fn chosen_among(&self, ids: &[Seq]) -> usize {
+        ids.last().map_or(0, |last| self.fresh.partition_point(|entry| entry.seq <= *last).min(CHOSEN_AMONG_MAX))
     }
 }
 

@@ -6,6 +6,7 @@ use super::chosen::CHOSEN_AMONG_MAX;
 use super::{Head, Level, Ready, neighbours, stretch};
 use crate::broker::queue::entry::Entry;
 use crate::store::loader::Load;
+use crate::store::seq::Seq;
 
 impl Level {
     fn order(&mut self, ahead_bytes: u64) -> Option<Load> {
@@ -57,7 +58,7 @@ impl Ready {
     }
 
     /// What is to be read of these messages, which are known one by one; `ids` are sorted.
-    pub(in crate::broker::queue) fn loads_of(&self, ids: &[u64]) -> Vec<Load> {
+    pub(in crate::broker::queue) fn loads_of(&self, ids: &[Seq]) -> Vec<Load> {
         let returned = self.returned.iter().take(CHOSEN_AMONG_MAX);
         let mut found: Vec<(&Entry, u8)> =
             returned.filter(|entry| ids.binary_search(&entry.seq).is_ok()).map(|entry| (entry, 0)).collect();

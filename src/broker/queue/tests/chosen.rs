@@ -7,6 +7,7 @@ use crate::broker::queue::looking::{MessageState, Seen};
 use crate::broker::queue::{Moved, MovedPart, Moving};
 use crate::store::address::SegmentId;
 use crate::store::record::Freed;
+use crate::store::seq::Seq;
 
 const RECORD_BYTES: u32 = 100;
 const NOW_MS: u64 = 1_000;
@@ -16,7 +17,7 @@ fn ten_messages() -> (Harness, MovedPart) {
     let mut harness = Harness::new(QueueArguments::default());
     harness.publish((0..10).map(fresh).collect());
     let record = |seq: u64| Moved {
-        seq,
+        seq: Seq(seq),
         offset: u32::try_from(seq).unwrap() * RECORD_BYTES,
         bytes: RECORD_BYTES,
         body_bytes: 0,
@@ -48,9 +49,9 @@ fn parts(harness: &mut Harness) -> Vec<(u32, usize)> {
 #[test]
 fn what_is_deleted_while_it_is_written_does_not_come_back() {
     let (mut harness, part) = ten_messages();
-    let mut deleted = harness.queue().delete_chosen(&[3, 4, 7]);
+    let mut deleted = harness.queue().delete_chosen(&[3, 4, 7].map(Seq));
     deleted.sort_unstable();
-    assert_eq!(deleted, [3, 4, 7]);
+    assert_eq!(deleted, [3, 4, 7].map(Seq));
     let freed = moved(&mut harness, part);
     let freed: Vec<_> = freed.iter().map(|freed| freed.start / RECORD_BYTES).collect();
     assert_eq!(freed, [3, 4, 7]);
@@ -61,7 +62,7 @@ fn what_is_deleted_while_it_is_written_does_not_come_back() {
 #[test]
 fn what_is_out_while_it_is_written_is_read_back_once() {
     let (mut harness, part) = ten_messages();
-    let taken = harness.queue().take_chosen(&[0, 9], ChannelId(7), NOW_MS);
+    let taken = harness.queue().take_chosen(&[0, 9].map(Seq), ChannelId(7), NOW_MS);
     assert_eq!(taken.len(), 2);
     assert_eq!(moved(&mut harness, part), []);
     assert_eq!(parts(&mut harness), [(1, 8)]);
@@ -76,7 +77,7 @@ fn what_has_expired_behind_others_is_not_sent_on() {
     let ttl_ms = |id| (id % 2 == 1).then_some(5);
     harness.publish((0..4).map(|id| Fresh { expiration_ms: ttl_ms(id), ..fresh(id) }).collect());
     let now_ms = harness.now_ms + 5;
-    let taken = harness.queue().take_chosen(&[0, 1, 3], ChannelId(7), now_ms);
+    let taken = harness.queue().take_chosen(&[0, 1, 3].map(Seq), ChannelId(7), now_ms);
     assert_eq!(taken.iter().map(|taken| taken.id).collect::<Vec<_>>(), [0]);
     assert_eq!((harness.ready_count(), harness.unacked_count()), (3, 1));
 }

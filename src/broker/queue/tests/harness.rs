@@ -16,6 +16,7 @@ use crate::broker::queue::{
 };
 use crate::broker::sink::{Delivery, Sink, Token};
 use crate::store::journal::Journal;
+use crate::store::seq::Seq;
 use crate::table::EncodedTable;
 
 pub(super) const CHANNEL: u64 = 1;
@@ -262,10 +263,11 @@ impl Harness {
     /// Deletes chosen messages, or takes them out and puts them back or not: which they were.
     pub(super) fn choose(&mut self, mut ids: Vec<u64>, is_deleted: bool, is_put_back: bool) -> Vec<u64> {
         ids.sort_unstable();
+        let ids: Vec<_> = ids.into_iter().map(Seq).collect();
         if is_deleted {
             let deleted = self.offering(|queue| queue.delete_chosen(&ids));
             assert_eq!(deleted.len(), ids.len());
-            deleted
+            deleted.into_iter().map(|seq| seq.0).collect()
         } else {
             let now_ms = self.now_ms;
             let taken = self.transition(|queue| queue.take_chosen(&ids, ChannelId(u64::MAX), now_ms));

@@ -14,7 +14,8 @@ use message::{ModelMessage, Place, Unacked};
 use super::harness::{Fresh, NewConsumer};
 use crate::broker::queue::arguments::{DeadLetters, Overflow, QueueArguments, QueueKind};
 use crate::broker::queue::{DeathReason, Return, Settlement};
-use crate::broker::sink::{DeliveryCounts, Token};
+use crate::broker::sink::Token;
+use crate::message::DeliveryCounts;
 
 #[derive(Clone, Debug)]
 struct ModelConsumer {

@@ -12,6 +12,7 @@ use crate::broker::sink::Token;
 use crate::store::address::{Address, SegmentId};
 use crate::store::record::Freed;
 use crate::store::segments::Written;
+use crate::store::seq::Seq;
 
 const COUNT: u32 = 6 * 1024;
 const RECORD_BYTES: u32 = 100;
@@ -24,7 +25,7 @@ fn places(queue: &mut Queue) -> BTreeMap<u64, (Address, bool)> {
     let place = |spot: Spot| matches!(spot, Spot::Ready { is_fresh: true, .. });
     let mut seen = BTreeMap::new();
     for (spot, entry) in all {
-        assert!(seen.insert(entry.seq, (entry.address, place(spot))).is_none(), "{} is in two places", entry.seq);
+        assert!(seen.insert(entry.seq.0, (entry.address, place(spot))).is_none(), "{:?} is in two places", entry.seq);
     }
     seen
 }
@@ -39,7 +40,7 @@ fn offset(seq: u64) -> u32 {
 
 fn part(level: u8, segment: u32, seqs: &[u64]) -> MovedPart {
     let moved = |seq: &u64| Moved {
-        seq: *seq,
+        seq: Seq(*seq),
         offset: offset(*seq),
         bytes: RECORD_BYTES,
         body_bytes: 0,
@@ -66,7 +67,7 @@ fn rewritten(queue: &Queue, freed: &BTreeSet<u64>) -> Vec<Compacted> {
         let record = |seq: u64| CompactedRecord {
             old_offset: offset(seq),
             written: Written { segment: SegmentId(part.segment.0 + 2), offset: offset(seq), bytes: RECORD_BYTES },
-            seq,
+            seq: Seq(seq),
             body_bytes: 0,
             expires_at_ms: u64::MAX,
             is_stored: true,
@@ -229,7 +230,7 @@ fn a_search_finds_what_moves_on_and_notices_what_goes_back() {
     let (mut harness, sink, mut tokens) = busy(QueueArguments::default());
     // Only what is in the log is looked for.
     let all = harness.queue().order.entries_from(Spot::START, true);
-    all.for_each(|(_, entry)| entry.address = Address::in_log(1 + entry.seq));
+    all.for_each(|(_, entry)| entry.address = Address::in_log(1 + entry.seq.0));
     let limit = u64::from(COUNT) + 1;
     let is_wanted = |(_, (_, is_fresh)): &(u64, (Address, bool))| !is_fresh;
     let wanted: BTreeSet<_> = places(harness.queue()).into_iter().filter(is_wanted).map(|(seq, _)| seq).collect();
@@ -244,7 +245,7 @@ fn a_search_finds_what_moves_on_and_notices_what_goes_back() {
     let steps = usize::try_from(others.start - 100).unwrap();
     assert!(!searching.has_slipped() && steps > 2 * (wanted.len() / VISITED_AT_ONCE) - 2, "{steps} steps");
     let pieces = searching.into_leaving(&[]);
-    let found: Vec<_> = pieces.iter().flatten().map(|leaving| leaving.label.seq).collect();
+    let found: Vec<_> = pieces.iter().flatten().map(|leaving| leaving.label.seq.0).collect();
     let set: BTreeSet<_> = found.iter().copied().collect();
     assert_eq!(set.len(), found.len(), "none twice");
     assert!(wanted.is_subset(&set));
@@ -270,8 +271,8 @@ fn a_message_that_is_delivered_during_a_search_is_found_once() {
         if is_delivered_first {
             assert!(harness.get(CHANNEL, false).is_some());
         }
-        let last = harness.queue().scan_fresh(0, 0, 2, 10).last;
-        let fresh: Vec<_> = last.iter().map(|last| part(0, 2, &[*last])).collect();
+        let last = harness.queue().scan_fresh(0, Seq::FIRST, 2, 10).last;
+        let fresh: Vec<_> = last.iter().map(|last| part(0, 2, &[last.0])).collect();
         if !is_delivered_first {
             assert!(harness.get(CHANNEL, false).is_some());
         }

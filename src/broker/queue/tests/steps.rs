@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::*;
 use crate::broker::queue::arguments::DelayedRetry;
 use crate::broker::queue::removal::STEP_MESSAGES;
+use crate::message::MessageSum;
 use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
 use crate::store::address::SegmentId;
 use crate::store::checkpoint::{Part, QueueState};
 use crate::store::recovery::RecoveredQueue;
+use crate::store::seq::Seq;
 
 const MANY: u32 = 10 * 1024;
 const COUNT: usize = MANY as usize;
@@ -199,7 +201,7 @@ fn consumers_are_told_of_the_end_of_their_queue_once_it_is_not_locked() {
 fn small_part(number: u32) -> Part {
     let (segment, start) = (SegmentId(number / 100), 32 + number % 100 * 64);
     let (expires_min_ms, expires_max_ms) = (u64::MAX, u64::MAX);
-    let (first_seq, end) = (number.into(), start + 64);
+    let (first_seq, end) = (Seq(number.into()), start + 64);
     Part { level: 0, segment, start, end, first_seq, stored: 1, body_bytes: 10, expires_min_ms, expires_max_ms }
 }
 
@@ -208,8 +210,8 @@ fn small_part(number: u32) -> Part {
 fn parts_of_files_are_freed_some_at_a_time() {
     let mut queue = Queue::new(QueueArguments::default(), Journal::new(1, true), 0);
     let parts = (0..MANY).map(small_part).collect();
-    let state = QueueState { queue: 1, next_seq: MANY.into(), parts, ..QueueState::default() };
-    let freed = queue.restore(RecoveredQueue { state, ..RecoveredQueue::default() }, |_| (0, 0));
+    let state = QueueState { queue: 1, next_seq: Seq(MANY.into()), parts, ..QueueState::default() };
+    let freed = queue.restore(RecoveredQueue { state, ..RecoveredQueue::default() }, |_| MessageSum::default());
     assert!(freed.is_empty());
     assert_eq!((queue.ready_count(), queue.weight()), (COUNT, COUNT));
 

@@ -176,14 +176,15 @@ impl Holder {
 mod tests {
     use super::*;
     use crate::broker::queue::entry::Body;
-    use crate::broker::sink::DeliveryCounts;
+    use crate::message::DeliveryCounts;
     use crate::store::address::Address;
+    use crate::store::seq::Seq;
 
     fn unacked(delivery: u64) -> Unacked {
         let entry = Entry {
             body: Body::Away { record_bytes: 0, body_bytes: 0 },
             address: Address::NOWHERE,
-            seq: delivery,
+            seq: Seq(delivery),
             expires_at_ms: u64::MAX,
             counts: DeliveryCounts::default(),
             counted_bytes: 0,

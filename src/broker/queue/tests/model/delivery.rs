@@ -6,7 +6,7 @@ use super::message::{ModelMessage, Place, Unacked};
 use super::{Model, Observed, Seen};
 use crate::broker::queue::arguments::{Overflow, QueueKind};
 use crate::broker::queue::{DELIVERY_OVERHEAD_BYTES, DeathReason};
-use crate::broker::sink::DeliveryCounts;
+use crate::message::DeliveryCounts;
 
 impl Model {
     /// Checks the deliveries that were observed, one by one in the queue's order, and drops what the queue must have dropped.

@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use crate::broker::sink::{DeliveryCounts, Token};
+use crate::broker::sink::Token;
+use crate::message::DeliveryCounts;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place {
