@@ -2,26 +2,37 @@
 //!
 //! Synchronous and without sockets: bytes come in through [`Open::receive`], what is to be sent collects in [`Open::output`], and
 //! deliveries are fetched from the outbox by [`Open::deliver`] (in `deliver.rs`). Each AMQP class has its methods in `methods/`.
+//!
+//! The parts of an open connection are private to this folder: whoever is outside of it, as the session, asks [`Open`]
+//! (`asked.rs`). Each part has private fields of its own and keeps its own invariants.
+
+mod asked;
+mod asking;
+mod deliver;
+mod durability;
+mod ending;
+mod failures;
+mod log_lines;
+mod methods;
+mod publish;
+mod rights;
+mod settle;
+mod trace;
+mod weight;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use super::aside::aside;
-use super::asking::{Asking, Stops};
 use super::channel::{Channel, ChannelPhase};
 use super::channels::Channels;
-use super::deliver::Inbox;
-use super::durability::LateAnswer;
 use super::effort::{Effort, METHOD_EFFORT};
 use super::incoming::IncomingBody;
 use super::log_waits::LogWaits;
-use super::methods;
 use super::outbox::Outbox;
 use super::output::Output;
 use super::pace::ReadingPace;
 use super::patience::Patience;
-use super::publish::PublishTicket;
-use super::rights::LiveRights;
 use crate::auth::User;
 use crate::broker::acting_as;
 use crate::broker::ids::{ChannelId, ConnectionId};
@@ -41,6 +52,13 @@ use crate::protocol::fast;
 use crate::protocol::frame::{self, Frame, FrameKind};
 use crate::protocol::handshake::{Client, Tuning};
 use crate::protocol::method::{self, CHANNEL_CLOSE, CHANNEL_CLOSE_OK, CHANNEL_OPEN};
+use asking::{Asking, Stops};
+use deliver::Inbox;
+use durability::LateAnswer;
+pub(super) use failures::before_open;
+pub(super) use publish::PendingPublish;
+use publish::PublishTicket;
+pub(super) use rights::LiveRights;
 
 /// A client that has not read so much of what we answered is not heard until it does.
 const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -57,6 +75,41 @@ pub(super) enum Received {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Open {
+    id: ConnectionId,
+    node: Arc<Node>,
+    vhost: Arc<Vhost>,
+    user: Arc<User>,
+    rights: LiveRights,
+    client: Client,
+    tuning: Tuning,
+    peer: SocketAddr,
+    /// Lists the connection for others.
+    registration: Registration,
+    outbox: Arc<Outbox>,
+    /// What is to be written.
+    output: Output,
+    channels: Channels,
+    publisher: Publisher<PublishTicket>,
+    pace: ReadingPace,
+    /// How long publishers wait for a pause of this client.
+    patience: Patience,
+    settler: Settler,
+    inbox: Inbox,
+    exclusive_queues: Vec<Weak<QueueHandle>>,
+    /// The memory alarm, or a backend that is being asked: nothing is read meanwhile.
+    stops: Stops,
+    asking: Asking,
+    /// `connection.blocked` was sent, and `connection.unblocked` not yet.
+    sent_blocked: bool,
+    log_waits: LogWaits<LateAnswer>,
+    /// What was done since others had their turn.
+    effort: Effort,
+}
+
+/// Everything that an open connection begins with.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are described at `Open`")]
+pub(super) struct NewOpen {
     pub(super) id: ConnectionId,
     pub(super) node: Arc<Node>,
     pub(super) vhost: Arc<Vhost>,
@@ -65,44 +118,9 @@ pub(super) struct Open {
     pub(super) client: Client,
     pub(super) tuning: Tuning,
     pub(super) peer: SocketAddr,
-    /// Lists the connection for others.
     pub(super) registration: Registration,
     pub(super) outbox: Arc<Outbox>,
-    /// What is to be written.
-    pub(crate) output: Output,
-    pub(super) channels: Channels,
-    pub(super) publisher: Publisher<PublishTicket>,
-    pub(super) pace: ReadingPace,
-    /// How long publishers wait for a pause of this client.
-    pub(super) patience: Patience,
-    pub(super) settler: Settler,
-    pub(super) inbox: Inbox,
-    pub(super) exclusive_queues: Vec<Weak<QueueHandle>>,
-    /// The memory alarm, or a backend that is being asked: nothing is read meanwhile.
-    pub(super) stops: Stops,
-    pub(super) asking: Asking,
-    /// `connection.blocked` was sent, and `connection.unblocked` not yet.
-    pub(super) sent_blocked: bool,
-    pub(super) log_waits: LogWaits<LateAnswer>,
-    /// What was done since others had their turn.
-    pub(super) effort: Effort,
-}
-
-/// Everything that an open connection begins with.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are described at `Open`")]
-pub(super) struct NewOpen {
-    pub(crate) id: ConnectionId,
-    pub(crate) node: Arc<Node>,
-    pub(crate) vhost: Arc<Vhost>,
-    pub(crate) user: Arc<User>,
-    pub(crate) rights: LiveRights,
-    pub(crate) client: Client,
-    pub(crate) tuning: Tuning,
-    pub(crate) peer: SocketAddr,
-    pub(crate) registration: Registration,
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) output: Output,
+    pub(super) output: Output,
 }
 
 impl Open {
@@ -149,7 +167,7 @@ impl Open {
     /// Takes what was read. Publishes and settlements are collected and take effect at the end, or before any other method.
     ///
     /// # Errors
-    /// What the connection is to be closed with; [`Open::end`] must follow.
+    /// What the connection is to be closed with.
     pub(super) fn receive(&mut self, bytes: &[u8], now_ms: u64) -> Result<Received, AmqpError> {
         let mut rest = bytes;
         self.rights.set_now(now_ms);

@@ -18,9 +18,8 @@ use std::sync::Arc;
 
 use login::AskedOfLogin;
 
-use super::failures::before_open;
 use super::lines::{self, Why};
-use super::open::{Open, Received};
+use super::open::{Open, Received, before_open};
 use super::outbox::Outbox;
 use super::output::Output;
 use super::protocol::Protocol;
@@ -240,15 +239,20 @@ impl Session {
 
     /// Takes everything off the broker, and keeps what is to be written.
     fn leave(&mut self, now_ms: u64) -> Output {
-        if let Phase::Open(open) = &mut self.phase {
-            open.end(now_ms);
+        match std::mem::replace(&mut self.phase, Phase::Closed { output: Output::default() }) {
+            Phase::Open(open) => open.end(now_ms),
+            Phase::Greeting { output, .. }
+            | Phase::Handshake { output, .. }
+            | Phase::Closing { output, .. }
+            | Phase::Drained { output, .. }
+            | Phase::Closed { output } => output,
+            Phase::Silent { .. } => Output::default(),
         }
-        self.output().map(std::mem::take).unwrap_or_default()
     }
 
     fn frame_max(&self) -> u32 {
         match &self.phase {
-            Phase::Open(open) => open.tuning.frame_max,
+            Phase::Open(open) => open.frame_max(),
             Phase::Handshake { state, .. } => state.frame_max(),
             Phase::Closing { frame_max, .. } | Phase::Drained { frame_max, .. } => *frame_max,
             Phase::Greeting { .. } | Phase::Silent { .. } | Phase::Closed { .. } => FRAME_MAX_BEFORE_TUNE,

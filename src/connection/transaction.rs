@@ -1,6 +1,6 @@
 //! What a transaction holds back until `tx.commit` (behaviour reference 5.9).
 
-use super::publish::PendingPublish;
+use super::open::PendingPublish;
 use super::unacked::Outstanding;
 use crate::broker::settler::Fate;
 

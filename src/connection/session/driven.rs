@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use super::{Addresses, Phase, Session};
 use crate::broker::registry::ConnectionCounters;
 use crate::broker::sink::Notice;
-use crate::connection::asking::Stops;
 use crate::connection::lines::{self, Why};
 use crate::connection::outbox::Outbox;
 use crate::connection::output::Output;
@@ -48,14 +47,14 @@ impl Protocol for Session {
             | Phase::Closing { output, .. }
             | Phase::Drained { output, .. }
             | Phase::Closed { output } => Some(output),
-            Phase::Open(open) => Some(&mut open.output),
+            Phase::Open(open) => Some(open.output()),
             Phase::Silent { .. } => None,
         }
     }
 
     fn wants_read(&self) -> bool {
         match &self.phase {
-            Phase::Open(open) => open.takes_input() && !open.pace.is_waiting(),
+            Phase::Open(open) => open.wants_read(),
             Phase::Handshake { asked, .. } => asked.is_none(),
             Phase::Greeting { .. } | Phase::Silent { .. } | Phase::Closing { .. } | Phase::Drained { .. } => true,
             Phase::Closed { .. } => false,
@@ -101,12 +100,12 @@ impl Protocol for Session {
     }
 
     fn is_turn_over(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.effort.is_turn_over())
+        matches!(&self.phase, Phase::Open(open) if open.is_turn_over())
     }
 
     fn begin_turn(&mut self) {
         if let Phase::Open(open) = &mut self.phase {
-            open.effort.begin_turn();
+            open.begin_turn();
         }
     }
 
@@ -171,9 +170,7 @@ impl Protocol for Session {
             self.stalled_at_ms = Some(now_ms + STALL_TIMEOUT_MS);
         }
         if let Phase::Open(open) = &mut self.phase {
-            open.patience.note(sent_bytes, !self.outbox.has_work(), now_ms);
-            self.outbox.set_patient(self.has_patience && open.patience.is_left());
-            open.tell_queues_of_pace();
+            open.written(sent_bytes, self.has_patience, now_ms);
         }
     }
 
@@ -186,7 +183,7 @@ impl Protocol for Session {
     /// What an alarm keeps from being read may hold the memory that the alarm is about, so it is given up. The log will get on with
     /// what it has: that is waited for.
     fn hung_up(&mut self, now_ms: u64) {
-        if matches!(&self.phase, Phase::Open(open) if open.stops.has(Stops::ALARM)) {
+        if matches!(&self.phase, Phase::Open(open) if open.is_blocked()) {
             self.abandon(Why::LeftUnread, now_ms);
         } else {
             self.left_at_ms = Some(now_ms + HANG_UP_TIMEOUT_MS);
@@ -194,13 +191,9 @@ impl Protocol for Session {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        let (pace, patience) = if let Phase::Open(open) = &self.phase {
-            (open.pace.deadline_ms(), open.patience.until_ms().filter(|_| self.outbox.is_watched()))
-        } else {
-            (None, None)
-        };
+        let waits = if let Phase::Open(open) = &self.phase { open.waits_until_ms() } else { None };
         let (expires, phase) = (self.expires_at_ms(), self.phase_deadline_ms());
-        [phase, self.stalled_at_ms, self.left_at_ms, pace, patience, expires].into_iter().flatten().min()
+        [phase, self.stalled_at_ms, self.left_at_ms, waits, expires].into_iter().flatten().min()
     }
 
     fn on_timer(&mut self, now_ms: u64) {
@@ -210,10 +203,8 @@ impl Protocol for Session {
         if self.left_at_ms.take_if(|at_ms| *at_ms <= now_ms).is_some() && !self.wants_read() {
             return self.abandon(Why::LeftUnread, now_ms);
         }
-        if let Phase::Open(open) = &mut self.phase
-            && let Some(waits) = open.pace.give_up(now_ms)
-        {
-            open.publisher.wait_with(waits);
+        if let Phase::Open(open) = &mut self.phase {
+            open.stop_waiting(now_ms);
         }
         if self.expires_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
             return self.expire(now_ms);
@@ -230,7 +221,7 @@ impl Protocol for Session {
         };
         match heartbeat.poll(now_ms) {
             Beat::Nothing => {}
-            Beat::Send => fast::heartbeat(open.output.buffer()),
+            Beat::Send => fast::heartbeat(open.output().buffer()),
             Beat::PeerDead => {
                 let interval_ms = heartbeat.interval_ms();
                 self.abandon(Why::Silent { interval_ms }, now_ms);
@@ -241,7 +232,6 @@ impl Protocol for Session {
     fn end(&mut self, failure: Option<&io::Error>, now_ms: u64) {
         self.log_end(failure, now_ms);
         drop(self.leave(now_ms));
-        self.phase = Phase::Closed { output: Output::default() };
         (self.stalled_at_ms, self.left_at_ms) = (None, None);
         self.hosting.broker.node().check_memory();
     }
@@ -261,13 +251,13 @@ impl Session {
 
     /// When the user's secret ends.
     fn expires_at_ms(&self) -> Option<u64> {
-        if let Phase::Open(open) = &self.phase { open.rights.expires_at_ms() } else { None }
+        if let Phase::Open(open) = &self.phase { open.expires_at_ms() } else { None }
     }
 
     /// The user's secret has ended, and was not renewed.
     fn expire(&mut self, now_ms: u64) {
         if let Phase::Open(open) = &self.phase {
-            let user = &*open.user.name;
+            let user = open.user();
             tracing::warn!(target: "connection", peer = %self.peer, user, "closing connection: credential has expired");
         }
         let error = AmqpError::connection_forced("credential expired").with_method(MethodId::NONE);

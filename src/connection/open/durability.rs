@@ -1,9 +1,9 @@
 //! What the connection says once the log has got far enough: confirms, and answers such as `tx.commit-ok` or `queue.declare-ok`.
 
-use super::channel::{Channel, ChannelPhase};
-use super::log_waits::Due;
-use super::open::Open;
+use super::Open;
 use crate::broker::ids::ChannelId;
+use crate::connection::channel::{Channel, ChannelPhase};
+use crate::connection::log_waits::Due;
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
 use crate::store::LogPosition;

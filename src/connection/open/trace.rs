@@ -1,8 +1,8 @@
 //! What is published and delivered on a connection is shown to those who trace its virtual host. It is looked at once for a whole batch
 //! whether anybody does.
 
+use super::Open;
 use super::deliver::delivered_properties;
-use super::open::Open;
 use super::publish::PendingPublish;
 use crate::broker::own::TracedBy;
 use crate::broker::queue::QueueHandle;
@@ -27,9 +27,7 @@ impl Open {
         if !self.vhost.is_traced() {
             return;
         }
-        // In reverse order: the next one is the last.
-        let deliveries = self.inbox.take_deliveries();
-        for delivery in deliveries.iter().rev() {
+        for delivery in self.inbox.waiting() {
             let number = self.channels.number_of(delivery.consumer);
             let channel = number.and_then(|number| self.channels.get(number));
             let consumer = channel.and_then(|channel| channel.consumers.get(&delivery.consumer));
@@ -38,8 +36,7 @@ impl Open {
                 self.trace_got(number, queue, delivery, now_ms);
             }
         }
-        self.effort.spend(deliveries.len());
-        self.inbox.put_deliveries(deliveries);
+        self.effort.spend(self.inbox.waiting().len());
     }
 
     /// Shows a message that a client gets.

@@ -9,7 +9,7 @@ mod exchange;
 mod queue;
 mod tx;
 
-use super::open::Open;
+use super::Open;
 use crate::error::AmqpError;
 use crate::protocol::command::{AccessMethod, ChannelMethod, Command, ConfirmMethod, TxMethod};
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::channel::ChannelPhase;
-use super::open::Open;
+use super::Open;
 use super::rights::{LiveRights, Renewed, Renewing};
 use crate::auth::{Access, Answers, LoggedIn, NotRenewed, Question, Resource, Unanswered, Verdict};
 use crate::broker::ids::ConsumerId;
+use crate::connection::channel::ChannelPhase;
 use crate::error::{AmqpError, MethodId};
 use crate::message::Message;
 use crate::protocol::assembler::Publish;
@@ -60,7 +60,7 @@ impl fmt::Debug for Asking {
 
 impl Open {
     /// Whether a backend is being asked.
-    pub(super) const fn asks(&self) -> bool {
+    pub(in crate::connection) const fn asks(&self) -> bool {
         self.stops.has(Stops::BACKEND)
     }
 
@@ -70,7 +70,7 @@ impl Open {
     }
 
     /// Looks whether the backend that is being asked has answered.
-    pub(super) fn poll_backend(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::connection) fn poll_backend(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Some(renewing) = &mut self.asking.renewing {
             let Poll::Ready(renewed) = renewing.as_mut().poll(context) else { return Poll::Pending };
             (self.asking.renewing, self.asking.renewed) = (None, Some(renewed));
@@ -83,7 +83,7 @@ impl Open {
     ///
     /// # Errors
     /// What the connection is to be closed with.
-    pub(super) fn go_on(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+    pub(in crate::connection) fn go_on(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         self.stops.remove(Stops::BACKEND);
         self.rights.set_now(now_ms);
         if let Some(renewed) = self.asking.renewed.take() {

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::open::Open;
+use super::Open;
 use crate::auth::{
     self, Access, Answers, BackendAnswer, LoggedIn, Objection, Question, Resource, Unanswered, Verdict, Waiting,
     topic_refused,
@@ -24,7 +24,7 @@ use crate::error::{AmqpError, MethodId};
 
 /// The rights of one user in one virtual host.
 #[derive(Debug)]
-pub(super) struct LiveRights {
+pub(in crate::connection) struct LiveRights {
     logged_in: LoggedIn,
     vhost: Arc<str>,
     /// Of the broker's own users, as of a revision.
@@ -48,7 +48,7 @@ enum Others {
 
 impl LiveRights {
     /// Those of a user in a virtual host.
-    pub(super) fn new(logged_in: LoggedIn, vhost: &Arc<str>, metadata: &Metadata, now_ms: u64) -> Self {
+    pub(in crate::connection) fn new(logged_in: LoggedIn, vhost: &Arc<str>, metadata: &Metadata, now_ms: u64) -> Self {
         // Read before the rights, so that a change in between makes them outdated.
         let revision = metadata.rights_revision();
         let held = RefCell::new((revision, metadata.rights(&logged_in.user.name, vhost)));
@@ -162,7 +162,11 @@ impl LiveRights {
     ///
     /// # Errors
     /// 530 when it may not; anything while the answer is on its way.
-    pub(super) fn check_entry(&self, metadata: &Metadata, from: std::net::IpAddr) -> Result<(), AmqpError> {
+    pub(in crate::connection) fn check_entry(
+        &self,
+        metadata: &Metadata,
+        from: std::net::IpAddr,
+    ) -> Result<(), AmqpError> {
         let refused = || {
             let (vhost, user) = (&self.vhost, self.user());
             AmqpError::not_allowed(format!("access to vhost '{vhost}' refused for user '{user}'"))
@@ -179,12 +183,12 @@ impl LiveRights {
     }
 
     /// Whether an answer is on its way.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(in crate::connection) fn is_waiting(&self) -> bool {
         self.unanswered.borrow().is_some()
     }
 
     /// Looks whether the answer that is on its way is there, and remembers it.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::connection) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(unanswered) = self.unanswered.get_mut() else { return Poll::Ready(()) };
         let Poll::Ready(answer) = unanswered.answer.as_mut().poll(context) else { return Poll::Pending };
         if let Some(Unanswered { grant, question, .. }) = self.unanswered.take() {

@@ -1,7 +1,7 @@
 //! How much work a method asks for, as far as that is the client's choice: looked up before it is done.
 
-use super::channel::{Channel, Mode};
-use super::open::Open;
+use super::Open;
+use crate::connection::channel::{Channel, Mode};
 use crate::protocol::command::{BasicMethod, ChannelMethod, Command, ExchangeMethod, QueueMethod, TxMethod};
 
 impl Channel {

@@ -1,13 +1,13 @@
 //! `basic.ack`, `basic.nack` and `basic.reject` (behaviour reference 5.6): collected over a read batch, and settled queue by
 //! queue.
 
-use super::aside::aside;
-use super::channel::Mode;
-use super::effort::TURN_EFFORT;
-use super::open::Open;
-use super::unacked::Outstanding;
+use super::Open;
 use crate::broker::queue::{Return, Settlement};
 use crate::broker::settler::Fate;
+use crate::connection::aside::aside;
+use crate::connection::channel::Mode;
+use crate::connection::effort::TURN_EFFORT;
+use crate::connection::unacked::Outstanding;
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::fast::SettlementKind;

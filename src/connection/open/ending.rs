@@ -4,13 +4,14 @@ use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 
-use super::aside::aside;
-use super::channel::{Channel, Mode};
-use super::effort::METHOD_EFFORT;
-use super::open::Open;
+use super::Open;
 use crate::broker::ids::{ChannelId, QueueId};
 use crate::broker::own::Event;
 use crate::broker::queue::QueueHandle;
+use crate::connection::aside::aside;
+use crate::connection::channel::{Channel, Mode};
+use crate::connection::effort::METHOD_EFFORT;
+use crate::connection::output::Output;
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::protocol::command::Reply;
@@ -62,9 +63,10 @@ impl Open {
         self.node.own_messages.event(|| Event::channel_closed(&self.registration.info().spec, number, consumers));
     }
 
-    /// Takes everything off the broker that the connection had.
-    pub(super) fn end(&mut self, now_ms: u64) {
+    /// Takes everything off the broker that the connection had. What is still to be written.
+    pub(in crate::connection) fn end(mut self: Box<Self>, now_ms: u64) -> Output {
         aside(self.weight(), || self.take_everything_off(now_ms));
+        self.output
     }
 
     fn take_everything_off(&mut self, now_ms: u64) {

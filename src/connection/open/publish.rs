@@ -1,16 +1,16 @@
 //! `basic.publish` and what answers it: `basic.return`, `basic.ack` and `basic.nack` (behaviour reference 5.1 and 5.8).
 
+use super::Open;
 use super::asking::Stops;
-use super::channel::{Channel, Mode};
-use super::confirms::{ConfirmAnswer, Confirmed};
-use super::effort::ROUTE_EFFORT;
-use super::open::Open;
-use super::output::Output;
 use crate::broker::publisher::{
     Author, FoundRoute, Pending, PublishBody, PublishRequest, Published, RecordParts, visible_properties,
 };
 use crate::broker::reply_to::PSEUDO_QUEUE;
 use crate::broker::router::RoutingKeys;
+use crate::connection::channel::{Channel, Mode};
+use crate::connection::confirms::{ConfirmAnswer, Confirmed};
+use crate::connection::effort::ROUTE_EFFORT;
+use crate::connection::output::Output;
 use crate::error::AmqpError;
 use crate::impossible::impossible;
 use crate::message::Message;
@@ -22,7 +22,7 @@ use crate::store::TransactionId;
 
 /// What the channel wants to know again about a message when it is published.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PublishTicket {
+pub(in crate::connection) struct PublishTicket {
     channel: u16,
     /// The number that the confirm carries; 0 for none.
     confirm_number: u64,
@@ -37,7 +37,7 @@ impl PublishTicket {
 }
 
 /// A message that was checked and routed.
-pub(super) type PendingPublish = (Pending<PublishTicket>, Message);
+pub(in crate::connection) type PendingPublish = (Pending<PublishTicket>, Message);
 
 /// The bits of `basic.publish`.
 #[derive(Clone, Copy)]

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::open::Open;
-use super::outbox::{Outbox, close_reason, delivery_bytes};
+use super::Open;
 use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
 use crate::broker::publisher::visible_properties;
 use crate::broker::sink::{Delivery, Notice};
+use crate::connection::outbox::{Outbox, close_reason, delivery_bytes};
 use crate::error::{AmqpError, MethodId};
 use crate::impossible::impossible;
 use crate::message::DeliveryCounts;
@@ -38,15 +38,9 @@ impl Inbox {
         outbox.close();
     }
 
-    /// Takes out the deliveries that wait, to be looked at; [`Inbox::put_deliveries`] must follow.
-    pub(super) fn take_deliveries(&mut self) -> Vec<Delivery> {
-        std::mem::take(&mut self.deliveries)
-    }
-
-    /// Puts back what was taken out.
-    pub(super) fn put_deliveries(&mut self, deliveries: Vec<Delivery>) {
-        debug_assert!(self.deliveries.is_empty(), "nothing came meanwhile");
-        self.deliveries = deliveries;
+    /// The deliveries that wait, in their order.
+    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &Delivery> {
+        self.deliveries.iter().rev()
     }
 
     const fn has_notices(&self, is_answering: bool) -> bool {
@@ -64,7 +58,7 @@ impl Open {
     ///
     /// # Errors
     /// What the connection is to be closed with, because somebody told it to close.
-    pub(super) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+    pub(in crate::connection) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         self.send_what_is_durable();
         self.take_urgent_notices()?;
         loop {

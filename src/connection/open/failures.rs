@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::open::Open;
-use super::session::Addresses;
+use super::Open;
 use crate::auth::User;
 use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::recent_errors::ErrorSource;
+use crate::connection::session::Addresses;
 use crate::error::AmqpError;
 use crate::protocol::handshake::Client;
 
@@ -16,7 +16,7 @@ const CLIENT_KEYS: [&str; 3] = ["product", "version", "platform"];
 
 impl Open {
     /// Has an error remembered that closes a channel, or the connection.
-    pub(super) fn note_failure(&self, channel: Option<u16>, error: &AmqpError, now_ms: u64) {
+    pub(in crate::connection) fn note_failure(&self, channel: Option<u16>, error: &AmqpError, now_ms: u64) {
         let spec = &self.registration.info().spec;
         let source = ErrorSource {
             user: Some(Arc::clone(&spec.user)),
@@ -28,9 +28,7 @@ impl Open {
         };
         self.node.recent_errors.note(source, error.clone(), now_ms);
     }
-}
 
-impl Open {
     /// Has the broker remember who made something: a later declaration that differs is told of it.
     pub(super) fn note_declared(&self, kind: Declarable, name: &str, now_ms: u64) {
         let spec = &self.registration.info().spec;
@@ -45,7 +43,11 @@ impl Open {
 }
 
 /// Whom an error concerns that ends a connection before it is open.
-pub(super) fn before_open(addresses: Addresses, user: Option<&Arc<User>>, client: Option<&Client>) -> ErrorSource {
+pub(in crate::connection) fn before_open(
+    addresses: Addresses,
+    user: Option<&Arc<User>>,
+    client: Option<&Client>,
+) -> ErrorSource {
     let (peer, local) = (canonical(addresses.peer), canonical(addresses.local));
     ErrorSource {
         user: user.map(|user| Arc::clone(&user.name)),
