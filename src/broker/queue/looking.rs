@@ -219,7 +219,7 @@ impl Queue {
                 // What is behind is too deep to be found without reading all of the list.
                 return;
             }
-            window.entries(level.fresh.len(), |from| Box::new(level.fresh.range(from..)));
+            window.entries(level.fresh.len(), |from| Box::new(level.fresh.iter_at(from)));
         }
     }
 }

@@ -122,9 +122,9 @@ fn of_level(level: &mut Level, from: (i16, bool, Seq), with_fresh: bool) -> impl
         (false, _) => (Seq::FIRST, Seq::FIRST),
     };
     let place = move |is_fresh, entry: &Entry| Spot::Ready { priority, is_fresh, seq: entry.seq };
-    let fresh_at = if with_fresh { fresh.partition_point(|entry| entry.seq < fresh_from) } else { fresh.len() };
+    let fresh_from = if with_fresh { fresh_from } else { Seq::BEHIND_ALL };
     let requeued = requeued.iter_from_mut(requeued_from).map(move |entry| (place(false, entry), entry));
-    requeued.chain(fresh.range_mut(fresh_at..).map(move |entry| (place(true, entry), entry)))
+    requeued.chain(fresh.iter_from_mut(fresh_from).map(move |entry| (place(true, entry), entry)))
 }
 
 #[cfg(test)]

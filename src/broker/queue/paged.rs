@@ -95,8 +95,6 @@ pub(super) struct Paged {
     unread_bytes: u64,
     /// What their properties count for the limit in bytes; nothing of parts that an earlier run wrote.
     unread_property_bytes: u64,
-    /// What of this level is being read.
-    pub(super) loading: Option<Load>,
 }
 
 impl Paged {

@@ -128,16 +128,13 @@ impl Queue {
     pub(crate) fn scan_fresh(&self, level: u8, from: Seq, limit: u64, max: usize) -> Scan {
         let mut scan = Scan { last: None, next: None };
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else { return scan };
-        let start = level.fresh.partition_point(|entry| entry.seq < from);
-        for entry in level.fresh.iter().skip(start).take(max) {
+        let mut entries = level.fresh.iter_from(from);
+        for entry in entries.by_ref().take(max) {
             if limit == u64::MAX || entry.address.is_in_log_before(limit) {
                 scan.last = Some(entry.seq);
             }
-            scan.next = Some(entry.seq.next());
         }
-        if start + max >= level.fresh.len() {
-            scan.next = None;
-        }
+        scan.next = entries.next().map(|entry| entry.seq);
         scan
     }
 
@@ -146,8 +143,7 @@ impl Queue {
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else {
             return FreshLeaving::default();
         };
-        let start = level.fresh.partition_point(|entry| entry.seq < from);
-        let mut entries = level.fresh.iter().skip(start).take_while(|entry| entry.seq <= last);
+        let mut entries = level.fresh.iter_from(from).take_while(|entry| entry.seq <= last);
         let messages = entries.by_ref().take(max).filter_map(|entry| leaving(entry, queue)).collect();
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }

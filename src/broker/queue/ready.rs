@@ -11,162 +11,25 @@
 //! its priority (behaviour reference 5.6).
 
 mod chosen;
+mod fresh;
+mod level;
 mod loading;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(super) use chosen::CHOSEN_AMONG_MAX;
+use fresh::FreshRun;
+use level::take_if;
+pub(super) use level::{Head, Level, neighbours, stretch};
 use smallvec::SmallVec;
 
 use super::arguments::QueueKind;
 use super::entry::{Entry, Persistent};
-use super::paged::{Cleared, Missing, Paged, Unread};
+use super::paged::{Cleared, Missing, Unread};
 use super::sorted_run::SortedRun;
-use crate::store::address::Place;
-use crate::store::journal::Extent;
-use crate::store::loader::{BLOCK_BYTES, Load};
+use crate::store::loader::Load;
 use crate::store::seq::Seq;
-
-/// Room for so many fresh messages is kept when the last one is taken.
-const KEPT_FRESH: usize = 1024;
-
-/// What is at the head of a level, or of all.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Head<'a> {
-    /// A message in memory.
-    Held(&'a Entry),
-    /// A message in a segment file: known one by one, or the first of a part.
-    Away(Option<&'a Entry>),
-}
-
-impl Head<'_> {
-    fn of(entry: &Entry) -> Head<'_> {
-        if entry.is_away() { Head::Away(Some(entry)) } else { Head::Held(entry) }
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Level {
-    pub(super) priority: u8,
-    pub(super) requeued: SortedRun,
-    /// What those in `requeued` count for the limit in bytes.
-    requeued_bytes: u64,
-    pub(super) paged: Paged,
-    pub(super) fresh: VecDeque<Entry>,
-}
-
-impl Level {
-    #[cfg(debug_assertions)]
-    fn check(&self) {
-        assert!(self.requeued.iter().is_sorted_by(|one, next| one.seq < next.seq), "what came back is in order");
-        assert!(self.fresh.iter().is_sorted_by(|one, next| one.seq < next.seq), "what is fresh is in order");
-        let mut all = self.requeued.iter().chain(&self.fresh);
-        assert!(all.all(|entry| entry.priority == self.priority), "each is in its level");
-        assert!(self.fresh.iter().all(|entry| !entry.is_away()), "what is fresh is in memory");
-        let bytes: u64 = self.requeued.iter().map(|entry| u64::from(entry.counted_bytes)).sum();
-        assert_eq!(self.requeued_bytes, bytes, "what came back, counted in bytes");
-    }
-
-    pub(super) fn head(&self) -> Option<Head<'_>> {
-        if let Some(entry) = self.requeued.front() {
-            return Some(Head::of(entry));
-        }
-        if !self.paged.is_empty() {
-            return Some(Head::Away(None));
-        }
-        self.fresh.front().map(Head::of)
-    }
-
-    /// The head, if it is known one by one.
-    fn head_entry(&self) -> Option<&Entry> {
-        match self.head()? {
-            Head::Held(entry) | Head::Away(Some(entry)) => Some(entry),
-            Head::Away(None) => None,
-        }
-    }
-
-    /// The earliest time at which the head can expire.
-    fn next_expiry_ms(&self) -> Option<u64> {
-        match self.head()? {
-            Head::Held(entry) => Some(entry.expires_at_ms),
-            // What is being read is looked at when it is there.
-            Head::Away(_) if self.paged.loading.is_some() => None,
-            Head::Away(Some(entry)) => Some(entry.expires_at_ms),
-            Head::Away(None) => self.paged.front().map(|unread| unread.part.expires_min_ms),
-        }
-    }
-
-    fn pop(&mut self) -> Option<Entry> {
-        if let Some(entry) = self.requeued.pop_front() {
-            self.requeued_bytes -= u64::from(entry.counted_bytes);
-            return Some(entry);
-        }
-        if self.paged.is_empty() { pop_shrinking(&mut self.fresh) } else { None }
-    }
-
-    fn requeue(&mut self, entries: Vec<Entry>) {
-        self.requeued_bytes += entries.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
-        self.requeued.merge(entries);
-    }
-
-    /// Adds what was read back from a part: it follows everything that was read before.
-    pub(super) fn push_read_back(&mut self, entry: Entry) {
-        self.requeued_bytes += u64::from(entry.counted_bytes);
-        self.requeued.push_back(entry);
-    }
-
-    /// What to read so that there is a head in memory, or soon.
-    fn next_load(&self, ahead_bytes: u64) -> Option<Load> {
-        if self.paged.loading.is_some() {
-            return None;
-        }
-        match self.requeued.front() {
-            Some(head) if head.is_away() => neighbours(self.requeued.iter(), self.priority),
-            Some(_) if self.requeued_bytes >= ahead_bytes => None,
-            Some(_) | None => self.paged.next_load(self.priority),
-        }
-    }
-}
-
-/// The messages from the front on that lie side by side in their file, a block of them at most.
-pub(super) fn neighbours<'a>(entries: impl Iterator<Item = &'a Entry>, level: u8) -> Option<Load> {
-    let mut stretches = entries.map_while(|entry| entry.extent().filter(|_| entry.is_away()));
-    let mut load = stretch(&stretches.next()?, level)?;
-    for extent in stretches {
-        match stretch(&extent, level) {
-            Some(next)
-                if next.segment == load.segment && next.start == load.end && next.end - load.start <= BLOCK_BYTES =>
-            {
-                load.end = next.end;
-            }
-            _ => break,
-        }
-    }
-    Some(load)
-}
-
-fn stretch(extent: &Extent, level: u8) -> Option<Load> {
-    match extent.address.place() {
-        Place::Segment(segment, start) => Some(Load { level, segment, start, end: start.saturating_add(extent.bytes) }),
-        Place::Log(_) | Place::Nowhere => None,
-    }
-}
-
-fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
-    let (wanted, kept): (Vec<_>, Vec<_>) = std::mem::take(from).into_iter().partition(is_wanted);
-    *from = kept.into();
-    taken.extend(wanted);
-}
-
-/// A deque that was long keeps its memory when it is drained; give it back once, when it has become empty.
-fn pop_shrinking(deque: &mut VecDeque<Entry>) -> Option<Entry> {
-    let entry = deque.pop_front();
-    if deque.is_empty() && deque.capacity() > KEPT_FRESH {
-        *deque = VecDeque::new();
-    }
-    entry
-}
 
 /// The ready messages of a queue, in the order of delivery.
 #[derive(Debug, Default)]
@@ -305,7 +168,7 @@ impl Ready {
     /// Takes off a whole part at the head of its level, if everything that is not read of it is due before `limit_ms`.
     pub(super) fn pop_due_part(&mut self, limit_ms: u64) -> Option<Unread> {
         let is_due = |level: &&mut Level| {
-            let is_head = level.requeued.is_empty() && level.paged.loading.is_none();
+            let is_head = level.requeued.is_empty() && level.loading.is_none();
             is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
         };
         let paged = &mut self.expiring_mut().find(is_due)?.paged;
@@ -346,7 +209,7 @@ impl Ready {
         let count = std::mem::take(&mut self.count);
         (self.bytes, self.persistent) = (0, Persistent::default());
         let requeued = requeued.into_iter().flat_map(SortedRun::into_entries);
-        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flatten()), cleared)
+        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flat_map(FreshRun::into_entries)), cleared)
     }
 
     /// The first `count` of those in front of all levels, the last of them first; and the levels. To be changed in place; the order and
@@ -429,7 +292,7 @@ impl Ready {
         assert!(self.levels.is_sorted_by(|one, next| one.priority > next.priority), "levels by priority");
         self.levels.iter().for_each(Level::check);
         let unread: usize = self.levels.iter().map(|level| level.paged.unread_count()).sum();
-        let fresh = || self.levels.iter().flat_map(|level| &level.fresh);
+        let fresh = || self.levels.iter().flat_map(|level| level.fresh.iter());
         let known = || self.requeued().chain(fresh());
         assert_eq!(self.count, known().count() + unread, "counted");
         let bytes: u64 = known().map(|entry| u64::from(entry.counted_bytes)).sum();

@@ -6,9 +6,6 @@ use crate::broker::queue::relocation::Relocation;
 use crate::message::MessageSum;
 use crate::store::seq::Seq;
 
-/// With so many or fewer, the room that others had is given back: moving them takes a fraction of a millisecond.
-const SHRUNK_MAX: usize = 16_384;
-
 impl MovedPart {
     /// Of the part, what is not read: these messages, which are the last ones.
     fn unread(&self, left: &[Moved]) -> Unread {
@@ -31,15 +28,15 @@ impl Queue {
         let first_fresh = level.fresh.front().map_or(Seq::BEHIND_ALL, |entry| entry.seq);
         let split = moved.records.partition_point(|record| record.seq < first_fresh);
         let (taken, left) = moved.records.split_at(split);
-        let count = left.last().map_or(0, |last| level.fresh.partition_point(|entry| entry.seq <= last.seq));
-        let is_whole = count == left.len();
-        let fresh: Vec<_> =
-            if is_whole { Vec::new() } else { level.fresh.range(..count).map(|entry| entry.seq).collect() };
-        let property_bytes = level.fresh.drain(..count).map(|entry| entry.counted_property_bytes()).sum();
-        level.paged.add_property_bytes(property_bytes);
-        if level.fresh.len() < level.fresh.capacity() / 4 && level.fresh.len() <= SHRUNK_MAX {
-            level.fresh.shrink_to_fit();
+        let (mut fresh, mut property_bytes) = (Vec::with_capacity(left.len()), 0);
+        if let Some(last) = left.last() {
+            level.fresh.take_up_to(last.seq, |entry| {
+                property_bytes += entry.counted_property_bytes();
+                fresh.push(entry.seq);
+            });
         }
+        let is_whole = fresh.len() == left.len();
+        level.paged.add_property_bytes(property_bytes);
         if is_whole {
             level.paged.push(moved.unread(left));
         } else {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Level, Ready};
+use super::Ready;
 use crate::broker::queue::entry::Entry;
 use crate::store::loader::Load;
 use crate::store::seq::Seq;
@@ -22,8 +22,9 @@ impl Ready {
             level.requeued.take_few(ids, &may_go, &mut taken);
             let of_level = taken.get(before..).unwrap_or_default();
             level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
-            let among = level.chosen_among(ids);
-            take_among(&mut level.fresh, among, is_chosen, &mut taken);
+            if let Some(last) = ids.last() {
+                level.fresh.take_chosen(*last, CHOSEN_AMONG_MAX, is_chosen, &mut taken);
+            }
         }
         for entry in &taken {
             self.subtract(entry);
@@ -41,9 +42,8 @@ impl Ready {
                 requeued.push(entry);
                 continue;
             }
-            let at = fresh.partition_point(|other| other.seq < entry.seq);
             self.add_up(&entry);
-            self.level(entry.priority).fresh.insert(at, entry);
+            self.level(entry.priority).fresh.insert(entry);
         }
         self.requeue(requeued);
     }
@@ -62,13 +62,6 @@ impl Ready {
             known += level.fresh.len();
         }
         None
-    }
-}
-
-impl Level {
-    /// How many fresh messages are to be looked through for the last of these.
-    fn chosen_among(&self, ids: &[Seq]) -> usize {
-        ids.last().map_or(0, |last| self.fresh.partition_point(|entry| entry.seq <= *last).min(CHOSEN_AMONG_MAX))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::seq::Seq;
 impl Level {
     fn order(&mut self, ahead_bytes: u64) -> Option<Load> {
         let load = self.next_load(ahead_bytes)?;
-        self.paged.loading = Some(load);
+        self.loading = Some(load);
         Some(load)
     }
 }
@@ -79,7 +79,7 @@ impl Ready {
         let is_this = |ordered: &mut Load| *ordered == load;
         self.loading_returned.take_if(is_this);
         for level in &mut self.levels {
-            level.paged.loading.take_if(is_this);
+            level.loading.take_if(is_this);
         }
     }
 
