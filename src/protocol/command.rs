@@ -233,8 +233,6 @@ pub enum Reply {
     BasicCancel { consumer_tag: String },
     BasicCancelOk { consumer_tag: String },
     BasicGetEmpty,
-    BasicAck { delivery_tag: u64, multiple: bool },
-    BasicNack { delivery_tag: u64, multiple: bool },
     BasicRecoverOk,
     ConfirmSelectOk,
     TxSelectOk,

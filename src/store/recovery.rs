@@ -162,7 +162,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     }
     choice.make_good(disk, &mut report)?;
     segments.begin_run(resume.run);
-    let (definitions, mut queues) = replay.finish(checkpoint.definitions, report.is_clean);
+    let (definitions, mut queues) = replay.finish(checkpoint.definitions);
     let is_nameless = !has_checkpoint && report.is_salvaged();
     queues.values_mut().for_each(|queue| queue.is_nameless = is_nameless);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })

@@ -77,13 +77,6 @@ pub(super) fn to_class(reply: &Reply) -> AMQPClass {
             Basic(basic::AMQPMethod::CancelOk(basic::CancelOk { consumer_tag: short(consumer_tag) }))
         }
         Reply::BasicGetEmpty => Basic(basic::AMQPMethod::GetEmpty(basic::GetEmpty {})),
-        &Reply::BasicAck { delivery_tag, multiple } => {
-            Basic(basic::AMQPMethod::Ack(basic::Ack { delivery_tag, multiple }))
-        }
-        &Reply::BasicNack { delivery_tag, multiple } => {
-            // RabbitMQ sets this bit; clients ignore it.
-            Basic(basic::AMQPMethod::Nack(basic::Nack { delivery_tag, multiple, requeue: true }))
-        }
         Reply::BasicRecoverOk => Basic(basic::AMQPMethod::RecoverOk(basic::RecoverOk {})),
         Reply::ConfirmSelectOk => Confirm(confirm::AMQPMethod::SelectOk(confirm::SelectOk {})),
         Reply::TxSelectOk => Tx(tx::AMQPMethod::SelectOk(tx::SelectOk {})),

@@ -356,8 +356,6 @@ pub(in crate::protocol) fn replies() -> Vec<Reply> {
         Reply::BasicCancel { consumer_tag: tag.clone() },
         Reply::BasicCancelOk { consumer_tag: tag },
         Reply::BasicGetEmpty,
-        Reply::BasicAck { delivery_tag: 1, multiple: true },
-        Reply::BasicNack { delivery_tag: 1, multiple: true },
         Reply::BasicRecoverOk,
         Reply::ConfirmSelectOk,
         Reply::TxSelectOk,

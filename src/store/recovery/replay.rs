@@ -336,14 +336,10 @@ impl Replay {
         }
     }
 
-    /// The definitions in their order, and the queues. After a crash, what may have been delivered is marked so.
-    pub(super) fn finish(
-        self,
-        mut definitions: Vec<Vec<u8>>,
-        is_clean: bool,
-    ) -> (Vec<Vec<u8>>, HashMap<u64, RecoveredQueue>) {
+    /// The definitions in their order, and the queues. What may have been delivered is marked so.
+    pub(super) fn finish(self, mut definitions: Vec<Vec<u8>>) -> (Vec<Vec<u8>>, HashMap<u64, RecoveredQueue>) {
         definitions.extend(self.definitions);
-        let recovered = |(id, queue): (u64, Queue)| (id, queue.finish(is_clean));
+        let recovered = |(id, queue): (u64, Queue)| (id, queue.finish());
         (definitions, self.queues.into_iter().map(recovered).collect())
     }
 }
@@ -413,7 +409,7 @@ impl Queue {
         }
     }
 
-    fn finish(self, _is_clean: bool) -> RecoveredQueue {
+    fn finish(self) -> RecoveredQueue {
         let marks = &self.state.delivered;
         let mut young: Vec<_> = self.young.into_iter().filter_map(|(_, slot)| slot).collect();
         for (enqueued, _) in &mut young {
