@@ -115,15 +115,7 @@ impl Client {
 pub(crate) fn hosting() -> Arc<Hosting> {
     let broker = Broker::new(Arc::new(Node::default()));
     assert!(broker.begin().is_ok(), "a new broker has guest");
-    let text = String::new;
-    let identity = Identity {
-        product: text(),
-        version: text(),
-        platform: text(),
-        information: text(),
-        copyright: text(),
-        leveret_version: text(),
-    };
+    let identity = Identity::default();
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: FRAME_MAX, heartbeat: 0.into() };
     let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));

@@ -90,15 +90,7 @@ fn talk() -> Talk {
     };
     let broker = Arc::new(Broker::new(Arc::new(node)));
     broker.begin().expect("a new broker has guest");
-    let text = String::new;
-    let identity = Identity {
-        product: text(),
-        version: text(),
-        platform: text(),
-        information: text(),
-        copyright: text(),
-        leveret_version: text(),
-    };
+    let identity = Identity::default();
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
     let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));

@@ -287,15 +287,7 @@ fn broker() -> Arc<Broker> {
 }
 
 fn hosting(broker: &Arc<Broker>) -> Arc<Hosting> {
-    let text = String::new;
-    let identity = Identity {
-        product: text(),
-        version: text(),
-        platform: text(),
-        information: text(),
-        copyright: text(),
-        leveret_version: text(),
-    };
+    let identity = Identity::default();
     let mechanisms = vec![Mechanism::Plain];
     let offer = Offer { mechanisms, channel_max: 2047, frame_max: 131_072, heartbeat: 60.into() };
     let logins = Logins::of(Arc::new(OwnUsers::new(broker)));

@@ -29,15 +29,7 @@ fn hosting() -> Arc<Hosting> {
 fn hosting_with(node: Node) -> Arc<Hosting> {
     let broker = Broker::new(Arc::new(node));
     broker.begin().unwrap();
-    let text = String::new;
-    let identity = Identity {
-        product: text(),
-        version: text(),
-        platform: text(),
-        information: text(),
-        copyright: text(),
-        leveret_version: text(),
-    };
+    let identity = Identity::default();
     let offer =
         Offer { mechanisms: vec![Mechanism::Plain], channel_max: 2047, frame_max: 131_072, heartbeat: 0.into() };
     let logins = Logins::of(Arc::new(OwnUsers::new(&broker)));

@@ -47,7 +47,7 @@ pub(crate) fn protocol_header(buffer: &[u8]) -> ProtocolHeader {
 }
 
 /// What the broker says of itself in `connection.start`. Clients read some of it: see [`start`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields carry the names of the properties")]
 pub struct Identity {
     pub product: String,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use leveret::Compatibility;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use crate::client::{Connect, Connection, publish, queue};
+use crate::client::{Channel, Connect, Connection, publish, queue};
 
 mod administrator;
 mod embedded;
@@ -261,6 +261,14 @@ impl TestBroker {
         let name = unique(stem);
         self.names.lock().unwrap().push(name.clone());
         name
+    }
+
+    /// Where most tests begin: a channel, and an exclusive queue by its name.
+    pub async fn stage(&self, stem: &str) -> (Channel, String) {
+        let ch = self.connect().await.channel(1).await;
+        let name = self.name(stem);
+        ch.declare(queue(&name).exclusive()).await;
+        (ch, name)
     }
 
     /// A connection as most clients open it.

@@ -8,20 +8,13 @@ use crate::client::delivery::Event;
 use crate::client::properties::properties;
 use crate::client::socket::method;
 use crate::client::table::S;
-use crate::client::{Channel, Confirm, Value, publish, queue};
-
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let name = broker.name("q");
-    ch.declare(queue(&name).exclusive()).await;
-    (ch, name)
-}
+use crate::client::{Confirm, Value, publish, queue};
 
 /// reference: 5.8, select, repeated and with nowait; numbers count publishes since the first select
 #[tokio::test]
 async fn numbers_count_publishes_since_select() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.publish(publish("", &name, "before")).await;
     ch.confirm_select().await;
     for tag in 1..=3 {
@@ -47,7 +40,7 @@ async fn numbers_count_publishes_since_select() {
 #[tokio::test]
 async fn a_transactional_channel_cannot_confirm() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     ch.tx_select().await;
     ch.refused(Select { nowait: false }, 406, "PRECONDITION_FAILED - cannot switch from tx to confirm mode").await;
     ch.tx_select().await;
@@ -58,7 +51,7 @@ async fn a_transactional_channel_cannot_confirm() {
 #[tokio::test]
 async fn every_publish_is_confirmed_once() {
     let broker = TestBroker::start().await;
-    let (ch, transient) = stage(&broker).await;
+    let (ch, transient) = broker.stage("q").await;
     let (durable, quorum) = (broker.name("durable"), broker.name("quorum"));
     ch.declare(queue(&durable).durable()).await;
     ch.declare(queue(&quorum).quorum()).await;
@@ -78,7 +71,7 @@ async fn every_publish_is_confirmed_once() {
 #[tokio::test]
 async fn a_full_reject_publish_queue_nacks() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("full");
     ch.declare(queue(&name).exclusive().arg("x-max-length", Value::I(1)).arg("x-overflow", S("reject-publish"))).await;
     ch.confirm_select().await;
@@ -96,7 +89,7 @@ async fn a_full_reject_publish_queue_nacks() {
 #[tokio::test]
 async fn one_rejecting_queue_of_several_makes_a_nack() {
     let broker = TestBroker::start().await;
-    let (ch, open) = stage(&broker).await;
+    let (ch, open) = broker.stage("q").await;
     let (full, x) = (broker.name("full"), broker.name("x"));
     ch.declare(queue(&full).exclusive().arg("x-max-length", Value::I(0)).arg("x-overflow", S("reject-publish"))).await;
     ch.declare_exchange(crate::client::exchange(&x, "fanout")).await;
@@ -115,7 +108,7 @@ async fn one_rejecting_queue_of_several_makes_a_nack() {
 #[tokio::test]
 async fn a_message_dropped_by_its_limit_is_acked() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("none");
     ch.declare(queue(&name).exclusive().arg("x-max-length", Value::I(0))).await;
     ch.confirm_select().await;
@@ -128,7 +121,7 @@ async fn a_message_dropped_by_its_limit_is_acked() {
 #[tokio::test]
 async fn a_refused_publish_is_neither_acked_nor_nacked() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     ch.confirm_select().await;
     let text = "NOT_FOUND - no exchange 'no-such-exchange' in vhost '/'";
     ch.publish_refused(publish("no-such-exchange", "", "m"), 404, text).await;
@@ -141,7 +134,7 @@ async fn a_refused_publish_is_neither_acked_nor_nacked() {
 #[tokio::test]
 async fn a_quorum_queues_limit_is_soft() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     for limit in [0, 1] {
         let name = broker.name("quorum");
         let declare = queue(&name).quorum().arg("x-max-length", Value::I(limit));

@@ -6,20 +6,13 @@ use amq_protocol::protocol::basic::{AMQPMethod, Cancel, CancelOk};
 use crate::broker::{TestBroker, q};
 use crate::client::delivery::Event;
 use crate::client::table::S;
-use crate::client::{Channel, Value, consume, publish, queue};
-
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let name = broker.name("q");
-    ch.declare(queue(&name).exclusive()).await;
-    (ch, name)
-}
+use crate::client::{Value, consume, publish, queue};
 
 /// reference: 5.3, tags: generated and chosen ones, unique per channel only
 #[tokio::test]
 async fn consumer_tags_are_generated_or_chosen() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let tag = ch.consume(consume(&name)).await;
     let suffix = tag.strip_prefix("amq.ctag-").unwrap_or_else(|| panic!("{tag}"));
     assert_eq!(suffix.len(), 22, "{tag}");
@@ -36,7 +29,7 @@ async fn consumer_tags_are_generated_or_chosen() {
 #[tokio::test]
 async fn reusing_a_tag_closes_the_connection() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.consume(consume(&name).tag("twice")).await;
     ch.send(consume(&name).tag("twice")).await;
     ch.connection.expect_close(530, "NOT_ALLOWED - attempt to reuse consumer tag 'twice'", (60, 20)).await;
@@ -46,7 +39,7 @@ async fn reusing_a_tag_closes_the_connection() {
 #[tokio::test]
 async fn consuming_from_a_missing_queue_is_refused() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let text = format!("NOT_FOUND - no {}", q("no-such-queue"));
     ch.refused(consume("no-such-queue"), 404, &text).await;
     ch.refused(consume("no-such-queue").no_wait(), 404, &text).await;
@@ -56,7 +49,7 @@ async fn consuming_from_a_missing_queue_is_refused() {
 #[tokio::test]
 async fn an_exclusive_consumer_is_alone() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let text = format!("ACCESS_REFUSED - {} in exclusive use", q(&name));
     let other = ch.connection.channel(2).await;
     ch.consume(consume(&name).exclusive().tag("alone")).await;
@@ -73,7 +66,7 @@ async fn an_exclusive_consumer_is_alone() {
 #[tokio::test]
 async fn exclusive_on_a_single_active_consumer_queue_is_refused() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("sac");
     ch.declare(queue(&name).exclusive().arg("x-single-active-consumer", Value::t(true))).await;
     let text = format!("ACCESS_REFUSED - {} in exclusive use", q(&name));
@@ -84,7 +77,7 @@ async fn exclusive_on_a_single_active_consumer_queue_is_refused() {
 #[tokio::test]
 async fn no_local_is_ignored() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.consume(consume(&name).no_local().no_ack()).await;
     ch.publish(publish("", &name, "my own")).await;
     assert_eq!(ch.expect_deliver().await.text(), "my own");
@@ -94,7 +87,7 @@ async fn no_local_is_ignored() {
 #[tokio::test]
 async fn consume_ok_comes_first_or_not_at_all() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.publish(publish("", &name, "waiting")).await;
     ch.expect_ready(&name, 1).await;
     ch.send(consume(&name).no_ack().tag("t")).await;
@@ -118,7 +111,7 @@ async fn consume_ok_comes_first_or_not_at_all() {
 #[tokio::test]
 async fn a_delivery_names_consumer_tag_number_exchange_and_key() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.bind(&name, "amq.direct", &name).await;
     ch.consume(consume(&name).tag("t")).await;
     for tag in 1..=3 {
@@ -133,7 +126,7 @@ async fn a_delivery_names_consumer_tag_number_exchange_and_key() {
 #[tokio::test]
 async fn consume_arguments_are_checked() {
     let broker = TestBroker::to_the_letter().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     for priority in [Value::b(-5), Value::B(5), Value::s(-5), Value::u(5), Value::I(-5), Value::i(5), Value::l(5)] {
         ch.consume(consume(&name).arg("x-priority", priority)).await;
     }
@@ -159,7 +152,7 @@ async fn consume_arguments_are_checked() {
 #[tokio::test]
 async fn cancelling_keeps_what_was_delivered() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.cancel("never used").await;
     ch.consume(consume(&name).tag("t")).await;
     for body in ["a", "b", "c"] {
@@ -186,7 +179,7 @@ async fn cancelling_keeps_what_was_delivered() {
 #[tokio::test]
 async fn cancel_ok_names_the_tag() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let reply = ch.call(Cancel { consumer_tag: "unknown".into(), nowait: false }).await;
     let AMQPClass::Basic(AMQPMethod::CancelOk(ok)) = reply else { panic!("{reply:?}") };
     assert_eq!(ok.consumer_tag.as_str(), "unknown");
@@ -196,7 +189,7 @@ async fn cancel_ok_names_the_tag() {
 #[tokio::test]
 async fn a_deleted_queue_cancels_its_consumers() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("shared");
     ch.declare(queue(&name)).await;
     ch.consume(consume(&name).tag("one")).await;
@@ -243,7 +236,7 @@ async fn a_client_without_the_capability_is_not_told() {
 #[tokio::test]
 async fn a_clients_cancel_ok_is_ignored() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.consume(consume(&name).tag("t")).await;
     ch.delete(&name).await;
     ch.expect_cancelled("t").await;

@@ -6,14 +6,7 @@ use crate::broker::TestBroker;
 use crate::client::method::QueueDeclare;
 use crate::client::properties::properties;
 use crate::client::table::{S, args};
-use crate::client::{Channel, Delivery, Table, Value, exchange, publish, queue};
-
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let dead = broker.name("dead");
-    ch.declare(queue(&dead).exclusive()).await;
-    (ch, dead)
-}
+use crate::client::{Delivery, Table, Value, exchange, publish, queue};
 
 fn mortal(declare: QueueDeclare, dead: &str) -> QueueDeclare {
     declare.arg("x-dead-letter-exchange", S("")).arg("x-dead-letter-routing-key", S(dead))
@@ -48,7 +41,7 @@ pub fn summary(delivery: &Delivery) -> Vec<(String, String, i64)> {
 #[tokio::test]
 async fn the_headers_of_a_first_death() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (name, x) = (broker.name("q"), broker.name("x"));
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     ch.declare_exchange(exchange(&x, "direct")).await;
@@ -98,7 +91,7 @@ async fn the_headers_of_a_first_death() {
 #[tokio::test]
 async fn properties_survive_death_but_for_the_expiration() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let name = broker.name("q");
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     let all = properties()
@@ -141,7 +134,7 @@ async fn properties_survive_death_but_for_the_expiration() {
 #[tokio::test]
 async fn without_an_override_every_original_key_routes() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("dead").await;
     let (dlx, name) = (broker.name("dlx"), broker.name("q"));
     ch.declare_exchange(exchange(&dlx, "direct")).await;
     ch.declare(queue(&name).exclusive().arg("x-dead-letter-exchange", S(&dlx))).await;
@@ -168,7 +161,7 @@ async fn without_an_override_every_original_key_routes() {
 #[tokio::test]
 async fn with_an_override_cc_does_not_route() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (name, copy) = (broker.name("q"), broker.name("copy"));
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     ch.declare(queue(&copy).exclusive()).await;
@@ -187,7 +180,7 @@ async fn with_an_override_cc_does_not_route() {
 #[tokio::test]
 async fn dead_letters_that_find_no_way_are_dropped() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (missing, unbound, alternate) = (broker.name("missing"), broker.name("unbound"), broker.name("alternate"));
     let (x, fanout) = (broker.name("x"), broker.name("fanout"));
     ch.declare_exchange(exchange(&fanout, "fanout")).await;
@@ -210,7 +203,7 @@ async fn dead_letters_that_find_no_way_are_dropped() {
 #[tokio::test]
 async fn the_redelivered_flag_of_a_dead_letter() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (name, full) = (broker.name("q"), broker.name("full"));
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     ch.declare(mortal(queue(&full).exclusive().arg("x-max-length", Value::I(0)), &dead)).await;
@@ -236,7 +229,7 @@ async fn the_redelivered_flag_of_a_dead_letter() {
 #[tokio::test]
 async fn the_dead_keep_their_order() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let name = broker.name("q");
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     for n in 0..100 {
@@ -256,7 +249,7 @@ async fn the_dead_keep_their_order() {
 #[tokio::test]
 async fn a_clients_x_death_is_overwritten() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let name = broker.name("q");
     ch.declare(mortal(queue(&name).exclusive(), &dead)).await;
     ch.publish(publish("", &name, "m")).await;
@@ -289,7 +282,7 @@ async fn a_clients_x_death_is_overwritten() {
 #[tokio::test]
 async fn a_dead_letter_exchange_may_be_internal() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (name, x) = (broker.name("q"), broker.name("x"));
     ch.declare_exchange(exchange(&x, "fanout").internal()).await;
     ch.bind(&dead, &x, "").await;

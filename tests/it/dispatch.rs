@@ -3,13 +3,6 @@
 use crate::broker::TestBroker;
 use crate::client::{Channel, Value, consume, publish, queue};
 
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let name = broker.name("q");
-    ch.declare(queue(&name).exclusive()).await;
-    (ch, name)
-}
-
 /// Publishes one message at a time and returns who got each.
 async fn who_gets(ch: &Channel, name: &str, count: usize) -> Vec<String> {
     let mut tags = Vec::new();
@@ -26,7 +19,7 @@ async fn who_gets(ch: &Channel, name: &str, count: usize) -> Vec<String> {
 #[tokio::test]
 async fn consumers_take_turns_in_order_of_subscription() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     for tag in ["a", "b", "c"] {
         ch.consume(consume(&name).tag(tag).no_ack()).await;
     }
@@ -44,7 +37,7 @@ async fn consumers_take_turns_in_order_of_subscription() {
 #[tokio::test]
 async fn a_full_consumer_is_passed_over() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.qos(1).await;
     ch.consume(consume(&name).tag("narrow")).await;
     ch.qos(0).await;
@@ -60,7 +53,7 @@ async fn a_full_consumer_is_passed_over() {
 #[tokio::test]
 async fn the_highest_priority_with_room_gets_everything() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.qos(2).await;
     ch.consume(consume(&name).tag("low").arg("x-priority", Value::I(-1))).await;
     ch.consume(consume(&name).tag("default")).await;
@@ -81,7 +74,7 @@ async fn the_highest_priority_with_room_gets_everything() {
 #[tokio::test]
 async fn consumers_of_one_priority_take_turns() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     for (tag, priority) in [("a", 5), ("low", 1), ("b", 5)] {
         ch.consume(consume(&name).tag(tag).no_ack().arg("x-priority", Value::I(priority))).await;
     }
@@ -92,7 +85,7 @@ async fn consumers_of_one_priority_take_turns() {
 #[tokio::test]
 async fn messages_come_in_the_order_of_their_publishing() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     for n in 0..1000 {
         ch.publish(publish("", &name, n.to_string())).await;
     }
@@ -107,7 +100,7 @@ async fn messages_come_in_the_order_of_their_publishing() {
 #[tokio::test]
 async fn a_single_active_consumer_is_followed_by_the_next_in_line() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("sac");
     ch.declare(queue(&name).exclusive().arg("x-single-active-consumer", Value::t(true))).await;
     let second = ch.connection.channel(2).await;
@@ -137,7 +130,7 @@ async fn a_single_active_consumer_is_followed_by_the_next_in_line() {
 #[tokio::test]
 async fn on_a_quorum_queue_priority_decides_who_is_active() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("sac");
     ch.declare(queue(&name).quorum().arg("x-single-active-consumer", Value::t(true))).await;
     ch.consume(consume(&name).tag("first")).await;
@@ -159,7 +152,7 @@ async fn on_a_quorum_queue_priority_decides_who_is_active() {
 #[tokio::test]
 async fn on_a_quorum_queue_an_exclusive_consumer_shares() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("quorum");
     ch.declare(queue(&name).quorum()).await;
     ch.consume(consume(&name).tag("a").exclusive().no_ack()).await;
@@ -174,7 +167,7 @@ async fn on_a_quorum_queue_an_exclusive_consumer_shares() {
 #[tokio::test]
 async fn on_a_quorum_queue_the_active_consumer_yields_before_it_is_replaced() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("sac");
     ch.declare(queue(&name).quorum().arg("x-single-active-consumer", Value::t(true))).await;
     ch.qos(10).await;

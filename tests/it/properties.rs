@@ -4,7 +4,7 @@ use crate::broker::TestBroker;
 use crate::client::properties::{Properties, properties};
 use crate::client::socket::{METHOD, frame, header};
 use crate::client::table::{S, args};
-use crate::client::{Channel, Delivery, Table, Value, publish, queue};
+use crate::client::{Channel, Delivery, Table, Value, publish};
 
 /// Publishes with these properties and takes the message back.
 async fn round_trip(ch: &Channel, name: &str, sent: Properties) -> Delivery {
@@ -12,18 +12,11 @@ async fn round_trip(ch: &Channel, name: &str, sent: Properties) -> Delivery {
     ch.get_eventually(name).await
 }
 
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let name = broker.name("q");
-    ch.declare(queue(&name).exclusive()).await;
-    (ch, name)
-}
-
 /// reference: 5.1, each property alone and all together, byte by byte
 #[tokio::test]
 async fn every_property_is_delivered_as_it_was_published() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let each = [
         properties(),
         properties().content_type("text/plain; charset=utf-8"),
@@ -68,7 +61,7 @@ async fn every_property_is_delivered_as_it_was_published() {
 #[tokio::test]
 async fn odd_property_values_are_kept() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     for sent in [
         properties().delivery_mode(3),
         properties().delivery_mode(0),
@@ -85,7 +78,7 @@ async fn odd_property_values_are_kept() {
 #[tokio::test]
 async fn properties_that_are_not_utf_8_are_kept() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let raw = b"\x84\x00\x02\xff\xfe\x01\xfd"; // content type and correlation id
     let method = frame(METHOD, 1, &publish("", &name, "").method().0);
     ch.connection.write([method, header(1, 0, raw)].concat()).await;
@@ -96,7 +89,7 @@ async fn properties_that_are_not_utf_8_are_kept() {
 #[tokio::test]
 async fn headers_come_back_sorted_without_duplicates() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let nested = || Value::F(args([("z", Value::I(1)), ("a", Value::I(2)), ("z", Value::I(3))]));
     let sent = args([
         ("b", Value::I(1)),
@@ -122,7 +115,7 @@ async fn headers_come_back_sorted_without_duplicates() {
 #[tokio::test]
 async fn every_field_type_survives() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let values = [
         Value::t(true),
         Value::t(false),
@@ -157,7 +150,7 @@ async fn every_field_type_survives() {
 #[tokio::test]
 async fn a_large_unsigned_integer_comes_back_signed() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let sent = properties().headers(args([("one", Value::L(1)), ("top", Value::L(u64::MAX))]));
     let expected = args([("one", Value::l(1)), ("top", Value::l(-1))]);
     assert_eq!(round_trip(&ch, &name, sent).await.headers(), expected);
@@ -167,7 +160,7 @@ async fn a_large_unsigned_integer_comes_back_signed() {
 #[tokio::test]
 async fn any_true_comes_back_as_one() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let raw = b"\x20\x00\x00\x00\x00\x04\x01bt\x02";
     let method = frame(METHOD, 1, &publish("", &name, "").method().0);
     ch.connection.write([method, header(1, 0, raw)].concat()).await;
@@ -178,7 +171,7 @@ async fn any_true_comes_back_as_one() {
 #[tokio::test]
 async fn long_names_and_deep_nesting_are_kept() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let long = "k".repeat(255);
     let mut deep = Value::I(1);
     for _ in 0..1000 {

@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use crate::broker::TestBroker;
 use crate::client::table::S;
-use crate::client::{Channel, Value, consume, publish, queue};
+use crate::client::{Value, consume, publish, queue};
 
 /// A queue for the dead, so that an expiry can be seen when it comes.
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let dead = broker.name("dead");
-    ch.declare(queue(&dead).exclusive()).await;
-    (ch, dead)
-}
-
 /// A queue whose dead go to `dead`.
 fn mortal(name: &str, dead: &str, quorum: bool) -> crate::client::method::QueueDeclare {
     let declare = if quorum { queue(name).quorum() } else { queue(name).exclusive() };
@@ -26,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 #[tokio::test]
 async fn the_lower_of_both_ttls_counts() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     for quorum in [false, true] {
         let (short, long) = (broker.name("short"), broker.name("long"));
         ch.declare(mortal(&short, &dead, quorum).arg("x-message-ttl", Value::I(100))).await;
@@ -50,7 +43,7 @@ async fn the_lower_of_both_ttls_counts() {
 #[tokio::test]
 async fn a_short_life_behind_a_long_one_waits_and_counts() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     for quorum in [false, true] {
         let name = broker.name("q");
         ch.declare(mortal(&name, &dead, quorum)).await;
@@ -74,7 +67,7 @@ async fn a_short_life_behind_a_long_one_waits_and_counts() {
 #[tokio::test]
 async fn an_unacked_message_expires_when_it_is_requeued() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (acked, name) = (broker.name("acked"), broker.name("q"));
     for target in [&acked, &name] {
         ch.declare(mortal(target, &dead, false).arg("x-message-ttl", Value::I(100))).await;
@@ -98,7 +91,7 @@ async fn an_unacked_message_expires_when_it_is_requeued() {
 #[tokio::test]
 async fn a_ttl_of_zero_needs_a_waiting_consumer() {
     let broker = TestBroker::start().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (by_queue, by_message) = (broker.name("queue"), broker.name("message"));
     ch.declare(mortal(&by_queue, &dead, false).arg("x-message-ttl", Value::I(0))).await;
     ch.declare(mortal(&by_message, &dead, false)).await;
@@ -118,7 +111,7 @@ async fn a_ttl_of_zero_needs_a_waiting_consumer() {
 #[tokio::test]
 async fn expired_messages_are_dropped_in_their_order() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     let (plain, mortal_q) = (broker.name("plain"), broker.name("mortal"));
     ch.declare(queue(&plain).exclusive().arg("x-message-ttl", Value::I(100))).await;
     ch.declare(mortal(&mortal_q, &dead, false).arg("x-message-ttl", Value::I(100))).await;
@@ -143,7 +136,7 @@ async fn expired_messages_are_dropped_in_their_order() {
 #[tokio::test]
 async fn a_get_does_not_count_what_is_expired() {
     let broker = TestBroker::with_clock().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("dead").await;
     let name = broker.name("q");
     ch.declare(queue(&name).exclusive()).await;
     for (body, expires) in [("a", false), ("-", true), ("-", true), ("b", false), ("-", true)] {
@@ -163,7 +156,7 @@ async fn a_get_does_not_count_what_is_expired() {
 #[tokio::test]
 async fn the_head_of_which_expires_is_that_of_the_queue_or_of_the_level() {
     let broker = TestBroker::with_clock().await;
-    let (ch, dead) = stage(&broker).await;
+    let (ch, dead) = broker.stage("dead").await;
     for quorum in [false, true] {
         let name = broker.name("q");
         let declare = mortal(&name, &dead, quorum);

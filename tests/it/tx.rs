@@ -5,20 +5,13 @@ use amq_protocol::protocol::tx::{Commit, Rollback, Select};
 use crate::broker::TestBroker;
 use crate::client::delivery::Event;
 use crate::client::table::S;
-use crate::client::{Channel, Value, publish, queue};
-
-async fn stage(broker: &TestBroker) -> (Channel, String) {
-    let ch = broker.connect().await.channel(1).await;
-    let name = broker.name("q");
-    ch.declare(queue(&name).exclusive()).await;
-    (ch, name)
-}
+use crate::client::{Value, publish, queue};
 
 /// reference: 5.9, select is repeatable; commit and rollback need it; not after confirm.select
 #[tokio::test]
 async fn select_first_and_not_with_confirms() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     ch.refused(Commit {}, 406, "PRECONDITION_FAILED - channel is not transactional").await;
     ch.refused(Rollback {}, 406, "PRECONDITION_FAILED - channel is not transactional").await;
     ch.tx_select().await;
@@ -35,7 +28,7 @@ async fn select_first_and_not_with_confirms() {
 #[tokio::test]
 async fn publishes_wait_for_their_commit() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let other = ch.connection.channel(2).await;
     ch.tx_select().await;
     ch.publish(publish("", &name, "1")).await;
@@ -57,7 +50,7 @@ async fn publishes_wait_for_their_commit() {
 #[tokio::test]
 async fn a_publish_is_checked_and_routed_at_once() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let other = ch.connection.channel(2).await;
     ch.tx_select().await;
     let text = "NOT_FOUND - no exchange 'no-such-exchange' in vhost '/'";
@@ -85,7 +78,7 @@ async fn a_publish_is_checked_and_routed_at_once() {
 #[tokio::test]
 async fn returns_come_before_commit_ok() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     ch.tx_select().await;
     ch.publish(publish("", "no-such-queue", "returned").mandatory()).await;
     ch.expect_nothing().await;
@@ -102,7 +95,7 @@ async fn returns_come_before_commit_ok() {
 #[tokio::test]
 async fn acknowledgements_wait_for_their_commit() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let other = ch.connection.channel(2).await;
     for body in ["1", "2", "3", "4"] {
         ch.publish(publish("", &name, body)).await;
@@ -134,7 +127,7 @@ async fn acknowledgements_wait_for_their_commit() {
 #[tokio::test]
 async fn an_unknown_tag_is_refused_inside_a_transaction() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     ch.publish(publish("", &name, "m")).await;
     ch.expect_ready(&name, 1).await;
     ch.tx_select().await;
@@ -150,7 +143,7 @@ async fn an_unknown_tag_is_refused_inside_a_transaction() {
 #[tokio::test]
 async fn a_lost_channel_rolls_back() {
     let broker = TestBroker::start().await;
-    let (ch, name) = stage(&broker).await;
+    let (ch, name) = broker.stage("q").await;
     let other = ch.connection.channel(2).await;
     ch.publish(publish("", &name, "kept")).await;
     other.expect_ready(&name, 1).await;
@@ -167,7 +160,7 @@ async fn a_lost_channel_rolls_back() {
 #[tokio::test]
 async fn a_full_queue_fails_the_commit() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("full");
     ch.declare(queue(&name).exclusive().arg("x-max-length", Value::I(1)).arg("x-overflow", S("reject-publish"))).await;
     ch.publish(publish("", &name, "fits")).await;
@@ -182,7 +175,7 @@ async fn a_full_queue_fails_the_commit() {
 #[tokio::test]
 async fn transactions_work_with_quorum_queues() {
     let broker = TestBroker::start().await;
-    let (ch, _) = stage(&broker).await;
+    let (ch, _) = broker.stage("q").await;
     let name = broker.name("quorum");
     ch.declare(queue(&name).quorum()).await;
     ch.tx_select().await;

@@ -1,24 +1,13 @@
 // What one does every day: looking when one wants, alerts that come and go, limits, what is deprecated.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { logIn, openPage, sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, channel, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "everyday" } });
-  channel = await connection.createConfirmChannel();
-  page = await openPage(broker);
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close();
-  await closeBrowser();
-  await broker.end();
-});
+before(async () => ({ broker, connection, channel, page } = await setStage({ name: "everyday" })));
+after(() => clearStage({ broker, connection }));
 
 test("one looks as often as one wants: every second, every five, never, and now", async () => {
   const other = await openPage(broker);

@@ -1,24 +1,13 @@
 // Every field of the forms, and every filter and button that no other test uses: what it says is what the broker is told.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, channel, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "tester" } });
-  channel = await connection.createConfirmChannel();
-  page = await openPage(broker);
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close();
-  await closeBrowser();
-  await broker.end();
-});
+before(async () => ({ broker, connection, channel, page } = await setStage({ name: "tester" })));
+after(() => clearStage({ broker, connection }));
 
 const dialog = () => page.getByRole("dialog");
 /** One of the boxes into which a page is divided. */

@@ -1,26 +1,17 @@
 // What an open page asks for while nothing happens: little, and nothing that it knows already.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { logIn, openPage, sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp);
-  const channel = await connection.createChannel();
+async function prepare(channel) {
   for (let at = 0; at < 120; at += 1) await channel.assertQueue(`idle.${String(at).padStart(3, "0")}`);
   await channel.consume("idle.000", () => {}, { consumerTag: "reader" });
-  page = await openPage(broker);
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close();
-  await closeBrowser();
-  await broker.end();
-});
+}
+before(async () => ({ broker, connection, page } = await setStage({ prepare })));
+after(() => clearStage({ broker, connection }));
 
 /** The next answers of the broker that this holds for. */
 function answers(wanted, count) {

@@ -2,27 +2,19 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, channel, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp, { clientProperties: { connection_name: "shop" } });
-  channel = await connection.createConfirmChannel();
+async function prepare(channel) {
   await channel.assertExchange("shop", "topic");
   await channel.assertQueue("orders", { deadLetterExchange: "", deadLetterRoutingKey: "dead" });
   await channel.assertQueue("dead");
   await channel.bindQueue("orders", "shop", "order.*");
-  page = await openPage(broker);
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close().catch(() => {});
-  await closeBrowser();
-  await broker.end();
-});
+}
+before(async () => ({ broker, connection, channel, page } = await setStage({ name: "shop", prepare })));
+after(() => clearStage({ broker, connection }));
 
 const dialog = () => page.getByRole("dialog");
 const send = async (queue, ...bodies) => {

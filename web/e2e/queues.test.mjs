@@ -1,23 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, channel, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp);
-  channel = await connection.createConfirmChannel();
-  page = await openPage(broker);
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close();
-  await closeBrowser();
-  await broker.end();
-});
+before(async () => ({ broker, connection, channel, page } = await setStage()));
+after(() => clearStage({ broker, connection }));
 
 const publish = async (queue, ...bodies) => {
   for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { persistent: true, headers: { tenant: "south" } });

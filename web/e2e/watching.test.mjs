@@ -2,27 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import amqp from "amqplib";
-import { Broker, eventually } from "./broker.mjs";
-import { closeBrowser, logIn, openPage, sees, visit } from "./browser.mjs";
+import { eventually } from "./broker.mjs";
+import { sees, visit } from "./browser.mjs";
+import { clearStage, setStage } from "./stage.mjs";
 
 let broker, connection, channel, page;
-before(async () => {
-  broker = await Broker.start();
-  connection = await amqp.connect(broker.amqp);
-  channel = await connection.createConfirmChannel();
+async function prepare(channel) {
   await channel.assertExchange("shop", "topic");
   await channel.assertQueue("orders");
   await channel.bindQueue("orders", "shop", "order.*");
-  page = await openPage(broker, { acceptDownloads: true });
-  await logIn(page, broker);
-  await page.getByLabel("Refresh").selectOption("1");
-});
-after(async () => {
-  await connection.close();
-  await closeBrowser();
-  await broker.end();
-});
+}
+before(async () => ({ broker, connection, channel, page } = await setStage({ prepare, options: { acceptDownloads: true } })));
+after(() => clearStage({ broker, connection }));
 
 const dialog = () => page.getByRole("dialog");
 const publish = (key, body, options = {}, exchange = "shop") => channel.publish(exchange, key, Buffer.from(body), options);
