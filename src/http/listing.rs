@@ -65,6 +65,7 @@ impl SortKey {
         match key {
             "name" => return Self::Text(item.name().to_owned()),
             "vhost" => return Self::Text(item.vhost().to_owned()),
+            // Everything else is looked up in the row as it is sent.
             _ => {}
         }
         // Of the item only this need be there.

@@ -238,6 +238,7 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
         _ => return Err(Refusal::bad_request("Unsupported encoding. Please use auto or base64.")),
     };
     let truncate = object.get("truncate").map(body::integer).transpose()?;
+    // A negative number cuts nothing off.
     let truncate = truncate.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
     let caller = request.caller()?;
     if !caller.is_let_in(&vhost.name) {

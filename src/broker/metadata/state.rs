@@ -113,6 +113,7 @@ impl MetadataState {
     }
 
     fn delete_topic_permission(&mut self, place: Place, exchange: &str) {
+        // Nothing was said of it: whoever deletes it twice is right both times.
         let Some(rights) = self.topic_permissions.get_mut(&place) else { return };
         rights.by_exchange.remove(exchange);
         rights.compile();

@@ -186,6 +186,7 @@ fn sort_key<R: Row>(request: &Request<'_>, row: &R, key: &str) -> SortKey {
     match key {
         "name" => return SortKey::Text(row.name().to_owned()),
         "vhost" => return SortKey::Text(row.vhost().to_owned()),
+        // A row may know a number without being looked at closely.
         _ => {}
     }
     match row.number(request, key) {
@@ -198,6 +199,7 @@ fn sort_key<R: Row>(request: &Request<'_>, row: &R, key: &str) -> SortKey {
 
 /// Keeps what has the name that is asked for.
 fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, is_called: impl Fn(&T, &dyn Fn(&str) -> bool) -> bool) {
+    // Without a name everything is kept.
     let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
     if request.is_set("use_regex") {
         let regex = RegexBuilder::new(name)
