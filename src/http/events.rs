@@ -37,9 +37,9 @@ pub(super) trait EventSource: Send {
 pub(super) type BeginEvents = Box<dyn FnOnce(Arc<dyn Wake>) -> Box<dyn EventSource> + Send>;
 
 #[derive(Debug, Default)]
-struct Bell(tokio::sync::Notify);
+struct WakeSignal(tokio::sync::Notify);
 
-impl Wake for Bell {
+impl Wake for WakeSignal {
     fn wake(&self) {
         self.0.notify_one();
     }
@@ -60,17 +60,17 @@ impl EventBody {
     /// Begins to watch. `place` is given back when it is over.
     pub(super) fn begin(begin: BeginEvents, place: OwnedSemaphorePermit) -> Self {
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
-        let bell = Arc::new(Bell::default());
-        let source = begin(Arc::clone(&bell) as Arc<dyn Wake>);
+        let signal = Arc::new(WakeSignal::default());
+        let source = begin(Arc::clone(&signal) as Arc<dyn Wake>);
         tokio::spawn(async move {
-            feed(source, &bell, &sender).await;
+            feed(source, &signal, &sender).await;
             drop(place);
         });
         Self { pieces }
     }
 }
 
-async fn feed(mut source: Box<dyn EventSource>, bell: &Bell, sender: &mpsc::Sender<Bytes>) {
+async fn feed(mut source: Box<dyn EventSource>, signal: &WakeSignal, sender: &mpsc::Sender<Bytes>) {
     // At once, so that the client sees that it watches.
     let mut piece = ": watching\n\n".to_owned();
     loop {
@@ -78,7 +78,7 @@ async fn feed(mut source: Box<dyn EventSource>, bell: &Bell, sender: &mpsc::Send
             return;
         }
         tokio::select! {
-            () = bell.0.notified() => {}
+            () = signal.0.notified() => {}
             () = tokio::time::sleep(SILENCE) => {}
             () = sender.closed() => return,
         }

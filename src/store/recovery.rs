@@ -158,7 +158,7 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
         keep_aside(disk, &reader, &replay, &mut resume.spare, &mut report)?;
         checkpoint.next_id = checkpoint.next_id.max(replay.next_id());
     } else {
-        doom_strays(disk, &segments, &replay)?;
+        remove_strays_later(disk, &segments, &replay)?;
     }
     choice.make_good(disk, &mut report)?;
     segments.begin_run(resume.run);
@@ -347,9 +347,9 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
 
 /// Has segment files removed after the next checkpoint that nothing refers to: transient messages, and evacuations that were not
 /// finished. Until then they stay, because the log may tell of them, and their numbers are not given again.
-fn doom_strays(disk: &Arc<dyn Disk>, segments: &Segments, replay: &Replay) -> Result<(), StoreError> {
+fn remove_strays_later(disk: &Arc<dyn Disk>, segments: &Segments, replay: &Replay) -> Result<(), StoreError> {
     let ids = segment_ids(disk)?;
-    ids.into_iter().filter(|id| !replay.known().refers_to(*id)).for_each(|id| segments.doom(id));
+    ids.into_iter().filter(|id| !replay.known().refers_to(*id)).for_each(|id| segments.remove_later(id));
     Ok(())
 }
 

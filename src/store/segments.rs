@@ -72,7 +72,7 @@ struct All {
     by_id: BTreeMap<SegmentId, Segment>,
     open: OpenFiles,
     /// Files that are to be removed once no checkpoint names them.
-    doomed: Vec<SegmentId>,
+    to_remove: Vec<SegmentId>,
     last_id: u32,
     /// The run that makes files now.
     run: Run,
@@ -319,10 +319,10 @@ impl Segments {
     }
 
     /// Has a file removed after the next checkpoint. Its number is not given again.
-    pub(super) fn doom(&self, id: SegmentId) {
+    pub(super) fn remove_later(&self, id: SegmentId) {
         let mut all = self.all.lock();
         all.last_id = all.last_id.max(id.0);
-        all.doomed.push(id);
+        all.to_remove.push(id);
     }
 
     /// Takes out the files of which everything is free. These, and those that were taken out before and could not be removed,
@@ -336,11 +336,11 @@ impl Segments {
             all.by_id.remove(id);
             closed.extend(all.open.forget(*id));
         }
-        all.doomed.extend(empty);
-        let doomed = all.doomed.clone();
+        all.to_remove.extend(empty);
+        let to_remove = all.to_remove.clone();
         drop(all);
         drop(closed);
-        doomed
+        to_remove
     }
 
     /// Removes files that no checkpoint names any more. One that cannot be removed is tried again with the next checkpoint.
@@ -359,7 +359,7 @@ impl Segments {
                 }
                 Err((_, error)) => return Err(error),
             }
-            self.all.lock().doomed.retain(|doomed| doomed != id);
+            self.all.lock().to_remove.retain(|to_remove| to_remove != id);
         }
         Ok(())
     }

@@ -288,7 +288,7 @@ impl Queue {
         let records = std::mem::take(&mut loaded.records);
         let missing = level.paged.advance(&loaded, &records);
         let delivered_below = self.backing.delivered_below(level.priority);
-        let (mut property_bytes, mut doomed) = (0, Vec::new());
+        let (mut property_bytes, mut over_limit) = (0, Vec::new());
         for record in records {
             let mut entry = Entry::read_back(record, self.arguments.kind);
             property_bytes += entry.counted_property_bytes();
@@ -298,7 +298,7 @@ impl Queue {
                 count_interrupted(&self.arguments, &mut entry, delivered_below);
             }
             if is_restored && is_over_limit(&self.arguments, &entry) {
-                doomed.push(entry);
+                over_limit.push(entry);
             } else {
                 level.push_read_back(entry);
             }
@@ -307,7 +307,7 @@ impl Queue {
         self.order.ready.learn_property_bytes(if is_restored { property_bytes } else { uncounted }, excess);
         self.order.ready.forget_missing(missing);
         // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
-        for entry in doomed {
+        for entry in over_limit {
             self.order.ready.subtract(&entry);
             self.dead_letter(entry, DeathReason::DeliveryLimit);
         }

@@ -2,7 +2,7 @@
 //! to change a queue that is in use.
 //!
 //! ```text
-//!   level before --> the change --> checks (debug builds) --> budgets are new --> who buries, when to call, what to read --> who goes on
+//!   level before --> the change --> checks (debug builds) --> budgets are new --> dead letters, timer, what to read --> who goes on
 //! ```
 //!
 //! What must be offered to consumers is offered by the change itself ([`Queue::pump`]), because some changes must not: a new consumer

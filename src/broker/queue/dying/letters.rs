@@ -45,7 +45,7 @@ pub(super) struct Letters {
     ended: Vec<Owed>,
     /// Handed to the one who publishes them, and not published yet: so many at the front of `waiting`.
     pub(super) handed: usize,
-    /// Somebody buries them now; a second one would break the order of deaths.
+    /// Somebody publishes them now; a second one would break the order of deaths.
     pub(super) has_publisher: bool,
     /// What the first of them waits for.
     pub(super) loading: Option<Load>,
@@ -142,7 +142,7 @@ impl Dying {
         self.0.as_mut().map_or_else(Vec::new, |letters| std::mem::take(&mut letters.ended))
     }
 
-    /// Whether all that there are were handed to the one who buries.
+    /// Whether all that there are were handed to the one who publishes them.
     #[cfg(debug_assertions)]
     pub(in crate::broker::queue) fn is_handed_out(&self) -> bool {
         self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unrouted.is_empty())

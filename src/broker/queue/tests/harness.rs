@@ -1,4 +1,4 @@
-//! The queue as the tests see it. It stands for the handle, which buries dead letters, and for the list of deadlines.
+//! The queue as the tests see it. It stands for the handle, which publishes dead letters, and for the list of deadlines.
 
 mod clients;
 
@@ -321,7 +321,7 @@ impl Harness {
                     true => queue.keep_unrouted(now_ms),
                     false => queue.dead_letter_published(),
                 });
-                assert!(!self.finish(aftermath), "one buries at a time");
+                assert!(!self.finish(aftermath), "one publishes at a time");
             }
         }
         let (_, aftermath) = self.queue.transition(|_| ());
