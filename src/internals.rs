@@ -154,7 +154,7 @@ pub mod server {
 
 /// See `src/store`.
 pub mod store {
-    pub use crate::store::seq::Seq;
+    pub use crate::store::seq::{Seq, SeqRange};
     pub use crate::store::{Log, LogTransaction, Sizes, StoreError, StoredLog, TransactionId};
     pub mod check {
         pub use crate::store::check::inspect;

@@ -19,7 +19,7 @@ use leveret::internals::protocol::{frame, method};
 use leveret::internals::store::record::Record;
 use leveret::internals::store::run::Run;
 use leveret::internals::store::wal::{Resume, Wal};
-use leveret::internals::store::{Log, Sizes, StoredLog, TransactionId};
+use leveret::internals::store::{Log, Seq, SeqRange, Sizes, StoredLog, TransactionId};
 use leveret::internals::table::{Table, Value};
 
 use super::client::{ACK_BYTES, ACK_TAG, Client, FRAME_MAX, ack, hosting, method as encoded_method, publish, short};
@@ -224,7 +224,7 @@ fn logged(count: u32) {
         log.append_chunk(&chunk.finish(&gauge));
         records.clear();
         let first = batch * u64::from(BATCH);
-        let ranges = vec![(first, first + u64::from(BATCH) - 1)];
+        let ranges = vec![SeqRange { first: Seq(first), last: Seq(first + u64::from(BATCH) - 1) }];
         Record::Settled { queue: 1, transaction: TransactionId::NONE, ranges }.encode(&mut records);
         let position = log.append(&records);
         log.sync_everything().expect("nothing fails");

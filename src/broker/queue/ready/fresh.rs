@@ -21,6 +21,7 @@ const KEPT: usize = 1024;
 pub(in crate::broker::queue) struct FreshRun {
     front: VecDeque<Entry>,
     /// Boxed, because most queues never have so many.
+    #[expect(clippy::box_collection, reason = "a queue at rest has room for a pointer, not for a list")]
     behind: Option<Box<VecDeque<VecDeque<Entry>>>>,
 }
 
