@@ -16,8 +16,7 @@ const ALLOWED: &[&str] = &[
     // Two of the same thing, told apart by their names, with one caller.
     "broker/alarm.rs new",
     "broker/alarm.rs note_resident",
-    "broker/alerts/engine.rs vhost",
-    "broker/alerts/watched.rs note",
+    "broker/alerts/watched_vhost.rs publishes",
     "broker/pager.rs write_queue",
     "broker/queue/pace.rs go_on",
     "broker/queue/ready.rs learn_property_bytes",
@@ -29,7 +28,6 @@ const ALLOWED: &[&str] = &[
     "broker/alerts/ages.rs age_ms",
     "broker/alerts/mod.rs age_of_delivery_ms",
     "broker/alerts/mod.rs age_of_ready_ms",
-    "broker/alerts/watched.rs moved",
     "connection/open/deliver.rs time_out",
     "connection/protocol.rs written",
     "connection/session/driven.rs written",
