@@ -307,7 +307,7 @@ impl Rates {
     pub(super) fn details(&self, owner: Owner, count: usize, range: Option<Range>) -> Vec<Details> {
         let looks = self.looks.lock();
         let Some(history) = looks.histories.get(&owner) else {
-            return vec![looks.last_ms.map_or_else(Details::default, |last_ms| nothing(last_ms, range)); count];
+            return vec![looks.last_ms.map_or_else(|| unknown(range), |last_ms| nothing(last_ms, range)); count];
         };
         let last_ms = looks.last_ms.unwrap_or_default();
         (0..count).map(|place| details(history, place, last_ms, range)).collect()
@@ -364,6 +364,12 @@ impl Drop for Look<'_> {
         }
         *last_ms = Some(self.now_ms);
     }
+}
+
+/// Before the first look: whoever asks for samples is told of none.
+fn unknown(range: Option<Range>) -> Details {
+    let (number, samples) = (range.map(|_| 0.0), range.map(|_| Vec::new()));
+    Details { avg: number, avg_rate: number, samples, ..Details::default() }
 }
 
 /// Of what counted nothing until the last look.

@@ -36,6 +36,12 @@ fn what_never_counted_anything_costs_nothing() {
 }
 
 #[test]
+fn before_the_first_look_there_are_no_samples() {
+    let details = &looked(&[]).details(QUEUE, 1, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[0];
+    assert_eq!((details.avg, details.avg_rate, details.samples.as_deref()), (Some(0.0), Some(0.0), Some(&[][..])));
+}
+
+#[test]
 fn what_never_counted_anything_has_samples_of_nothing() {
     let rates = looked(&[(0, 0), (5_000, 0)]);
     let details = &rates.details(QUEUE, 2, Some(Range { age_ms: 10_000, step_ms: 5_000 }))[1];
