@@ -42,6 +42,7 @@ impl FreshRun {
         std::iter::once(&mut self.front).chain(self.behind.iter_mut().flat_map(|behind| behind.iter_mut()))
     }
 
+    #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.pieces().flatten()
     }
