@@ -63,6 +63,12 @@ class Inbox {
     return within(ms, 'message', new Promise((resolve) => this.waiting.push(resolve)));
   }
 
+  /** The next item but one whose acknowledgement may have been under way when its connection ended: that one may come again. */
+  async nextBut(repeated) {
+    const item = await this.next();
+    return item === repeated ? this.next() : item;
+  }
+
   async take(n) {
     const taken = [];
     while (taken.length < n) taken.push(await this.next());

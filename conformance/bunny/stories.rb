@@ -138,7 +138,10 @@ def outlives(s, connection)
   counts = s.channel
   eventually('it consumes again') { connection.open? && counts.queue(queue.name, passive: true).consumer_count == 1 }
   s.channel.default_exchange.publish('after', routing_key: queue.name)
-  same('second', next_of(got), 'after')
+  second = next_of(got)
+  # The connection may end before the acknowledgement of the first has arrived: then that one comes again.
+  second = next_of(got) if second == 'before'
+  same('second', second, 'after')
 end
 
 STORIES['cut'] = ->(s) { outlives(s, s.connect(ENV.fetch('PROXY_URL'))) { proxy('cut') } }

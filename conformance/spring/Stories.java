@@ -292,11 +292,17 @@ final class Stories {
         Harness.same("first", next(got), "before");
         proxy("cut");
         template().convertAndSend(queue.getName(), "after");
-        Harness.same("second", next(got), "after");
+        Harness.same("second", nextBut("before", got), "after");
         admin.deleteQueue(queue.getName());
         admin.declareQueue(queue);
         template().convertAndSend(queue.getName(), "anew");
-        Harness.same("third", next(got), "anew");
+        Harness.same("third", nextBut("before", got), "anew");
+    }
+
+    /** The next body but one whose acknowledgement may have been under way when the connection was cut: that one may come again. */
+    private static String nextBut(String repeated, BlockingQueue<String> got) throws Exception {
+        String body = next(got);
+        return body.equals(repeated) ? next(got) : body;
     }
 
     /** What JUnit tests ask before they begin: over AMQP, and the body of the aliveness test over the API. */
