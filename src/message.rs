@@ -299,12 +299,12 @@ impl Message {
         slice(self.record(), start, start + self.property_length())
     }
 
-    /// The properties.
+    /// The properties, read where they lie as they are asked for.
     pub fn properties(&self) -> Properties<'_> {
         Properties::new(self.property_bytes())
     }
 
-    /// The body.
+    /// The bytes that were published.
     pub fn body(&self) -> &[u8] {
         let start = RECORD_HEADER_BYTES + self.address_bytes() + self.property_length();
         slice(self.record(), start, start + self.body_bytes())

@@ -34,7 +34,7 @@ struct OfAddress {
     last_ms: u64,
 }
 
-/// All attempts.
+/// Logins that were tried, in all and by the address that they came from.
 #[derive(Debug, Default)]
 pub(crate) struct LoginAttempts {
     all: AttemptCounts,
@@ -85,7 +85,6 @@ impl LoginAttempts {
         delay_ms
     }
 
-    /// All attempts.
     #[cfg(test)]
     pub(crate) fn all(&self) -> AttemptCounts {
         self.all

@@ -103,6 +103,7 @@ impl Broker {
         state: &MetadataState,
         new: &[&str],
     ) -> Result<(), AdministrationError> {
+        // Without a setting there may be any number.
         let Some(max) = self.node().settings.vhosts_max else { return Ok(()) };
         let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(state.vhosts.len());
         let first = new.get(room);

@@ -156,7 +156,7 @@ pub struct Login {
 /// What the caller is to do after a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Read on.
+    /// Send what there is to send, and give the next frame to this.
     Continue(Handshake),
     /// Find out whether the credentials hold, and tell [`Login::accept`] or [`Login::refuse`].
     Authenticate(Login, Credentials),

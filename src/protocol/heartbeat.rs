@@ -16,7 +16,7 @@ pub(crate) struct Heartbeat {
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beat {
-    /// Nothing.
+    /// Neither a frame nor an end: it is not time yet.
     Nothing,
     /// Send a heartbeat frame.
     Send,

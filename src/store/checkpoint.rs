@@ -15,7 +15,7 @@ use super::disk::Disk;
 use super::failure::Call;
 use super::head::VERSION;
 use super::marks::Marks;
-use super::record::{Freed, SEQ_MAX, read_counts, read_one_freed};
+use super::record::{Freed, SEQ_MAX, read_counts, read_one_freed, read_seq};
 use super::run::Run;
 use super::segments::SegmentFile;
 use super::seq::Seq;
@@ -226,16 +226,12 @@ fn read_queue(reader: &mut Reader<'_>) -> Option<QueueState> {
         moved: read_marks(reader)?,
         parts: all(reader, read_part)?,
         singles: all(reader, read_single)?,
-        counts: all(reader, |reader| Some((Seq(reader.varint()?), read_counts(reader)?)))?,
+        counts: all(reader, |reader| Some((read_seq(reader)?, read_counts(reader)?)))?,
     })
 }
 
-fn read_seq(reader: &mut Reader<'_>) -> Option<Seq> {
-    Some(Seq(reader.varint()?)).filter(|seq| seq.is_sensible())
-}
-
 fn read_marks(reader: &mut Reader<'_>) -> Option<Marks> {
-    Some(all(reader, |reader| Some((reader.u8()?, Seq(reader.varint()?))))?.into_iter().collect())
+    Some(all(reader, |reader| Some((reader.u8()?, read_seq(reader)?)))?.into_iter().collect())
 }
 
 /// Reads a part.

@@ -196,9 +196,15 @@ fn read_ranges(reader: &mut Reader<'_>) -> Option<Vec<SeqRange>> {
     for _ in 0..count {
         let first = last.wrapping_add(unzigzag(reader.varint()?).cast_unsigned());
         last = first.checked_add(reader.varint()?)?;
-        ranges.push(SeqRange { first: Seq(first), last: Seq(last) });
+        let range = SeqRange { first: Seq(first), last: Seq(last) };
+        ranges.push(Some(range).filter(|range| range.last.is_sensible())?);
     }
     Some(ranges)
+}
+
+/// Reads a place as it stands in the log and in a checkpoint.
+pub(crate) fn read_seq(reader: &mut Reader<'_>) -> Option<Seq> {
+    Some(Seq(reader.varint()?)).filter(|seq| seq.is_sensible())
 }
 
 /// Reads deliveries as they stand in the log and in a checkpoint.
@@ -238,12 +244,12 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
             Record::Freed { transaction, freed: read_freed(reader)? }
         }
         COUNTED => {
-            let (queue, seq) = (reader.varint()?, Seq(reader.varint()?));
+            let (queue, seq) = (reader.varint()?, read_seq(reader)?);
             Record::Counted { queue, seq, counts: read_counts(reader)? }
         }
         DELIVERED => {
             let (queue, level) = (reader.varint()?, reader.u8()?);
-            Record::Delivered { queue, level, below: Seq(reader.varint()?) }
+            Record::Delivered { queue, level, below: read_seq(reader)? }
         }
         COMMITTED => Record::Committed { transaction: TransactionId(reader.varint()?) },
         DEFINITION => Record::Definition(reader.sized()?),
@@ -292,7 +298,7 @@ mod tests {
     }
 
     fn seq() -> impl Strategy<Value = Seq> {
-        any::<u64>().prop_map(Seq)
+        (0..=SEQ_MAX).prop_map(Seq)
     }
 
     fn transaction() -> impl Strategy<Value = TransactionId> {
@@ -355,6 +361,20 @@ mod tests {
             let kept = bytes.len() - 1 - cut % bytes.len();
             let read: Option<Vec<_>> = records(&bytes[..kept]).collect();
             prop_assert!(kept == 0 || read.is_none_or(|read| read != [record]));
+        }
+
+        #[test]
+        fn a_place_that_no_queue_comes_to_is_refused(beyond in SEQ_MAX + 1..) {
+            let (queue, transaction, seq) = (1, TransactionId::NONE, Seq(beyond));
+            for record in [
+                Record::Settled { queue, transaction, ranges: vec![SeqRange { first: Seq(1), last: seq }] },
+                Record::Counted { queue, seq, counts: DeliveryCounts::default() },
+                Record::Delivered { queue, level: 0, below: seq },
+            ] {
+                let mut bytes = Vec::new();
+                record.encode(&mut bytes);
+                prop_assert!(records(&bytes).all(|read| read.is_none()), "{:?}", record);
+            }
         }
 
         #[test]

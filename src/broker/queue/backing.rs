@@ -181,21 +181,12 @@ mod tests {
     use rustc_hash::FxHashMap;
 
     use super::*;
-    use crate::broker::queue::entry::Body;
+    use crate::broker::queue::entry::{Body, sample};
     use crate::store::address::{Address, SegmentId};
 
     fn entry(seq: u64, address: Address) -> Entry {
-        Entry {
-            body: Body::Away { record_bytes: 64, body_bytes: 10 },
-            address,
-            seq: Seq(seq),
-            expires_at_ms: u64::MAX,
-            counts: DeliveryCounts::default(),
-            counted_bytes: 10,
-            priority: 0,
-            redelivered: false,
-            is_stored: true,
-        }
+        let body = Body::Away { record_bytes: 64, body_bytes: 10 };
+        Entry { body, address, counted_bytes: 10, is_stored: true, ..sample(seq) }
     }
 
     #[test]

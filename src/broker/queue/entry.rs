@@ -205,6 +205,22 @@ impl Entry {
     }
 }
 
+/// A message for tests, of which nothing is special.
+#[cfg(test)]
+pub(super) const fn sample(seq: u64) -> Entry {
+    Entry {
+        body: Body::Away { record_bytes: 0, body_bytes: 0 },
+        address: Address::NOWHERE,
+        seq: Seq(seq),
+        expires_at_ms: u64::MAX,
+        counts: DeliveryCounts { acquired: 0, failed: 0 },
+        counted_bytes: 0,
+        priority: 0,
+        redelivered: false,
+        is_stored: false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

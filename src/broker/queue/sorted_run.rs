@@ -167,23 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::broker::queue::entry::Body;
-    use crate::message::DeliveryCounts;
-    use crate::store::address::Address;
-
-    fn entry(seq: u64) -> Entry {
-        Entry {
-            body: Body::Away { record_bytes: 0, body_bytes: 0 },
-            address: Address::NOWHERE,
-            seq: Seq(seq),
-            expires_at_ms: u64::MAX,
-            counts: DeliveryCounts::default(),
-            counted_bytes: 0,
-            priority: 0,
-            redelivered: true,
-            is_stored: false,
-        }
-    }
+    use crate::broker::queue::entry::sample as entry;
 
     proptest! {
         /// Batches of any size, in any order, with takes from the front in between, against a sorted list.

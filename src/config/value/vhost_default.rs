@@ -11,9 +11,8 @@ use crate::auth::Pattern;
 pub(crate) enum PropertyKind {
     /// A regular expression.
     Pattern,
-    /// Any text.
     Text,
-    /// Any text, which nobody is shown.
+    /// A text that nobody is shown.
     Password,
     /// A number above 0.
     Number,
@@ -31,11 +30,11 @@ pub(crate) trait PropertyTable {
     const ALLOWED: &'static str;
     /// Some keys take what nobody is to see.
     const IS_SECRET: bool = false;
-    /// All keys.
+    /// Each key, and what its values are checked for.
     const KEYS: &'static [(&'static str, PropertyKind)];
 }
 
-/// Limits of virtual hosts.
+/// `default_limits.vhosts`: how many connections and queues a virtual host may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitProperties;
 
@@ -49,7 +48,7 @@ impl PropertyTable for LimitProperties {
     ];
 }
 
-/// Operator policies.
+/// `default_policies.operator`: policies that a virtual host begins with, and that its users cannot change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyProperties;
 
@@ -72,7 +71,7 @@ impl PropertyTable for PolicyProperties {
     ];
 }
 
-/// Users.
+/// `default_users`: who has permissions in a virtual host from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserProperties;
 
@@ -100,9 +99,9 @@ pub(crate) enum PropertyValue {
 /// A property of one thing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VhostDefault<T> {
-    /// The thing.
+    /// What the limit, policy or user is called.
     pub(crate) name: String,
-    /// One of its table.
+    /// One of [`PropertyTable::KEYS`].
     pub(crate) key: &'static str,
     pub(crate) value: PropertyValue,
     kind: PropertyKind,

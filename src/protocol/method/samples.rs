@@ -319,7 +319,7 @@ fn basic_methods() -> Vec<(AMQPClass, Command)> {
     .to_vec()
 }
 
-/// Every reply.
+/// One of each kind of reply.
 pub(in crate::protocol) fn replies() -> Vec<Reply> {
     let method = MethodId::new(50, 10);
     let tag = "c".to_owned();

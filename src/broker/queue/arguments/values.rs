@@ -21,6 +21,7 @@ pub(crate) fn check_integer(value: &Value) -> Result<i64, String> {
     value.as_integer().ok_or_else(|| format!("\"expected integer, got {}\"", value.type_name()))
 }
 
+/// For arguments of which RabbitMQ takes whatever comes.
 pub(super) fn any(_: &Value, _: &Context<'_>) -> Result<(), String> {
     Ok(())
 }

@@ -198,23 +198,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::broker::queue::entry::Body;
-    use crate::message::{DeliveryCounts, Facts, MemoryGauge, Message, address};
-    use crate::store::address::Address;
+    use crate::broker::queue::entry::{Body, sample};
+    use crate::message::{Facts, MemoryGauge, Message, address};
 
     fn entry(seq: u64) -> Entry {
         let gauge = std::sync::Arc::new(MemoryGauge::default());
-        Entry {
-            body: Body::Held(Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"")),
-            address: Address::NOWHERE,
-            seq: Seq(seq),
-            expires_at_ms: u64::MAX,
-            counts: DeliveryCounts::default(),
-            counted_bytes: 0,
-            priority: 0,
-            redelivered: false,
-            is_stored: false,
-        }
+        let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
+        Entry { body: Body::Held(message), ..sample(seq) }
     }
 
     fn filled(count: u64) -> FreshRun {

@@ -5,26 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::broker::ids::{ChannelId, ConsumerId};
-use crate::broker::queue::entry::{Body, Entry};
+use crate::broker::queue::entry::sample;
 use crate::broker::queue::unacked::{HolderId, Unacked, UnackedTable};
 use crate::broker::sink::Token;
-use crate::message::DeliveryCounts;
-use crate::store::address::Address;
-use crate::store::seq::Seq;
 
 fn unacked(delivery: u64) -> Unacked {
-    let entry = Entry {
-        body: Body::Away { record_bytes: 0, body_bytes: 0 },
-        address: Address::NOWHERE,
-        seq: Seq(delivery),
-        expires_at_ms: u64::MAX,
-        counts: DeliveryCounts::default(),
-        counted_bytes: 0,
-        priority: 0,
-        redelivered: false,
-        is_stored: false,
-    };
-    Unacked { entry, deadline_ms: delivery, delivery }
+    Unacked { entry: sample(delivery), deadline_ms: delivery, delivery }
 }
 
 #[derive(Clone, Debug)]

@@ -175,24 +175,10 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::queue::entry::Body;
-    use crate::message::DeliveryCounts;
-    use crate::store::address::Address;
-    use crate::store::seq::Seq;
+    use crate::broker::queue::entry::sample;
 
     fn unacked(delivery: u64) -> Unacked {
-        let entry = Entry {
-            body: Body::Away { record_bytes: 0, body_bytes: 0 },
-            address: Address::NOWHERE,
-            seq: Seq(delivery),
-            expires_at_ms: u64::MAX,
-            counts: DeliveryCounts::default(),
-            counted_bytes: 0,
-            priority: 0,
-            redelivered: false,
-            is_stored: false,
-        };
-        Unacked { entry, deadline_ms: u64::MAX, delivery }
+        Unacked { entry: sample(delivery), deadline_ms: u64::MAX, delivery }
     }
 
     /// Its pieces: the first, a middle one, and the last one lose a message each, and one all of them.
