@@ -3,6 +3,8 @@
 //! What the rules measure of a queue that stands still only grows with the time, from one mark to the next: an age, a duration. So what
 //! holds an alert goes on holding it, and for what does not there is a first moment at which it could.
 
+use std::ops::Range;
+
 use super::rules::{Measures, RULES, Thresholds};
 use super::watched::{Moment, Watched};
 use crate::broker::policies::Applied;
@@ -37,7 +39,7 @@ pub(super) fn until_ms(
     // What waits already is over its threshold now, and says nothing of what comes.
     let waits = is_waiting.unwrap_or(0);
     let will_be_over = |at_ms: u64| is_over(watched, sample, policies, at_ms, |bit| waits & bit == 0).is_some();
-    if will_be_over(latest_ms) { first_ms(moment.now_ms, latest_ms, will_be_over) } else { latest_ms }
+    if will_be_over(latest_ms) { first_ms(moment.now_ms..latest_ms, will_be_over) } else { latest_ms }
 }
 
 /// The rules that would raise an alert at that time, of those that hold none and are asked for: as bits, if there are any.
@@ -64,8 +66,8 @@ fn is_over(
     (over != 0).then_some(over)
 }
 
-/// The first time at which something holds that does not hold `before_ms`, holds `at_ms`, and does not end in between.
-fn first_ms(mut before_ms: u64, mut at_ms: u64, holds: impl Fn(u64) -> bool) -> u64 {
+/// The first time at which something holds that does not hold at the start of a time, holds at its end, and does not end in between.
+fn first_ms(Range { start: mut before_ms, end: mut at_ms }: Range<u64>, holds: impl Fn(u64) -> bool) -> u64 {
     while at_ms - before_ms > 1 {
         let middle_ms = before_ms + (at_ms - before_ms) / 2;
         if holds(middle_ms) {

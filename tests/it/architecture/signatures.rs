@@ -43,7 +43,6 @@ fn parameters(text: &str) -> Option<Vec<(&str, &str)>> {
         match character {
             '(' | '[' | '<' => depth += 1,
             ')' if depth == 0 => return Some(at),
-            // Of `->` too, which only stands in brackets.
             ')' | ']' | '>' => depth -= 1,
             _ => {}
         }
@@ -67,7 +66,8 @@ fn no_function_takes_two_numbers_that_could_be_exchanged() {
             continue;
         }
         let text: String = code(&text).map(|(_, line)| format!("{line}\n")).collect();
-        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+        // The arrow of a result is no bracket.
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().replace("->", "  ");
         for (at, _) in text.match_indices("fn ") {
             let Some((name, rest)) = text[at + 3..].split_once('(') else { continue };
             let name = name.split('<').next().unwrap_or_default();
