@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// RabbitMQ's name for the broker itself.
-pub(in crate::broker) const NOBODY: &str = "rmq-internal";
+pub(crate) const NOBODY: &str = "rmq-internal";
 
 thread_local! {
     static ACTOR: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-pub(crate) use actor::acting_as;
+pub(crate) use actor::{NOBODY, acting_as};
 use node::Node;
 use vhost::Vhost;
 

@@ -13,6 +13,7 @@ use super::request::Request;
 use super::stats::{self, CountedStats};
 use super::{bindings, body, values};
 use crate::auth::{Access, Resource};
+use crate::broker::NOBODY;
 use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::topology::ExchangeSnapshot;
 use crate::broker::vhost::{ExchangeDeclare, Vhost};
@@ -33,7 +34,7 @@ struct ExchangeObject {
     arguments: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Arc<str>>,
-    user_who_performed_action: &'static str,
+    user_who_performed_action: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_stats: Option<CountedStats>,
     #[serde(flatten)]
@@ -81,6 +82,8 @@ impl listing::Row for ExchangeRow {
 
 fn object(request: &Request<'_>, vhost: &Vhost, exchange: ExchangeSnapshot) -> ExchangeObject {
     let (stats, owner) = (exchange.stats, Owner::Exchange(exchange.id));
+    // Whoever declared it, as far as that is remembered.
+    let declarer = vhost.node().declarers.of(Declarable::Exchange, &vhost.name, &exchange.spec.name);
     ExchangeObject {
         vhost: Arc::clone(&vhost.name),
         kind: exchange.spec.kind.name,
@@ -89,7 +92,7 @@ fn object(request: &Request<'_>, vhost: &Vhost, exchange: ExchangeSnapshot) -> E
         internal: exchange.spec.internal,
         arguments: values::object(exchange.spec.arguments.fields()),
         policy: exchange.policies.as_ref().and_then(|applied| applied.policy.clone()),
-        user_who_performed_action: "rmq-internal",
+        user_who_performed_action: declarer.map_or_else(|| NOBODY.into(), |declarer| Arc::clone(&declarer.user)),
         message_stats: (!request.is_set("disable_stats")).then(|| stats::of_exchange(stats, request, owner)),
         name: exchange.spec.name,
         details: None,

@@ -181,6 +181,9 @@ async fn act(
     let samples_left = SamplesLeft::default();
     let mut request = Request { api, caller, path, query, reason, content_type, body: &body, samples_left };
     let mut answered = handled(action, &mut request).await;
+    if is_absent(&answered) && request.take_plus_for_space(parts) {
+        answered = handled(action, &mut request).await;
+    }
     if let Ok(Answer { later: Some(later), .. }) = answered {
         answered = api.later.answer(later).await;
     }
@@ -189,6 +192,10 @@ async fn act(
         return Ok(Refusal::bad_request("the store has failed: nothing more can be made durable").into());
     }
     Ok(answer)
+}
+
+fn is_absent(answered: &Result<Answer, Refusal>) -> bool {
+    answered.as_ref().is_err_and(|refusal| refusal.status == 404)
 }
 
 /// Has the handler answer, in the name of whoever asks.

@@ -16,6 +16,7 @@ async fn an_exchange_is_declared_once_and_compared_afterwards() {
     assert_eq!(call(&api, "PUT", &path, &json!({})), refused(400, "bad_request", &text));
     let found = api.get(&path);
     assert_eq!((found["type"].clone(), found["durable"].clone()), (json!("topic"), json!(false)));
+    assert_eq!(found["user_who_performed_action"], "guest");
     assert_eq!(api.request("DELETE", &path, None).0, 204);
     assert_eq!(api.request("DELETE", &path, None), absent());
     let unknown = refused(400, "bad_request", "unknown exchange type 'zzz'");
@@ -32,7 +33,8 @@ async fn exchanges_of_the_broker_stay_as_they_are() {
     assert_eq!(api.request("DELETE", "/api/exchanges/%2F/amq.default", None), refused);
     let same = json!({ "type": "direct", "durable": true });
     assert_eq!(call(&api, "PUT", "/api/exchanges/%2F/amq.direct", &same), (204, Value::Null));
-    assert_eq!(api.get("/api/exchanges/%2F/amq.default")["name"], "");
+    let default = api.get("/api/exchanges/%2F/amq.default");
+    assert_eq!((&default["name"], &default["user_who_performed_action"]), (&json!(""), &json!("rmq-internal")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

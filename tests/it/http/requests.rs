@@ -52,6 +52,40 @@ async fn paths_are_read_as_rabbitmq_reads_them() {
     assert_eq!(api.request("GET", "/api/zzz", None), absent());
 }
 
+/// RabbitMQ knows no such names, so this is asked of our own broker only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_written_as_in_a_query_is_found_if_no_other_is() {
+    let broker = TestBroker::with_http().await;
+    let api = broker.http();
+    let status = |method: &str, path: &str| api.send(method, path, "", &[]).status;
+    assert_eq!(status("PUT", "/api/queues/%2F/new%20orders"), 201);
+    for (method, name, expected) in [
+        ("GET", "new+orders", 200),
+        ("HEAD", "new+orders", 200),
+        ("GET", "new%2Borders", 404),
+        ("GET", "old+orders", 404),
+        ("DELETE", "new+orders", 404),
+    ] {
+        assert_eq!(status(method, &format!("/api/queues/%2F/{name}")), expected, "{method} {name}");
+    }
+    assert_eq!(status("PUT", "/api/queues/%2F/new+orders"), 201);
+    assert_eq!(api.get("/api/queues/%2F/new+orders")["name"], "new+orders");
+}
+
+/// Bodies come from `curl -d`, which says that they are forms, and numbers go through languages that have no larger ones than these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_numbers_of_arguments_stay_whole() {
+    let broker = TestBroker::with_http().await;
+    let (api, name) = (broker.http(), broker.name("q"));
+    let path = format!("/api/queues/%2F/{name}");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let arguments = format!(r#"{{"x-max-length":{},"most":{},"least":{}}}"#, 1_u64 << 53 | 1, i64::MAX, i64::MIN);
+    assert_eq!(api.send("PUT", &path, &format!(r#"{{"arguments":{arguments}}}"#), &form).status, 201);
+    let found = &api.get(&path)["arguments"];
+    assert_eq!((&found["x-max-length"], &found["most"]), (&Value::from(1_u64 << 53 | 1), &Value::from(i64::MAX)));
+    assert_eq!(found["least"], i64::MIN);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_carry_rabbitmqs_headers() {
     let broker = TestBroker::with_http().await;
