@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub(crate) use rounds::Rounds;
+pub(crate) use rounds::make_rounds;
 
 /// A source of time.
 #[derive(Clone, Debug)]

@@ -23,6 +23,7 @@ mod own_messages;
 mod pages_login;
 mod places;
 mod start_error;
+mod stopping;
 mod storage;
 pub(crate) mod talk;
 mod tasks;
@@ -55,9 +56,6 @@ pub use builder::Builder;
 pub use operator::Reloaded;
 pub use start_error::StartError;
 
-/// How long connections get to say goodbye when the broker stops.
-const STOP_PATIENCE_MS: u64 = 3_000;
-
 /// A running broker. Dropping it stops it.
 ///
 /// ```
@@ -76,8 +74,7 @@ pub struct Broker {
     operator: Arc<operator::RunningOperator>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
-    timer: JoinHandle<()>,
-    /// What else is done for nobody in particular.
+    /// What is done for nobody in particular: the timer, its thread, and others. They end in this order.
     tasks: Vec<JoinHandle<()>>,
     /// `None` when everything is kept in memory, or was stopped.
     storage: Option<Storage>,
@@ -259,32 +256,6 @@ impl Broker {
     pub fn state(&self) -> &broker::Broker {
         &self.broker
     }
-
-    /// Stops: connections are told, and their sockets are closed when this returns.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        for listener in std::mem::take(&mut self.listeners) {
-            // A panic of its task was reported when it happened.
-            listener.await.ok();
-        }
-        self.timer.abort();
-        self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(management) = self.management.take() {
-            tokio::task::spawn_blocking(move || management.stop()).await.ok();
-        }
-        if let Some(storage) = self.storage.take() {
-            // It waits for the disk; a panic was reported when it happened.
-            tokio::task::spawn_blocking(move || storage.stop()).await.ok();
-        }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
-        self.timer.abort();
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
 }
 
 /// Messages that expire or are published before others get their turn.
@@ -323,14 +294,4 @@ async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
             () = earlier.notified() => {}
         }
     }
-}
-
-async fn until_stopped(mut stopped: watch::Receiver<bool>) {
-    // An error means that the broker was dropped, which stops it as well.
-    stopped.wait_for(|is_stopped| *is_stopped).await.ok();
-}
-
-/// In real time, even where a test's clock stands still: a stop must end.
-async fn patience() {
-    tokio::time::sleep(std::time::Duration::from_millis(STOP_PATIENCE_MS)).await;
 }

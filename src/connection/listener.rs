@@ -66,7 +66,8 @@ impl Listener {
         self
     }
 
-    /// Accepts until `stopped` resolves; then tells all connections, and waits until they are gone or `patience` resolves.
+    /// Accepts until `stopped` resolves; then tells all connections, and ends those that are not gone by themselves before
+    /// `patience` resolves. Their sockets are closed when this returns.
     pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>, patience: impl Future<Output = ()>) {
         tokio::pin!(stopped);
         loop {
@@ -93,6 +94,8 @@ impl Listener {
             () = drained => {}
             () = patience => {}
         }
+        // Waits until they are gone: else they keep their sockets, and the lock on the data directory, for a moment longer.
+        self.connections.shutdown().await;
     }
 
     async fn start(&mut self, stream: TcpStream, peer: SocketAddr) {

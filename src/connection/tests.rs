@@ -2,6 +2,7 @@
 
 mod log;
 mod pace;
+mod stopping;
 mod waking;
 
 use std::net::SocketAddr;

@@ -32,7 +32,7 @@ use super::sampler;
 use super::secure;
 use super::target::{drop_trailing_slash, is_readable};
 use super::unread;
-use crate::clock::Rounds;
+use crate::clock::make_rounds;
 use crate::tls::Certificates;
 
 /// So many connections are served at a time; others wait to be accepted.
@@ -140,13 +140,14 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     }
     let (clock, sampled) = (api.clock.clone(), Arc::clone(&api));
     // A thread of its own, so that this one has no timer while nobody asks anything.
-    let sampling =
-        Rounds::start("leveret-sampler", clock, INTERVAL_MS, move |now_ms| sampler::sample(&sampled, now_ms));
-    if let Err(error) = &sampling {
-        tracing::error!(%error, "statistics and alerts stand still: there can be no thread for them");
+    let sampling = make_rounds("leveret-sampler", clock, INTERVAL_MS, move |now_ms| sampler::sample(&sampled, now_ms));
+    tokio::select! {
+        () = until(&mut stopped) => {}
+        error = sampling => {
+            tracing::error!(%error, "statistics and alerts stand still: there can be no thread for them");
+            until(&mut stopped).await;
+        }
     }
-    until(&mut stopped).await;
-    drop(sampling);
     let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
 }

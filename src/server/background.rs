@@ -11,24 +11,25 @@ use tokio::task::JoinHandle;
 
 use crate::broker::background::{Background, Work};
 
-/// Runs a task, and as long as it runs a thread for `background`. Its end, or that of the runtime, is the end of the thread.
+/// Runs a task, and as long as it runs a thread for `background`: both, in this order. The end of the task, or that of the runtime, is
+/// the end of the thread.
 ///
 /// # Panics
 /// When the system allows no thread now.
 pub(super) fn spawn_with_thread(
     background: &Background,
     task: impl Future<Output = ()> + Send + 'static,
-) -> JoinHandle<()> {
+) -> [JoinHandle<()>; 2] {
     let (sender, work) = channel();
     let sender = Arc::new(sender);
     let weak = Arc::downgrade(&sender);
     background.run_on(Box::new(move |work| hand_over(&weak, work)));
-    // Nobody waits for its end but the runtime.
-    drop(tokio::task::spawn_blocking(move || do_all(&work)));
-    tokio::spawn(async move {
+    let thread = tokio::task::spawn_blocking(move || do_all(&work));
+    let task = tokio::spawn(async move {
         let _sender = sender;
         task.await;
-    })
+    });
+    [task, thread]
 }
 
 /// Here and now, if the thread is gone.

@@ -1,4 +1,4 @@
-//! The tasks of a broker beside its listeners and its timers.
+//! The tasks of a broker beside its listeners.
 
 use std::sync::Arc;
 
@@ -9,14 +9,16 @@ use super::{own_messages, watching};
 use crate::broker::Broker;
 use crate::clock::Clock;
 
-/// What is done for nobody in particular.
+/// What is done for nobody in particular: the timer, which is there already, and the rest.
 pub(super) fn spawn(
+    timer: [JoinHandle<()>; 2],
     broker: &Arc<Broker>,
     clock: &Clock,
     webhook: Option<Webhook>,
     serves_http: bool,
 ) -> Vec<JoinHandle<()>> {
-    let mut tasks = vec![tokio::spawn(own_messages::publish(Arc::clone(broker), clock.clone()))];
+    let mut tasks = Vec::from(timer);
+    tasks.push(tokio::spawn(own_messages::publish(Arc::clone(broker), clock.clone())));
     if let Some(webhook) = webhook {
         let node = broker.node();
         let (watcher, deliver) = webhook::new(webhook, &node.settings.node_name, clock.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::clock::{Clock, Rounds};
+use crate::clock::{Clock, make_rounds};
 
 /// How often it is looked.
 const INTERVAL_MS: u64 = 5_000;
@@ -11,8 +11,6 @@ const INTERVAL_MS: u64 = 5_000;
 /// Looks, as long as the broker runs.
 pub(super) async fn watch(broker: Arc<Broker>, clock: Clock) {
     let look = move |now_ms| broker.tell_of_alerts(&broker.look_for_alerts(now_ms, false, |_| {}).changes);
-    match Rounds::start("leveret-alerts", clock, INTERVAL_MS, look) {
-        Ok(_until_the_task_ends) => std::future::pending().await,
-        Err(error) => tracing::error!(%error, "there are no alerts: there can be no thread for them"),
-    }
+    let error = make_rounds("leveret-alerts", clock, INTERVAL_MS, look).await;
+    tracing::error!(%error, "there are no alerts: there can be no thread for them");
 }

@@ -23,9 +23,8 @@ use crate::server::binding::{ListenerKind, SocketOptions, bind};
 use crate::server::management::{self, Management, addresses};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
-use crate::server::{
-    Broker, Known, Outside, auth, background, local, patience, run_deadlines, storage, tasks, until_stopped,
-};
+use crate::server::stopping::{patience, until_stopped};
+use crate::server::{Broker, Known, Outside, auth, background, local, run_deadlines, storage, tasks};
 
 impl Builder {
     /// What the system is told of sockets for AMQP.
@@ -96,8 +95,8 @@ impl Builder {
             tokio::spawn(listener.behind_proxies(has_proxies).run(until_stopped(stopped.clone()), patience()))
         };
         let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        let tasks = tasks::spawn(&broker, &self.clock, webhook, management.is_some());
-        Ok(Broker { known, outside, broker, operator, stop, listeners, timer, tasks, storage, data_dir, management })
+        let tasks = tasks::spawn(timer, &broker, &self.clock, webhook, management.is_some());
+        Ok(Broker { known, outside, broker, operator, stop, listeners, tasks, storage, data_dir, management })
     }
 
     /// What the broker is to have.
