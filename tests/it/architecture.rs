@@ -42,7 +42,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// `broker/queue/mod.rs` lies in the room `broker`, `table.rs` in `table`.
+/// `broker/queue.rs` lies in the room `broker`, `table.rs` in `table`.
 fn room_of(file: &str) -> &str {
     file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }

@@ -14,7 +14,7 @@ use crate::store::address::Place;
 use crate::store::loader::Load;
 use crate::store::seq::Seq;
 
-/// Where a message is in the life that `queue/mod.rs` draws.
+/// Where a message is in the life that `queue.rs` draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageState {
     /// To be delivered.

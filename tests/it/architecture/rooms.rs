@@ -111,9 +111,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("commands", &[]),
 ];
 
-/// How many modules deep a file lies: `table.rs` and `broker/mod.rs` one, `broker/alarm.rs` two.
+/// How many modules deep a file lies: `table.rs` and `broker.rs` one, `broker/alarm.rs` two.
 fn depth_of(file: &str) -> usize {
-    file.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count()
+    file.split('/').count()
 }
 
 #[test]

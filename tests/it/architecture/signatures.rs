@@ -26,8 +26,8 @@ const ALLOWED: &[&str] = &[
     // A number, and the time in milliseconds, which comes last everywhere.
     "backends/cache.rs put",
     "broker/alerts/ages.rs age_ms",
-    "broker/alerts/mod.rs age_of_delivery_ms",
-    "broker/alerts/mod.rs age_of_ready_ms",
+    "broker/alerts.rs age_of_delivery_ms",
+    "broker/alerts.rs age_of_ready_ms",
     "connection/open/deliver.rs time_out",
     "connection/protocol.rs written",
     "connection/session/driven.rs written",

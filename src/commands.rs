@@ -145,7 +145,7 @@ fn command_line() -> Command {
 }
 
 #[cfg(test)]
-#[path = "../../build/commit.rs"]
+#[path = "../build/commit.rs"]
 mod commit;
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_readme_names_flags_that_there_are() {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../README.md");
         let mut command = command_line();
         command.build();
         let check = command.find_subcommand("store").unwrap().find_subcommand("check").unwrap();
