@@ -13,6 +13,7 @@ use super::declarers::Declarers;
 use super::deprecated::DeprecatedUse;
 use super::ids::Ids;
 use super::metadata::Metadata;
+use super::object_counts::ObjectCounts;
 use super::own::OwnMessages;
 use super::pressure::Pressure;
 use super::profile::{Compatibility, Profile};
@@ -50,6 +51,10 @@ pub struct NodeSettings {
     pub consumers_max: Option<u64>,
     /// How many virtual hosts there may be.
     pub vhosts_max: Option<u64>,
+    /// How many queues all virtual hosts may have together.
+    pub queues_max: Option<u64>,
+    /// How many exchanges, with those that every virtual host has.
+    pub exchanges_max: Option<u64>,
     /// Lines of the log go to an exchange, too.
     pub has_log_exchange: bool,
     /// What virtual hosts get when they are made.
@@ -81,6 +86,8 @@ impl Default for NodeSettings {
             channels_max: None,
             consumers_max: None,
             vhosts_max: None,
+            queues_max: None,
+            exchanges_max: None,
             has_log_exchange: false,
             vhost_defaults: Arc::default(),
         }
@@ -126,6 +133,8 @@ pub struct Node {
     pub memory: Arc<MemoryGauge>,
     /// Bytes held by queues, exchanges and bindings, whatever is in the queues.
     pub definitions: ByteCount,
+    /// How many queues and exchanges there are.
+    pub objects: ObjectCounts,
     /// Bytes that clients sent and that cannot be used yet, because more must come.
     pub half_frames: ByteCount,
     /// Whether publishers must wait.
@@ -163,6 +172,7 @@ impl Default for Node {
             registry: Arc::default(),
             memory: Arc::default(),
             definitions: ByteCount::default(),
+            objects: ObjectCounts::default(),
             half_frames: ByteCount::default(),
             alarm: Alarm::default(),
             residency: Residency::default(),

@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, PackedDestination, Routing};
 use super::ids::{ExchangeId, QueueId};
+use super::object_counts::Objects;
 use super::own::Event;
 use super::policies::Applied;
 use super::queue::QueueHandle;
@@ -137,6 +138,11 @@ impl Topology {
             changes: Vec::new(),
             events: None,
         }
+    }
+
+    /// How many queues and exchanges there are.
+    pub(crate) fn objects(&self) -> Objects {
+        Objects { queues: self.queues.len(), exchanges: self.exchanges.len() }
     }
 
     /// What exchanges, queues and bindings take in memory.

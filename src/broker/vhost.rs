@@ -135,7 +135,7 @@ impl Vhost {
     /// Changes the topology: the one place through which every change goes.
     fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
-        let before = topology.definition_bytes();
+        let (before, had) = (topology.definition_bytes(), topology.objects());
         topology.tell_events(self.node.own_messages.wants_events());
         let result = change(&mut topology);
         let now = topology.definition_bytes();
@@ -143,6 +143,7 @@ impl Vhost {
         self.epoch.fetch_add(1, Ordering::Release);
         let happened = topology.take_events();
         self.note_listeners(&topology);
+        self.node.objects.change(had, topology.objects());
         drop(topology);
         happened.into_iter().for_each(|event| self.node.own_messages.event(|| event));
         if now != before {
@@ -155,9 +156,10 @@ impl Vhost {
     /// Changes the topology without recording it, because the log has it already.
     pub(in crate::broker) fn restore<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
         let mut topology = self.topology.write();
-        let before = topology.definition_bytes();
+        let (before, had) = (topology.definition_bytes(), topology.objects());
         let result = change(&mut topology);
         self.node.definitions.change(before, topology.definition_bytes());
+        self.node.objects.change(had, topology.objects());
         topology.take_changes();
         self.note_listeners(&topology);
         result

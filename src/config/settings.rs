@@ -86,6 +86,10 @@ settings! {
     consumer_max_per_channel: Ceiling = Ceiling(None), "infinity", AtStart;
     /// How many virtual hosts there may be
     vhost_max: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// How many queues all virtual hosts may have together
+    cluster_queue_limit: Ceiling = Ceiling(None), "infinity", AtStart;
+    /// How many exchanges all virtual hosts may have together, with those that each has from the beginning
+    cluster_exchange_limit: Ceiling = Ceiling(None), "infinity", AtStart;
     /// What the cluster of this one node is called; each start says so anew
     cluster_name: Option<String> = None, "the name of the node", AtStart;
     /// What else is told of the cluster: NAME=VALUE; each start says so anew

@@ -129,6 +129,8 @@ impl Builder {
         builder.settings.channels_max = configured.channel_max_per_node.0;
         builder.settings.consumers_max = configured.consumer_max_per_channel.0;
         builder.settings.vhosts_max = configured.vhost_max.0;
+        builder.settings.queues_max = configured.cluster_queue_limit.0;
+        builder.settings.exchanges_max = configured.cluster_exchange_limit.0;
         builder.cluster = ClusterAtStart::from(configured);
         builder.settings.consumer_timeout = configured.consumer_timeout_ms().into();
         builder.configured = Some(Box::new(configured.clone()));

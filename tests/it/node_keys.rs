@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::broker::Management;
 use crate::client::connection::PROTOCOL_HEADER;
-use crate::client::{Connect, Connection, consume, queue};
+use crate::client::table::S;
+use crate::client::{Connect, Connection, consume, exchange, queue};
 use crate::process::{Directory, Program};
 
 /// A program that has read these lines of `rabbitmq.conf`.
@@ -77,6 +78,49 @@ async fn consumers_of_a_channel_and_virtual_hosts_are_counted() {
     ch.send(consume("q")).await;
     let text = "NOT_ALLOWED - reached maximum (1) of consumers per channel";
     connection.expect_close(530, text, (60, 20)).await;
+}
+
+/// reference: 4.1 and 3.2, the limits of the cluster
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_and_exchanges_of_all_virtual_hosts_are_counted() {
+    // Each virtual host has exchanges from the beginning: eight in this one.
+    let (_directory, program) = configured("node-objects", "cluster_queue_limit = 1\ncluster_exchange_limit = 9\n");
+    let api = management(&program);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("q1").durable()).await;
+    ch.declare(queue("q1").durable()).await;
+    let queues = |name: &str| format!("cannot declare queue '{name}': queue limit in cluster (1) is reached");
+    for declare in
+        [queue("q2").durable(), queue("q2").exclusive(), queue("q2").durable().arg("x-queue-type", S("quorum"))]
+    {
+        ch.refused(declare, 406, &format!("PRECONDITION_FAILED - {}", queues("q2"))).await;
+    }
+    ch.declare_exchange(exchange("x0", "direct")).await;
+    ch.declare_exchange(exchange("x0", "direct")).await;
+    let exchanges = |name: &str, vhost: &str| {
+        format!("cannot declare exchange '{name}' in vhost '{vhost}': exchange limit of 9 is reached")
+    };
+    ch.refused(exchange("x1", "direct"), 406, &format!("PRECONDITION_FAILED - {}", exchanges("x1", "/"))).await;
+    // The exchanges of a new virtual host are made, and counted.
+    api.put("/api/vhosts/v1", &json!({}));
+    let put = |path: &str, reason: &str, body| {
+        let refused = json!({ "error": "bad_request", "reason": reason });
+        assert_eq!(api.request("PUT", path, Some(&body)), (400, refused), "{path}");
+    };
+    for vhost in ["%2F", "v1"] {
+        put(&format!("/api/queues/{vhost}/q2"), &queues("q2"), json!({ "durable": true }));
+        let shown = vhost.replace("%2F", "/");
+        put(&format!("/api/exchanges/{vhost}/x1"), &exchanges("x1", &shown), json!({ "type": "direct" }));
+    }
+    let definitions = json!({ "exchanges": [{ "name": "x2", "vhost": "/", "type": "direct" }] });
+    let refused = json!({ "error": "bad_request", "reason": format!("precondition_failed: {}", exchanges("x2", "/")) });
+    assert_eq!(api.request("POST", "/api/definitions", Some(&definitions)), (400, refused));
+    // What goes makes room.
+    api.delete_quietly("/api/vhosts/v1");
+    ch.delete_exchange("x0").await;
+    ch.delete("q1").await;
+    ch.declare_exchange(exchange("x1", "direct")).await;
+    ch.declare(queue("q2").durable()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,7 @@ impl Vhost {
             if let Some(known) = self.compare(topology, &name, kind, declare) {
                 return known;
             }
+            self.check_exchange_count(&name)?;
             self.check_room(topology, cost::of_exchange(&spec))?;
             topology.add_exchange(id, spec, routing);
             topology.apply_policies(id, applied);

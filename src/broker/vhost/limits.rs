@@ -32,12 +32,33 @@ impl Vhost {
             .read(|state| state.vhosts.get(&*self.name).and_then(|vhost| effective(vhost.limits.max_queues)))
     }
 
+    /// Virtual hosts in which queues are declared at the same time may go beyond the limit of the node by one each.
+    ///
     /// # Errors
-    /// 406 when there are as many queues as there may be.
+    /// 406 when there are as many queues as there may be, in all virtual hosts or in this one.
     pub(super) fn check_queue_count(&self, topology: &Topology, name: &str, max: Option<u64>) -> Result<(), AmqpError> {
+        if let Some(max) = self.node.settings.queues_max.filter(|max| self.node.objects.queues() >= *max) {
+            return Err(AmqpError::precondition_failed(format!(
+                "cannot declare queue '{name}': queue limit in cluster ({max}) is reached"
+            )));
+        }
         match max {
             Some(max) if topology.queues().len() as u64 >= max => Err(AmqpError::precondition_failed(format!(
                 "cannot declare queue '{name}': queue limit in vhost '{}' ({max}) is reached",
+                self.name
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// As [`Vhost::check_queue_count`].
+    ///
+    /// # Errors
+    /// 406 when there are as many exchanges as there may be.
+    pub(super) fn check_exchange_count(&self, name: &str) -> Result<(), AmqpError> {
+        match self.node.settings.exchanges_max {
+            Some(max) if self.node.objects.exchanges() >= max => Err(AmqpError::precondition_failed(format!(
+                "cannot declare exchange '{name}' in vhost '{}': exchange limit of {max} is reached",
                 self.name
             ))),
             Some(_) | None => Ok(()),
