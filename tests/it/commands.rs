@@ -47,8 +47,13 @@ const NAMES: &[&str] = &[
 
 impl Tools {
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// The broker with these arguments, too.
+    pub(crate) fn start_with(name: &str, arguments: &[&str]) -> Self {
         let data = Directory::new(name);
-        let program = Program::start_in(&data, &["--http-listen", "127.0.0.1:0"]);
+        let program = Program::start_in(&data, &[&["--http-listen", "127.0.0.1:0"], arguments].concat());
         Self { program, links: links(name), data }
     }
 

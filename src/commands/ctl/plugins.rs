@@ -33,12 +33,10 @@ pub(super) const VERBS: &[Verb] = &[
     .switches(&[flag("offline"), flag("online"), flag("all")])
     .checks(check_named)
     .says(|it| Some(format!("Disabling plugins on node {}:\n{}", it.node(), it.arguments.join("\n")))),
-    Verb::new("set", PLUGINS, "Enables these plugins and no others", |it| {
-        change(it, |enabled, named| *enabled = named)
-    })
-    .takes(0, ANY, "[<plugin1> [ <plugin2>] ...] [--offline] [--online]")
-    .switches(&[flag("offline"), flag("online")])
-    .says(|it| Some(format!("Setting plugins on node {}:\n{}", it.node(), it.arguments.join("\n")))),
+    Verb::new("set", PLUGINS, "Enables these plugins and no others", set)
+        .takes(0, ANY, "[<plugin1> [ <plugin2>] ...] [--offline] [--online]")
+        .switches(&[flag("offline"), flag("online")])
+        .says(|it| Some(format!("Enabling plugins on node {}:\n{}", it.node(), it.arguments.join("\n")))),
     Verb::new("is_enabled", PLUGINS, "Fails unless plugins are enabled", is_enabled)
         .takes(1, ANY, "<plugin1> [ <plugin2>] [--offline] [--online]")
         .switches(&[flag("offline"), flag("online")])
@@ -73,6 +71,44 @@ const BUILT_IN: &[&str] = &[
     "rabbitmq_web_dispatch",
 ];
 
+/// What else comes with RabbitMQ 4.3.
+const OF_RABBITMQ: &[&str] = &[
+    "rabbitmq_amqp1_0",
+    "rabbitmq_auth_backend_cache",
+    "rabbitmq_auth_backend_http",
+    "rabbitmq_auth_backend_internal_loopback",
+    "rabbitmq_auth_backend_ldap",
+    "rabbitmq_auth_backend_oauth2",
+    "rabbitmq_auth_mechanism_ssl",
+    "rabbitmq_exchange_federation",
+    "rabbitmq_federation",
+    "rabbitmq_federation_common",
+    "rabbitmq_federation_management",
+    "rabbitmq_federation_prometheus",
+    "rabbitmq_jms_topic_exchange",
+    "rabbitmq_mqtt",
+    "rabbitmq_peer_discovery_aws",
+    "rabbitmq_peer_discovery_common",
+    "rabbitmq_peer_discovery_consul",
+    "rabbitmq_peer_discovery_etcd",
+    "rabbitmq_peer_discovery_k8s",
+    "rabbitmq_queue_federation",
+    "rabbitmq_shovel",
+    "rabbitmq_shovel_management",
+    "rabbitmq_shovel_prometheus",
+    "rabbitmq_stomp",
+    "rabbitmq_stream",
+    "rabbitmq_stream_common",
+    "rabbitmq_stream_management",
+    "rabbitmq_top",
+    "rabbitmq_tracing",
+    "rabbitmq_trust_store",
+    "rabbitmq_web_mqtt",
+    "rabbitmq_web_mqtt_examples",
+    "rabbitmq_web_stomp",
+    "rabbitmq_web_stomp_examples",
+];
+
 /// Where the list of enabled plugins is.
 pub(super) fn file() -> PathBuf {
     std::env::var_os("RABBITMQ_ENABLED_PLUGINS_FILE")
@@ -104,6 +140,11 @@ fn is_built_in(plugin: &str) -> bool {
     BUILT_IN.contains(&plugin)
 }
 
+/// Whether RabbitMQ would find it.
+fn is_known(plugin: &str) -> bool {
+    is_built_in(plugin) || OF_RABBITMQ.contains(&plugin)
+}
+
 fn check_named(it: &Invocation) -> Result<(), Failure> {
     if it.arguments.is_empty() && !it.is_set("all") {
         return Err(Failure::usage("not enough arguments."));
@@ -121,6 +162,16 @@ fn named(it: &Invocation) -> BTreeSet<String> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// As RabbitMQ has it: what is to be the whole list must be there, while `enable` and `disable` take any name and warn.
+fn set(it: &Invocation) -> Result<Output, Failure> {
+    let unknown: Vec<_> = named(it).into_iter().filter(|plugin| !is_known(plugin)).collect();
+    if !unknown.is_empty() {
+        let text = format!("The following plugins were not found: {}", unknown.join(", "));
+        return Err(Failure::said(exit::DATA, text));
+    }
+    change(it, |enabled, named| *enabled = named)
 }
 
 /// What is done to the list of enabled plugins, with the plugins that were named.

@@ -7,7 +7,8 @@ use super::columns::{self, Column, plain, tags};
 use super::failure::Failure;
 use super::output::Output;
 use super::verb::{ANY, BOTH, CTL, Verb, value};
-use crate::commands::client::escaped;
+use crate::commands::client::{Problem, escaped};
+use crate::commands::exit;
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new("add_vhost", CTL, "Creates a virtual host", add)
@@ -77,7 +78,11 @@ fn metadata(it: &Invocation) -> Map<String, Value> {
 
 /// One that is there already stays as it is, unless it is told otherwise.
 fn add(it: &Invocation) -> Result<Output, Failure> {
-    it.client()?.put(&path(it.argument(0)), &Value::Object(metadata(it)))?;
+    it.client()?.put(&path(it.argument(0)), &Value::Object(metadata(it))).map_err(|problem| match problem {
+        // For RabbitMQ it is the command that is wrong where `vhost_max` is reached.
+        Problem::Refused { reason, .. } if reason.contains(": vhost limit of ") => Failure::said(exit::USAGE, reason),
+        Problem::Unreachable(_) | Problem::TimedOut(_) | Problem::Refused { .. } => problem.into(),
+    })?;
     Ok(Output::Nothing)
 }
 

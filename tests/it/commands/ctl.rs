@@ -119,6 +119,17 @@ fn global_parameters_are_set_listed_and_cleared() {
 }
 
 #[test]
+fn a_virtual_host_too_many_is_refused() {
+    let tools = Tools::start_with("ctl-vhost-max", &["--vhost-max", "2"]);
+    tools.ok("rabbitmqctl add_vhost v1");
+    let refused = tools.shell("rabbitmqctl add_vhost v2");
+    let error = "Error:\ncannot create vhost 'v2': vhost limit of 2 is reached\n";
+    assert_eq!((refused.code, refused.error.as_str()), (64, error));
+    assert_eq!(refused.out, "Adding vhost \"v2\" ...\n");
+    tools.ok("rabbitmqctl add_vhost v1");
+}
+
+#[test]
 fn definitions_go_out_and_come_in() {
     let tools = Tools::start("ctl-definitions");
     let file = tools.data.path().join("definitions.json");
@@ -146,6 +157,17 @@ fn plugins_are_listed_and_enabled_with_and_without_a_broker() {
     assert!(tools.ok("rabbitmq-plugins list -q -e -m").lines().any(|plugin| plugin == "rabbitmq_management"));
     assert!(tools.ok("rabbitmq-plugins list -q").contains("[e*] rabbitmq_management "));
     tools.program.stop();
+    let not_found = "Error:\nThe following plugins were not found: nonsense\n";
+    let set = tools.shell("rabbitmq-plugins set nonsense rabbitmq_management");
+    assert_eq!((set.code, set.error.as_str()), (65, not_found));
+    assert_eq!(set.out, "Enabling plugins on node rabbit@localhost:\nnonsense\nrabbitmq_management\n");
+    assert!(!tools.plugins_file().exists());
+    // Those of RabbitMQ that are not there are passed over, and so is any that is enabled.
+    for command in ["set rabbitmq_management rabbitmq_peer_discovery_k8s", "enable nonsense", "disable nonsense"] {
+        let said = tools.ok(&format!("rabbitmq-plugins {command} --offline"));
+        assert!(said.contains("WARNING - plugins currently enabled but missing: "), "{command}: {said}");
+    }
+    tools.ok("rabbitmq-plugins disable --offline rabbitmq_peer_discovery_k8s");
     let said = tools.ok("rabbitmq-plugins enable --offline rabbitmq_management rabbitmq_mqtt");
     assert!(said.contains("WARNING - plugins currently enabled but missing: rabbitmq_mqtt\n"), "{said}");
     let written = std::fs::read_to_string(tools.plugins_file()).unwrap();
