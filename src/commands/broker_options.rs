@@ -35,11 +35,19 @@ pub(super) struct BrokerOptions {
     #[arg(long, value_name = "PASSWORD", requires = "url")]
     password: Option<String>,
 
-    /// With https: the authorities that the broker's certificate may come from, in PEM [default: those of the system]
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+/// How TLS is spoken with it.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub(super) struct TlsArguments {
+    /// With TLS: the authorities that the broker's certificate may come from, in PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
     tls_ca_cert_file: Option<PathBuf>,
 
-    /// With https: the certificate to show, in PEM
+    /// With TLS: the certificate to show, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_cert_file: Option<PathBuf>,
 
@@ -47,9 +55,21 @@ pub(super) struct BrokerOptions {
     #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
     tls_key_file: Option<PathBuf>,
 
-    /// With https: whatever the broker's certificate is
+    /// With TLS: whatever the broker's certificate is
     #[arg(long)]
     insecure: bool,
+}
+
+impl TlsArguments {
+    /// The same as other commands have it.
+    pub(super) fn options(&self) -> TlsOptions {
+        TlsOptions {
+            ca_file: self.tls_ca_cert_file.clone(),
+            cert_file: self.tls_cert_file.clone(),
+            key_file: self.tls_key_file.clone(),
+            is_insecure: self.insecure,
+        }
+    }
 }
 
 impl BrokerOptions {
@@ -66,12 +86,7 @@ impl BrokerOptions {
             url: self.url.clone().or(configured.url),
             user: self.username.clone(),
             password: self.password.clone(),
-            tls: TlsOptions {
-                ca_file: self.tls_ca_cert_file.clone(),
-                cert_file: self.tls_cert_file.clone(),
-                key_file: self.tls_key_file.clone(),
-                is_insecure: self.insecure,
-            },
+            tls: self.tls.options(),
         };
         Client::new(wanted.find().map_err(Problem::Unreachable)?, Some(PATIENCE))
     }

@@ -281,12 +281,17 @@ async fn secured(stream: TcpStream, address: &str, tls: &TlsOptions) -> Result<T
     let name = ServerName::try_from(host).map_err(|error| Problem::Unreachable(format!("{address}: {error}")))?;
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     shaken.map_err(|error| {
-        let tip = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(_)) => "; --tls-ca-cert-file names the authorities to believe",
-            _ => "",
-        };
+        let tip = handshake_tip(&error);
         Problem::Unreachable(format!("cannot speak TLS with {address}: {error}{tip}"))
     })
+}
+
+/// What helps where hands could not be shaken, to be written behind the error.
+pub(super) fn handshake_tip(error: &std::io::Error) -> &'static str {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => "; --tls-ca-cert-file names the authorities to believe",
+        _ => "",
+    }
 }
 
 async fn socket(path: &Path) -> Result<LocalStream, Problem> {

@@ -1,7 +1,8 @@
 //! `leveret perf`: publishes and consumes as fast as it is told to, and says how fast that is; with the common flags of RabbitMQ's PerfTest,
 //! against any broker.
 //!
-//! `plan` says who does what, `meter` counts, both without a connection; `spelling` has PerfTest's flags; `load`, `declared` and `confirms` speak AMQP, `report` writes.
+//! `plan` says who does what, `meter` counts, both without a connection; `spelling` has PerfTest's flags; `load`, `declared` and
+//! `confirms` speak AMQP, `secured` does so over TLS, `report` writes.
 
 mod confirms;
 mod declared;
@@ -9,6 +10,7 @@ mod load;
 mod meter;
 mod plan;
 mod report;
+mod secured;
 mod spelling;
 
 use std::io::{self, Write};
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args};
 
 use super::Run;
+use super::broker_options::TlsArguments;
 use super::told::{Failed, end};
 use plan::Plan;
 
@@ -27,7 +30,7 @@ pub(super) use spelling::spelled_out;
 #[command(
     disable_help_flag = true,
     after_help = "PerfTest's other spellings are understood as well: -ad, -qa, -qq, -qp, -qpf, -qpt, -ms, --id, --confirm 100.\n\
-                  Latency is measured from the first bytes of the bodies, where publishers put the time. amqps:// is not spoken.\n\n\
+                  Latency is measured from the first bytes of the bodies, where publishers put the time.\n\n\
                   Example: leveret perf -x 1 -y 1 -u perf-test -z 1"
 )]
 pub(super) struct Perf {
@@ -150,6 +153,9 @@ pub(super) struct Perf {
     /// What this run is called in its lines
     #[arg(long, short = 'd', value_name = "NAME")]
     id: Option<String>,
+
+    #[command(flatten)]
+    tls: TlsArguments,
 
     /// Print help
     #[arg(long, short = '?', action = ArgAction::Help)]

@@ -17,6 +17,7 @@ use super::declared::declare;
 use super::meter::Meter;
 use super::plan::{Acknowledges, Consumer, Consuming, Plan, Producer, Unit};
 use super::report;
+use super::secured::Place;
 
 /// Bytes at the beginning of a body, as PerfTest has them: a number, and the time.
 const STAMP_BYTES: usize = 12;
@@ -34,6 +35,9 @@ pub(super) enum Ended {
         /// The client's words.
         source: Box<lapin::Error>,
     },
+    /// TLS cannot be spoken as is asked for.
+    #[error("cannot connect: {0}")]
+    Tls(String),
     /// A consumer was cancelled: its queue is gone.
     #[error("the consumer of {0} was cancelled: is the queue gone?")]
     Cancelled(String),
@@ -124,6 +128,7 @@ async fn connect(plan: &Plan) -> Result<Connections, Ended> {
     let consumers = plan.consumers.iter().map(|it| (Role::Consumes, it.connection));
     let producers = plan.producers.iter().map(|it| (Role::Publishes, it.connection));
     let mut connections = Connections::new();
+    let place = Place::of(&plan.uri, &plan.tls).map_err(Ended::Tls)?;
     for (role, number) in consumers.chain(producers) {
         if connections.contains_key(&(role, number)) {
             continue;
@@ -133,7 +138,7 @@ async fn connect(plan: &Plan) -> Result<Connections, Ended> {
             Role::Publishes => format!("producer-{number}"),
         };
         let properties = ConnectionProperties::default().with_connection_name(format!("{} {what}", plan.id).into());
-        let connection = Connection::connect(&plan.uri, properties).await.map_err(failed("cannot connect"))?;
+        let connection = place.connect(properties).await.map_err(failed("cannot connect"))?;
         connections.insert((role, number), connection);
     }
     Ok(connections)

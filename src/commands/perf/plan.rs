@@ -1,12 +1,15 @@
 //! Who publishes where, who consumes what, and when it ends: pure.
 
 use super::Perf;
+use crate::commands::target::TlsOptions;
 
 /// Everything that a run does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) id: String,
     pub(super) uri: String,
+    /// How TLS is spoken, with `amqps`.
+    pub(super) tls: TlsOptions,
     pub(super) queues: Vec<String>,
     /// `None` for the one without a name.
     pub(super) exchange: Option<(String, String)>,
@@ -125,6 +128,7 @@ impl Plan {
         Ok(Self {
             id,
             uri: perf.uri.clone().unwrap_or_else(|| DEFAULT_URI.to_owned()),
+            tls: perf.tls.options(),
             queues,
             exchange,
             producers,

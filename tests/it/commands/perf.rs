@@ -2,6 +2,7 @@
 
 use super::Tools;
 use crate::client::Connect;
+use crate::tls::{Authority, Files};
 
 const PERF: &str = "leveret perf -h amqp://guest:guest@127.0.0.1:$AMQP_PORT --id t";
 
@@ -55,6 +56,27 @@ fn queues_of_a_pattern_and_an_exchange_are_declared_and_perf_tests_spellings_und
         assert!(queues.contains(&format!("{queue}\t5\t{arguments}")), "{queues}");
     }
     assert!(tools.ok("rabbitmqctl -q list_exchanges name type").contains("perf\ttopic\n"));
+}
+
+#[test]
+fn it_speaks_tls_with_the_options_of_the_other_commands() {
+    let authority = Authority::new("Test CA");
+    let files = Files::new(&authority, &authority.server());
+    let [ca, cert, key] =
+        [files.cacertfile(), files.certfile(), files.keyfile()].map(|file| file.to_str().unwrap().to_owned());
+    let listen = ["--amqps-listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+    let tools = Tools::start_with("perf-tls", &listen);
+    let place = format!("amqps://guest:guest@localhost:{}", tools.program.ports()["amqps"]);
+    let perf = format!("leveret perf -h {place} --id t -C 20 -D 20 -z 60");
+    for options in [format!("--tls-ca-cert-file {ca}"), "--insecure".to_owned()] {
+        let told = tools.ok(&format!("{perf} {options}"));
+        assert!(told.contains("\ntest stopped (All limits reached)\n"), "{told}");
+    }
+    let (code, error) = tools.fails(&perf);
+    assert!(code == 69 && error.starts_with("leveret: cannot connect: "), "{error}");
+    assert!(error.contains("; --tls-ca-cert-file names the authorities to believe"), "{error}");
+    let (code, error) = tools.fails(&format!("{perf} --tls-ca-cert-file /nowhere.pem"));
+    assert!(code == 69 && error.contains("cannot read the authorities in /nowhere.pem"), "{error}");
 }
 
 #[test]
