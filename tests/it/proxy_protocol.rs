@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::broker::Management;
 use crate::client::{Connect, eventually};
 use crate::process::{Directory, Program};
+use crate::tls::{Authority, Files, Trust, tunnel};
 
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 5672\r\n";
 /// Version 2, with something behind the addresses.
@@ -80,6 +81,31 @@ async fn a_client_is_where_its_proxy_says() {
     }
     let log = program.stop();
     assert!(log.contains("192.0.2.1:56324"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_says_it_before_its_client_shakes_hands() {
+    let authority = Authority::new("Test CA");
+    let files = Files::new(&authority, &authority.server());
+    let [cert, key] = [files.certfile(), files.keyfile()].map(|file| file.to_str().unwrap().to_owned());
+    let listen = ["--guest-from-anywhere", "--amqps-listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+    let (_directory, program) = configured("proxy-tls", &listen);
+    let api = management(&program);
+    let amqps = SocketAddr::from(([127, 0, 0, 1], program.ports()["amqps"].as_u64().unwrap().try_into().unwrap()));
+    for (header, at_once, peer) in
+        [(LINE, 1000, "192.0.2.1"), (LINE, 1, "192.0.2.1"), (OCTETS, 1000, "2001:db8::1"), (OCTETS, 7, "2001:db8::1")]
+    {
+        let place = tunnel(proxy(amqps, header, at_once).await, Trust::of(&authority)).await;
+        let connection = Connect::to(place).open().await;
+        let shown = &api.get("/api/connections")[0];
+        assert_eq!((shown["peer_host"].as_str(), shown["ssl"].as_bool()), (Some(peer), Some(true)), "{shown}");
+        connection.close().await;
+        eventually("it is gone", async || match api.get("/api/connections").as_array().unwrap().len() {
+            0 => Ok(()),
+            _ => Err("it is there".to_owned()),
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
