@@ -49,6 +49,8 @@ settings! {
     prometheus_path: UrlPath = UrlPath::metrics(), "/metrics", AtStart;
     /// Tell there of each queue, connection and channel, as PATH/per-object does, instead of their sums
     prometheus_return_per_object_metrics: bool = false, "false", AtStart;
+    /// Tell metrics only to users with the tag monitoring or administrator
+    prometheus_authentication: bool = false, "false", AtStart;
     /// Serve no metrics for Prometheus
     no_prometheus: bool = false, "false", AtStart;
 

@@ -38,11 +38,18 @@ pub(crate) struct WebPaths {
     pub(crate) metrics: String,
     /// Whether there are metrics of each object there, and not their sums.
     pub(crate) has_metrics_per_object: bool,
+    /// Metrics are for users with a tag for it.
+    pub(crate) metrics_need_login: bool,
 }
 
 impl Default for WebPaths {
     fn default() -> Self {
-        Self { prefix: String::new(), metrics: "/metrics".to_owned(), has_metrics_per_object: false }
+        Self {
+            prefix: String::new(),
+            metrics: "/metrics".to_owned(),
+            has_metrics_per_object: false,
+            metrics_need_login: false,
+        }
     }
 }
 

@@ -241,6 +241,22 @@ async fn caller(api: &Api, needs: Needs, peer: CallerPlace, headers: &HeaderMap)
     Ok(Some(caller))
 }
 
+/// What somebody is answered who may not see metrics.
+pub(super) async fn refused_to_monitor(api: &Api, peer: CallerPlace, headers: &HeaderMap) -> Option<Response> {
+    let no_caller = caller(api, Needs::Monitoring, peer, headers).await.err()?;
+    Some(match refused(api, no_caller).await {
+        Ok(answer) => respond_with(answer),
+        Err((status, how)) => {
+            let mut response = empty(status);
+            if how.is_some() {
+                let how = HeaderValue::from_static("Basic realm=\"RabbitMQ Prometheus\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+            }
+            response
+        }
+    })
+}
+
 /// Waits for the log; false when it has failed.
 async fn until_durable(api: &Api, position: LogPosition) -> bool {
     #[derive(Debug, Default)]

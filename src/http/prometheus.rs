@@ -1,4 +1,5 @@
-//! The metrics of port 15692, as RabbitMQ's Prometheus plugin has them: names, types, labels and help, for nobody in particular.
+//! The metrics of port 15692, as RabbitMQ's Prometheus plugin has them: names, types, labels and help, for nobody in particular,
+//! unless a login is configured.
 //!
 //! A metric is one row of a table (`queues`, `connections`, `vhosts`, `node`, `global`), which all endpoints read: `/metrics` adds the
 //! numbers of all objects up, `/metrics/per-object` and `/metrics/detailed` write one line for each. Numbers of queues are taken
@@ -16,12 +17,12 @@ mod vhosts;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use tower_http::compression::CompressionLayer;
 
 use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
@@ -33,6 +34,7 @@ use self::scrape::{PerObject, Scrape, WrittenMetrics, sums};
 use self::text::Name;
 use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
 use super::Api;
+use super::handling::refused_to_monitor;
 use crate::broker::alerts::OldestAges;
 use crate::broker::vhost::Vhost;
 
@@ -44,7 +46,7 @@ type Parameters = Vec<(String, String)>;
 /// What answers a request.
 type Endpoint = fn(&Api, &Parameters) -> Response;
 
-/// What is below the path of the metrics. Nobody needs to log in for them.
+/// What is below the path of the metrics.
 const METRICS: &[(&str, Endpoint)] = &[
     ("", |api, _| scraped(if api.paths.has_metrics_per_object { per_object(api) } else { aggregated(api) })),
     ("/per-object", |api, _| scraped(per_object(api))),
@@ -70,12 +72,20 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
     let states = STATES.iter().map(|(path, endpoint)| ((*path).to_owned(), *endpoint));
     // Where one would be that the metrics have taken, they go first.
     let states = states.filter(|(path, _)| *path != api.paths.metrics);
-    for (path, endpoint) in metrics.chain(states) {
+    // Whoever looks whether the broker lives need not log in.
+    let metrics = metrics.map(|(path, endpoint)| (path, endpoint, api.paths.metrics_need_login));
+    for (path, endpoint, needs_login) in metrics.chain(states.map(|(path, endpoint)| (path, endpoint, false))) {
         let api = Arc::clone(api);
-        let answer = move |method: Method, Query(parameters): Query<Parameters>| {
-            let api = Arc::clone(&api);
-            async move { allowed(&method, || endpoint(&api, &parameters)) }
-        };
+        let answer =
+            move |Extension(peer), method: Method, headers: HeaderMap, Query(parameters): Query<Parameters>| {
+                let api = Arc::clone(&api);
+                async move {
+                    if needs_login && let Some(refused) = refused_to_monitor(&api, peer, &headers).await {
+                        return refused;
+                    }
+                    allowed(&method, || endpoint(&api, &parameters))
+                }
+            };
         router = router.route(&path, any(answer));
     }
     let absent = async || super::handling::respond_with(super::refusal::Refusal::absent().into());

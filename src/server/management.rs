@@ -115,6 +115,7 @@ fn web_paths(configured: &Settings) -> WebPaths {
         prefix: configured.http_path_prefix.as_str().to_owned(),
         metrics: configured.prometheus_path.as_str().to_owned(),
         has_metrics_per_object: configured.prometheus_return_per_object_metrics,
+        metrics_need_login: configured.prometheus_authentication,
     }
 }
 

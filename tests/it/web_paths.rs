@@ -23,6 +23,39 @@ fn at(program: &Program, protocol: &str) -> Management {
     Management::at(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
+/// What RabbitMQ 4.3.6 answers with the same line.
+#[test]
+fn metrics_are_for_monitors_when_they_need_a_login() {
+    let (_directory, program) = configured("metrics-login", "prometheus.authentication.enabled = true\n");
+    let (api, metrics) = (at(&program, "http"), at(&program, "prometheus"));
+    let users = [("m", "management"), ("n", "monitoring"), ("p", "policymaker"), ("a", "administrator"), ("z", "")];
+    for (name, tag) in users {
+        api.put(&format!("/api/users/{name}"), &json!({ "password": "p", "tags": tag }));
+    }
+    let no_monitor = (401, r#"{"error":"not_authorised","reason":"Not monitor user"}"#);
+    let refusals = [
+        ("m", no_monitor),
+        ("p", no_monitor),
+        ("z", (401, r#"{"error":"not_authorised","reason":"Not management user"}"#)),
+        ("nobody", (401, r#"{"error":"not_authorized","reason":"Not_Authorized"}"#)),
+    ];
+    for (name, refused) in refusals {
+        let answered = metrics.clone().log_in(name, "p").send("GET", "/metrics", "", &[]);
+        assert_eq!((answered.status, answered.text.as_str()), refused, "{name}");
+    }
+    for name in ["n", "a"] {
+        let answered = metrics.clone().log_in(name, "p").send("GET", "/metrics", "", &[]);
+        assert!(answered.status == 200 && answered.text.contains("rabbitmq_build_info{"), "{answered:?}");
+    }
+    let nobody = metrics.authorized_by(None);
+    for path in ["/metrics", "/metrics/per-object", "/metrics/detailed?family=queue_coarse_metrics"] {
+        let answered = nobody.send("GET", path, "", &[]);
+        let told = (answered.status, answered.text.as_str(), answered.header("www-authenticate"));
+        assert_eq!(told, (401, "", "Basic realm=\"RabbitMQ Prometheus\""), "{path}");
+    }
+    assert_eq!(nobody.send("GET", "/healthz", "", &[]).status, 200);
+}
+
 /// What RabbitMQ 4.3.6 answers with the same line, but for the page without a slash, which names its files wrongly there.
 #[test]
 fn all_of_the_api_and_the_pages_are_below_the_prefix() {

@@ -126,6 +126,7 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("prometheus.tcp.**", Needless(OWN)),
     ("prometheus.path", Sets("prometheus_path", same)),
     ("prometheus.return_per_object_metrics", Sets("prometheus_return_per_object_metrics", same)),
+    ("prometheus.authentication.enabled", Sets("prometheus_authentication", same)),
     ("management.oauth_enabled", Sets("management_oauth_enabled", same)),
     ("management.oauth_disable_basic_auth", Sets("management_oauth_disable_basic_auth", same)),
     ("management.oauth_client_id", Sets("management_oauth_client_id", same)),
