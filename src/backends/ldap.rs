@@ -5,7 +5,7 @@ mod evaluate;
 
 use std::sync::Arc;
 
-use super::trust::{InvalidTrust, Trust};
+use super::trust::{ClientIdentity, InvalidTrust, Trust};
 use crate::auth::ldap::{FillVariables, Query, is_dn};
 use crate::auth::{
     Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
@@ -34,6 +34,8 @@ pub(crate) struct LdapSettings {
     pub(crate) topic_access_query: Query,
     pub(crate) tag_queries: Vec<(String, Query)>,
     pub(crate) trust: Trust,
+    /// What is shown to a directory that asks for a certificate.
+    pub(crate) identity: Option<ClientIdentity>,
 }
 
 /// A directory that knows users.
@@ -58,9 +60,10 @@ impl Ldap {
     /// One that has asked nothing.
     ///
     /// # Errors
-    /// When nobody can be believed.
+    /// When nobody can be believed, or there is no such certificate to show.
     pub(crate) fn new(settings: LdapSettings) -> Result<Self, InvalidTrust> {
-        let servers = Servers::new(settings.directory.clone(), &settings.trust)?;
+        let tls = settings.trust.tls_as(settings.identity.as_ref())?;
+        let servers = Servers::new(settings.directory.clone(), tls);
         Ok(Self(Arc::new(Known { settings, servers })))
     }
 }

@@ -289,6 +289,10 @@ settings! {
     auth_ldap_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
     /// Whether their certificates are looked at
     auth_ldap_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// The certificate to show to the directory, and those that lead to its authority, in PEM
+    auth_ldap_certfile: Option<PathBuf> = None, "none", AtStart;
+    /// The key of that certificate, in PEM
+    auth_ldap_keyfile: Option<PathBuf> = None, "auth_ldap_certfile", AtStart;
     /// The entry of a user
     auth_ldap_user_dn_pattern: String = "${username}".to_owned(), "${username}", AtStart;
     /// As whom a user binds, if not as that

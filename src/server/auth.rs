@@ -11,8 +11,8 @@ use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
 use crate::auth::oauth2::InvalidKey;
 use crate::auth::{Backend, BackendChain, ChainLink};
 use crate::backends::{
-    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust, Ldap,
-    LdapSettings, Trust,
+    Bind, Cache, CacheSettings, ClientIdentity, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust,
+    Ldap, LdapSettings, Trust,
 };
 use crate::broker::Broker;
 use crate::broker::own_users::OwnUsers;
@@ -135,6 +135,13 @@ impl Makers<'_> {
     }
 }
 
+/// As in RabbitMQ, one file may hold both.
+fn identity(configured: &Settings) -> Option<ClientIdentity> {
+    let certificate = configured.auth_ldap_certfile.clone()?;
+    let key = configured.auth_ldap_keyfile.clone().unwrap_or_else(|| certificate.clone());
+    Some(ClientIdentity { certificate, key })
+}
+
 fn trust(verify: Verify, file: Option<&PathBuf>) -> Trust {
     match (verify, file) {
         (Verify::None, _) => Trust::Anybody,
@@ -202,6 +209,7 @@ fn ldap(configured: &Settings) -> Result<LdapSettings, AuthError> {
         topic_access_query: query(&configured.auth_ldap_queries_topic_access)?,
         tag_queries: tag_queries(&configured.auth_ldap_queries_tags.0)?,
         trust: trust(configured.auth_ldap_verify, configured.auth_ldap_cacertfile.as_ref()),
+        identity: identity(configured),
     })
 }
 

@@ -7,8 +7,6 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::super::trust::{InvalidTrust, Trust};
-
 /// What a directory answers to a wrong name or password.
 const INVALID_CREDENTIALS: u32 = 49;
 /// There is no such entry.
@@ -77,9 +75,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(settings: DirectorySettings, trust: &Trust) -> Result<Self, InvalidTrust> {
+    pub(super) fn new(settings: DirectorySettings, tls: ClientConfig) -> Self {
         let turns = Arc::new(Semaphore::new(settings.connection_pool_size.max(1)));
-        Ok(Self { tls: Arc::new(trust.tls()?), settings, turns })
+        Self { tls: Arc::new(tls), settings, turns }
     }
 
     /// Connects, and binds as somebody.

@@ -200,7 +200,12 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("auth_ldap.queries.tags", Sets("auth_ldap_queries_tags", same)),
     ("auth_ldap.ssl_options.cacertfile", Sets("auth_ldap_cacertfile", same)),
     ("auth_ldap.ssl_options.verify", Sets("auth_ldap_verify", verify)),
-    ("auth_ldap.ssl_options.**", Missing("of TLS to the directory cacertfile and verify can be set")),
+    ("auth_ldap.ssl_options.certfile", Sets("auth_ldap_certfile", same)),
+    ("auth_ldap.ssl_options.keyfile", Sets("auth_ldap_keyfile", same)),
+    (
+        "auth_ldap.ssl_options.**",
+        Missing("of TLS to the directory cacertfile, certfile, keyfile and verify can be set"),
+    ),
     ("auth_ldap.idle_timeout", Needless(OWN)),
     ("auth_ldap.log", Needless("is not needed: log_level = \"debug\" shows what is asked")),
     ("auth_ldap.**", Missing("the directory has no such setting")),

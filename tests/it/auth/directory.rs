@@ -233,6 +233,40 @@ async fn a_directory_is_asked_with_tls_as_advanced_config_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_asks_for_a_certificate_gets_one() {
+    let authority = Authority::new("directory");
+    let certificates = Files::new(&authority, &authority.server());
+    let own = Files::new(&authority, &authority.client("broker"));
+    let [ca, cert, key] = [certificates.cacertfile(), certificates.certfile(), certificates.keyfile()]
+        .map(|file| file.display().to_string());
+    let tls = format!(
+        "TLSCACertificateFile {ca}\nTLSCertificateFile {cert}\nTLSCertificateKeyFile {key}\nTLSVerifyClient demand\n"
+    );
+    let Some(slapd) = Slapd::start_with("slapd-mutual", &tls).await else { return };
+    let program = |name: &str, more: &str| {
+        let files = Directory::new(name);
+        std::fs::create_dir_all(files.path()).unwrap();
+        let file = files.path().join("rabbitmq.conf");
+        let lines = format!(
+            "auth_backends.1 = ldap\nauth_ldap.servers.1 = 127.0.0.1\nauth_ldap.port = {}\nauth_ldap.use_ssl = true\n\
+             auth_ldap.user_dn_pattern = cn=${{username}},ou=people,dc=example\n\
+             auth_ldap.ssl_options.cacertfile = {ca}\n{more}",
+            slapd.tls_port
+        );
+        std::fs::write(&file, lines).unwrap();
+        let run = format!("{name}-run");
+        (Program::start(&run, &["--in-memory", "--config", file.to_str().unwrap()]), files)
+    };
+    let [cert, key] = [own.certfile(), own.keyfile()].map(|file| file.display().to_string());
+    let shown = format!("auth_ldap.ssl_options.certfile = {cert}\nauth_ldap.ssl_options.keyfile = {key}\n");
+    let (showing, _files) = program("slapd-mutual-shown", &shown);
+    Connect::to(showing.address()).user("anna", "anna's").open().await;
+    let (silent, _files) = program("slapd-mutual-silent", "");
+    let connection = Connect::to(silent.address()).user("anna", "anna's").start().await;
+    connection.expect_close(403, LOGIN_REFUSED, (0, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_that_is_not_there_lets_nobody_in() {
     let port = unused_port().to_string();
     let arguments =
