@@ -39,6 +39,7 @@ mod pace;
 mod paged;
 mod paging;
 mod passed;
+mod pieces;
 mod ready;
 mod recounted;
 mod relocation;
@@ -125,7 +126,6 @@ pub(crate) struct Queue {
     turn: Turn,
     /// What passed through, in numbers.
     passed: Passed,
-    deleted: bool,
     /// What was said last of the memory that entries take.
     told_entry_bytes: i64,
 }
@@ -150,7 +150,6 @@ impl Queue {
             passed: Passed::default(),
             arguments,
             policies: None,
-            deleted: false,
             told_entry_bytes: 0,
         }
     }
@@ -220,7 +219,7 @@ impl Queue {
 
     /// Whether the queue was deleted; whoever still holds it must treat it as absent.
     pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted
+        self.service.is_deleted()
     }
 
     /// How many messages and consumers it has.
@@ -358,9 +357,8 @@ impl Queue {
 
     /// Marks the queue as deleted, and takes out all consumers and messages.
     pub(crate) fn delete(&mut self) -> Removed {
-        self.deleted = true;
         self.turn.note_pump();
-        let consumers = self.service.take_consumers();
+        let consumers = self.service.delete();
         let counts = self.backing.stop_keeping();
         self.order.returning = Returning::default();
         let ready = self.purge_ready();

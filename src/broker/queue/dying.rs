@@ -138,15 +138,13 @@ impl Queue {
     /// [`Queue::dead_letter_published`] or [`Queue::keep_unrouted`], in the same order.
     pub(crate) fn next_dead_letters(&mut self) -> NextDeadLetters {
         let Some(letters) = &mut self.order.dying.0 else { return NextDeadLetters::Over };
-        let Letters { waiting, deaths, handed, has_publisher, loading, .. } = &mut **letters;
+        let Letters { waiting, handed, has_publisher, loading, .. } = &mut **letters;
         let letters: Vec<_> = waiting
             .iter()
-            .zip(deaths.iter())
             .take(LETTERS_MAX)
-            .map_while(|(entry, death)| {
-                let message = entry.message()?.clone();
-                let (reason, target) = (death.reason, Arc::clone(&death.target));
-                Some(DeadLetter { message, reason, target, failed: entry.counts.failed })
+            .map_while(|Death { entry, reason, target, .. }| {
+                let (message, target) = (entry.message()?.clone(), Arc::clone(target));
+                Some(DeadLetter { message, reason: *reason, target, failed: entry.counts.failed })
             })
             .collect();
         *handed = letters.len();
@@ -154,7 +152,7 @@ impl Queue {
         if *has_publisher {
             return NextDeadLetters::Letters(letters);
         }
-        match neighbours(waiting.iter(), 0).filter(|_| loading.is_none()) {
+        match neighbours(waiting.iter().map(|death| &death.entry), 0).filter(|_| loading.is_none()) {
             Some(load) => {
                 *loading = Some(load);
                 NextDeadLetters::Away(load)
@@ -168,7 +166,7 @@ impl Queue {
         if let Some(letters) = self.order.dying.0.as_mut().filter(|letters| letters.has_answered) {
             letters.has_answered = false;
             // They are recorded in their order.
-            if let Some(last) = letters.deaths.back_mut() {
+            if let Some(last) = letters.waiting.back_mut() {
                 last.owed = Some(Box::new(begin()));
             }
         }
@@ -179,9 +177,9 @@ impl Queue {
     pub(crate) fn dead_letter_published(&mut self) -> Option<Box<Owed>> {
         self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
-        let (entry, death) = letters.pop()?;
+        let Death { entry, owed, .. } = letters.pop()?;
         self.backing.gone(&entry);
-        death.owed
+        owed
     }
 
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
@@ -191,7 +189,7 @@ impl Queue {
             return self.dead_letter_published();
         }
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
-        let (mut entry, Death { reason, owed, .. }) = letters.pop()?;
+        let Death { mut entry, reason, owed, .. } = letters.pop()?;
         self.backing.meet(&mut entry, State::Dying);
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.

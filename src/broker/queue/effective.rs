@@ -32,7 +32,7 @@ impl Queue {
     /// is not used begins now, if it is another one. And what is dying goes where it was going: only dead letters that found no queue
     /// are tried again where dead letters go now.
     pub(crate) fn apply(&mut self, effective: Effective, now_ms: u64) {
-        if self.deleted {
+        if self.is_deleted() {
             return;
         }
         let Effective { arguments, policies } = effective;

@@ -23,7 +23,7 @@ impl Queue {
             let held = consumer.holder.map_or(0, |holder| self.order.unacked.count_of(holder));
             assert_eq!(consumer.unacked as usize, held, "{:?} holds what it is counted to hold", consumer.spec.id);
         }
-        if self.deleted {
+        if self.is_deleted() {
             assert!(!self.is_returning(), "nothing comes back into a queue that is gone");
             assert!(self.service.consumers.is_empty(), "nobody consumes from a queue that is gone");
             assert!(

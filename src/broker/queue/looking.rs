@@ -211,7 +211,7 @@ impl Queue {
 
     fn look_at_ready(&self, window: &mut Window) {
         let returned = self.order.ready.returned();
-        window.entries(returned.len(), |from| Box::new(returned.range(from..)));
+        window.entries(returned.len(), |from| Box::new(returned.iter_at(from)));
         for level in self.order.ready.levels() {
             window.entries(level.requeued.len(), |from| Box::new(level.requeued.iter_from(from)));
             window.parts(level, self.backing.delivered_below(level.priority));

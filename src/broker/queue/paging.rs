@@ -121,7 +121,7 @@ impl Queue {
 
     /// Bytes of bodies in memory that could be in segment files.
     pub(crate) fn pageable_bytes(&self) -> u64 {
-        if self.deleted { 0 } else { self.order.ready.fresh_bytes() }
+        if self.is_deleted() { 0 } else { self.order.ready.fresh_bytes() }
     }
 
     /// Looks through `max` fresh messages of a level from a place on, for those that are in the log before `limit`.
@@ -151,7 +151,7 @@ impl Queue {
     /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps; `None` when there is nothing to
     /// say. `is_free` tells of which parts nothing is left.
     pub(crate) fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
-        if self.deleted || !self.backing.is_kept() || self.order.next_seq() == Seq::FIRST {
+        if self.is_deleted() || !self.backing.is_kept() || self.order.next_seq() == Seq::FIRST {
             return None;
         }
         let mut parts = Vec::new();
@@ -231,7 +231,7 @@ impl Queue {
         let damaged = std::mem::take(&mut loaded.damaged);
         self.order.ready.set_ahead(ahead_bytes);
         let is_part = self.order.ready.level_of(&load).is_some_and(|level| level.paged.expects(&load));
-        if is_part && !self.deleted {
+        if is_part && !self.is_deleted() {
             damaged.iter().for_each(|damaged| self.backing.freed(damaged.freed()));
             self.passed.count_unreadable(damaged.len());
             self.take_block(loaded);

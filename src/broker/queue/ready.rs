@@ -15,18 +15,17 @@ mod fresh;
 mod level;
 mod loading;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(super) use chosen::CHOSEN_AMONG_MAX;
 use fresh::FreshRun;
-use level::take_if;
 pub(super) use level::{Head, Level, neighbours, stretch};
 use smallvec::SmallVec;
 
 use super::arguments::QueueKind;
 use super::entry::{Entry, Persistent};
 use super::paged::{Cleared, Missing, Unread};
+use super::pieces::Pieces;
 use super::sorted_run::SortedRun;
 use crate::store::loader::Load;
 use crate::store::seq::Seq;
@@ -34,7 +33,7 @@ use crate::store::seq::Seq;
 /// The ready messages of a queue, in the order of delivery.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    returned: VecDeque<Entry>,
+    returned: Pieces<Entry>,
     /// What is being read of them.
     loading_returned: Option<Load>,
     /// Highest priority first; a queue without priorities has one level.
@@ -209,14 +208,17 @@ impl Ready {
         let count = std::mem::take(&mut self.count);
         (self.bytes, self.persistent) = (0, Persistent::default());
         let requeued = requeued.into_iter().flat_map(SortedRun::into_entries);
-        (count, returned.into_iter().chain(requeued).chain(fresh.into_iter().flat_map(FreshRun::into_entries)), cleared)
+        (
+            count,
+            returned.into_things().chain(requeued).chain(fresh.into_iter().flat_map(FreshRun::into_entries)),
+            cleared,
+        )
     }
 
     /// The first `count` of those in front of all levels, the last of them first; and the levels. To be changed in place; the order and
     /// the sizes must stay.
     pub(super) fn rooms_mut(&mut self, count: usize) -> (impl Iterator<Item = (usize, &mut Entry)>, &mut [Level]) {
-        let count = count.min(self.returned.len());
-        (self.returned.range_mut(..count).enumerate().rev(), &mut self.levels)
+        (self.returned.first_mut(count), &mut self.levels)
     }
 
     /// One that came back to its level, or was read back; to be changed in place.
@@ -240,7 +242,7 @@ impl Ready {
         if !self.requeued().any(&is_wanted) {
             return removed;
         }
-        take_if(&mut self.returned, &is_wanted, &mut removed);
+        self.returned.take_some(|_, _| true, |_, entry| is_wanted(entry), &mut removed);
         for level in &mut self.levels {
             let before = removed.len();
             level.requeued.take_if(&is_wanted, &mut removed);
@@ -254,7 +256,7 @@ impl Ready {
     }
 
     /// Those in front of all levels.
-    pub(super) const fn returned(&self) -> &VecDeque<Entry> {
+    pub(super) const fn returned(&self) -> &Pieces<Entry> {
         &self.returned
     }
 
@@ -289,6 +291,7 @@ impl Ready {
     /// The invariants.
     #[cfg(debug_assertions)]
     pub(super) fn check(&self) {
+        self.returned.check();
         assert!(self.levels.is_sorted_by(|one, next| one.priority > next.priority), "levels by priority");
         self.levels.iter().for_each(Level::check);
         let unread: usize = self.levels.iter().map(|level| level.paged.unread_count()).sum();

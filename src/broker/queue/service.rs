@@ -16,6 +16,8 @@ pub(super) struct Service {
     pub(super) consumers: Consumers,
     /// Nothing is delivered until somebody ends the pause.
     is_paused: bool,
+    /// The queue is gone, and whoever still has its handle finds nothing.
+    is_deleted: bool,
     /// Publishers that are ahead of the consumers.
     pace: Pace<Arc<PublisherWaits>>,
     /// For `x-expires`: the last declare, get, or moment with a consumer.
@@ -26,7 +28,7 @@ impl Service {
     /// Nobody uses it yet but the one who declares it.
     pub(super) fn new(single_active_consumer: bool, now_ms: u64) -> Self {
         let consumers = Consumers::new(single_active_consumer);
-        Self { consumers, is_paused: false, pace: Pace::default(), used_at_ms: now_ms }
+        Self { consumers, is_paused: false, is_deleted: false, pace: Pace::default(), used_at_ms: now_ms }
     }
 
     /// Notes a use, for `x-expires`.
@@ -50,6 +52,10 @@ impl Service {
         self.is_paused = is_paused;
     }
 
+    pub(super) const fn is_deleted(&self) -> bool {
+        self.is_deleted
+    }
+
     pub(super) const fn is_paused(&self) -> bool {
         self.is_paused
     }
@@ -60,7 +66,8 @@ impl Service {
     }
 
     /// Takes all consumers off: the queue is gone.
-    pub(super) fn take_consumers(&mut self) -> Consumers {
+    pub(super) fn delete(&mut self) -> Consumers {
+        self.is_deleted = true;
         std::mem::take(&mut self.consumers)
     }
 

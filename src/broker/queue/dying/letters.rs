@@ -1,22 +1,22 @@
 //! The dead letters of a queue: those that are published, in the order of death, and those that found no queue.
 //!
-//! Invariants: each that waits died of something; those that were handed out are the first; what found no queue is tried again at some
-//! time; all are counted.
+//! Invariants: those that were handed out are the first; what found no queue is tried again at some time; all are counted.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::DeathReason;
 use crate::broker::queue::DROPS_MAX;
 use crate::broker::queue::arguments::DeadLetters;
 use crate::broker::queue::entry::Entry;
+use crate::broker::queue::pieces::Pieces;
 use crate::broker::queue::walk::Spot;
 use crate::store::Owed;
 use crate::store::loader::Load;
 
-/// What is known of a death besides the message.
+/// A message that died.
 #[derive(Debug)]
 pub(super) struct Death {
+    pub(super) entry: Entry,
     pub(super) reason: DeathReason,
     /// Where it goes, whatever the queue obeys by the time it is published.
     pub(super) target: Arc<DeadLetters>,
@@ -25,9 +25,16 @@ pub(super) struct Death {
 }
 
 impl Death {
-    const fn new(reason: DeathReason, target: Arc<DeadLetters>) -> Self {
-        Self { reason, target, owed: None }
+    const fn new(entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) -> Self {
+        Self { entry, reason, target, owed: None }
     }
+}
+
+/// A dead letter that found no queue.
+#[derive(Debug)]
+struct Unrouted {
+    entry: Entry,
+    reason: DeathReason,
 }
 
 /// The dead letters of a queue, in the order of death. Most queues never have any.
@@ -36,9 +43,7 @@ pub(in crate::broker::queue) struct Dying(pub(super) Option<Box<Letters>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    pub(super) waiting: VecDeque<Entry>,
-    /// What those in `waiting` died of, one each.
-    pub(super) deaths: VecDeque<Death>,
+    pub(super) waiting: Pieces<Death>,
     /// Some of them died of what a client said, and are not owed yet.
     pub(super) has_answered: bool,
     /// What was owed for messages that are lost, until their end is recorded.
@@ -50,7 +55,7 @@ pub(super) struct Letters {
     /// What the first of them waits for.
     pub(super) loading: Option<Load>,
     /// Dead letters of the at-least-once strategy that found no queue, to be tried again.
-    unrouted: VecDeque<(Entry, DeathReason)>,
+    unrouted: Pieces<Unrouted>,
     /// So many of `unrouted`, at its front, are due.
     retrying: usize,
     /// When the others are.
@@ -97,12 +102,16 @@ impl Dying {
     }
 
     pub(in crate::broker::queue) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter().flat_map(|letters| letters.waiting.iter().chain(letters.unrouted.iter().map(|(entry, _)| entry)))
+        self.0.iter().flat_map(|letters| {
+            let waiting = letters.waiting.iter().map(|death| &death.entry);
+            waiting.chain(letters.unrouted.iter().map(|unrouted| &unrouted.entry))
+        })
     }
 
     /// The first of those that are handed out next.
     pub(in crate::broker::queue) fn first_mut(&mut self, count: usize) -> impl Iterator<Item = &mut Entry> {
-        self.0.iter_mut().flat_map(move |letters| letters.waiting.iter_mut().take(count))
+        let waiting = self.0.iter_mut().flat_map(|letters| letters.waiting.iter_mut());
+        waiting.take(count).map(|death| &mut death.entry)
     }
 
     /// The first `unrouted` of those that found no queue, the last of them first, and so many of the others.
@@ -112,11 +121,10 @@ impl Dying {
         waiting: usize,
     ) -> impl Iterator<Item = (Spot, &mut Entry)> {
         self.0.iter_mut().flat_map(move |letters| {
-            let (unrouted, waiting) = (unrouted.min(letters.unrouted.len()), waiting.min(letters.waiting.len()));
-            let unrouted = letters.unrouted.range_mut(..unrouted).enumerate().rev();
-            let unrouted = unrouted.map(|(at, (entry, _))| (Spot::Unrouted(at + 1), entry));
-            let waiting = letters.waiting.range_mut(..waiting).enumerate().rev();
-            unrouted.chain(waiting.map(|(at, entry)| (Spot::Dying(at + 1), entry)))
+            let unrouted = letters.unrouted.first_mut(unrouted);
+            let unrouted = unrouted.map(|(at, unrouted)| (Spot::Unrouted(at + 1), &mut unrouted.entry));
+            let waiting = letters.waiting.first_mut(waiting);
+            unrouted.chain(waiting.map(|(at, death)| (Spot::Dying(at + 1), &mut death.entry)))
         })
     }
 
@@ -133,7 +141,7 @@ impl Dying {
     /// What is owed for them: to be kept until their end is recorded.
     pub(in crate::broker::queue) fn take_owed(&mut self) -> Vec<Owed> {
         let Some(letters) = &mut self.0 else { return Vec::new() };
-        let waiting = letters.deaths.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed);
+        let waiting = letters.waiting.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed);
         letters.ended.drain(..).chain(waiting).collect()
     }
 
@@ -152,7 +160,8 @@ impl Dying {
     #[cfg(debug_assertions)]
     pub(in crate::broker::queue) fn check(&self) {
         let Some(letters) = &self.0 else { return };
-        assert_eq!(letters.waiting.len(), letters.deaths.len(), "each died of something");
+        letters.waiting.check();
+        letters.unrouted.check();
         assert!(letters.handed <= letters.waiting.len(), "handed out");
         assert!(letters.retrying <= letters.unrouted.len(), "due");
         assert!(letters.unrouted.is_empty() || self.retry_ms().is_some(), "what found no queue is tried again");
@@ -163,28 +172,28 @@ impl Dying {
 
     pub(in crate::broker::queue) fn into_entries(self) -> impl Iterator<Item = Entry> {
         let letters = self.0.map(|letters| *letters).unwrap_or_default();
-        letters.waiting.into_iter().chain(letters.unrouted.into_iter().map(|(entry, _)| entry))
+        let waiting = letters.waiting.into_things().map(|death| death.entry);
+        waiting.chain(letters.unrouted.into_things().map(|unrouted| unrouted.entry))
     }
 }
 
 impl Letters {
     pub(super) fn push(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
         self.bytes += u64::from(entry.counted_bytes);
-        self.waiting.push_back(entry);
-        self.deaths.push_back(Death::new(reason, target));
+        self.waiting.push_back(Death::new(entry, reason, target));
         self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
     }
 
-    pub(super) fn pop(&mut self) -> Option<(Entry, Death)> {
+    pub(super) fn pop(&mut self) -> Option<Death> {
         self.handed = self.handed.saturating_sub(1);
-        let entry = self.waiting.pop_front()?;
-        self.bytes -= u64::from(entry.counted_bytes);
-        Some((entry, self.deaths.pop_front()?))
+        let death = self.waiting.pop_front()?;
+        self.bytes -= u64::from(death.entry.counted_bytes);
+        Some(death)
     }
 
     /// Whether somebody must publish them now; the question is answered with yes once.
     fn wants_publisher(&mut self) -> bool {
-        let can_go_on = |entry: &Entry| !entry.is_away() || self.loading.is_none();
+        let can_go_on = |death: &Death| !death.entry.is_away() || self.loading.is_none();
         let is_wanted = !self.has_publisher && self.waiting.front().is_some_and(can_go_on);
         self.has_publisher |= is_wanted;
         is_wanted
@@ -198,15 +207,14 @@ impl Letters {
         }
         let count = self.retrying.min(DROPS_MAX);
         self.retrying -= count;
-        let retried = self.unrouted.drain(..count);
+        let retried = std::iter::repeat_with(|| self.unrouted.pop_front()).take(count).flatten();
         let Some(target) = target else {
-            let dropped: Vec<_> = retried.map(|(entry, _)| entry).collect();
+            let dropped: Vec<_> = retried.map(|unrouted| unrouted.entry).collect();
             self.bytes -= dropped.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
             return dropped;
         };
-        for (entry, reason) in retried {
-            self.waiting.push_back(entry);
-            self.deaths.push_back(Death::new(reason, Arc::clone(target)));
+        for Unrouted { entry, reason } in retried {
+            self.waiting.push_back(Death::new(entry, reason, Arc::clone(target)));
         }
         Vec::new()
     }
@@ -214,22 +222,16 @@ impl Letters {
     /// Keeps one that found no queue, to be tried again.
     pub(super) fn keep(&mut self, (entry, reason): (Entry, DeathReason), retry_ms: u64) {
         self.bytes += u64::from(entry.counted_bytes);
-        self.unrouted.push_back((entry, reason));
+        self.unrouted.push_back(Unrouted { entry, reason });
         self.retry_ms.get_or_insert(retry_ms);
     }
 
     /// Takes out those that are not handed out.
     fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        let mut removed = Vec::new();
-        let mut at = self.handed;
-        while let Some(entry) = self.waiting.get(at) {
-            if is_wanted(entry) {
-                removed.extend(self.waiting.remove(at));
-                self.ended.extend(self.deaths.remove(at).and_then(|death| death.owed).map(|owed| *owed));
-            } else {
-                at += 1;
-            }
-        }
+        let (handed, mut deaths) = (self.handed, Vec::new());
+        self.waiting.take_some(|_, _| true, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
+        self.ended.extend(deaths.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed));
+        let removed: Vec<_> = deaths.into_iter().map(|death| death.entry).collect();
         self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         removed
     }
@@ -240,10 +242,9 @@ impl Letters {
         self.has_publisher = std::mem::take(&mut taken.has_publisher);
         self.loading = taken.loading;
         for _ in 0..std::mem::take(&mut taken.handed) {
-            if let Some((entry, death)) = taken.pop() {
-                self.bytes += u64::from(entry.counted_bytes);
-                self.waiting.push_back(entry);
-                self.deaths.push_back(death);
+            if let Some(death) = taken.pop() {
+                self.bytes += u64::from(death.entry.counted_bytes);
+                self.waiting.push_back(death);
                 self.handed += 1;
             }
         }

@@ -1,7 +1,5 @@
 //! Taking out ready messages that somebody chose one by one, wherever they are among the first ones.
 
-use std::collections::VecDeque;
-
 use super::Ready;
 use crate::broker::queue::entry::Entry;
 use crate::store::loader::Load;
@@ -15,8 +13,8 @@ impl Ready {
     pub(in crate::broker::queue) fn take_chosen(&mut self, ids: &[Seq], may_go: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let is_chosen = |entry: &Entry| ids.binary_search(&entry.seq).is_ok() && may_go(entry);
         let mut taken = Vec::new();
-        let among = self.returned.len().min(CHOSEN_AMONG_MAX);
-        take_among(&mut self.returned, among, is_chosen, &mut taken);
+        let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
+        self.returned.take_some(is_in_front, |_, entry| is_chosen(entry), &mut taken);
         for level in &mut self.levels {
             let before = taken.len();
             level.requeued.take_few(ids, &may_go, &mut taken);
@@ -63,14 +61,4 @@ impl Ready {
         }
         None
     }
-}
-
-/// Takes out of the first messages those that are chosen. The others keep their order.
-fn take_among(from: &mut VecDeque<Entry>, among: usize, is_chosen: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
-    if !from.range(..among).any(&is_chosen) {
-        return;
-    }
-    let (chosen, kept): (Vec<_>, Vec<_>) = from.drain(..among).partition(&is_chosen);
-    taken.extend(chosen);
-    kept.into_iter().rev().for_each(|entry| from.push_front(entry));
 }

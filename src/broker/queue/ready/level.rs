@@ -1,7 +1,5 @@
 //! One priority level: what came back, what is in files only, and what is fresh.
 
-use std::collections::VecDeque;
-
 use super::fresh::FreshRun;
 use crate::broker::queue::entry::Entry;
 use crate::broker::queue::paged::Paged;
@@ -131,10 +129,4 @@ pub(in crate::broker::queue) fn stretch(extent: &Extent, level: u8) -> Option<Lo
         Place::Segment(segment, start) => Some(Load { level, segment, start, end: start.saturating_add(extent.bytes) }),
         Place::Log(_) | Place::Nowhere => None,
     }
-}
-
-pub(super) fn take_if(from: &mut VecDeque<Entry>, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
-    let (wanted, kept): (Vec<_>, Vec<_>) = std::mem::take(from).into_iter().partition(is_wanted);
-    *from = kept.into();
-    taken.extend(wanted);
 }
