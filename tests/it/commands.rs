@@ -9,6 +9,7 @@ mod own;
 mod perf;
 mod queues;
 mod runtime;
+mod scripts;
 mod service;
 mod watching;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::client::{Connect, queue};
+use crate::client::{Connect, publish, queue};
 use crate::process::{Directory, Program, run_with};
 
 const USERS: &str = r#"{
@@ -136,6 +136,30 @@ fn a_wrong_file_is_one_sentence_with_its_place_and_what_to_do() {
         assert!(told.contains(&format!("leveret: cannot import definitions: {}/{sentence}", files.0.text())), "{told}");
         assert_eq!(output.stdout, b"", "{told}");
     }
+}
+
+/// What files of the wild have in them: tags of both kinds, keys of no meaning, the exchange without a name, a policy of RabbitMQ 3.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_wild_is_imported() {
+    let text = r#"{"$schema": "x", "explanation": "e", "vhosts": [{"name": "shop"}],
+      "users": [{"name": "anna", "password": "a", "tags": "administrator,monitoring"},
+                {"name": "bert", "password": "b", "tags": ["management"]},
+                {"name": "${env:NAME}", "password": "p", "tags": ""}],
+      "permissions": [{"user": "anna", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}],
+      "exchanges": [{"name": "", "vhost": "shop", "type": "direct"}, {"name": "mine", "vhost": "shop", "type": "topic"}],
+      "queues": [{"name": "orders", "vhost": "shop", "arguments": {"x-queue-mode": "lazy"}}],
+      "bindings": [
+        {"source": "", "vhost": "shop", "destination": "orders", "destination_type": "queue", "routing_key": "orders"},
+        {"source": "amq.topic", "vhost": "shop", "destination": "orders", "destination_type": "queue", "routing_key": "a.*"}],
+      "policies": [{"vhost": "shop", "name": "ha", "pattern": ".*", "definition": {"ha-mode": "all"}}]}"#;
+    let files = Files::new("definitions-wild", &[("d.json", text)]);
+    let mut program = Program::start("definitions-wild", &["--in-memory", "--definitions", &files.text("d.json")]);
+    let ch = Connect::to(program.address()).user("anna", "a").vhost("shop").open().await.channel(1).await;
+    ch.publish(publish("amq.topic", "a.b", "x")).await;
+    ch.expect_ready("orders", 1).await;
+    let log = program.stop();
+    assert!(log.contains("policy 'ha' in virtual host 'shop' has no effect by ha-mode"), "{log}");
+    assert!(log.contains("user '${env:NAME}': nothing stands in for a placeholder"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,6 +107,19 @@ impl DefinitionsFile {
         if passed_over > 0 {
             tracing::warn!(passed_over, "reserved names in an imported file were passed over");
         }
+        for policy in &self.policies {
+            // Mirrored queues of RabbitMQ 3.
+            for key in policy.definition.keys().filter(|key| key.starts_with("ha-")) {
+                let (name, vhost) = (&policy.name, &policy.vhost);
+                tracing::warn!("policy '{name}' in virtual host '{vhost}' has no effect by {key}: there is one node");
+            }
+        }
+        for (user, _) in self.users.iter().filter(|(user, _)| user.name.contains("${")) {
+            tracing::warn!(
+                "user '{}': nothing stands in for a placeholder in definitions; write what is meant",
+                user.name
+            );
+        }
     }
 
     /// The virtual hosts of which the file brings policies, or operator policies.
