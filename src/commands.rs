@@ -74,7 +74,7 @@ struct Row {
     run: fn(&ArgMatches) -> ExitCode,
 }
 
-/// Every command.
+/// The commands in the order in which the help lists them.
 const COMMANDS: &[Row] = &[
     row::<Serve>("serve", "Run the broker (what happens without a command, too)"),
     row::<RunCommand>("run", "Give a command a broker of its own, which is gone when it ends"),

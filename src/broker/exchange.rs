@@ -147,7 +147,7 @@ impl Matches {
     }
 }
 
-/// One exchange's routing index.
+/// One exchange's routing index. Where a method has a body here, most types have no use for what it is given.
 pub trait Routing: Send + Sync + fmt::Debug {
     /// Whether `binding` may be added.
     ///

@@ -20,7 +20,7 @@ use super::{handling, prometheus, sampler, server};
 pub enum Port {
     /// The management API.
     Management,
-    /// The metrics.
+    /// That of the metrics for Prometheus.
     Metrics,
 }
 

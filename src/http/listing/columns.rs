@@ -16,7 +16,7 @@ impl<'a> Columns<'a> {
         request.parameter("columns").map(|columns| Self(columns.split(',').collect()))
     }
 
-    /// One column.
+    /// As if one column were asked for.
     pub(super) fn only(column: &'a str) -> Self {
         Self(vec![column])
     }

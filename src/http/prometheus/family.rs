@@ -11,7 +11,7 @@ pub(super) trait MetricRow: Send + Sync + Sized + 'static {
 /// What a family is where samples are sums over all things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Summed {
-    /// The sum.
+    /// The numbers of all objects are added up.
     Sum,
     /// Its head alone: a sum would mean nothing.
     HeadOnly,

@@ -38,7 +38,7 @@ impl MetricKind {
 pub(super) enum Number {
     /// A whole number.
     Count(u64),
-    /// Any number.
+    /// A number that may have a fraction.
     Real(f64),
 }
 

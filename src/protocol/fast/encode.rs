@@ -16,14 +16,14 @@ pub struct Content<'a> {
     pub address: &'a [u8],
     /// The property flags and values.
     pub properties: &'a [u8],
-    /// The body.
+    /// What was published, without header and frames.
     pub body: &'a [u8],
 }
 
 /// The arguments of `basic.deliver`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deliver<'a> {
-    /// The channel.
+    /// The number of the channel that it goes out on.
     pub channel: u16,
     /// The consumer; cut to 255 octets.
     pub consumer_tag: &'a [u8],
@@ -36,7 +36,7 @@ pub struct Deliver<'a> {
 /// The arguments of `basic.get-ok`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GetOk {
-    /// The channel.
+    /// The number of the channel that it goes out on.
     pub(crate) channel: u16,
     /// The delivery's number on the channel.
     pub(crate) delivery_tag: u64,
@@ -49,7 +49,7 @@ pub(crate) struct GetOk {
 /// The arguments of `basic.return`, but for the message's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReturnMethod<'a> {
-    /// The channel.
+    /// The number of the channel that it goes out on.
     pub(crate) channel: u16,
     /// Why the message comes back.
     pub(crate) reply_code: u16,
@@ -62,7 +62,7 @@ const FIXED_BYTES_MAX: usize = 64;
 
 /// A method that carries a message.
 pub trait ContentMethod {
-    /// Its channel.
+    /// The number of the channel that it goes out on.
     fn channel(&self) -> u16;
 
     /// Octets of its own texts.
