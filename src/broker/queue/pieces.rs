@@ -41,7 +41,10 @@ impl<T> Pieces<T> {
     }
 
     pub(super) fn back_mut(&mut self) -> Option<&mut T> {
-        self.pieces_mut().next_back()?.back_mut()
+        match &mut self.behind {
+            None => self.front.back_mut(),
+            Some(behind) => behind.back_mut()?.back_mut(),
+        }
     }
 
     pub(super) fn pieces(&self) -> impl Iterator<Item = &VecDeque<T>> {
@@ -109,11 +112,12 @@ impl<T> Pieces<T> {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<T> {
-        let thing = self.front.pop_front();
+        // An empty front has nothing behind it: a queue asks its list of returned messages before each delivery.
+        let thing = self.front.pop_front()?;
         if self.front.is_empty() {
             self.renew_front();
         }
-        thing
+        Some(thing)
     }
 
     /// If the front is empty, the next piece takes its place, or the memory of one that was long is given back.
