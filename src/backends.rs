@@ -3,17 +3,13 @@
 //! A new backend is one file, and one row of `BACKENDS` in `server/auth.rs`. How many requests are under way at a time, and how long
 //! one may take, is bounded for each.
 
-mod anybody;
 mod cache;
 mod http;
 mod http_client;
 mod ldap;
 mod oauth2;
-mod trust;
 
 pub(crate) use cache::{Cache, CacheSettings};
 pub(crate) use http::{HttpBackend, HttpMethod, HttpSettings};
 pub(crate) use ldap::{Bind, DirectorySettings, Ldap, LdapSettings};
 pub(crate) use oauth2::{KeySettings, OAuth2, Provider, ResourceServer};
-pub use trust::{ClientIdentity, client_tls};
-pub(crate) use trust::{InvalidTrust, Trust};

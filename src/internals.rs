@@ -6,11 +6,6 @@ pub mod auth {
     pub use crate::auth::{Logins, PasswordHash};
 }
 
-/// See `src/backends`.
-pub mod backends {
-    pub use crate::backends::{ClientIdentity, client_tls};
-}
-
 /// See `src/broker`.
 pub mod broker {
     pub use crate::broker::Broker;
@@ -191,4 +186,9 @@ pub mod store {
 /// See `src/table`.
 pub mod table {
     pub use crate::table::{EncodedTable, Table, Value, ValueRef, canonical, validate};
+}
+
+/// See `src/tls`.
+pub mod tls {
+    pub use crate::tls::trust::{ClientIdentity, client_tls};
 }

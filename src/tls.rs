@@ -1,8 +1,10 @@
-//! TLS: the files with certificates, what a broker and a client agreed on, and who a client's certificate says that it is.
+//! TLS: the files with certificates, what a broker and a client agreed on, who a client's certificate says that it is, and whom the
+//! broker believes where it is the client.
 //!
 //! Bytes come from files and from the caller: there is no socket here. Those who have one are `connection/socket/tls` and
 //! `http/secure`.
 
+mod anybody;
 mod certificates;
 mod chain;
 mod files;
@@ -11,6 +13,7 @@ mod login;
 mod name;
 mod security;
 mod tip;
+pub(crate) mod trust;
 mod turns;
 
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ pub(crate) use login::NoLoginName;
 pub use login::{LoginFrom, SanType};
 pub(crate) use security::Security;
 pub(crate) use tip::tip;
+pub(crate) use trust::{ClientIdentity, InvalidTrust, Trust};
 pub(crate) use turns::Turns;
 
 /// How TLS is to be spoken. The names are RabbitMQ's, of its `ssl_options`.

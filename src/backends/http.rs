@@ -7,11 +7,11 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::http_client::{HttpClient, HttpTimeouts, NoAnswer};
-use super::trust::{InvalidTrust, Trust};
 use crate::auth::http_answer::{self, UserAnswer};
 use crate::auth::{
     Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
 };
+use crate::tls::{InvalidTrust, Trust};
 
 const NAME: &str = "rabbit_auth_backend_http";
 

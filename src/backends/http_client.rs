@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 
-use super::trust::{InvalidTrust, Trust};
+use crate::tls::{InvalidTrust, Trust};
 
 /// Requests that are under way at a time; others wait for their turn.
 const REQUESTS_MAX: usize = 64;

@@ -5,11 +5,11 @@ mod evaluate;
 
 use std::sync::Arc;
 
-use super::trust::{ClientIdentity, InvalidTrust, Trust};
 use crate::auth::ldap::{FillVariables, Query, is_dn};
 use crate::auth::{
     Attempt, Backend, BackendAnswer, Grant, Identified, LoginRefused, PasswordHash, Question, Said, User, Waiting,
 };
+use crate::tls::{ClientIdentity, InvalidTrust, Trust};
 pub(crate) use directory::{Bind, DirectorySettings};
 use directory::{Directory, Failed, Servers};
 

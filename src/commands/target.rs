@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use leveret::internals::backends::{ClientIdentity, client_tls};
 use leveret::internals::config::{self, Environment, Settings};
 use leveret::internals::server::local;
+use leveret::internals::tls::{ClientIdentity, client_tls};
 
 use super::called_as;
 use super::system::{HAS_LOCAL_SOCKETS, is_alive};

@@ -11,14 +11,13 @@ use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
 use crate::auth::oauth2::InvalidKey;
 use crate::auth::{Backend, BackendChain, ChainLink};
 use crate::backends::{
-    Bind, Cache, CacheSettings, ClientIdentity, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, InvalidTrust,
-    Ldap, LdapSettings, Trust,
+    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, Ldap, LdapSettings,
 };
 use crate::broker::Broker;
 use crate::broker::own_users::OwnUsers;
 use crate::clock::Clock;
 use crate::config::{AskWith, AuthBackend, BackendKind, DirectoryQuery, Secret, Settings, Timeout};
-use crate::tls::Verify;
+use crate::tls::{ClientIdentity, InvalidTrust, Trust};
 
 /// Why users cannot be known.
 #[derive(Debug, thiserror::Error)]
@@ -135,21 +134,6 @@ impl Makers<'_> {
     }
 }
 
-/// As in RabbitMQ, one file may hold both.
-fn identity(configured: &Settings) -> Option<ClientIdentity> {
-    let certificate = configured.auth_ldap_certfile.clone()?;
-    let key = configured.auth_ldap_keyfile.clone().unwrap_or_else(|| certificate.clone());
-    Some(ClientIdentity { certificate, key })
-}
-
-fn trust(verify: Verify, file: Option<&PathBuf>) -> Trust {
-    match (verify, file) {
-        (Verify::None, _) => Trust::Anybody,
-        (Verify::Peer, Some(file)) => Trust::File(file.clone()),
-        (Verify::Peer, None) => Trust::System,
-    }
-}
-
 /// As long as it takes is a day.
 fn duration(timeout: Timeout) -> Duration {
     timeout.0.map_or(Duration::from_secs(86_400), Duration::from_millis)
@@ -168,7 +152,7 @@ fn http(configured: &Settings) -> HttpSettings {
         request_timeout: duration(configured.auth_http_request_timeout),
         connection_timeout: duration(configured.auth_http_connection_timeout),
         authorization_failure_disclosure: configured.auth_http_authorization_failure_disclosure,
-        trust: trust(configured.auth_http_verify, configured.auth_http_cacertfile.as_ref()),
+        trust: Trust::of(configured.auth_http_verify, configured.auth_http_cacertfile.as_ref()),
     }
 }
 
@@ -208,8 +192,8 @@ fn ldap(configured: &Settings) -> Result<LdapSettings, AuthError> {
         resource_access_query: query(&configured.auth_ldap_queries_resource_access)?,
         topic_access_query: query(&configured.auth_ldap_queries_topic_access)?,
         tag_queries: tag_queries(&configured.auth_ldap_queries_tags.0)?,
-        trust: trust(configured.auth_ldap_verify, configured.auth_ldap_cacertfile.as_ref()),
-        identity: identity(configured),
+        trust: Trust::of(configured.auth_ldap_verify, configured.auth_ldap_cacertfile.as_ref()),
+        identity: ClientIdentity::of(configured.auth_ldap_certfile.as_ref(), configured.auth_ldap_keyfile.as_ref()),
     })
 }
 

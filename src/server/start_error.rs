@@ -4,12 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::auth::AuthError;
-use crate::backends::InvalidTrust;
 use crate::broker::administration::AdministrationError;
 use crate::http::HttpFailed;
 use crate::store::StoreError;
 use crate::store::disk::DirectoryError;
-use crate::tls::TlsFilesError;
+use crate::tls::{InvalidTrust, TlsFilesError};
 
 /// Why a broker could not be started: a sentence for people, that says what to do about it.
 #[derive(Debug, thiserror::Error)]

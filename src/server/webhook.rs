@@ -23,11 +23,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Builder;
-use crate::backends::{InvalidTrust, Trust};
 use crate::broker::alerts::{AlertWatcher, Change};
 use crate::clock::Clock;
 use crate::config::{HttpUrl, Settings};
 use crate::http::alert_json;
+use crate::tls::{InvalidTrust, Trust};
 
 /// Changes that wait to be delivered.
 const WAITING_MAX: usize = 1_000;

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::super::http_client::{HttpClient, HttpTimeouts, NoAnswer};
-use super::super::trust::{InvalidTrust, Trust};
 use crate::auth::oauth2::{InvalidKey, Keys};
+use crate::tls::{InvalidTrust, Trust};
 
 /// How long keys may take.
 const PATIENCE: HttpTimeouts = HttpTimeouts { connect: Duration::from_secs(15), request: Duration::from_secs(60) };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::AuthError;
 use super::properties::{AuthProperties, AuthProperty};
-use super::{AuthError, trust};
 use crate::auth::oauth2::{Keys, Rules, known_algorithm};
 use crate::backends::{KeySettings, OAuth2, Provider, ResourceServer};
 use crate::config::{Named, Settings};
-use crate::tls::Verify;
+use crate::tls::{Trust, Verify};
 
 /// Who issues tokens, and how these may be signed.
 struct Issuer {
@@ -87,7 +87,7 @@ fn root_issuer(configured: &Settings) -> Result<Issuer, AuthError> {
         jwks_uri: configured.auth_oauth2_jwks_uri.as_ref().map(|address| address.0.clone()),
         issuer: configured.auth_oauth2_issuer.as_ref().map(|address| address.0.clone()),
         discovery_endpoint_path: configured.auth_oauth2_discovery_endpoint_path.clone(),
-        trust: trust(configured.auth_oauth2_https_verify, configured.auth_oauth2_https_cacertfile.as_ref()),
+        trust: Trust::of(configured.auth_oauth2_https_verify, configured.auth_oauth2_https_cacertfile.as_ref()),
     };
     let algorithms = configured.auth_oauth2_algorithms.iter().map(|algorithm| algorithm.0.clone()).collect();
     Ok(Issuer { provider: Arc::new(Provider::new(settings)?), algorithms })
@@ -124,7 +124,7 @@ fn named_issuer(name: &str, provider: &AuthProperty<'_>) -> Result<Issuer, AuthE
         jwks_uri: text("jwks_uri").or_else(|| text("jwks_url")),
         issuer: text("issuer"),
         discovery_endpoint_path: text("discovery_endpoint_path"),
-        trust: trust(verify, provider.get("https.cacertfile").map(PathBuf::from).as_ref()),
+        trust: Trust::of(verify, provider.get("https.cacertfile").map(PathBuf::from).as_ref()),
     };
     Ok(Issuer { provider: Arc::new(Provider::new(settings)?), algorithms })
 }

@@ -127,7 +127,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     (
         "std::fs",
         &[
-            "backends/trust.rs",
             "logging/output.rs",
             "logging/rotation.rs",
             "logging/syslog.rs",
@@ -144,6 +143,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "store/segments/tests.rs",
             "tls/certificates.rs",
             "tls/files.rs",
+            "tls/trust.rs",
         ],
     ),
     (

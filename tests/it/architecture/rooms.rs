@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["message", "table"]),
     ("clock", &[]),
     // Backends that are asked over the network.
-    ("backends", &["auth", "clock"]),
+    ("backends", &["auth", "clock", "tls"]),
     ("throttle", &[]),
     ("tls", &["clock"]),
     ("host", &[]),
@@ -93,7 +93,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         "internals",
         &[
             "auth",
-            "backends",
             "broker",
             "config",
             "connection",
@@ -105,6 +104,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "server",
             "store",
             "table",
+            "tls",
         ],
     ),
     // Part of the program and not of the library, which it uses by its front.

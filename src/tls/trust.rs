@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
+use super::Verify;
 use super::anybody::Anybody;
 
 /// Whom to believe.
@@ -31,6 +32,14 @@ pub struct ClientIdentity {
     pub key: PathBuf,
 }
 
+impl ClientIdentity {
+    /// That in these files, if there is one. As in RabbitMQ, one file may hold both.
+    pub(crate) fn of(certificate: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<Self> {
+        let certificate = certificate?;
+        Some(Self { certificate: certificate.clone(), key: key.unwrap_or(certificate).clone() })
+    }
+}
+
 /// How a command of this program speaks TLS with a broker: whom it believes, and which certificate it shows.
 ///
 /// # Errors
@@ -40,12 +49,8 @@ pub fn client_tls(
     identity: Option<&ClientIdentity>,
     is_verified: bool,
 ) -> Result<ClientConfig, String> {
-    let trust = match authorities {
-        _ if !is_verified => Trust::Anybody,
-        Some(file) => Trust::File(file.clone()),
-        None => Trust::System,
-    };
-    trust.tls_as(identity).map_err(|error| error.to_string())
+    let verify = if is_verified { Verify::Peer } else { Verify::None };
+    Trust::of(verify, authorities).tls_as(identity).map_err(|error| error.to_string())
 }
 
 /// Why nobody can be believed.
@@ -78,6 +83,15 @@ pub(crate) enum InvalidTrust {
 }
 
 impl Trust {
+    /// Whom these settings name.
+    pub(crate) fn of(verify: Verify, file: Option<&PathBuf>) -> Self {
+        match (verify, file) {
+            (Verify::None, _) => Self::Anybody,
+            (Verify::Peer, Some(file)) => Self::File(file.clone()),
+            (Verify::Peer, None) => Self::System,
+        }
+    }
+
     /// How TLS is spoken with such a server.
     ///
     /// # Errors
