@@ -12,6 +12,7 @@ mod given;
 mod load;
 mod merged;
 mod nearest;
+mod pairs;
 mod rabbitmq;
 mod setting;
 mod settings;

@@ -26,6 +26,7 @@ use crate::throttle::INTERVAL_MS;
 use format::Lines;
 use output::{LogOutput, RotatedFile, Stream};
 use rotation::Rotation;
+use syslog::InvalidSyslogTls;
 use syslog::{Header, SyslogServer};
 
 pub(crate) use exchange::send_lines_to;
@@ -113,11 +114,23 @@ pub(crate) fn rotate() {
     writers().for_each(LogWriter::rotate);
 }
 
+/// Why there can be no log as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum NoLog {
+    /// There can be no thread that writes it.
+    #[error("cannot start the threads of the log: {0}")]
+    Threads(#[from] io::Error),
+    /// TLS cannot be spoken with the syslog server.
+    #[error(transparent)]
+    Syslog(#[from] InvalidSyslogTls),
+}
+
 /// Has everything that is logged, and the text of panics, written where it is configured; what the filters leave out is not.
 ///
 /// # Errors
-/// When there can be no thread that writes it.
-pub fn start(settings: &Settings) -> io::Result<LogWriter> {
+/// When there can be no thread that writes it, or TLS cannot be spoken with the syslog server.
+pub fn start(settings: &Settings) -> Result<LogWriter, NoLog> {
+    let syslog = settings.log_syslog.then(|| SyslogServer::new(settings, Clock::system())).transpose()?;
     let (mut controls, mut layers) = (Vec::new(), Vec::new());
     // It writes what is told, also where the log does not go there.
     let stderr = start_output(Kind::Console, Stream(io::stderr()), settings, &mut controls, &mut layers)?;
@@ -131,8 +144,7 @@ pub fn start(settings: &Settings) -> io::Result<LogWriter> {
         cannot_open = output.open().err().map(|error| (path, error));
         start_output(Kind::File, output, settings, &mut controls, &mut layers)?;
     }
-    if settings.log_syslog {
-        let server = SyslogServer::new(settings, Clock::system());
+    if let Some(server) = syslog {
         start_output(Kind::Syslog, server, settings, &mut controls, &mut layers)?;
     }
     if settings.log_exchange {

@@ -48,7 +48,13 @@ async fn serve(arguments: &config::Serve) -> ExitCode {
         return ExitCode::from(config::EXIT_CONFIGURATION);
     }
     let settings = &configuration.settings;
-    let Ok(log) = logging::start(settings) else { return ExitCode::FAILURE };
+    let log = match logging::start(settings) {
+        Ok(log) => log,
+        Err(error) => {
+            writeln!(io::stderr(), "{BOOT_FAILED}\nleveret: {error}").ok();
+            return ExitCode::FAILURE;
+        }
+    };
     tell(&configuration);
     let code = match until_stopped(arguments, settings, &log).await {
         Ok(()) => ExitCode::SUCCESS,

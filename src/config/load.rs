@@ -34,6 +34,7 @@ pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     let mut configuration = Configuration { problems: read.problems, ..Configuration::default() };
     configuration.take(read.given);
     take_secrets(&mut configuration);
+    configuration.look_at_pairs(text_of);
     configuration
 }
 

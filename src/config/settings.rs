@@ -362,8 +362,16 @@ settings! {
     log_syslog_host: Option<String> = None, "localhost, and /dev/log with unix", AtStart;
     /// Its port
     log_syslog_port: PortNumber = PortNumber(514), "514", AtStart;
-    /// What messages to it look like
-    log_syslog_protocol: SyslogProtocol = SyslogProtocol::Rfc3164, "rfc3164", AtStart;
+    /// What messages to it look like; with tls it is rfc5424
+    log_syslog_protocol: Option<SyslogProtocol> = None, "rfc3164, and rfc5424 with tls", AtStart;
+    /// The authorities that its certificate may come from, in PEM
+    log_syslog_cacertfile: Option<PathBuf> = None, "those of the system", AtStart;
+    /// Whether its certificate is looked at
+    log_syslog_verify: Verify = Verify::Peer, "peer", AtStart;
+    /// The certificate to show to it, and those that lead to its authority, in PEM
+    log_syslog_certfile: Option<PathBuf> = None, "none", AtStart;
+    /// The key of that certificate, in PEM
+    log_syslog_keyfile: Option<PathBuf> = None, "log_syslog_certfile", AtStart;
     /// The name of the program in these messages
     log_syslog_identity: SyslogIdentity = SyslogIdentity::OWN, "leveret", AtStart;
     /// Which kind of program it is there

@@ -111,7 +111,7 @@ hang-up.
 The **log** goes to stderr, and to a file if `log_file` or `log_dir` is given. A line of a category (`connection`, `channel`, `queue`, `exchange`)
 is written where both the level of the output and that of the category let it through. A file is rotated by size, by the calendar or by both, or
 by others: it is opened again at a hang-up and by `rabbitmqctl rotate_logs`. If it cannot be written, lines are dropped and counted; the broker
-goes on.
+goes on. With `log_syslog` the log goes to a syslog server, too. While that takes no lines they are lost; the other outputs say why, once.
 
 RabbitMQ's variables (`RABBITMQ_DEFAULT_USER`, `RABBITMQ_DEFAULT_PASS`, `RABBITMQ_DEFAULT_VHOST`, `RABBITMQ_NODE_PORT`, ...) are understood; a
 variable of Leveret's own overrides them. One that has no effect is named in the log.

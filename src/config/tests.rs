@@ -72,7 +72,7 @@ const WRONG: [(&str, &[&str]); 41] = [
     ("get|post", &["put", ""]),
     ("CLIENTS", &["many", "0", "65536", ""]),
     ("PORT", &["many", "0", "65536", ""]),
-    ("udp|tcp|unix", &["tls", "smoke", ""]),
+    ("udp|tcp|tls|unix", &["smoke", ""]),
     ("rfc3164|rfc5424", &["rfc1", ""]),
     ("FACILITY", &["local8", ""]),
     ("IDENTITY", &["a b", ""]),

@@ -24,6 +24,9 @@ pub(super) trait LogOutput: Send + 'static {
 
     /// Rotates, if that is done here; else as [`LogOutput::reopen`].
     fn rotate(&mut self) {}
+
+    /// Ends what is open: the program ends.
+    fn close(&mut self) {}
 }
 
 /// A stream that is only written to.

@@ -55,9 +55,10 @@ struct State {
     asked: Option<Asked>,
 }
 
-/// Something that is asked of the output.
+/// Something that is asked of the output. Of two the later one is done: it includes the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Asked {
+    Close,
     Reopen,
     Rotate,
 }
@@ -123,20 +124,27 @@ impl LogWriter {
         self.shared.filled.notify_one();
     }
 
-    /// Has said what is unsaid, and waits as [`LogWriter::flush`] does. For the end of the program.
+    /// Has said what is unsaid and the output closed, and waits as [`LogWriter::flush`] does. For the end of the program.
     pub fn end(&self) {
         let lines = self.shared.unsaid.take(true);
         if !lines.is_empty() {
             self.say(lines);
         }
-        self.flush();
+        if self.is_flushed() {
+            self.ask(Asked::Close);
+            self.flush();
+        }
     }
 
     /// Waits until everything is written, or for a second.
     pub fn flush(&self) {
+        self.is_flushed();
+    }
+
+    fn is_flushed(&self) -> bool {
         let mut state = self.shared.state.lock();
         let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty() || state.asked.is_some();
-        self.shared.emptied.wait_while_for(&mut state, is_busy, END_PATIENCE);
+        !self.shared.emptied.wait_while_for(&mut state, is_busy, END_PATIENCE).timed_out()
     }
 }
 
@@ -152,6 +160,7 @@ impl Shared {
                 Next::SayWhatIsUnsaid => self.unsaid.take(false),
                 Next::Do(asked) => {
                     match asked {
+                        Asked::Close => output.close(),
                         Asked::Reopen => output.reopen(),
                         Asked::Rotate => output.rotate(),
                     }
@@ -314,6 +323,19 @@ mod tests {
         fn rotate(&mut self) {
             self.0.send("rotate").unwrap();
         }
+
+        fn close(&mut self) {
+            self.0.send("close").unwrap();
+        }
+    }
+
+    #[test]
+    fn an_output_is_closed_after_the_last_line() {
+        let (tell, told) = sync_channel(8);
+        let writer = LogWriter::start("t", Told(tell), Left, NEVER).unwrap();
+        writer.say(b"one\n".to_vec());
+        writer.end();
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["write", "write", "close"], "the last one is what was unsaid");
     }
 
     #[test]

@@ -116,29 +116,3 @@ async fn the_exchange_gets_no_lines_below_its_level() {
     let line = ch.get_eventually("lines").await;
     assert_eq!(line.key(), "error", "the line that the connection was opened is less bad: {}", line.text());
 }
-
-/// What RabbitMQ's keys say of syslog, by datagrams.
-#[tokio::test(flavor = "multi_thread")]
-async fn lines_go_to_a_syslog_server_if_they_are_to() {
-    let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    server.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
-    let directory = Directory::new("log-syslog");
-    std::fs::create_dir_all(directory.path()).unwrap();
-    let conf = directory.path().join("rabbitmq.conf");
-    let keys = format!(
-        "log.syslog = true\nlog.syslog.ip = 127.0.0.1\nlog.syslog.port = {}\nlog.syslog.protocol = rfc5424\n\
-         log.syslog.facility = local0\nlog.syslog.identity = my_rabbitmq\nlog.syslog.level = error\n",
-        server.local_addr().unwrap().port()
-    );
-    std::fs::write(&conf, keys).unwrap();
-    let program = Program::start("log-syslog-data", &["--in-memory", "--config", conf.to_str().unwrap()]);
-    let ch = Connect::to(program.address()).open().await.channel(1).await;
-    ch.refused(queue("none").passive(), 404, "NOT_FOUND - no queue 'none' in vhost '/'").await;
-    let mut buffer = [0; 65_536];
-    let length = server.recv(&mut buffer).unwrap();
-    let line = String::from_utf8_lossy(&buffer[..length]).into_owned();
-    // 16 * 8 + 3: local0, an error.
-    assert!(line.starts_with("<131>1 20") && line.contains(" my_rabbitmq "), "{line}");
-    assert!(line.contains(" - - closing channel") && line.contains("no queue 'none'"), "{line}");
-    assert!(!line.contains('\n'), "{line}");
-}

@@ -67,6 +67,7 @@ mod lapin_stories;
 mod local_socket;
 mod log_files;
 mod log_output;
+mod log_syslog;
 mod max_length;
 mod node_keys;
 mod permissions;

@@ -227,7 +227,12 @@ mod tests {
         check("log.syslog.protocol = rfc5424", "log_syslog_protocol", "rfc5424");
         check("log.syslog.facility = local7", "log_syslog_facility", "local7");
         check("log.syslog.identity = my_rabbitmq", "log_syslog_identity", "my_rabbitmq");
-        assert!(told("log.syslog.transport = tls")[0].contains("TLS is not there yet"));
+        check("log.syslog.transport = ssl", "log_syslog_transport", "ssl");
+        check("log.syslog.ssl_options.cacertfile = /ca.pem", "log_syslog_cacertfile", "/ca.pem");
+        check("log.syslog.ssl_options.verify = verify_none", "log_syslog_verify", "none");
+        check("log.syslog.ssl_options.certfile = /c.pem", "log_syslog_certfile", "/c.pem");
+        check("log.syslog.ssl_options.keyfile = /k.pem", "log_syslog_keyfile", "/k.pem");
+        assert!(told("log.syslog.ssl_options.depth = 2")[0].contains("has no effect"));
         assert!(told("log.queue.file = q.log")[0].contains("has no effect"));
     }
 

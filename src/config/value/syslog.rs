@@ -11,23 +11,22 @@ pub enum SyslogTransport {
     Udp,
     /// One connection, with the length before each message.
     Tcp,
+    /// The same with TLS.
+    Tls,
     /// A socket of this machine.
     Unix,
 }
 
 impl SettingValue for SyslogTransport {
-    const NAME: &'static str = "udp|tcp|unix";
-    const ALLOWED: &'static str = "udp, tcp or unix";
+    const NAME: &'static str = "udp|tcp|tls|unix";
+    const ALLOWED: &'static str = "udp, tcp, tls or unix";
 
     fn read(text: &str) -> Result<Self, String> {
         match text {
             "udp" => Ok(Self::Udp),
             "tcp" => Ok(Self::Tcp),
+            "tls" | "ssl" => Ok(Self::Tls),
             "unix" => Ok(Self::Unix),
-            "tls" | "ssl" => Err(format!(
-                "{}; TLS is not there yet: send to a syslog server of this machine that passes it on with TLS",
-                allowed::<Self>()
-            )),
             _ => Err(allowed::<Self>()),
         }
     }
@@ -36,6 +35,7 @@ impl SettingValue for SyslogTransport {
         let name = match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Unix => "unix",
         };
         Some(name.to_owned())
@@ -172,7 +172,7 @@ mod tests {
         }
         assert_eq!(SyslogFacility::DAEMON.show().as_deref(), Some("daemon"));
         assert_eq!(SyslogTransport::read("tcp"), Ok(SyslogTransport::Tcp));
-        assert!(SyslogTransport::read("ssl").unwrap_err().contains("TLS is not there yet"));
+        assert_eq!(SyslogTransport::read("ssl"), Ok(SyslogTransport::Tls));
         assert_eq!(SyslogProtocol::read("rfc5424"), Ok(SyslogProtocol::Rfc5424));
     }
 

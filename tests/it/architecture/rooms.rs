@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("throttle", &[]),
     ("tls", &["clock"]),
     ("host", &[]),
-    ("logging", &["clock", "config", "host", "throttle"]),
+    ("logging", &["clock", "config", "host", "throttle", "tls"]),
     ("config", &["auth", "broker", "erlang", "nearest", "protocol", "tls"]),
     (
         "connection",
