@@ -8,7 +8,8 @@ use super::setting::Setting;
 use super::value::{SyslogProtocol, SyslogTransport};
 
 /// Certificates that are shown to servers, and the settings of their keys. As in RabbitMQ, one file may hold both.
-const IDENTITIES: [(&str, &str); 1] = [("log_syslog_certfile", "log_syslog_keyfile")];
+const IDENTITIES: [(&str, &str); 2] =
+    [("auth_ldap_certfile", "auth_ldap_keyfile"), ("log_syslog_certfile", "log_syslog_keyfile")];
 
 /// How a private key begins in PEM, of whatever kind it is.
 const KEY_BEGINS: &str = "PRIVATE KEY-----";

@@ -225,3 +225,30 @@ fn the_first_line_says_where_to_connect_as_whom_and_what_it_is() {
     assert!(log.contains(&expected), "{log}");
     assert!(log.contains("WARN memory_high_watermark is 0: everybody who publishes is blocked at once"), "{log}");
 }
+
+/// The one would never be shown to the directory, and the other cannot be.
+#[test]
+fn a_key_without_its_certificate_and_a_certificate_without_its_key_are_told() {
+    let key = File::new("config-ldap-key", "rabbitmq.conf", "auth_ldap.ssl_options.keyfile = /k.pem\n");
+    let told = format!(
+        "{}:1:1: auth_ldap_keyfile is the key /k.pem of no certificate: name that with auth_ldap_certfile, or leave the key out\n",
+        key.text()
+    );
+    let output = run_with(&[], &["config", "check", "--config", &key.text()]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(78), told.clone()));
+    let output = run_with(&[], &["serve", "--in-memory", "--config", &key.text()]);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(78), format!("BOOT FAILED\nleveret: {told}")));
+
+    let certificate = File::new("config-ldap-certificate", "cert.pem", "-----BEGIN CERTIFICATE-----\n");
+    let environment = [("LEVERET_AUTH_LDAP_CERTFILE", certificate.text())];
+    let environment = environment.each_ref().map(|(name, file)| (*name, file.as_str()));
+    let output = run_with(&environment, &["config", "check"]);
+    let told = format!(
+        "LEVERET_AUTH_LDAP_CERTFILE: auth_ldap_certfile has no key, and none is in {}: name it with auth_ldap_keyfile\n",
+        certificate.text()
+    );
+    assert_eq!((output.status.code(), stdout(&output)), (Some(78), told));
+    std::fs::write(certificate.path(), "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let output = run_with(&environment, &["config", "check"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "one file may hold both");
+}
