@@ -12,6 +12,7 @@ use crate::auth::{
 use crate::tls::{ClientIdentity, InvalidTrust, Trust};
 pub(crate) use directory::{Bind, DirectorySettings};
 use directory::{Directory, Failed, Servers};
+use evaluate::Evaluation;
 
 const NAME: &str = "rabbit_auth_backend_ldap";
 
@@ -116,14 +117,20 @@ impl Known {
             (Some(directory), None) => directory,
             _ => self.servers.bind(&self.other_bind(&person)?).await?,
         };
-        let variables = FillVariables::of_user(user).with("user_dn", &person.dn);
+        let tags = self.tags(&person, &mut directory).await?;
+        Ok((person, tags))
+    }
+
+    async fn tags(&self, person: &Person, directory: &mut Directory) -> Result<Vec<String>, Failed> {
+        let variables = &FillVariables::of_user(&person.name).with("user_dn", &person.dn);
+        let mut asked = Evaluation { variables, user_dn: &person.dn, directory, groups: self.groups() };
         let mut tags = Vec::new();
-        for (tag, query) in &settings.tag_queries {
-            if evaluate::holds(query, &variables, &person.dn, &mut directory, self.groups()).await? {
+        for (tag, query) in &self.settings.tag_queries {
+            if asked.holds(query).await? {
                 tags.push(tag.clone());
             }
         }
-        Ok((person, tags))
+        Ok(tags)
     }
 
     fn filled(&self, pattern: &str, user: &str) -> String {
@@ -189,7 +196,8 @@ impl Known {
             return Ok(*answer);
         }
         let mut directory = self.servers.bind(&self.other_bind(person)?).await?;
-        evaluate::holds(query, &variables, &person.dn, &mut directory, self.groups()).await
+        let (variables, directory) = (&variables, &mut directory);
+        Evaluation { variables, user_dn: &person.dn, directory, groups: self.groups() }.holds(query).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The backends that know users, as they are configured, in their order.
 
+mod ldap;
 mod oauth2;
 pub(super) mod properties;
 
@@ -7,17 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::ldap::{InvalidQuery, Query, tag_queries};
+use crate::auth::ldap::InvalidQuery;
 use crate::auth::oauth2::InvalidKey;
 use crate::auth::{Backend, BackendChain, ChainLink};
-use crate::backends::{
-    Bind, Cache, CacheSettings, DirectorySettings, HttpBackend, HttpMethod, HttpSettings, Ldap, LdapSettings,
-};
+use crate::backends::{Cache, CacheSettings, HttpBackend, HttpMethod, HttpSettings, Ldap};
 use crate::broker::Broker;
 use crate::broker::own_users::OwnUsers;
 use crate::clock::Clock;
-use crate::config::{AskWith, AuthBackend, BackendKind, DirectoryQuery, Secret, Settings, Timeout};
-use crate::tls::{ClientIdentity, InvalidTrust, Trust};
+use crate::config::{AskWith, AuthBackend, BackendKind, Settings, Timeout};
+use crate::tls::{InvalidTrust, Trust};
 
 /// Why users cannot be known.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +81,7 @@ const BACKENDS: [(BackendKind, Make); 5] = [
     (BackendKind::Internal, |makers| Ok(Arc::new(OwnUsers::new(makers.broker)))),
     (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2::backend(makers.configured)?))),
     (BackendKind::Http, |makers| Ok(Arc::new(HttpBackend::new(http(makers.configured))?))),
-    (BackendKind::Ldap, |makers| Ok(Arc::new(Ldap::new(ldap(makers.configured)?)?))),
+    (BackendKind::Ldap, |makers| Ok(Arc::new(Ldap::new(ldap::settings(makers.configured)?)?))),
     (BackendKind::Cache, cache),
 ];
 
@@ -153,62 +152,6 @@ fn http(configured: &Settings) -> HttpSettings {
         connection_timeout: duration(configured.auth_http_connection_timeout),
         authorization_failure_disclosure: configured.auth_http_authorization_failure_disclosure,
         trust: Trust::of(configured.auth_http_verify, configured.auth_http_cacertfile.as_ref()),
-    }
-}
-
-fn ldap(configured: &Settings) -> Result<LdapSettings, AuthError> {
-    if configured.auth_ldap_servers.is_empty() {
-        return Err(AuthError::NoDirectory);
-    }
-    let query = |query: &DirectoryQuery| Query::parse(&query.0);
-    let none = |text: &Option<String>| text.clone().filter(|text| text != "none");
-    Ok(LdapSettings {
-        directory: DirectorySettings {
-            servers: configured.auth_ldap_servers.clone(),
-            port: configured.auth_ldap_port.0,
-            timeout: duration(configured.auth_ldap_timeout),
-            use_ssl: configured.auth_ldap_use_ssl,
-            use_starttls: configured.auth_ldap_use_starttls,
-            connection_pool_size: configured.auth_ldap_connection_pool_size.0,
-        },
-        user_dn_pattern: configured.auth_ldap_user_dn_pattern.clone(),
-        user_bind_pattern: none(&configured.auth_ldap_user_bind_pattern),
-        dn_lookup_attribute: none(&configured.auth_ldap_dn_lookup_attribute),
-        dn_lookup_base: none(&configured.auth_ldap_dn_lookup_base),
-        dn_lookup_bind: bind(
-            "dn_lookup_bind",
-            &configured.auth_ldap_dn_lookup_bind,
-            configured.auth_ldap_dn_lookup_bind_user_dn.as_ref(),
-            configured.auth_ldap_dn_lookup_bind_password.as_ref(),
-        )?,
-        other_bind: bind(
-            "other_bind",
-            &configured.auth_ldap_other_bind,
-            configured.auth_ldap_other_bind_user_dn.as_ref(),
-            configured.auth_ldap_other_bind_password.as_ref(),
-        )?,
-        group_lookup_base: none(&configured.auth_ldap_group_lookup_base),
-        vhost_access_query: query(&configured.auth_ldap_queries_vhost_access)?,
-        resource_access_query: query(&configured.auth_ldap_queries_resource_access)?,
-        topic_access_query: query(&configured.auth_ldap_queries_topic_access)?,
-        tag_queries: tag_queries(&configured.auth_ldap_queries_tags.0)?,
-        trust: Trust::of(configured.auth_ldap_verify, configured.auth_ldap_cacertfile.as_ref()),
-        identity: ClientIdentity::of(configured.auth_ldap_certfile.as_ref(), configured.auth_ldap_keyfile.as_ref()),
-    })
-}
-
-/// As whom a directory is asked; `None` for the user itself.
-fn bind(
-    key: &'static str,
-    word: &str,
-    dn: Option<&String>,
-    password: Option<&Secret>,
-) -> Result<Option<Bind>, AuthError> {
-    match (dn, password, word) {
-        (Some(dn), Some(password), _) => Ok(Some(Bind::As { dn: dn.clone(), password: password.0.clone() })),
-        (None, None, "as_user") => Ok(None),
-        (None, None, "anon") => Ok(Some(Bind::Anonymous)),
-        _ => Err(AuthError::NoBind(key, word.to_owned())),
     }
 }
 
