@@ -145,6 +145,10 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("management.oauth_response_type", Needless("is not needed: the pages ask for a code")),
     ("management.**", Missing("the management API has no such setting yet")),
     ("management_agent.**", Needless(OWN)),
+    (
+        "prometheus.filter_aggregated_queue_metrics_pattern",
+        Needless("is not needed: it has no effect in RabbitMQ 4.3 either"),
+    ),
     ("prometheus.**", Missing("it has no setting of this name yet")),
     ("frame_max", Sets("frame_max", same)),
     ("channel_max", Sets("channel_max", same)),

@@ -315,5 +315,8 @@ mod tests {
             told("hipe_compile = false"),
             ["r:1:1: hipe_compile is not needed: it has no effect in RabbitMQ either"]
         );
+        let pattern = "prometheus.filter_aggregated_queue_metrics_pattern";
+        let needless = format!("r:1:1: {pattern} is not needed: it has no effect in RabbitMQ 4.3 either");
+        assert_eq!(told(&format!("{pattern} = ^orders")), [needless]);
     }
 }
