@@ -287,6 +287,15 @@ def node_dotnet_rust(container):
     container.connect("rabbitmq", "rabbitmq")
 
 
+@story("scripts", deadline=120)
+def scripts(container):
+    """CI of RabbitMQ's own clients greps what a container wrote for the first text; supervisors in Python have the second one."""
+    container.run(LEVERET_AMQP_LISTEN=":0")
+    container.wait_for_line("completed with")
+    container.wait_for_line(r"completed with \d+ plugins.$", ["stdout"])
+    container.connect()
+
+
 @story("aspire", deadline=120)
 def aspire(container):
     """The name of the node is the resource's; data stay under another."""

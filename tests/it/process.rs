@@ -73,10 +73,11 @@ impl Program {
     /// Waits until it says that it is.
     fn ready(self) -> Self {
         let mut program = self;
-        let mut line = String::new();
-        BufReader::new(program.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if line != "Server startup complete; 0 plugins started.\n" {
-            panic!("it did not start: {line:?}; {:?}", program.end());
+        let mut lines = String::new();
+        let mut stdout = BufReader::new(program.child.stdout.take().unwrap());
+        while matches!(stdout.read_line(&mut lines), Ok(1..)) && !lines.ends_with(" plugins.\n") {}
+        if lines != "Server startup complete; 0 plugins started.\n completed with 0 plugins.\n" {
+            panic!("it did not start: {lines:?}; {:?}", program.end());
         }
         program
     }
