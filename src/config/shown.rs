@@ -94,7 +94,10 @@ The file is `leveret.toml`: in the working directory, else in `leveret` in the u
 `/etc/leveret`; `--config FILE` or `LEVERET_CONFIG_FILE` name another one. A key is a setting's name, and tables may be used for its
 first words: `log_format = \"json\"` is the same as `format = \"json\"` in the table `[log]`.
 
-- **Sizes** take RabbitMQ's units: `kB`, `MB`, `GB`, `TB` are powers of 1000; `k`, `KiB`, `M`, `MiB`, `G`, `GiB` powers of 1024.
+- **Sizes** take RabbitMQ's units: `kB`, `MB`, `GB`, `TB` are powers of 1000; `k`, `KiB`, `M`, `MiB`, `G`, `GiB` powers of 1024. In
+  `rabbitmq.conf` a size is what RabbitMQ 4.3 makes of it: `1G` is `1GB` in `vm_memory_high_watermark.absolute` and `disk_free_limit.absolute`,
+  while `1KB` is 1024 bytes in `frame_max` and in `max_length_bytes` of `default_policies.operator`. Units are understood, too, where RabbitMQ takes
+  none (`log.file.rotation.size`, `max_message_size`) or takes them wrongly (`KiB`, `PiB`, `T`).
 - **Times** take `ms`, `s`, `m`, `h`, `d`.
 - **Addresses** are a port of this machine (`5673`, `localhost:5673`), a port for all machines (`:5673`), or an address and a port
   (`192.0.2.1:5673`, `[::1]:5673`). Lists are arrays in the file, and separated by commas in a variable.

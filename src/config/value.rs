@@ -26,6 +26,7 @@ pub(crate) use log::{CategoryLevel, FileBytes, FileCount, LogFileName, LogLevel}
 pub(crate) use log_filter::LogFilter;
 pub(crate) use path::UrlPath;
 pub(crate) use rotation::RotationDate;
+pub(in crate::config) use size::read_bytesize;
 pub(crate) use size::{MessageBytes, Share};
 pub(crate) use syslog::{SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport};
 pub(crate) use text::{Expression, Secret, SystemGroup};

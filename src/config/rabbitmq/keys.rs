@@ -1,7 +1,7 @@
 //! The keys of `rabbitmq.conf`: one row each. A `*` stands for one word; a `**` at the end for any.
 
 use super::meaning::Meaning::{self, Missing, Needless, Sets};
-use super::meaning::{anonymous, listen, logon_type, relative, same, verify, version};
+use super::meaning::{anonymous, bytesize, information_unit, listen, logon_type, relative, same, verify, version};
 
 const ONE_NODE: &str = "is not needed: there is one node";
 const DEAD: &str = "is not needed: it has no effect in RabbitMQ either";
@@ -55,8 +55,8 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("message_interceptors.**", Missing(NO_INTERCEPTORS)),
     ("channel_interceptor.**", Missing(NO_INTERCEPTORS)),
     ("vm_memory_high_watermark.relative", Sets("memory_high_watermark", relative)),
-    ("vm_memory_high_watermark.absolute", Sets("memory_high_watermark", same)),
-    ("disk_free_limit.absolute", Sets("disk_free_limit", same)),
+    ("vm_memory_high_watermark.absolute", Sets("memory_high_watermark", information_unit)),
+    ("disk_free_limit.absolute", Sets("disk_free_limit", information_unit)),
     ("disk_free_limit.relative", Sets("disk_free_limit", relative)),
     ("log.default.level", Sets("log_level", same)),
     ("log.console", Sets("log_console", same)),
@@ -150,7 +150,7 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
         Needless("is not needed: it has no effect in RabbitMQ 4.3 either"),
     ),
     ("prometheus.**", Missing("it has no setting of this name yet")),
-    ("frame_max", Sets("frame_max", same)),
+    ("frame_max", Sets("frame_max", bytesize)),
     ("channel_max", Sets("channel_max", same)),
     ("connection_max", Sets("connection_max", same)),
     ("auth_oauth2.resource_server_id", Sets("auth_oauth2_resource_server_id", same)),

@@ -1,5 +1,7 @@
 //! What a name of RabbitMQ's means here, and how its value is written here.
 
+use crate::config::value::read_bytesize;
+
 /// What a variable or a key means.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Meaning {
@@ -46,7 +48,23 @@ pub(super) fn relative(value: &str) -> Result<String, String> {
 
 /// What [`relative`] or a number of bytes says.
 pub(super) fn relative_or_absolute(value: &str) -> Result<String, String> {
-    if value.contains('.') || value == "0" || value == "1" { relative(value) } else { same(value) }
+    if value.contains('.') || value == "0" || value == "1" { relative(value) } else { information_unit(value) }
+}
+
+/// A number of bytes, of which RabbitMQ 4.3 reads a letter alone as a power of 1000: `1G` is `1GB`. Its commands, and the settings here, read
+/// it as a power of 1024.
+pub(super) fn information_unit(value: &str) -> Result<String, String> {
+    let before = value.trim_end_matches(|character: char| "kmgtp".contains(character.to_ascii_lowercase()));
+    let is_letter_alone =
+        value.len() == before.len() + 1 && before.ends_with(|character: char| character.is_ascii_digit());
+    Ok(if is_letter_alone { format!("{value}B") } else { value.to_owned() })
+}
+
+/// A number of bytes of which each unit is 1024 of the one below: `128KB` is 131072.
+pub(super) fn bytesize(value: &str) -> Result<String, String> {
+    let refused =
+        || "allowed is a whole number of bytes, or of KB, MB or GB, of which each is 1024 of the one before".to_owned();
+    read_bytesize(value).map(|bytes| bytes.to_string()).ok_or_else(refused)
 }
 
 /// Whether certificates of clients are looked at.
@@ -95,6 +113,15 @@ mod tests {
             assert_eq!(relative(relative_value).as_deref(), Ok(percent), "{relative_value}");
         }
         assert!(relative("much").is_err() && relative("").is_err() && relative("-1").is_err());
+        for (size, same) in
+            [("1G", "1GB"), ("500m", "500mB"), ("1GB", "1GB"), ("1GiB", "1GiB"), ("1Gi", "1Gi"), ("1", "1"), ("G", "G")]
+        {
+            assert_eq!(information_unit(size).as_deref(), Ok(same), "{size}");
+        }
+        for (size, bytes) in [("131072", "131072"), ("128KB", "131072"), ("1mb", "1048576"), ("1GB", "1073741824")] {
+            assert_eq!(bytesize(size).as_deref(), Ok(bytes), "{size}");
+        }
+        assert!(bytesize("1TB").is_err() && bytesize("much").is_err());
         assert_eq!(relative_or_absolute("2GB").as_deref(), Ok("2GB"));
         assert_eq!(relative_or_absolute("0.5").as_deref(), Ok("50.0%"));
     }

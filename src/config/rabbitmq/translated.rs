@@ -123,6 +123,8 @@ mod tests {
         check("default_user = anna\ndefault_user = bert", "default_user", "bert");
         check("vm_memory_high_watermark.relative = 0.6", "memory_high_watermark", "60.0%");
         check("disk_free_limit.absolute = 2GB", "disk_free_limit", "2GB");
+        check("disk_free_limit.absolute = 2G", "disk_free_limit", "2GB");
+        check("vm_memory_high_watermark.absolute = 2Gi", "memory_high_watermark", "2Gi");
         check("management.load_definitions = /d.json", "definitions", "/d.json");
         check("management.ssl.certfile = /c.pem", "https_cert", "/c.pem");
         check("prometheus.ssl.keyfile = /k.pem", "prometheus_key", "/k.pem");
@@ -241,6 +243,7 @@ mod tests {
         check("default_queue_type = quorum", "default_queue_type", "quorum");
         check("channel_max = 128", "channel_max", "128");
         check("frame_max = 262144", "frame_max", "262144");
+        check("frame_max = 256KB", "frame_max", "262144");
         check("connection_max = 100", "connection_max", "100");
         check("channel_max_per_node = infinity", "channel_max_per_node", "infinity");
         check("cluster_name = east", "cluster_name", "east");

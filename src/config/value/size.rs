@@ -27,7 +27,7 @@ impl Share {
 }
 
 /// As RabbitMQ has them: `k`, `ki` and `kiB` are 1024 bytes, `kB` is 1000.
-const UNITS: [(&str, u64); 17] = [
+const UNITS: [(&str, u64); 22] = [
     ("", 1),
     ("b", 1),
     ("k", 1 << 10),
@@ -43,8 +43,13 @@ const UNITS: [(&str, u64); 17] = [
     ("gib", 1 << 30),
     ("gb", 1_000_000_000),
     ("t", 1 << 40),
+    ("ti", 1 << 40),
     ("tib", 1 << 40),
     ("tb", 1_000_000_000_000),
+    ("p", 1 << 50),
+    ("pi", 1 << 50),
+    ("pib", 1 << 50),
+    ("pb", 1_000_000_000_000_000),
 ];
 
 /// A number of bytes, with a unit or without.
@@ -54,6 +59,20 @@ pub(super) fn read_bytes(text: &str) -> Option<u64> {
     let unit = unit.trim().to_ascii_lowercase();
     let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit)?;
     number.parse::<u64>().ok()?.checked_mul(*bytes)
+}
+
+/// A number of bytes as some keys of `rabbitmq.conf` have it, whose units are all powers of 1024: the type `bytesize` of its schema.
+pub(in crate::config) fn read_bytesize(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits)?;
+    let bits = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << bits)
 }
 
 /// It with the largest unit that leaves a whole number.
@@ -132,6 +151,9 @@ mod tests {
             ("1G", 1 << 30),
             ("512 MiB", 512 << 20),
             ("1TB", 1_000_000_000_000),
+            ("1Ti", 1 << 40),
+            ("1PB", 1_000_000_000_000_000),
+            ("1PiB", 1 << 50),
         ] {
             assert_eq!(read_bytes(text), Some(bytes), "{text}");
             assert_eq!(read_bytes(&show_bytes(bytes)), Some(bytes), "{text}");

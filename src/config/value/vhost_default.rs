@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::size::read_bytesize;
 use super::time::duration_ms;
 use super::{Item, SettingValue};
 use crate::auth::Pattern;
@@ -131,7 +132,7 @@ impl<T: PropertyTable> SettingValue for VhostDefault<T> {
             }
             PropertyKind::Text | PropertyKind::Password => text_of(value),
             PropertyKind::Number => PropertyValue::Number(positive(value.parse().ok()).ok_or_else(refused)?),
-            PropertyKind::Bytes => PropertyValue::Number(positive(bytes(value)).ok_or_else(refused)?),
+            PropertyKind::Bytes => PropertyValue::Number(positive(read_bytesize(value)).ok_or_else(refused)?),
             PropertyKind::Time => PropertyValue::Number(duration_ms(value).ok_or_else(refused)?),
         };
         Ok(Self { name: name.to_owned(), key, value, kind, table: PhantomData })
@@ -155,20 +156,6 @@ fn text_of(value: &str) -> PropertyValue {
 
 fn positive(number: Option<u64>) -> Option<u64> {
     number.filter(|number| *number > 0 && i64::try_from(*number).is_ok())
-}
-
-/// A number of bytes as the schema of `rabbitmq.conf` has it: all its units are powers of 1024.
-fn bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let bits = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(1 << bits)
 }
 
 #[cfg(test)]
