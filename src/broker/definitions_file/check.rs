@@ -1,6 +1,6 @@
 //! Everything in a file is looked at before anything of it is done.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entries::{BindingEntry, End, ExchangeEntry, QueueEntry};
@@ -11,6 +11,7 @@ use crate::broker::administration::{check_policy, read_limits, understood};
 use crate::broker::definitions::{ParameterDefinition, PolicyDefinition, VhostDefinition};
 use crate::broker::exchange::{Binding, Destination, DestinationKind, Routing};
 use crate::broker::ids::QueueId;
+use crate::broker::metadata::effective;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::vhost::{Vhost, standard_exchanges};
 
@@ -49,6 +50,7 @@ impl DefinitionsFile {
         }
         let kinds = self.default_queue_kinds();
         self.queues.iter().try_for_each(|queue| stage.add_queue(queue, kinds.get(queue.vhost.as_str()).copied()))?;
+        stage.check_queue_counts(self)?;
         self.exchanges.iter().try_for_each(|exchange| stage.add_exchange(exchange))?;
         self.bindings.iter().try_for_each(|binding| stage.check_binding(binding))?;
         let topics = &self.topic_permissions;
@@ -113,6 +115,38 @@ impl<'a> Stage<'a> {
             self.queues.insert((&queue.vhost, &queue.name), kind);
         }
         Ok(())
+    }
+
+    /// In RabbitMQ's words, which looks at the limits only that are there before the import. Those of the file itself count here, too: there more
+    /// queues come in than may be, and then the bindings of the others fail.
+    fn check_queue_counts(&self, file: &DefinitionsFile) -> Result<(), DefinitionsError> {
+        let node = self.broker.node();
+        let changed = node.metadata.read(|state| file.vhost_changes(state, &BTreeMap::new(), &node.settings));
+        let changed = changed.map_err(invalid)?;
+        for (name, added) in self.added_queues() {
+            let definition = changed.get(name).cloned().or_else(|| self.broker.vhost_definition(name));
+            let Some(max) = definition.and_then(|definition| effective(definition.limits.max_queues)) else { continue };
+            let present = self.broker.vhost(name).map_or(0, |vhost| vhost.read(|topology| topology.queues().len()));
+            if (present + added) as u64 > max {
+                return Err(DefinitionsError::Invalid(format!(
+                    "Adding {added} queue(s) to virtual host \"{name}\" would exceed the limit of {max} queue(s).\n\nThis virtual host \
+                     currently has {present} queue(s) defined.\n\nImport aborted!"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many queues come into each virtual host.
+    fn added_queues(&self) -> BTreeMap<&'a str, usize> {
+        let mut added = BTreeMap::new();
+        for (vhost, name) in self.queues.keys() {
+            let known = self.broker.vhost(vhost);
+            if !known.is_some_and(|known| known.read(|topology| topology.queue(name).is_some())) {
+                *added.entry(*vhost).or_default() += 1;
+            }
+        }
+        added
     }
 
     fn add_exchange(&mut self, exchange: &'a ExchangeEntry) -> Result<(), DefinitionsError> {

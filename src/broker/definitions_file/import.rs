@@ -1,7 +1,7 @@
 //! A definitions file is imported: users and all that administrators define in one step, then queues, exchanges and bindings one by one.
 //!
 //! Everything was looked at before. What can still fail then is what somebody else changes at the same time, and what is counted: the
-//! limit of queues in a virtual host, and the memory that definitions may take. Then what was made before stays, and importing the
+//! queues that the node may have, and the memory that definitions may take. Then what was made before stays, and importing the
 //! file once more goes on from there. What is there already stays as it is, whatever its arguments are.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -130,7 +130,7 @@ impl DefinitionsFile {
     }
 
     /// The virtual hosts as they will be, where the file says something of them.
-    fn vhost_changes(
+    pub(super) fn vhost_changes(
         &self,
         state: &MetadataState,
         fresh: &BTreeMap<String, u64>,

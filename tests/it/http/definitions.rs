@@ -123,6 +123,36 @@ async fn everything_is_exported_under_both_paths() {
     }
 }
 
+/// reference: 10, limits
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_queues_than_a_virtual_host_may_have_are_refused_before_anything_is_done() {
+    let broker = TestBroker::with_http().await;
+    let (api, (_guest, name)) = (broker.http(), vhost(&broker));
+    api.put(&format!("/api/queues/{name}/q0"), &json!({}));
+    api.put(&format!("/api/vhost-limits/{name}/max-queues"), &json!({ "value": 2 }));
+    let queues = |names: &[&str]| {
+        let queue = |queue: &&str| json!({ "vhost": name, "name": queue, "durable": true, "auto_delete": false, "arguments": {} });
+        json!({ "queues": names.iter().map(queue).collect::<Vec<_>>() })
+    };
+    // One that is there already is not added.
+    let answer = call(&api, "POST", "/api/definitions", &queues(&["q0", "q1", "q2"]));
+    let reason = format!(
+        "Adding 2 queue(s) to virtual host \"{name}\" would exceed the limit of 2 queue(s).\n\nThis virtual host currently has 1 \
+         queue(s) defined.\n\nImport aborted!"
+    );
+    assert_eq!(answer, (400, json!({ "error": "bad_request", "reason": reason })));
+    assert_eq!(api.get(&format!("/api/queues/{name}?columns=name")), json!([{ "name": "q0" }]));
+    assert_eq!(call(&api, "POST", "/api/definitions", &queues(&["q0", "q1"])).0, 204);
+    if broker.is_rabbitmq() {
+        // There some come in, and others do not.
+        return;
+    }
+    let mut file = queues(&["q2"]);
+    file["parameters"] =
+        json!([{ "vhost": name, "component": "vhost-limits", "name": "limits", "value": { "max-queues": 3 } }]);
+    assert_eq!(call(&api, "POST", "/api/definitions", &file).0, 204, "a limit that the same file brings counts");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_of_a_virtual_host_are_a_parameter() {
     let broker = TestBroker::with_http().await;
