@@ -69,6 +69,7 @@ pub(crate) use operator::Operator;
 pub(crate) use pages_login::PagesLogin;
 pub(crate) use prometheus::Highest;
 pub(crate) use rates::Rates;
+pub use refusal::{REFUSED_BY, VHOST_MAX};
 pub(crate) use server::HttpFailed;
 pub(crate) use server::{HttpListener, HttpServer, Listeners};
 pub use talk::Port;

@@ -88,6 +88,11 @@ pub mod error {
     pub use crate::error::{AmqpError, Scope};
 }
 
+/// See `src/http`.
+pub mod http {
+    pub use crate::http::{REFUSED_BY, VHOST_MAX};
+}
+
 #[cfg(feature = "cli")]
 /// See `src/logging`.
 pub mod logging {

@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
+use leveret::internals::http::REFUSED_BY;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -55,6 +56,8 @@ pub(super) enum Problem {
         status: u16,
         /// The broker's words.
         reason: String,
+        /// The setting by which, if the broker names it.
+        by: Option<String>,
     },
 }
 
@@ -146,11 +149,8 @@ impl Client {
     /// # Errors
     /// As for `get`.
     pub(super) fn bytes(&self, method: &Method, path: &str, body: Vec<u8>) -> Result<Bytes, Problem> {
-        let (status, answer) = self.ask(method, path, body, None, self.target.credentials())?;
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
-        Err(refused(status, &answer))
+        let answered = self.exchanged(self.request(method, path, body, None, self.target.credentials())?)?;
+        if answered.is_success() { Ok(answered.body) } else { Err(answered.into()) }
     }
 
     /// Gives parts of the answer's body to `take` as they come, until it wants no more or the answer ends.
@@ -161,10 +161,8 @@ impl Client {
         let request = self.request(&Method::GET, path, Vec::new(), None, self.target.credentials())?;
         self.runtime.block_on(async {
             let mut asked = send(&self.target, request).await?;
-            let status = asked.answer.status().as_u16();
-            if !(200..300).contains(&status) {
-                let body = asked.answer.body_mut().collect().await.map_err(broken)?.to_bytes();
-                return Err(refused(status, &body));
+            if !asked.answer.status().is_success() {
+                return Err(asked.answered().await?.into());
             }
             while let Some(frame) = asked.answer.body_mut().frame().await {
                 let frame = frame.map_err(broken)?;
@@ -209,7 +207,11 @@ impl Client {
         reason: Option<&str>,
         credentials: Option<&Credentials>,
     ) -> Result<(u16, Bytes), Problem> {
-        let request = self.request(method, path, body, reason, credentials)?;
+        let answered = self.exchanged(self.request(method, path, body, reason, credentials)?)?;
+        Ok((answered.status, answered.body))
+    }
+
+    fn exchanged(&self, request: Request<Full<Bytes>>) -> Result<Answered, Problem> {
         let answered = async {
             match self.patience {
                 Some(patience) => tokio::time::timeout(patience, exchange(&self.target, request))
@@ -230,14 +232,29 @@ pub(super) fn signal(process: Process, told: Told) -> Result<(), Problem> {
     process.tell(told).map_err(|error| Problem::Unreachable(format!("cannot signal the process {process}: {error}")))
 }
 
+/// An answer that was read to its end.
+struct Answered {
+    status: u16,
+    refused_by: Option<String>,
+    body: Bytes,
+}
+
+impl Answered {
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
 /// The broker's words.
-fn refused(status: u16, answer: &[u8]) -> Problem {
-    let said: Value = serde_json::from_slice(answer).unwrap_or(Value::Null);
-    let reason = match (said.get("reason"), said.get("error")) {
-        (Some(Value::String(reason)), _) | (_, Some(Value::String(reason))) => reason.clone(),
-        _ => format!("the broker answers with status {status}"),
-    };
-    Problem::Refused { status, reason }
+impl From<Answered> for Problem {
+    fn from(Answered { status, refused_by, body }: Answered) -> Self {
+        let said: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let reason = match (said.get("reason"), said.get("error")) {
+            (Some(Value::String(reason)), _) | (_, Some(Value::String(reason))) => reason.clone(),
+            _ => format!("the broker answers with status {status}"),
+        };
+        Self::Refused { status, reason, by: refused_by }
+    }
 }
 
 /// A request that is sent, and the task that moves its bytes.
@@ -246,17 +263,24 @@ struct Asked {
     driving: JoinHandle<()>,
 }
 
+impl Asked {
+    async fn answered(&mut self) -> Result<Answered, Problem> {
+        let status = self.answer.status().as_u16();
+        let refused_by = self.answer.headers().get(REFUSED_BY).and_then(|setting| setting.to_str().ok());
+        let refused_by = refused_by.map(str::to_owned);
+        let body = self.answer.body_mut().collect().await.map_err(broken)?.to_bytes();
+        Ok(Answered { status, refused_by, body })
+    }
+}
+
 impl Drop for Asked {
     fn drop(&mut self) {
         self.driving.abort();
     }
 }
 
-async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), Problem> {
-    let mut asked = send(target, request).await?;
-    let status = asked.answer.status().as_u16();
-    let body = asked.answer.body_mut().collect().await.map_err(broken)?.to_bytes();
-    Ok((status, body))
+async fn exchange(target: &Target, request: Request<Full<Bytes>>) -> Result<Answered, Problem> {
+    send(target, request).await?.answered().await
 }
 
 async fn send(target: &Target, request: Request<Full<Bytes>>) -> Result<Asked, Problem> {

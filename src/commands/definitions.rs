@@ -98,7 +98,7 @@ fn read(file: Option<&Path>) -> Result<Vec<u8>, Failed> {
 fn post(client: &Client, path: &str, definitions: Vec<u8>) -> Result<(), Failed> {
     match client.bytes(&Method::POST, path, definitions) {
         Ok(_) => Ok(()),
-        Err(Problem::Refused { status: 400, reason }) => Err(Failed::other(exit::DATA, reason)),
+        Err(Problem::Refused { status: 400, reason, .. }) => Err(Failed::other(exit::DATA, reason)),
         Err(problem) => Err(problem.into()),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::events::{BeginEvents, EventBody};
 use super::later::{Later, Watch};
-use super::refusal::Refusal;
+use super::refusal::{REFUSED_BY, Refusal};
 use crate::store::LogPosition;
 
 /// An answer, and what must be durable before it is given.
@@ -135,6 +135,10 @@ impl Answer {
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self::json_with(refusal.status, &refusal.body())
+        let answer = Self::json_with(refusal.status, &refusal.body());
+        match refusal.refused_by {
+            Some(setting) => answer.with_header(REFUSED_BY, setting.to_owned()),
+            None => answer,
+        }
     }
 }

@@ -283,10 +283,10 @@ impl Caller {
 
 /// 401 for a wrong name or password. RabbitMQ spells it otherwise than every other refusal.
 pub(super) fn wrong_credentials() -> Refusal {
-    Refusal { status: 401, error: "not_authorized", reason: "Not_Authorized".into() }
+    Refusal::new(401, "not_authorized", "Not_Authorized")
 }
 
 /// 429 for an address from which too many logins failed a moment ago.
 pub(super) fn too_many_failed() -> Refusal {
-    Refusal { status: 429, error: "too_many_requests", reason: "too many logins from this address failed".into() }
+    Refusal::new(429, "too_many_requests", "too many logins from this address failed")
 }

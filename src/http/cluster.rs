@@ -80,7 +80,7 @@ pub(super) fn rebalance(_: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// 503 for a queue that is none with replicas.
 fn not_supported() -> Refusal {
-    Refusal { status: 503, error: "service_unavailable", reason: "classic_queue_not_supported".into() }
+    Refusal::new(503, "service_unavailable", "classic_queue_not_supported")
 }
 
 /// The type of the queue of the path.

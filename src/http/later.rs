@@ -84,11 +84,7 @@ impl LaterBounds {
                 // The semaphore is never closed.
                 let _turn = self.work.acquire().await;
                 tokio::task::spawn_blocking(work).await.unwrap_or_else(|_panicked| {
-                    Err(Refusal {
-                        status: 500,
-                        error: "internal_error",
-                        reason: "the log of the broker has more".into(),
-                    })
+                    Err(Refusal::new(500, "internal_error", "the log of the broker has more"))
                 })
             }
             Later::Watch(watch) => {

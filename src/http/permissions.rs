@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::listing::{self, Listed};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, VHOST_MAX};
 use super::request::Request;
 use super::{body, users};
 use crate::broker::administration::{AdministrationError, Put};
@@ -154,14 +154,14 @@ impl From<AdministrationError> for Refusal {
             AdministrationError::NotFound => Self::absent(),
             AdministrationError::NoSuchVhost => Self::not_found(error.to_string()),
             AdministrationError::NoSuchExchange(name) => Self::bad_request(json!(["no_such_exchange", name])),
-            AdministrationError::Protected(_) => {
-                Self { status: 412, error: "precondition_failed", reason: error.to_string().into() }
+            AdministrationError::Protected(_) => Self::new(412, "precondition_failed", error.to_string()),
+            AdministrationError::TooManyVhosts(..) => {
+                Self { refused_by: Some(VHOST_MAX), ..Self::bad_request(error.to_string()) }
             }
             AdministrationError::NoSuchVhostOrUser
             | AdministrationError::InvalidPattern(_)
             | AdministrationError::Invalid(_)
             | AdministrationError::InvalidLimit(_)
-            | AdministrationError::TooManyVhosts(..)
             | AdministrationError::NoRandomness(_) => Self::bad_request(error.to_string()),
         }
     }

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use crate::error::{AmqpError, ReplyCode};
 
+/// The header that names the setting by which a request is refused. Status and texts are RabbitMQ's, and a program cannot tell by them.
+pub const REFUSED_BY: &str = "leveret-refused-by";
+/// Its value where there are as many virtual hosts as there may be.
+pub const VHOST_MAX: &str = "vhost_max";
+
 /// A request that is not carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{status} {error}: {reason}")]
@@ -14,11 +19,14 @@ pub(super) struct Refusal {
     pub(super) error: &'static str,
     /// The key `reason`: a text, or a list of terms.
     pub(super) reason: Value,
+    /// The setting that is the reason, where somebody asks for it.
+    pub(super) refused_by: Option<&'static str>,
 }
 
 impl Refusal {
-    fn new(status: u16, error: &'static str, reason: impl Into<Value>) -> Self {
-        Self { status, error, reason: reason.into() }
+    /// With a status and a word of its own.
+    pub(super) fn new(status: u16, error: &'static str, reason: impl Into<Value>) -> Self {
+        Self { status, error, reason: reason.into(), refused_by: None }
     }
 
     /// 400: the request says something that cannot be.

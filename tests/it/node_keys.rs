@@ -65,6 +65,8 @@ async fn consumers_of_a_channel_and_virtual_hosts_are_counted() {
     api.put("/api/vhosts/v1", &json!({}));
     let refused = json!({ "error": "bad_request", "reason": "cannot create vhost 'v2': vhost limit of 2 is reached" });
     assert_eq!(api.request("PUT", "/api/vhosts/v2", Some(&json!({}))), (400, refused));
+    let head = api.send("PUT", "/api/vhosts/v2", "{}", &[]).head;
+    assert!(head.contains("leveret-refused-by: vhost_max\n"), "{head}");
     // One that is there may be put again.
     api.put("/api/vhosts/v1", &json!({ "description": "d" }));
     let definitions = json!({ "vhosts": [{ "name": "vd" }] });

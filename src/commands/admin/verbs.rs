@@ -47,7 +47,7 @@ fn said(request: &Request, text: &str) -> String {
 fn problem(problem: Problem) -> String {
     match &problem {
         Problem::Refused { status: 404, .. } => "Not found".to_owned(),
-        Problem::Refused { status: 401, reason } => format!("Access refused: {reason}"),
+        Problem::Refused { status: 401, reason, .. } => format!("Access refused: {reason}"),
         Problem::Unreachable(_) | Problem::TimedOut(_) | Problem::Refused { .. } => problem.to_string(),
     }
 }

@@ -296,7 +296,7 @@ fn certificates(it: &Invocation) -> Result<Output, Failure> {
     let (within, unit) = (it.option("within").unwrap_or("4"), it.option("unit").unwrap_or("weeks"));
     match it.client()?.get(&format!("/health/checks/certificate-expiration/{}/{}", escaped(within), escaped(unit))) {
         Ok(_) => Ok(Output::Message(format!("No certificates are expiring within {within} {unit}."))),
-        Err(Problem::Refused { status: 400, reason }) => Err(Failure::usage(reason)),
+        Err(Problem::Refused { status: 400, reason, .. }) => Err(Failure::usage(reason)),
         Err(Problem::Refused { reason, .. }) => Err(Failure::bare(exit::UNAVAILABLE, reason)),
         Err(problem) => Err(problem.into()),
     }

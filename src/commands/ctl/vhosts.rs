@@ -1,5 +1,6 @@
 //! Virtual hosts, and tracing in them.
 
+use leveret::internals::http::VHOST_MAX;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Invocation;
@@ -80,7 +81,9 @@ fn metadata(it: &Invocation) -> Map<String, Value> {
 fn add(it: &Invocation) -> Result<Output, Failure> {
     it.client()?.put(&path(it.argument(0)), &Value::Object(metadata(it))).map_err(|problem| match problem {
         // For RabbitMQ it is the command that is wrong where `vhost_max` is reached.
-        Problem::Refused { reason, .. } if reason.contains(": vhost limit of ") => Failure::said(exit::USAGE, reason),
+        Problem::Refused { reason, by: Some(setting), .. } if setting == VHOST_MAX => {
+            Failure::said(exit::USAGE, reason)
+        }
         Problem::Unreachable(_) | Problem::TimedOut(_) | Problem::Refused { .. } => problem.into(),
     })?;
     Ok(Output::Nothing)

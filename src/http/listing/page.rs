@@ -95,7 +95,7 @@ impl Page {
             _ => {
                 let size = given.unwrap_or("undefined");
                 let text = format!("Invalid pagination parameters: page number {number}, page size {size}");
-                Err(Refusal { status: 400, error: "invalid_pagination_parameters", reason: text.into() })
+                Err(Refusal::new(400, "invalid_pagination_parameters", text))
             }
         }
     }
@@ -104,7 +104,7 @@ impl Page {
     fn bounds(&self, count: usize) -> Result<(usize, usize), Refusal> {
         if self.number > count.div_ceil(self.size).max(1) {
             let text = format!("Page out of range, page: {} page size: {}, len: {count}", self.number, self.size);
-            return Err(Refusal { status: 400, error: "page_out_of_range", reason: text.into() });
+            return Err(Refusal::new(400, "page_out_of_range", text));
         }
         let from = (self.number - 1) * self.size;
         Ok((from.min(count), (from + self.size).min(count)))

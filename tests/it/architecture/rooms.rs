@@ -97,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "connection",
             "error",
+            "http",
             "logging",
             "message",
             "properties",
