@@ -1,13 +1,15 @@
 //! What a queue does when segment files are rewritten: its parts and messages get new places, in steps
 //! ([`relocation`](super::relocation)).
 
+use std::collections::hash_map;
+
 use rustc_hash::FxHashMap;
 
 use super::Queue;
-use super::paged::{Missing, Replacement, Unread};
+use super::paged::{Replacement, Replacing, Unread};
 use super::paging::{Moved, MovedPart};
 use super::relocation::{NewPlace, Relocation};
-use super::walk::{Spot, Walk};
+use super::walk::{Spot, VISITED_AT_ONCE, Walk};
 use crate::message::MessageSum;
 use crate::store::address::{Address, SegmentId};
 use crate::store::checkpoint::Part;
@@ -92,6 +94,12 @@ fn sum<'a>(records: impl Iterator<Item = &'a CompactedRecord>) -> MessageSum {
 pub(crate) struct Compacting {
     /// What takes the place of each part, until that is done.
     parts: FxHashMap<Part, Vec<Rewritten>>,
+    /// The levels whose parts are not replaced.
+    levels: Vec<u8>,
+    /// How far those of the last one of these are.
+    replacing: Replacing,
+    /// What takes the place of parts that are not there any more.
+    gone: Option<hash_map::IntoValues<Part, Vec<Rewritten>>>,
     /// What the walk is to find; the queue has it once the first step is done.
     wanted: Option<Relocation>,
     /// Old places of messages that are not read yet: they need not be found.
@@ -112,7 +120,16 @@ impl Compacting {
             files.map(|records| Rewritten::new(of.part.level, records)).collect()
         };
         let parts = compacted.iter().map(|of| (of.part, of_file(of))).collect();
-        Self { parts, wanted, unread: Vec::new(), from: Spot::START, left: None }
+        Self {
+            parts,
+            levels: Vec::new(),
+            replacing: Replacing::default(),
+            gone: None,
+            wanted,
+            unread: Vec::new(),
+            from: Spot::START,
+            left: None,
+        }
     }
 
     /// What takes the place of a part, if it was rewritten.
@@ -157,17 +174,13 @@ impl Compacting {
 }
 
 impl Queue {
-    /// The parts that lie in these files.
-    pub(crate) fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
-        let levels = self.order.ready.levels().iter();
-        levels.flat_map(|level| level.paged.all()).filter(|part| segments.contains(&part.segment)).collect()
-    }
-
     /// Takes over the new places of some messages; false when that was all.
     pub(crate) fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
         if let Some(wanted) = compacting.wanted.take() {
             self.backing.begin_walk(Walk::Relocation(wanted));
-            self.replace_parts(compacting);
+            compacting.levels = self.levels();
+        }
+        if self.replace_some_parts(compacting) {
             return true;
         }
         if let Some(from) = self.relocate_some(compacting.from) {
@@ -178,16 +191,31 @@ impl Queue {
         false
     }
 
-    /// Replaces the parts, each of which costs the same however many messages it has.
-    fn replace_parts(&mut self, compacting: &mut Compacting) {
-        let mut missing = Missing::default();
-        for level in self.order.ready.levels_mut() {
-            missing = missing.and(level.paged.replace(|part, unread| compacting.replacement(part, unread)));
+    /// Replaces some of the parts, each of which costs the same however many messages it has; false when there were none.
+    fn replace_some_parts(&mut self, compacting: &mut Compacting) -> bool {
+        let (mut budget, mut replacing) = (VISITED_AT_ONCE, std::mem::take(&mut compacting.replacing));
+        while budget > 0
+            && let Some(priority) = compacting.levels.last().copied()
+        {
+            let mut replacement = |part: &Part, unread: Option<&Unread>| compacting.replacement(part, unread);
+            let paged = &mut self.order.ready.level(priority).paged;
+            let (missing, goes_on) = paged.replace_some(&mut replacing, &mut budget, &mut replacement);
+            self.order.ready.forget_missing(missing);
+            if !goes_on {
+                compacting.levels.pop();
+                replacing = Replacing::default();
+            }
         }
-        self.order.ready.forget_missing(missing);
+        compacting.replacing = replacing;
+        if !compacting.levels.is_empty() {
+            return true;
+        }
         // A part that is not there any more has nothing unread. Its messages are settled, or known one by one.
-        for rewritten in std::mem::take(&mut compacting.parts).into_values().flatten() {
+        let gone = compacting.gone.get_or_insert_with(|| std::mem::take(&mut compacting.parts).into_values());
+        for rewritten in gone.take(budget).flatten() {
+            budget = budget.saturating_sub(1);
             self.order.ready.level(rewritten.part.level).paged.push_read(rewritten.part);
         }
+        budget < VISITED_AT_ONCE
     }
 }

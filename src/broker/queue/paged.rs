@@ -4,11 +4,17 @@
 
 mod cleared;
 mod packed;
+mod read;
+mod replacing;
+mod taken;
 
 use std::sync::Arc;
 
 pub(super) use cleared::Cleared;
 use packed::Packed;
+use read::ReadParts;
+pub(super) use replacing::{Replacement, Replacing};
+pub(super) use taken::TakenParts;
 
 use crate::message::MessageSum;
 use crate::store::checkpoint::Part;
@@ -69,23 +75,15 @@ impl Missing {
     }
 }
 
-/// What takes the place of a part that was rewritten.
-#[derive(Debug, Default)]
-pub(super) struct Replacement {
-    /// What is not read, in its order.
-    pub(super) unread: Vec<Unread>,
-    /// Parts whose messages were all read.
-    pub(super) read: Vec<Part>,
-}
-
 /// The parts of a level, in the order of the queue.
 #[derive(Debug, Default)]
 pub(super) struct Paged {
     /// The part that is read now; there is one if there are any. Boxed, because most queues never have one.
     front: Option<Box<Unread>>,
-    behind: Packed,
+    /// Boxed, because most queues never have several.
+    behind: Option<Box<Packed>>,
     /// Parts that were read to their ends, or whose messages are known one by one, while some are not settled.
-    read: Vec<Part>,
+    read: ReadParts,
     /// What was cleared since it was looked through last. Boxed, because most queues have none.
     #[expect(clippy::box_collection, reason = "a queue at rest has room for a pointer, not for a list")]
     cleared: Option<Box<Vec<Arc<Cleared>>>>,
@@ -121,7 +119,7 @@ impl Paged {
         if self.front.is_none() {
             self.front = Some(Box::new(unread));
         } else {
-            self.behind.push(&unread);
+            self.behind.get_or_insert_default().push(&unread);
         }
     }
 
@@ -160,7 +158,7 @@ impl Paged {
 
     /// What is not read, part by part.
     pub(super) fn unread(&self) -> impl Iterator<Item = Unread> + '_ {
-        self.front.as_deref().copied().into_iter().chain(self.behind.iter())
+        self.front.as_deref().copied().into_iter().chain(self.behind.iter().flat_map(|behind| behind.iter()))
     }
 
     fn subtract(&mut self, read: MessageSum) {
@@ -173,10 +171,16 @@ impl Paged {
         self.read.push(part);
     }
 
+    fn pop_behind(&mut self) -> Option<Unread> {
+        let unread = self.behind.as_mut()?.pop();
+        self.behind.take_if(|behind| behind.is_empty());
+        unread
+    }
+
     /// Takes the first part off, with all that is not read of it.
     pub(super) fn pop(&mut self) -> Option<Unread> {
         let unread = self.front.take()?;
-        self.front = self.behind.pop().map(Box::new);
+        self.front = self.pop_behind().map(Box::new);
         self.subtract(unread.all);
         // What was read before may still be unsettled.
         self.read.push(unread.part);
@@ -211,70 +215,15 @@ impl Paged {
         Missing::all(&left)
     }
 
-    /// All parts that have unsettled messages, for a checkpoint; `is_free` tells which have none.
-    pub(super) fn parts(&mut self, is_free: impl Fn(&Part) -> bool) -> impl Iterator<Item = Part> + '_ {
-        self.merge_cleared();
-        self.read.retain(|part| !is_free(part));
-        self.read.shrink_to_fit();
-        self.all()
-    }
-
-    /// All parts.
-    pub(super) fn all(&self) -> impl Iterator<Item = Part> + '_ {
-        let cleared = self.cleared.iter().flat_map(|cleared| cleared.iter()).flat_map(|cleared| cleared.parts());
-        self.read.iter().copied().chain(cleared).chain(self.unread().map(|unread| unread.part))
-    }
-
-    /// What was cleared is like parts that were read to their ends: some of it is not free.
-    fn merge_cleared(&mut self) {
-        for cleared in self.cleared.take().into_iter().flat_map(|cleared| *cleared) {
-            self.read.extend(cleared.parts());
-        }
-    }
-
-    /// Gives rewritten parts the place of old ones. `replacement` is asked once for each part that is there, with what is not read of it.
-    pub(super) fn replace(
-        &mut self,
-        mut replacement: impl FnMut(&Part, Option<&Unread>) -> Option<Replacement>,
-    ) -> Missing {
-        self.merge_cleared();
-        for part in std::mem::take(&mut self.read) {
-            match replacement(&part, None) {
-                None => self.read.push(part),
-                Some(Replacement { unread, read }) => {
-                    debug_assert!(unread.is_empty(), "what was read to its end has nothing unread");
-                    self.read.extend(read);
-                }
-            }
-        }
-        let all: Vec<_> = self.unread().collect();
-        (self.front, self.behind, self.unread_count, self.unread_bytes) = (None, Packed::default(), 0, 0);
-        let mut missing = Missing::default();
-        for old in all {
-            let Some(Replacement { unread, read }) = replacement(&old.part, Some(&old)) else {
-                self.push(old);
-                continue;
-            };
-            self.read.extend(read);
-            let mut of_part = Missing::all(&old);
-            for unread in unread {
-                of_part = of_part.but(&unread);
-                self.push(unread);
-            }
-            missing = missing.and(of_part);
-        }
-        missing
-    }
-
     /// How many parts are not read to their ends.
     pub(super) fn unread_part_count(&self) -> usize {
-        usize::from(self.front.is_some()) + self.behind.len()
+        usize::from(self.front.is_some()) + self.behind.as_ref().map_or(0, |behind| behind.len())
     }
 
     /// Takes everything out that is not read, which is to be freed. It costs the same for any number of parts.
     pub(super) fn clear(&mut self) -> Option<Arc<Cleared>> {
         let front = self.front.take()?;
-        let cleared = Arc::new(Cleared::new(*front, std::mem::take(&mut self.behind)));
+        let cleared = Arc::new(Cleared::new(*front, self.behind.take().map(|behind| *behind).unwrap_or_default()));
         (self.unread_count, self.unread_bytes, self.unread_property_bytes) = (0, 0, 0);
         self.cleared.get_or_insert_default().push(Arc::clone(&cleared));
         Some(cleared)

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::Queue;
 use super::dying::DeathReason;
 use super::entry::{Body, Entry};
-use super::paged::Unread;
+use super::paged::{TakenParts, Unread};
 use super::ready::CHOSEN_AMONG_MAX;
 use super::settling::{count_interrupted, is_over_limit};
 use crate::message::{DeliveryCounts, Message, MessageSum};
@@ -148,25 +148,22 @@ impl Queue {
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
     }
 
-    /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps; `None` when there is nothing to
-    /// say. `is_free` tells of which parts nothing is left.
-    pub(crate) fn state(&mut self, queue: u64, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
+    /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps, and without the parts, which
+    /// are handed out; `None` when there is nothing to say.
+    pub(crate) fn begin_state(&mut self, queue: u64) -> Option<(QueueState, TakenParts)> {
         if self.is_deleted() || !self.backing.is_kept() || self.order.next_seq() == Seq::FIRST {
             return None;
         }
-        let mut parts = Vec::new();
-        for level in self.order.ready.levels_mut() {
-            parts.extend(level.paged.parts(&is_free).filter(|part| part.stored > 0));
-        }
-        Some(QueueState {
+        let state = QueueState {
             queue,
             next_seq: self.order.next_seq(),
             delivered: self.backing.delivered_marks().clone(),
             moved: self.backing.moved().clone(),
-            parts,
+            parts: Vec::new(),
             singles: Vec::new(),
             counts: Vec::new(),
-        })
+        };
+        Some((state, self.take_parts()))
     }
 
     /// Tells a checkpoint some of the deliveries that were counted of messages in files, from a place on: where to go on, or `None` at the

@@ -5,6 +5,7 @@ mod chosen;
 mod harness;
 mod histories;
 mod model;
+mod parts;
 mod relocation;
 mod returns;
 mod steps;
@@ -12,10 +13,19 @@ mod unacked;
 
 use super::*;
 use crate::broker::sink::{Notice, Token};
+use crate::store::checkpoint::Part;
 use harness::{CHANNEL, Harness, OTHER_CHANNEL, consumer, fresh, id_of, ids};
 
 fn quorum() -> QueueArguments {
     QueueArguments { kind: QueueKind::Quorum, ..QueueArguments::default() }
+}
+
+/// The parts that are not free, as a checkpoint names them.
+fn parts_of(queue: &mut Queue, is_free: impl Fn(&Part) -> bool) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let back = queue.take_parts().tell(is_free, &mut parts);
+    queue.put_parts_back(back);
+    parts
 }
 
 /// A consumer that cannot take everything at once gets no more than its connection has room for (docs/bounds.md, "What bounds

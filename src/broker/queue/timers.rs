@@ -122,6 +122,7 @@ impl Queue {
             // Nobody wants to see what is dropped: it need not be read.
             let part = if is_dropped { self.order.ready.pop_due_part(limit_ms) } else { None };
             let Some(part) = part else { break };
+            self.turn.count_drop();
             self.passed.count_deaths(DeathReason::Expired, u64::from(part.all.messages));
             self.backing.freed(part.stretch());
         }

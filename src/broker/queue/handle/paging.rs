@@ -35,7 +35,14 @@ impl QueueHandle {
 
     /// The parts that lie in these files.
     pub(in crate::broker) fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
-        self.state.lock().parts_in(segments)
+        let mut parts = Vec::new();
+        let taken = self.state.lock().take_parts();
+        if !taken.is_empty() {
+            let back = taken.tell(|_| false, &mut parts);
+            self.state.lock().put_parts_back(back);
+        }
+        parts.retain(|part| segments.contains(&part.segment));
+        parts
     }
 
     /// Takes over where messages were rewritten. What is not in the queue any more is to be freed.
@@ -55,9 +62,14 @@ impl QueueHandle {
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
     pub fn state(&self, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
         let mut queue = self.state.lock();
-        let mut state = queue.state(self.id.0, is_free)?;
+        let (mut state, taken) = queue.begin_state(self.id.0)?;
         let mut from = queue.tell_counts(Seq::FIRST, &mut state.counts);
         MutexGuard::unlock_fair(queue);
+        if !taken.is_empty() {
+            let back = taken.tell(is_free, &mut state.parts);
+            self.state.lock().put_parts_back(back);
+            state.parts.retain(|part| part.stored > 0);
+        }
         while let Some(place) = from {
             let mut told = Vec::new();
             let mut queue = self.state.lock();

@@ -3,7 +3,7 @@
 use std::iter;
 use std::sync::Arc;
 
-use super::packed::Packed;
+use super::packed::{Packed, PackedPlace};
 use super::{Part, Unread};
 use crate::store::record::Freed;
 
@@ -29,9 +29,20 @@ impl Cleared {
         iter::once(self.front.part).chain(self.behind.iter().map(|unread| unread.part))
     }
 
+    /// The part at this place, which moves on to the next: none at first, for the front.
+    pub(super) fn next_at(&self, place: &mut Option<PackedPlace>) -> Option<Part> {
+        match place {
+            Some(place) => Some(self.behind.next_at(place)?.part),
+            None => {
+                *place = Some(PackedPlace::default());
+                Some(self.front.part)
+            }
+        }
+    }
+
     /// What is to be freed.
     pub(in crate::broker::queue) fn stretches(self: Arc<Self>) -> impl Iterator<Item = Freed> + Send {
-        let (front, mut place) = (self.front.stretch(), 0);
+        let (front, mut place) = (self.front.stretch(), PackedPlace::default());
         iter::once(front).chain(iter::from_fn(move || Some(self.behind.next_at(&mut place)?.stretch())))
     }
 }

@@ -61,7 +61,7 @@ fn written(queue: &mut Queue) -> (Vec<MovedPart>, Vec<MovedPart>) {
 }
 
 /// The parts that are left, rewritten: file 1 to 3, file 2 to 4.
-fn rewritten(queue: &Queue, freed: &BTreeSet<u64>) -> Vec<Compacted> {
+fn rewritten(queue: &mut Queue, freed: &BTreeSet<u64>) -> Vec<Compacted> {
     let compacted = |part: crate::store::checkpoint::Part| {
         let seqs = (part.start..part.end).step_by(RECORD_BYTES as usize).map(|start| u64::from(start / RECORD_BYTES));
         let record = |seq: u64| CompactedRecord {
@@ -74,7 +74,7 @@ fn rewritten(queue: &Queue, freed: &BTreeSet<u64>) -> Vec<Compacted> {
         };
         Compacted { part, records: seqs.filter(|seq| !freed.contains(seq)).map(record).collect() }
     };
-    queue.parts_in(&[SegmentId(1), SegmentId(2)]).into_iter().map(compacted).collect()
+    super::parts_of(queue, |_| false).into_iter().map(compacted).collect()
 }
 
 fn any_arguments() -> [QueueArguments; 3] {

@@ -1,17 +1,11 @@
 //! However many messages there are, no transition handles more than some of them: so nobody waits long for the queue's lock.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
 use crate::broker::queue::arguments::DelayedRetry;
 use crate::broker::queue::removal::STEP_MESSAGES;
-use crate::message::MessageSum;
 use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
-use crate::store::address::SegmentId;
-use crate::store::checkpoint::{Part, QueueState};
-use crate::store::recovery::RecoveredQueue;
-use crate::store::seq::Seq;
 
 const MANY: u32 = 10 * 1024;
 const COUNT: usize = MANY as usize;
@@ -195,41 +189,4 @@ fn consumers_are_told_of_the_end_of_their_queue_once_it_is_not_locked() {
     assert_eq!(told(), 10);
     removed.tell_consumers();
     assert!(sinks.iter().all(|sink| sink.notices.lock().unwrap().len() == 1), "each is told once");
-}
-
-/// A message in a part of its own, as those have that were moved while others around them were settled.
-fn small_part(number: u32) -> Part {
-    let (segment, start) = (SegmentId(number / 100), 32 + number % 100 * 64);
-    let (expires_min_ms, expires_max_ms) = (u64::MAX, u64::MAX);
-    let (first_seq, end) = (Seq(number.into()), start + 64);
-    Part { level: 0, segment, start, end, first_seq, stored: 1, body_bytes: 10, expires_min_ms, expires_max_ms }
-}
-
-/// A checkpoint that is made in between names each part, unless it is free.
-#[test]
-fn parts_of_files_are_freed_some_at_a_time() {
-    let mut queue = Queue::new(QueueArguments::default(), Journal::new(1, true), 0);
-    let parts = (0..MANY).map(small_part).collect();
-    let state = QueueState { queue: 1, next_seq: Seq(MANY.into()), parts, ..QueueState::default() };
-    let freed = queue.restore(RecoveredQueue { state, ..RecoveredQueue::default() }, |_| MessageSum::default());
-    assert!(freed.is_empty());
-    assert_eq!((queue.ready_count(), queue.weight()), (COUNT, COUNT));
-
-    let mut removed = queue.purge();
-    assert_eq!((removed.count, removed.weight), (COUNT, COUNT));
-    assert_eq!((queue.ready_count(), queue.weight()), (0, 0));
-    assert!(queue.journal().is_empty(), "nothing is freed under the lock under which all is taken out");
-    let (mut freed, mut is_last) = (BTreeSet::new(), false);
-    while !is_last {
-        assert_eq!(queue.parts_in(&[SegmentId(1)]).len(), if freed.len() > 200 { 0 } else { 100 });
-        is_last = queue.forget(&mut removed).is_last;
-        let step = queue.journal().take(&mut Vec::new());
-        assert!(step.len() <= STEP_MESSAGES, "{} at once", step.len());
-        freed.extend(step.iter().map(|freed| (freed.segment, freed.start)));
-        let state = queue.state(1, |part| freed.contains(&(part.segment, part.start))).expect("it is there");
-        let named: BTreeSet<_> = state.parts.iter().map(|part| (part.segment, part.start)).collect();
-        assert!(named.is_disjoint(&freed));
-        assert_eq!(named.len() + freed.len(), COUNT);
-    }
-    assert_eq!(freed.len(), COUNT);
 }
