@@ -147,9 +147,11 @@ impl QueueHandle {
         transaction: TransactionId,
         now_ms: u64,
     ) {
+        let mut tokens = tokens.into_iter().peekable();
         self.answered(now_ms, |queue| {
             queue.journal().set_transaction(transaction);
-            queue.settle(tokens, settlement);
+            queue.settle(&mut tokens, settlement);
+            tokens.peek().is_some()
         });
     }
 

@@ -40,11 +40,15 @@ pub enum Settlement {
     Nacked,
 }
 
+/// Messages that are settled in one transition.
+pub(super) const SETTLED_AT_ONCE: usize = 1024;
+
 impl Queue {
-    /// Settles messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow.
-    pub(crate) fn settle(&mut self, tokens: impl IntoIterator<Item = Token>, settlement: Settlement) {
+    /// Settles some of these messages for good; tokens that the queue took back before are ignored. [`Queue::pump`] must follow, and
+    /// more transitions until no tokens are left.
+    pub(crate) fn settle(&mut self, tokens: &mut impl Iterator<Item = Token>, settlement: Settlement) {
         self.turn.owe_pump();
-        for token in tokens {
+        for token in tokens.take(SETTLED_AT_ONCE) {
             let Some((unacked, consumer)) = self.order.unacked.remove(token) else { continue };
             self.release(consumer);
             match settlement {

@@ -12,19 +12,28 @@ use crate::store::Owed;
 
 impl QueueHandle {
     /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
-    pub fn requeue(self: &Arc<Self>, tokens: Vec<Token>, cause: Return, now_ms: u64) {
-        self.answered(now_ms, |queue| queue.requeue(tokens, cause, now_ms));
+    pub fn requeue(self: &Arc<Self>, mut tokens: Vec<Token>, cause: Return, now_ms: u64) {
+        self.answered(now_ms, |queue| {
+            queue.requeue(std::mem::take(&mut tokens), cause, now_ms);
+            false
+        });
     }
 
-    /// Has a client's answers taken, and goes on with what comes back because of them.
-    pub(super) fn answered(self: &Arc<Self>, now_ms: u64, answer: impl FnOnce(&mut Queue)) {
+    /// Has a client's answers taken, some at a time while `answer` says that there are more, and goes on with what comes back because of
+    /// them.
+    pub(super) fn answered(self: &Arc<Self>, now_ms: u64, mut answer: impl FnMut(&mut Queue) -> bool) {
         let mut with_dead_letters = Vec::new();
-        let (is_returning, _) = self.transition_deferred(&mut with_dead_letters, |queue| {
-            answer(queue);
-            queue.pump(now_ms);
-            self.owe_dead_letters(queue);
-            queue.is_returning()
-        });
+        let is_returning = loop {
+            let ((goes_on, is_returning), _) = self.transition_deferred(&mut with_dead_letters, |queue| {
+                let goes_on = answer(queue);
+                queue.pump(now_ms);
+                self.owe_dead_letters(queue);
+                (goes_on, queue.is_returning())
+            });
+            if !goes_on {
+                break is_returning;
+            }
+        };
         if is_returning {
             self.finish_returns(&mut with_dead_letters, now_ms);
         }

@@ -145,7 +145,13 @@ impl Harness {
     }
 
     pub(super) fn settle(&mut self, tokens: Vec<Token>, settlement: Settlement) {
-        self.offering(|queue| queue.settle(tokens, settlement));
+        let mut tokens = tokens.into_iter().peekable();
+        loop {
+            self.offering(|queue| queue.settle(&mut tokens, settlement));
+            if tokens.peek().is_none() {
+                return;
+            }
+        }
     }
 
     pub(super) fn requeue(&mut self, tokens: Vec<Token>, cause: Return) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::broker::queue::arguments::DelayedRetry;
 use crate::broker::queue::removal::STEP_MESSAGES;
+use crate::broker::queue::settling::SETTLED_AT_ONCE;
 use crate::message::{Chunk, ChunkWriter, Facts, MemoryGauge, Message, address};
 
 const MANY: u32 = 10 * 1024;
@@ -175,6 +176,23 @@ fn chunks_are_relieved_some_messages_at_a_time() {
             }
         }
         assert_eq!(users(), 0);
+    }
+}
+
+/// One `basic.ack` with `multiple` can be for all of a million.
+#[test]
+fn messages_are_settled_some_at_a_time() {
+    let arguments = QueueArguments { dead_letters: Some(Arc::default()), ..QueueArguments::default() };
+    for (settlement, dead) in [(Settlement::Acked, 0), (Settlement::Nacked, COUNT)] {
+        let mut queue = filled(arguments.clone(), None);
+        let mut tokens = queue.get_all(CHANNEL).into_iter().filter_map(|delivery| delivery.token);
+        while queue.unacked_count() > 0 {
+            let (before, now_ms) = (queue.unacked_count(), queue.now_ms);
+            queue.queue().settle(&mut tokens, settlement);
+            queue.queue().pump(now_ms);
+            assert_eq!(before - queue.unacked_count(), SETTLED_AT_ONCE.min(before));
+        }
+        assert_eq!((tokens.next(), queue.dead_letter_count()), (None, dead));
     }
 }
 
