@@ -7,8 +7,8 @@ mod letters;
 
 use std::sync::Arc;
 
-pub(super) use letters::Dying;
 use letters::{Death, Letters};
+pub(super) use letters::{Dying, OwedLetters};
 
 use super::Queue;
 use super::arguments::{DeadLetters, Overflow};
@@ -163,33 +163,29 @@ impl Queue {
 
     /// What died of what a client said is owed to it until it is recorded.
     pub(crate) fn owe_dead_letters(&mut self, begin: impl FnOnce() -> Owed) {
-        if let Some(letters) = self.order.dying.0.as_mut().filter(|letters| letters.has_answered) {
-            letters.has_answered = false;
-            // They are recorded in their order.
-            if let Some(last) = letters.waiting.back_mut() {
-                last.owed = Some(Box::new(begin()));
-            }
+        if let Some(letters) = &mut self.order.dying.0 {
+            letters.owe(begin);
         }
     }
 
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
-    pub(crate) fn dead_letter_published(&mut self) -> Option<Box<Owed>> {
+    pub(crate) fn dead_letter_published(&mut self) -> Option<Owed> {
         self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
-        let Death { entry, owed, .. } = letters.pop()?;
+        let (Death { entry, .. }, owed) = letters.pop()?;
         self.backing.gone(&entry);
         owed
     }
 
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
     /// once. As for [`Queue::dead_letter_published`].
-    pub(crate) fn keep_unrouted(&mut self, now_ms: u64) -> Option<Box<Owed>> {
+    pub(crate) fn keep_unrouted(&mut self, now_ms: u64) -> Option<Owed> {
         if !self.buries_at_least_once() {
             return self.dead_letter_published();
         }
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
-        let Death { mut entry, reason, owed, .. } = letters.pop()?;
+        let (Death { mut entry, reason, .. }, owed) = letters.pop()?;
         self.backing.meet(&mut entry, State::Dying);
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.

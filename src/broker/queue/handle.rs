@@ -129,7 +129,7 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out is published, in this transaction. What was owed for it is to be kept
     /// until the transaction is recorded.
-    pub(in crate::broker) fn dead_letter_published(self: &Arc<Self>, transaction: TransactionId) -> Option<Box<Owed>> {
+    pub(in crate::broker) fn dead_letter_published(self: &Arc<Self>, transaction: TransactionId) -> Option<Owed> {
         let change = |queue: &mut Queue| {
             queue.journal().set_transaction(transaction);
             queue.dead_letter_published()

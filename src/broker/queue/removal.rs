@@ -10,13 +10,12 @@ use std::iter;
 
 use super::Queue;
 use super::consumers::Consumers;
-use super::dying::{DeadLetterStrategy, Dying};
+use super::dying::{DeadLetterStrategy, Dying, OwedLetters};
 use super::entry::Entry;
 use super::paged::Cleared;
 use super::recounted::Recounted;
 use crate::broker::sink::Notice;
 use crate::metrics::{DeathStats, MessageStats};
-use crate::store::Owed;
 use crate::store::record::Freed;
 
 /// Messages whose end is recorded under one lock.
@@ -38,7 +37,7 @@ pub(crate) struct Removed {
     /// What a queue counted that is deleted.
     pub(crate) retired: Retired,
     /// Until their end is recorded.
-    _owed: Vec<Owed>,
+    _owed: OwedLetters,
     /// What was counted of deliveries: to be dropped when nothing is locked.
     _counts: Recounted,
 }
@@ -59,7 +58,16 @@ impl Removed {
         let stretches = Box::new(iter::empty());
         let entries = Box::new(entries);
         let (consumers, retired) = (Consumers::default(), Retired::default());
-        Self { count, weight, consumers, entries, stretches, retired, _owed: Vec::new(), _counts: Recounted::default() }
+        Self {
+            count,
+            weight,
+            consumers,
+            entries,
+            stretches,
+            retired,
+            _owed: OwedLetters::default(),
+            _counts: Recounted::default(),
+        }
     }
 
     /// With others that were not ready.
@@ -90,7 +98,7 @@ impl Removed {
     }
 
     /// With what was owed for some of them.
-    pub(super) fn owing(self, owed: Vec<Owed>) -> Self {
+    pub(super) fn owing(self, owed: OwedLetters) -> Self {
         Self { _owed: owed, ..self }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariants: those that were handed out are the first; what found no queue is tried again at some time; all are counted.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::DeathReason;
@@ -20,14 +21,8 @@ pub(super) struct Death {
     pub(super) reason: DeathReason,
     /// Where it goes, whatever the queue obeys by the time it is published.
     pub(super) target: Arc<DeadLetters>,
-    /// It is the last of some that are owed to a client: all of them are recorded once this one is.
-    pub(super) owed: Option<Box<Owed>>,
-}
-
-impl Death {
-    const fn new(entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) -> Self {
-        Self { entry, reason, target, owed: None }
-    }
+    /// Its place in the order of death.
+    number: u64,
 }
 
 /// A dead letter that found no queue.
@@ -46,6 +41,11 @@ pub(super) struct Letters {
     pub(super) waiting: Pieces<Death>,
     /// Some of them died of what a client said, and are not owed yet.
     pub(super) has_answered: bool,
+    /// How many deaths there were.
+    deaths: u64,
+    /// What is owed to clients, each for some that were waiting, under the number of the last of them: all of them are recorded once that
+    /// one is. Beside the deaths, so that it leaves with all of them at once, however many they are.
+    owed: Pieces<(u64, Owed)>,
     /// What was owed for messages that are lost, until their end is recorded.
     ended: Vec<Owed>,
     /// Handed to the one who publishes them, and not published yet: so many at the front of `waiting`.
@@ -62,6 +62,13 @@ pub(super) struct Letters {
     retry_ms: Option<u64>,
     /// What they all count for the limit in bytes.
     bytes: u64,
+}
+
+/// What is owed to clients for dead letters that left their queue.
+#[derive(Debug, Default)]
+pub(in crate::broker::queue) struct OwedLetters {
+    _waiting: Pieces<(u64, Owed)>,
+    _ended: Vec<Owed>,
 }
 
 impl Dying {
@@ -139,10 +146,9 @@ impl Dying {
     }
 
     /// What is owed for them: to be kept until their end is recorded.
-    pub(in crate::broker::queue) fn take_owed(&mut self) -> Vec<Owed> {
-        let Some(letters) = &mut self.0 else { return Vec::new() };
-        let waiting = letters.waiting.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed);
-        letters.ended.drain(..).chain(waiting).collect()
+    pub(in crate::broker::queue) fn take_owed(&mut self) -> OwedLetters {
+        let Some(letters) = &mut self.0 else { return OwedLetters::default() };
+        OwedLetters { _waiting: std::mem::take(&mut letters.owed), _ended: std::mem::take(&mut letters.ended) }
     }
 
     /// What was owed and is recorded with this transition.
@@ -162,6 +168,9 @@ impl Dying {
         let Some(letters) = &self.0 else { return };
         letters.waiting.check();
         letters.unrouted.check();
+        letters.owed.check();
+        let mut numbers = letters.waiting.iter().map(|death| death.number);
+        assert!(letters.owed.iter().all(|(last, _)| numbers.any(|number| number == *last)), "owed for one that waits");
         assert!(letters.handed <= letters.waiting.len(), "handed out");
         assert!(letters.retrying <= letters.unrouted.len(), "due");
         assert!(letters.unrouted.is_empty() || self.retry_ms().is_some(), "what found no queue is tried again");
@@ -180,15 +189,33 @@ impl Dying {
 impl Letters {
     pub(super) fn push(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
         self.bytes += u64::from(entry.counted_bytes);
-        self.waiting.push_back(Death::new(entry, reason, target));
+        self.wait(entry, reason, target);
         self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Death> {
+    fn wait(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
+        self.deaths += 1;
+        self.waiting.push_back(Death { entry, reason, target, number: self.deaths });
+    }
+
+    /// Owes all that wait to a client, if some of them died of what it said.
+    pub(super) fn owe(&mut self, begin: impl FnOnce() -> Owed) {
+        if std::mem::take(&mut self.has_answered)
+            && let Some(last) = self.waiting.back_mut()
+        {
+            // They are recorded in their order.
+            self.owed.push_back((last.number, begin()));
+        }
+    }
+
+    /// Takes the first out, and what is owed until it is recorded.
+    pub(super) fn pop(&mut self) -> Option<(Death, Option<Owed>)> {
         self.handed = self.handed.saturating_sub(1);
         let death = self.waiting.pop_front()?;
         self.bytes -= u64::from(death.entry.counted_bytes);
-        Some(death)
+        let is_over = self.owed.front().is_some_and(|(last, _)| *last <= death.number);
+        let owed = if is_over { self.owed.pop_front() } else { None };
+        Some((death, owed.map(|(_, owed)| owed)))
     }
 
     /// Whether somebody must publish them now; the question is answered with yes once.
@@ -207,14 +234,14 @@ impl Letters {
         }
         let count = self.retrying.min(DROPS_MAX);
         self.retrying -= count;
-        let retried = std::iter::repeat_with(|| self.unrouted.pop_front()).take(count).flatten();
+        let retried: Vec<_> = std::iter::repeat_with(|| self.unrouted.pop_front()).take(count).flatten().collect();
         let Some(target) = target else {
-            let dropped: Vec<_> = retried.map(|unrouted| unrouted.entry).collect();
+            let dropped: Vec<_> = retried.into_iter().map(|unrouted| unrouted.entry).collect();
             self.bytes -= dropped.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
             return dropped;
         };
         for Unrouted { entry, reason } in retried {
-            self.waiting.push_back(Death::new(entry, reason, Arc::clone(target)));
+            self.wait(entry, reason, Arc::clone(target));
         }
         Vec::new()
     }
@@ -230,7 +257,13 @@ impl Letters {
     fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let (handed, mut deaths) = (self.handed, Vec::new());
         self.waiting.take_some(|_, _| true, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
-        self.ended.extend(deaths.iter_mut().filter_map(|death| death.owed.take()).map(|owed| *owed));
+        if let Some(last) = deaths.last().map(|death| death.number) {
+            let is_before = |piece: &VecDeque<(u64, Owed)>, _| piece.front().is_some_and(|(number, _)| *number <= last);
+            let is_removed = |number| deaths.binary_search_by_key(&number, |death| death.number).is_ok();
+            let mut owed = Vec::new();
+            self.owed.take_some(is_before, |_, (number, _)| is_removed(*number), &mut owed);
+            self.ended.extend(owed.into_iter().map(|(_, owed)| owed));
+        }
         let removed: Vec<_> = deaths.into_iter().map(|death| death.entry).collect();
         self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         removed
@@ -240,10 +273,11 @@ impl Letters {
     fn take_all(&mut self) -> Self {
         let mut taken = std::mem::take(self);
         self.has_publisher = std::mem::take(&mut taken.has_publisher);
-        self.loading = taken.loading;
+        (self.loading, self.deaths) = (taken.loading, taken.deaths);
         for _ in 0..std::mem::take(&mut taken.handed) {
-            if let Some(death) = taken.pop() {
+            if let Some((death, owed)) = taken.pop() {
                 self.bytes += u64::from(death.entry.counted_bytes);
+                owed.into_iter().for_each(|owed| self.owed.push_back((death.number, owed)));
                 self.waiting.push_back(death);
                 self.handed += 1;
             }
