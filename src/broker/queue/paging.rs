@@ -243,8 +243,9 @@ impl Queue {
             Place::Segment(of, at) => entry.is_away() && of == load.segment && (load.start..behind).contains(&at),
             Place::Log(_) | Place::Nowhere => false,
         };
-        let lost: Vec<_> =
-            self.order.ready.remove_requeued(is_read).into_iter().chain(self.order.dying.remove(is_read)).collect();
+        // What was read was to come next. If others came before it meanwhile, it is read again once it is in front.
+        let mut lost = self.order.ready.remove_in_front(load.level, is_read);
+        lost.extend(self.order.dying.remove(is_read));
         self.passed.count_unreadable(lost.len());
         lost.iter().for_each(|entry| self.backing.gone(entry));
         if lost.is_empty() { Vec::new() } else { damaged }

@@ -232,20 +232,19 @@ impl Ready {
     }
 
     /// The entries that are known one by one and not fresh.
+    #[cfg(debug_assertions)]
     pub(super) fn requeued(&self) -> impl Iterator<Item = &Entry> {
         self.returned.iter().chain(self.levels.iter().flat_map(|level| level.requeued.iter()))
     }
 
-    /// Takes out entries that are known one by one and not fresh.
-    pub(super) fn remove_requeued(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+    /// Takes out entries that are known one by one and not fresh, from the front of those in front of all levels and of this level.
+    pub(super) fn remove_in_front(&mut self, level: u8, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let mut removed = Vec::new();
-        if !self.requeued().any(&is_wanted) {
-            return removed;
-        }
-        self.returned.take_some(|_, _| true, |_, entry| is_wanted(entry), &mut removed);
-        for level in &mut self.levels {
+        let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
+        self.returned.take_some(is_in_front, |_, entry| is_wanted(entry), &mut removed);
+        if let Some(level) = self.levels.iter_mut().find(|there| there.priority == level) {
             let before = removed.len();
-            level.requeued.take_if(&is_wanted, &mut removed);
+            level.requeued.take_in_front(CHOSEN_AMONG_MAX, &is_wanted, &mut removed);
             let of_level = removed.get(before..).unwrap_or_default();
             level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         }

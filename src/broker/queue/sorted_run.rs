@@ -150,15 +150,21 @@ impl SortedRun {
         }
     }
 
-    /// Moves the entries that are wanted to the end of `taken`.
-    pub(super) fn take_if(&mut self, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
-        for entry in std::mem::take(self).into_entries() {
-            if is_wanted(&entry) {
-                taken.push(entry);
-            } else {
-                self.push_back(entry);
+    /// Moves the entries that are wanted to the end of `taken`. Pieces are looked through until there were `max` entries.
+    pub(super) fn take_in_front(&mut self, max: usize, is_wanted: impl Fn(&Entry) -> bool, taken: &mut Vec<Entry>) {
+        let mut before = 0;
+        for piece in &mut self.pieces {
+            if before >= max {
+                break;
+            }
+            before += piece.len();
+            if piece.iter().any(&is_wanted) {
+                let (wanted, kept): (Vec<_>, Vec<_>) = piece.drain(..).partition(&is_wanted);
+                taken.extend(wanted);
+                piece.extend(kept);
             }
         }
+        self.pieces.retain(|piece| !piece.is_empty());
     }
 }
 
@@ -192,10 +198,21 @@ mod tests {
             let mut run = SortedRun::default();
             seqs.iter().for_each(|seq| run.push_back(entry(*seq)));
             let mut taken = Vec::new();
-            run.take_if(|entry| entry.seq.0 % divisor == 0, &mut taken);
+            run.take_in_front(usize::MAX, |entry| entry.seq.0 % divisor == 0, &mut taken);
             prop_assert!(taken.iter().map(|entry| entry.seq.0).eq(seqs.iter().copied().filter(|seq| seq % divisor == 0)));
             prop_assert!(run.iter().map(|entry| entry.seq.0).eq(seqs.iter().copied().filter(|seq| seq % divisor != 0)));
+            prop_assert!(run.pieces.iter().all(|piece| !piece.is_empty()));
         }
+    }
+
+    #[test]
+    fn what_is_behind_the_front_is_not_looked_at() {
+        let mut run = SortedRun::default();
+        (0..3 * PIECE_MAX as u64).for_each(|seq| run.push_back(entry(seq)));
+        let mut taken = Vec::new();
+        run.take_in_front(PIECE_MAX + 1, |entry| entry.seq.0.is_multiple_of(100), &mut taken);
+        assert!(taken.iter().map(|entry| entry.seq.0).eq((0..2 * PIECE_MAX as u64).step_by(100)));
+        assert_eq!(run.len() + taken.len(), 3 * PIECE_MAX);
     }
 
     /// One by one, in no order: pieces divide.

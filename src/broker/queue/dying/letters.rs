@@ -10,6 +10,7 @@ use crate::broker::queue::DROPS_MAX;
 use crate::broker::queue::arguments::DeadLetters;
 use crate::broker::queue::entry::Entry;
 use crate::broker::queue::pieces::Pieces;
+use crate::broker::queue::ready::CHOSEN_AMONG_MAX;
 use crate::broker::queue::walk::Spot;
 use crate::store::Owed;
 use crate::store::loader::Load;
@@ -135,7 +136,7 @@ impl Dying {
         })
     }
 
-    /// Takes out those that are not handed out.
+    /// Takes out those at the front that are not handed out.
     pub(in crate::broker::queue) fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         self.0.as_mut().map_or_else(Vec::new, |letters| letters.remove(is_wanted))
     }
@@ -253,10 +254,11 @@ impl Letters {
         self.retry_ms.get_or_insert(retry_ms);
     }
 
-    /// Takes out those that are not handed out.
+    /// Takes out those at the front that are not handed out.
     fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let (handed, mut deaths) = (self.handed, Vec::new());
-        self.waiting.take_some(|_, _| true, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
+        let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
+        self.waiting.take_some(is_in_front, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
         if let Some(last) = deaths.last().map(|death| death.number) {
             let is_before = |piece: &VecDeque<(u64, Owed)>, _| piece.front().is_some_and(|(number, _)| *number <= last);
             let is_removed = |number| deaths.binary_search_by_key(&number, |death| death.number).is_ok();
