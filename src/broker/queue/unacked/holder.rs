@@ -48,14 +48,16 @@ pub(super) struct Holder {
     behind: VecDeque<VecDeque<Unacked>>,
     /// When to look whether a message is late: never after the first one is.
     pub(super) watched_ms: Option<u64>,
-    /// The timeout has changed since its messages were delivered, so that one behind may be late before the first one is.
-    is_mixed: bool,
+    /// Deliveries from which on another timeout held, so that one behind may be late before the first one is. Boxed, because a holder
+    /// rarely sees one.
+    #[expect(clippy::box_collection, reason = "a holder has room for a pointer, not for a list")]
+    changes: Option<Box<Vec<u64>>>,
 }
 
 impl Holder {
     pub(super) fn new(channel: ChannelId, holding: Holding) -> Self {
         let (front, behind) = (VecDeque::new(), VecDeque::new());
-        Self { channel, holding, sink: None, front, behind, watched_ms: None, is_mixed: false }
+        Self { channel, holding, sink: None, front, behind, watched_ms: None, changes: None }
     }
 
     pub(super) const fn consumer(&self) -> Option<ConsumerId> {
@@ -70,15 +72,26 @@ impl Holder {
         self.front.is_empty() && self.consumer().is_none()
     }
 
-    /// When its first message is late that is ever late.
+    /// When its first message is late that is ever late. Between two changes of the timeout that is the first of those that were
+    /// delivered there.
     pub(super) fn first_deadline_ms(&mut self) -> Option<u64> {
-        let deadline_ms = if self.is_mixed {
-            self.iter().map(|unacked| unacked.deadline_ms).min()
-        } else {
-            self.front.front().map(|first| first.deadline_ms)
-        };
-        self.is_mixed &= deadline_ms.is_some();
-        deadline_ms.filter(|&at_ms| at_ms != u64::MAX)
+        let first = self.front.front()?;
+        let (mut first_ms, delivery) = (first.deadline_ms, first.delivery);
+        if let Some(mut changes) = self.changes.take() {
+            changes.retain(|change| *change > delivery);
+            let of_changes = changes.iter().filter_map(|change| self.first_from(*change));
+            first_ms = of_changes.map(|unacked| unacked.deadline_ms).fold(first_ms, u64::min);
+            self.changes = Some(changes).filter(|changes| !changes.is_empty());
+        }
+        Some(first_ms).filter(|&at_ms| at_ms != u64::MAX)
+    }
+
+    /// The first delivery from this number on.
+    fn first_from(&self, delivery: u64) -> Option<&Unacked> {
+        let is_before = |piece: &VecDeque<Unacked>| piece.back().is_some_and(|last| last.delivery < delivery);
+        let piece =
+            if is_before(&self.front) { self.behind.get(self.behind.partition_point(is_before))? } else { &self.front };
+        piece.get(piece.partition_point(|unacked| unacked.delivery < delivery))
     }
 
     pub(super) fn push(&mut self, unacked: Unacked) {
@@ -105,7 +118,12 @@ impl Holder {
 
     /// The timeout has changed, which may make its later messages late before the first one.
     pub(super) fn timeout_changes(&mut self) {
-        self.is_mixed = !self.front.is_empty();
+        let Some(last) = self.behind.back().unwrap_or(&self.front).back() else { return };
+        let next = last.delivery + 1;
+        let changes = self.changes.get_or_insert_default();
+        if changes.last() != Some(&next) {
+            changes.push(next);
+        }
     }
 
     /// The first delivery.
@@ -179,6 +197,39 @@ mod tests {
 
     fn unacked(delivery: u64) -> Unacked {
         Unacked { entry: sample(delivery), deadline_ms: u64::MAX, delivery }
+    }
+
+    /// Whatever timeouts there were, and whichever messages are settled, as if all were looked at.
+    #[test]
+    fn the_first_deadline_is_found_among_those_of_changed_timeouts() {
+        let mut holder = Holder::new(ChannelId(1), Holding::Got);
+        let (mut random, mut delivery) = (7_u64, 0);
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % below
+        };
+        for round in 0..300_u64 {
+            let timeout_ms = match next(5) {
+                0 => u64::MAX,
+                longer => 10_u64.pow(u32::try_from(longer).unwrap()),
+            };
+            for _ in 0..next(3) * next(200) {
+                delivery += 1;
+                let deadline_ms = timeout_ms.saturating_add(round * 100 + delivery);
+                holder.push(Unacked { deadline_ms, ..unacked(delivery) });
+            }
+            holder.timeout_changes();
+            for _ in 0..next(2) * next(300) {
+                let settled = delivery - next(delivery.clamp(1, 2_000));
+                if next(2) == 0 { drop(holder.take(settled)) } else { drop(holder.pop_front()) }
+            }
+            let expected = holder.iter().map(|unacked| unacked.deadline_ms).min().filter(|at_ms| *at_ms != u64::MAX);
+            assert_eq!(holder.first_deadline_ms(), expected, "round {round}");
+        }
+        while holder.pop_front().is_some() {}
+        assert_eq!(holder.first_deadline_ms(), None);
+        holder.push(unacked(delivery + 1));
+        assert!(holder.first_deadline_ms().is_none() && holder.changes.is_none(), "nothing is remembered in vain");
     }
 
     /// Its pieces: the first, a middle one, and the last one lose a message each, and one all of them.
