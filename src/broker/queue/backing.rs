@@ -178,7 +178,7 @@ impl Backing {
 
 #[cfg(test)]
 mod tests {
-    use rustc_hash::FxHashMap;
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::broker::queue::entry::{Body, sample};
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_relocation_is_not_ended_by_a_search_that_is_over() {
         let mut backing = Backing::default();
-        backing.begin_walk(Walk::Relocation(Relocation::ToFiles(FxHashMap::default())));
+        backing.begin_walk(Walk::Relocation(Relocation::ToFiles(BTreeMap::new())));
         assert!(!backing.end_search() && backing.relocation().is_some());
         assert!(backing.end_relocation().is_some() && backing.end_relocation().is_none());
     }

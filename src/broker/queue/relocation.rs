@@ -7,7 +7,7 @@
 //!   parts, some at a time --> messages that are known one by one, some at a time --> what is left is free
 //! ```
 
-use std::hash::Hash;
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
@@ -46,8 +46,9 @@ impl NewPlace {
 /// Messages that are known one by one, and have not got their new places yet.
 #[derive(Debug)]
 pub(super) enum Relocation {
-    /// They leave the memory and the log: by their numbers.
-    ToFiles(FxHashMap<Seq, NewPlace>),
+    /// They leave the memory and the log: by their numbers. More are added while the queue is locked, and a hash map would be copied as a
+    /// whole when it grows.
+    ToFiles(BTreeMap<Seq, NewPlace>),
     /// Their file was rewritten: by their old places.
     Rewritten(FxHashMap<Address, NewPlace>),
 }
@@ -79,14 +80,14 @@ impl Relocation {
     /// What is not wanted any more, to be freed.
     pub(super) fn into_freed(self) -> Vec<Freed> {
         match self {
-            Self::ToFiles(places) => freed(places),
-            Self::Rewritten(places) => freed(places),
+            Self::ToFiles(places) => freed(places.into_values()),
+            Self::Rewritten(places) => freed(places.into_values()),
         }
     }
 }
 
-fn freed<K: Eq + Hash>(places: FxHashMap<K, NewPlace>) -> Vec<Freed> {
-    let mut freed: Vec<_> = places.into_values().map(|place| place.freed()).collect();
+fn freed(places: impl Iterator<Item = NewPlace>) -> Vec<Freed> {
+    let mut freed: Vec<_> = places.map(|place| place.freed()).collect();
     freed.sort_by_key(|freed| (freed.segment, freed.start));
     freed
 }
