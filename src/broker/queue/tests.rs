@@ -6,6 +6,7 @@ mod harness;
 mod histories;
 mod model;
 mod parts;
+mod pieces;
 mod relocation;
 mod returns;
 mod steps;
