@@ -229,6 +229,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_durable_is_known_for_the_next_answer_and_for_all() {
+        let mut confirms = settled(&[(10, false), (30, false), (20, false)]);
+        let at = LogPosition::at;
+        assert_eq!(confirms.waits_for(), Some((at(10), at(30))));
+        answers(&mut confirms, at(20));
+        assert_eq!(confirms.waits_for(), Some((at(30), at(30))), "the last one waits for its turn");
+        answers(&mut confirms, at(30));
+        assert_eq!(confirms.waits_for(), None);
+    }
+
+    #[test]
+    fn answers_are_counted_by_their_kind() {
+        let mut confirms = settled(&[(0, false), (0, true), (0, true), (10, false)]);
+        confirms.next();
+        assert_eq!((confirms.accepted_count(), confirms.open_count()), (0, 5));
+        answers(&mut confirms, NOW);
+        assert_eq!((confirms.accepted_count(), confirms.open_count()), (1, 2));
+        answers(&mut confirms, LogPosition::at(10));
+        assert_eq!((confirms.accepted_count(), confirms.open_count()), (2, 1), "one is not settled");
+    }
+
+    #[test]
     fn a_refusal_breaks_the_run_and_answers_itself_alone() {
         let mut confirms = settled(&[(0, false), (0, false), (0, true), (0, true), (0, false)]);
         let expected = [(2, true, false), (3, true, true), (4, true, true), (5, false, false)];

@@ -272,3 +272,152 @@ impl Sink for Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::message::{Facts, MemoryGauge, Message, address};
+
+    const ONE: ConsumerId = ConsumerId(1);
+    const TWO: ConsumerId = ConsumerId(2);
+
+    fn delivery(body_bytes: usize) -> Delivery {
+        let gauge = Arc::new(MemoryGauge::default());
+        let message = Message::standalone(&gauge, Facts::default(), &address("", b"k"), &[0, 0], &vec![7; body_bytes]);
+        Delivery { consumer: ONE, message, token: None, redelivered: false, counts: Default::default() }
+    }
+
+    /// So many bytes wait.
+    fn filled(bytes: usize) -> Outbox {
+        let outbox = Outbox::default();
+        outbox.deliver(&mut vec![delivery(bytes - DELIVERY_OVERHEAD_BYTES)]);
+        outbox
+    }
+
+    /// Whether the connection's task was woken since somebody asked.
+    fn is_woken(outbox: &Outbox) -> bool {
+        let filled = pin!(outbox.filled());
+        filled.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn take(outbox: &Outbox) -> (usize, usize) {
+        let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
+        outbox.take(&mut deliveries, &mut notices);
+        (deliveries.len(), notices.len())
+    }
+
+    #[test]
+    fn consumers_without_room_are_resumed_in_turn_while_there_is_room() {
+        let outbox = filled(HIGH_WATER_BYTES);
+        assert_eq!(outbox.room_bytes(), 0);
+        outbox.starve(ONE);
+        outbox.starve(TWO);
+        outbox.encoded(HIGH_WATER_BYTES / 2);
+        assert!(!outbox.relieves_starvation(), "half of the room is still taken");
+        outbox.encoded(1);
+        assert!(outbox.relieves_starvation() && !outbox.relieves_starvation(), "once");
+        assert_eq!(outbox.next_starved(), Some(ONE));
+        // The first one took all of it.
+        outbox.deliver(&mut vec![delivery(HIGH_WATER_BYTES)]);
+        assert_eq!(outbox.next_starved(), None);
+        outbox.encoded(HIGH_WATER_BYTES + DELIVERY_OVERHEAD_BYTES);
+        assert!(outbox.relieves_starvation(), "the other one is not forgotten");
+        assert_eq!((outbox.next_starved(), outbox.next_starved()), (Some(TWO), None));
+        outbox.encoded(HIGH_WATER_BYTES / 2 - 1);
+        assert!(!outbox.relieves_starvation(), "nobody waits any more");
+    }
+
+    #[test]
+    fn queues_are_told_one_by_one_once_there_is_no_work() {
+        let outbox = filled(1_000);
+        assert!(outbox.watch(ONE) && outbox.watch(TWO) && outbox.is_watched());
+        assert_eq!(outbox.next_watched(), None, "there is work");
+        outbox.set_refused(true);
+        assert!(!outbox.has_work(), "the client takes nothing");
+        assert_eq!(outbox.next_watched(), Some(ONE));
+        assert!(outbox.is_watched(), "there is another one");
+        outbox.set_refused(false);
+        outbox.encoded(1_000);
+        assert_eq!((outbox.next_watched(), outbox.is_watched()), (Some(TWO), false));
+        assert!(!outbox.watch(ONE), "whoever asks now looks itself");
+    }
+
+    #[test]
+    fn publishers_that_wait_for_a_pause_make_the_connection_set_its_timer_once() {
+        let outbox = Outbox::default();
+        outbox.set_patient(true);
+        assert!(outbox.watch(ONE) && is_woken(&outbox));
+        assert!(outbox.watch(TWO) && !is_woken(&outbox));
+        assert_eq!(outbox.next_watched(), None, "the pause is not over");
+        outbox.set_patient(false);
+        assert_eq!((outbox.next_watched(), outbox.next_watched()), (Some(ONE), Some(TWO)));
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_consumer_that_is_gone() {
+        let outbox = filled(HIGH_WATER_BYTES);
+        for consumer in [ONE, TWO] {
+            outbox.starve(consumer);
+            outbox.watch(consumer);
+        }
+        outbox.forget(ONE);
+        outbox.encoded(HIGH_WATER_BYTES);
+        assert_eq!((outbox.next_starved(), outbox.next_starved()), (Some(TWO), None));
+        assert_eq!((outbox.next_watched(), outbox.next_watched()), (Some(TWO), None));
+    }
+
+    /// Notices are few, and each must be seen.
+    #[test]
+    fn the_connection_is_woken_once_for_all_deliveries_and_for_each_notice() {
+        let outbox = Outbox::default();
+        assert!(!is_woken(&outbox));
+        outbox.deliver(&mut vec![delivery(1)]);
+        assert!(is_woken(&outbox));
+        outbox.deliver(&mut vec![delivery(1)]);
+        outbox.reply(delivery(1));
+        assert!(!is_woken(&outbox), "it was woken already");
+        for _ in 0..2 {
+            outbox.notify(Notice::AlarmChanged);
+            assert!(is_woken(&outbox));
+        }
+        assert_eq!(take(&outbox), (3, 2));
+        outbox.reply(delivery(1));
+        assert!(is_woken(&outbox), "it took what it was woken for");
+    }
+
+    #[test]
+    fn nothing_is_kept_or_counted_for_a_connection_that_has_ended() {
+        let budget = Arc::new(ReplyBudget::default());
+        let outbox = Outbox::new(Arc::clone(&budget));
+        outbox.reply(delivery(HIGH_WATER_BYTES));
+        outbox.notify(Notice::AlarmChanged);
+        outbox.close();
+        let mut deliveries = vec![delivery(1), delivery(1)];
+        outbox.deliver(&mut deliveries);
+        outbox.reply(delivery(1));
+        outbox.notify(Notice::AlarmChanged);
+        assert_eq!((deliveries.len(), take(&outbox)), (0, (0, 0)));
+        assert_eq!((outbox.room_bytes(), outbox.has_work()), (HIGH_WATER_BYTES, false));
+        assert_eq!(outbox.reply_bytes.load(Ordering::Relaxed), 0, "the budget has it back");
+    }
+
+    /// Other deliveries wait beside them, and which of them were encoded is not known.
+    #[test]
+    fn the_budget_of_replies_has_back_what_waits_no_more() {
+        let outbox = Outbox::default();
+        let bytes = 100 + DELIVERY_OVERHEAD_BYTES;
+        (0..3).for_each(|_| outbox.reply(delivery(100)));
+        outbox.deliver(&mut vec![delivery(100)]);
+        let held = || outbox.reply_bytes.load(Ordering::Relaxed);
+        assert_eq!(held(), 3 * bytes);
+        outbox.encoded(bytes);
+        assert_eq!(held(), 3 * bytes, "three of them may be replies");
+        outbox.encoded(bytes);
+        assert_eq!(held(), 2 * bytes);
+        outbox.encoded(2 * bytes);
+        assert_eq!(held(), 0);
+    }
+}
