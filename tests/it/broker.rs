@@ -48,6 +48,8 @@ pub struct Setup {
     pub alerts_webhook: Option<String>,
     /// A file with the authorities that the certificate there may come from.
     pub alerts_webhook_authorities: Option<std::path::PathBuf>,
+    /// What the threads of an embedded broker are called, if the test's runtime has several.
+    pub worker_name: Option<&'static str>,
 }
 
 impl Setup {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{self, Runtime};
 
-use crate::broker::TestBroker;
+use crate::broker::{Setup, TestBroker};
 use crate::client::channel::{close, purge};
 use crate::client::eventually;
 use crate::client::method::bind;
@@ -115,9 +115,9 @@ fn stand_by(address: SocketAddr, seen: &Seen) -> Vec<Duration> {
 
 /// A broker with one worker: with more it is chance whether all are waited for by the one that is busy.
 fn start_broker() -> (Runtime, TestBroker) {
-    let runtime =
-        runtime::Builder::new_multi_thread().worker_threads(1).thread_name(WORKER).enable_all().build().unwrap();
-    let broker = runtime.block_on(TestBroker::start());
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let setup = Setup { worker_name: Some(WORKER), ..Setup::default() };
+    let broker = runtime.block_on(setup.start());
     (runtime, broker)
 }
 

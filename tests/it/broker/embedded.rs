@@ -1,21 +1,30 @@
 //! The broker of this crate, started in the test's own process. With `LEVERET_TEST_STORE=disk` it keeps messages in files.
+//!
+//! It has a thread and a runtime of its own, like that of the test: so it can be stopped while the test ends, when nobody waits for the
+//! test's runtime any more.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use leveret::ClockHand;
-use leveret::{Broker, Clock};
+use leveret::{Broker, Builder, Clock};
+use tokio::runtime::{self, Handle, Runtime, RuntimeFlavor};
+use tokio::sync::oneshot;
 
 use super::Setup;
 
-/// A running embedded broker; it stops when dropped.
+/// A running embedded broker. When dropped, it is stopped as its users stop it, and the test waits until nothing of it is left.
 pub struct Embedded {
-    broker: Broker,
+    /// Until it is stopped.
+    broker: Option<Broker>,
     hand: Option<Arc<ClockHand>>,
-    _directory: Option<Directory>,
+    /// Takes the broker to its thread.
+    stop: Option<oneshot::Sender<Broker>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// A data directory, removed when dropped.
@@ -39,7 +48,37 @@ impl Drop for Directory {
 pub async fn start(setup: &Setup) -> Embedded {
     let is_on_disk = setup.on_disk || std::env::var_os("LEVERET_TEST_STORE").is_some();
     let directory = is_on_disk.then(Directory::new);
-    let mut builder = match &directory {
+    let (builder, hand) = builder(setup, directory.as_ref());
+    let runtime = runtime(setup);
+    let (started, is_started) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<Broker>();
+    let run = move || {
+        runtime.block_on(async {
+            started.send(builder.start().await).ok();
+            if let Ok(broker) = stopped.await {
+                broker.stop().await;
+            }
+        });
+        drop((runtime, directory));
+    };
+    let thread = thread::spawn(run);
+    let broker = is_started.await.expect("its thread runs").expect("an embedded broker starts");
+    Embedded { broker: Some(broker), hand, stop: Some(stop), thread: Some(thread) }
+}
+
+/// A runtime like that of the test.
+fn runtime(setup: &Setup) -> Runtime {
+    let test = Handle::current();
+    let mut builder = match test.runtime_flavor() {
+        RuntimeFlavor::MultiThread => runtime::Builder::new_multi_thread(),
+        _ => runtime::Builder::new_current_thread(),
+    };
+    let name = setup.worker_name.unwrap_or("embedded");
+    builder.worker_threads(test.metrics().num_workers()).thread_name(name).enable_all().build().expect("a runtime")
+}
+
+fn builder(setup: &Setup, directory: Option<&Directory>) -> (Builder, Option<Arc<ClockHand>>) {
+    let mut builder = match directory {
         Some(directory) => Broker::builder().data_dir(&directory.0).disk_free_limit(0),
         None => Broker::builder().in_memory(),
     };
@@ -86,13 +125,16 @@ pub async fn start(setup: &Setup) -> Embedded {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         builder = builder.http_listen(any).prometheus_listen(any);
     }
-    let broker = builder.start().await.expect("an embedded broker starts");
-    Embedded { broker, hand, _directory: directory }
+    (builder, hand)
 }
 
 impl Embedded {
+    fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("it is not stopped")
+    }
+
     pub fn address(&self) -> SocketAddr {
-        match self.broker.address() {
+        match self.broker().address() {
             address if address.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
             address => address,
         }
@@ -100,26 +142,38 @@ impl Embedded {
 
     /// Where it serves the management API.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        self.broker.http_address()
+        self.broker().http_address()
     }
 
     /// Where it serves metrics.
     pub fn prometheus_address(&self) -> Option<SocketAddr> {
-        self.broker.prometheus_address()
+        self.broker().prometheus_address()
     }
 
     /// What is administered.
     pub fn state(&self) -> &leveret::internals::broker::Broker {
-        self.broker.state()
+        self.broker().state()
     }
 
-    /// Stops it and waits for the end.
+    /// Stops it and waits for the end, while its clients go on.
     pub async fn stop(self) {
-        self.broker.stop().await;
+        tokio::task::spawn_blocking(move || drop(self)).await.expect("it stops");
     }
 
     /// Moves the manual clock.
     pub async fn advance(&self, time: Duration) {
         self.hand.as_ref().expect("the test asked for a manual clock").advance(time);
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if let (Some(broker), Some(stop)) = (self.broker.take(), self.stop.take()) {
+            stop.send(broker).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic of it was reported when it happened.
+            thread.join().ok();
+        }
     }
 }
