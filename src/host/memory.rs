@@ -28,20 +28,20 @@ fn group_limit_bytes(read: ReadFile<'_>) -> Option<u64> {
 }
 
 /// Where groups that limit memory are found.
-struct Mount<'a> {
+struct Mount {
     /// Which group is mounted: not the first one of all in a container.
-    root: &'a str,
-    point: &'a str,
+    root: String,
+    point: String,
     /// Names of files with limits. Above `memory.high` a process is slowed down until it hardly runs.
     limits: &'static [&'static str],
     is_version_1: bool,
 }
 
-impl<'a> Mount<'a> {
+impl Mount {
     /// A line `36 35 0:30 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw`; the options at its end name a controller in version 1.
-    fn parse(line: &'a str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let (front, back) = line.split_once(" - ")?;
-        let mut front = front.split(' ').skip(3);
+        let mut front = front.split(' ').skip(3).map(unescaped);
         let (root, point) = (front.next()?, front.next()?);
         let mut back = back.split(' ');
         let (kind, options) = (back.next()?, back.nth(1)?);
@@ -55,7 +55,7 @@ impl<'a> Mount<'a> {
     }
 
     /// The path of the process's group: in a line `0::/path` in version 2, `9:memory:/path` in version 1.
-    fn group(&self, groups: &'a str) -> Option<&'a str> {
+    fn group<'a>(&self, groups: &'a str) -> Option<&'a str> {
         groups.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':');
             let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -72,7 +72,7 @@ impl<'a> Mount<'a> {
         // A path that leads out of what is mounted cannot be followed; then only the mounted group is looked at.
         let names = below.split('/').filter(|name| !name.is_empty());
         let names: Vec<&str> = if below.split('/').any(|name| name == "..") { Vec::new() } else { names.collect() };
-        let mut directory = PathBuf::from(self.point);
+        let mut directory = PathBuf::from(&self.point);
         let mut smallest = self.limit_of(&directory, read);
         for name in names {
             directory.push(name);
@@ -86,6 +86,14 @@ impl<'a> Mount<'a> {
         let limits = self.limits.iter().filter_map(|name| read(&directory.join(name))?.trim().parse().ok());
         limits.min()
     }
+}
+
+/// A path as it is, of which `mountinfo` writes blanks and backslashes as `\040` and their like: the groups of systemd have `\x2d` in
+/// their names.
+fn unescaped(path: &str) -> String {
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    // The backslash comes last, or one that it leaves would be taken for the beginning of another.
+    escapes.iter().fold(path.to_owned(), |path, (escape, plain)| path.replace(escape, plain))
 }
 
 /// A line such as `MemTotal:       24579096 kB`.
@@ -171,6 +179,20 @@ mod tests {
         assert_eq!(files("0::/pod/x\n"), Some(300));
         assert_eq!(files("0::/pod/x/own\n"), Some(200));
         assert_eq!(files("0::/../elsewhere\n"), Some(300), "out of sight");
+    }
+
+    #[test]
+    fn names_with_blanks_and_backslashes_are_found() {
+        let files = |mounts| {
+            limit(&[
+                ("/proc/self/cgroup", "0::/machine-lxc\\x2d1.scope/own 040\n"),
+                ("/proc/self/mountinfo", mounts),
+                ("/mnt/c g/machine-lxc\\x2d1.scope/own 040/memory.max", "314572800"),
+                ("/cg/own 040/memory.max", "209715200"),
+            ])
+        };
+        assert_eq!(files("69 46 0:38 / /mnt/c\\040g rw - cgroup2 none rw\n"), Some(300));
+        assert_eq!(files("69 46 0:38 /machine-lxc\\134x2d1.scope /cg rw - cgroup2 none rw\n"), Some(200));
     }
 
     #[test]
