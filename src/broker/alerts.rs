@@ -121,23 +121,34 @@ impl OldestAges {
     }
 }
 
+/// The ages of the oldest messages of a queue of which this is known.
+fn oldest_ages(watched: Option<&Watched>, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
+    let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
+        watched.and_then(|watched| ages(watched).age_ms(number, now_ms)).unwrap_or(0)
+    };
+    OldestAges {
+        ready_ms: snapshot.oldest_ready.map(|number| age_ms(number, |watched| &watched.ready_ages)),
+        unacked_ms: snapshot.oldest_delivery.map(|number| age_ms(number, |watched| &watched.delivery_ages)),
+    }
+}
+
 impl Alerts {
     /// The ages of the oldest messages of a queue. One that came since the last look counts as new.
     pub(crate) fn oldest_ages(&self, vhost: &str, queue: QueueId, snapshot: &QueueSnapshot, now_ms: u64) -> OldestAges {
-        let engine = self.engine.lock();
-        let watched = engine.watched(vhost, queue);
-        let age_ms = |number: u64, ages: fn(&Watched) -> &Ages| {
-            watched.and_then(|watched| ages(watched).age_ms(number, now_ms)).unwrap_or(0)
-        };
-        OldestAges {
-            ready_ms: snapshot.oldest_ready.map(|number| age_ms(number, |watched| &watched.ready_ages)),
-            unacked_ms: snapshot.oldest_delivery.map(|number| age_ms(number, |watched| &watched.delivery_ages)),
-        }
+        oldest_ages(self.engine.lock().watched(vhost, queue), snapshot, now_ms)
     }
 
-    /// Whether dead letters end in this queue, as of the last look.
-    pub(crate) fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
-        self.engine.lock().is_dead_letter_queue(vhost, queue)
+    /// The same, and whether dead letters end in this queue, as of the last look.
+    pub(crate) fn ages_and_end(
+        &self,
+        vhost: &str,
+        queue: QueueId,
+        snapshot: &QueueSnapshot,
+        now_ms: u64,
+    ) -> (OldestAges, bool) {
+        let engine = self.engine.lock();
+        let (watched, is_dead_letter_queue) = engine.queue(vhost, queue);
+        (oldest_ages(watched, snapshot, now_ms), is_dead_letter_queue)
     }
 
     /// Tells this one of every change from now on. Only the first one who asks is told.

@@ -225,16 +225,16 @@ impl QueueObject {
 }
 
 fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapshot: QueueSnapshot) -> Statistics {
-    let depth = request.details(Owner::QueueDepth(queue.id), 3, RateKind::Lengths);
-    let [messages_details, messages_ready_details, messages_unacknowledged_details] =
-        depth.try_into().unwrap_or_default();
+    let depths = request.moves(Owner::QueueDepth(queue.id), 3, RateKind::Lengths);
+    let [messages_details, messages_ready_details, messages_unacknowledged_details] = depths.first_three();
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     let capacity = match snapshot.consumers {
         0 => 0.0,
         consumers => snapshot.consumers_waiting as f64 / consumers as f64,
     };
     let alerts = &request.api.broker.node().alerts;
-    let ages = alerts.oldest_ages(&vhost.name, queue.id, &snapshot, request.api.clock.now_ms());
+    let now_ms = request.api.clock.now_ms();
+    let (ages, dead_letter_queue) = alerts.ages_and_end(&vhost.name, queue.id, &snapshot, now_ms);
     Statistics {
         messages_details,
         messages_ready_details,
@@ -251,7 +251,7 @@ fn statistics(request: &Request<'_>, vhost: &Vhost, queue: &QueueHandle, snapsho
         message_bytes_unacknowledged: snapshot.message_bytes_unacknowledged,
         oldest_ready_age_ms: ages.ready_ms,
         oldest_unacked_age_ms: ages.unacked_ms,
-        dead_letter_queue: alerts.is_dead_letter_queue(&vhost.name, queue.id),
+        dead_letter_queue,
         messages_persistent: snapshot.messages_persistent,
         message_bytes_persistent: snapshot.message_bytes_persistent,
         message_bytes_ram: snapshot.message_bytes_ram,

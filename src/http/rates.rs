@@ -146,10 +146,15 @@ impl History {
         self.recent.len() + self.older.as_ref().map_or(0, |older| older.len())
     }
 
+    /// Whether all numbers are those of the look before the last one.
+    fn is_at_rest(&self, last_ms: u64) -> bool {
+        self.recent.back().is_none_or(|last| last_ms > last.from_ms)
+    }
+
     /// The change of one number a second, between the last two looks.
     fn rate(&self, place: usize, last_ms: u64) -> f64 {
         let Some(last) = self.recent.back() else { return 0.0 };
-        if last_ms > last.from_ms {
+        if self.is_at_rest(last_ms) {
             return 0.0;
         }
         let before = self.recent.len().checked_sub(2).and_then(|at| self.recent.get(at));
@@ -240,6 +245,9 @@ impl Serialize for Details {
 }
 
 impl Details {
+    /// Of what does not move.
+    pub(super) const AT_REST: Self = Self { rate: 0.0, avg: None, avg_rate: None, samples: None };
+
     /// Adds what another number does at the same time.
     pub(super) fn add(&mut self, other: &Self) {
         let sum = |a: Option<f64>, b: Option<f64>| Some(a.unwrap_or_default() + b?);
@@ -301,6 +309,13 @@ impl Rates {
             Some(last) => (*last.numbers == *numbers).then(|| last.from_ms.max(from_ms)),
             None => numbers.iter().all(|number| *number == 0).then_some(from_ms),
         }
+    }
+
+    /// Whether no number of an object moved between the last two looks.
+    pub(super) fn is_at_rest(&self, owner: &Owner) -> bool {
+        let looks = self.looks.lock();
+        let last_ms = looks.last_ms.unwrap_or_default();
+        looks.histories.get(owner).is_none_or(|history| history.is_at_rest(last_ms))
     }
 
     /// How fast each number of an object moves, with samples if a range is asked for.

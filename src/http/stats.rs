@@ -70,6 +70,43 @@ impl Request<'_> {
         let range = self.range(kind).filter(|range| self.samples_left.take(range.samples(count)));
         self.api.rates.details(owner, count, range)
     }
+
+    /// As [`Request::details`], without a list of them for what does not move: most of what stands in a long list.
+    pub(super) fn moves(&self, owner: Owner, count: usize, kind: RateKind) -> Moves {
+        if self.range(kind).is_none() && self.api.rates.is_at_rest(&owner) {
+            Moves::None
+        } else {
+            Moves::Each(self.details(owner, count, kind))
+        }
+    }
+}
+
+/// How fast each number of an object moves.
+#[derive(Clone, Debug)]
+pub(super) enum Moves {
+    /// No number moves, and nobody asked for samples.
+    None,
+    Each(Vec<Details>),
+}
+
+static AT_REST: Details = Details::AT_REST;
+
+impl Moves {
+    /// Of the number that stands at this place.
+    fn of(&self, place: usize) -> &Details {
+        match self {
+            Self::None => &AT_REST,
+            Self::Each(details) => details.get(place).unwrap_or(&AT_REST),
+        }
+    }
+
+    /// Of the first three numbers.
+    pub(super) fn first_three(self) -> [Details; 3] {
+        match self {
+            Self::None => Default::default(),
+            Self::Each(details) => details.try_into().unwrap_or_default(),
+        }
+    }
 }
 
 /// Numbers with how fast each of them moves, written as one object.
@@ -77,16 +114,15 @@ impl Request<'_> {
 pub(super) struct CountedStats {
     numbers: Vec<(&'static str, u64)>,
     details_names: &'static [&'static str],
-    details: Vec<Details>,
+    moves: Moves,
 }
 
 impl Serialize for CountedStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2 * self.numbers.len()))?;
-        for (((name, number), details_name), details) in self.numbers.iter().zip(self.details_names).zip(&self.details)
-        {
+        for (place, ((name, number), details_name)) in self.numbers.iter().zip(self.details_names).enumerate() {
             map.serialize_entry(name, number)?;
-            map.serialize_entry(details_name, details)?;
+            map.serialize_entry(details_name, self.moves.of(place))?;
         }
         map.end()
     }
@@ -95,8 +131,8 @@ impl Serialize for CountedStats {
 /// `message_stats` of a queue, a channel or the node.
 #[derive(Clone, Debug)]
 pub(super) struct PassedStats {
-    counted: CountedStats,
-    deliver_get: u64,
+    stats: MessageStats,
+    moves: Moves,
 }
 
 /// The kinds of deliveries that `deliver_get` sums up.
@@ -104,27 +140,28 @@ const DELIVER_GET: [&str; 4] = ["deliver", "deliver_no_ack", "get", "get_no_ack"
 
 impl PassedStats {
     pub(super) fn new(stats: MessageStats, request: &Request<'_>, owner: Owner) -> Self {
-        let numbers: Vec<_> = stats.named().collect();
-        let details = request.details(owner, numbers.len(), RateKind::MessageRates);
-        let counted = CountedStats { numbers, details_names: MessageStats::DETAILS, details };
-        Self { deliver_get: stats.deliver_get(), counted }
+        Self { stats, moves: request.moves(owner, MessageStats::DETAILS.len(), RateKind::MessageRates) }
+    }
+
+    fn deliver_get_details(&self) -> Details {
+        let mut sum = Details::default();
+        if let Moves::Each(details) = &self.moves {
+            let named = self.stats.named().zip(details);
+            named.filter(|((name, _), _)| DELIVER_GET.contains(name)).for_each(|(_, details)| sum.add(details));
+        }
+        sum
     }
 }
 
 impl Serialize for PassedStats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let CountedStats { numbers, details_names, details } = &self.counted;
         let mut map = serializer.serialize_map(None)?;
-        let mut deliver_get = Details::default();
-        for (((name, number), details_name), details) in numbers.iter().zip(*details_names).zip(details) {
-            map.serialize_entry(name, number)?;
-            map.serialize_entry(details_name, details)?;
-            if DELIVER_GET.contains(name) {
-                deliver_get.add(details);
-            }
+        for (place, ((name, number), details_name)) in self.stats.named().zip(MessageStats::DETAILS).enumerate() {
+            map.serialize_entry(name, &number)?;
+            map.serialize_entry(details_name, self.moves.of(place))?;
         }
-        map.serialize_entry("deliver_get", &self.deliver_get)?;
-        map.serialize_entry("deliver_get_details", &deliver_get)?;
+        map.serialize_entry("deliver_get", &self.stats.deliver_get())?;
+        map.serialize_entry("deliver_get_details", &self.deliver_get_details())?;
         map.end()
     }
 }
@@ -142,15 +179,15 @@ pub(super) fn rate_of(request: &Request<'_>, owner: &Owner, key: &str) -> Option
 /// `message_stats` of an exchange.
 pub(super) fn of_exchange(stats: ExchangeStats, request: &Request<'_>, owner: Owner) -> CountedStats {
     let numbers: Vec<_> = stats.named().collect();
-    let details = request.details(owner, numbers.len(), RateKind::MessageRates);
-    CountedStats { numbers, details_names: ExchangeStats::DETAILS, details }
+    let moves = request.moves(owner, numbers.len(), RateKind::MessageRates);
+    CountedStats { numbers, details_names: ExchangeStats::DETAILS, moves }
 }
 
 /// `churn_rates` of the overview.
 pub(super) fn churn(stats: ChurnStats, request: &Request<'_>) -> CountedStats {
     let numbers: Vec<_> = stats.named().collect();
-    let details = request.details(Owner::NodeChurn, numbers.len(), RateKind::MessageRates);
-    CountedStats { numbers, details_names: ChurnStats::DETAILS, details }
+    let moves = request.moves(Owner::NodeChurn, numbers.len(), RateKind::MessageRates);
+    CountedStats { numbers, details_names: ChurnStats::DETAILS, moves }
 }
 
 #[cfg(test)]

@@ -33,8 +33,11 @@ impl Engine {
         self.vhosts.get(vhost)?.queues.get(&queue)
     }
 
-    pub(super) fn is_dead_letter_queue(&self, vhost: &str, queue: QueueId) -> bool {
-        self.vhosts.get(vhost).is_some_and(|watched| watched.dead_letter_queues.contains(&queue))
+    /// What is known of a queue, and whether dead letters end in it.
+    pub(super) fn queue(&self, vhost: &str, queue: QueueId) -> (Option<&Watched>, bool) {
+        self.vhosts
+            .get(vhost)
+            .map_or((None, false), |watched| (watched.queues.get(&queue), watched.dead_letter_queues.contains(&queue)))
     }
 
     /// Begins a round. All virtual hosts follow, then [`Engine::finish`].

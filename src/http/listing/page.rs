@@ -175,9 +175,11 @@ struct Keyed<'r, R> {
 
 impl<R: Row> Keyed<'_, R> {
     fn order(&self, other: &Self) -> Ordering {
-        let by_key = self.key.cmp(&other.key);
-        let by_vhost = by_key.then_with(|| self.row.vhost().cmp(other.row.vhost()));
-        by_vhost.then_with(|| self.row.name().cmp(other.row.name()))
+        let (own, others) = (self.row.vhost(), other.row.vhost());
+        // Most rows are of one virtual host, and have its name from one place.
+        let by_vhost = || if std::ptr::eq(own, others) { Ordering::Equal } else { own.cmp(others) };
+        let by_name = || self.row.name().cmp(other.row.name());
+        self.key.cmp(&other.key).then_with(by_vhost).then_with(by_name)
     }
 }
 
