@@ -44,12 +44,7 @@ impl Broker {
             let recovered = queues.remove(&queue.id.0).unwrap_or_default();
             restored.extend(self.restore_queue(queue, recovered, segments, now_ms));
         }
-        for bound in definitions.bindings() {
-            let Some(exchange) = definitions.exchanges.get(&bound.source.0) else { continue };
-            if let Some(vhost) = self.vhost(&exchange.vhost) {
-                vhost.restore(|topology| topology.bind(bound.source, Arc::clone(&bound.binding)));
-            }
-        }
+        self.restore_bindings(&definitions);
         for vhost in definitions.metadata.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {
             vhost.declare_standard_exchanges();
             let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
@@ -59,17 +54,37 @@ impl Broker {
         }
         self.node.metadata.restore(definitions.metadata);
         for (id, recovered) in queues {
-            if recovered.is_nameless {
-                restored.extend(self.restore_nameless(QueueId(id), recovered, segments, now_ms));
-            } else {
-                // It belonged to a queue that is gone.
-                segments.free(&all_of(&recovered));
-            }
+            restored.extend(self.restore_undeclared(QueueId(id), recovered, segments, now_ms));
         }
         self.vhosts().iter().for_each(|vhost| vhost.restore_policies(now_ms));
         // Dead letters are published from now on, so everything that routes them must be there.
         restored.iter().for_each(|queue| queue.start(now_ms));
         Ok(())
+    }
+
+    fn restore_bindings(&self, definitions: &Definitions) {
+        for bound in definitions.bindings() {
+            let Some(exchange) = definitions.exchanges.get(&bound.source.0) else { continue };
+            if let Some(vhost) = self.vhost(&exchange.vhost) {
+                vhost.restore(|topology| topology.bind(bound.source, Arc::clone(&bound.binding)));
+            }
+        }
+    }
+
+    /// What was found of a queue that nothing declares.
+    fn restore_undeclared(
+        &self,
+        id: QueueId,
+        recovered: RecoveredQueue,
+        segments: &Segments,
+        now_ms: u64,
+    ) -> Option<Arc<QueueHandle>> {
+        if recovered.is_nameless {
+            return self.restore_nameless(id, recovered, segments, now_ms);
+        }
+        // The queue is gone, and its messages with it.
+        segments.free(&all_of(&recovered));
+        None
     }
 
     /// A queue of which the messages are known and not what it was declared as.

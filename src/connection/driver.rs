@@ -177,15 +177,8 @@ impl<P: Protocol> Driver<P> {
     async fn serve(&mut self) -> io::Result<Ending> {
         let mut turns_without_read = 0;
         loop {
-            let now_ms = self.clock.now_ms();
-            self.protocol.deliver(now_ms);
-            self.resume_reading(now_ms);
-            if self.protocol.is_open() {
-                self.admitted.logged_in();
-            }
-            self.write(now_ms)?;
-            if self.protocol.is_closed() && self.protocol.output().is_none_or(|output| output.is_empty()) {
-                return Ok(if self.protocol.is_refused() { Ending::Refused } else { Ending::Over });
+            if let Some(ending) = self.advance()? {
+                return Ok(ending);
             }
             if self.protocol.is_turn_over() {
                 turns_without_read = 0;
@@ -216,6 +209,19 @@ impl<P: Protocol> Driver<P> {
                 Woken::Timer => self.on_timer()?,
             }
         }
+    }
+
+    /// Delivers, goes on with what was read and not used, and writes. The ending, if there is nothing more to do.
+    fn advance(&mut self) -> io::Result<Option<Ending>> {
+        let now_ms = self.clock.now_ms();
+        self.protocol.deliver(now_ms);
+        self.resume_reading(now_ms);
+        if self.protocol.is_open() {
+            self.admitted.logged_in();
+        }
+        self.write(now_ms)?;
+        let is_over = self.protocol.is_closed() && self.protocol.output().is_none_or(|output| output.is_empty());
+        Ok(is_over.then(|| if self.protocol.is_refused() { Ending::Refused } else { Ending::Over }))
     }
 
     fn notice_hang_up(&mut self, ready: Ready) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -97,42 +97,44 @@ async fn respond_on(
     parts: &mut Parts,
     body: &mut Body,
 ) -> Response {
-    let (is_head, action) = match parts.method {
-        Method::OPTIONS => {
-            let mut response = empty(StatusCode::OK);
-            allow(response.headers_mut(), route);
-            return response;
-        }
-        Method::HEAD => (true, route.get),
-        Method::GET => (false, route.get),
-        Method::PUT => (false, route.put),
-        Method::POST => (false, route.post),
-        Method::DELETE => (false, route.delete),
-        _ => (false, None),
+    let mut response = match action_of(route, &parts.method) {
+        Some(action) => acted(api, action, peer, parts, body).await,
+        None if parts.method == Method::OPTIONS => empty(StatusCode::OK),
+        None => empty(StatusCode::METHOD_NOT_ALLOWED),
     };
-    let Some(action) = action else {
-        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-        allow(response.headers_mut(), route);
-        return response;
-    };
+    allow(response.headers_mut(), route);
+    if parts.method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// What a method does there, if it does anything.
+fn action_of(route: &HttpRoute, method: &Method) -> Option<Action> {
+    match *method {
+        Method::HEAD | Method::GET => route.get,
+        Method::PUT => route.put,
+        Method::POST => route.post,
+        Method::DELETE => route.delete,
+        _ => None,
+    }
+}
+
+/// The response of an action, in full for `HEAD` as well.
+async fn acted(api: &Arc<Api>, action: Action, peer: CallerPlace, parts: &mut Parts, body: &mut Body) -> Response {
     let known = parts.headers.get(header::IF_NONE_MATCH).cloned();
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-    let mut response = match act(api, action, peer, parts, body).await {
+    match act(api, action, peer, parts, body).await {
         Ok(answer) if is_read => respond_with(entity::tagged(answer, known.as_ref())),
         Ok(answer) => respond_with(answer),
-        Err(status) => {
-            let mut response = empty(status.0);
-            if let Some(value) = status.1 {
+        Err((status, how_to_log_in)) => {
+            let mut response = empty(status);
+            if let Some(value) = how_to_log_in {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
             response
         }
-    };
-    allow(response.headers_mut(), route);
-    if is_head {
-        *response.body_mut() = Body::empty();
     }
-    response
 }
 
 /// An answer without a body: its status, and how to log in.
@@ -157,16 +159,9 @@ async fn act(
     let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(Refusal::absent().into()) };
     let path: Vec<_> = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let Some(query) = query(parts.uri.query()) else { return Err((StatusCode::BAD_REQUEST, None)) };
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Ok(too_large());
-    }
-    // The first read gives a client leave to send its body that has asked for it.
-    parts.headers.remove(header::EXPECT);
-    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Ok(too_large()),
-        // The client went away.
-        Err(_) => return Err((StatusCode::BAD_REQUEST, None)),
+    let body = match read(&mut parts.headers, body).await {
+        Ok(body) => body,
+        Err(answered) => return answered,
     };
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (reason, content_type) = (header("x-reason"), header("content-type"));
@@ -179,7 +174,28 @@ async fn act(
         caller
     };
     let samples_left = SamplesLeft::default();
-    let mut request = Request { api, caller, path, query, reason, content_type, body: &body, samples_left };
+    let request = Request { api, caller, path, query, reason, content_type, body: &body, samples_left };
+    Ok(complete(action, request, parts).await)
+}
+
+/// The whole body of a request; or what is answered because it cannot be had.
+async fn read(headers: &mut HeaderMap, body: &mut Body) -> Result<Bytes, Result<Answer, Bare>> {
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(Ok(too_large()));
+    }
+    // The first read gives a client leave to send its body that has asked for it.
+    headers.remove(header::EXPECT);
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Ok(too_large())),
+        // The client went away.
+        Err(_) => Err(Err((StatusCode::BAD_REQUEST, None))),
+    }
+}
+
+/// The answer to a request, once everything has happened that it tells of.
+async fn complete(action: Action, mut request: Request<'_>, parts: &Parts) -> Answer {
+    let api = request.api;
     let mut answered = handled(action, &mut request).await;
     if is_absent(&answered) && request.take_plus_for_space(parts) {
         answered = handled(action, &mut request).await;
@@ -189,9 +205,9 @@ async fn act(
     }
     let answer = answered.unwrap_or_else(Answer::from);
     if !until_durable(api, answer.after).await {
-        return Ok(Refusal::bad_request("the store has failed: nothing more can be made durable").into());
+        return Refusal::bad_request("the store has failed: nothing more can be made durable").into();
     }
-    Ok(answer)
+    answer
 }
 
 fn is_absent(answered: &Result<Answer, Refusal>) -> bool {

@@ -250,14 +250,7 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     let queue = vhost.queue(name, NO_CONNECTION).map_err(|error| refused(&error))?;
     let channel = ChannelId(vhost.node().ids.fresh());
     let taken = take(&queue, channel, count.min(FETCHED_MAX), request.api.clock.now_ms());
-    if vhost.is_traced() {
-        let connection = connection_name(&vhost);
-        let by = TracedBy { connection: &connection, channel: 1, user: caller.name() };
-        for (Delivery { message, redelivered, .. }, _) in &taken {
-            let shown = (message, message.property_bytes());
-            vhost.trace_delivered(&queue.spec.name, shown, *redelivered, by, request.api.clock.now_ms());
-        }
-    }
+    trace(&vhost, &queue, &taken, caller.name(), request.api.clock.now_ms());
     let shown: Vec<_> = taken.iter().map(|(taken, left)| fetched(taken, *left, is_base64, truncate)).collect();
     settle(&queue, taken, mode, request.api.clock.now_ms());
     vhost.node().check_memory();
@@ -281,6 +274,17 @@ fn take(queue: &Arc<QueueHandle>, channel: ChannelId, count: usize, now_ms: u64)
         }
     }
     taken
+}
+
+fn trace(vhost: &Vhost, queue: &QueueHandle, taken: &[(Delivery, usize)], user: &str, now_ms: u64) {
+    if vhost.is_traced() {
+        let connection = connection_name(vhost);
+        let by = TracedBy { connection: &connection, channel: 1, user };
+        for (Delivery { message, redelivered, .. }, _) in taken {
+            let shown = (message, message.property_bytes());
+            vhost.trace_delivered(&queue.spec.name, shown, *redelivered, by, now_ms);
+        }
+    }
 }
 
 fn fetched(delivery: &Delivery, message_count: usize, is_base64: bool, truncate: usize) -> Fetched {

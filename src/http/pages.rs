@@ -44,7 +44,6 @@ const HEADERS: [(header::HeaderName, &str); 4] = [
 
 /// The answer to a request for a page below a prefix, which may do what `policy` says; `None` when there is no such file.
 pub(super) fn answer(prefix: &str, parts: &Parts, policy: &HeaderValue) -> Option<Response> {
-    let (method, headers) = (&parts.method, &parts.headers);
     let path = match parts.uri.path().strip_prefix(prefix) {
         Some("") if had_trailing_slash(parts) => "/",
         // The first page names others by where they are from it, so its own address must end with a slash.
@@ -57,12 +56,22 @@ pub(super) fn answer(prefix: &str, parts: &Parts, policy: &HeaderValue) -> Optio
         return Some(moved(prefix, to));
     }
     let file = find(path)?;
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("HEAD, GET"));
-        return Some(response);
-    }
+    Some(match parts.method {
+        Method::GET | Method::HEAD => served(file, parts, policy),
+        _ => not_allowed(),
+    })
+}
+
+fn not_allowed() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("HEAD, GET"));
+    response
+}
+
+/// A file, unless the browser has it already.
+fn served(file: &'static File, parts: &Parts, policy: &HeaderValue) -> Response {
+    let headers = &parts.headers;
     let mut response = Response::new(Body::empty());
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -74,7 +83,7 @@ pub(super) fn answer(prefix: &str, parts: &Parts, policy: &HeaderValue) -> Optio
     own.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(file)));
     if names(headers, header::IF_NONE_MATCH).any(|etag| etag.trim_start_matches("W/") == file.etag || etag == "*") {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return Some(response);
+        return response;
     }
     let body = if takes_gzip(headers) {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -82,10 +91,10 @@ pub(super) fn answer(prefix: &str, parts: &Parts, policy: &HeaderValue) -> Optio
     } else {
         Body::from(unpacked(file))
     };
-    if *method == Method::GET {
+    if parts.method == Method::GET {
         *response.body_mut() = body;
     }
-    Some(response)
+    response
 }
 
 fn moved(prefix: &str, to: &str) -> Response {

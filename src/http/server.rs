@@ -117,14 +117,8 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     let listeners = of_management.into_iter().map(|listener| (listener, &management));
     let listeners = listeners.chain(of_metrics.into_iter().map(|listener| (listener, &metrics)));
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for (HttpListener { socket: listener, certificates }, router) in listeners {
-        match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
-            Ok(listener) => {
-                let permits = Arc::clone(&permits);
-                tokio::spawn(accept(listener, certificates, router.clone(), permits, stopped.clone()));
-            }
-            Err(error) => tracing::error!(%error, "cannot serve HTTP"),
-        }
+    for (listener, router) in listeners {
+        serve_on(listener, router.clone(), Arc::clone(&permits), stopped.clone());
     }
     #[cfg(windows)]
     let None = local;
@@ -150,6 +144,14 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     }
     let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
+}
+
+fn serve_on(listener: HttpListener, router: Router, permits: Arc<Semaphore>, stopped: watch::Receiver<bool>) {
+    let HttpListener { socket, certificates } = listener;
+    match socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)) {
+        Ok(listener) => drop(tokio::spawn(accept(listener, certificates, router, permits, stopped))),
+        Err(error) => tracing::error!(%error, "cannot serve HTTP"),
+    }
 }
 
 async fn accept(

@@ -1,5 +1,6 @@
 //! What a broker is to be started with.
 
+mod sockets;
 mod start;
 
 use std::net::SocketAddr;
@@ -124,18 +125,10 @@ impl Builder {
         builder.first = First::from(configured);
         builder.definitions = DefinitionsAtStart::from(configured);
         builder.settings.vhost_defaults = Arc::new(vhost_defaults(configured)?);
-        builder.settings.default_queue_kind = configured.default_queue_type;
-        builder.settings.connections_max = configured.connection_max.0;
-        builder.settings.channels_max = configured.channel_max_per_node.0;
-        builder.settings.consumers_max = configured.consumer_max_per_channel.0;
-        builder.settings.vhosts_max = configured.vhost_max.0;
-        builder.settings.queues_max = configured.cluster_queue_limit.0;
-        builder.settings.exchanges_max = configured.cluster_exchange_limit.0;
+        builder.configure_node(configured);
         builder.cluster = ClusterAtStart::from(configured);
-        builder.settings.consumer_timeout = configured.consumer_timeout_ms().into();
         builder.configured = Some(Box::new(configured.clone()));
         builder.heartbeat = configured.heartbeat.0.into();
-        builder.settings.has_log_exchange = configured.log_exchange;
         builder.webhook = Asked::from(configured);
         builder.resident_bytes_max = host::resident_bytes_max();
         // An embedded broker has its program to look after it.
@@ -146,6 +139,19 @@ impl Builder {
         builder.http_addresses = places.http;
         builder.prometheus_addresses = places.prometheus;
         Ok(builder)
+    }
+
+    fn configure_node(&mut self, configured: &Configured) {
+        let settings = &mut self.settings;
+        settings.default_queue_kind = configured.default_queue_type;
+        settings.connections_max = configured.connection_max.0;
+        settings.channels_max = configured.channel_max_per_node.0;
+        settings.consumers_max = configured.consumer_max_per_channel.0;
+        settings.vhosts_max = configured.vhost_max.0;
+        settings.queues_max = configured.cluster_queue_limit.0;
+        settings.exchanges_max = configured.cluster_exchange_limit.0;
+        settings.consumer_timeout = configured.consumer_timeout_ms().into();
+        settings.has_log_exchange = configured.log_exchange;
     }
 
     /// Keeps everything in memory: nothing survives a stop.

@@ -110,19 +110,7 @@ impl<'a> Checked<'a> {
 
     fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         for finding in &self.findings {
-            write!(out, "{finding}")?;
-            for id in &finding.queues {
-                match self.names.get(id) {
-                    Some(QueueName { vhost, name: Some(name) }) => {
-                        write!(out, "; queue {name:?} in virtual host {vhost:?}")?;
-                    }
-                    Some(QueueName { vhost, name: None }) => {
-                        write!(out, "; delayed messages in virtual host {vhost:?}")?;
-                    }
-                    None => write!(out, "; queue number {id}, of which no name is known")?,
-                }
-            }
-            writeln!(out)?;
+            self.write_finding(finding, out)?;
         }
         let (report, read) = (self.inspection.report(), self.read);
         let usage = self.inspection.usage();
@@ -135,7 +123,28 @@ impl<'a> Checked<'a> {
         if report.cut_off_bytes > 0 {
             writeln!(out, "the last write was cut off: {} bytes that nobody was told of", report.cut_off_bytes)?;
         }
-        let path = self.directory.display();
+        self.write_verdict(out)
+    }
+
+    fn write_finding(&self, finding: &Finding, out: &mut impl Write) -> io::Result<()> {
+        write!(out, "{finding}")?;
+        for id in &finding.queues {
+            match self.names.get(id) {
+                Some(QueueName { vhost, name: Some(name) }) => {
+                    write!(out, "; queue {name:?} in virtual host {vhost:?}")?;
+                }
+                Some(QueueName { vhost, name: None }) => {
+                    write!(out, "; delayed messages in virtual host {vhost:?}")?;
+                }
+                None => write!(out, "; queue number {id}, of which no name is known")?,
+            }
+        }
+        writeln!(out)
+    }
+
+    /// What a start would do.
+    fn write_verdict(&self, out: &mut impl Write) -> io::Result<()> {
+        let (path, report) = (self.directory.display(), self.inspection.report());
         match &self.inspection.refused {
             None if self.findings.is_empty() => writeln!(out, "{path} is whole: a start changes nothing of it"),
             None => writeln!(out, "{path} is damaged: a start goes on with what is said above, --salvage or not"),

@@ -31,23 +31,32 @@ pub(super) struct Management {
     local: Option<LocalSocket>,
 }
 
+/// The sockets that HTTP is spoken on over the network.
+#[derive(Debug)]
+pub(super) struct WebSockets {
+    pub(super) management: Vec<TcpListener>,
+    pub(super) secured_management: Vec<SecuredSocket>,
+    pub(super) metrics: Vec<TcpListener>,
+    pub(super) secured_metrics: Vec<SecuredSocket>,
+}
+
+/// A socket that speaks TLS.
+pub(super) type SecuredSocket = (TcpListener, Arc<Certificates>);
+
 impl Management {
     /// Serves the API on these sockets; nothing without any.
     ///
     /// # Errors
     /// When its thread cannot be made.
-    pub(super) fn start(
-        api: Api,
-        (management, metrics): (Vec<TcpListener>, Vec<TcpListener>),
-        (secured, secured_metrics): (Vec<Encrypted>, Vec<Encrypted>),
-        local: Option<Local>,
-    ) -> Result<Option<Self>, StartFailure> {
+    pub(super) fn start(api: Api, sockets: WebSockets, local: Option<Local>) -> Result<Option<Self>, StartFailure> {
+        let WebSockets { management, secured_management: secured, metrics, secured_metrics } = sockets;
         let is_nothing = management.is_empty() && secured.is_empty() && metrics.is_empty();
         if is_nothing && secured_metrics.is_empty() && local.is_none() {
             return Ok(None);
         }
         let (address, metrics_address) = (first_address(&management), first_address(&metrics));
-        let first_secured = |sockets: &[Encrypted]| sockets.first().and_then(|(socket, _)| socket.local_addr().ok());
+        let first_secured =
+            |sockets: &[SecuredSocket]| sockets.first().and_then(|(socket, _)| socket.local_addr().ok());
         let (secured_address, secured_metrics_address) = (first_secured(&secured), first_secured(&secured_metrics));
         let (management, metrics) = (listeners_of(management, secured)?, listeners_of(metrics, secured_metrics)?);
         #[cfg(unix)]
@@ -69,10 +78,7 @@ impl Management {
     }
 }
 
-/// A socket that speaks TLS.
-type Encrypted = (TcpListener, Arc<Certificates>);
-
-fn listeners_of(plain: Vec<TcpListener>, secured: Vec<Encrypted>) -> Result<Vec<HttpListener>, HttpFailed> {
+fn listeners_of(plain: Vec<TcpListener>, secured: Vec<SecuredSocket>) -> Result<Vec<HttpListener>, HttpFailed> {
     let plain = plain.into_iter().map(|socket| (socket, None));
     let secured = secured.into_iter().map(|(socket, certificates)| (socket, Some(certificates)));
     let listener =

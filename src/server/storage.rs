@@ -1,6 +1,7 @@
 //! The store of a broker and its threads: one that writes the log, one that moves messages to segment files, and some that read
 //! them back.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
@@ -72,21 +73,8 @@ pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: 
 
 fn tell(path: &Path, report: &Report) {
     let path = path.display();
-    for skipped in &report.skipped {
-        tracing::error!("salvaging {path}: {skipped}");
-    }
     if report.is_salvaged() {
-        for (what, count) in [
-            ("changes read from the log", report.groups),
-            ("bytes read from the log", report.log_bytes),
-            ("places that were left out", report.skipped.len() as u64),
-            ("segment files searched for messages", report.salvaged.scanned_files),
-            ("messages found there again", report.salvaged.messages),
-            ("queues that they belong to", report.salvaged.queues),
-            ("files kept in lost+found", report.moved.len() as u64),
-        ] {
-            tracing::warn!("salvaging {path}: {count:>12} {what}");
-        }
+        tell_of_salvage(&path, report);
     }
     for returned in &report.returned {
         tracing::error!("{returned}");
@@ -116,6 +104,23 @@ fn tell(path: &Path, report: &Report) {
     }
 }
 
+fn tell_of_salvage(path: &impl Display, report: &Report) {
+    for skipped in &report.skipped {
+        tracing::error!("salvaging {path}: {skipped}");
+    }
+    for (what, count) in [
+        ("changes read from the log", report.groups),
+        ("bytes read from the log", report.log_bytes),
+        ("places that were left out", report.skipped.len() as u64),
+        ("segment files searched for messages", report.salvaged.scanned_files),
+        ("messages found there again", report.salvaged.messages),
+        ("queues that they belong to", report.salvaged.queues),
+        ("files kept in lost+found", report.moved.len() as u64),
+    ] {
+        tracing::warn!("salvaging {path}: {count:>12} {what}");
+    }
+}
+
 impl Opened {
     /// Gives a broker what was found, and starts the threads.
     ///
@@ -135,21 +140,8 @@ impl Opened {
         }));
         let wake_ups = WakeUps::start().map_err(StoreError::io(Call::Start, "a pipe".to_owned()))?;
         wal.on_due(Box::new(move |due| wake_ups.wake_soon(due)));
-        let node = Arc::downgrade(broker.node());
-        let space = Arc::clone(&disk);
-        let tell = move |is_low| {
-            if is_low {
-                tracing::warn!(
-                    free_bytes = space.free_bytes().ok(),
-                    limit_bytes = node.upgrade().map(|node| node.alarm.disk_free_limit_bytes()),
-                    data_dir = %directory.display(),
-                    tip = "free space there, or lower --disk-free-limit",
-                    "little space is left on the disk"
-                );
-            }
-            set_alarm(&node, is_low);
-        };
-        wal.on_low_space(disk_free_limit_bytes, Box::new(tell));
+        let set_alarm = disk_alarm(Arc::downgrade(broker.node()), Arc::clone(&disk), directory);
+        wal.on_low_space(disk_free_limit_bytes, Box::new(set_alarm));
         let log = Arc::downgrade(&wal);
         let have_shortened = move || {
             if let Some(log) = log.upgrade() {
@@ -171,9 +163,22 @@ impl Opened {
     }
 }
 
-fn set_alarm(node: &Weak<Node>, is_low: bool) {
-    if let Some(node) = node.upgrade() {
-        node.alarm.set_disk(is_low);
+/// What sets the alarm of the disk, and says so, or ends it.
+fn disk_alarm(node: Weak<Node>, disk: Arc<dyn Disk>, directory: PathBuf) -> impl Fn(bool) + Send + Sync {
+    move |is_low| {
+        let node = node.upgrade();
+        if is_low {
+            tracing::warn!(
+                free_bytes = disk.free_bytes().ok(),
+                limit_bytes = node.as_ref().map(|node| node.alarm.disk_free_limit_bytes()),
+                data_dir = %directory.display(),
+                tip = "free space there, or lower --disk-free-limit",
+                "little space is left on the disk"
+            );
+        }
+        if let Some(node) = node {
+            node.alarm.set_disk(is_low);
+        }
     }
 }
 

@@ -123,17 +123,12 @@ pub struct Recovered {
 /// # Errors
 /// When it cannot be read, or is damaged and not to be salvaged.
 pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening) -> Result<Recovered, StoreError> {
-    for directory in [wal::DIRECTORY, segments::DIRECTORY] {
-        let failed = StoreError::io(Call::MakeDirectory, disk.describe(directory));
-        disk.create_directory(directory).map_err(failed)?;
-    }
+    make_directories(disk)?;
     let mut report = Report::default();
     let mut choice = choose(disk, opening, &mut report)?;
-    let has_checkpoint = choice.checkpoint.is_some();
-    let mut checkpoint = match choice.checkpoint.take() {
-        Some(checkpoint) => checkpoint,
-        None => begin(disk, opening, &mut report)?,
-    };
+    let found = choice.checkpoint.take();
+    let has_checkpoint = found.is_some();
+    let mut checkpoint = found.map_or_else(|| begin(disk, opening, &mut report), Ok)?;
     let queues = std::mem::take(&mut checkpoint.queues);
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge)).with_sizes(opening.sizes);
     let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
@@ -166,6 +161,14 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     let is_nameless = !has_checkpoint && report.is_salvaged();
     queues.values_mut().for_each(|queue| queue.is_nameless = is_nameless);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })
+}
+
+fn make_directories(disk: &Arc<dyn Disk>) -> Result<(), StoreError> {
+    for directory in [wal::DIRECTORY, segments::DIRECTORY] {
+        let failed = StoreError::io(Call::MakeDirectory, disk.describe(directory));
+        disk.create_directory(directory).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Applies what the log says.

@@ -80,6 +80,42 @@ struct State {
     is_asked_to_shorten: bool,
 }
 
+impl State {
+    /// The log goes on: the group that begins a run is to be written, and what this run appends first.
+    fn resumed(resume: &mut Resume) -> Self {
+        let (start, head) = (resume.start, resume.head);
+        let records = std::mem::take(&mut resume.records);
+        let pending_bytes = records.len();
+        let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
+        let mut end = opening.end();
+        let mut groups = VecDeque::from([opening]);
+        if pending_bytes > 0 {
+            let records = Group { position: end, payload: Payload::Records(records) };
+            end = records.end();
+            groups.push_back(records);
+        }
+        Self {
+            groups,
+            head: end,
+            start,
+            cuts: VecDeque::from([start]),
+            pending_bytes,
+            guards: Vec::new(),
+            next_guard: 1,
+            waiters: Vec::new(),
+            debts: Debts::default(),
+            held_back: Vec::new(),
+            wanted: 0,
+            written: head,
+            is_sealed: true,
+            is_idle: false,
+            is_stopping: false,
+            crowded_bytes: u64::MAX,
+            is_asked_to_shorten: false,
+        }
+    }
+}
+
 /// Tells that the log has failed.
 pub(crate) type OnFailed = Box<dyn Fn() + Send + Sync>;
 
@@ -156,51 +192,23 @@ impl Wal {
     ///
     /// Its first group says nothing but that a new run began, and is durable before anything else is written: what a run left
     /// behind its end can never be taken for a part of a later one, because no two of them have the same number.
-    pub fn new(disk: Arc<dyn Disk>, resume: Resume) -> Self {
-        let Resume { start, head, run, start_run, files, checkpoint, spare, records, file_bytes } = resume;
-        let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
-        let opened = opening.end();
-        let mut groups = VecDeque::from([opening]);
-        let pending_bytes = records.len();
-        if pending_bytes > 0 {
-            groups.push_back(Group { position: opened, payload: Payload::Records(records) });
-        }
-        let opened = groups.back().map_or(opened, Group::end);
-        let state = State {
-            groups,
-            head: opened,
-            start,
-            cuts: VecDeque::from([start]),
-            pending_bytes,
-            guards: Vec::new(),
-            next_guard: 1,
-            waiters: Vec::new(),
-            debts: Debts::default(),
-            held_back: Vec::new(),
-            wanted: 0,
-            written: head,
-            is_sealed: true,
-            is_idle: false,
-            is_stopping: false,
-            crowded_bytes: u64::MAX,
-            is_asked_to_shorten: false,
-        };
+    pub fn new(disk: Arc<dyn Disk>, mut resume: Resume) -> Self {
+        let state = State::resumed(&mut resume);
+        let Resume { start, head, run, start_run, files, checkpoint, spare, records: _, file_bytes } = resume;
         let made_by = files.into_iter().map(|file| (file.number, file.run)).collect();
-        let files = Files { spare, made_by, first: start / file_bytes, ..Files::default() };
-        let round = Round::new(files);
+        let round = Round::new(Files { spare, made_by, first: start / file_bytes, ..Files::default() });
         Self {
             disk,
             run,
             resumed: (head, start_run),
             checkpoints: AtomicU64::new(checkpoint),
             file_bytes,
-            state: Mutex::new(state),
             changed: Condvar::new(),
             guard_ended: Condvar::new(),
             round: Mutex::new(round),
             durable: AtomicU64::new(head),
             reported: AtomicU64::new(head),
-            head: AtomicU64::new(opened),
+            head: AtomicU64::new(state.head),
             start: AtomicU64::new(start),
             reusable_from: AtomicU64::new(start),
             // A transaction is known by a number that no earlier run gave.
@@ -212,6 +220,7 @@ impl Wal {
             on_failed: OnceLock::new(),
             on_due: OnceLock::new(),
             crowded: Condvar::new(),
+            state: Mutex::new(state),
         }
     }
 

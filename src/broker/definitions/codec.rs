@@ -39,22 +39,7 @@ impl Definition {
                 debug_assert!(json.is_ok(), "all keys are texts");
                 put_sized(&mut out, &json.unwrap_or_default());
             }
-            Self::Exchange(exchange) => {
-                let spec = &exchange.spec;
-                let bits = [
-                    (spec.durable, DURABLE),
-                    (spec.auto_delete, AUTO_DELETE),
-                    (spec.internal, INTERNAL),
-                    (exchange.was_bound, WAS_BOUND),
-                ];
-                out.push(EXCHANGE);
-                put_sized(&mut out, exchange.vhost.as_bytes());
-                put_varint(&mut out, exchange.id.0);
-                put_sized(&mut out, spec.name.as_bytes());
-                put_sized(&mut out, spec.kind.name.as_bytes());
-                out.push(bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit));
-                put_table(&mut out, &spec.arguments.fields().to_owned());
-            }
+            Self::Exchange(exchange) => put_exchange(&mut out, exchange),
             Self::ExchangeDeleted(id) => {
                 out.push(EXCHANGE_DELETED);
                 put_varint(&mut out, id.0);
@@ -135,6 +120,23 @@ fn read_exchange(reader: &mut Reader<'_>) -> Option<ExchangeDefinition> {
         alternate,
     };
     Some(ExchangeDefinition { vhost, id, spec, was_bound: flags & WAS_BOUND != 0 })
+}
+
+fn put_exchange(out: &mut Vec<u8>, exchange: &ExchangeDefinition) {
+    let spec = &exchange.spec;
+    let bits = [
+        (spec.durable, DURABLE),
+        (spec.auto_delete, AUTO_DELETE),
+        (spec.internal, INTERNAL),
+        (exchange.was_bound, WAS_BOUND),
+    ];
+    out.push(EXCHANGE);
+    put_sized(out, exchange.vhost.as_bytes());
+    put_varint(out, exchange.id.0);
+    put_sized(out, spec.name.as_bytes());
+    put_sized(out, spec.kind.name.as_bytes());
+    out.push(bits.into_iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit));
+    put_table(out, &spec.arguments.fields().to_owned());
 }
 
 pub(super) fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition) {

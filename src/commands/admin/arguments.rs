@@ -93,12 +93,8 @@ impl Request {
                 let value = value()?;
                 request.set(option, value)?;
             } else if let Some(option) = find(FILES, name) {
-                let file = Some(PathBuf::from(value()?));
-                match option {
-                    "tls-ca-cert-file" | "ssl-ca-cert-file" => request.tls.ca_file = file,
-                    "tls-cert-file" | "ssl-cert-file" => request.tls.cert_file = file,
-                    _ => request.tls.key_file = file,
-                }
+                let file = PathBuf::from(value()?);
+                request.set_file(option, file);
             } else if find(IGNORED, name).is_some() {
                 value()?;
             } else if let Some(flag) = find(FLAGS, name) {
@@ -139,6 +135,14 @@ impl Request {
             _ => self.format = format_named(&value).ok_or_else(|| format!("the format {value} is not known"))?,
         }
         Ok(())
+    }
+
+    fn set_file(&mut self, option: &str, file: PathBuf) {
+        match option {
+            "tls-ca-cert-file" | "ssl-ca-cert-file" => self.tls.ca_file = Some(file),
+            "tls-cert-file" | "ssl-cert-file" => self.tls.cert_file = Some(file),
+            _ => self.tls.key_file = Some(file),
+        }
     }
 
     /// A word by its place; empty if it is not there.

@@ -117,42 +117,56 @@ fn option<'a>(known: &[Switch], argument: &'a str) -> Option<Found<'a>> {
     }
 }
 
+/// A command line in its parts.
+#[derive(Default)]
+struct Words {
+    /// The verb, and what is no option.
+    arguments: Vec<String>,
+    options: BTreeMap<&'static str, String>,
+    /// Options that are not known, or have no value or a senseless one.
+    wrong: Vec<String>,
+}
+
+impl Words {
+    fn split(known: &[Switch], given: &[String]) -> Self {
+        let mut words = Self::default();
+        let mut rest = given.iter();
+        while let Some(argument) = rest.next() {
+            match option(known, argument) {
+                Some(Found { switch, value: None }) if switch.takes_value => match rest.next() {
+                    Some(value) => drop(words.options.insert(switch.name, value.clone())),
+                    None => words.wrong.push(format!("{argument} : ")),
+                },
+                Some(Found { switch, value }) => {
+                    words.options.insert(switch.name, value.unwrap_or("true").to_owned());
+                }
+                None if argument.starts_with('-') && argument.len() > 1 => words.wrong.push(format!("{argument} : ")),
+                None => words.arguments.push(argument.clone()),
+            }
+        }
+        words
+    }
+
+    /// What the value of an option means, if the option is given.
+    fn value<T>(&mut self, name: &str, read: fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.options.get(name)?;
+        let meaning = read(text);
+        if meaning.is_none() {
+            self.wrong.push(format!("--{name} : {text}"));
+        }
+        meaning
+    }
+}
+
 impl Invocation {
     /// # Errors
     /// What RabbitMQ's tools say of a command line that they cannot understand.
     pub(super) fn read(tool: Tool, verb: &'static Verb, given: &[String]) -> Result<Self, String> {
         let known: Vec<Switch> = GENERAL.iter().chain(verb.switches).copied().collect();
-        let (mut arguments, mut options, mut wrong) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut rest = given.iter();
-        while let Some(argument) = rest.next() {
-            match option(&known, argument) {
-                Some(Found { switch, value: None }) if switch.takes_value => match rest.next() {
-                    Some(value) => drop(options.insert(switch.name, value.clone())),
-                    None => wrong.push(format!("{argument} : ")),
-                },
-                Some(Found { switch, value }) => {
-                    options.insert(switch.name, value.unwrap_or("true").to_owned());
-                }
-                None if argument.starts_with('-') && argument.len() > 1 => wrong.push(format!("{argument} : ")),
-                None => arguments.push(argument.clone()),
-            }
-        }
-        let timeout_s = match options.get("timeout").map(|text| (text, seconds(text))) {
-            Some((_, Some(timeout))) => timeout,
-            Some((text, None)) => {
-                wrong.push(format!("--timeout : {text}"));
-                None
-            }
-            None => None,
-        };
-        let format = match options.get("formatter").map(|name| (name, format_named(name))) {
-            Some((name, None)) => {
-                wrong.push(format!("--formatter : {name}"));
-                None
-            }
-            Some((_, found)) => found,
-            None => None,
-        };
+        let mut words = Words::split(&known, given);
+        let timeout_s = words.value("timeout", seconds).flatten();
+        let format = words.value("formatter", format_named);
+        let Words { mut arguments, options, wrong } = words;
         if !wrong.is_empty() {
             return Err(format!("Invalid options for this command:\n{}", wrong.join("\n")));
         }

@@ -251,6 +251,29 @@ fn pattern(it: &Invocation) -> &str {
     it.arguments.first().map_or(".*", String::as_str)
 }
 
+/// A plugin as the list shows it.
+struct Listed {
+    name: String,
+    is_enabled: bool,
+    is_running: bool,
+}
+
+impl Listed {
+    fn line(&self, width: usize, version: &str) -> String {
+        let letter = if self.is_enabled { 'E' } else { 'e' };
+        let star = if self.is_running { '*' } else { ' ' };
+        format!("[{letter}{star}] {:<width$} {version}\n", self.name)
+    }
+
+    fn json(&self, version: &str) -> Value {
+        let enabled = if self.is_enabled { "enabled" } else { "implicit" };
+        json!({
+            "name": self.name, "enabled": enabled, "running": self.is_running, "version": version,
+            "running_version": version,
+        })
+    }
+}
+
 fn list(it: &Invocation) -> Result<Output, Failure> {
     let unreadable = |error| Failure::usage(format!("the pattern {} cannot be read: {error}", pattern(it)));
     let pattern = fancy_regex::Regex::new(pattern(it)).map_err(unreadable)?;
@@ -260,41 +283,37 @@ fn list(it: &Invocation) -> Result<Output, Failure> {
     let is_running = it.client().and_then(|client| Ok(client.get("/overview?columns=node")?)).is_ok();
     let all: BTreeSet<String> =
         enabled.iter().cloned().chain(BUILT_IN.iter().map(|&plugin| plugin.to_owned())).collect();
-    let wanted = |plugin: &&String| pattern.is_match(plugin).unwrap_or(false);
-    let shown: Vec<&String> = all.iter().filter(wanted).collect();
-    let state = |plugin: &str| if enabled.contains(plugin) { "enabled" } else { "implicit" };
-    let width = shown.iter().map(|plugin| plugin.len()).max().unwrap_or(0);
-    let line = |plugin: &&String| {
-        let letter = if enabled.contains(*plugin) { 'E' } else { 'e' };
-        let star = if is_running && is_built_in(plugin) { '*' } else { ' ' };
-        format!("[{letter}{star}] {plugin:<width$} {version}\n")
+    let listed = |name: String| {
+        let is_enabled = enabled.contains(&name);
+        let is_running = is_running && is_built_in(&name);
+        Listed { name, is_enabled, is_running }
     };
+    let wanted = all.into_iter().filter(|name| pattern.is_match(name).unwrap_or(false));
+    let shown: Vec<Listed> = wanted.map(listed).collect();
     if it.is_set("minimal") {
-        let plugins: Vec<String> = shown.iter().map(|plugin| (*plugin).clone()).collect();
+        let plugins: Vec<String> = shown.into_iter().map(|plugin| plugin.name).collect();
         return Ok(if it.format == Some(Format::Json) {
             Output::Report { text: String::new(), data: Value::from(plugins) }
         } else {
             Output::Lines(plugins)
         });
     }
-    let legend = if it.is_silent() {
-        String::new()
-    } else {
-        let status = if is_running {
-            format!("* = running on {}", it.node())
-        } else {
-            "[failed to contact the broker - status not shown]".to_owned()
-        };
-        format!(" Configured: E = explicitly enabled; e = implicitly enabled\n | Status: {status}\n |/\n")
+    let width = shown.iter().map(|plugin| plugin.name.len()).max().unwrap_or(0);
+    let lines: String = shown.iter().map(|plugin| plugin.line(width, version)).collect();
+    let legend = if it.is_silent() { String::new() } else { legend(is_running.then(|| it.node())) };
+    let plugins: Vec<_> = shown.iter().map(|plugin| plugin.json(version)).collect();
+    let status = if is_running { "running" } else { "node_down" };
+    let data = json!({ "status": status, "format": "normal", "plugins": plugins });
+    Ok(Output::Report { text: legend + &lines, data })
+}
+
+/// What the marks of the list mean; `None` where no broker runs.
+fn legend(node: Option<&str>) -> String {
+    let status = match node {
+        Some(node) => format!("* = running on {node}"),
+        None => "[failed to contact the broker - status not shown]".to_owned(),
     };
-    let text = legend + &shown.iter().map(line).collect::<String>();
-    let plugins: Vec<_> = shown
-        .iter()
-        .map(|plugin| json!({ "name": plugin, "enabled": state(plugin), "running": is_running && is_built_in(plugin), "version": version, "running_version": version }))
-        .collect();
-    let data =
-        json!({ "status": if is_running { "running" } else { "node_down" }, "format": "normal", "plugins": plugins });
-    Ok(Output::Report { text, data })
+    format!(" Configured: E = explicitly enabled; e = implicitly enabled\n | Status: {status}\n |/\n")
 }
 
 #[cfg(test)]

@@ -109,51 +109,20 @@ impl Plan {
         }
         let id = perf.id.clone().unwrap_or_else(|| format!("perf-{}", std::process::id()));
         let queues = queues(perf, &id)?;
-        let exchange = exchange(perf);
-        // Two channels of one connection count as two, as for PerfTest.
-        let producers = in_turn(perf.producers, perf.producer_channel_count, &queues)
-            .map(|(connection, queue)| {
-                let routing_key = perf.routing_key.clone().unwrap_or_else(|| queue.to_owned());
-                Producer { connection, routing_key }
-            })
-            .collect();
-        let consumers = in_turn(perf.consumers, perf.consumer_channel_count, &queues)
-            .map(|(connection, queue)| Consumer { connection, queue: queue.to_owned() })
-            .collect();
-        let mut queue_arguments = perf.queue_args.iter().map(|text| argument(text)).collect::<Result<Vec<_>, _>>()?;
-        if perf.quorum_queue {
-            queue_arguments.push(("x-queue-type".to_owned(), Argument::Text("quorum".to_owned())));
-        }
-        let is = |flag: &str| perf.flag.iter().any(|given| given == flag);
         Ok(Self {
             id,
             uri: perf.uri.clone().unwrap_or_else(|| DEFAULT_URI.to_owned()),
             tls: perf.tls.options(),
+            exchange: exchange(perf),
+            producers: producers(perf, &queues),
+            consumers: consumers(perf, &queues),
             queues,
-            exchange,
-            producers,
-            consumers,
             declares: !perf.predeclared,
             // Such queues cannot be deleted automatically.
             auto_delete: perf.auto_delete && !perf.quorum_queue,
-            queue_arguments,
-            publishing: Publishing {
-                bytes: perf.size,
-                rate: perf.rate,
-                messages: perf.pmessages,
-                unconfirmed: perf.confirm,
-                is_persistent: is("persistent"),
-                is_mandatory: is("mandatory"),
-            },
-            consuming: Consuming {
-                prefetch: perf.qos,
-                rate: perf.consumer_rate,
-                messages: perf.cmessages,
-                acknowledges: match (perf.autoack, perf.multi_ack_every) {
-                    (true, _) => Acknowledges::Never,
-                    (false, every) => Acknowledges::Every(every.map_or(1, |every| every as u64)),
-                },
-            },
+            queue_arguments: queue_arguments(perf)?,
+            publishing: Publishing::of(perf),
+            consuming: Consuming::of(perf),
             seconds: perf.time,
             interval_s: perf.interval,
             unit: if perf.use_millis { Unit::Milliseconds } else { Unit::Microseconds },
@@ -164,6 +133,30 @@ impl Plan {
     pub(super) fn limited(&self) -> usize {
         let producers = self.publishing.messages.map_or(0, |_| self.producers.len());
         producers + self.consuming.messages.map_or(0, |_| self.consumers.len())
+    }
+}
+
+impl Publishing {
+    fn of(perf: &Perf) -> Self {
+        let is = |flag: &str| perf.flag.iter().any(|given| given == flag);
+        Self {
+            bytes: perf.size,
+            rate: perf.rate,
+            messages: perf.pmessages,
+            unconfirmed: perf.confirm,
+            is_persistent: is("persistent"),
+            is_mandatory: is("mandatory"),
+        }
+    }
+}
+
+impl Consuming {
+    fn of(perf: &Perf) -> Self {
+        let acknowledges = match (perf.autoack, perf.multi_ack_every) {
+            (true, _) => Acknowledges::Never,
+            (false, every) => Acknowledges::Every(every.map_or(1, |every| every as u64)),
+        };
+        Self { prefetch: perf.qos, rate: perf.consumer_rate, messages: perf.cmessages, acknowledges }
     }
 }
 
@@ -187,10 +180,31 @@ fn exchange(perf: &Perf) -> Option<(String, String)> {
     (!name.is_empty()).then(|| (name, kind.unwrap_or_else(|| "direct".to_owned())))
 }
 
-/// Each channel of each connection, with its queue.
+fn producers(perf: &Perf, queues: &[String]) -> Vec<Producer> {
+    let producer = |(connection, queue): (usize, &str)| {
+        let routing_key = perf.routing_key.clone().unwrap_or_else(|| queue.to_owned());
+        Producer { connection, routing_key }
+    };
+    in_turn(perf.producers, perf.producer_channel_count, queues).map(producer).collect()
+}
+
+fn consumers(perf: &Perf, queues: &[String]) -> Vec<Consumer> {
+    let consumer = |(connection, queue): (usize, &str)| Consumer { connection, queue: queue.to_owned() };
+    in_turn(perf.consumers, perf.consumer_channel_count, queues).map(consumer).collect()
+}
+
+/// Each channel of each connection, with its queue. Two channels of one connection count as two, as for PerfTest.
 fn in_turn(connections: usize, channels: usize, queues: &[String]) -> impl Iterator<Item = (usize, &str)> {
     let all = (0..connections).flat_map(move |connection| (0..channels).map(move |_| connection));
     all.zip(queues.iter().map(String::as_str).cycle())
+}
+
+fn queue_arguments(perf: &Perf) -> Result<Vec<(String, Argument)>, String> {
+    let mut arguments = perf.queue_args.iter().map(|text| argument(text)).collect::<Result<Vec<_>, _>>()?;
+    if perf.quorum_queue {
+        arguments.push(("x-queue-type".to_owned(), Argument::Text("quorum".to_owned())));
+    }
+    Ok(arguments)
 }
 
 fn argument(text: &str) -> Result<(String, Argument), String> {

@@ -49,19 +49,16 @@ pub(super) fn backends(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
         place.get_or_insert_with(|| entry.origin.clone());
         false
     });
-    let (Some(origin), Some(setting)) = (place, Setting::find("auth_backends")) else { return };
-    let texts: Vec<_> = chain
-        .into_values()
-        .flatten()
-        .filter_map(|(authn, authz)| {
-            // As in RabbitMQ, one alone stands for both.
-            let (authn, authz) = (authn.clone().or_else(|| authz.clone())?, authz.or(authn)?);
-            Some(pair(authn, authz))
-        })
-        .collect();
-    if texts.is_empty() {
-        return;
+    // As in RabbitMQ, one alone stands for both.
+    let both = |(authn, authz): Pair| Some(pair(authn.clone().or_else(|| authz.clone())?, authz.or(authn)?));
+    let texts: Vec<_> = chain.into_values().flatten().filter_map(both).collect();
+    if let Some(origin) = place.filter(|_| !texts.is_empty()) {
+        set_backends(texts, origin, read);
     }
+}
+
+fn set_backends(texts: Vec<String>, origin: Origin, read: &mut GivenSettings) {
+    let Some(setting) = Setting::find("auth_backends") else { return };
     match texts.iter().try_for_each(|text| (setting.check)(text).map_err(|reason| (text, reason))) {
         Ok(()) => read.given.push(setting.given(texts, origin)),
         Err((text, reason)) => read.refuse(origin, format!("auth_backends cannot be '{text}': {reason}")),

@@ -17,11 +17,7 @@ pub(super) const ENCRYPTED: &str = "is encrypted, and there is no passphrase tha
 
 /// Translates the entries of all files together: of a key that is there twice the last one counts.
 pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
-    let mut last: Vec<ConfEntry> = Vec::new();
-    for entry in entries {
-        last.retain(|known| known.key != entry.key);
-        last.push(entry);
-    }
+    let mut last = last_of_each_key(entries);
     listeners::take(&mut last, read);
     levels::place_file(&last, read);
     levels::take(&mut last, read);
@@ -50,14 +46,25 @@ pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
             }
             Some(Needless(why)) => read.note(origin, format!("{key} {why}")),
             Some(Missing(what)) => read.warn(origin, format!("{key} has no effect: {what}")),
-            None => {
-                let likely = nearest(&key, KEYS.iter().map(|(key, _)| *key).filter(|key| !key.contains('*')));
-                let likely = likely.map(|likely| format!("; did you mean {likely}?")).unwrap_or_default();
-                read.warn(origin, format!("{key} is no key that is known and has no effect{likely}"));
-            }
+            None => read.warn(origin, unknown(&key)),
         }
     }
     read.given.extend(given);
+}
+
+fn last_of_each_key(entries: Vec<ConfEntry>) -> Vec<ConfEntry> {
+    let mut last: Vec<ConfEntry> = Vec::new();
+    for entry in entries {
+        last.retain(|known| known.key != entry.key);
+        last.push(entry);
+    }
+    last
+}
+
+fn unknown(key: &str) -> String {
+    let likely = nearest(key, KEYS.iter().map(|(key, _)| *key).filter(|key| !key.contains('*')));
+    let likely = likely.map(|likely| format!("; did you mean {likely}?")).unwrap_or_default();
+    format!("{key} is no key that is known and has no effect{likely}")
 }
 
 /// Names that are added and taken away one by one: `loopback_users.guest = false`.

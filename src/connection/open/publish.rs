@@ -1,12 +1,14 @@
 //! `basic.publish` and what answers it: `basic.return`, `basic.ack` and `basic.nack` (behaviour reference 5.1 and 5.8).
 
+use std::sync::Arc;
+
 use super::Open;
 use super::asking::Stops;
 use crate::broker::publisher::{
     Author, FoundRoute, Pending, PublishBody, PublishRequest, Published, RecordParts, visible_properties,
 };
 use crate::broker::reply_to::PSEUDO_QUEUE;
-use crate::broker::router::RoutingKeys;
+use crate::broker::router::{Route, RoutingKeys};
 use crate::connection::channel::{Channel, Mode};
 use crate::connection::confirms::{ConfirmAnswer, Confirmed};
 use crate::connection::effort::ROUTE_EFFORT;
@@ -106,15 +108,7 @@ impl Open {
             return Err(AmqpError::not_implemented("immediate=true"));
         }
         let request = request();
-        let may_publish = |keys: &RoutingKeys<'_>| {
-            self.rights.check_publish(&self.node.metadata, &self.vhost, request.exchange(), keys)
-        };
-        let FoundRoute { route, steps } = self.publisher.route(&request, may_publish)?;
-        if let Some(steps) = steps {
-            self.effort.spend(ROUTE_EFFORT + steps);
-        }
-        let author = Author { user: &self.user.name, may_impersonate: self.user.is_impersonator };
-        let expiration_ms = request.check(author)?;
+        let (route, expiration_ms) = self.checked(&request)?;
         let Some(channel) = self.channels.get_mut(number) else {
             impossible!("a publish came on channel {number}, which does not exist");
             return Ok(());
@@ -127,23 +121,36 @@ impl Open {
             properties: edited.as_deref().unwrap_or_else(|| request.properties()),
         };
         let body = body(&parts, edited.is_some());
-        let confirm_number = match &mut channel.mode {
+        let mut ticket = PublishTicket { channel: number, confirm_number: 0, mandatory: bits.mandatory };
+        match &mut channel.mode {
             Mode::Transaction(transaction) => {
-                let ticket = PublishTicket { channel: number, confirm_number: 0, mandatory: bits.mandatory };
                 let message = parts.message(body, &self.node.memory);
                 transaction.publishes.push((Pending { ticket, expiration_ms, route }, message));
                 self.channels.touch(number);
                 return Ok(());
             }
-            Mode::Confirm(confirms) => confirms.next(),
-            Mode::Plain => 0,
-        };
+            Mode::Confirm(confirms) => ticket.confirm_number = confirms.next(),
+            Mode::Plain => {}
+        }
         self.channels.touch(number);
-        let ticket = PublishTicket { channel: number, confirm_number, mandatory: bits.mandatory };
         if self.publisher.add(Pending { ticket, expiration_ms, route }, &parts, body) {
             self.flush_publishes(now_ms);
         }
         Ok(())
+    }
+
+    /// Where a message goes, if its publisher may send it there, and when it expires.
+    #[inline]
+    fn checked(&mut self, request: &PublishRequest<'_>) -> Result<(Arc<Route>, Option<u64>), AmqpError> {
+        let may_publish = |keys: &RoutingKeys<'_>| {
+            self.rights.check_publish(&self.node.metadata, &self.vhost, request.exchange(), keys)
+        };
+        let FoundRoute { route, steps } = self.publisher.route(request, may_publish)?;
+        if let Some(steps) = steps {
+            self.effort.spend(ROUTE_EFFORT + steps);
+        }
+        let author = Author { user: &self.user.name, may_impersonate: self.user.is_impersonator };
+        Ok((route, request.check(author)?))
     }
 
     /// Publishes what was collected, then answers it.

@@ -1,6 +1,6 @@
 //! How a broker is started: the store is read, the broker filled, and then its listeners accept connections.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -10,93 +10,105 @@ use crate::auth::GUEST;
 use crate::broker;
 use crate::broker::alarm::Alarm;
 use crate::broker::node::Node;
-use crate::config::{ChannelMax, FrameMax, Listen, Secret};
+use crate::config::{ChannelMax, FrameMax, Secret};
 use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
 use crate::connection::session::{External, Hosting};
 use crate::host;
-use crate::http::{Api, App};
+use crate::http::{Api, App, StartOver};
+use crate::metrics::IoCounters;
 use crate::protocol::handshake::{Identity, Offer};
 use crate::protocol::sasl::Mechanism;
 use crate::server::accounts::{self, Account, Populated};
-use crate::server::binding::{ListenerKind, SocketOptions, bind};
+use crate::server::local::{self, Local};
 use crate::server::management::{self, Management, addresses};
 use crate::server::operator::Running;
 use crate::server::start_error::StartFailure;
 use crate::server::stopping::{patience, until_stopped};
-use crate::server::{Broker, Known, Outside, auth, background, local, run_deadlines, storage, tasks};
+use crate::server::storage::{self, Storage};
+use crate::server::{Broker, Known, Outside, auth, background, run_deadlines, tasks};
+
+/// A broker with everything that its store kept.
+struct Restored {
+    broker: Arc<broker::Broker>,
+    /// `None` when everything is kept in memory.
+    storage: Option<Storage>,
+    io: Arc<IoCounters>,
+}
 
 impl Builder {
-    /// What the system is told of sockets for AMQP.
-    fn socket_options(&self) -> SocketOptions {
-        self.configured.as_deref().map(SocketOptions::from).unwrap_or_default()
-    }
-
-    /// Whether proxies of AMQP say for whom they connect.
-    fn has_proxies(&self) -> bool {
-        self.configured.as_deref().is_some_and(|configured| configured.proxy_protocol)
-    }
-
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
-        let (webhook, bound) =
-            (self.webhook.ready()?, bind(&self.addresses, ListenerKind::Plain, self.socket_options())?);
-        let mut secured = self.encryption.start(&self.clock)?;
-        let mut outside = Outside::of(&bound, &secured)?;
-        let plain = |places: &[Listen]| bind(places, ListenerKind::Plain, SocketOptions::default());
-        let http_bound = plain(&self.http_addresses).map_err(StartFailure::http)?;
-        let metrics_bound = plain(&self.prometheus_addresses).map_err(StartFailure::prometheus)?;
-        let (identity, offer, has_proxies) = (self.identity(), self.offer(), self.has_proxies());
-        let external = self.external(&offer);
-        let mut node = self.node();
-        let open = |directory: &PathBuf| storage::open(directory, &node.memory, self.salvage, nonce(&node));
-        let opened = data_dir.as_ref().map(open).transpose()?;
-        if let Some(opened) = &opened {
-            node.ids.skip_to(opened.next_id);
-            node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
-            node.loader = Some(Arc::clone(&opened.loader));
-        }
-        let io = opened.as_ref().map(|opened| Arc::clone(&opened.io));
-        let broker = Arc::new(broker::Broker::new(Arc::new(node)));
-        let storage = match opened {
-            Some(opened) => Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?),
-            None => None,
-        };
+        let webhook = self.webhook.ready()?;
+        let mut sockets = self.bind_sockets()?;
+        let mut outside = Outside::of(&sockets.amqp, &sockets.secured)?;
+        let Restored { broker, storage, io } = self.restored(data_dir.as_deref())?;
         self.populated().populate(&broker, &self.definitions, self.clock.now_ms())?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
-        self.logins.chain = auth::chain(&broker, self.configured.as_deref(), &self.clock)?;
-        let hosting = Arc::new(Hosting { broker: Arc::clone(&broker), logins: self.logins, identity, offer, external });
+        let hosting = Arc::new(self.hosting(&broker)?);
         let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
-        let again =
-            accounts::again(self.vhosts, self.users, self.first, self.cluster, self.definitions, self.clock.clone());
-        let (stop, stopped) = watch::channel(false);
-        let app = App::new(Arc::clone(&admission), again);
-        let listeners = management::listeners(&bound, &http_bound, &secured, &metrics_bound);
-        outside.listeners = addresses(&listeners);
+        let local = self.local(data_dir.as_deref(), outside.address.port())?;
         let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
-        let (of_web, configured) = ((app, Arc::clone(&operator)), self.configured.as_deref());
+        let (clock, configured) = (self.clock.clone(), self.configured.take());
+        let has_proxies = configured.as_deref().is_some_and(|configured| configured.proxy_protocol);
+        let listeners = sockets.listeners();
+        outside.listeners = addresses(&listeners);
+        let of_web = (App::new(Arc::clone(&admission), self.again()), Arc::clone(&operator));
         let api = Api {
             data_dir: data_dir.as_ref().map(|directory| directory.display().to_string()),
-            io: io.unwrap_or_default(),
-            ..management::api(&hosting, listeners, of_web, &self.clock, configured)
+            io,
+            ..management::api(&hosting, listeners, of_web, &clock, configured.as_deref())
         };
-        let local = match self.local_socket {
-            Some(group) => local::listen(data_dir.as_deref(), outside.address.port(), local::found(group)?),
-            None => None,
-        };
-        let secured_http = (secured.http.take(), secured.prometheus.take());
-        let management = Management::start(api, (http_bound, metrics_bound), secured_http, local)?;
+        let management = Management::start(api, sockets.take_web(), local)?;
+        let (stop, stopped) = watch::channel(false);
         let start = |(bound, tls)| {
-            let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), self.clock.clone());
+            let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), clock.clone());
             tokio::spawn(listener.behind_proxies(has_proxies).run(until_stopped(stopped.clone()), patience()))
         };
-        let listeners = bound.into_iter().map(|bound| (bound, None)).chain(secured.into_sockets()).map(start).collect();
-        let tasks = tasks::spawn(timer, &broker, &self.clock, webhook, management.is_some());
+        let listeners = sockets.into_amqp().map(start).collect();
+        let tasks = tasks::spawn(timer, &broker, &clock, webhook, management.is_some());
         Ok(Broker { known, outside, broker, operator, stop, listeners, tasks, storage, data_dir, management })
+    }
+
+    /// Opens the store, if there is one, and makes a broker of what is in it.
+    fn restored(&mut self, data_dir: Option<&Path>) -> Result<Restored, StartFailure> {
+        let mut node = self.node();
+        let Some(directory) = data_dir else {
+            let broker = Arc::new(broker::Broker::new(Arc::new(node)));
+            return Ok(Restored { broker, storage: None, io: Arc::default() });
+        };
+        let opened = storage::open(directory, &node.memory, self.salvage, nonce(&node))?;
+        node.ids.skip_to(opened.next_id);
+        node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
+        node.loader = Some(Arc::clone(&opened.loader));
+        let io = Arc::clone(&opened.io);
+        let broker = Arc::new(broker::Broker::new(Arc::new(node)));
+        let storage = Some(opened.start(&broker, self.disk_free_limit_bytes, &self.clock)?);
+        Ok(Restored { broker, storage, io })
+    }
+
+    /// What each connection is told, and who lets it in.
+    fn hosting(&mut self, broker: &Arc<broker::Broker>) -> Result<Hosting, StartFailure> {
+        let (identity, offer) = (self.identity(), self.offer());
+        let external = self.external(&offer);
+        let mut logins = std::mem::take(&mut self.logins);
+        logins.chain = auth::chain(broker, self.configured.as_deref(), &self.clock)?;
+        Ok(Hosting { broker: Arc::clone(broker), logins, identity, offer, external })
+    }
+
+    /// What commands of this machine connect to.
+    fn local(&mut self, data_dir: Option<&Path>, port: u16) -> Result<Option<Local>, StartFailure> {
+        let Some(group) = self.local_socket.take() else { return Ok(None) };
+        Ok(local::listen(data_dir, port, local::found(group)?))
+    }
+
+    /// What makes the broker what it was at its start, once more.
+    fn again(self) -> StartOver {
+        accounts::again(self.vhosts, self.users, self.first, self.cluster, self.definitions, self.clock)
     }
 
     /// What the broker is to have.

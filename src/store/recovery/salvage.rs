@@ -48,25 +48,12 @@ impl Rebuilt {
         report: &mut Report,
     ) -> Result<(), StoreError> {
         let path = segments::path(id);
-        let failed = |call| StoreError::io(call, disk.describe(&path));
-        let file = disk.open(&path, false).map_err(failed(Call::Open))?;
-        let size = file.size().map_err(failed(Call::Read))?;
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-        let count = file.read_at(&mut bytes, 0).map_err(failed(Call::Read))?;
-        bytes.truncate(count);
+        let bytes = whole(disk, &path)?;
         let mut at = FILE_HEADER_BYTES;
         let (mut unreadable, mut first) = (0, None);
         while let Some(rest) = bytes.get(at as usize..).filter(|rest| rest.len() >= 8) {
             if let Some((label, bytes, body_bytes)) = labelled(rest) {
-                let record = Record { label, segment: id, offset: at, bytes, body_bytes };
-                let key = (label.queue, label.level, label.seq);
-                if replay.knows_place(label.moved_from, bytes) {
-                    self.copies.insert(key);
-                }
-                // Delayed messages belong to an exchange, of which nothing is known; they stay in their file.
-                if label.is_stored && label.origin == 0 {
-                    self.records.insert(key, record);
-                }
+                self.note(Record { label, segment: id, offset: at, bytes, body_bytes }, replay);
                 at += bytes;
             } else {
                 // Between two parts there are eight zeros.
@@ -84,6 +71,18 @@ impl Rebuilt {
         }
         report.salvaged.scanned_files += 1;
         Ok(())
+    }
+
+    fn note(&mut self, record: Record, replay: &Replay) {
+        let label = record.label;
+        let key = (label.queue, label.level, label.seq);
+        if replay.knows_place(label.moved_from, record.bytes) {
+            self.copies.insert(key);
+        }
+        // Delayed messages belong to an exchange, of which nothing is known; they stay in their file.
+        if label.is_stored && label.origin == 0 {
+            self.records.insert(key, record);
+        }
     }
 
     /// Leaves out what the rest of the files knows to be gone or to be elsewhere; what is left, by queues.
@@ -112,6 +111,17 @@ impl Rebuilt {
         }
         Ok(states.into_values().collect())
     }
+}
+
+/// Everything that is in a file.
+fn whole(disk: &Arc<dyn Disk>, path: &str) -> Result<Vec<u8>, StoreError> {
+    let failed = |call| StoreError::io(call, disk.describe(path));
+    let file = disk.open(path, false).map_err(failed(Call::Open))?;
+    let size = file.size().map_err(failed(Call::Read))?;
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    let count = file.read_at(&mut bytes, 0).map_err(failed(Call::Read))?;
+    bytes.truncate(count);
+    Ok(bytes)
 }
 
 /// Adds a record, which comes behind all that are there of its level.

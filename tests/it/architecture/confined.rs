@@ -81,7 +81,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "server/background.rs",
             "server/wake_ups",
             "server/binding.rs",
-            "server/builder/start.rs",
+            "server/builder/",
             "server/encryption.rs",
             "server/management.rs",
             "server/own_messages.rs",

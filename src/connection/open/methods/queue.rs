@@ -21,8 +21,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
             let (queue, routing_key) = open.binding_names(channel, queue, routing_key)?;
             open.may_bind_queue(&queue, &exchange, &routing_key)?;
             open.vhost.bind_queue(&queue, &exchange, &routing_key, arguments, open.id, now_ms)?;
-            let (peer, vhost, key) = (open.peer, &open.vhost.name, String::from_utf8_lossy(&routing_key));
-            tracing::debug!(target: "queue", %peer, %vhost, queue, exchange, %key, "queue bound");
+            open.log_bound(&queue, &exchange, &routing_key);
             (Reply::QueueBindOk, no_wait)
         }
         QueueMethod::Unbind { queue, exchange, routing_key, arguments } => {
@@ -42,8 +41,7 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: QueueMethod, now_m
             let queue = open.queue_name(channel, queue)?;
             open.may(Access::Configure, Resource::Queue(&queue))?;
             let message_count = open.vhost.delete_queue(&queue, if_unused, if_empty, open.id)?;
-            let (peer, vhost) = (open.peer, &open.vhost.name);
-            tracing::debug!(target: "queue", %peer, %vhost, queue, message_count, "queue deleted");
+            open.log_deleted(&queue, message_count);
             (Reply::QueueDeleteOk { message_count }, no_wait)
         }
     };
@@ -115,6 +113,16 @@ impl Open {
             let known = known_arguments();
             self.log_unknown_arguments(&format!("queue '{queue}'"), &declare.arguments, known);
         }
+    }
+
+    fn log_bound(&self, queue: &str, exchange: &str, routing_key: &[u8]) {
+        let (peer, vhost, key) = (self.peer, &self.vhost.name, String::from_utf8_lossy(routing_key));
+        tracing::debug!(target: "queue", %peer, %vhost, queue, exchange, %key, "queue bound");
+    }
+
+    fn log_deleted(&self, queue: &str, message_count: u32) {
+        let (peer, vhost) = (self.peer, &self.vhost.name);
+        tracing::debug!(target: "queue", %peer, %vhost, queue, message_count, "queue deleted");
     }
 
     fn check_declare(&self, declare: &QueueDeclare) -> Result<(), AmqpError> {
