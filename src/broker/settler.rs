@@ -11,35 +11,35 @@ const RUN_EFFORT: usize = 8;
 
 /// What becomes of a settled delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum DeliveryOutcome {
     /// It is settled for good.
     Settled(Settlement),
     /// It goes back to its queue.
-    Returned(Return),
+    Requeued(Return),
 }
 
 /// Settlements that are not carried out yet.
 ///
-/// **Invariant**: a run is never empty, and neighbouring runs differ in queue or fate.
+/// **Invariant**: a run is never empty, and neighbouring runs differ in queue or outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Settler {
     runs: Vec<SettledRun>,
 }
 
-/// Deliveries of one queue with one fate, settled one after the other.
+/// Deliveries of one queue with one outcome, settled one after the other.
 #[derive(Debug)]
 struct SettledRun {
     queue: Arc<QueueHandle>,
-    fate: Fate,
+    outcome: DeliveryOutcome,
     tokens: Vec<Token>,
 }
 
 impl Settler {
     /// Collects one settled delivery.
-    pub(crate) fn add(&mut self, queue: Arc<QueueHandle>, token: Token, fate: Fate) {
+    pub(crate) fn add(&mut self, queue: Arc<QueueHandle>, token: Token, outcome: DeliveryOutcome) {
         match self.runs.last_mut() {
-            Some(run) if run.fate == fate && Arc::ptr_eq(&run.queue, &queue) => run.tokens.push(token),
-            _ => self.runs.push(SettledRun { queue, fate, tokens: vec![token] }),
+            Some(run) if run.outcome == outcome && Arc::ptr_eq(&run.queue, &queue) => run.tokens.push(token),
+            _ => self.runs.push(SettledRun { queue, outcome, tokens: vec![token] }),
         }
     }
 
@@ -52,11 +52,11 @@ impl Settler {
     pub(crate) fn settle(&mut self, transaction: TransactionId, now_ms: u64) -> usize {
         self.check();
         let mut effort = 0;
-        for SettledRun { queue, fate, tokens } in self.runs.drain(..) {
+        for SettledRun { queue, outcome, tokens } in self.runs.drain(..) {
             effort += RUN_EFFORT + tokens.len();
-            match fate {
-                Fate::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
-                Fate::Returned(cause) => queue.requeue(tokens, cause, now_ms),
+            match outcome {
+                DeliveryOutcome::Settled(settlement) => queue.settle(tokens, settlement, transaction, now_ms),
+                DeliveryOutcome::Requeued(cause) => queue.requeue(tokens, cause, now_ms),
             }
         }
         effort
@@ -65,7 +65,7 @@ impl Settler {
     fn check(&self) {
         debug_assert!(self.runs.iter().all(|run| !run.tokens.is_empty()), "a run is never empty");
         let differ =
-            |pair: &[SettledRun]| matches!(pair, [a, b] if a.fate != b.fate || !Arc::ptr_eq(&a.queue, &b.queue));
+            |pair: &[SettledRun]| matches!(pair, [a, b] if a.outcome != b.outcome || !Arc::ptr_eq(&a.queue, &b.queue));
         debug_assert!(self.runs.windows(2).all(differ), "neighbouring runs differ");
     }
 }

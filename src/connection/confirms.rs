@@ -15,7 +15,8 @@ pub(super) struct Confirms {
     answered: u64,
     /// How many of these were refused.
     refused: u64,
-    /// What was settled but not answered, in the order of numbers; runs of equal fate are one.
+    /// What was settled but not answered, in the order of numbers. Accepted ones that follow each other and wait for the same
+    /// position are one run.
     runs: VecDeque<ConfirmRun>,
     /// Must be durable before everything can be answered that was settled.
     awaited: LogPosition,
@@ -80,7 +81,7 @@ impl Confirms {
         std::mem::take(&mut self.returns).into_iter().map(|(_, message)| message)
     }
 
-    /// Notes the fate of a publish. Must be called once for each number, in their order.
+    /// Notes whether a publish succeeded. Must be called once for each number, in their order.
     pub(super) fn settle(&mut self, number: u64, position: LogPosition, is_refused: bool) {
         debug_assert!(self.last_settled() < number && number <= self.published, "each number once, in their order");
         match self.runs.back_mut() {
@@ -92,7 +93,7 @@ impl Confirms {
         }
     }
 
-    /// The last number whose fate is known.
+    /// The last number that was noted.
     fn last_settled(&self) -> u64 {
         self.runs.back().map_or(self.answered, |run| run.last)
     }
@@ -166,9 +167,9 @@ mod tests {
     }
 
     /// Publishes of which some are returned: by position in the log, and whether.
-    fn with_returns(fates: &[(u64, bool)]) -> Confirms {
+    fn with_returns(outcomes: &[(u64, bool)]) -> Confirms {
         let mut confirms = Confirms::default();
-        for &(position, is_returned) in fates {
+        for &(position, is_returned) in outcomes {
             let number = confirms.next();
             if is_returned {
                 confirms.return_later(number, message());
@@ -206,9 +207,9 @@ mod tests {
         assert_eq!(confirms.take_returns().count(), 2);
     }
 
-    fn settled(fates: &[(u64, bool)]) -> Confirms {
+    fn settled(outcomes: &[(u64, bool)]) -> Confirms {
         let mut confirms = Confirms::default();
-        for &(position, is_refused) in fates {
+        for &(position, is_refused) in outcomes {
             let number = confirms.next();
             confirms.settle(number, LogPosition::at(position), is_refused);
         }

@@ -2,7 +2,7 @@
 
 use super::open::PendingPublish;
 use super::unacked::Outstanding;
-use crate::broker::settler::Fate;
+use crate::broker::settler::DeliveryOutcome;
 
 /// The publishes and settlements of a transaction that is open.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct Transaction {
     /// Messages, routed already, in the order of publishing.
     pub(crate) publishes: Vec<PendingPublish>,
     /// Settled deliveries, which [`Transaction::roll_back`] makes outstanding again.
-    pub(crate) settlements: Vec<(u64, Outstanding, Fate)>,
+    pub(crate) settlements: Vec<(u64, Outstanding, DeliveryOutcome)>,
 }
 
 impl Transaction {

@@ -3,7 +3,7 @@
 
 use super::Open;
 use crate::broker::queue::{Return, Settlement};
-use crate::broker::settler::Fate;
+use crate::broker::settler::DeliveryOutcome;
 use crate::connection::aside::aside;
 use crate::connection::channel::Mode;
 use crate::connection::effort::TURN_EFFORT;
@@ -23,13 +23,13 @@ const fn method_of(kind: SettlementKind) -> MethodId {
     }
 }
 
-const fn fate_of(kind: SettlementKind) -> (Fate, bool) {
+const fn outcome_of(kind: SettlementKind) -> (DeliveryOutcome, bool) {
     match kind {
-        SettlementKind::Ack { multiple } => (Fate::Settled(Settlement::Acked), multiple),
-        SettlementKind::Reject { requeue: true } => (Fate::Returned(Return::Rejected), false),
-        SettlementKind::Reject { requeue: false } => (Fate::Settled(Settlement::Rejected), false),
-        SettlementKind::Nack { multiple, requeue: true } => (Fate::Returned(Return::Nacked), multiple),
-        SettlementKind::Nack { multiple, requeue: false } => (Fate::Settled(Settlement::Nacked), multiple),
+        SettlementKind::Ack { multiple } => (DeliveryOutcome::Settled(Settlement::Acked), multiple),
+        SettlementKind::Reject { requeue: true } => (DeliveryOutcome::Requeued(Return::Rejected), false),
+        SettlementKind::Reject { requeue: false } => (DeliveryOutcome::Settled(Settlement::Rejected), false),
+        SettlementKind::Nack { multiple, requeue: true } => (DeliveryOutcome::Requeued(Return::Nacked), multiple),
+        SettlementKind::Nack { multiple, requeue: false } => (DeliveryOutcome::Settled(Settlement::Nacked), multiple),
     }
 }
 
@@ -74,14 +74,14 @@ impl Open {
             impossible!("a settlement came on channel {number}, which does not exist");
             return Ok(());
         };
-        let (fate, multiple) = fate_of(kind);
+        let (outcome, multiple) = outcome_of(kind);
         let settled =
             channel.take_settled(delivery_tag, multiple).map_err(|error| error.with_method(method_of(kind)))?;
-        if fate == Fate::Settled(Settlement::Acked) {
+        if outcome == DeliveryOutcome::Settled(Settlement::Acked) {
             channel.stats.ack += settled.len() as u64;
         }
         if let Mode::Transaction(transaction) = &mut channel.mode {
-            transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, fate)));
+            transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, outcome)));
             self.channels.touch(number);
             return Ok(());
         }
@@ -89,20 +89,20 @@ impl Open {
         // It is done here and now what takes long: here no other connection waits for it.
         let is_long = settled.len() >= TURN_EFFORT;
         for (_, outstanding) in settled {
-            self.settle_outstanding(number, outstanding, fate);
+            self.settle_outstanding(number, outstanding, outcome);
         }
-        if matches!(fate, Fate::Returned(_)) || is_long {
+        if matches!(outcome, DeliveryOutcome::Requeued(_)) || is_long {
             self.flush_settled(now_ms);
         }
         Ok(())
     }
 
     /// Collects one settled delivery.
-    pub(super) fn settle_outstanding(&mut self, number: u16, outstanding: Outstanding, fate: Fate) {
+    pub(super) fn settle_outstanding(&mut self, number: u16, outstanding: Outstanding, outcome: DeliveryOutcome) {
         if outstanding.is_consumed {
             self.channels.release_credit(number);
         }
-        self.settler.add(outstanding.queue, outstanding.token, fate);
+        self.settler.add(outstanding.queue, outstanding.token, outcome);
     }
 
     /// Lets the collected settlements take effect.

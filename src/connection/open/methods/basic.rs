@@ -5,7 +5,7 @@ use crate::auth::{Access, Resource};
 use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::profile::Permission;
 use crate::broker::queue::{QueueHandle, Return};
-use crate::broker::settler::Fate;
+use crate::broker::settler::DeliveryOutcome;
 use crate::connection::aside::aside;
 use crate::connection::effort::TURN_EFFORT;
 use crate::connection::open::Open;
@@ -128,7 +128,7 @@ impl Open {
             return Ok(());
         };
         for (_, outstanding) in channel.unacked.take_up_to(0).unwrap_or_default() {
-            self.settle_outstanding(number, outstanding, Fate::Returned(Return::Nacked));
+            self.settle_outstanding(number, outstanding, DeliveryOutcome::Requeued(Return::Nacked));
         }
         self.flush_settled(now_ms);
         Ok(())

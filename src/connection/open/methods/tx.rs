@@ -31,8 +31,8 @@ impl Open {
         let log = Arc::clone(&self.node.log);
         let transaction = LogTransaction::begin(&*log);
         let is_complete = self.publish_transaction(&publishes, transaction.id(), now_ms);
-        for (_, outstanding, fate) in settlements {
-            self.settle_outstanding(number, outstanding, fate);
+        for (_, outstanding, outcome) in settlements {
+            self.settle_outstanding(number, outstanding, outcome);
         }
         self.flush_settled_in(transaction.id(), now_ms);
         let position = transaction.commit();
