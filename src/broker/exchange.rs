@@ -16,6 +16,8 @@ mod random;
 mod recent_history;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 use std::cell::OnceCell;
