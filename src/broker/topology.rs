@@ -7,6 +7,8 @@
 
 pub(super) mod cost;
 mod events;
+#[cfg(debug_assertions)]
+mod invariants;
 mod inventory;
 mod listing;
 mod policies;

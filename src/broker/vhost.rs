@@ -138,6 +138,8 @@ impl Vhost {
         let (before, had) = (topology.definition_bytes(), topology.objects());
         topology.tell_events(self.node.own_messages.wants_events());
         let result = change(&mut topology);
+        #[cfg(debug_assertions)]
+        topology.check();
         let now = topology.definition_bytes();
         self.record(&topology.take_changes());
         self.epoch.fetch_add(1, Ordering::Release);
