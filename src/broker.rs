@@ -8,6 +8,7 @@ pub(crate) mod administration;
 pub(crate) mod alarm;
 pub(crate) mod alerts;
 pub(crate) mod background;
+pub(crate) mod byte_count;
 pub(crate) mod changes;
 mod consumer_timeout;
 pub(crate) mod deadlines;
@@ -41,7 +42,6 @@ pub(crate) mod settler;
 pub(crate) mod sink;
 pub(crate) mod tails;
 pub(crate) mod topology;
-pub(crate) mod usage;
 pub(crate) mod vhost;
 pub(crate) mod vhost_defaults;
 

@@ -14,6 +14,7 @@ mod ctl;
 mod ctl_command;
 mod definitions;
 mod detached;
+mod ending;
 mod events;
 mod exit;
 mod peek;
@@ -31,7 +32,6 @@ mod system;
 mod tail;
 mod target;
 mod tls;
-mod told;
 #[cfg(feature = "top")]
 mod top;
 

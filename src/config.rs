@@ -11,7 +11,6 @@ mod flags;
 mod given;
 mod load;
 mod merged;
-mod nearest;
 mod pairs;
 mod rabbitmq;
 mod setting;

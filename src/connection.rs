@@ -13,7 +13,6 @@ pub(crate) mod driver;
 mod effort;
 pub(crate) mod foreign;
 mod incoming;
-mod kept;
 mod lines;
 pub(crate) mod listener;
 mod log_waits;
@@ -26,8 +25,9 @@ pub(crate) mod protocol;
 pub(crate) mod proxy_header;
 pub(crate) mod session;
 pub(crate) mod socket;
-mod spare;
+mod spare_descriptor;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod unacked;
+mod unused_input;

@@ -4,6 +4,7 @@
 //! Bytes come from files and from the caller: there is no socket here. Those who have one are `connection/socket/tls` and
 //! `http/secure`.
 
+mod advice;
 mod anybody;
 mod certificates;
 mod chain;
@@ -12,18 +13,17 @@ mod hosts;
 mod login;
 mod name;
 mod security;
-mod tip;
 pub(crate) mod trust;
 mod turns;
 
 use std::path::PathBuf;
 
+pub(crate) use advice::tip;
 pub(crate) use certificates::Certificates;
 pub(crate) use files::{TlsField, TlsFilesError};
 pub(crate) use login::NoLoginName;
 pub use login::{LoginFrom, SanType};
 pub(crate) use security::Security;
-pub(crate) use tip::tip;
 pub(crate) use trust::{ClientIdentity, InvalidTrust, Trust};
 pub(crate) use turns::Turns;
 

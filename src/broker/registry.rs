@@ -4,7 +4,7 @@
 //! read them. Invariant: a connection is listed from its registration until its [`Registration`] is dropped, and a channel until its
 //! [`ChannelRegistration`] is.
 
-mod past;
+mod ended;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use super::byte_count::ByteCount;
 use super::ids::{ChannelId, ConnectionId};
 use super::sink::{Notice, Sink};
-use super::usage::ByteCount;
 use crate::error::AmqpError;
 use crate::metrics::{ChurnCounters, Counter, LoginCounters, MessageCounters, MessageStats};
 use crate::table::EncodedTable;
-use past::Past;
+use ended::Ended;
 use tally::Tally;
 
-pub(crate) use past::{ConnectionTotals, RetiredQueues};
+pub(crate) use ended::{ConnectionTotals, RetiredQueues};
 pub(crate) use tally::{ChannelLimits, ChannelsReached, ConnectionLimits, ConnectionsReached};
 
 /// One end of a connection: the address as text, and the port.
@@ -261,7 +261,7 @@ pub struct Registry {
     /// Who tried to log in by HTTP.
     pub(crate) http_logins: LoginCounters,
     /// What passed through what has ended.
-    past: Mutex<Past>,
+    ended: Mutex<Ended>,
 }
 
 impl Registry {
@@ -303,14 +303,14 @@ impl Registry {
 
     /// What has passed through all channels since the start.
     pub(crate) fn message_stats(&self) -> MessageStats {
-        let mut sum = self.past.lock().channels;
+        let mut sum = self.ended.lock().channels;
         self.connections().iter().for_each(|connection| sum += connection.message_stats());
         sum
     }
 
     /// What has passed through all channels since the start, by virtual host.
     pub fn message_stats_by_vhost(&self) -> HashMap<Arc<str>, MessageStats> {
-        let mut sums = self.past.lock().of_vhosts.clone();
+        let mut sums = self.ended.lock().of_vhosts.clone();
         for connection in self.connections() {
             *sums.entry(Arc::clone(&connection.spec.vhost)).or_default() += connection.message_stats();
         }
@@ -319,7 +319,7 @@ impl Registry {
 
     /// What has passed through those channels of a virtual host whose connections are gone.
     pub(crate) fn message_stats_of_past(&self, vhost: &str) -> MessageStats {
-        self.past.lock().of_vhosts.get(vhost).copied().unwrap_or_default()
+        self.ended.lock().of_vhosts.get(vhost).copied().unwrap_or_default()
     }
 
     /// Asks those connections to close for which `concerns` holds, as all of a user or of a virtual host; how many these are.
@@ -371,7 +371,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let spec = &self.info.spec;
         // First, so that nothing is missing from the sum; for a moment it is counted twice.
-        self.registry.past.lock().connections += ConnectionTotals::of(&self.info.counters);
+        self.registry.ended.lock().connections += ConnectionTotals::of(&self.info.counters);
         self.registry.connections.remove(&spec.id);
         self.registry.tally.remove_connection(&spec.user, &spec.vhost);
         self.registry.churn.connection_closed.add(1);
@@ -403,10 +403,10 @@ impl Drop for ChannelRegistration {
         }
         drop(channels);
         let stats = self.channel.counters.read();
-        let mut past = self.registry.past.lock();
-        past.channels += stats;
-        *past.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
-        drop(past);
+        let mut ended = self.registry.ended.lock();
+        ended.channels += stats;
+        *ended.of_vhosts.entry(Arc::clone(&self.connection.spec.vhost)).or_default() += stats;
+        drop(ended);
         self.registry.tally.remove_channel(&self.connection.spec.user);
         self.registry.churn.channel_closed.add(1);
         self.registry.taken.change(CHANNEL_BYTES, 0);

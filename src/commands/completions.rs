@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 use super::{Run, command_line, exit};
 
 /// The arguments of `leveret completions`.

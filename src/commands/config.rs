@@ -8,8 +8,8 @@ use leveret::internals::config::{ConfigTask, Environment};
 
 use super::Run;
 use super::broker_options::BrokerOptions;
+use super::ending::{Failed, end};
 use super::system::Told;
-use super::told::{Failed, end};
 
 /// The arguments of `leveret config`.
 #[derive(Debug, Args)]

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::{Client, Problem, escaped};
+use super::ending::{Failed, end};
 use super::exit;
 use super::target::TlsOptions;
-use super::told::{Failed, end};
 
 /// The arguments of `leveret definitions`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::escaped;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 
 /// The arguments of `leveret peek`.
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ use clap::{ArgAction, Args};
 
 use super::Run;
 use super::broker_options::TlsArguments;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 use plan::Plan;
 
 pub(super) use spelling::spelled_out;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Run;
 use super::broker_options::BrokerOptions;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 
 /// The arguments of `leveret ping`.
 #[derive(Debug, Args)]

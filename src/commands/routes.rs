@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::broker_options::BrokerOptions;
 use super::client::escaped;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 use super::{Run, exit};
 
 /// The arguments of `leveret routes`.

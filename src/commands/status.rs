@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::escaped;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 
 /// The arguments of `leveret status`.
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::Run;
 use super::broker_options::BrokerOptions;
+use super::ending::{Failed, end};
 use super::events::Events;
-use super::told::{Failed, end};
 
 /// The arguments of `leveret tail`.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use super::broker_options::BrokerOptions;
 use super::client::Client;
-use super::told::{Failed, end};
+use super::ending::{Failed, end};
 use super::{Run, exit};
 use facts::Facts;
 use view::{Next, View};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::given::{GivenSettings, Origin};
-use super::nearest::nearest;
 use super::setting::{PREFIX, Setting};
 use super::settings::SETTINGS;
+use crate::nearest::nearest;
 
 /// Environment variables. What is no text is left out.
 #[derive(Clone, Debug, Default)]

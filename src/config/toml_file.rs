@@ -6,9 +6,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::given::{FilePlace, GivenSettings, Origin};
-use super::nearest::nearest;
 use super::setting::Setting;
 use super::settings::SETTINGS;
+use crate::nearest::nearest;
 
 /// Tables that are deeper hold no setting.
 const DEPTH_MAX: usize = 8;

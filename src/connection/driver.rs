@@ -9,9 +9,9 @@ use std::sync::Arc;
 use tokio::io::{Interest, Ready};
 
 use super::admission::Admitted;
-use super::kept::Kept;
 use super::protocol::Protocol;
 use super::socket::{HandshakeFailed, Prepared, Socket};
+use super::unused_input::UnusedInput;
 use crate::broker::node::Node;
 use crate::clock::{Clock, Deadline};
 use crate::tls;
@@ -45,7 +45,7 @@ pub(crate) struct Driver<P> {
     /// One for the life of the connection: what the protocol waits for moves with every message.
     deadline: Deadline,
     /// What was read and not used up.
-    unused: Kept,
+    unused: UnusedInput,
     /// There is more than `unused` to be looked at, without reading: the protocol stopped in the middle.
     is_interrupted: bool,
     /// The client has closed its side while nothing was read.
@@ -96,7 +96,7 @@ impl<P: Protocol> Driver<P> {
             admitted,
             clock,
             deadline: Deadline::default(),
-            unused: Kept::nothing(node),
+            unused: UnusedInput::nothing(node),
             is_interrupted: false,
             has_hung_up: false,
         }

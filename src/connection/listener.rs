@@ -13,7 +13,7 @@ use super::outbox::Outbox;
 use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
 use super::socket::{PlainSocket, Socket, TlsEndpoint, TlsSocket};
-use super::spare::{Spare, is_of_one_connection};
+use super::spare_descriptor::{SpareDescriptor, is_of_one_connection};
 use crate::broker::sink::{Notice, Sink};
 use crate::clock::Clock;
 use crate::error::AmqpError;
@@ -30,7 +30,7 @@ const LINES: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: TcpListener,
-    spare: Spare,
+    spare: SpareDescriptor,
     /// `None` without TLS.
     tls: Option<Arc<TlsEndpoint>>,
     hosting: Arc<Hosting>,
@@ -55,7 +55,7 @@ impl Listener {
     ) -> Self {
         let (connections, outboxes) = (JoinSet::new(), Vec::new());
         let (refused, failures) = (Throttle::default(), Throttle::default());
-        let spare = Spare::of(&listener);
+        let spare = SpareDescriptor::of(&listener);
         let has_proxies = false;
         Self { listener, spare, tls, hosting, admission, clock, has_proxies, connections, outboxes, refused, failures }
     }

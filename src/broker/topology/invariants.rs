@@ -14,7 +14,10 @@ impl Topology {
             return;
         }
         for (name, id) in &self.exchange_ids {
-            assert!(self.exchanges.get(id).is_some_and(|exchange| exchange.spec.name == *name), "{name} is its exchange");
+            assert!(
+                self.exchanges.get(id).is_some_and(|exchange| exchange.spec.name == *name),
+                "{name} is its exchange"
+            );
         }
         for (name, id) in &self.queue_ids {
             assert!(self.queues.get(id).is_some_and(|queue| queue.spec.name == *name), "{name} is its queue");
@@ -27,7 +30,11 @@ impl Topology {
 
     fn check_bindings(&self) {
         for ((destination, number), incoming) in &self.incoming {
-            assert_eq!(Destination::from(*destination), incoming.binding.destination, "a binding is with its destination");
+            assert_eq!(
+                Destination::from(*destination),
+                incoming.binding.destination,
+                "a binding is with its destination"
+            );
             assert!(*number < self.next_binding, "a number is given once");
             // A removal takes an exchange first, and comes to its bindings later.
             let source = self.exchanges.get(&incoming.source);

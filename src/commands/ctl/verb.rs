@@ -4,8 +4,8 @@ use super::arguments::Invocation;
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    cluster, definitions, features, health, idle, limits, listings, node, parameters, permissions, plugins, policies,
-    queues, report, runtime, status, tls, unserved, users, vhosts, waiting,
+    cluster, definitions, features, health, limits, listings, needless, node, parameters, permissions, plugins,
+    policies, queues, report, runtime, status, tls, unserved, users, vhosts, waiting,
 };
 
 /// One of RabbitMQ's tools.
@@ -128,7 +128,7 @@ pub(super) const VERBS: &[(&str, &[Verb])] = &[
     ("Definitions", definitions::VERBS),
     ("Plugins", plugins::VERBS),
     ("TLS", tls::VERBS),
-    ("Nothing to do in this broker", idle::VERBS),
+    ("Nothing to do in this broker", needless::VERBS),
     ("Not served by this broker", unserved::VERBS),
 ];
 

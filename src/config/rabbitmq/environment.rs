@@ -6,9 +6,9 @@ use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::meaning::{Meaning, relative_or_absolute, same, verify};
 use crate::config::environment::{Environment, is_service_link, texts};
 use crate::config::given::{GivenSettings, Origin};
-use crate::config::nearest::nearest;
 use crate::config::setting::{PREFIX as OWN_PREFIX, Setting};
 use crate::config::settings::SETTINGS;
+use crate::nearest::nearest;
 
 const PREFIX: &str = "RABBITMQ_";
 

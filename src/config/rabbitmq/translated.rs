@@ -9,8 +9,8 @@ use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::properties;
 use crate::auth::{ADMINISTRATOR, GUEST};
 use crate::config::given::{Given, GivenSettings, Origin};
-use crate::config::nearest::nearest;
 use crate::config::setting::Setting;
+use crate::nearest::nearest;
 
 /// Why a value cannot be read that RabbitMQ's tools have encrypted.
 pub(super) const ENCRYPTED: &str = "is encrypted, and there is no passphrase that it could be read with: write the value itself, or keep it out of the file with $(VARIABLE)";

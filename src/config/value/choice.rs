@@ -3,7 +3,7 @@
 use super::{SettingValue, allowed};
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
-use crate::config::nearest::nearest;
+use crate::nearest::nearest;
 
 impl SettingValue for bool {
     const NAME: &'static str = "true|false";

@@ -1,7 +1,7 @@
 //! What of the log is written.
 
 use super::{SettingValue, allowed};
-use crate::config::nearest::nearest;
+use crate::nearest::nearest;
 
 /// Levels of the log, in the words of `tracing`, such as `info` or `info,leveret::http=debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,7 +99,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "connection/outbox.rs",
             "connection/socket.rs",
             "connection/socket/",
-            "connection/spare.rs",
+            "connection/spare_descriptor.rs",
             "connection/tests/stopping.rs",
             "tls/turns.rs",
         ],

@@ -6,18 +6,18 @@ use crate::broker::node::Node;
 
 /// The beginning of a frame, or everything since the connection was blocked. It counts as used memory.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct UnusedInput {
     bytes: Vec<u8>,
     node: Arc<Node>,
 }
 
-impl Drop for Kept {
+impl Drop for UnusedInput {
     fn drop(&mut self) {
         self.set(&[]);
     }
 }
 
-impl Kept {
+impl UnusedInput {
     /// Nothing.
     pub(super) fn nothing(node: Arc<Node>) -> Self {
         Self { bytes: Vec::new(), node }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_counted_while_it_is_there() {
         let node = Arc::new(Node::default());
-        let mut kept = Kept::nothing(Arc::clone(&node));
+        let mut kept = UnusedInput::nothing(Arc::clone(&node));
         kept.set(&[7; 1_000]);
         assert!(node.half_frames.bytes() >= 1_000);
         kept.forget_first(999);

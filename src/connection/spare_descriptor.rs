@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 
 /// The descriptor, where the system counts them.
 #[derive(Debug)]
-pub(super) struct Spare {
+pub(super) struct SpareDescriptor {
     #[cfg(unix)]
     kept: Option<OwnedFd>,
 }
 
 #[cfg(unix)]
-impl Spare {
+impl SpareDescriptor {
     pub(super) fn of(listener: &TcpListener) -> Self {
         Self { kept: rustix::io::dup(listener).ok() }
     }
@@ -36,7 +36,7 @@ impl Spare {
 }
 
 #[cfg(windows)]
-impl Spare {
+impl SpareDescriptor {
     pub(super) fn of(_listener: &TcpListener) -> Self {
         Self {}
     }

@@ -11,7 +11,7 @@ use crate::metrics::{DeathStats, MessageStats};
 
 /// What was counted by what has ended.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(super) struct Ended {
     /// What passed through channels.
     pub(super) channels: MessageStats,
     /// The same, by virtual host.
@@ -72,22 +72,22 @@ impl RetiredQueues {
 impl Registry {
     /// A queue of this type is deleted, which counted this.
     pub(crate) fn retire_queue(&self, kind: QueueKind, retired: Retired) {
-        self.past.lock().queues.add(kind, retired);
+        self.ended.lock().queues.add(kind, retired);
     }
 
     /// What queues counted that are deleted.
     pub(crate) fn retired_queues(&self) -> RetiredQueues {
-        self.past.lock().queues.clone()
+        self.ended.lock().queues.clone()
     }
 
     /// What channels counted that have ended.
     pub(crate) fn ended_channels(&self) -> MessageStats {
-        self.past.lock().channels
+        self.ended.lock().channels
     }
 
     /// What connections sent and received that have ended.
     pub(crate) fn ended_connections(&self) -> ConnectionTotals {
-        self.past.lock().connections
+        self.ended.lock().connections
     }
 }
 

@@ -1,3 +1,0 @@
-//! The word that somebody meant who wrote another one.
-
-pub(crate) use crate::nearest::nearest;
