@@ -1,4 +1,4 @@
-//! The AMQP error: what a client is told when something is refused, and how far the damage reaches.
+//! The AMQP error: what a client is told when something is refused, and whether the channel or the connection is closed.
 //!
 //! Handlers build one with a constructor named after the reply code; the dispatcher, which knows the method in hand, fills
 //! in its class and method ids once. Texts keep RabbitMQ's wording, because clients and their tests match on it.

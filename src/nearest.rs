@@ -1,4 +1,4 @@
-//! The word that somebody meant who wrote another one.
+//! Which known word is probably meant by one that is not known.
 
 /// As similar as two words must be to be taken for each other; 1 is equal.
 const SIMILAR: f64 = 0.82;

@@ -1,8 +1,8 @@
 //! The properties of a message (AMQP class `basic`), read in place from their wire bytes.
 //!
 //! A message carries its property flags and values exactly as they go out again, so a delivery copies them verbatim
-//! (design section 1). [`receive`] checks them once, when a content header comes in, and brings the headers into the form that
-//! RabbitMQ sends on; from then on [`Properties`] reads fields in place and [`PropertiesEditor`] makes changed copies.
+//! (docs/design.md, section 2). [`receive`] checks them once, when a content header comes in, and brings the headers into the form
+//! that RabbitMQ sends on; from then on [`Properties`] reads fields in place and [`PropertiesEditor`] makes changed copies.
 
 mod editor;
 mod expiration;

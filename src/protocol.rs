@@ -1,4 +1,4 @@
-//! AMQP 0-9-1 on the wire, sans I/O: bytes to [`command::Command`]s, [`command::Reply`]s to bytes. It has never heard of a queue.
+//! AMQP 0-9-1 on the wire, sans I/O: bytes to [`command::Command`]s, [`command::Reply`]s to bytes. It knows nothing of queues.
 //!
 //! A connection's driver reads a batch of bytes and, until they are used up: tries [`fast`], which takes a whole publish or a
 //! whole ack; else cuts one frame with [`frame`] and gives it to the channel's [`assembler`], which decodes methods with

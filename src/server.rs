@@ -1,4 +1,4 @@
-//! The composition root: starts a broker with its listeners, and stops them in reverse order. Also how a broker is embedded.
+//! Starts a broker with its listeners, and stops them in reverse order. Programs that embed a broker use this, too.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
-//! What makes the broker's changes durable, and what keeps a backlog off the memory (docs/format.md draws the files).
+//! Makes the broker's changes durable, and moves long queues from memory to files (docs/format.md draws the files).
 //!
-//! - [`Log`] is the seam: whoever must not answer a client before something is durable keeps the [`LogPosition`] of its record and
+//! - [`Log`] is all that the broker sees of it: whoever must not answer a client before something is durable keeps the [`LogPosition`] of its record and
 //!   waits until [`Log::durable`] has reached it. A position may never be reached: the log can fail at any time, and then
 //!   nothing that waits is ever confirmed. [`StoredLog`] is what the pager needs of a log that is kept in files.
 //! - [`wal`] is the log on disk: a ring of files, written and synced by a thread of its own for all queues together.
-//! - [`segments`] are the files of what outlives the ring's window. Reading them back is [`loader`]'s.
+//! - [`segments`] are the files of messages that were moved out of the log. [`loader`] reads them back.
 //! - [`checkpoint`] says from where the log is to be read, and [`recovery`] reads it.
 //! - [`failure`] is the table of what follows when a system call fails.
 //!

@@ -38,7 +38,7 @@ pub struct Deadlines {
 }
 
 /// At most one deadline an owner, the earliest that was ordered: owners look for the next one themselves when they are called, so
-/// a later one would only come in vain, and bring another with it each time.
+/// a later one would find nothing to do, and order another one each time.
 #[derive(Default)]
 struct List {
     due: BTreeMap<(u64, u64), Due>,

@@ -1,4 +1,4 @@
-//! Who declared which queue and exchange: whose declaration does not fit what is there wants to know. Kept in memory, of the last
+//! Who declared which queue and exchange, for clients whose declaration does not fit what is there. Kept in memory, of the last
 //! `KEPT_MAX` declarations that made something; what was there at the start of the broker has nobody.
 
 use std::collections::{HashMap, VecDeque};

@@ -379,7 +379,7 @@ impl DelayedMessages {
             let exchange = ExchangeId(origin);
             by_due.insert((due_ms, seq), Held { exchange, new: None, address, bytes, body_bytes, is_stored: true });
         }
-        for (enqueued, message) in recovered.young {
+        for (enqueued, message) in recovered.in_log {
             let Enqueued { seq, address, expires_at_ms, counts, origin, .. } = enqueued;
             let body_bytes = u32::try_from(message.body_bytes()).unwrap_or(u32::MAX);
             let (exchange, new) = (ExchangeId(origin), Some(published(message, counts)));

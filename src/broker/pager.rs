@@ -1,4 +1,4 @@
-//! Moves messages to segment files, and writes checkpoints: what keeps the log short and a backlog off the memory.
+//! Moves messages to segment files, and writes checkpoints, so that the log stays short and long queues do not fill the memory.
 //!
 //! ```text
 //!   choose a limit --> ask queues what is before it --> write and sync segments --> tell queues --> checkpoint --> release the log
@@ -128,8 +128,8 @@ impl Pager {
         result
     }
 
-    /// Until where the log is to be emptied. If most of it is in queues still, they grow, and what comes last leaves at the next round
-    /// anyway: all of it together makes parts twice as long. If not, the younger half will be consumed before it has to move.
+    /// Until where the log is to be emptied. If most of it is in queues still, they grow, and what came last would be moved in the next
+    /// round anyway: moved together it makes parts that are twice as long. If not, the later half will be consumed before it has to move.
     fn limit_of_window(&self, head: u64) -> u64 {
         let is_backlog = self.broker.node().memory.bytes() >= (head - self.log.start()) / 4 * 3;
         if is_backlog { head } else { self.log.cut_near(head - self.window_bytes / 2) }

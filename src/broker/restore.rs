@@ -50,7 +50,7 @@ impl Broker {
             let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
             let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
             vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
-            vhost.remove_forsaken_exchanges();
+            vhost.remove_exchanges_without_bindings();
         }
         self.node.metadata.restore(definitions.metadata);
         for (id, recovered) in queues {
@@ -96,7 +96,7 @@ impl Broker {
         now_ms: u64,
     ) -> Option<Arc<QueueHandle>> {
         let levels = recovered.state.parts.iter().map(|part| part.level);
-        let level_max = levels.chain(recovered.young.iter().map(|(enqueued, _)| enqueued.level)).max()?;
+        let level_max = levels.chain(recovered.in_log.iter().map(|(enqueued, _)| enqueued.level)).max()?;
         self.node.ids.skip_to(id.0.saturating_add(1));
         let mut arguments: Table = [("x-queue-type", QueueKind::Classic.name())].into_iter().collect();
         if level_max > 0 {

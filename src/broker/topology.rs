@@ -1,9 +1,8 @@
 //! The exchanges, queues and bindings of one virtual host: registries that stay consistent with each other.
 //!
-//! Pure, and without opinions about who may do what: `vhost.rs` checks, then changes this under its lock.
-//! Invariants: each binding is in its source's index, in `bindings` of the source and in `incoming`, or in none of them; its
-//! source and destination exist, but for what a [`Removal`] has not come to yet. The binding itself is stored once.
-//! `definition_bytes` is the sum of what `cost` says of all that is there.
+//! Pure. `vhost.rs` checks who may do what, then changes this under its lock. Invariants: each binding is in its source's index, in
+//! `bindings` of the source and in `incoming`, or in none of them; its source and destination exist, but for what a [`Removal`] has
+//! not come to yet. The binding itself is stored once. `definition_bytes` is the sum of what `cost` says of all that is there.
 
 pub(super) mod cost;
 mod events;
@@ -82,7 +81,7 @@ impl Exchange {
     }
 
     /// Whether its last binding went without taking it along: at a start, because what it led to did not survive.
-    pub(super) fn is_forsaken(&self) -> bool {
+    pub(super) fn has_lost_its_bindings(&self) -> bool {
         self.spec.auto_delete && self.was_bound && self.bindings.is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! `rabbitmqctl` and its kin: the same verbs, words, columns and exit codes as RabbitMQ's command-line tools.
+//! `rabbitmqctl` and RabbitMQ's other tools: the same verbs, words, columns and exit codes as RabbitMQ's command-line tools.
 //!
 //! `verb` says what a verb is and has the table of all of them; a new verb is one row in the table of its file. `arguments` reads the command line,
 //! `output` and `formats` write the answer. What a verb asks the broker goes through `crate::commands::client`.

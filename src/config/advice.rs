@@ -1,4 +1,4 @@
-//! What is allowed and hardly meant: it is said at the start.
+//! Settings that are allowed and probably not meant: the start says so.
 
 use super::settings::Settings;
 use super::value::Share;

@@ -1,9 +1,10 @@
 //! How many connections there may be at a time, and how many of them that have not logged in.
 //!
-//! Each connection costs a file descriptor, and whoever can reach the port can open one without saying a word. So there may be fewer
-//! connections than descriptors, and only some of those may be not logged in: one more, and the one that has been
-//! connected for longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing: when
-//! all places are taken and one of these is on its way out, the next one waits for that.
+//! Each connection costs a file descriptor, and whoever can reach the port can open one and send nothing. So there may be fewer
+//! connections than descriptors, and only some of those may be not logged in: one more, and the one that has been connected for
+//! longest is closed. A client that logs in needs milliseconds, so it gets in however many sockets say nothing: when all places are
+//! taken and one of these is on its way out, the next one waits for that.
+//!
 //! **Invariant**: never more than `DescriptorLimits::connections` connections at a time.
 
 use std::collections::BTreeMap;

@@ -2,13 +2,14 @@
 //!
 //! A client that takes all that it is given pauses nevertheless: its process waits for a processor, or it has taken what it may and
 //! has not acknowledged it yet. If its publishers went on at each pause, the queue would grow by megabytes, which are fetched from
-//! memory later, and the pause of a moment would become the latency of all messages. So a client earns patience with what it takes,
-//! and spends it while it takes nothing. Once it is spent, the client counts as slow by itself, and nobody waits for it.
+//! memory later, and a short pause would become the latency of all messages. So publishers wait for a client that pauses, up to a time
+//! that is its patience: this grows by a millisecond with each [`BYTES_PER_MS`] that the client takes, up to [`PATIENCE_MS_MAX`], and
+//! shrinks while it takes nothing. When none is left, the client counts as slow, and nobody waits for it.
 //!
-//! A client that takes less than [`BYTES_PER_MS`] therefore costs its publishers the part of their time that its own rate is of this
-//! one, and a client that takes nothing costs them [`PATIENCE_MS_MAX`] once.
+//! So a client that takes a tenth of [`BYTES_PER_MS`] in each millisecond costs its publishers a tenth of their time at most, and a client
+//! that takes nothing costs them [`PATIENCE_MS_MAX`] once.
 
-/// What a client has to take for one millisecond of patience.
+/// A client that takes so many bytes is waited for a millisecond longer.
 const BYTES_PER_MS: u64 = 128 * 1024;
 
 /// A delivery counts for so many bytes more than it has: where messages are small, their number is what a client has to do. So 16 small
@@ -18,10 +19,10 @@ const DELIVERY_BYTES: u64 = 8 * 1024;
 /// The longest pause that is waited for: as long as a process waits for its turn on a busy machine.
 const PATIENCE_MS_MAX: u64 = 10;
 
-/// What one client has earned and not spent.
+/// How long publishers still wait for one client, as bytes of which [`BYTES_PER_MS`] are a millisecond.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
-    earned_bytes: u64,
+    left_bytes: u64,
     /// How many deliveries it was sent since the last call of [`Patience::note`].
     deliveries: u64,
     /// Since when it has had nothing to take, or has taken nothing.
@@ -37,22 +38,22 @@ impl Patience {
     /// Notes that the client took so many bytes since the last call, and whether it pauses now.
     pub(super) fn note(&mut self, taken_bytes: u64, is_pausing: bool, now_ms: u64) {
         if let Some(since_ms) = self.pausing_since_ms.take() {
-            let spent_bytes = now_ms.saturating_sub(since_ms).saturating_mul(BYTES_PER_MS);
-            self.earned_bytes = self.earned_bytes.saturating_sub(spent_bytes);
+            let used_bytes = now_ms.saturating_sub(since_ms).saturating_mul(BYTES_PER_MS);
+            self.left_bytes = self.left_bytes.saturating_sub(used_bytes);
         }
-        let earned_bytes = self.earned_bytes + taken_bytes + std::mem::take(&mut self.deliveries) * DELIVERY_BYTES;
-        self.earned_bytes = earned_bytes.min(PATIENCE_MS_MAX * BYTES_PER_MS);
+        let left_bytes = self.left_bytes + taken_bytes + std::mem::take(&mut self.deliveries) * DELIVERY_BYTES;
+        self.left_bytes = left_bytes.min(PATIENCE_MS_MAX * BYTES_PER_MS);
         self.pausing_since_ms = is_pausing.then_some(now_ms);
     }
 
     /// Whether publishers wait for the client if it pauses.
     pub(super) const fn is_left(&self) -> bool {
-        self.earned_bytes >= BYTES_PER_MS
+        self.left_bytes >= BYTES_PER_MS
     }
 
     /// When the patience with the pause that goes on is over.
     pub(super) fn until_ms(&self) -> Option<u64> {
-        self.pausing_since_ms.filter(|_| self.is_left()).map(|since_ms| since_ms + self.earned_bytes / BYTES_PER_MS)
+        self.pausing_since_ms.filter(|_| self.is_left()).map(|since_ms| since_ms + self.left_bytes / BYTES_PER_MS)
     }
 }
 

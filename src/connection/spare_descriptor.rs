@@ -1,5 +1,5 @@
-//! A descriptor that is held open for nothing. Without any descriptor a connection cannot even be accepted to be closed, and the system would
-//! tell of it again and again.
+//! A file descriptor in reserve. Without any descriptor a connection cannot even be accepted to be closed, and the system would
+//! report it again and again.
 
 use std::io;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! The API over a socket of the file system, for commands on the same machine. Who comes through it needs no password.
 //!
 //! The socket's file is closed to others, and the system says who is at the other end: only root, the user as whom the broker
-//! runs, and members of one group, if one was named, are heard.
+//! runs, and members of one group, if one was named, are let in.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A socket whose client must take what it is sent. One that takes nothing for long holds an answer, and a place among the connections, for
-//! nothing.
+//! A socket whose client must take what it is sent. A client that takes nothing for long keeps an answer in memory and a place
+//! among the connections, so it is closed.
 
 use std::io;
 use std::pin::Pin;

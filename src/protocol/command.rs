@@ -1,6 +1,6 @@
 //! Everything a client may ask of the broker and everything the broker may answer, in AMQP's own names.
 //!
-//! The hot methods (`basic.publish`, `basic.ack`, `basic.nack`, `basic.reject` inbound; `basic.deliver`, `basic.ack`,
+//! The frequent methods (`basic.publish`, `basic.ack`, `basic.nack`, `basic.reject` inbound; `basic.deliver`, `basic.ack`,
 //! `basic.nack` outbound) do not pass through these types when they come alone in the read buffer: see `fast.rs`.
 
 use crate::error::MethodId;

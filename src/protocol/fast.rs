@@ -1,4 +1,4 @@
-//! The hot path, laid out by hand: publishes and acks in, deliveries and confirms out, without an allocation.
+//! The frequent methods, read and written by hand: publishes and acks in, deliveries and confirms out, without an allocation.
 //!
 //! Reading, this recognises what is complete, contiguous and in every way regular; for anything else it answers `None`, and
 //! [`super::frame`], [`super::assembler`] and [`super::method`] decide what it is. So every refusal is written once, there.

@@ -6,7 +6,7 @@ use crate::message::Message;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId(pub u32);
 
-/// Where a stored message is: its record in the log, or in a segment file once it outlived the log's window.
+/// Where a stored message is: its record in the log, or in a segment file once it was moved there.
 ///
 /// Eight bytes, because every queued message carries one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

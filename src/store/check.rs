@@ -85,7 +85,7 @@ impl Inspection {
     /// # Errors
     /// When the disk cannot be read.
     pub fn read(&self, queue: &RecoveredQueue, is_gone: bool, findings: &mut Vec<Finding>) -> Result<Read, StoreError> {
-        let RecoveredQueue { state, young, .. } = queue;
+        let RecoveredQueue { state, in_log, .. } = queue;
         let mut reading = Reading { found: &self.found, state, is_gone, findings, read: Read::default() };
         for part in &state.parts {
             reading.part(part)?;
@@ -98,7 +98,7 @@ impl Inspection {
         }
         let mut read = reading.read;
         read.in_segments = read.messages;
-        read.messages += young.len() as u64;
+        read.messages += in_log.len() as u64;
         Ok(read)
     }
 }

@@ -1,7 +1,7 @@
-//! The seam: what the broker needs of a log ([`Log`]), and what the pager needs of one that is kept in files ([`StoredLog`]).
+//! What the broker needs of a log ([`Log`]), and what the pager needs of one that is kept in files ([`StoredLog`]).
 //!
-//! Neither reads: only a start does, and it reads files before there is a log ([`recovery`](super::recovery)). A log that others copy
-//! will need it, and can say then what a reader is told of positions that are not durable yet.
+//! Neither can be read: only a start reads, and it reads files before there is a log ([`recovery`](super::recovery)). A log that is
+//! copied to other nodes will need a method for that, which says what a reader is told of positions that are not durable yet.
 
 use std::fmt;
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Log;
 
 /// A change that a client made and that is not in the log yet, because something must be read first, or because somebody else
-/// records it. What the client is told later must not outlive it in a crash: until it is dropped, and what was recorded by then is
-/// durable, [`Log::durable`] reports nothing that was appended since this began.
+/// records it. After a crash, what the client was told later must not be there without it: until this is dropped, and what was
+/// recorded by then is durable, [`Log::durable`] reports nothing that was appended since this began.
 #[derive(Debug)]
 pub(crate) struct Owed {
     log: Arc<dyn Log>,

@@ -53,7 +53,7 @@ pub struct RecoveredQueue {
     /// What the checkpoint says, with what the log adds to it.
     pub(crate) state: QueueState,
     /// Messages whose bodies are in the log, in the order of the queue.
-    pub(crate) young: Vec<(Enqueued, Message)>,
+    pub(crate) in_log: Vec<(Enqueued, Message)>,
     /// What it was declared as is lost, and so it must get another name.
     pub(crate) is_nameless: bool,
 }
@@ -348,7 +348,7 @@ fn referenced(queues: &[QueueState]) -> HashMap<SegmentId, u64> {
     files
 }
 
-/// Has segment files removed after the next checkpoint that nothing refers to: transient messages, and evacuations that were not
+/// Has segment files removed after the next checkpoint that nothing refers to: transient messages, and moves that were not
 /// finished. Until then they stay, because the log may tell of them, and their numbers are not given again.
 fn remove_strays_later(disk: &Arc<dyn Disk>, segments: &Segments, replay: &Replay) -> Result<(), StoreError> {
     let ids = segment_ids(disk)?;

@@ -1,9 +1,9 @@
-//! Segment files: what outlived the log's window, written once, in the order of the queues it belongs to, and never changed.
+//! Segment files: messages that were moved out of the log, written once, queue by queue, and never changed.
 //!
-//! A file is shared by all queues that had survivors at the time, so that ten thousand queues do not make ten thousand files
-//! and an evacuation is one sequential write and one sync. What is free in a file is kept as stretches of bytes; neighbours are
-//! one stretch, and the records of a queue lie side by side, so that in-order consumption leaves one stretch a queue however
-//! long the queue is. A file goes when everything in it is free and a checkpoint no longer names it.
+//! A file is shared by all queues whose messages are moved at the same time, so that ten thousand queues do not make ten thousand
+//! files, and a move is one sequential write and one sync. What is free in a file is kept as stretches of bytes. Stretches that
+//! adjoin are one, and the records of a queue lie side by side: so messages that are consumed in order leave one stretch for each
+//! queue, however long it is. A file is removed when everything in it is free and no checkpoint names it any more.
 //!
 //! ```text
 //! file   = head: which file, and which run made it; then records

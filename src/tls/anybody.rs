@@ -1,4 +1,4 @@
-//! Believes any certificate, because it was configured so: `verify_none`.
+//! Accepts any certificate, because it is configured so: `verify_none`.
 
 use std::sync::Arc;
 

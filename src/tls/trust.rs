@@ -1,4 +1,4 @@
-//! Whom to believe that a server is who it says.
+//! Which certificates of servers are accepted.
 
 use std::io;
 use std::path::PathBuf;

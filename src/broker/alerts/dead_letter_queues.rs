@@ -1,4 +1,4 @@
-//! Which queues are the end of the way of dead letters: nobody is to consume from them all the time, so that they have a rule of their own.
+//! Which queues collect dead letters. Nobody needs to consume from them all the time, so they have a rule of their own.
 
 use rustc_hash::FxHashSet;
 

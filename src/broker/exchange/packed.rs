@@ -1,4 +1,4 @@
-//! Where a binding leads, in the least memory.
+//! Where a binding leads, in eight bytes.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a row of changes comes to. A start applies the same changes as the running broker did, in the same order.
+//! What holds after a number of changes. A start applies the same changes as the running broker did, in the same order.
 //!
 //! Invariants: permissions belong to a user and a virtual host that are there; topic permissions, policies and parameters to a
 //! virtual host that is. A change that is applied again, or before what came later is applied once more, does no harm.

@@ -1,4 +1,4 @@
-//! Two say something of the same thing: a user and an operator, or an argument and a policy.
+//! Which value counts where two set the same: a user and an operator, or an argument and a policy.
 
 /// Which of two values counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

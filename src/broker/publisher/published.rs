@@ -1,4 +1,4 @@
-//! What became of a row of messages that were published.
+//! What became of messages that were published together.
 
 use crate::store::LogPosition;
 

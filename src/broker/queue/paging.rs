@@ -180,7 +180,7 @@ impl Queue {
         recovered: RecoveredQueue,
         gone_within: impl Fn(&Part) -> MessageSum,
     ) -> Vec<Freed> {
-        let RecoveredQueue { mut state, young, .. } = recovered;
+        let RecoveredQueue { mut state, in_log, .. } = recovered;
         let mut freed = Vec::new();
         self.order.restore_seq(state.next_seq);
         self.backing.restore(state.delivered, state.moved, state.counts);
@@ -194,7 +194,7 @@ impl Queue {
                 freed.push(unread.stretch());
             }
         }
-        for (enqueued, message) in young {
+        for (enqueued, message) in in_log {
             let mut entry = Entry::replayed(&enqueued, message, self.arguments.kind);
             let delivered_below = self.backing.delivered_below(entry.priority);
             count_interrupted(&self.arguments, &mut entry, delivered_below);

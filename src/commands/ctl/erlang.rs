@@ -1,4 +1,4 @@
-//! Field tables as RabbitMQ's tools write them, who think in Erlang's terms.
+//! Field tables as Erlang terms, as RabbitMQ's tools write them.
 
 use serde_json::{Map, Value, json};
 

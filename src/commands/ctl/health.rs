@@ -1,4 +1,4 @@
-//! Health checks, which containers and their keepers run every few seconds.
+//! Health checks, which container platforms run every few seconds.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;

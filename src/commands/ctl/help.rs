@@ -1,4 +1,4 @@
-//! What the tools say of themselves.
+//! The help texts of the tools.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Verbs of RabbitMQ that have nothing to do here: what they see to is always so. They say it, and succeed.
+//! Verbs of RabbitMQ that have nothing to do here, because what they ask for always holds. They say so, and succeed.
 
 use super::health::own_node;
 use super::output::Output;

@@ -192,7 +192,7 @@ const ENVIRONMENT: [(&str, &str); 3] =
 fn environment_call(wanted: &str) -> Option<(&'static str, &str)> {
     let (key, value) = wanted.strip_prefix("application:set_env(rabbit,")?.strip_suffix(')')?.split_once(',')?;
     let (_, setting) = ENVIRONMENT.iter().find(|(known, _)| *known == key)?;
-    // Some add that it is to outlive a restart of the application, which is never restarted here.
+    // Some add that it is to hold after a restart of the application, too, which is never restarted here.
     let value = value.strip_suffix(",[{persistent,true}]").unwrap_or(value);
     Some((*setting, if value == "undefined" { "off" } else { value }))
 }

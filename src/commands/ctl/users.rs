@@ -1,4 +1,4 @@
-//! Users: `add_user`, `change_password` and their kin.
+//! Users: `add_user`, `change_password` and the like.
 
 use hyper::Method;
 use serde_json::{Value, json};

@@ -97,7 +97,7 @@ impl Unit {
 
 const DEFAULT_URI: &str = "amqp://guest:guest@localhost:5672/%2f";
 
-/// More would be a slip of the pen.
+/// More are a mistake.
 const QUEUES_MAX: u32 = 100_000;
 
 impl Plan {

@@ -1,5 +1,5 @@
-//! Connections with TLS. The client library's own TLS would bring some twenty more packages and could not be told to believe anybody: here
-//! it gets sockets on which hands were shaken as the other commands shake them.
+//! Connections with TLS. The client library's own TLS would bring some twenty more packages, and could not be told to accept any
+//! certificate. So it gets sockets on which the handshake is done, in the same way as for the other commands.
 
 use std::future::Future;
 use std::io;

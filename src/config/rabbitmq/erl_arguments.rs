@@ -44,7 +44,7 @@ pub(super) fn read(value: Option<&str>, name: &str, read: &mut GivenSettings) {
     while let Some(word) = words.next() {
         let origin = Origin::Variable(name.to_owned());
         let Some(application) = word.strip_prefix('-') else {
-            // `+S` and its kin are for the Erlang machine; their values are of no use either.
+            // `+S` and the like are for the Erlang machine; their values are of no use either.
             continue;
         };
         let is_value = |word: &&str| !word.starts_with(['-', '+']);

@@ -1,4 +1,4 @@
-//! What was counted before the last minute: ever less of it, the longer ago it was.
+//! What was counted before the last minute: the longer ago, the fewer samples are kept.
 
 use std::collections::VecDeque;
 

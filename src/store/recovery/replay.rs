@@ -26,7 +26,7 @@ use crate::store::{StoreError, TransactionId};
 struct Queue {
     state: QueueState,
     /// Ascending places; `None` for what is settled.
-    young: VecDeque<(Seq, Option<(Enqueued, Message)>)>,
+    in_log: VecDeque<(Seq, Option<(Enqueued, Message)>)>,
     /// Settled, perhaps before the transaction that added them was committed: first and last.
     settled_early: BTreeMap<Seq, Seq>,
     /// Messages that the log has and that are settled, as only a segment file tells that the checkpoint does not know.
@@ -105,7 +105,7 @@ impl Replay {
 
     /// Whether the log tells of this message: that it is there, or that it is gone.
     pub(super) fn knows_message(&self, queue: u64, seq: Seq) -> bool {
-        let knows = |queue: &Queue| queue.was_settled_early(seq) || queue.has_young(seq);
+        let knows = |queue: &Queue| queue.was_settled_early(seq) || queue.has_in_log(seq);
         self.queues.get(&queue).is_some_and(knows)
     }
 
@@ -301,7 +301,7 @@ impl Replay {
     fn settled_in_file(&mut self, record: &Stored, segments: &Segments) {
         let seq = record.label.seq;
         let (has_open, queue) = (!self.transactions.is_empty(), self.queue(record.label.queue));
-        let is_in_log = has_open || queue.has_young(seq);
+        let is_in_log = has_open || queue.has_in_log(seq);
         self.settled(record.label.queue, &[SeqRange::one(seq)]);
         if is_in_log {
             self.queue(record.label.queue).settled_in_files.insert(seq);
@@ -357,20 +357,20 @@ impl Queue {
             enqueued.counts = counts;
         }
         let slot = (seq, Some((enqueued, message)));
-        if self.young.back().is_none_or(|(last, _)| *last < seq) {
-            self.young.push_back(slot);
+        if self.in_log.back().is_none_or(|(last, _)| *last < seq) {
+            self.in_log.push_back(slot);
             return;
         }
-        let at = self.young.partition_point(|(other, _)| *other < seq);
-        match self.young.get_mut(at) {
+        let at = self.in_log.partition_point(|(other, _)| *other < seq);
+        match self.in_log.get_mut(at) {
             // Read twice, as when a checkpoint was taken meanwhile.
             Some(same) if same.0 == seq => {}
-            _ => self.young.insert(at, slot),
+            _ => self.in_log.insert(at, slot),
         }
     }
 
-    fn has_young(&self, seq: Seq) -> bool {
-        self.young.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
+    fn has_in_log(&self, seq: Seq) -> bool {
+        self.in_log.binary_search_by_key(&seq, |(other, _)| *other).is_ok()
     }
 
     fn was_settled_early(&self, seq: Seq) -> bool {
@@ -379,9 +379,9 @@ impl Queue {
 
     fn settle(&mut self, range: SeqRange, may_be_early: bool) {
         let SeqRange { first, last } = range;
-        let mut at = self.young.partition_point(|(seq, _)| *seq < first);
+        let mut at = self.in_log.partition_point(|(seq, _)| *seq < first);
         let mut found = 0;
-        while let Some((_, slot)) = self.young.get_mut(at).filter(|(seq, _)| *seq <= last) {
+        while let Some((_, slot)) = self.in_log.get_mut(at).filter(|(seq, _)| *seq <= last) {
             *slot = None;
             found += 1;
             at += 1;
@@ -389,8 +389,8 @@ impl Queue {
         if may_be_early && found <= range.len_but_one() {
             self.remember_settled(range);
         }
-        while self.young.front().is_some_and(|(_, slot)| slot.is_none()) {
-            self.young.pop_front();
+        while self.in_log.front().is_some_and(|(_, slot)| slot.is_none()) {
+            self.in_log.pop_front();
         }
     }
 
@@ -400,8 +400,8 @@ impl Queue {
     }
 
     fn counted(&mut self, seq: Seq, counts: DeliveryCounts) {
-        let at = self.young.partition_point(|(other, _)| *other < seq);
-        match self.young.get_mut(at) {
+        let at = self.in_log.partition_point(|(other, _)| *other < seq);
+        match self.in_log.get_mut(at) {
             Some((other, Some((enqueued, _)))) if *other == seq => enqueued.counts = counts,
             _ => {
                 self.counts.insert(seq, counts);
@@ -411,11 +411,11 @@ impl Queue {
 
     fn finish(self) -> RecoveredQueue {
         let marks = &self.state.delivered;
-        let mut young: Vec<_> = self.young.into_iter().filter_map(|(_, slot)| slot).collect();
-        for (enqueued, _) in &mut young {
+        let mut in_log: Vec<_> = self.in_log.into_iter().filter_map(|(_, slot)| slot).collect();
+        for (enqueued, _) in &mut in_log {
             enqueued.redelivered |= enqueued.seq < marks.below(enqueued.level);
         }
         let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };
-        RecoveredQueue { state, young, is_nameless: false }
+        RecoveredQueue { state, in_log, is_nameless: false }
     }
 }
