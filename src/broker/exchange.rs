@@ -14,6 +14,7 @@ mod modulus_hash;
 mod packed;
 mod random;
 mod recent_history;
+mod selection;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use crate::properties::Properties;
 use crate::table::{EncodedTable, Table, TableRef, ValueRef};
 
 pub(in crate::broker) use packed::PackedDestination;
+pub(crate) use selection::{Considered, Selection, shown_keys};
 
 /// Where a binding leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -216,13 +218,17 @@ pub trait Routing: Send + Sync + fmt::Debug {
     }
 }
 
-/// An exchange type: its name, and how its routing index is made from the arguments of `exchange.declare`.
+/// An exchange type: what there is to know of it, and how its routing index is made from the arguments of `exchange.declare`.
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeType {
     /// The name that `exchange.declare` gives.
     pub(crate) name: &'static str,
     /// One line for the management pages.
     pub(crate) description: &'static str,
+    /// The arguments of `exchange.declare` that it alone knows.
+    pub(crate) arguments: &'static [&'static str],
+    /// How it selects bindings, for whoever asks why a message goes where it goes.
+    pub(crate) selection: Selection,
     /// Makes an empty index.
     pub create: fn(&Table) -> Result<Box<dyn Routing>, AmqpError>,
 }
@@ -240,6 +246,12 @@ pub(crate) const EXCHANGE_TYPES: &[ExchangeType] = &[
     random::TYPE,
     recent_history::TYPE,
 ];
+
+/// The arguments that `exchange.declare` may have, of whatever type.
+pub(crate) fn known_arguments() -> impl Iterator<Item = &'static str> + Clone {
+    let of_types = EXCHANGE_TYPES.iter().flat_map(|exchange_type| exchange_type.arguments.iter().copied());
+    std::iter::once("alternate-exchange").chain(of_types)
+}
 
 /// The exchange type of that name.
 pub fn lookup(name: &str) -> Option<&'static ExchangeType> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use super::selection::BY_HASH;
 use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, hash};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
@@ -23,6 +24,8 @@ use crate::table::{Bytes, Table, Value, ValueRef};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-consistent-hash",
     description: "routes by a hash that moves little when bindings change",
+    arguments: &["hash-header", "hash-property"],
+    selection: BY_HASH,
     create: |arguments| {
         let source = Source::from_arguments(arguments)?;
         Ok(Box::new(ConsistentHash { source, bound: IndexMap::default() }))

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, lookup};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection, lookup};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -14,6 +14,8 @@ use crate::table::{Table, ValueRef};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-delayed-message",
     description: "routes as another type after a delay",
+    arguments: &["x-delayed-type"],
+    selection: Selection::AsNamedBy("x-delayed-type"),
     create: |arguments| Ok(Box::new(Delayed { inner: inner(arguments)? })),
 };
 

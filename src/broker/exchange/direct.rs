@@ -4,13 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
+use super::{Binding, Considered, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "direct",
     description: "routes by an equal binding key",
+    arguments: &[],
+    selection: Selection::Each(why),
     create: |_| Ok(Box::new(Direct::default())),
 };
+
+fn why(considered: &Considered<'_>) -> String {
+    let (given, bound) = (considered.routing_keys(), considered.binding_key());
+    if considered.is_selected {
+        format!("{given} is the binding key")
+    } else {
+        format!("{given} is not the binding key '{bound}'")
+    }
+}
 
 /// Binding keys and where they lead.
 ///

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
+use super::selection::to_all;
+use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "fanout",
     description: "routes to everything that is bound",
+    arguments: &[],
+    selection: Selection::Each(to_all),
     create: |_| Ok(Box::new(Fanout::default())),
 };
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing};
+use super::{Binding, Considered, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::table::{ErlangText, TableRef, ValueRef, equivalent_in_place};
@@ -11,8 +11,32 @@ use crate::table::{ErlangText, TableRef, ValueRef, equivalent_in_place};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "headers",
     description: "routes by the message's headers",
+    arguments: &[],
+    selection: Selection::Each(why),
     create: |_| Ok(Box::new(Headers::default())),
 };
+
+/// The first header that decides, by name.
+fn why(considered: &Considered<'_>) -> String {
+    let arguments = considered.binding.arguments();
+    let mode = arguments.get("x-match").and_then(ValueRef::as_str).unwrap_or("all");
+    let headers = considered.properties.headers().unwrap_or_default();
+    let is_criterion = |name: &[u8]| name != b"x-match" && (mode.ends_with("-with-x") || !name.starts_with(b"x-"));
+    let unmet = arguments.iter().filter(|(name, _)| is_criterion(name)).find_map(|(name, wanted)| {
+        let text = String::from_utf8_lossy(name).into_owned();
+        match headers.get(name) {
+            None => Some(format!("there is no header '{text}'")),
+            Some(_) if matches!(wanted, ValueRef::Void) => None,
+            Some(found) if equivalent_in_place(wanted, found) => None,
+            Some(_) => Some(format!("the header '{text}' has another value")),
+        }
+    });
+    match (considered.is_selected, unmet) {
+        (true, _) => format!("the headers fulfil x-match {mode}"),
+        (false, Some(unmet)) if mode.starts_with("all") => format!("x-match {mode}: {unmet}"),
+        (false, _) => format!("x-match {mode}: no header has the value that the binding asks for"),
+    }
+}
 
 /// How many of its criteria a binding wants to see fulfilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

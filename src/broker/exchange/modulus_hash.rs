@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::selection::BY_HASH;
 use super::{Binding, Destination, ExchangeType, Matches, RoutedMessage, Routing, hash};
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-modulus-hash",
     description: "routes by the hash of the routing key",
+    arguments: &[],
+    selection: BY_HASH,
     create: |_| Ok(Box::new(ModulusHash::default())),
 };
 

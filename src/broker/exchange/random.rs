@@ -3,19 +3,28 @@
 use std::sync::Arc;
 
 use super::destinations::Destinations;
-use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, hash};
+use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection, hash};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-random",
     description: "routes to one random destination",
+    arguments: &[],
+    selection: BY_CHANCE,
     create: |_| Ok(Box::new(Random { bound: Destinations::default(), local: false })),
+};
+
+const BY_CHANCE: Selection = Selection::Among {
+    chosen: "it was chosen by chance; another message may go elsewhere",
+    others: "another one was chosen by chance; the next message may come here",
 };
 
 pub(super) const LOCAL_TYPE: ExchangeType = ExchangeType {
     name: "x-local-random",
     description: "routes to one random queue of this node",
+    arguments: &[],
+    selection: BY_CHANCE,
     create: |_| Ok(Box::new(Random { bound: Destinations::default(), local: true })),
 };
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::destinations::Destinations;
-use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing};
+use super::selection::to_all;
+use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::table::{ErlangText, Table};
@@ -15,6 +16,8 @@ use crate::table::{ErlangText, Table};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "x-recent-history",
     description: "fanout that gives its last messages to new queues",
+    arguments: &["x-recent-history-length"],
+    selection: Selection::Each(to_all),
     create: |arguments| {
         let length_max = length_max(arguments)?;
         Ok(Box::new(RecentHistory { bound: Destinations::default(), length_max, messages: Mutex::default() }))

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::destinations::Destinations;
-use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing};
+use super::{Binding, Considered, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use children::{Children, WordLink};
@@ -34,8 +34,16 @@ use slab::{Id, Slab};
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "topic",
     description: "routes by words with wildcards",
+    arguments: &[],
+    selection: Selection::Each(why),
     create: |_| Ok(Box::new(Topic::default())),
 };
+
+fn why(considered: &Considered<'_>) -> String {
+    let (given, bound) = (considered.routing_keys(), considered.binding_key());
+    let verb = if considered.is_selected { "matches" } else { "does not match" };
+    format!("{given} {verb} the pattern '{bound}'")
+}
 
 /// A node's place in its slab.
 type NodeId = Id<Node>;

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::{RouteWalk, RoutingKeys};
-use crate::broker::exchange::{Destination, ExchangeType, Matches, RoutedMessage, lookup};
+use crate::broker::exchange::{
+    Considered, Destination, ExchangeType, Matches, RoutedMessage, Selection, lookup, shown_keys,
+};
 use crate::broker::topology::{BindingSnapshot, Exchange, Topology};
 use crate::properties::Properties;
-use crate::table::{EncodedTable, ValueRef, equivalent_in_place};
+use crate::table::{EncodedTable, ValueRef};
 
 /// Bindings that are looked at: some milliseconds' work, and most of it when nothing is locked.
 const BINDINGS_MAX: usize = 5_000;
@@ -190,20 +192,17 @@ impl Found {
         let Self { binding, kind, arguments, is_chosen } = self;
         let kind = effective(kind, &arguments);
         let alone = || is_taken_alone(kind, &arguments, &binding, keys, properties);
-        let chooses = !KEYED.contains(&kind.name);
-        let matches = is_chosen && (binding.binding.is_none() || chooses || alone());
-        let why = why(kind.name, &binding, keys, properties, matches);
+        let looks_at_each = matches!(kind.selection, Selection::Each(_));
+        let matches = is_chosen && (binding.binding.is_none() || !looks_at_each || alone());
+        let why = why(kind, &binding, keys, properties, matches);
         ExplainedBinding { binding, matches, why }
     }
 }
 
-/// The types that look at each binding for itself; the others choose among all of them.
-const KEYED: [&str; 5] = ["direct", "fanout", "topic", "headers", "x-recent-history"];
-
 /// The type that routes in the end.
 fn effective(kind: &'static ExchangeType, arguments: &EncodedTable) -> &'static ExchangeType {
-    let inner = arguments.fields().get("x-delayed-type").and_then(ValueRef::as_str);
-    if kind.name == "x-delayed-message" { inner.and_then(lookup).unwrap_or(kind) } else { kind }
+    let Selection::AsNamedBy(argument) = kind.selection else { return kind };
+    arguments.fields().get(argument).and_then(ValueRef::as_str).and_then(lookup).unwrap_or(kind)
 }
 
 /// Whether an exchange of this type with this binding alone would send the message along it.
@@ -223,51 +222,22 @@ fn is_taken_alone(
 }
 
 fn why(
-    kind: &str,
+    kind: &ExchangeType,
     binding: &BindingSnapshot,
     keys: &RoutingKeys<'_>,
     properties: Properties<'_>,
     matches: bool,
 ) -> String {
-    let names: Vec<_> = keys.iter().take(10).map(|key| format!("'{}'", String::from_utf8_lossy(key))).collect();
-    let (given, bound) = (names.join(", "), String::from_utf8_lossy(binding.routing_key()));
-    match (kind, matches) {
-        _ if binding.binding.is_none() && matches => format!("there is a queue of the name {given}"),
-        _ if binding.binding.is_none() => format!("there is no queue of the name '{bound}'"),
-        ("direct", true) => format!("{given} is the binding key"),
-        ("direct", false) => format!("{given} is not the binding key '{bound}'"),
-        ("topic", true) => format!("{given} matches the pattern '{bound}'"),
-        ("topic", false) => format!("{given} does not match the pattern '{bound}'"),
-        ("headers", _) => why_headers(binding, properties, matches),
-        ("fanout" | "x-recent-history", _) => "this type sends every message to all that is bound".to_owned(),
-        ("x-random" | "x-local-random", true) => "it was chosen by chance; another message may go elsewhere".to_owned(),
-        ("x-random" | "x-local-random", false) => {
-            "another one was chosen by chance; the next message may come here".to_owned()
-        }
-        (_, true) => "the hash of the message leads here".to_owned(),
-        (_, false) => "the hash of the message leads elsewhere".to_owned(),
-    }
-}
-
-/// The first header that decides, by name.
-fn why_headers(binding: &BindingSnapshot, properties: Properties<'_>, matches: bool) -> String {
-    let Some(binding) = &binding.binding else { return String::new() };
-    let arguments = binding.arguments();
-    let mode = arguments.get("x-match").and_then(ValueRef::as_str).unwrap_or("all");
-    let headers = properties.headers().unwrap_or_default();
-    let is_criterion = |name: &[u8]| name != b"x-match" && (mode.ends_with("-with-x") || !name.starts_with(b"x-"));
-    let unmet = arguments.iter().filter(|(name, _)| is_criterion(name)).find_map(|(name, wanted)| {
-        let text = String::from_utf8_lossy(name).into_owned();
-        match headers.get(name) {
-            None => Some(format!("there is no header '{text}'")),
-            Some(_) if matches!(wanted, ValueRef::Void) => None,
-            Some(found) if equivalent_in_place(wanted, found) => None,
-            Some(_) => Some(format!("the header '{text}' has another value")),
-        }
-    });
-    match (matches, unmet) {
-        (true, _) => format!("the headers fulfil x-match {mode}"),
-        (false, Some(unmet)) if mode.starts_with("all") => format!("x-match {mode}: {unmet}"),
-        (false, _) => format!("x-match {mode}: no header has the value that the binding asks for"),
+    let Some(bound) = &binding.binding else {
+        return match matches {
+            true => format!("there is a queue of the name {}", shown_keys(keys)),
+            false => format!("there is no queue of the name '{}'", String::from_utf8_lossy(binding.routing_key())),
+        };
+    };
+    match kind.selection {
+        Selection::Each(why) => why(&Considered { binding: bound, keys, properties, is_selected: matches }),
+        Selection::Among { chosen, .. } if matches => chosen.to_owned(),
+        Selection::Among { others, .. } => others.to_owned(),
+        Selection::AsNamedBy(argument) => format!("the type that {argument} names decides"),
     }
 }

@@ -183,7 +183,11 @@ impl Vhost {
     /// Removes the auto-delete exchanges whose last binding led to something that did not survive, and what follows from it.
     pub(in crate::broker) fn remove_exchanges_without_bindings(&self) {
         let unbound: Vec<_> = self.read(|topology| {
-            topology.exchanges().filter(|exchange| exchange.has_lost_its_bindings()).map(|exchange| exchange.id).collect()
+            topology
+                .exchanges()
+                .filter(|exchange| exchange.has_lost_its_bindings())
+                .map(|exchange| exchange.id)
+                .collect()
         });
         for id in unbound {
             self.remove(|topology| topology.remove_exchange(id));

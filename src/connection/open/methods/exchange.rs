@@ -2,6 +2,7 @@
 
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::Declarable;
+use crate::broker::exchange::known_arguments;
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::ExchangeDeclare;
 use crate::connection::open::Open;
@@ -66,11 +67,7 @@ impl Open {
         }
         let (vhost, exchange) = (&self.vhost.name, &declare.exchange);
         tracing::debug!(target: "exchange", peer = %self.peer, %vhost, exchange, kind = declare.kind, "exchange declared");
-        self.log_unknown_arguments(
-            &format!("exchange '{exchange}'"),
-            &declare.arguments,
-            EXCHANGE_ARGUMENTS.into_iter(),
-        );
+        self.log_unknown_arguments(&format!("exchange '{exchange}'"), &declare.arguments, known_arguments());
         Ok(())
     }
 
@@ -93,10 +90,6 @@ impl Open {
         if any { Ok(()) } else { self.may(Access::Configure, resource) }
     }
 }
-
-/// What exchanges of all types may be declared with.
-const EXCHANGE_ARGUMENTS: [&str; 5] =
-    ["alternate-exchange", "x-delayed-type", "hash-header", "hash-property", "x-recent-history-length"];
 
 fn alternate(arguments: &Table) -> Option<&str> {
     arguments.get("alternate-exchange")?.as_str()
