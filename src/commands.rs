@@ -185,6 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_command() {
+        let readme = include_str!("../README.md");
+        let is_named =
+            |name: &str| ["leveret ", "leveret ["].iter().any(|before| readme.contains(&format!("{before}{name}")));
+        let unnamed: Vec<_> = COMMANDS.iter().map(|row| row.name).filter(|name| !is_named(name)).collect();
+        assert_eq!(unnamed, [""; 0]);
+    }
+
+    #[test]
     fn the_readme_names_flags_that_there_are() {
         let readme = include_str!("../README.md");
         let mut command = command_line();

@@ -318,7 +318,7 @@ impl Registry {
     }
 
     /// What has passed through those channels of a virtual host whose connections are gone.
-    pub(crate) fn message_stats_of_past(&self, vhost: &str) -> MessageStats {
+    pub(crate) fn message_stats_of_ended(&self, vhost: &str) -> MessageStats {
         self.ended.lock().of_vhosts.get(vhost).copied().unwrap_or_default()
     }
 

@@ -109,7 +109,7 @@ fn statistics(request: &Request<'_>, vhost: &Vhost, connections: &[Arc<Connectio
     let [messages_details, messages_ready_details, messages_unacknowledged_details] =
         moves.try_into().unwrap_or_default();
     let (mut recv_oct_details, mut send_oct_details) = (Details::default(), Details::default());
-    let mut passed = vhost.node().registry.message_stats_of_past(&vhost.name);
+    let mut passed = vhost.node().registry.message_stats_of_ended(&vhost.name);
     for connection in connections {
         passed += connection.message_stats();
         let moves = request.details(Owner::Connection(connection.spec.id), 2, RateKind::DataRates);

@@ -7,6 +7,7 @@ mod citations;
 mod confined;
 mod names;
 mod rooms;
+mod settings;
 mod signatures;
 
 use std::fs;

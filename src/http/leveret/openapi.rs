@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_of_our_own_is_in_the_documentation() {
+        let page = include_str!("../../../docs/leveret-api.md");
+        let heading = |one: &Operation| format!("`{} /api/leveret{}`", one.method.to_uppercase(), one.path);
+        let missing: Vec<_> = OPERATIONS.iter().map(heading).filter(|heading| !page.contains(heading)).collect();
+        assert_eq!(missing, [""; 0], "docs/leveret-api.md says nothing of these");
+    }
+
+    #[test]
     fn parameters_of_paths_are_there() {
         let document = document("1.0");
         let peek = &document["paths"]["/api/leveret/queues/{vhost}/{queue}/peek"]["get"]["parameters"];

