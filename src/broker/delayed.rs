@@ -47,14 +47,14 @@ pub struct DelayedMessages {
 #[derive(Debug)]
 struct Waiting {
     /// By the time when they are due, and their place in the order of arrival.
-    by_due: BTreeMap<DueKey, Held>,
+    by_due: BTreeMap<DueKey, DelayedMessage>,
     next_seq: Seq,
     journal: Journal,
 }
 
 /// A message that is held back.
 #[derive(Clone, Debug)]
-struct Held {
+struct DelayedMessage {
     exchange: ExchangeId,
     /// `None` while it is in a segment file only.
     new: Option<NewMessage>,
@@ -65,7 +65,7 @@ struct Held {
     is_stored: bool,
 }
 
-impl Held {
+impl DelayedMessage {
     const fn extent(&self) -> Extent {
         let Self { address, bytes, body_bytes, is_stored, .. } = *self;
         Extent { address, bytes, body_bytes, is_stored }
@@ -144,9 +144,10 @@ impl DelayedMessages {
             waiting.journal.enqueued(&enqueued);
         }
         let body_bytes = u32::try_from(new.message.body_bytes()).unwrap_or(u32::MAX);
-        waiting
-            .by_due
-            .insert((due_ms, seq), Held { exchange, new: Some(new), address, bytes: 0, body_bytes, is_stored });
+        waiting.by_due.insert(
+            (due_ms, seq),
+            DelayedMessage { exchange, new: Some(new), address, bytes: 0, body_bytes, is_stored },
+        );
         let position = self.record(&mut waiting);
         drop(waiting);
         if is_first {
@@ -261,7 +262,7 @@ impl DelayedMessages {
     /// Looks at all messages, some under each lock. Only the pager gives them other places, and it does one thing after the other. So
     /// what comes meanwhile is in the log, behind what the pager asks for, and what goes is in the log, too: whether they are
     /// looked at does not matter.
-    fn look_at_all(&self, mut look: impl FnMut(DueKey, &Held)) {
+    fn look_at_all(&self, mut look: impl FnMut(DueKey, &DelayedMessage)) {
         let mut from = Some((0, Seq::FIRST));
         while let Some(start) = from {
             let waiting = self.waiting.lock();
@@ -346,7 +347,7 @@ impl DelayedMessages {
         let next_seq = self.waiting.lock().next_seq;
         let (mut singles, mut below) = (Vec::new(), next_seq);
         self.look_at_all(|(due_ms, seq), held| {
-            let Held { address, bytes, body_bytes, exchange, .. } = *held;
+            let DelayedMessage { address, bytes, body_bytes, exchange, .. } = *held;
             match address.place() {
                 Place::Segment(..) => {
                     singles.push(Single { seq, address, bytes, body_bytes, due_ms, origin: exchange.0 });
@@ -377,13 +378,19 @@ impl DelayedMessages {
         for single in recovered.state.singles.iter().filter(|single| !is_free(single)) {
             let Single { seq, address, bytes, body_bytes, due_ms, origin } = *single;
             let exchange = ExchangeId(origin);
-            by_due.insert((due_ms, seq), Held { exchange, new: None, address, bytes, body_bytes, is_stored: true });
+            by_due.insert(
+                (due_ms, seq),
+                DelayedMessage { exchange, new: None, address, bytes, body_bytes, is_stored: true },
+            );
         }
         for (enqueued, message) in recovered.in_log {
             let Enqueued { seq, address, expires_at_ms, counts, origin, .. } = enqueued;
             let body_bytes = u32::try_from(message.body_bytes()).unwrap_or(u32::MAX);
             let (exchange, new) = (ExchangeId(origin), Some(published(message, counts)));
-            by_due.insert((expires_at_ms, seq), Held { exchange, new, address, bytes: 0, body_bytes, is_stored: true });
+            by_due.insert(
+                (expires_at_ms, seq),
+                DelayedMessage { exchange, new, address, bytes: 0, body_bytes, is_stored: true },
+            );
         }
         by_due.retain(|(_, seq), held| {
             let is_wanted = has_exchange(held.exchange);
@@ -398,7 +405,7 @@ impl DelayedMessages {
     }
 }
 
-fn gone(journal: &mut Journal, seq: Seq, held: &Held) {
+fn gone(journal: &mut Journal, seq: Seq, held: &DelayedMessage) {
     if matches!(held.address.place(), Place::Segment(..)) {
         journal.freed(&held.extent());
     } else if held.is_stored {

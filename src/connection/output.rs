@@ -23,12 +23,12 @@ const SPARE_BUFFERS_MAX: usize = 4;
 const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
 
 #[derive(Debug)]
-enum Segment {
+enum Piece {
     Bytes(Vec<u8>),
     Body { message: Message, range: Range<usize> },
 }
 
-impl Segment {
+impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -41,7 +41,7 @@ impl Segment {
 #[derive(Debug, Default)]
 pub struct Output {
     /// What precedes `tail`; its first segment is written up to `written`.
-    segments: VecDeque<Segment>,
+    pieces: VecDeque<Piece>,
     tail: Vec<u8>,
     written: usize,
     segment_bytes: usize,
@@ -86,7 +86,7 @@ impl Output {
             self.buffer().extend_from_slice(&frame.header);
             self.close_tail();
             self.segment_bytes += frame.range.len();
-            self.segments.push_back(Segment::Body { message: message.clone(), range: frame.range });
+            self.pieces.push_back(Piece::Body { message: message.clone(), range: frame.range });
             self.buffer().push(FRAME_END);
         }
     }
@@ -95,13 +95,13 @@ impl Output {
         if !self.tail.is_empty() {
             let bytes = std::mem::take(&mut self.tail);
             self.segment_bytes += bytes.len();
-            self.segments.push_back(Segment::Bytes(bytes));
+            self.pieces.push_back(Piece::Bytes(bytes));
         }
     }
 
     /// The next bytes to write, at most [`SLICES_MAX`] slices.
     pub fn slices(&self) -> Vec<IoSlice<'_>> {
-        let all = self.segments.iter().map(Segment::bytes).chain(std::iter::once(self.tail.as_slice()));
+        let all = self.pieces.iter().map(Piece::bytes).chain(std::iter::once(self.tail.as_slice()));
         let mut slices: Vec<_> = all.take(SLICES_MAX).map(IoSlice::new).collect();
         if let Some(first) = slices.first_mut() {
             first.advance(self.written);
@@ -111,22 +111,22 @@ impl Output {
 
     /// The only slice, if there is no other: spares the vector of [`Output::slices`].
     pub(crate) fn single_slice(&self) -> Option<&[u8]> {
-        if self.segments.is_empty() { self.tail.get(self.written..) } else { None }
+        if self.pieces.is_empty() { self.tail.get(self.written..) } else { None }
     }
 
     /// Notes that `count` more bytes are written.
     pub fn advance(&mut self, count: usize) {
         self.written += count;
-        while let Some(length) = self.segments.front().map(|first| first.bytes().len())
+        while let Some(length) = self.pieces.front().map(|first| first.bytes().len())
             && self.written >= length
         {
             self.written -= length;
             self.segment_bytes -= length;
-            if let Some(Segment::Bytes(bytes)) = self.segments.pop_front() {
+            if let Some(Piece::Bytes(bytes)) = self.pieces.pop_front() {
                 give_back(bytes);
             }
         }
-        if self.segments.is_empty() && self.written == self.tail.len() {
+        if self.pieces.is_empty() && self.written == self.tail.len() {
             self.written = 0;
             give_back(std::mem::take(&mut self.tail));
         }

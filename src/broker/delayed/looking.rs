@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{DelayedMessages, DueKey, Held, LOOKED_AT_MAX, gone};
+use super::{DelayedMessage, DelayedMessages, DueKey, LOOKED_AT_MAX, gone};
 use crate::broker::ids::ExchangeId;
 use crate::broker::vhost::Vhost;
 use crate::message::Message;
@@ -52,7 +52,7 @@ impl DelayedMessages {
         (total, (next < total).then_some(next))
     }
 
-    fn seen(&self, (due_ms, seq): DueKey, held: &Held) -> SeenDelayed {
+    fn seen(&self, (due_ms, seq): DueKey, held: &DelayedMessage) -> SeenDelayed {
         let in_memory = held.new.as_ref().map(|new| new.message.clone());
         let is_on_disk = in_memory.is_none();
         let read = || self.read(held.address, held.bytes).ok().flatten().map(|new| new.message);

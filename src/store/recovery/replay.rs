@@ -37,7 +37,7 @@ struct Queue {
 
 /// A record of a transaction that is not committed yet.
 #[derive(Debug)]
-enum Held {
+enum Uncommitted {
     Enqueued(u64, Vec<Enqueued>),
     Settled(u64, Vec<SeqRange>),
     Freed(Vec<Freed>),
@@ -50,7 +50,7 @@ pub(super) struct Replay {
     /// What queues refer to.
     known: Known,
     chunks: BTreeMap<u64, Arc<Chunk>>,
-    transactions: HashMap<TransactionId, Vec<Held>>,
+    transactions: HashMap<TransactionId, Vec<Uncommitted>>,
     definitions: Vec<Vec<u8>>,
     /// What lies before in the log is settled, or in segment files.
     start: u64,
@@ -175,10 +175,12 @@ impl Replay {
             Record::Enqueued { queue, transaction, messages } => {
                 // Also if it is never committed: other records may tell of these places, and must not be taken for news of others.
                 self.reach(queue, &messages);
-                self.hold(transaction, Held::Enqueued(queue, messages));
+                self.hold(transaction, Uncommitted::Enqueued(queue, messages));
             }
-            Record::Settled { queue, transaction, ranges } => self.hold(transaction, Held::Settled(queue, ranges)),
-            Record::Freed { transaction, freed } => self.hold(transaction, Held::Freed(freed)),
+            Record::Settled { queue, transaction, ranges } => {
+                self.hold(transaction, Uncommitted::Settled(queue, ranges))
+            }
+            Record::Freed { transaction, freed } => self.hold(transaction, Uncommitted::Freed(freed)),
             Record::Counted { queue, seq, counts } => self.queue(queue).counted(seq, counts),
             Record::Delivered { queue, level, below } => {
                 self.queue(queue).state.delivered.raise(level, below);
@@ -186,9 +188,9 @@ impl Replay {
             Record::Committed { transaction } => {
                 for held in self.transactions.remove(&transaction).unwrap_or_default() {
                     match held {
-                        Held::Enqueued(queue, messages) => self.enqueued(queue, messages),
-                        Held::Settled(queue, ranges) => self.settled(queue, &ranges),
-                        Held::Freed(freed) => self.freed(&freed, segments)?,
+                        Uncommitted::Enqueued(queue, messages) => self.enqueued(queue, messages),
+                        Uncommitted::Settled(queue, ranges) => self.settled(queue, &ranges),
+                        Uncommitted::Freed(freed) => self.freed(&freed, segments)?,
                     }
                 }
             }
@@ -197,7 +199,7 @@ impl Replay {
         Ok(())
     }
 
-    fn hold(&mut self, transaction: TransactionId, held: Held) {
+    fn hold(&mut self, transaction: TransactionId, held: Uncommitted) {
         self.transactions.entry(transaction).or_default().push(held);
     }
 

@@ -18,7 +18,7 @@ use crate::store::seq::Seq;
 
 /// A record that was found.
 #[derive(Clone, Copy, Debug)]
-struct Record {
+struct FoundRecord {
     label: Label,
     segment: SegmentId,
     offset: u32,
@@ -30,7 +30,7 @@ struct Record {
 #[derive(Debug, Default)]
 pub(super) struct Rebuilt {
     /// By queue, level, and place.
-    records: BTreeMap<(u64, u8, Seq), Record>,
+    records: BTreeMap<(u64, u8, Seq), FoundRecord>,
     /// Copies of messages that are where the checkpoint says: a file was being rewritten.
     copies: BTreeSet<(u64, u8, Seq)>,
 }
@@ -53,7 +53,7 @@ impl Rebuilt {
         let (mut unreadable, mut first) = (0, None);
         while let Some(rest) = bytes.get(at as usize..).filter(|rest| rest.len() >= 8) {
             if let Some((label, bytes, body_bytes)) = labelled(rest) {
-                self.note(Record { label, segment: id, offset: at, bytes, body_bytes }, replay);
+                self.note(FoundRecord { label, segment: id, offset: at, bytes, body_bytes }, replay);
                 at += bytes;
             } else {
                 // Between two parts there are eight zeros.
@@ -73,7 +73,7 @@ impl Rebuilt {
         Ok(())
     }
 
-    fn note(&mut self, record: Record, replay: &Replay) {
+    fn note(&mut self, record: FoundRecord, replay: &Replay) {
         let label = record.label;
         let key = (label.queue, label.level, label.seq);
         if replay.knows_place(label.moved_from, record.bytes) {
@@ -125,8 +125,8 @@ fn whole(disk: &Arc<dyn Disk>, path: &str) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Adds a record, which comes behind all that are there of its level.
-fn add(state: &mut QueueState, record: &Record) {
-    let Record { label, segment, offset, bytes, body_bytes } = *record;
+fn add(state: &mut QueueState, record: &FoundRecord) {
+    let FoundRecord { label, segment, offset, bytes, body_bytes } = *record;
     state.next_seq = state.next_seq.max(label.seq.next());
     state.delivered.raise(label.level, label.seq.next());
     let body_bytes = u64::from(body_bytes);
