@@ -107,7 +107,7 @@ settings! {
     default_pass: Option<Secret> = None, "guest", AtStart;
     /// A file that holds its password
     default_pass_file: Option<PathBuf> = None, "none", AtStart;
-    /// Its tags
+    /// Its tags; none for no tag
     default_user_tags: Vec<String> = vec![ADMINISTRATOR.to_owned()], "administrator", AtStart;
     /// What it may declare and delete, as a regular expression for names
     default_permissions_configure: Expression = Expression::anything(), ".*", AtStart;

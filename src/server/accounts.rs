@@ -56,7 +56,7 @@ impl From<&Settings> for First {
             user: settings.default_user.clone().unwrap_or_else(|| GUEST.to_owned()),
             password: settings.default_pass.as_ref().map_or(GUEST, |secret| &secret.0).to_owned(),
             is_wanted: settings.default_user.is_some() || settings.default_pass.is_some(),
-            tags: settings.default_user_tags.clone(),
+            tags: settings.default_user_tags.iter().filter(|tag| *tag != "none").cloned().collect(),
             permissions: permissions.map(|expression| expression.0.clone()),
             vhost: settings.default_vhost.clone().unwrap_or_else(|| DEFAULT_VHOST.to_owned()),
             is_vhost_wanted: settings.default_vhost.is_some(),

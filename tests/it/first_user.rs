@@ -1,6 +1,11 @@
 //! The user and the virtual host that a new broker has, as RabbitMQ's variables say. These run the binary.
 
-use crate::client::Connect;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::broker::Management;
+use crate::client::{Connect, queue};
 use crate::process::{Directory, Program, run_with};
 
 const REFUSED: &str =
@@ -36,6 +41,51 @@ async fn own_variables_override_rabbitmqs_and_a_password_may_be_in_a_file() {
     let program = Program::start_with(&environment, "pass-file", &["--in-memory"]);
     Connect::to(program.address()).user("bert", "from a file").open().await;
     check_refused(&program, "other", "from a file").await;
+}
+
+/// A broker that has read this `rabbitmq.conf`, and its API as the user that it made.
+fn configured(name: &str, conf: &str) -> (Directory, Program, Management) {
+    let directory = Directory::new(name);
+    std::fs::create_dir_all(directory.path()).unwrap();
+    let file = directory.path().join("rabbitmq.conf");
+    std::fs::write(&file, format!("default_user = anna\ndefault_pass = secret\n{conf}")).unwrap();
+    let arguments = ["--in-memory", "--http-listen", "127.0.0.1:0", "--config", file.to_str().unwrap()];
+    let program = Program::start(&format!("{name}-run"), &arguments);
+    let port = program.ports()["http"].as_u64().unwrap().try_into().unwrap();
+    let api = Management::at(SocketAddr::from(([127, 0, 0, 1], port))).log_in("anna", "secret");
+    (directory, program, api)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_user_has_the_permissions_of_rabbitmqs_file() {
+    let conf =
+        "default_permissions.configure = ^own\ndefault_permissions.read = ^in\ndefault_permissions.write = ^out\n";
+    let (_directory, program, api) = configured("first-permissions", conf);
+    let permission = json!({ "user": "anna", "vhost": "/", "configure": "^own", "write": "^out", "read": "^in" });
+    assert_eq!(api.get("/api/permissions/%2F/anna"), permission);
+    let ch = Connect::to(program.address()).user("anna", "secret").open().await.channel(1).await;
+    ch.declare(queue("own-1")).await;
+    let text = "ACCESS_REFUSED - configure access to queue 'other' in vhost '/' refused for user 'anna'";
+    ch.refused(queue("other"), 403, text).await;
+}
+
+/// A tag that the file names takes the place of `administrator`, as in RabbitMQ.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_user_has_the_tags_of_rabbitmqs_file() {
+    for (conf, tags) in [
+        ("", json!(["administrator"])),
+        ("default_user_tags.monitoring = true\n", json!(["monitoring"])),
+        ("default_user_tags.management = true\ndefault_user_tags.administrator = false\n", json!(["management"])),
+        ("default_user_tags.administrator = true\ndefault_user_tags.mine = true\n", json!(["administrator", "mine"])),
+    ] {
+        let (_directory, _program, api) = configured("first-tags", conf);
+        assert_eq!(api.get("/api/whoami")["tags"], tags, "{conf}");
+    }
+    let (_directory, program, api) = configured("first-no-tags", "default_user_tags.administrator = false\n");
+    assert_eq!(api.request("GET", "/api/whoami", None).0, 401, "nobody without a tag is let in");
+    Connect::to(program.address()).user("anna", "secret").open().await;
+    let shown: Value = api.request("GET", "/api/overview", None).1;
+    assert_eq!(shown["error"], "not_authorised");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use super::levels;
 use super::listeners;
 use super::meaning::Meaning::{Missing, Needless, Sets};
 use super::properties;
-use crate::auth::{ADMINISTRATOR, GUEST};
+use crate::auth::GUEST;
 use crate::config::given::{Given, GivenSettings, Origin};
 use crate::config::setting::Setting;
 use crate::nearest::nearest;
@@ -27,8 +27,9 @@ pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     chained::named(&mut last, "auth_oauth2.scope_aliases", "auth_oauth2_scope_aliases", read);
     chained::named(&mut last, "cluster_tags", "cluster_tags", read);
     properties::take(&mut last, read);
-    users(&mut last, "loopback_users", ("loopback_users", GUEST), read);
-    users(&mut last, "default_user_tags", ("default_user_tags", ADMINISTRATOR), read);
+    users(&mut last, "loopback_users", &[GUEST], read);
+    // One tag that is said takes the place of the one that nobody said: who wants a monitor must not get an administrator.
+    users(&mut last, "default_user_tags", &[], read);
     let mut given: Vec<Given> = Vec::new();
     for ConfEntry { key, value, origin } in last {
         match meaning(&key) {
@@ -68,8 +69,8 @@ fn unknown(key: &str) -> String {
 }
 
 /// Names that are added and taken away one by one: `loopback_users.guest = false`.
-fn users(entries: &mut Vec<ConfEntry>, key: &str, (setting, default): (&str, &str), read: &mut GivenSettings) {
-    let mut names = vec![default.to_owned()];
+fn users(entries: &mut Vec<ConfEntry>, key: &str, default: &[&str], read: &mut GivenSettings) {
+    let mut names: Vec<_> = default.iter().map(|name| (*name).to_owned()).collect();
     let mut place: Option<Origin> = None;
     entries.retain(|entry| {
         let Some(rest) = entry.key.strip_prefix(key) else { return true };
@@ -95,7 +96,7 @@ fn users(entries: &mut Vec<ConfEntry>, key: &str, (setting, default): (&str, &st
     if names.is_empty() {
         names.push("none".to_owned());
     }
-    if let (Some(origin), Some(setting)) = (place, Setting::find(setting)) {
+    if let (Some(origin), Some(setting)) = (place, Setting::find(key)) {
         read.given.push(setting.given(names, origin));
     }
 }
@@ -170,11 +171,8 @@ mod tests {
         check("loopback_users.guest = false", "loopback_users", "none");
         check("loopback_users = none", "loopback_users", "none");
         check("loopback_users.anna = true", "loopback_users", "guest|anna");
-        check(
-            "default_user_tags.monitoring = true\ndefault_user_tags.administrator = false",
-            "default_user_tags",
-            "monitoring",
-        );
+        check("default_user_tags.monitoring = true", "default_user_tags", "monitoring");
+        check("default_user_tags.administrator = false", "default_user_tags", "none");
     }
 
     /// Every key that sets something refuses what makes no sense, with its place.
