@@ -8,6 +8,7 @@ mod error;
 mod export;
 mod import;
 mod place;
+mod placeholders;
 mod read;
 
 pub(crate) use error::DefinitionsError;

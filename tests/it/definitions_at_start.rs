@@ -1,7 +1,9 @@
 //! Definitions that are imported when the broker starts. These run the binary.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::broker::Management;
 use crate::client::{Connect, publish, queue};
 use crate::process::{Directory, Program, run_with};
 
@@ -20,10 +22,11 @@ struct Files(Directory);
 impl Files {
     fn new(test: &str, files: &[(&str, &str)]) -> Self {
         let directory = Directory::new(test);
-        std::fs::create_dir_all(directory.path()).unwrap();
         let files_of = Self(directory);
         for (name, text) in files {
-            std::fs::write(files_of.path(name), text).unwrap();
+            let path = files_of.path(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
         }
         files_of
     }
@@ -159,7 +162,113 @@ async fn a_file_of_the_wild_is_imported() {
     ch.expect_ready("orders", 1).await;
     let log = program.stop();
     assert!(log.contains("policy 'ha' in virtual host 'shop' has no effect by ha-mode"), "{log}");
-    assert!(log.contains("user '${env:NAME}': nothing stands in for a placeholder"), "{log}");
+    assert!(log.contains("${env:NAME} in name of entry 3 of 'users': nothing stands in for a placeholder"), "{log}");
+}
+
+/// Each hash with the salt 01020304, as RabbitMQ writes it.
+const HASHED: &str = r#"{
+  "users": [
+    {"name": "long", "hashing_algorithm": "rabbit_password_hashing_sha512", "tags": [],
+     "password_hash": "AQIDBHyaBJQSNruEUWstBCaAHjaW+PJ8vEy9EyJdqecN22lILQUxrMAtMTORP2JKuOi2gV6azldVxUGHBufq3sRXQdo="},
+    {"name": "old", "password_hash": "AQIDBAynXLxl0ZOtmWYu26uErRM=", "hashing_algorithm": "rabbit_password_hashing_md5", "tags": ""},
+    {"name": "usual", "password_hash": "AQIDBGQoPxOU7lDtzEPuNk4NrbNz5ydL/AIt0+yFWpON0FJe", "tags": ""}],
+  "permissions": [
+    {"user": "long", "vhost": "/", "configure": "", "write": "", "read": ""},
+    {"user": "old", "vhost": "/", "configure": "", "write": "", "read": ""},
+    {"user": "usual", "vhost": "/", "configure": "", "write": "", "read": ""}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_log_in_with_passwords_that_were_hashed_in_each_way() {
+    let files = Files::new("definitions-hashes", &[("d.json", HASHED)]);
+    let program = Program::start("definitions-hashes", &["--in-memory", "--definitions", &files.text("d.json")]);
+    for (user, password) in [("long", "five-twelve"), ("old", "five"), ("usual", "two-five-six")] {
+        Connect::to(program.address()).user(user, password).open().await;
+        check_refused(&program, user, "wrong").await;
+    }
+}
+
+/// A program that has read this `rabbitmq.conf`; `DIR` in it is the directory of the files.
+fn configured(files: &Files, test: &str, conf: &str, more: &[&str]) -> Program {
+    std::fs::write(files.path("rabbitmq.conf"), conf.replace("DIR", files.0.text())).unwrap();
+    Program::start(test, &[&["--config", &files.text("rabbitmq.conf")], more].concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmqs_file_names_a_file_or_a_directory_of_definitions() {
+    let rest = USERS.replace("\"users\"", "\"passed_over\"").replace("\"vhosts\"", "\"passed_over_too\"");
+    let files =
+        Files::new("definitions-conf", &[("all.json", USERS), ("parts/2.json", &rest), ("parts/1.json", USERS)]);
+    for place in ["DIR/all.json", "DIR/parts"] {
+        let conf = format!("definitions.import_backend = local_filesystem\ndefinitions.local.path = {place}\n");
+        let mut program = configured(&files, "definitions-conf", &conf, &["--in-memory"]);
+        has_queue(&program, ("anna", "secret"), "shop").await;
+        check_refused(&program, "guest", "guest").await;
+        let log = program.stop();
+        let last = place.replace("DIR", files.0.text()).replace("parts", "parts/2.json");
+        assert!(log.contains(&format!("imported definitions from {last}: ")), "{log}");
+        assert!(!log.lines().any(|line| line.contains("WARN") && line.contains("definitions")), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmqs_file_has_unchanged_definitions_skipped() {
+    let files = Files::new("definitions-conf-skip", &[("parts/d.json", QUEUES)]);
+    let data = files.text("data");
+    let start = |skip: bool| {
+        let conf = format!(
+            "definitions.import_backend = local_filesystem\ndefinitions.local.path = DIR/parts\n\
+             definitions.skip_if_unchanged = {skip}\n"
+        );
+        configured(&files, "definitions-conf-skip", &conf, &["--data-dir", &data])
+    };
+    let delete = async |program: &Program| {
+        Connect::to(program.address()).open().await.channel(1).await.delete("orders").await;
+    };
+    let mut first = start(true);
+    delete(&first).await;
+    first.stop();
+    let mut second = start(true);
+    assert!(!Connect::to(second.address()).open().await.channel(1).await.exists("orders").await);
+    second.stop();
+    // Another file beside it is a change, too.
+    std::fs::write(files.path("parts/e.json"), "{}").unwrap();
+    let mut third = start(true);
+    delete(&third).await;
+    third.stop();
+    has_queue(&start(false), ("guest", "guest"), "/").await;
+}
+
+/// RabbitMQ, too, puts nothing in their place: what looks like one is a text like others, and comes back as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn placeholders_are_texts_and_the_log_says_where_they_are() {
+    let text = r#"{"vhosts": [{"name": "/", "description": "of ${TEAM}"}],
+      "users": [{"name": "anna", "password": "${env:PASSWORD}", "tags": "administrator"}],
+      "permissions": [{"user": "anna", "vhost": "/", "configure": ".*", "write": ".*", "read": "^a$|(b|c)$"}],
+      "queues": [{"name": "orders", "vhost": "/", "arguments": {"x-dead-letter-exchange": "$(DLX)"}}],
+      "bindings": [{"source": "amq.topic", "vhost": "/", "destination": "orders", "destination_type": "queue", "routing_key": "${KEY}"}],
+      "policies": [{"vhost": "/", "name": "p", "pattern": "^${PREFIX}", "definition": {"max-length": 5}}]}"#;
+    let files = Files::new("definitions-texts", &[("d.json", text)]);
+    let definitions = files.text("d.json");
+    let arguments = ["--in-memory", "--http-listen", "127.0.0.1:0", "--definitions", &definitions];
+    let mut program = Program::start_with(&[("KEY", "set"), ("DLX", "set")], "definitions-texts", &arguments);
+    let port = program.ports()["http"].as_u64().unwrap().try_into().unwrap();
+    let api = Management::at(SocketAddr::from(([127, 0, 0, 1], port))).log_in("anna", "${env:PASSWORD}");
+    let exported = api.get("/api/definitions");
+    assert_eq!(exported["vhosts"][0]["metadata"]["description"], "of ${TEAM}");
+    assert_eq!(exported["queues"][0]["arguments"]["x-dead-letter-exchange"], "$(DLX)");
+    assert_eq!(exported["bindings"][0]["routing_key"], "${KEY}");
+    assert_eq!(exported["policies"][0]["pattern"], "^${PREFIX}");
+    let log = program.stop();
+    for place in [
+        "${TEAM} in description of entry 1 of 'vhosts'",
+        "${env:PASSWORD} in password of entry 1 of 'users'",
+        "$(DLX) in arguments of entry 1 of 'queues'",
+        "${KEY} in routing_key of entry 1 of 'bindings'",
+        "${PREFIX} in pattern of entry 1 of 'policies'",
+    ] {
+        assert!(log.contains(&format!("WARN {place}: nothing stands in for a placeholder")), "{place}: {log}");
+    }
+    assert_eq!(log.matches("nothing stands in").count(), 5, "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,11 +114,8 @@ impl DefinitionsFile {
                 tracing::warn!("policy '{name}' in virtual host '{vhost}' has no effect by {key}: there is one node");
             }
         }
-        for (user, _) in self.users.iter().filter(|(user, _)| user.name.contains("${")) {
-            tracing::warn!(
-                "user '{}': nothing stands in for a placeholder in definitions; write what is meant",
-                user.name
-            );
+        for place in &self.placeholders {
+            tracing::warn!("{place}: nothing stands in for a placeholder in definitions; write what is meant");
         }
     }
 

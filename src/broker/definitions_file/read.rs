@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::DefinitionsError;
 use super::entries::{BindingEntry, ExchangeEntry, QueueEntry, UserEntry, VhostEntry};
+use super::placeholders;
 use crate::auth::{User, UserLimits};
 use crate::broker::administration::DEFAULT_VHOST;
 use crate::broker::definitions::{
@@ -24,6 +25,8 @@ pub struct DefinitionsFile {
     pub(super) queues: Vec<QueueEntry>,
     pub(super) exchanges: Vec<ExchangeEntry>,
     pub(super) bindings: Vec<BindingEntry>,
+    /// Texts that somebody may expect something else in place of.
+    pub(super) placeholders: Vec<String>,
 }
 
 /// Where the things of a file belong.
@@ -42,6 +45,7 @@ impl DefinitionsFile {
     /// When it cannot be understood.
     pub fn read(bytes: &[u8]) -> Result<Self, DefinitionsError> {
         let mut file = parse(bytes)?;
+        let placeholders = placeholders::of(&file);
         let (vhosts, global_parameters) =
             (entries(&mut file, "vhosts", None)?, entries(&mut file, "global_parameters", None)?);
         let place = Some(Place::AsSaid);
@@ -51,6 +55,7 @@ impl DefinitionsFile {
             permissions: entries(&mut file, "permissions", place)?,
             topic_permissions: entries(&mut file, "topic_permissions", place)?,
             global_parameters,
+            placeholders,
             ..Self::read_vhost(&mut file, Place::AsSaid)?
         })
     }
@@ -60,7 +65,9 @@ impl DefinitionsFile {
     /// # Errors
     /// When it cannot be understood.
     pub fn read_into(bytes: &[u8], vhost: &str) -> Result<Self, DefinitionsError> {
-        Self::read_vhost(&mut parse(bytes)?, Place::In(vhost))
+        let mut file = parse(bytes)?;
+        let placeholders = placeholders::of(&file);
+        Ok(Self { placeholders, ..Self::read_vhost(&mut file, Place::In(vhost))? })
     }
 
     fn read_vhost(file: &mut Map<String, Value>, place: Place<'_>) -> Result<Self, DefinitionsError> {
@@ -78,6 +85,7 @@ impl DefinitionsFile {
             queues: entries(file, "queues", Some(place))?,
             exchanges: entries(file, "exchanges", Some(place))?,
             bindings: entries(file, "bindings", Some(place))?,
+            placeholders: Vec::new(),
         })
     }
 }
