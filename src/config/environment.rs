@@ -25,6 +25,11 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Adds a variable, unless it is there.
+    pub(super) fn complete(&mut self, name: &str, value: &str) {
+        self.0.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+
     /// The variables that begin with this, by name.
     pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let begins = move |(name, _): &(&String, &String)| name.starts_with(prefix);

@@ -24,6 +24,7 @@ pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     let is_rabbitmqs = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "conf" || ending == "config");
     let (rabbitmqs, own): (Vec<_>, Vec<_>) = files(serve, environment).into_iter().partition(is_rabbitmqs);
     let at_its_place = serve.is_rabbitmq_server || looks_at_rabbitmqs_place(serve, environment);
+    let environment = &rabbitmq::complete_environment(environment, at_its_place, text_of, &mut read);
     read.add(rabbitmq::read_files(environment, &rabbitmqs, at_its_place, text_of));
     for file in own {
         read.add(read_file(&file));

@@ -3,6 +3,7 @@
 mod application_terms;
 mod chained;
 mod conf;
+mod env_file;
 mod environment;
 mod erl_arguments;
 mod files;
@@ -16,5 +17,6 @@ mod terms;
 mod tls_terms;
 mod translated;
 
+pub(super) use env_file::completed as complete_environment;
 pub(super) use environment::read as read_environment;
 pub(super) use files::{read as read_files, read_text};

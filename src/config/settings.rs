@@ -330,7 +330,7 @@ settings! {
     /// Remember refusals, too
     auth_cache_cache_refusals: bool = false, "false", AtStart;
 
-    /// Read RabbitMQ's files where RabbitMQ has them, in /etc/rabbitmq: rabbitmq.conf, conf.d, advanced.config, enabled_plugins
+    /// Read RabbitMQ's files where RabbitMQ has them, in /etc/rabbitmq: rabbitmq.conf, conf.d, advanced.config, enabled_plugins, rabbitmq-env.conf
     rabbitmq_files: bool = false, "false", AtStart;
     /// The name of the node that is told: it is in no path
     node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;

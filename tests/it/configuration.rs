@@ -252,3 +252,19 @@ fn a_key_without_its_certificate_and_a_certificate_without_its_key_are_told() {
     let output = run_with(&environment, &["config", "check"]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), String::new()), "one file may hold both");
 }
+
+/// Also a variable of a file that is named there.
+#[test]
+fn rabbitmqs_file_of_variables_counts_less_than_the_environment() {
+    let text = "# RabbitMQ's scripts read this\nNODENAME=rabbit@file\nexport NODE_PORT=5680\nulimit -n 65536\n";
+    let file = File::new("rabbitmq-env", "rabbitmq-env.conf", text);
+    let environment = [("RABBITMQ_CONF_ENV_FILE", file.text()), ("RABBITMQ_NODENAME", "rabbit@variable".to_owned())];
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let output = run_with(&environment, &["config", "show"]);
+    assert_eq!(shown(&output, "node_name"), "node_name = \"rabbit@variable\" # RABBITMQ_NODENAME");
+    assert_eq!(shown(&output, "amqp_listen"), "amqp_listen = [\":5680\"] # RABBITMQ_NODE_PORT");
+    let output = run_with(&environment, &["config", "check"]);
+    let expected =
+        format!("{}:4:1: has no effect: of such files NAME=value is read, and nothing is run\n", file.text());
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), expected));
+}

@@ -10,7 +10,7 @@ use crate::config::setting::{PREFIX as OWN_PREFIX, Setting};
 use crate::config::settings::SETTINGS;
 use crate::nearest::nearest;
 
-const PREFIX: &str = "RABBITMQ_";
+pub(super) const PREFIX: &str = "RABBITMQ_";
 
 /// Both make one address.
 const NODE_PORT: &str = "RABBITMQ_NODE_PORT";
@@ -23,10 +23,12 @@ pub(in crate::config) const CONFIG_FILE: &str = "RABBITMQ_CONFIG_FILE";
 pub(in crate::config) const CONFIG_FILES: &str = "RABBITMQ_CONFIG_FILES";
 pub(in crate::config) const ADVANCED_CONFIG_FILE: &str = "RABBITMQ_ADVANCED_CONFIG_FILE";
 pub(in crate::config) const ENABLED_PLUGINS_FILE: &str = "RABBITMQ_ENABLED_PLUGINS_FILE";
+/// Names a file of variables.
+pub(super) const CONF_ENV_FILE: &str = "RABBITMQ_CONF_ENV_FILE";
 pub(in crate::config) const ENABLED_PLUGINS: &str = "RABBITMQ_ENABLED_PLUGINS";
 
 /// Those that are looked at elsewhere.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     levels::LOG,
     NODE_PORT,
     NODE_ADDRESS,
@@ -36,6 +38,7 @@ const OTHERS: [&str; 9] = [
     ADVANCED_CONFIG_FILE,
     ENABLED_PLUGINS_FILE,
     ENABLED_PLUGINS,
+    CONF_ENV_FILE,
 ];
 
 const NO_COOKIE: &str = "is not needed: there are no Erlang nodes that have to know each other";
@@ -84,7 +87,6 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("SCHEMA_DIR", Needless(NO_PATH)),
     ("FEATURE_FLAGS", Needless("is not needed: there are no feature flags to choose")),
     ("FEATURE_FLAGS_FILE", Needless(NO_PATH)),
-    ("CONF_ENV_FILE", Missing("such files of a shell are not read; set the variables in the environment")),
     ("SERVICENAME", Needless("is not needed here")),
     ("CONSOLE_LOG", Needless("is not needed here")),
     ("HOME", Needless(NO_PATH)),

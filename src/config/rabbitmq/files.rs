@@ -10,7 +10,7 @@ use crate::config::environment::Environment;
 use crate::config::given::{FilePlace, GivenSettings, Origin};
 
 /// Where RabbitMQ has its files.
-const HOME: &str = "/etc/rabbitmq";
+pub(super) const HOME: &str = "/etc/rabbitmq";
 
 /// What reads a file as text.
 pub(in crate::config) type ReadText = fn(&Path) -> Result<String, String>;
