@@ -1,12 +1,14 @@
 //! The data directory belongs to one user, and to one process at a time.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
+use crate::broker::Management;
 use crate::client::properties::properties;
 use crate::client::{Channel, Connect, publish, queue};
-use crate::process::{Directory, Program, check_refused};
+use crate::process::{Directory, Program, check_refused, run_with};
 
 async fn durable_queue(program: &Program) -> Channel {
     let ch = Connect::to(program.address()).open().await.channel(1).await;
@@ -95,4 +97,53 @@ async fn a_directory_that_is_taken_away_ends_the_broker_and_nothing_more_is_conf
         assert!(log.contains("the data directory was moved or removed while it was in use"), "{log}");
         assert!(fs::read_dir(directory.path()).map_or(0, Iterator::count) == 0, "nothing is written to another one");
     }
+}
+
+/// RabbitMQ keeps messages in a directory below it that is called as the node, and so seems to lose them with each new name of a container.
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmqs_directory_holds_everything_whatever_the_node_is_called() {
+    let directory = Directory::new("mnesia-base");
+    let base = directory.path().join("mnesia");
+    let start = |node: &str| {
+        let environment =
+            [("RABBITMQ_MNESIA_BASE", base.to_str().unwrap()), ("RABBITMQ_NODENAME", node), ("HOSTNAME", "f00ba4")];
+        Program::start_with(&environment, "mnesia-base", &["--http-listen", "127.0.0.1:0"])
+    };
+    let mut first = start("rabbit@one");
+    durable_queue(&first).await;
+    assert_eq!(node_of(&first), "rabbit@one");
+    first.stop();
+    assert!(base.join("lock").exists() && base.join("wal").is_dir());
+    let mut second = start("rabbit@two");
+    assert_eq!(node_of(&second), "rabbit@two");
+    let ch = Connect::to(second.address()).open().await.channel(1).await;
+    assert_eq!(ch.get_no_ack("q").await.unwrap().body, b"kept");
+    second.stop();
+}
+
+/// Names of hosts with dots need the variable in RabbitMQ; here they need nothing, and it changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_name_of_the_node_is_told_as_it_is() {
+    for is_long in ["true", "false", "1"] {
+        let name = "rabbit@broker-0.broker.default.svc.cluster.local";
+        let environment = [("RABBITMQ_USE_LONGNAME", is_long), ("RABBITMQ_NODENAME", name)];
+        let directory = Directory::new("long-name");
+        let arguments = ["--data-dir", directory.text(), "--http-listen", "127.0.0.1:0"];
+        let mut program = Program::start_with(&environment, "long-name", &arguments);
+        assert_eq!(node_of(&program), name);
+        for command in [&["-n", name][..], &["--longnames", "-n", name], &["-l", "-q"]] {
+            let words = [&["ctl"], command, &["ping", "--data-dir", directory.text()]].concat();
+            let output = run_with(&environment, &words);
+            assert!(output.status.success(), "{words:?}: {output:?}");
+        }
+        let log = program.stop();
+        assert!(log.contains("INFO RABBITMQ_USE_LONGNAME: is not needed"), "{log}");
+    }
+}
+
+/// What the management API says.
+fn node_of(program: &Program) -> String {
+    let port = program.ports()["http"].as_u64().unwrap().try_into().unwrap();
+    let api = Management::at(SocketAddr::from(([127, 0, 0, 1], port)));
+    api.get("/api/overview")["node"].as_str().unwrap().to_owned()
 }
