@@ -8,7 +8,7 @@
 //! **Invariant**: never more than `DescriptorLimits::connections` connections at a time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -48,11 +48,36 @@ impl DescriptorLimits {
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: DescriptorLimits,
-    /// Nobody is let in for now.
-    is_suspended: AtomicBool,
+    /// Why nobody is let in for now: the bits of [`Suspension`].
+    suspensions: AtomicU8,
     connected: Mutex<Connected>,
     /// A connection has ended, or has logged in although it was told to go.
     changed: Notify,
+}
+
+/// Why nobody is let in for now. Each reason is taken back by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Suspension {
+    /// `rabbitmqctl stop_app`.
+    Stopped = 1,
+    /// Maintenance: `rabbitmq-upgrade drain`.
+    Drained = 2,
+    /// `rabbitmqctl suspend_listeners`: who is connected stays.
+    Listeners = 4,
+}
+
+impl Suspension {
+    /// What clients are told that are connected, unless they stay.
+    pub(crate) fn goodbye(self) -> Option<AmqpError> {
+        match self {
+            Self::Stopped => {
+                Some(AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'"))
+            }
+            Self::Drained => Some(AmqpError::connection_forced("Node was put into maintenance mode")),
+            Self::Listeners => None,
+        }
+    }
 }
 
 /// Why a new connection has no place.
@@ -85,7 +110,7 @@ pub(crate) struct Admitted {
 impl Admission {
     /// Nobody is connected.
     pub(crate) fn new(limits: DescriptorLimits) -> Self {
-        Self { limits, is_suspended: AtomicBool::new(false), connected: Mutex::default(), changed: Notify::new() }
+        Self { limits, suspensions: AtomicU8::new(0), connected: Mutex::default(), changed: Notify::new() }
     }
 
     /// The limits.
@@ -94,31 +119,39 @@ impl Admission {
     }
 
     /// Lets nobody in until `resume`, and closes the connections that have not logged in. The others are the registry's.
-    pub(crate) fn suspend(&self) {
+    pub(crate) fn suspend(&self, why: Suspension) {
         let waiting: Vec<_> = {
             let connected = self.connected.lock();
-            self.is_suspended.store(true, Ordering::SeqCst);
+            self.suspensions.fetch_or(why as u8, Ordering::SeqCst);
             connected.before_login.values().filter_map(Weak::upgrade).collect()
         };
+        let Some(goodbye) = why.goodbye() else { return };
         for outbox in waiting {
-            outbox.notify(Notice::Close(suspended()));
+            outbox.notify(Notice::Close(goodbye.clone()));
         }
     }
 
-    /// Lets clients in again.
-    pub(crate) fn resume(&self) {
-        self.is_suspended.store(false, Ordering::SeqCst);
+    /// Lets clients in again, unless there is another reason not to.
+    pub(crate) fn resume(&self, why: Suspension) {
+        self.suspensions.fetch_and(!(why as u8), Ordering::SeqCst);
     }
 
-    /// Whether nobody is let in for now.
-    pub(crate) fn is_suspended(&self) -> bool {
-        self.is_suspended.load(Ordering::SeqCst)
+    /// Whether this is a reason that nobody is let in.
+    pub(crate) fn is_suspended_by(&self, why: Suspension) -> bool {
+        self.suspensions.load(Ordering::SeqCst) & why as u8 != 0
+    }
+
+    /// Why nobody is let in for now, if it is so.
+    pub(crate) fn suspension(&self) -> Option<Suspension> {
+        [Suspension::Stopped, Suspension::Drained, Suspension::Listeners]
+            .into_iter()
+            .find(|why| self.is_suspended_by(*why))
     }
 
     /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.
     pub(crate) fn admit(self: &Arc<Self>, outbox: &Arc<Outbox>) -> Result<Admitted, NoPlace> {
         let mut connected = self.connected.lock();
-        if self.is_suspended() {
+        if self.suspension().is_some() {
             return Err(NoPlace::Taken);
         }
         let is_full = connected.count >= self.limits.connections;
@@ -172,16 +205,12 @@ impl Admitted {
                 self.admission.changed.notify_waiters();
             }
             // It may have come too late to be closed with those that had not logged in.
-            if let Some(outbox) = outbox.filter(|_| self.admission.is_suspended()).and_then(|outbox| outbox.upgrade()) {
-                outbox.notify(Notice::Close(suspended()));
+            let goodbye = self.admission.suspension().and_then(Suspension::goodbye);
+            if let (Some(goodbye), Some(outbox)) = (goodbye, outbox.and_then(|outbox| outbox.upgrade())) {
+                outbox.notify(Notice::Close(goodbye));
             }
         }
     }
-}
-
-/// What clients are told when they are not let in any more.
-pub(crate) fn suspended() -> AmqpError {
-    AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'")
 }
 
 impl Drop for Admitted {
@@ -240,11 +269,14 @@ mod tests {
         let admission = admission(10, 10);
         let (early, late) = (Arc::new(Outbox::default()), Arc::new(Outbox::default()));
         let mut logging_in = admission.admit(&early).unwrap();
-        admission.suspend();
+        admission.suspend(Suspension::Drained);
         assert!(is_closed(&early));
         logging_in.logged_in();
         assert_eq!(admission.admit(&late).err(), Some(NoPlace::Taken));
-        admission.resume();
+        admission.suspend(Suspension::Stopped);
+        admission.resume(Suspension::Stopped);
+        assert_eq!(admission.admit(&late).err(), Some(NoPlace::Taken), "each reason is taken back by itself");
+        admission.resume(Suspension::Drained);
         assert!(admission.admit(&late).is_ok());
     }
 

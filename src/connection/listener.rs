@@ -149,8 +149,8 @@ impl Listener {
     }
 
     fn refuse(&mut self, peer: SocketAddr) {
-        if self.admission.is_suspended() {
-            return tracing::debug!(%peer, "the broker was told to let nobody in (stop_app): closing a new connection");
+        if let Some(why) = self.admission.suspension() {
+            return tracing::debug!(%peer, ?why, "the broker was told to let nobody in (stop_app, drain): closing a new connection");
         }
         if self.refused.pass(self.clock.now_ms(), LINES) {
             let left_out = self.refused.take_left_out();

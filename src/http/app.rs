@@ -1,4 +1,4 @@
-//! `/leveret/app`: whether clients are let in, which `rabbitmqctl stop_app`, `start_app` and `reset` change.
+//! `/leveret/app`: whether clients are let in, which `rabbitmqctl stop_app`, `start_app` and `reset`, `rabbitmq-upgrade drain` and `revive` change.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::broker::Broker;
-use crate::connection::admission::{Admission, suspended};
+use crate::connection::admission::{Admission, Suspension};
 
 /// Makes a broker as new: removes everything, and makes what a new one has.
 pub(crate) type StartOver = Box<dyn Fn(&Broker) -> Result<(), String> + Send + Sync>;
@@ -24,6 +24,16 @@ impl App {
     pub(crate) fn new(admission: Arc<Admission>, start_over: StartOver) -> Self {
         Self { admission, start_over }
     }
+
+    /// Whether clients are let in.
+    pub(super) fn is_in_service(&self) -> bool {
+        self.admission.suspension().is_none()
+    }
+
+    /// Whether the node is in maintenance.
+    pub(super) fn is_drained(&self) -> bool {
+        self.admission.is_suspended_by(Suspension::Drained)
+    }
 }
 
 impl fmt::Debug for App {
@@ -34,27 +44,74 @@ impl fmt::Debug for App {
 
 /// `GET /leveret/app`.
 pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
-    Ok(Answer::json(&json!({ "running": !request.api.app.admission.is_suspended() })))
+    let app = &request.api.app;
+    let is_running = !app.admission.is_suspended_by(Suspension::Stopped);
+    Ok(Answer::json(&json!({ "running": is_running, "drained": app.is_drained() })))
+}
+
+/// Lets nobody in, and closes the connections that are not to stay.
+fn suspend(request: &Request<'_>, why: Suspension) -> Answer {
+    request.api.app.admission.suspend(why);
+    if let Some(goodbye) = why.goodbye() {
+        request.api.broker.node().registry.close_where(|_| true, &goodbye);
+    }
+    Answer::no_content()
 }
 
 /// `POST /leveret/app/stop`: closes all connections, and lets nobody in.
 pub(super) fn stop(request: &Request<'_>) -> Result<Answer, Refusal> {
     tracing::info!(user = request.caller()?.name(), "stop_app: closing all connections, and letting nobody in");
-    request.api.app.admission.suspend();
-    request.api.broker.node().registry.close_where(|_| true, &suspended());
-    Ok(Answer::no_content())
+    Ok(suspend(request, Suspension::Stopped))
 }
 
 /// `POST /leveret/app/start`: lets clients in again.
 pub(super) fn start(request: &Request<'_>) -> Result<Answer, Refusal> {
     tracing::info!(user = request.caller()?.name(), "start_app: letting clients in");
-    request.api.app.admission.resume();
+    let admission = &request.api.app.admission;
+    if admission.is_suspended_by(Suspension::Stopped) {
+        // As in RabbitMQ, a start ends a maintenance.
+        for why in [Suspension::Drained, Suspension::Listeners, Suspension::Stopped] {
+            admission.resume(why);
+        }
+    }
+    Ok(Answer::no_content())
+}
+
+/// `POST /leveret/app/suspend`: lets nobody else in.
+pub(super) fn suspend_listeners(request: &Request<'_>) -> Result<Answer, Refusal> {
+    tracing::warn!(user = request.caller()?.name(), "suspend_listeners: letting nobody else in");
+    Ok(suspend(request, Suspension::Listeners))
+}
+
+/// `POST /leveret/app/resume`: lets clients in again.
+pub(super) fn resume_listeners(request: &Request<'_>) -> Result<Answer, Refusal> {
+    tracing::info!(user = request.caller()?.name(), "resume_listeners: letting clients in");
+    request.api.app.admission.resume(Suspension::Listeners);
+    Ok(Answer::no_content())
+}
+
+/// `POST /leveret/app/drain`: the same as a stop, for maintenance.
+pub(super) fn drain(request: &Request<'_>) -> Result<Answer, Refusal> {
+    tracing::warn!(
+        user = request.caller()?.name(),
+        "drain: closing all connections, and letting nobody in, for maintenance"
+    );
+    Ok(suspend(request, Suspension::Drained))
+}
+
+/// `POST /leveret/app/revive`: ends the maintenance.
+pub(super) fn revive(request: &Request<'_>) -> Result<Answer, Refusal> {
+    tracing::info!(user = request.caller()?.name(), "revive: the maintenance is over, letting clients in");
+    // As in RabbitMQ, also those that were suspended by themselves.
+    for why in [Suspension::Drained, Suspension::Listeners] {
+        request.api.app.admission.resume(why);
+    }
     Ok(Answer::no_content())
 }
 
 /// `POST /leveret/app/reset`: removes everything. Only while nobody is let in, so that nobody loses what is in use.
 pub(super) fn reset(request: &Request<'_>) -> Result<Answer, Refusal> {
-    if !request.api.app.admission.is_suspended() {
+    if !request.api.app.admission.is_suspended_by(Suspension::Stopped) {
         return Err(Refusal::bad_request("clients are let in; stop that first with /leveret/app/stop (stop_app)"));
     }
     tracing::info!(user = request.caller()?.name(), "reset: removing everything");

@@ -35,6 +35,14 @@ pub(super) fn alarms(request: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(failed(json!({ "reason": "There are alarms in effect in the cluster", "alarms": alarms })))
 }
 
+/// `GET /health/checks/is-in-service`, `ready-to-serve-clients`.
+pub(super) fn in_service(request: &Request<'_>) -> Result<Answer, Refusal> {
+    if request.api.app.is_in_service() {
+        return ok(request);
+    }
+    Ok(failed(json!({ "reason": "this node is not in service: it is stopped, or in maintenance" })))
+}
+
 /// `GET /health/checks/node-is-quorum-critical`.
 pub(super) fn quorum_critical(_: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!({ "status": "ok", "reason": "single node cluster" })))

@@ -60,7 +60,7 @@ fn node(request: &Request<'_>) -> Value {
         "name": api.node(),
         "type": "disc",
         "running": true,
-        "being_drained": false,
+        "being_drained": api.app.is_drained(),
         "uptime": api.clock.now_ms().saturating_sub(api.started_at_ms),
         "os_pid": host::process_id().to_string(),
         "mem_used": used_bytes,

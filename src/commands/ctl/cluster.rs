@@ -6,7 +6,7 @@ use super::arguments::Invocation;
 use super::failure::Failure;
 use super::health::{ListenerFacts, listeners, own_node, raised};
 use super::output::Output;
-use super::status::{alarm_lines, facts, listener_data, listener_line};
+use super::status::{alarm_lines, facts, is_drained, listener_data, listener_line};
 use super::verb::{BOTH, Verb};
 
 pub(super) const VERBS: &[Verb] = &[Verb::new("cluster_status", BOTH, "Displays the only node", cluster_status)
@@ -20,6 +20,7 @@ pub(super) struct Cluster {
     version: String,
     erlang: String,
     cores: u64,
+    maintenance: &'static str,
     alarms: Vec<String>,
     listeners: Vec<ListenerFacts>,
     flags: Value,
@@ -35,6 +36,7 @@ impl Cluster {
             version: text("rabbitmq_version"),
             erlang: text("erlang_version"),
             cores: facts.get("processors").and_then(Value::as_u64).unwrap_or(0),
+            maintenance: if is_drained(&facts) { "marked for maintenance" } else { "not under maintenance" },
             alarms: raised(it)?,
             listeners: listeners(it)?,
             flags: it.client()?.get("/feature-flags")?,
@@ -42,7 +44,7 @@ impl Cluster {
     }
 
     pub(super) fn text(&self) -> String {
-        let Self { node, name, version, erlang, cores, alarms, listeners, flags } = self;
+        let Self { node, name, version, erlang, cores, maintenance, alarms, listeners, flags } = self;
         let flag = |flag: &Value| {
             let text = |key: &str| flag.get(key).and_then(Value::as_str).unwrap_or_default();
             format!("Flag: {}, state: {}\n", text("name"), text("state"))
@@ -54,19 +56,19 @@ impl Cluster {
             "Basics\n\nCluster name: {name}\nTotal CPU cores available cluster-wide: {cores}\n\nCluster \
              Tags\n\n(none)\n\nDisk Nodes\n\n{node}\n\nRunning Nodes\n\n{node}\n\nVersions\n\n{node}: RabbitMQ {version} on \
              Erlang {erlang}\n\nCPU Cores\n\nNode: {node}, available CPU cores: {cores}\n\nMaintenance status\n\nNode: \
-             {node}, status: not under maintenance\n\nAlarms\n\n{}\n\nNetwork \
+             {node}, status: {maintenance}\n\nAlarms\n\n{}\n\nNetwork \
              Partitions\n\n(none)\n\nListeners\n\n{listeners}\nFeature flags\n\n{flags}",
             alarm_lines(node, alarms)
         )
     }
 
     pub(super) fn data(&self) -> Value {
-        let Self { node, name, version, erlang, cores, alarms, listeners, flags } = self;
+        let Self { node, name, version, erlang, cores, maintenance, alarms, listeners, flags } = self;
         let version = json!({ "rabbitmq_name": "RabbitMQ", "rabbitmq_version": version, "erlang_version": erlang });
         json!({
             "cluster_name": name, "cluster_tags": [], "disk_nodes": [node], "running_nodes": [node],
             "versions": { node.as_str(): version }, "cpu_cores": { node.as_str(): cores },
-            "maintenance_status": { node.as_str(): "not under maintenance" }, "alarms": alarms, "partitions": {},
+            "maintenance_status": { node.as_str(): maintenance }, "alarms": alarms, "partitions": {},
             "listeners": { node.as_str(): listener_data(node, listeners) }, "feature_flags": flags,
         })
     }

@@ -36,14 +36,22 @@ pub(super) const VERBS: &[Verb] = &[
         .says(|it| Some(format!("Resetting node {} ...", it.node()))),
     Verb::new("force_reset", CTL, "Makes the broker as new; after stop_app", reset)
         .says(|it| Some(format!("Forcefully resetting node {} ...", it.node()))),
-    Verb::new("drain", &[Tool::Upgrade], "Does nothing: there is no other node to take over", nothing).says(|it| {
-        Some(format!(
-            "Will put node {} into maintenance mode. The node will no longer serve any client traffic!",
-            it.node()
-        ))
+    Verb::new("suspend_listeners", CTL, "Lets no new clients in; who is connected stays", |it| app(it, "suspend"))
+        .says(|it| Some(format!("Will suspend client connection listeners on node {}. The node will no longer accept client connections!", it.node()))),
+    Verb::new("resume_listeners", CTL, "Lets clients in again after suspend_listeners", |it| app(it, "resume"))
+        .says(|it| Some(format!("Will resume client connection listeners on node {}. The node will now accept client connections", it.node()))),
+    Verb::new(
+        "drain",
+        &[Tool::Upgrade],
+        "Puts the node into maintenance: closes all connections, and lets nobody in",
+        |it| app(it, "drain"),
+    )
+    .says(|it| {
+        let node = it.node();
+        Some(format!("Will put node {node} into maintenance mode. The node will no longer serve any client traffic!"))
     }),
-    Verb::new("revive", &[Tool::Upgrade], "Does nothing: the node was never drained", nothing)
-        .says(|it| Some(format!("Will put node {} back into regular operating mode", it.node()))),
+    Verb::new("revive", &[Tool::Upgrade], "Ends the maintenance", |it| app(it, "revive"))
+        .says(|it| Some(format!("Will put node {} back into regular operating mode. The node will again serve client traffic and host primary queue replicas.", it.node()))),
     Verb::new("post_upgrade", &[Tool::Upgrade], "Does nothing: there is one node", nothing)
         .says(|_| Some("Executing post upgrade tasks...".to_owned())),
 ];

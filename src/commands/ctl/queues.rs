@@ -50,6 +50,24 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::new("close_all_user_connections", CTL, "Closes all connections of a user", close_of_user)
         .takes(2, super::verb::ANY, "<username> <explanation>")
         .says(|it| Some(format!("Closing connections of user {}, reason: {}...", it.argument(0), it.rest(1)))),
+    Verb::new(
+        "quorum_status",
+        &[Tool::Diagnostics, Tool::Queues],
+        "Displays the only replica of a quorum queue",
+        replicas,
+    )
+    .takes(1, 1, "[--vhost <vhost>] <queue>")
+    .says(|it| Some(format!("Status of queue {} on node {} ...", it.argument(0), it.node()))),
+    Verb::new("peek", &[Tool::Queues], "Displays a message of a queue, which stays there", peek)
+        .takes(2, 2, "[--vhost <vhost>] <queue> <position>")
+        .checks(|it| match it.argument(1).parse::<u64>() {
+            Ok(position) if position > 0 => Ok(()),
+            _ => Err(Failure::Arguments { code: exit::DATA, text: "position value must be greater than 0".to_owned() }),
+        })
+        .says(|it| {
+            let (queue, position) = (it.argument(0), it.argument(1));
+            Some(format!("Peeking at quorum queue {queue} at position {position} on node {} ...", it.node()))
+        }),
     Verb::new("rebalance", &[Tool::Queues], "Does nothing: there is one node", rebalance)
         .takes(1, 1, "< all | classic | quorum | stream > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]")
         .switches(&[value("vhost-pattern"), value("queue-pattern")])
@@ -129,4 +147,56 @@ fn rebalance(it: &Invocation) -> Result<Output, Failure> {
     let count = queues.as_array().into_iter().flatten().filter(is_quorum).count();
     let row = vec![Cell::text(it.node()), Cell::Plain(Value::from(count))];
     Ok(Table::new(&["Node name", "Number of quorum queues"], vec![row]).drawn().into())
+}
+
+/// The columns of `quorum_status`, which are the keys of the answer, too.
+const REPLICA: [&str; 10] = [
+    "Node Name",
+    "Raft State",
+    "Membership",
+    "Last Log Index",
+    "Last Written",
+    "Last Applied",
+    "Commit Index",
+    "Snapshot Index",
+    "Term",
+    "Machine Version",
+];
+
+fn replicas(it: &Invocation) -> Result<Output, Failure> {
+    let (vhost, queue) = (it.vhost(), it.argument(0));
+    let client = it.client()?;
+    let path = format!("/queues/quorum/{}/{}/status", escaped(vhost), escaped(queue));
+    let Some(found) = client.find(&path)? else { return Err(no_queue(it)) };
+    let row = |replica: &Value| REPLICA.map(|key| Cell::Plain(replica.get(key).cloned().unwrap_or_default())).to_vec();
+    let rows = found.as_array().into_iter().flatten().map(row).collect();
+    Ok(Table::new(&REPLICA, rows).drawn().into())
+}
+
+fn no_queue(it: &Invocation) -> Failure {
+    let text = format!("queue '{}' was not found in virtual host '{}'", it.argument(0), it.vhost());
+    Failure::bare(exit::DATA, &text)
+}
+
+/// RabbitMQ peeks into quorum queues alone.
+fn peek(it: &Invocation) -> Result<Output, Failure> {
+    let offset = it.argument(1).parse::<u64>().unwrap_or(1).saturating_sub(1);
+    let path = format!("/leveret/queues/{}/{}/peek", escaped(it.vhost()), escaped(it.argument(0)));
+    let Some(found) = it.client()?.find(&format!("{path}?offset={offset}&limit=1&truncate=64"))? else {
+        return Err(no_queue(it));
+    };
+    let Some(message) = found.get("messages").and_then(|list| list.get(0)) else {
+        return Err(Failure::said(exit::UNAVAILABLE, "Target queue does not have a message at that position"));
+    };
+    let pair =
+        |key: &str, value: Option<&Value>| vec![Cell::text(key), Cell::Plain(value.cloned().unwrap_or_default())];
+    let properties = message.get("properties").and_then(Value::as_object);
+    let headers = properties.and_then(|properties| properties.get("headers")).and_then(Value::as_object);
+    let named = properties.into_iter().flatten().filter(|(key, _)| *key != "headers");
+    let mut rows: Vec<_> = named.map(|(key, value)| pair(key, Some(value))).collect();
+    rows.push(pair("routing_keys", message.get("routing_key")));
+    rows.push(pair("exchange", message.get("exchange")));
+    rows.push(pair("payload (max 64 bytes)", message.get("payload")));
+    rows.extend(headers.into_iter().flatten().map(|(key, value)| pair(&format!("header.{key}"), Some(value))));
+    Ok(Table::new(&["keys", "values"], rows).drawn().into())
 }

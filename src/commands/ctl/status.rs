@@ -179,6 +179,11 @@ pub(super) struct Status {
     vhosts: usize,
 }
 
+/// Whether the node is in maintenance.
+pub(super) fn is_drained(node: &Value) -> bool {
+    node.get("being_drained").and_then(Value::as_bool).unwrap_or(false)
+}
+
 impl Status {
     pub(super) fn of(it: &Invocation) -> Result<Self, Failure> {
         let (overview, node) = facts(it)?;
@@ -193,12 +198,13 @@ impl Status {
 
     fn runtime(&self) -> String {
         format!(
-            "Runtime\n\nOS PID: {}\nOS: Linux\nUptime (seconds): {}\nIs under maintenance?: false\nRabbitMQ version: \
+            "Runtime\n\nOS PID: {}\nOS: Linux\nUptime (seconds): {}\nIs under maintenance?: {}\nRabbitMQ version: \
              {}\nRabbitMQ release series support status: see https://www.rabbitmq.com/release-information\nNode name: \
              {}\nErlang configuration: {}\nCrypto library: \nErlang processes: {} used, {} limit\nScheduler run queue: \
              0\nCluster heartbeat timeout (net_ticktime): 60\n\n",
             text(&self.node, "os_pid"),
             number(&self.node, "uptime") / 1000,
+            is_drained(&self.node),
             text(&self.overview, "rabbitmq_version"),
             self.name,
             text(&self.overview, "erlang_full_version"),
@@ -258,7 +264,7 @@ impl Status {
         });
         json!({
             "pid": text(node, "os_pid").parse::<u64>().unwrap_or(0), "os": "Linux",
-            "uptime": number(node, "uptime") / 1000, "is_under_maintenance": false,
+            "uptime": number(node, "uptime") / 1000, "is_under_maintenance": is_drained(node),
             "rabbitmq_version": self.overview.get("rabbitmq_version"), "product_name": "", "product_version": "",
             "erlang_version": self.overview.get("erlang_full_version"), "crypto_lib_version": "",
             "processes": { "used": node.get("proc_used"), "limit": node.get("proc_total") },

@@ -9,7 +9,6 @@ use crate::commands::exit;
 const QUEUES: Tools = &[Tool::Queues];
 const STREAMS: Tools = &[Tool::Streams];
 const OF_STREAMS: Tools = &[Tool::Ctl, Tool::Diagnostics, Tool::Streams];
-const DIAGNOSTICS_AND_QUEUES: Tools = &[Tool::Diagnostics, Tool::Queues];
 const QUEUES_AND_STREAMS: Tools = &[Tool::Queues, Tool::Streams];
 
 pub(super) const VERBS: &[Verb] = &[
@@ -41,7 +40,6 @@ pub(super) const VERBS: &[Verb] = &[
     single("grow_to_count", QUEUES),
     single("shrink", QUEUES_AND_STREAMS),
     single("transfer_leadership", QUEUES_AND_STREAMS),
-    single("quorum_status", DIAGNOSTICS_AND_QUEUES),
     single("add_replica", STREAMS),
     single("delete_replica", STREAMS),
     // There are no streams.
@@ -66,8 +64,6 @@ pub(super) const VERBS: &[Verb] = &[
     // What is always on, or nowhere.
     refused("activate_free_disk_space_monitoring", BOTH, DISK_IS_WATCHED),
     refused("deactivate_free_disk_space_monitoring", BOTH, DISK_IS_WATCHED),
-    refused("suspend_listeners", CTL, "listeners cannot be suspended: use stop_app"),
-    refused("resume_listeners", CTL, "listeners cannot be suspended: use start_app"),
     refused("list_channel_interceptors", BOTH, NO_INTERCEPTORS),
     refused("set_channel_interceptor_priorities", CTL, NO_INTERCEPTORS),
     refused("enable_auth_attempt_source_tracking", DIAGNOSTICS, NO_ATTEMPTS),
@@ -84,7 +80,6 @@ pub(super) const VERBS: &[Verb] = &[
     refused("log_tail_stream", DIAGNOSTICS, "'rabbitmq-diagnostics log_location' tells which file to read"),
     refused("message_size_stats", DIAGNOSTICS, "sizes of messages are not counted"),
     refused("os_env", DIAGNOSTICS, "'leveret config show' tells what each variable set"),
-    refused("peek", QUEUES, "'leveret peek QUEUE' shows messages"),
 ];
 
 const NOT_ENCRYPTED: &str =
