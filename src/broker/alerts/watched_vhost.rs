@@ -156,7 +156,7 @@ impl WatchedVhost {
     }
 
     /// Whether the sums are those of all queues.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         let mut sums = [0; 3];
         for (sample, _) in self.queues.values().filter_map(|watched| watched.last.as_ref()) {

@@ -353,7 +353,7 @@ impl Registered {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     fn check(&self) {
         let count = self.by_id.len();
         assert_eq!((self.registered.len(), self.of_channels.len(), self.heirs.len()), (count, count, count), "listed");

@@ -48,7 +48,7 @@ impl HeldBack {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         let bytes: u64 = self.by_due.values().map(|entry| u64::from(entry.counted_bytes)).sum();
         assert_eq!(self.bytes, bytes, "counted in bytes");

@@ -94,7 +94,7 @@ impl Order {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.ready.check();
         self.unacked.check();

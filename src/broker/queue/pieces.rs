@@ -180,7 +180,7 @@ impl<T> Pieces<T> {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert!(self.behind.is_none() || !self.front.is_empty(), "the front is empty only if all is");
         assert!(self.pieces().skip(1).all(|piece| !piece.is_empty()), "no piece is empty");

@@ -232,7 +232,7 @@ impl Ready {
     }
 
     /// The entries that are known one by one and not fresh.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn requeued(&self) -> impl Iterator<Item = &Entry> {
         self.returned.iter().chain(self.levels.iter().flat_map(|level| level.requeued.iter()))
     }
@@ -288,7 +288,7 @@ impl Ready {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.returned.check();
         assert!(self.levels.is_sorted_by(|one, next| one.priority > next.priority), "levels by priority");

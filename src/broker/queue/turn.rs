@@ -125,7 +125,7 @@ impl Turn {
 
     /// # Panics
     /// When the transition did not do what it must.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert!(!self.owes_pump, "the change did not end with a pump");
     }

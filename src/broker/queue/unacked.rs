@@ -269,7 +269,7 @@ impl UnackedTable {
         rest.flat_map(|holder| holder.iter().map(|unacked| ((holder.channel, holder.consumer()), unacked))).skip(place)
     }
 
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unacked> {
         self.holders.iter().flatten().flat_map(Holder::iter)
     }
@@ -289,13 +289,13 @@ impl UnackedTable {
     }
 
     /// How many a holder has.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn count_of(&self, id: HolderId) -> usize {
         self.holder(id).map_or(0, |holder| holder.iter().count())
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert_eq!(self.count, self.iter().count(), "counted");
         let bytes: u64 = self.iter().map(|unacked| u64::from(unacked.entry.counted_bytes)).sum();

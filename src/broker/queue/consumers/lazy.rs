@@ -31,7 +31,7 @@ impl Consumers {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn check(&self) {
         if let Some(registered) = &self.registered {
             assert!(!registered.is_empty(), "there is no memory for none");

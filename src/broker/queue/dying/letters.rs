@@ -158,13 +158,13 @@ impl Dying {
     }
 
     /// Whether all that there are were handed to the one who publishes them.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn is_handed_out(&self) -> bool {
         self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unrouted.is_empty())
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn check(&self) {
         let Some(letters) = &self.0 else { return };
         letters.waiting.check();

@@ -87,7 +87,7 @@ impl FreshRun {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.0.check();
         assert!(self.iter().is_sorted_by(|one, next| one.seq < next.seq), "what is fresh is in order");

@@ -36,7 +36,7 @@ pub(in crate::broker::queue) struct Level {
 }
 
 impl Level {
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert!(self.requeued.iter().is_sorted_by(|one, next| one.seq < next.seq), "what came back is in order");
         self.fresh.check();

@@ -136,7 +136,7 @@ impl Holder {
     }
 
     /// The invariants.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         let Self { holding, channel, front, behind, .. } = self;
         assert!(!self.is_over(), "{holding:?} of {channel:?} holds nothing");
