@@ -272,7 +272,7 @@ impl Queue {
             redelivered: new.failed > 0,
             counts: DeliveryCounts::failed(new.failed),
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
-            body: Body::Held(new.message),
+            body: Body::InMemory(new.message),
             is_stored,
         }
     }

@@ -185,7 +185,7 @@ mod tests {
     use crate::store::address::{Address, SegmentId};
 
     fn entry(seq: u64, address: Address) -> Entry {
-        let body = Body::Away { record_bytes: 64, body_bytes: 10 };
+        let body = Body::OnDisk { record_bytes: 64, body_bytes: 10 };
         Entry { body, address, counted_bytes: 10, is_stored: true, ..sample(seq) }
     }
 

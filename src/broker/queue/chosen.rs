@@ -33,7 +33,7 @@ impl Queue {
     /// [`Queue::finish_chosen`] or [`Queue::return_chosen`]. What has expired stays, until it comes to the head of the queue: elsewhere it
     /// would be delivered.
     pub(crate) fn take_chosen(&mut self, ids: &[Seq], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
-        let may_go = |entry: &Entry| !entry.is_away() && entry.expires_at_ms > now_ms;
+        let may_go = |entry: &Entry| !entry.is_on_disk() && entry.expires_at_ms > now_ms;
         let entries = self.order.ready.take_chosen(ids, may_go);
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {

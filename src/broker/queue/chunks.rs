@@ -38,7 +38,7 @@ impl Queue {
                 return true;
             }
             looked_at += 1;
-            if let Body::Held(message) = &mut entry.body
+            if let Body::InMemory(message) = &mut entry.body
                 && message.pins_memory()
             {
                 *message = message.compacted();

@@ -30,7 +30,7 @@ pub(crate) enum Got {
     /// A message, and the number of messages still ready.
     Delivery(Box<Delivery>, usize),
     /// The head is in a segment file: it is to be read, and the question to be asked again.
-    Away(Load),
+    OnDisk(Load),
     /// More than one transition drops has expired at the head, or messages come back: the question is to be asked again.
     Busy,
     /// There is none.
@@ -69,7 +69,7 @@ impl Queue {
         }
         let mut left = DELIVERIES_MAX;
         while left > 0
-            && let Some(Head::Held(head)) = self.order.ready.head()
+            && let Some(Head::InMemory(head)) = self.order.ready.head()
         {
             // A message whose time to live is zero is still delivered in the same moment (behaviour reference 6.1).
             if head.expires_at_ms < now_ms {
@@ -165,10 +165,10 @@ impl Queue {
             self.passed.count_empty_get();
             return Got::Empty;
         }
-        if matches!(self.order.ready.head(), Some(Head::Away(_)))
+        if matches!(self.order.ready.head(), Some(Head::OnDisk(_)))
             && let Some(load) = self.order.ready.head_load()
         {
-            return Got::Away(load);
+            return Got::OnDisk(load);
         }
         let taker = Taker { consumer: None, channel, holder: None, no_ack, timeout_ms: None };
         let delivery = self.order.ready.pop().and_then(|entry| self.hand_out(entry, taker, now_ms));

@@ -94,7 +94,7 @@ pub(crate) enum NextDeadLetters {
     /// They are to be published.
     Letters(Vec<DeadLetter>),
     /// The first must be read back, for [`Queue::loaded`], which ends the publishing until then.
-    Away(Load),
+    OnDisk(Load),
     /// There are none, or the first is being read: the publishing that [`Aftermath`] asked for is over.
     ///
     /// [`Aftermath`]: super::Aftermath
@@ -122,7 +122,7 @@ impl Queue {
     pub(super) fn die_unqueued(&mut self, new: NewMessage) {
         let entry = Entry {
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
-            body: Body::Held(new.message),
+            body: Body::InMemory(new.message),
             address: Address::NOWHERE,
             seq: Seq::BEHIND_ALL,
             expires_at_ms: u64::MAX,
@@ -155,7 +155,7 @@ impl Queue {
         match neighbours(waiting.iter().map(|death| &death.entry), 0).filter(|_| loading.is_none()) {
             Some(load) => {
                 *loading = Some(load);
-                NextDeadLetters::Away(load)
+                NextDeadLetters::OnDisk(load)
             }
             None => NextDeadLetters::Over,
         }
@@ -171,7 +171,7 @@ impl Queue {
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
     pub(crate) fn dead_letter_published(&mut self) -> Option<Owed> {
-        self.passed.count_confirmed(u64::from(self.buries_at_least_once()));
+        self.passed.count_confirmed(u64::from(self.dead_letters_at_least_once()));
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (Death { entry, .. }, owed) = letters.pop()?;
         self.backing.gone(&entry);
@@ -181,7 +181,7 @@ impl Queue {
     /// The first of the dead letters that were handed out found no queue: keeps it, if this queue promises to deliver it at least
     /// once. As for [`Queue::dead_letter_published`].
     pub(crate) fn keep_unrouted(&mut self, now_ms: u64) -> Option<Owed> {
-        if !self.buries_at_least_once() {
+        if !self.dead_letters_at_least_once() {
             return self.dead_letter_published();
         }
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
@@ -200,13 +200,13 @@ impl Queue {
     pub(super) fn dead_letter_strategy(&self) -> DeadLetterStrategy {
         match self.arguments.dead_letters {
             None => DeadLetterStrategy::Disabled,
-            Some(_) if self.buries_at_least_once() => DeadLetterStrategy::AtLeastOnce,
+            Some(_) if self.dead_letters_at_least_once() => DeadLetterStrategy::AtLeastOnce,
             Some(_) => DeadLetterStrategy::AtMostOnce,
         }
     }
 
     /// The strategy takes effect only together with `reject-publish` (behaviour reference 6.5).
-    pub(super) fn buries_at_least_once(&self) -> bool {
+    pub(super) fn dead_letters_at_least_once(&self) -> bool {
         self.arguments.dead_letter_at_least_once && self.arguments.overflow == Overflow::RejectPublish
     }
 }

@@ -53,7 +53,7 @@ impl Queue {
         if before.consumer_timeout_ms != self.arguments.consumer_timeout_ms {
             self.order.unacked.timeout_changes();
         }
-        if !self.buries_at_least_once() || before.dead_letters != self.arguments.dead_letters {
+        if !self.dead_letters_at_least_once() || before.dead_letters != self.arguments.dead_letters {
             self.order.dying.retry_at(now_ms);
         }
     }

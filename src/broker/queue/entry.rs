@@ -31,9 +31,9 @@ impl NewMessage {
 #[derive(Clone, Debug)]
 pub(super) enum Body {
     /// In memory.
-    Held(Message),
+    InMemory(Message),
     /// In a segment file only.
-    Away { record_bytes: u32, body_bytes: u32 },
+    OnDisk { record_bytes: u32, body_bytes: u32 },
 }
 
 /// What a message in a queue does.
@@ -112,8 +112,8 @@ pub(super) fn counted_bytes(message: &Message, kind: QueueKind) -> u32 {
 impl Entry {
     pub(super) fn body_bytes(&self) -> u64 {
         match &self.body {
-            Body::Held(message) => message.body_bytes() as u64,
-            Body::Away { body_bytes, .. } => u64::from(*body_bytes),
+            Body::InMemory(message) => message.body_bytes() as u64,
+            Body::OnDisk { body_bytes, .. } => u64::from(*body_bytes),
         }
     }
 
@@ -125,21 +125,21 @@ impl Entry {
     /// The message, if it is in memory.
     pub(super) const fn message(&self) -> Option<&Message> {
         match &self.body {
-            Body::Held(message) => Some(message),
-            Body::Away { .. } => None,
+            Body::InMemory(message) => Some(message),
+            Body::OnDisk { .. } => None,
         }
     }
 
-    pub(super) const fn is_away(&self) -> bool {
-        matches!(self.body, Body::Away { .. })
+    pub(super) const fn is_on_disk(&self) -> bool {
+        matches!(self.body, Body::OnDisk { .. })
     }
 
     /// What it takes in its segment file, if it is in one.
     pub(super) fn extent(&self) -> Option<Extent> {
         let Place::Segment(..) = self.address.place() else { return None };
         let bytes = match &self.body {
-            Body::Held(message) => crate::store::segments::record_bytes_of(message),
-            Body::Away { record_bytes, .. } => *record_bytes,
+            Body::InMemory(message) => crate::store::segments::record_bytes_of(message),
+            Body::OnDisk { record_bytes, .. } => *record_bytes,
         };
         let body_bytes = u32::try_from(self.body_bytes()).unwrap_or(u32::MAX);
         Some(Extent { address: self.address, bytes, body_bytes, is_stored: self.is_stored })
@@ -178,7 +178,7 @@ impl Entry {
         let Stored { label, address, message, .. } = stored;
         Self {
             counted_bytes: counted_bytes(&message, kind),
-            body: Body::Held(message),
+            body: Body::InMemory(message),
             address,
             seq: label.seq,
             expires_at_ms: label.expires_at_ms,
@@ -193,7 +193,7 @@ impl Entry {
     pub(super) fn replayed(enqueued: &Enqueued, message: Message, kind: QueueKind) -> Self {
         Self {
             counted_bytes: counted_bytes(&message, kind),
-            body: Body::Held(message),
+            body: Body::InMemory(message),
             address: enqueued.address,
             seq: enqueued.seq,
             expires_at_ms: enqueued.expires_at_ms,
@@ -209,7 +209,7 @@ impl Entry {
 #[cfg(test)]
 pub(super) const fn sample(seq: u64) -> Entry {
     Entry {
-        body: Body::Away { record_bytes: 0, body_bytes: 0 },
+        body: Body::OnDisk { record_bytes: 0, body_bytes: 0 },
         address: Address::NOWHERE,
         seq: Seq(seq),
         expires_at_ms: u64::MAX,

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
 pub use chosen::Choice;
-use dead_letters::{DEAD_LETTERS_MAX, WhenAway, publish_dead_letters};
+use dead_letters::{DEAD_LETTERS_MAX, WhenOnDisk, publish_dead_letters};
 pub(in crate::broker) use paging::LeavingSearch;
 pub(in crate::broker) use removal::NotRemoved;
 use removal::is_over;
@@ -180,7 +180,7 @@ impl QueueHandle {
                 Got::Busy => return Err(Busy),
                 // The client waits for the answer to this and nothing else, so the block is read here and now. If it cannot
                 // be, the client finds nothing, and may ask again.
-                Got::Away(load) => {
+                Got::OnDisk(load) => {
                     let order = || self.transition(now_ms, Queue::order_head);
                     let Some(loaded) = self.read(load, order) else { return Ok(None) };
                     self.transition(now_ms, |queue| self.take(queue, loaded));
@@ -281,7 +281,7 @@ impl QueueHandle {
 
     /// Goes on with dead letters that were too many for one turn: how many dead letters it is at most.
     pub(in crate::broker) fn go_on_with_dead_letters(self: &Arc<Self>, now_ms: u64) -> usize {
-        publish_dead_letters(vec![Arc::clone(self)], WhenAway::Order, now_ms);
+        publish_dead_letters(vec![Arc::clone(self)], WhenOnDisk::Order, now_ms);
         DEAD_LETTERS_MAX
     }
 

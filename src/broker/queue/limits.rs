@@ -20,7 +20,7 @@ impl Queue {
         if self.arguments.kind.rules().limits_count_all {
             size.count += self.order.held_back.len() as u64;
             size.bytes += self.order.held_back.bytes();
-            if self.buries_at_least_once() {
+            if self.dead_letters_at_least_once() {
                 size.count += self.order.dying.len() as u64;
                 size.bytes += self.order.dying.bytes();
             }
@@ -56,7 +56,7 @@ impl Queue {
         let (max, max_bytes) = (max.unwrap_or(u64::MAX), max_bytes.unwrap_or(u64::MAX));
         let is_too_long = |Size { count, bytes }: Size| count > max || bytes > max_bytes;
         while is_too_long(self.size()) {
-            if !matches!(self.order.ready.head(), Some(Head::Held(_))) {
+            if !matches!(self.order.ready.head(), Some(Head::InMemory(_))) {
                 // What is to be dropped must be read first; until then the queue is a little too long.
                 let load = self.order.ready.load_head();
                 self.turn.order_load(load);

@@ -62,7 +62,7 @@ impl SeenMessage {
             position,
             id: entry.seq.0,
             message: entry.message().cloned(),
-            is_on_disk: entry.is_away(),
+            is_on_disk: entry.is_on_disk(),
             is_stored: entry.is_stored,
             redelivered: entry.redelivered,
             counts: entry.counts,
@@ -95,7 +95,7 @@ pub(super) struct SeenPart {
 pub(super) enum Seen {
     Message(Box<SeenMessage>),
     /// Its bytes are to be read.
-    Away(Box<SeenMessage>, Load),
+    OnDisk(Box<SeenMessage>, Load),
     Part(SeenPart),
 }
 
@@ -135,7 +135,7 @@ impl Window {
         describe(&mut seen);
         self.position += 1;
         self.seen.push(match load_of(entry) {
-            Some(load) => Seen::Away(seen, load),
+            Some(load) => Seen::OnDisk(seen, load),
             None => Seen::Message(seen),
         });
     }
@@ -165,7 +165,7 @@ impl Window {
 
 /// Where the bytes of a message are, if they are in a file only.
 fn load_of(entry: &Entry) -> Option<Load> {
-    if !entry.is_away() {
+    if !entry.is_on_disk() {
         return None;
     }
     let extent = entry.extent()?;

@@ -240,7 +240,7 @@ impl Queue {
             return damaged;
         }
         let is_read = |entry: &Entry| match entry.address.place() {
-            Place::Segment(of, at) => entry.is_away() && of == load.segment && (load.start..behind).contains(&at),
+            Place::Segment(of, at) => entry.is_on_disk() && of == load.segment && (load.start..behind).contains(&at),
             Place::Log(_) | Place::Nowhere => false,
         };
         // What was read was to come next. If others came before it meanwhile, it is read again once it is in front.
@@ -256,7 +256,7 @@ impl Queue {
         let mut left = FxHashMap::default();
         for Stored { label, address, message, .. } in records {
             match self.order.ready.requeued_mut(label.level, label.seq) {
-                Some(entry) if entry.is_away() && entry.address == address => entry.body = Body::Held(message),
+                Some(entry) if entry.is_on_disk() && entry.address == address => entry.body = Body::InMemory(message),
                 _ => drop(left.insert(address, message)),
             }
         }
@@ -265,10 +265,10 @@ impl Queue {
             if left.is_empty() {
                 break;
             }
-            if entry.is_away()
+            if entry.is_on_disk()
                 && let Some(message) = left.remove(&entry.address)
             {
-                entry.body = Body::Held(message);
+                entry.body = Body::InMemory(message);
             }
         }
     }

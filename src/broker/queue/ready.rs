@@ -138,8 +138,8 @@ impl Ready {
     /// The `timestamp` of the first message, if it has one and is in memory.
     pub(super) fn head_timestamp(&self) -> Option<u64> {
         match self.head()? {
-            Head::Held(entry) => entry.message()?.properties().timestamp(),
-            Head::Away(_) => None,
+            Head::InMemory(entry) => entry.message()?.properties().timestamp(),
+            Head::OnDisk(_) => None,
         }
     }
 
@@ -183,7 +183,7 @@ impl Ready {
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
         let heads = self.expiring().filter_map(Level::next_expiry_ms);
         // What is being read is looked at when it is there.
-        let is_waiting = |entry: &&Entry| !entry.is_away() || self.loading_returned.is_none();
+        let is_waiting = |entry: &&Entry| !entry.is_on_disk() || self.loading_returned.is_none();
         let returned = self.returned.front().filter(is_waiting).map(|entry| entry.expires_at_ms);
         heads.chain(returned).min().filter(|&at| at != u64::MAX)
     }

@@ -97,7 +97,7 @@ fn move_to_file(entry: &mut Entry, state: State, place: &NewPlace, recounted: &m
     entry.address = place.address();
     if state != State::Dying {
         // What dies is about to be published: it stays in memory.
-        entry.body = Body::Away { record_bytes: place.written.bytes, body_bytes: place.body_bytes };
+        entry.body = Body::OnDisk { record_bytes: place.written.bytes, body_bytes: place.body_bytes };
     }
     // The log may lose the record of a delivery that is out. For the first one there is the mark.
     let is_redelivery = state == State::Out && entry.counts.acquired > 0;

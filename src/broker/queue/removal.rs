@@ -121,7 +121,8 @@ impl Queue {
     /// Takes out all messages but those that are unacknowledged.
     pub(crate) fn purge(&mut self) -> Removed {
         let held_back = std::mem::take(&mut self.order.held_back);
-        let mut kept_dead = if self.buries_at_least_once() { self.order.dying.take_all() } else { Dying::default() };
+        let mut kept_dead =
+            if self.dead_letters_at_least_once() { self.order.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
         let owed = kept_dead.take_owed();
         let out_of_order_entries = held_back.into_values().chain(kept_dead.into_entries());

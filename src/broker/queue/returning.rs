@@ -66,7 +66,7 @@ pub(super) struct Job {
 enum Left {
     Tokens(std::vec::IntoIter<Token>),
     /// All that these hold: their first deliveries, and the last one that belongs to it. A place may be somebody else's by then.
-    Held(BinaryHeap<Reverse<(u64, HolderId)>>, u64),
+    OfHolders(BinaryHeap<Reverse<(u64, HolderId)>>, u64),
 }
 
 impl Left {
@@ -78,7 +78,7 @@ impl Left {
                 let removed = table.remove(tokens.next()?);
                 Some(removed.map(|(unacked, consumer)| (unacked.entry, consumer)))
             }
-            Self::Held(holders, last) => {
+            Self::OfHolders(holders, last) => {
                 let id = loop {
                     let Reverse((expected, id)) = holders.pop()?;
                     match table.first_of(id).filter(|first| first <= last) {
@@ -111,7 +111,7 @@ impl Queue {
     /// Puts back all that these hold, which are no consumers any more. As for [`Queue::requeue`].
     pub(super) fn take_back_from(&mut self, holders: Vec<HolderId>, cause: Return, now_ms: u64) {
         let first = |id: HolderId| Some(Reverse((self.order.unacked.first_of(id)?, id)));
-        let left = Left::Held(holders.into_iter().filter_map(first).collect(), self.order.deliveries());
+        let left = Left::OfHolders(holders.into_iter().filter_map(first).collect(), self.order.deliveries());
         self.take_back(Job { cause, now_ms, left });
     }
 

@@ -80,8 +80,8 @@ impl Queue {
     pub(super) fn oldest_ready(&self) -> Option<u64> {
         let returned = self.order.ready.returned().front().map(|entry| entry.seq);
         let heads = self.order.ready.levels().iter().filter_map(|level| match level.head()? {
-            Head::Held(entry) | Head::Away(Some(entry)) => Some(entry.seq),
-            Head::Away(None) => level.paged.front().map(|unread| unread.part.first_seq),
+            Head::InMemory(entry) | Head::OnDisk(Some(entry)) => Some(entry.seq),
+            Head::OnDisk(None) => level.paged.front().map(|unread| unread.part.first_seq),
         });
         heads.chain(returned).min().map(|seq| seq.0)
     }

@@ -107,7 +107,7 @@ impl Queue {
 
     pub(super) fn expire_before(&mut self, limit_ms: u64) {
         let is_dropped = self.arguments.dead_letters.is_none();
-        let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_away());
+        let is_due = |entry: &Entry| entry.expires_at_ms < limit_ms && (is_dropped || !entry.is_on_disk());
         loop {
             while self.turn.may_drop()
                 && let Some(entry) = self.order.ready.pop_due(is_due)

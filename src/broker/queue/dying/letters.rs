@@ -221,7 +221,7 @@ impl Letters {
 
     /// Whether somebody must publish them now; the question is answered with yes once.
     fn wants_publisher(&mut self) -> bool {
-        let can_go_on = |death: &Death| !death.entry.is_away() || self.loading.is_none();
+        let can_go_on = |death: &Death| !death.entry.is_on_disk() || self.loading.is_none();
         let is_wanted = !self.has_publisher && self.waiting.front().is_some_and(can_go_on);
         self.has_publisher |= is_wanted;
         is_wanted

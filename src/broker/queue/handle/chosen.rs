@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::QueueHandle;
-use super::dead_letters::{WhenAway, publish_dead_letters};
+use super::dead_letters::{WhenOnDisk, publish_dead_letters};
 use crate::broker::ids::ChannelId;
 use crate::broker::queue::{ChosenMessage, Queue};
 use crate::broker::sink::Token;
@@ -73,7 +73,7 @@ impl QueueHandle {
     fn changed<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> (R, LogPosition) {
         let mut with_dead_letters = Vec::new();
         let changed = self.transition_deferred(&mut with_dead_letters, change);
-        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
+        publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
         changed
     }
 

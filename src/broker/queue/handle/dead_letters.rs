@@ -6,7 +6,7 @@ use super::{NextDeadLetters, QueueHandle};
 
 /// What to do about a dead letter that is in a segment file only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenAway {
+pub(super) enum WhenOnDisk {
     /// Read it here and now, because a client waits for what it did.
     Read,
     /// Have it read, and published then.
@@ -19,10 +19,10 @@ pub(super) const DEAD_LETTERS_MAX: usize = 256;
 /// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
 /// work list, because queues can dead-letter into each other in chains of any length. The timer goes on with what is too much
 /// for one turn, unless a client waits for what it did.
-pub(super) fn publish_dead_letters(mut with_dead_letters: Vec<Arc<QueueHandle>>, when_away: WhenAway, now_ms: u64) {
+pub(super) fn publish_dead_letters(mut with_dead_letters: Vec<Arc<QueueHandle>>, when_on_disk: WhenOnDisk, now_ms: u64) {
     let mut left = DEAD_LETTERS_MAX;
     while let Some(queue) = with_dead_letters.pop() {
-        if left == 0 && when_away == WhenAway::Order {
+        if left == 0 && when_on_disk == WhenOnDisk::Order {
             queue.node.deadlines.order_dead_letters(&queue);
             continue;
         }
@@ -36,8 +36,8 @@ pub(super) fn publish_dead_letters(mut with_dead_letters: Vec<Arc<QueueHandle>>,
                     vhost.publish_dead_letter(&queue, &letter, now_ms, &mut with_dead_letters);
                 }
             }
-            NextDeadLetters::Away(load) if when_away == WhenAway::Order => queue.order(load),
-            NextDeadLetters::Away(load) => {
+            NextDeadLetters::OnDisk(load) if when_on_disk == WhenOnDisk::Order => queue.order(load),
+            NextDeadLetters::OnDisk(load) => {
                 let Some(loaded) = queue.read(load, || queue.order(load)) else { return };
                 // Whether this one goes on publishing is decided anew.
                 queue.transition_deferred(&mut with_dead_letters, |state| {

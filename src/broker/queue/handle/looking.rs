@@ -43,7 +43,7 @@ impl QueueHandle {
         };
         let ended = seen.into_iter().try_for_each(|seen| match seen {
             Seen::Message(message) => show(*message),
-            Seen::Away(mut message, load) => {
+            Seen::OnDisk(mut message, load) => {
                 message.message = self.records_of(load).into_iter().next().map(|record| record.message);
                 show(*message)
             }

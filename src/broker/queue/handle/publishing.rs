@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::QueueHandle;
-use super::dead_letters::{WhenAway, publish_dead_letters};
+use super::dead_letters::{WhenOnDisk, publish_dead_letters};
 use crate::broker::publisher::PublisherWaits;
 use crate::broker::queue::NewMessage;
 use crate::store::address::Address;
@@ -33,7 +33,7 @@ impl QueueHandle {
     ) -> LogPosition {
         let mut with_dead_letters = Vec::new();
         let position = self.publish_deferred(messages, publisher, transaction, now_ms, refused, &mut with_dead_letters);
-        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
+        publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
         position
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dead_letters::{WhenAway, publish_dead_letters};
+use super::dead_letters::{WhenOnDisk, publish_dead_letters};
 use super::{Queue, QueueHandle};
 use crate::broker::queue::removal::STEP_MESSAGES;
 use crate::broker::queue::{ChunkRelief, QueueCounts, Removed};
@@ -28,7 +28,7 @@ impl QueueHandle {
                 }
                 (!queue.is_returning()).then(|| queue.purge())
             });
-            publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
+            publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
             if let Some(removed) = removed {
                 break (removed, position);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dead_letters::{WhenAway, publish_dead_letters};
+use super::dead_letters::{WhenOnDisk, publish_dead_letters};
 use super::removal::is_over;
 use super::{Queue, QueueHandle};
 use crate::broker::ids::ChannelId;
@@ -37,7 +37,7 @@ impl QueueHandle {
         if is_returning {
             self.finish_returns(&mut with_dead_letters, now_ms);
         }
-        publish_dead_letters(with_dead_letters, WhenAway::Read, now_ms);
+        publish_dead_letters(with_dead_letters, WhenOnDisk::Read, now_ms);
     }
 
     /// What died of what a client said is owed to it until that is recorded.
@@ -74,7 +74,7 @@ impl QueueHandle {
         if is_returning {
             self.finish_returns(&mut with_dead_letters, now_ms);
         }
-        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
+        publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
         self.delete(removed);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::QueueHandle;
-use super::dead_letters::{WhenAway, publish_dead_letters};
+use super::dead_letters::{WhenOnDisk, publish_dead_letters};
 use crate::broker::publisher::PublisherWaits;
 use crate::broker::queue::{Aftermath, Queue};
 use crate::store::loader::Load;
@@ -24,7 +24,7 @@ impl QueueHandle {
     pub(super) fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
         let mut with_dead_letters = Vec::new();
         let (result, _) = self.transition_deferred(&mut with_dead_letters, change);
-        publish_dead_letters(with_dead_letters, WhenAway::Order, now_ms);
+        publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
         result
     }
 

@@ -36,7 +36,7 @@ impl Ready {
         for entry in entries {
             let fresh = &mut self.level(entry.priority).fresh;
             // What was moved to a file meanwhile is not fresh any more.
-            if entry.is_away() || fresh.front().is_none_or(|first| entry.seq < first.seq) {
+            if entry.is_on_disk() || fresh.front().is_none_or(|first| entry.seq < first.seq) {
                 requeued.push(entry);
                 continue;
             }

@@ -91,7 +91,7 @@ impl FreshRun {
     pub(super) fn check(&self) {
         self.0.check();
         assert!(self.iter().is_sorted_by(|one, next| one.seq < next.seq), "what is fresh is in order");
-        assert!(self.iter().all(|entry| !entry.is_away()), "what is fresh is in memory");
+        assert!(self.iter().all(|entry| !entry.is_on_disk()), "what is fresh is in memory");
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
     fn entry(seq: u64) -> Entry {
         let gauge = std::sync::Arc::new(MemoryGauge::default());
         let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
-        Entry { body: Body::Held(message), ..sample(seq) }
+        Entry { body: Body::InMemory(message), ..sample(seq) }
     }
 
     fn filled(count: u64) -> FreshRun {

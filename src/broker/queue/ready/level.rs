@@ -12,14 +12,14 @@ use crate::store::loader::{BLOCK_BYTES, Load};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker::queue) enum Head<'a> {
     /// A message in memory.
-    Held(&'a Entry),
+    InMemory(&'a Entry),
     /// A message in a segment file: known one by one, or the first of a part.
-    Away(Option<&'a Entry>),
+    OnDisk(Option<&'a Entry>),
 }
 
 impl Head<'_> {
     pub(super) fn of(entry: &Entry) -> Head<'_> {
-        if entry.is_away() { Head::Away(Some(entry)) } else { Head::Held(entry) }
+        if entry.is_on_disk() { Head::OnDisk(Some(entry)) } else { Head::InMemory(entry) }
     }
 }
 
@@ -51,7 +51,7 @@ impl Level {
             return Some(Head::of(entry));
         }
         if !self.paged.is_empty() {
-            return Some(Head::Away(None));
+            return Some(Head::OnDisk(None));
         }
         self.fresh.front().map(Head::of)
     }
@@ -59,19 +59,19 @@ impl Level {
     /// The head, if it is known one by one.
     pub(super) fn head_entry(&self) -> Option<&Entry> {
         match self.head()? {
-            Head::Held(entry) | Head::Away(Some(entry)) => Some(entry),
-            Head::Away(None) => None,
+            Head::InMemory(entry) | Head::OnDisk(Some(entry)) => Some(entry),
+            Head::OnDisk(None) => None,
         }
     }
 
     /// The earliest time at which the head can expire.
     pub(super) fn next_expiry_ms(&self) -> Option<u64> {
         match self.head()? {
-            Head::Held(entry) => Some(entry.expires_at_ms),
+            Head::InMemory(entry) => Some(entry.expires_at_ms),
             // What is being read is looked at when it is there.
-            Head::Away(_) if self.loading.is_some() => None,
-            Head::Away(Some(entry)) => Some(entry.expires_at_ms),
-            Head::Away(None) => self.paged.front().map(|unread| unread.part.expires_min_ms),
+            Head::OnDisk(_) if self.loading.is_some() => None,
+            Head::OnDisk(Some(entry)) => Some(entry.expires_at_ms),
+            Head::OnDisk(None) => self.paged.front().map(|unread| unread.part.expires_min_ms),
         }
     }
 
@@ -100,7 +100,7 @@ impl Level {
             return None;
         }
         match self.requeued.front() {
-            Some(head) if head.is_away() => neighbours(self.requeued.iter(), self.priority),
+            Some(head) if head.is_on_disk() => neighbours(self.requeued.iter(), self.priority),
             Some(_) if self.requeued_bytes >= ahead_bytes => None,
             Some(_) | None => self.paged.next_load(self.priority),
         }
@@ -109,7 +109,7 @@ impl Level {
 
 /// The messages from the front on that lie side by side in their file, a block of them at most.
 pub(in crate::broker::queue) fn neighbours<'a>(entries: impl Iterator<Item = &'a Entry>, level: u8) -> Option<Load> {
-    let mut stretches = entries.map_while(|entry| entry.extent().filter(|_| entry.is_away()));
+    let mut stretches = entries.map_while(|entry| entry.extent().filter(|_| entry.is_on_disk()));
     let mut load = stretch(&stretches.next()?, level)?;
     for extent in stretches {
         match stretch(&extent, level) {

@@ -27,7 +27,7 @@ impl Ready {
 
     /// What is to be read for the head of the queue; noted as being read.
     pub(in crate::broker::queue) fn load_head(&mut self) -> Option<Load> {
-        if self.returned.front().is_some_and(Entry::is_away) {
+        if self.returned.front().is_some_and(Entry::is_on_disk) {
             return self.order_returned();
         }
         let ahead_bytes = self.ahead_bytes;
@@ -36,7 +36,7 @@ impl Ready {
 
     /// What is to be read for the head of the queue, even if it is being read.
     pub(in crate::broker::queue) fn head_load(&self) -> Option<Load> {
-        if self.returned.front().is_some_and(Entry::is_away) {
+        if self.returned.front().is_some_and(Entry::is_on_disk) {
             return neighbours(self.returned.iter(), 0);
         }
         let level = self.levels.iter().find(|level| level.head().is_some())?;
@@ -46,10 +46,11 @@ impl Ready {
     /// What is to be read because the head of some level may be due before `limit_ms`; noted as being read.
     pub(in crate::broker::queue) fn load_due(&mut self, limit_ms: u64) -> Option<Load> {
         let is_due = |level: &&mut Level| {
-            matches!(level.head(), Some(Head::Away(_))) && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
+            matches!(level.head(), Some(Head::OnDisk(_)))
+                && level.next_expiry_ms().is_some_and(|at_ms| at_ms < limit_ms)
         };
         if self.loading_returned.is_none()
-            && self.returned.front().is_some_and(|entry| entry.is_away() && entry.expires_at_ms < limit_ms)
+            && self.returned.front().is_some_and(|entry| entry.is_on_disk() && entry.expires_at_ms < limit_ms)
         {
             return self.order_returned();
         }
@@ -65,8 +66,8 @@ impl Ready {
         for level in &self.levels {
             found.extend(ids.iter().filter_map(|id| level.requeued.get(*id)).map(|entry| (entry, level.priority)));
         }
-        let away = found.into_iter().filter(|(entry, _)| entry.is_away());
-        away.filter_map(|(entry, level)| stretch(&entry.extent()?, level)).collect()
+        let on_disk = found.into_iter().filter(|(entry, _)| entry.is_on_disk());
+        on_disk.filter_map(|(entry, level)| stretch(&entry.extent()?, level)).collect()
     }
 
     /// How much is to be at hand from now on.

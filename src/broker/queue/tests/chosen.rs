@@ -40,7 +40,7 @@ fn parts(harness: &mut Harness) -> Vec<(u32, usize)> {
     let seen = harness.queue().look_at(MessageState::Ready, 0, usize::MAX).into_iter();
     let part = |seen| match seen {
         Seen::Part(part) => (part.load.start / RECORD_BYTES, part.count),
-        Seen::Away(message, _) => (u32::try_from(message.id).unwrap(), 1),
+        Seen::OnDisk(message, _) => (u32::try_from(message.id).unwrap(), 1),
         Seen::Message(message) => panic!("{message:?} is in memory"),
     };
     seen.map(part).collect()

@@ -136,7 +136,7 @@ impl Harness {
             }
             Got::Empty => None,
             Got::Busy => self.get(channel, no_ack),
-            Got::Away(load) => panic!("nothing was moved to a file, and yet {load:?}"),
+            Got::OnDisk(load) => panic!("nothing was moved to a file, and yet {load:?}"),
         }
     }
 
@@ -289,7 +289,7 @@ impl Harness {
         let seen = self.queue.look_at(state, offset, count).into_iter();
         seen.map(|seen| match seen {
             Looked::Message(message) => *message,
-            Looked::Away(..) | Looked::Part(_) => panic!("nothing was moved to a file"),
+            Looked::OnDisk(..) | Looked::Part(_) => panic!("nothing was moved to a file"),
         })
         .collect()
     }
