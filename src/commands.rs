@@ -24,7 +24,7 @@ mod ping;
 mod routes;
 mod run;
 mod serve;
-#[cfg_attr(windows, path = "service_windows.rs")]
+#[cfg_attr(windows, path = "commands/service_windows.rs")]
 mod service;
 mod status;
 mod store;
