@@ -19,7 +19,11 @@ pub(super) const DEAD_LETTERS_MAX: usize = 256;
 /// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
 /// work list, because queues can dead-letter into each other in chains of any length. The timer goes on with what is too much
 /// for one turn, unless a client waits for what it did.
-pub(super) fn publish_dead_letters(mut with_dead_letters: Vec<Arc<QueueHandle>>, when_on_disk: WhenOnDisk, now_ms: u64) {
+pub(super) fn publish_dead_letters(
+    mut with_dead_letters: Vec<Arc<QueueHandle>>,
+    when_on_disk: WhenOnDisk,
+    now_ms: u64,
+) {
     let mut left = DEAD_LETTERS_MAX;
     while let Some(queue) = with_dead_letters.pop() {
         if left == 0 && when_on_disk == WhenOnDisk::Order {
