@@ -23,7 +23,7 @@ use crate::tls::Certificates;
 pub(crate) struct ListenerInfo {
     /// RabbitMQ's name of the protocol: `amqp`, `http`.
     pub(crate) protocol: &'static str,
-    /// Where.
+    /// The address and port that it is bound to.
     pub(crate) address: SocketAddr,
     /// Of TLS, if it speaks that.
     pub(crate) certificates: Option<Arc<Certificates>>,
@@ -62,7 +62,7 @@ pub(crate) struct Api {
     pub(crate) logins: Logins,
     /// What the broker says of itself.
     pub(crate) identity: Identity,
-    /// The time.
+    /// The broker's clock, which tests move by hand.
     pub(crate) clock: Clock,
     /// When the broker was started, in milliseconds since 1970.
     pub(crate) started_at_ms: u64,

@@ -154,7 +154,7 @@ impl Caller {
         self.asked.learn().await
     }
 
-    /// Its name.
+    /// The name of the user who asks.
     pub(super) fn name(&self) -> &str {
         &self.logged_in.user.name
     }

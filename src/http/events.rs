@@ -23,7 +23,7 @@ const PIECES_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Happened {
     pub(super) name: &'static str,
-    /// One line.
+    /// JSON without line breaks: one would end the event.
     pub(super) data: String,
 }
 

@@ -77,7 +77,7 @@ impl Default for LaterBounds {
 }
 
 impl LaterBounds {
-    /// The answer.
+    /// Waits for the answer, on whatever it depends.
     pub(super) async fn answer(&self, later: Later) -> Result<Answer, Refusal> {
         match later {
             Later::Work(work) => {

@@ -57,7 +57,7 @@ pub(super) enum Owner {
     Queue(QueueId),
     /// A queue: what is there.
     QueueDepth(QueueId),
-    /// An exchange.
+    /// An exchange: what came in, and what went on to queues.
     Exchange(ExchangeId),
     /// A connection: bytes.
     Connection(ConnectionId),

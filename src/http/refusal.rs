@@ -54,7 +54,7 @@ impl Refusal {
         Self::new(429, "too_many_requests", "so many of these requests run already; ask again later")
     }
 
-    /// The body.
+    /// What the client is sent: RabbitMQ's word for the error, and the reason.
     pub(super) fn body(&self) -> Value {
         json!({ "error": self.error, "reason": self.reason })
     }

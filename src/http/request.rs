@@ -32,7 +32,7 @@ pub(super) struct Request<'a> {
     pub(super) reason: Option<String>,
     /// The header `Content-Type`.
     pub(super) content_type: Option<String>,
-    /// The body.
+    /// All bytes of the body; longer ones than the API takes were refused before.
     pub(super) body: &'a [u8],
     /// How many samples the answer may still hold.
     pub(super) samples_left: SamplesLeft,
@@ -77,7 +77,7 @@ impl Request<'_> {
         self.parameter(name) == Some("true")
     }
 
-    /// Who asks.
+    /// Who asks, with tags and permissions.
     ///
     /// # Errors
     /// 401 on a route that forgot to ask for credentials.

@@ -71,7 +71,7 @@ const fn at(path: &'static str) -> HttpRoute {
     HttpRoute::at(path)
 }
 
-/// Every route.
+/// Every route of the API: who is let in, and what each method does.
 pub(super) const ROUTES: &[HttpRoute] = &[
     // Overview, nodes, features.
     at("/overview").get(Management, overview::get),

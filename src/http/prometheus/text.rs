@@ -61,7 +61,7 @@ impl From<f64> for Number {
 }
 
 impl Number {
-    /// Both together.
+    /// The sum of two numbers: with a fraction if one of them has one.
     #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^52")]
     pub(super) fn plus(self, other: Self) -> Self {
         let real = |number| match number {

@@ -175,7 +175,7 @@ pub(crate) struct BodyFrames {
 pub(crate) struct BodyFrame {
     /// What stands in front of the piece.
     pub(crate) header: [u8; FRAME_HEADER_BYTES],
-    /// The piece.
+    /// Where the piece lies within the body, in bytes.
     pub(crate) range: Range<usize>,
 }
 
