@@ -388,23 +388,28 @@ impl Channel {
         .await;
     }
 
-    /// Polls until the queue is gone; each look may close the channel, which is opened again.
+    /// Polls until the queue is gone; the last look closes the channel, which is opened again.
+    ///
+    /// A look is a bind, which does not count as use (reference: 4.5). A passive declare does: with a manual clock that
+    /// stands still, one that comes before the queue's timer would keep the queue for ever.
     pub async fn expect_queue_gone(&self, name: &str) {
-        super::eventually(&format!("{name} is gone"), async || if self.exists(name).await { Err(()) } else { Ok(()) })
+        let look = || method::bind(name, "amq.direct", "is it there", &Table::default(), false);
+        super::eventually(&format!("{name} is gone"), async || if self.finds(look()).await { Err(()) } else { Ok(()) })
             .await;
     }
 
     /// Whether a queue exists; the channel is opened again after a 404.
     pub async fn exists(&self, name: &str) -> bool {
-        self.passive_works(method::queue(name).passive()).await
+        self.finds(method::queue(name).passive()).await
     }
 
     /// Whether an exchange exists; the channel is opened again after a 404.
     pub async fn exchange_exists(&self, name: &str) -> bool {
-        self.passive_works(method::exchange(name, "direct").passive()).await
+        self.finds(method::exchange(name, "direct").passive()).await
     }
 
-    async fn passive_works(&self, request: impl Into<Request>) -> bool {
+    /// Whether what a request names exists; the channel is opened again after a 404.
+    async fn finds(&self, request: impl Into<Request>) -> bool {
         self.send(request).await;
         match self.next_from_socket().await {
             Event::Method(AMQPClass::Channel(channel::AMQPMethod::Close(close))) => {
@@ -414,7 +419,7 @@ impl Channel {
                 false
             }
             Event::Method(AMQPClass::Queue(_) | AMQPClass::Exchange(_)) => true,
-            other => panic!("the reply to a passive declare: {other:?}"),
+            other => panic!("the reply to a look at what may be gone: {other:?}"),
         }
     }
 
