@@ -238,13 +238,17 @@ impl Queue {
 
     /// Takes a message, or refuses it because the queue is full. [`Queue::pump`] must follow the last one of a batch.
     pub(crate) fn publish(&mut self, new: NewMessage, now_ms: u64) -> Result<(), Full> {
+        // Only noted here: the caller publishes up to 256 messages under one lock, and offers all of
+        // them to consumers at once.
         self.turn.owe_pump();
+        // Before the refusal: what is refused was offered, too.
         self.passed.count_publish();
         if self.refuses(&new) {
             // What came before in the same batch may be a consumer's already, and take no place.
             self.pump(now_ms);
         }
         if self.refuses(&new) {
+            // A plain `reject-publish` makes no dead letter of what it refuses (behaviour reference 6.1).
             if self.arguments.overflow == Overflow::RejectPublishDlx {
                 self.die_unqueued(new);
             }
@@ -257,6 +261,8 @@ impl Queue {
     }
 
     fn entry(&mut self, new: NewMessage, now_ms: u64) -> Entry {
+        // The shorter of both holds (behaviour reference 6.1). The time is fixed here: a policy that changes
+        // `message-ttl` later changes nothing for what waits.
         let ttl_ms = match (new.expiration_ms, self.arguments.message_ttl_ms) {
             (Some(own), Some(of_queue)) => Some(own.min(of_queue)),
             (own, of_queue) => own.or(of_queue),
@@ -266,9 +272,14 @@ impl Queue {
         let is_stored = self.stores(facts.persistent);
         Entry {
             seq,
+            // A message that need not survive has no address, although its bytes may stand in a chunk that is
+            // in the log for another queue: nothing may rely on their staying there.
             address: if is_stored { Address::of(&new.message) } else { Address::NOWHERE },
+            // `u64::MAX` stands for never: 8 bytes less an entry than an `Option`.
             expires_at_ms: ttl_ms.map_or(u64::MAX, |ttl_ms| now_ms.saturating_add(ttl_ms)),
             priority: self.level_of(facts.priority),
+            // It failed in the queue in which it died, so its next consumer must expect to see it a second time
+            // (behaviour reference 6.3).
             redelivered: new.failed > 0,
             counts: DeliveryCounts::failed(new.failed),
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
@@ -288,8 +299,12 @@ impl Queue {
     /// Adds a consumer. [`Queue::pump`] must follow, once the client was told its consumer tag.
     pub(crate) fn consume(&mut self, spec: ConsumerSpec) {
         let priority = spec.priority;
+        // Its place is there before the first delivery, and stays while it holds nothing: no
+        // delivery has to look for one.
         let holder = (!spec.no_ack).then(|| self.order.unacked.add_consumer(spec.channel, spec.id));
         self.service.consumers.add(spec, holder);
+        // Quorum queues only: there a consumer of higher priority displaces the single active one, which gets
+        // nothing more until it has nothing unacknowledged (behaviour reference 5.3).
         if self.arguments.kind.rules().active_yields {
             self.service.consumers.yield_to(priority);
             self.promote();
@@ -310,7 +325,9 @@ impl Queue {
     /// Takes a consumer off; its unacknowledged messages stay with its channel. Tells whether it was the last one.
     /// [`Queue::pump`] must follow.
     pub(crate) fn cancel(&mut self, consumer: ConsumerId, now_ms: u64) -> bool {
+        // The end of a consumer is a use: `x-expires` counts from here, and not from the last declare.
         self.service.touch(now_ms);
+        // If it was the active one, the next takes over and is to be served.
         self.turn.owe_pump();
         self.take_off(consumer) && self.service.consumers.is_empty()
     }
@@ -318,7 +335,11 @@ impl Queue {
     /// What the consumer has not acknowledged is its channel's from now on.
     fn take_off(&mut self, consumer: ConsumerId) -> bool {
         let Some(consumer) = self.service.consumers.remove(consumer) else { return false };
+        // The messages stay out: the channel can still settle them after `basic.cancel`
+        // (behaviour reference 5.4).
         if let Some(holder) = consumer.holder {
+            // The sink is kept only if something can be late: then the channel must be told, as there is
+            // no consumer to be told.
             self.order.unacked.leave(holder, Some(&consumer.spec.sink).filter(|_| self.is_timed()));
         }
         true
@@ -328,6 +349,7 @@ impl Queue {
     /// follow.
     pub(crate) fn cancel_all_of(&mut self, channel: ChannelId, now_ms: u64) -> bool {
         self.turn.owe_pump();
+        // A list of its own, because each step changes what is looked up here.
         let ids = self.service.consumers.of_channel(channel);
         for id in &ids {
             self.service.touch(now_ms);
@@ -357,16 +379,24 @@ impl Queue {
 
     /// Marks the queue as deleted, and takes out all consumers and messages.
     pub(crate) fn delete(&mut self) -> Removed {
+        // No pump follows: there is nobody and nothing left.
         self.turn.note_pump();
         let consumers = self.service.delete();
+        // From here on nothing of the queue is recorded. The record of its deletion tells all, and until it is
+        // there a crash brings back the queue with its messages, which is as if nobody had deleted it.
         let counts = self.backing.stop_keeping();
+        // Before the unacknowledged messages are taken: what was to come back is among them.
         self.order.returning = Returning::default();
         let ready = self.purge_ready();
+        // Known after the ready ones are out: what is left is unacknowledged, held back or dying.
         let weight = self.known_len();
         let unacked = std::mem::take(&mut self.order.unacked).into_entries();
         let held_back = std::mem::take(&mut self.order.held_back).into_values();
+        // Kept with the messages until their end is recorded, so that their client is not told of
+        // anything later before.
         let owed = self.order.dying.take_owed();
         let dying = std::mem::take(&mut self.order.dying).into_entries();
+        // With the strategy that holds now, under which metrics go on to count what died here.
         let retired = self.passed.retire(self.dead_letter_strategy());
         let removed = ready.and(weight, unacked.chain(held_back).chain(dying)).with_consumers(consumers).owing(owed);
         removed.with_counts(counts).of_retired(retired)

@@ -78,10 +78,13 @@ impl Backing {
     /// A message has left the queue for good: the store need not keep it.
     pub(super) fn gone(&mut self, entry: &Entry) {
         match entry.extent() {
+            // In a segment file: the file learns that the place is free, also for messages that do not survive
+            // a restart, because it is to be rewritten when much is free.
             Some(extent) => {
                 self.journal.freed(&extent);
                 self.recounted.forget(entry.seq);
             }
+            // In the log only: its number says all.
             None if entry.is_stored => self.journal.settled(entry.seq),
             None => {}
         }
@@ -96,6 +99,8 @@ impl Backing {
     pub(super) fn note_counts(&mut self, entry: &Entry, counts: DeliveryCounts) {
         if entry.is_stored {
             self.journal.counted(entry.seq, counts);
+            // Its record in the file has the old numbers, and the one in the log goes with the next checkpoint:
+            // from then on only the checkpoints know.
             if !entry.address.is_in_log() {
                 self.recounted.note(entry.seq, counts);
             }
@@ -153,6 +158,7 @@ impl Backing {
     /// The walk meets a message.
     #[inline]
     pub(super) fn meet(&mut self, entry: &mut Entry, state: State) {
+        // No walk is under way nearly always, so that this costs one comparison a message.
         if let Some(walk) = &mut self.walk {
             walk.meet(entry, state, &mut self.recounted);
         }
@@ -168,6 +174,7 @@ impl Backing {
 
     /// Ends a search, if one is under way: whether it may have missed something.
     pub(super) fn end_search(&mut self) -> bool {
+        // A relocation may have taken its place: that one is ended by itself.
         let is_search = |walk: &mut Box<Walk>| matches!(**walk, Walk::Search(_));
         match self.walk.take_if(is_search).as_deref() {
             Some(Walk::Search(search)) => search.has_slipped(),

@@ -33,12 +33,15 @@ impl Queue {
     /// [`Queue::finish_chosen`] or [`Queue::return_chosen`]. What has expired stays, until it comes to the head of the queue: elsewhere it
     /// would be delivered.
     pub(crate) fn take_chosen(&mut self, ids: &[Seq], channel: ChannelId, now_ms: u64) -> Vec<ChosenMessage> {
+        // What is in a file has to be read before; the handle sees to that.
         let may_go = |entry: &Entry| !entry.is_on_disk() && entry.expires_at_ms > now_ms;
         let entries = self.order.ready.take_chosen(ids, may_go);
         let mut chosen = Vec::with_capacity(entries.len());
         for entry in entries {
             let Some(message) = entry.message().cloned() else { continue };
             let id = entry.seq.0;
+            // Among the unacknowledged ones, so that a channel that goes gives them back without more ado. They
+            // are never late: nobody is to be told.
             let unacked = Unacked { entry, deadline_ms: u64::MAX, delivery: self.order.give_delivery() };
             let holder = self.order.unacked.getter(channel);
             chosen.push(ChosenMessage { id, message, token: self.order.unacked.insert(holder, unacked) });
@@ -60,6 +63,7 @@ impl Queue {
     pub(crate) fn finish_chosen(&mut self, tokens: &[Token]) {
         for token in tokens {
             if let Some((unacked, _)) = self.order.unacked.remove(*token) {
+                // In the transaction of its arrival elsewhere, which the caller has set.
                 self.backing.gone(&unacked.entry);
             }
         }
@@ -71,11 +75,14 @@ impl Queue {
         let removed = tokens.iter().filter_map(|token| self.order.unacked.remove(*token));
         let mut entries: Vec<_> = removed.map(|(unacked, _)| unacked.entry).collect();
         entries.iter_mut().for_each(|entry| self.backing.meet(entry, State::Waiting));
+        // To where they were, fresh ones among the fresh: nobody has seen them, so nothing says
+        // that they were delivered.
         self.order.ready.put_back(entries);
     }
 
     /// Deletes those of these messages that are ready: which they were. They do not become dead letters.
     pub(crate) fn delete_chosen(&mut self, ids: &[Seq]) -> Vec<Seq> {
+        // Also those in files and those that have expired: nobody needs their bytes.
         let deleted = self.order.ready.take_chosen(ids, |_| true);
         deleted.iter().for_each(|entry| self.backing.gone(entry));
         deleted.iter().map(|entry| entry.seq).collect()

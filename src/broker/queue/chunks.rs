@@ -33,6 +33,7 @@ impl Queue {
             if looked_at == left {
                 return false;
             }
+            // Bytes as well as messages: copying is what takes the time.
             if looked_at == VISITED_AT_ONCE || copied_bytes > COPIED_BYTES_MAX {
                 *relief = ChunkRelief { from: spot, left: Some(left - looked_at) };
                 return true;
@@ -41,6 +42,7 @@ impl Queue {
             if let Body::InMemory(message) = &mut entry.body
                 && message.pins_memory()
             {
+                // The entry's address stays: only the copy in memory is another one.
                 *message = message.compacted();
                 copied_bytes += message.body_bytes();
             }

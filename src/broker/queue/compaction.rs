@@ -114,6 +114,7 @@ impl Compacting {
         let old_address = |of: &Compacted, one: &CompactedRecord| Address::in_segment(of.part.segment, one.old_offset);
         let places =
             compacted.iter().flat_map(|of| of.records.iter().map(move |one| (old_address(of, one), one.place())));
+        // By the old addresses: a message that is known one by one knows where it is, not of which part it was.
         let wanted = Some(Relocation::Rewritten(places.collect()));
         let of_file = |of: &Compacted| {
             let files = of.records.chunk_by(|one, next| one.written.segment == next.written.segment);
@@ -134,12 +135,16 @@ impl Compacting {
 
     /// What takes the place of a part, if it was rewritten.
     fn replacement(&mut self, part: &Part, old: Option<&Unread>) -> Option<Replacement> {
+        // Taken out: a part that is met a second time has its new name, which is not here.
         let rewritten = self.parts.remove(part)?;
+        // No cursor means that all of it was read: no offset lies behind `u32::MAX`.
         let (cursor, is_restored) = old.map_or((u32::MAX, false), |unread| (unread.cursor, unread.is_restored));
         let mut replacement = Replacement::default();
         for Rewritten { part: new, records, all, stored } in rewritten {
             let read = records.partition_point(|one| one.old_offset < cursor);
             let left = records.get(read..).unwrap_or_default();
+            // All of it is known one by one. The part stays known as long as some of its
+            // messages are not settled.
             let Some(first) = left.first() else {
                 replacement.read.push(new);
                 continue;
@@ -164,6 +169,7 @@ impl Compacting {
         match self.left {
             Some(Relocation::Rewritten(mut places)) => {
                 for address in &self.unread {
+                    // These are in the queue, as part of a part, and not free.
                     places.remove(address);
                 }
                 Relocation::Rewritten(places).into_freed()
@@ -178,8 +184,11 @@ impl Queue {
     pub(crate) fn go_on_compacting(&mut self, compacting: &mut Compacting) -> bool {
         if let Some(wanted) = compacting.wanted.take() {
             self.backing.begin_walk(Walk::Relocation(wanted));
+            // Once. A level that comes later has no part that is rewritten.
             compacting.levels = self.levels();
         }
+        // Parts first. A message that is read from one in between is known one by one with its old address, and
+        // the walk comes after it.
         if self.replace_some_parts(compacting) {
             return true;
         }
@@ -203,6 +212,7 @@ impl Queue {
             self.order.ready.forget_missing(missing);
             if !goes_on {
                 compacting.levels.pop();
+                // The next level begins at its first chunk.
                 replacing = Replacing::default();
             }
         }

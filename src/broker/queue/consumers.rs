@@ -81,6 +81,7 @@ pub(super) struct Consumer {
 impl Consumer {
     /// Takes credit and room for a message of this size, or says what is missing.
     fn admit(&mut self, body_bytes: usize) -> Turn {
+        // Its own limit first: it costs nothing to ask.
         if !self.spec.no_ack {
             let limit = u32::from(self.spec.prefetch_count);
             if limit > 0 && self.unacked >= limit {
@@ -100,6 +101,8 @@ impl Consumer {
                 return Turn::Stalled;
             }
         }
+        // Last, because it is taken from what all consumers of the channel share. If anything could still
+        // refuse after it, it would have to be given back.
         if !self.spec.no_ack && !self.spec.channel_credit.take(self.spec.id) {
             return Turn::Full;
         }
@@ -122,6 +125,7 @@ impl Consumer {
         if !self.outgoing.is_empty() {
             self.spec.sink.deliver(&mut self.outgoing);
         }
+        // It is empty now, in any case: the outbox has taken all.
         if self.outgoing.capacity() > KEPT_DELIVERIES {
             self.outgoing = Vec::new();
         }
@@ -148,6 +152,7 @@ struct Registered {
     /// Highest priority first, then in the order of registration.
     heirs: BTreeSet<(Reverse<i64>, u64)>,
     next_number: u64,
+    // A count and not a flag: with quorum queues there may be several.
     exclusive_count: usize,
     rings: Rings,
     /// Consumers with outgoing deliveries.
@@ -195,6 +200,7 @@ impl Registered {
         self.of_channels.insert((spec.channel, number));
         self.heirs.insert((Reverse(spec.priority), number));
         self.exclusive_count += usize::from(spec.exclusive);
+        // Full for a moment: `wait` makes it one that waits, in its ring.
         let (turn, outgoing) = (Turn::Full, Vec::new());
         let consumer = Consumer { spec, unacked: 0, holder, number, turn, room_bytes: 0, outgoing };
         self.by_id.insert(id, consumer);
@@ -211,11 +217,14 @@ impl Registered {
         self.of_channels.remove(&(consumer.spec.channel, consumer.number));
         self.heirs.remove(&(Reverse(consumer.spec.priority), consumer.number));
         self.exclusive_count -= usize::from(consumer.spec.exclusive);
+        // Only those that wait are in a ring; with a single active consumer nobody is.
         if consumer.turn == Turn::Waiting && !self.single_active {
             let by_id = &self.by_id;
             self.rings.leave(consumer.spec.priority, |id| by_id.contains_key(&id));
         }
         if self.active == Some(id) {
+            // At once, also if messages of the old one come back: nothing is delivered before
+            // they are in their places.
             self.activate_heir();
         }
         Some(consumer)
@@ -255,6 +264,7 @@ impl Registered {
     fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
         let id = if self.single_active { self.next_active(body_bytes) } else { self.next_in_rings(body_bytes) }?;
         let consumer = self.by_id.get_mut(&id)?;
+        // Its first delivery of this pump.
         if consumer.outgoing.is_empty() {
             self.touched.push(id);
         }
@@ -264,6 +274,7 @@ impl Registered {
     fn next_active(&mut self, body_bytes: usize) -> Option<ConsumerId> {
         let id = self.active.filter(|_| !self.is_yielding)?;
         let consumer = self.by_id.get_mut(&id)?;
+        // It was parked. An acknowledgement, or `resume`, makes it wait again.
         if consumer.turn != Turn::Waiting {
             return None;
         }
@@ -281,6 +292,7 @@ impl Registered {
             let id = self.rings.front()?;
             match self.by_id.get_mut(&id).map(|consumer| consumer.admit(body_bytes)) {
                 Some(Turn::Waiting) => {
+                    // Behind the others of its priority: strict round robin (behaviour reference 5.3).
                     self.rings.rotate();
                     return Some(id);
                 }
@@ -288,6 +300,7 @@ impl Registered {
                     self.rings.pop();
                     self.park(id, missing);
                 }
+                // It was cancelled, and is taken out only now.
                 None => self.rings.pop_gone(),
             }
         }
@@ -321,8 +334,10 @@ impl Registered {
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.
     fn flush(&mut self) {
         for id in self.touched.drain(..) {
+            // The last one stands for all: whether publishers wait is asked of one connection.
             self.served = Some(id);
             if let Some(consumer) = self.by_id.get_mut(&id) {
+                // By the next pump others may have filled its outbox.
                 consumer.room_bytes = 0;
                 consumer.hand_over();
             }
@@ -340,6 +355,7 @@ impl Registered {
     fn settled(&mut self, id: ConsumerId) {
         let Some(consumer) = self.by_id.get_mut(&id) else { return };
         consumer.unacked = consumer.unacked.saturating_sub(1);
+        // Not if it is stalled: an acknowledgement makes no room in its outbox.
         if consumer.turn == Turn::Full {
             self.wait(id);
         }
@@ -347,6 +363,7 @@ impl Registered {
 
     /// Makes the consumers of this channel try again: their connection has room, or their channel has credit.
     fn resume(&mut self, id: ConsumerId) {
+        // One that waits already must not be in its ring twice, or it would have two turns.
         if self.by_id.get(&id).is_some_and(|consumer| consumer.turn != Turn::Waiting) {
             self.wait(id);
         }

@@ -21,6 +21,7 @@ impl Wanting {
     /// Adds a consumer, unless it waits already.
     pub(crate) fn add(&mut self, id: ConsumerId) {
         let turn = self.next_turn;
+        // An earlier turn is kept: whoever asks again does not lose its place.
         if *self.turns.entry(id).or_insert(turn) == turn {
             self.by_turn.insert(turn, id);
             self.next_turn += 1;
@@ -61,6 +62,8 @@ pub struct ChannelCredit {
 impl ChannelCredit {
     /// Sets the limit, 0 for none, while `used` messages are unacknowledged.
     pub(crate) fn set(&self, limit: u32, used: u32) {
+        // Only the channel's task changes the limit. A queue that sees the old pair for a moment hands out a
+        // message more or less, as if it had been earlier.
         self.used.store(used, Ordering::Relaxed);
         self.limit.store(limit, Ordering::Relaxed);
     }
@@ -77,6 +80,7 @@ impl ChannelCredit {
 
     /// Gives back the credit of `count` settled messages.
     pub(crate) fn release(&self, count: u32) {
+        // Without a limit nothing is counted; `set` brings the number when there is one.
         if self.is_limited() {
             let subtracted = |used: u32| Some(used.saturating_sub(count));
             // The closure never declines, so this cannot fail.

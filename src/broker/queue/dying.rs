@@ -105,7 +105,9 @@ impl Queue {
     pub(super) fn dead_letter(&mut self, entry: Entry, reason: DeathReason) {
         self.passed.count_deaths(reason, 1);
         match &self.arguments.dead_letters {
+            // The target is kept with the letter: what a policy changes later is for those that die later.
             Some(target) => self.order.dying.letters().push(entry, reason, Arc::clone(target)),
+            // Nothing is to become of it, so its end is recorded now.
             None => self.backing.gone(&entry),
         }
     }
@@ -113,6 +115,7 @@ impl Queue {
     /// Tries again what found no queue, if it is time: where dead letters go now.
     pub(super) fn retry_dead_letters(&mut self, now_ms: u64) {
         let Some(letters) = &mut self.order.dying.0 else { return };
+        // A policy took the dead letter exchange away while they waited.
         for entry in letters.retry(now_ms, self.arguments.dead_letters.as_ref()) {
             self.backing.gone(&entry);
         }
@@ -123,7 +126,10 @@ impl Queue {
         let entry = Entry {
             counted_bytes: counted_bytes(&new.message, self.arguments.kind),
             body: Body::InMemory(new.message),
+            // The log was told of no message of this queue: there is nothing to be freed, and it is lost in a
+            // crash before it is published, as its publisher was not told of it.
             address: Address::NOWHERE,
+            // It was never given a number, and must not be found by any.
             seq: Seq::BEHIND_ALL,
             expires_at_ms: u64::MAX,
             counts: DeliveryCounts::failed(new.failed),
@@ -142,18 +148,25 @@ impl Queue {
         let letters: Vec<_> = waiting
             .iter()
             .take(LETTERS_MAX)
+            // Up to the first that is in a file: those behind it must not overtake it.
             .map_while(|Death { entry, reason, target, .. }| {
+                // Copies of pointers. The letters stay here until they are published: a crash, or a publisher
+                // that gives up, loses none.
                 let (message, target) = (entry.message()?.clone(), Arc::clone(target));
                 Some(DeadLetter { message, reason: *reason, target, failed: entry.counts.failed })
             })
             .collect();
         *handed = letters.len();
+        // Noted together with the answer: who is told that it is over publishes no more, and the next
+        // transition may ask somebody else.
         *has_publisher = !letters.is_empty();
         if *has_publisher {
             return NextDeadLetters::Letters(letters);
         }
+        // The level is of no use here. What is read finds its letters by their addresses.
         match neighbours(waiting.iter().map(|death| &death.entry), 0).filter(|_| loading.is_none()) {
             Some(load) => {
+                // Nobody orders the same a second time, and nobody is asked to publish before it has arrived.
                 *loading = Some(load);
                 NextDeadLetters::OnDisk(load)
             }
@@ -171,9 +184,13 @@ impl Queue {
     /// The first of the dead letters that were handed out is published, or dropped on purpose. What was owed for it is to be kept until
     /// that is recorded.
     pub(crate) fn dead_letter_published(&mut self) -> Option<Owed> {
+        // RabbitMQ counts as confirmed only what the at-least-once strategy delivered.
         self.passed.count_confirmed(u64::from(self.dead_letters_at_least_once()));
+        // None are handed out: the queue was deleted meanwhile, and its messages with it.
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (Death { entry, .. }, owed) = letters.pop()?;
+        // In the transaction of its arrival elsewhere: a start finds it in one of the two queues,
+        // never in both or in none.
         self.backing.gone(&entry);
         owed
     }
@@ -186,12 +203,14 @@ impl Queue {
         }
         let letters = self.order.dying.0.as_mut().filter(|letters| letters.handed > 0)?;
         let (Death { mut entry, reason, .. }, owed) = letters.pop()?;
+        // It goes from the letters that wait to those that found no queue, which a walk visits before them.
         self.backing.meet(&mut entry, State::Dying);
         if entry.counts.acquired == 0 {
             // Messages behind it are delivered while it waits: a start must not take it for one that was out.
             entry.counts.acquired = 1;
             self.backing.note_counts(&entry, entry.counts);
         }
+        // All of them are tried again together, a second after the first one found no queue.
         self.order.dying.letters().keep((entry, reason), now_ms + DEAD_LETTER_RETRY_MS);
         owed
     }

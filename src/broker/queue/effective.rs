@@ -32,6 +32,7 @@ impl Queue {
     /// is not used begins now, if it is another one. And what is dying goes where it was going: only dead letters that found no queue
     /// are tried again where dead letters go now.
     pub(crate) fn apply(&mut self, effective: Effective, now_ms: u64) {
+        // The list of queues was read before, and policies are applied one queue at a time.
         if self.is_deleted() {
             return;
         }
@@ -39,9 +40,12 @@ impl Queue {
         debug_assert!(self.arguments.is_same_for_good(&arguments), "a policy changed what it cannot");
         self.policies = policies;
         let before = std::mem::replace(&mut self.arguments, arguments);
+        // Equal arguments are often another `Arc`: what did not change must not begin a time anew.
         if *before != *self.arguments {
             self.follow(&before, now_ms);
         }
+        // Also if the arguments are the same: whoever puts a policy finds the queue looked at for what has
+        // expired, whatever the policy changes.
         self.pump(now_ms);
     }
 
@@ -50,9 +54,12 @@ impl Queue {
         if before.expires_ms != self.arguments.expires_ms {
             self.service.touch(now_ms);
         }
+        // Deliveries that are out keep their time. From here on later ones may be late before them.
         if before.consumer_timeout_ms != self.arguments.consumer_timeout_ms {
             self.order.unacked.timeout_changes();
         }
+        // There is a new target to be tried, or nobody promises any more to keep them: both are looked at
+        // by the timer, at once.
         if !self.dead_letters_at_least_once() || before.dead_letters != self.arguments.dead_letters {
             self.order.dying.retry_at(now_ms);
         }

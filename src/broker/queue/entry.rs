@@ -138,6 +138,8 @@ impl Entry {
     pub(super) fn extent(&self) -> Option<Extent> {
         let Place::Segment(..) = self.address.place() else { return None };
         let bytes = match &self.body {
+            // It was read back. What its record takes in the file follows from the message, so no
+            // entry has to remember it.
             Body::InMemory(message) => crate::store::segments::record_bytes_of(message),
             Body::OnDisk { record_bytes, .. } => *record_bytes,
         };
@@ -154,6 +156,7 @@ impl Entry {
             counts: self.counts,
             level: self.priority,
             redelivered: self.redelivered,
+            // Only delayed messages have an origin, the exchange that they wait in.
             origin: 0,
         }
     }
@@ -184,6 +187,8 @@ impl Entry {
             expires_at_ms: label.expires_at_ms,
             counts: label.counts,
             priority: label.level,
+            // As it was when the record was written; the mark of the queue tells whether
+            // it was delivered since.
             redelivered: label.redelivered,
             is_stored: label.is_stored,
         }

@@ -89,8 +89,10 @@ impl fmt::Debug for QueueHandle {
 impl QueueHandle {
     /// An empty queue.
     pub fn new(id: QueueId, spec: QueueSpec, vhost: Weak<Vhost>, node: Arc<Node>, now_ms: u64) -> Self {
+        // Neither of the two changes later, but for the deletion, which ends the keeping.
         let journal = Journal::new(id.0, spec.durable && node.log.keeps());
         let state = Mutex::new(Queue::new(Arc::clone(&spec.arguments), journal, now_ms));
+        // Moved at first, so that the sampler looks at it once.
         Self { id, spec, vhost, node, rests_until_ms: AtomicU64::new(snapshot::MOVED), state }
     }
 
@@ -147,8 +149,10 @@ impl QueueHandle {
         transaction: TransactionId,
         now_ms: u64,
     ) {
+        // One iterator over all steps: each takes 1,024 tokens of it, and the lock is free in between.
         let mut tokens = tokens.into_iter().peekable();
         self.answered(now_ms, |queue| {
+            // In each step, because the record of a step resets it.
             queue.journal().set_transaction(transaction);
             queue.settle(&mut tokens, settlement);
             tokens.peek().is_some()
@@ -166,9 +170,12 @@ impl QueueHandle {
         no_ack: bool,
         now_ms: u64,
     ) -> Result<Option<(Delivery, usize)>, Busy> {
+        // Each turn of the loop reads one block. Another client may take what it brought before this one asks
+        // again; then the next is read. Whoever asked first has no claim: nothing is delivered yet.
         loop {
             let got = self.transition(now_ms, |queue| {
                 let got = queue.get(channel, no_ack, now_ms);
+                // In the same transition, so that the delivery cannot be late before it is known whom to tell.
                 if !no_ack && matches!(got, Got::Delivery(..)) {
                     queue.remember_getter(channel, sink);
                 }
@@ -195,6 +202,8 @@ impl QueueHandle {
     /// 403 when the queue is in exclusive use, 404 when it was deleted meanwhile.
     pub fn consume(self: &Arc<Self>, spec: ConsumerSpec, now_ms: u64) -> Result<(), AmqpError> {
         self.transition(now_ms, |queue| {
+            // The queue was looked up before its lock was taken. Whoever deletes it takes out all consumers
+            // under the same lock, so a consumer that comes in between is refused or is told of the end.
             if queue.is_deleted() {
                 return Err(self.not_found());
             }
@@ -209,10 +218,14 @@ impl QueueHandle {
     /// Takes a consumer off. Deletes the queue if it was the last one and the queue is auto-delete.
     pub(crate) fn cancel(self: &Arc<Self>, consumer: ConsumerId, now_ms: u64) {
         let removed = self.transition(now_ms, |queue| {
+            // False for a consumer that is not there: cancelling an unknown one must not delete a queue that
+            // was never consumed from.
             let was_last = queue.cancel(consumer, now_ms);
             queue.pump(now_ms);
             is_over(queue, was_last && self.spec.auto_delete)
         });
+        // Outside of the lock: it takes the queue out of the topology, and a topology is never
+        // locked while a queue is.
         self.delete(removed);
     }
 
@@ -226,12 +239,15 @@ impl QueueHandle {
 
     /// Looks again who has to wait for consumers, because a connection that this told so has done its work, or waits for its client.
     pub(crate) fn look_at_pace(self: &Arc<Self>) {
+        // Every transition ends with the question who goes on, so one that changes nothing is enough. The
+        // caller is the task of a consumer, which has no time for dead letters.
         self.transition_aside(|_| ());
     }
 
     /// Does what is due, or as much as is done in one turn: how much it was.
     pub(crate) fn on_timer(self: &Arc<Self>, now_ms: u64) -> usize {
         let (removed, dropped) = self.transition(now_ms, |queue| {
+            // A call that was ordered before the deletion comes all the same: calls are not taken back.
             let is_due = !queue.is_deleted() && queue.on_timer(now_ms);
             let dropped = queue.moved_in_turn();
             (is_over(queue, is_due), dropped)
@@ -242,6 +258,7 @@ impl QueueHandle {
 
     /// Tells that the first dead letter that was handed out found no queue: it is kept if this queue promises to deliver it.
     pub(in crate::broker) fn keep_unrouted(self: &Arc<Self>, now_ms: u64) {
+        // Dropped only here, when its record was appended.
         let (_owed, _) = self.transition_aside(|queue| queue.keep_unrouted(now_ms));
     }
 
@@ -254,12 +271,16 @@ impl QueueHandle {
     fn read(&self, load: Load, order: impl FnOnce()) -> Option<Loaded> {
         match self.node.loader.as_ref()?.read(load, self.id.0) {
             Ok(loaded) => Some(loaded),
+            // Descriptors or memory are scarce: nothing is wrong with the file, and nothing of
+            // the queue is given up.
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(queue = %self.spec.name, %error, "a message is read back later");
                 order();
                 None
             }
             Err(error) => {
+                // The file cannot be read at all. Nothing more is confirmed from now on: what else
+                // it has may be lost, too.
                 self.node.log.fail(error);
                 None
             }
@@ -297,6 +318,7 @@ impl Loads for QueueHandle {
 
     fn loaded(self: Arc<Self>, loaded: Loaded, now_ms: u64) {
         self.transition(now_ms, |queue| {
+            // First, so that the pump at the end can order the next block.
             queue.arrived(loaded.load);
             self.take(queue, loaded);
             queue.pump(now_ms);

@@ -8,6 +8,7 @@ use crate::store::seq::Seq;
 /// Messages by the time when they are due and their place in the queue.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
+    // Messages of one time leave in the order of the queue.
     by_due: BTreeMap<(u64, Seq), Entry>,
     /// What they count for the limit in bytes.
     bytes: u64,

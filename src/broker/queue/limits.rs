@@ -20,6 +20,7 @@ impl Queue {
         if self.arguments.kind.rules().limits_count_all {
             size.count += self.order.held_back.len() as u64;
             size.bytes += self.order.held_back.bytes();
+            // With the other strategy letters leave at once, and take no place of a new message.
             if self.dead_letters_at_least_once() {
                 size.count += self.order.dying.len() as u64;
                 size.bytes += self.order.dying.bytes();
@@ -30,6 +31,7 @@ impl Queue {
 
     /// Whether a new message has no place.
     pub(super) fn refuses(&self, new: &NewMessage) -> bool {
+        // There the new message is taken, and what is too much goes from the head with the next pump.
         if self.arguments.overflow == Overflow::DropHead {
             return false;
         }
@@ -37,6 +39,8 @@ impl Queue {
         let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
         match self.arguments.kind {
             QueueKind::Classic => {
+                // Classic queues look at what the length would be with the new message, quorum queues
+                // at what it is without.
                 let body_bytes = new.message.body_bytes() as u64;
                 max.is_some_and(|max| count + 1 > max) || max_bytes.is_some_and(|max| bytes + body_bytes > max)
             }
@@ -50,6 +54,7 @@ impl Queue {
     /// Drops from the head until the queue is within its limits, or nothing is ready any more.
     pub(super) fn trim(&mut self) {
         let (max, max_bytes) = (self.arguments.max_length, self.arguments.max_length_bytes);
+        // Most queues have no limit: no size is added up for them.
         if max.is_none() && max_bytes.is_none() || self.arguments.overflow != Overflow::DropHead {
             return;
         }
@@ -63,6 +68,7 @@ impl Queue {
                 break;
             }
             if !self.turn.may_drop() {
+                // The length alone orders no call of the timer, as a time to live does.
                 self.turn.go_on_later();
                 break;
             }

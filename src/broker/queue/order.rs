@@ -83,8 +83,11 @@ impl Order {
     pub(super) fn entries_from(&mut self, from: Spot, with_fresh: bool) -> impl Iterator<Item = (Spot, &mut Entry)> {
         let Starts { held_back, returned, level, unrouted, dying, unacked } = from.starts();
         let held_back = self.held_back.iter_from_mut(held_back).map(|(place, entry)| (Spot::HeldBack(*place), entry));
+        // Chained in the order of a walk (`walk.rs` says why). Each list is entered at its place by a search,
+        // so a step costs what it visits.
         let (in_front, levels) = self.ready.rooms_mut(returned);
         let in_front = in_front.map(|(at, entry)| (Spot::Returned(at + 1), entry));
+        // A signed number, because a walk that is behind all levels begins below level 0.
         let levels = levels.iter_mut().filter(move |there| i16::from(there.priority) <= level.0);
         let of_levels = levels.flat_map(move |there| of_level(there, level, with_fresh));
         let dying = self.dying.iter_from_mut(unrouted, dying);
@@ -122,6 +125,7 @@ fn of_level(level: &mut Level, from: (i16, bool, Seq), with_fresh: bool) -> impl
         (false, _) => (Seq::FIRST, Seq::FIRST),
     };
     let place = move |is_fresh, entry: &Entry| Spot::Ready { priority, is_fresh, seq: entry.seq };
+    // Fresh messages are told by parts; only the relief of chunks walks over them.
     let fresh_from = if with_fresh { fresh_from } else { Seq::BEHIND_ALL };
     let requeued = requeued.iter_from_mut(requeued_from).map(move |entry| (place(false, entry), entry));
     requeued.chain(fresh.iter_from_mut(fresh_from).map(move |entry| (place(true, entry), entry)))

@@ -71,12 +71,18 @@ impl<W> Pace<W> {
         W: Clone + PartialEq,
     {
         let (before, now) = levels;
+        // The question about the consumer is last: it takes the lock of an outbox.
         if now <= AHEAD_BYTES || now <= before || !is_served() {
             return false;
         }
+        // The length may be less than what was published, if consumers took some: only what is
+        // left is to be waited for.
         let bytes = now - before;
         let line = self.line.get_or_insert_with(|| Box::new(Line { waiting: VecDeque::new(), left: 0, claimed: 0 }));
+        // Counted from what is claimed by those in front of it: each waits for what it brought itself and for
+        // them, and for nothing that comes later. If more has left than was claimed, from that.
         line.claimed = line.claimed.max(line.left) + LEAVING_FACTOR * bytes;
+        // Only the last one: to move others back would let a publisher lose the place that it has.
         if let Some(last) = line.waiting.back_mut().filter(|last| last.who == *who) {
             last.bytes += bytes;
             last.due = line.claimed;
@@ -95,12 +101,14 @@ impl<W> Pace<W> {
         let mut expected = level;
         while let Some(first) = line.waiting.front() {
             expected += first.bytes;
+            // Without a consumer that is served nobody waits: all go on, one after the other in this loop.
             if is_served && first.due > line.left && expected > AHEAD_BYTES.max(first.bytes) {
                 break;
             }
             goes_on.extend(line.waiting.pop_front().map(|first| first.who));
         }
         if line.waiting.is_empty() {
+            // Also forgets how much left: the next line counts from nothing, so the sums stay small.
             self.line = None;
         }
     }

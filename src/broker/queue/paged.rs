@@ -110,6 +110,7 @@ impl Paged {
     }
 
     pub(super) fn push(&mut self, unread: Unread) {
+        // It has only messages that are known one by one.
         if unread.all.messages == 0 {
             self.read.push(unread.part);
             return;
@@ -150,6 +151,7 @@ impl Paged {
     /// Forgets the properties of the first part, which is to be dropped unread: its share of all.
     pub(super) fn drop_property_bytes(&mut self) -> u64 {
         let (count, all) = (self.front().map_or(0, |front| front.all.messages), self.unread_count.max(1) as u64);
+        // In 128 bits: bytes times messages may be more than 64 hold.
         let share = u128::from(self.unread_property_bytes) * u128::from(count) / u128::from(all);
         let share = u64::try_from(share).unwrap_or(u64::MAX).min(self.unread_property_bytes);
         self.unread_property_bytes -= share;
@@ -180,6 +182,7 @@ impl Paged {
     /// Takes the first part off, with all that is not read of it.
     pub(super) fn pop(&mut self) -> Option<Unread> {
         let unread = self.front.take()?;
+        // Only the front is kept decoded.
         self.front = self.pop_behind().map(Box::new);
         self.subtract(unread.all);
         // What was read before may still be unsettled.
@@ -208,6 +211,8 @@ impl Paged {
         front.stored = front.stored.but(records.iter().filter(|record| record.label.is_stored).map(one).sum());
         let left = **front;
         self.subtract(before.but(left.all));
+        // The end of the part or the last message: whichever comes first. A damaged part may have fewer
+        // messages than were counted, and a restored one ends with those that do not survive.
         if left.cursor < left.part.end && left.all.messages > 0 {
             return Missing::default();
         }
@@ -225,6 +230,7 @@ impl Paged {
         let front = self.front.take()?;
         let cleared = Arc::new(Cleared::new(*front, self.behind.take().map(|behind| *behind).unwrap_or_default()));
         (self.unread_count, self.unread_bytes, self.unread_property_bytes) = (0, 0, 0);
+        // `read` stays: messages of those parts may be with consumers.
         self.cleared.get_or_insert_default().push(Arc::clone(&cleared));
         Some(cleared)
     }

@@ -3,6 +3,21 @@
 //! Moving takes three steps, so that the queue is never locked while files are written: the pager asks what is to leave
 //! ([`Queue::fresh_leaving`], [`Queue::begin_search`]), writes it, and tells where it is ([`Queue::go_on_moving`]). What left the
 //! queue meanwhile is freed at the end. A fresh message can only leave from the front, so what is left of a part is its end.
+//!
+//! A part that is moved while deliveries go on. `.` is in memory and in the log, `o` is out and not acknowledged, `#` is in the file only:
+//!
+//! ```text
+//!                      1 2 3 4 5 6 7 8
+//!   asked    locked    o . . . . . . .    2 to 8 are fresh; 1 is not, and is searched for
+//!   written  free      o . . . . . . .    the file gets 2 3 4 5 6 7 8, and then 1 ...
+//!            free      o   o . . . . .    ... while 2 is delivered and acknowledged, and 3 is delivered
+//!   told     locked    o   o [# # # # #]  one part, 2 to 8, with a cursor in front of 4: 20 bytes, whatever it has
+//!                      ^   ^              the walk tells these where they are in the file: they lose their bodies
+//!                        ^                the walk finds it nowhere: its record is freed
+//! ```
+//!
+//! Until the checkpoint that follows, the log tells all of this without the file, so a crash at any line loses nothing. The messages that
+//! were fresh are told first, because those that are fresh no more are then looked for, and the walk begins when all are known.
 
 mod fresh;
 mod moving;
@@ -86,6 +101,7 @@ impl MovedPart {
             part.end = record.offset.saturating_add(record.bytes);
             part.expires_min_ms = part.expires_min_ms.min(record.expires_at_ms);
             part.expires_max_ms = part.expires_max_ms.max(record.expires_at_ms);
+            // What does not survive a restart takes place in the file, but a start must not expect it.
             if record.is_stored {
                 part.stored += 1;
                 part.body_bytes += u64::from(record.body_bytes);
@@ -130,10 +146,12 @@ impl Queue {
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else { return scan };
         let mut entries = level.fresh.iter_from(from);
         for entry in entries.by_ref().take(max) {
+            // Memory is short: then all may leave, also what was never in the log.
             if limit == u64::MAX || entry.address.is_in_log_before(limit) {
                 scan.last = Some(entry.seq);
             }
         }
+        // A look in steps. What is delivered in between leaves at the front, so the place stays right.
         scan.next = entries.next().map(|entry| entry.seq);
         scan
     }
@@ -143,6 +161,7 @@ impl Queue {
         let Some(level) = self.order.ready.levels().iter().find(|other| other.priority == level) else {
             return FreshLeaving::default();
         };
+        // Found by number again: the first of them may have been delivered since the scan.
         let mut entries = level.fresh.iter_from(from).take_while(|entry| entry.seq <= last);
         let messages = entries.by_ref().take(max).filter_map(|entry| leaving(entry, queue)).collect();
         FreshLeaving { messages, next: entries.next().map(|entry| entry.seq) }
@@ -151,6 +170,7 @@ impl Queue {
     /// What a checkpoint says of the queue, without the counts, which [`Queue::tell_counts`] adds in steps, and without the parts, which
     /// are handed out; `None` when there is nothing to say.
     pub(crate) fn begin_state(&mut self, queue: u64) -> Option<(QueueState, TakenParts)> {
+        // A queue that never had a message has nothing to say; its definition is told elsewhere.
         if self.is_deleted() || !self.backing.is_kept() || self.order.next_seq() == Seq::FIRST {
             return None;
         }
@@ -184,9 +204,12 @@ impl Queue {
         let mut freed = Vec::new();
         self.order.restore_seq(state.next_seq);
         self.backing.restore(state.delivered, state.moved, state.counts);
+        // Their order in the checkpoint says nothing. By their first messages they are in the order of the
+        // queue, because no part reaches over another one.
         state.parts.sort_by_key(|part| (part.level, part.first_seq));
         for part in state.parts {
             let stored = part.stored_sum().but(gone_within(&part));
+            // Of an earlier run only what is stored is there.
             let unread = Unread { all: stored, stored, ..Unread::whole(part, true) };
             if stored.messages > 0 {
                 self.order.ready.push_unread(unread);
@@ -194,9 +217,11 @@ impl Queue {
                 freed.push(unread.stretch());
             }
         }
+        // Behind the parts: what the log still has is later than what has left it, in each level.
         for (enqueued, message) in in_log {
             let mut entry = Entry::replayed(&enqueued, message, self.arguments.kind);
             let delivered_below = self.backing.delivered_below(entry.priority);
+            // A delivery that a kill of the broker ended has failed, as one whose connection was lost.
             count_interrupted(&self.arguments, &mut entry, delivered_below);
             if is_over_limit(&self.arguments, &entry) {
                 self.dead_letter(entry, DeathReason::DeliveryLimit);
@@ -227,6 +252,8 @@ impl Queue {
         self.order.dying.loaded(load);
         let damaged = std::mem::take(&mut loaded.damaged);
         self.order.ready.set_ahead(ahead_bytes);
+        // Two kinds of loads look alike. Only the one that the front of its level expects moves that on; a
+        // purge, or a read for a `basic.get`, may have been faster.
         let is_part = self.order.ready.level_of(&load).is_some_and(|level| level.paged.expects(&load));
         if is_part && !self.is_deleted() {
             damaged.iter().for_each(|damaged| self.backing.freed(damaged.freed()));
@@ -235,6 +262,7 @@ impl Queue {
             return damaged;
         }
         let behind = loaded.next;
+        // Otherwise it was for messages that are known one by one, and each record looks for its own.
         self.fill(loaded.records);
         if damaged.is_empty() {
             return damaged;
@@ -256,10 +284,13 @@ impl Queue {
         let mut left = FxHashMap::default();
         for Stored { label, address, message, .. } in records {
             match self.order.ready.requeued_mut(label.level, label.seq) {
+                // The address, too: the file may have been rewritten while this was read, and then the entry is
+                // read again from its new place.
                 Some(entry) if entry.is_on_disk() && entry.address == address => entry.body = Body::InMemory(message),
                 _ => drop(left.insert(address, message)),
             }
         }
+        // These lists have no order by number. What was ordered was at their fronts.
         let in_front = self.order.ready.returned_mut().chain(self.order.dying.first_mut(CHOSEN_AMONG_MAX));
         for entry in in_front {
             if left.is_empty() {
@@ -277,6 +308,8 @@ impl Queue {
         let Some(level) = self.order.ready.level_of(&loaded.load) else { return };
         let is_restored = level.paged.front().is_some_and(|unread| unread.is_restored);
         if is_restored {
+            // Written by an earlier run, and not meant to survive it: they were never counted,
+            // and their place is free.
             for record in loaded.records.extract_if(.., |record| !record.label.is_stored) {
                 let Place::Segment(segment, start) = record.address.place() else { continue };
                 let end = start.saturating_add(record.bytes);
@@ -290,8 +323,10 @@ impl Queue {
         for record in records {
             let mut entry = Entry::read_back(record, self.arguments.kind);
             property_bytes += entry.counted_property_bytes();
+            // Up to the mark messages may have been delivered before the restart; which of them is not known.
             entry.redelivered |= entry.seq < delivered_below;
             if is_restored {
+                // What was counted after the record was written, if anything was.
                 entry.counts = self.backing.counts_of(entry.seq).unwrap_or(entry.counts);
                 count_interrupted(&self.arguments, &mut entry, delivered_below);
             }
@@ -306,6 +341,7 @@ impl Queue {
         self.order.ready.forget_missing(missing);
         // What was delivered too often, the last time when the broker was killed, dies as soon as it is read.
         for entry in over_limit {
+            // They are counted as ready until now, as part of the block.
             self.order.ready.subtract(&entry);
             self.dead_letter(entry, DeathReason::DeliveryLimit);
         }

@@ -91,6 +91,7 @@ impl<T> Pieces<T> {
 
     /// Adds one behind everything that is there.
     pub(super) fn push_back(&mut self, thing: T) {
+        // The usual case: one deque, as if there were no pieces.
         if self.behind.is_none() && self.front.len() < PIECE_MAX {
             self.front.push_back(thing);
         } else {
@@ -127,6 +128,8 @@ impl<T> Pieces<T> {
             if behind.is_empty() {
                 self.behind = None;
             }
+        // A short one keeps its memory: a queue that is emptied and filled all the time
+        // would allocate each time.
         } else if self.front.capacity() > KEPT {
             self.front = VecDeque::new();
         }
@@ -135,12 +138,15 @@ impl<T> Pieces<T> {
     /// Takes the first out for which `is_wanted` holds, and hands each to `take`: they stand side by side at the front.
     pub(super) fn take_while(&mut self, is_wanted: impl Fn(&T) -> bool, mut take: impl FnMut(T)) {
         while self.front().is_some_and(&is_wanted) {
+            // The list is ordered by what is asked for, so a search finds the end, and a drain takes
+            // all of a piece at once.
             let count = self.front.partition_point(&is_wanted);
             self.front.drain(..count).for_each(&mut take);
             if self.front.is_empty() {
                 self.renew_front();
             }
         }
+        // A front that was cut in the middle would keep the room of a whole piece.
         if self.front.len() < self.front.capacity() / 4 {
             self.front.shrink_to_fit();
         }
@@ -160,15 +166,18 @@ impl<T> Pieces<T> {
                 break;
             }
             let length = piece.len();
+            // Mostly nothing of a piece is wanted, and then it is not rebuilt.
             if piece.iter().enumerate().any(|(at, thing)| is_wanted(start + at, thing)) {
                 let all = piece.drain(..).enumerate();
                 let (wanted, kept): (Vec<_>, Vec<_>) = all.partition(|(at, thing)| is_wanted(start + at, thing));
                 piece.extend(kept.into_iter().map(|(_, thing)| thing));
                 taken.extend(wanted.into_iter().map(|(_, thing)| thing));
             }
+            // By the length before: places are those of the list as it was.
             start += length;
         }
         if let Some(behind) = &mut self.behind {
+            // At the end: a piece that is emptied earlier would move the others while they are looked through.
             behind.retain(|piece| !piece.is_empty());
             if behind.is_empty() {
                 self.behind = None;

@@ -56,6 +56,7 @@ impl Ready {
 
     /// The levels whose heads can expire.
     fn expiring(&self) -> impl Iterator<Item = &Level> {
+        // Of a classic queue the head of the highest level that has one is the head of all.
         let count = if self.levels_expire { usize::MAX } else { 1 };
         self.levels.iter().filter(|level| level.head().is_some()).take(count)
     }
@@ -110,6 +111,7 @@ impl Ready {
 
     /// Puts delivered messages back to their original places.
     pub(super) fn requeue(&mut self, mut entries: Vec<Entry>) {
+        // One sort and one merge a level, so that a thousand that come back cost no search each.
         entries.sort_by_key(|entry| (entry.priority, entry.seq));
         for entry in &entries {
             self.add_up(entry);
@@ -117,6 +119,7 @@ impl Ready {
         while let Some(last) = entries.last() {
             let priority = last.priority;
             let from = entries.partition_point(|entry| entry.priority < priority);
+            // From the end, so that nothing in front is moved.
             let of_level = entries.split_off(from);
             self.level(priority).requeue(of_level);
         }
@@ -147,6 +150,8 @@ impl Ready {
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let entry = match self.returned.pop_front() {
             Some(entry) => Some(entry),
+            // The first level with a head, also if that is in a file: `Level::pop` gives none then, and no
+            // lower level may be delivered before it.
             None => self.levels.iter_mut().find(|level| level.head().is_some()).and_then(Level::pop),
         }?;
         self.subtract(&entry);
@@ -167,10 +172,13 @@ impl Ready {
     /// Takes off a whole part at the head of its level, if everything that is not read of it is due before `limit_ms`.
     pub(super) fn pop_due_part(&mut self, limit_ms: u64) -> Option<Unread> {
         let is_due = |level: &&mut Level| {
+            // What is read back goes before the part, and a block of it that is being read will be there soon:
+            // those are dropped one by one.
             let is_head = level.requeued.is_empty() && level.loading.is_none();
             is_head && level.paged.front().is_some_and(|unread| unread.part.expires_max_ms < limit_ms)
         };
         let paged = &mut self.expiring_mut().find(is_due)?.paged;
+        // Before the part is taken off: its share of the properties is counted by all that are there.
         let property_bytes = paged.drop_property_bytes();
         let unread = paged.pop()?;
         self.count -= unread.all.messages as usize;
@@ -202,6 +210,7 @@ impl Ready {
         for level in &mut self.levels {
             requeued.push(std::mem::take(&mut level.requeued));
             fresh.push(std::mem::take(&mut level.fresh));
+            // `loading` stays. What arrives for it finds no part that expects it, and is dropped.
             level.requeued_bytes = 0;
             cleared.extend(level.paged.clear());
         }
@@ -275,12 +284,14 @@ impl Ready {
     /// Bytes of fresh messages, which can be written to segment files.
     pub(super) fn fresh_bytes(&self) -> u64 {
         let others = |level: &Level| level.requeued_bytes + level.paged.unread_bytes();
+        // By subtraction, so that a publish need not keep one sum more.
         self.bytes.saturating_sub(self.levels.iter().map(others).sum())
     }
 
     pub(super) fn level(&mut self, priority: u8) -> &mut Level {
         let at = self.levels.partition_point(|level| level.priority > priority);
         if self.levels.get(at).is_none_or(|level| level.priority != priority) {
+            // A level stays once it is there. There are 256 at most, and most queues have one.
             self.levels.insert(at, Level { priority, ..Level::default() });
         }
         #[expect(clippy::indexing_slicing, reason = "a level of this priority stands at this place now")]

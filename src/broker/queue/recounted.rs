@@ -28,6 +28,7 @@ impl Recounted {
     }
 
     pub(super) fn note(&mut self, seq: Seq, counts: DeliveryCounts) {
+        // What the store found is out of date now.
         let counted = Counted { counts, is_unread: false };
         self.0.get_or_insert_default().insert(seq, counted);
     }
@@ -35,6 +36,7 @@ impl Recounted {
     /// A message was read that the store found at the start: hands out what was counted since it was written.
     pub(super) fn read(&mut self, seq: Seq) -> Option<DeliveryCounts> {
         let counted = self.0.as_mut()?.get_mut(&seq).filter(|counted| counted.is_unread)?;
+        // It stays: later checkpoints must go on telling of it until the message is gone.
         counted.is_unread = false;
         Some(counted.counts)
     }
@@ -57,12 +59,14 @@ impl Recounted {
         let mut gone = Vec::new();
         let mut places = all.range(from..);
         for (&seq, counted) in places.by_ref().take(TOLD_AT_ONCE) {
+            // All parts of the start are read, and this one was in none.
             if all_read && counted.is_unread {
                 gone.push(seq);
             } else {
                 told.push((seq, counted.counts));
             }
         }
+        // By number, so that what is added or forgotten between two steps moves nothing.
         let next = places.next().map(|(&seq, _)| seq);
         for seq in gone {
             all.remove(&seq);

@@ -65,6 +65,8 @@ impl Relocation {
     pub(super) fn meet(&mut self, entry: &mut Entry, state: State, recounted: &mut Recounted) {
         match self {
             Self::ToFiles(places) => {
+                // Taken out, so that one that is met twice is given its place once, and what is left at
+                // the end is in no place.
                 if let Some(place) = places.remove(&entry.seq) {
                     move_to_file(entry, state, &place, recounted);
                 }
@@ -88,6 +90,7 @@ impl Relocation {
 
 fn freed(places: impl Iterator<Item = NewPlace>) -> Vec<Freed> {
     let mut freed: Vec<_> = places.map(|place| place.freed()).collect();
+    // Side by side, so that they become few stretches.
     freed.sort_by_key(|freed| (freed.segment, freed.start));
     freed
 }
@@ -113,6 +116,8 @@ impl Queue {
     pub(super) fn relocate_some(&mut self, from: Spot) -> Option<Spot> {
         let Self { order, backing, .. } = self;
         for (at, (spot, entry)) in order.entries_from(from, false).enumerate() {
+            // All are found. Mostly everything that moves was fresh or unread, and then
+            // no message is looked at.
             if backing.relocation().is_none_or(|relocation| relocation.is_empty()) {
                 return None;
             }

@@ -120,18 +120,23 @@ pub(crate) struct Forgotten {
 impl Queue {
     /// Takes out all messages but those that are unacknowledged.
     pub(crate) fn purge(&mut self) -> Removed {
+        // RabbitMQ's purge drops what is held back and what waits as a dead letter, too
+        // (behaviour reference 6.5).
         let held_back = std::mem::take(&mut self.order.held_back);
         let mut kept_dead =
             if self.dead_letters_at_least_once() { self.order.dying.take_all() } else { Dying::default() };
         let out_of_order = held_back.len() + kept_dead.len();
+        // Kept in `removed`, which is dropped when the last step has recorded the last end.
         let owed = kept_dead.take_owed();
         let out_of_order_entries = held_back.into_values().chain(kept_dead.into_entries());
         let mut removed = self.purge_ready().and(out_of_order, out_of_order_entries).owing(owed);
+        // RabbitMQ's `purge-ok` counts them, too (behaviour reference 6.5).
         removed.count += out_of_order;
         removed
     }
 
     pub(super) fn purge_ready(&mut self) -> Removed {
+        // Before they are taken out, when it is still known.
         let weight = self.order.ready.known_len();
         let (count, entries, cleared) = self.order.ready.take_all();
         let parts: usize = cleared.iter().map(|cleared| cleared.len()).sum();
@@ -142,11 +147,14 @@ impl Queue {
     /// Records the end of some messages, or of some parts, that were taken out.
     pub(crate) fn forget(&mut self, removed: &mut Removed) -> Forgotten {
         let entries: Vec<_> = removed.entries.by_ref().take(STEP_MESSAGES).collect();
+        // Only recorded. They are dropped outside of the lock, because that may free a chunk for each.
         for entry in &entries {
             self.backing.gone(entry);
         }
+        // Parts follow when the last message is told, in the same budget.
         let stretches = removed.stretches.by_ref().take(STEP_MESSAGES - entries.len());
         let freed = stretches.map(|stretch| self.backing.freed(stretch)).count();
+        // Fewer than a step may take: both lists have ended.
         Forgotten { is_last: entries.len() + freed < STEP_MESSAGES, _entries: entries }
     }
 }

@@ -43,6 +43,7 @@ impl Returning {
 
     fn pop(&mut self) -> Option<Job> {
         let job = self.0.as_mut()?.pop_front();
+        // So `is_none` answers for all jobs, with one look at a pointer.
         self.0.take_if(|jobs| jobs.is_empty());
         job
     }
@@ -79,12 +80,17 @@ impl Left {
                 Some(removed.map(|(unacked, consumer)| (unacked.entry, consumer)))
             }
             Self::OfHolders(holders, last) => {
+                // The holder with the earliest delivery comes first, so that messages of several consumers come
+                // back in the order in which they went out.
                 let id = loop {
                     let Reverse((expected, id)) = holders.pop()?;
+                    // Later deliveries than `last` belong to whoever got the place in the
+                    // table after this job began.
                     match table.first_of(id).filter(|first| first <= last) {
                         Some(first) if first == expected => break id,
                         // Another return, or its client, had it meanwhile.
                         Some(first) => holders.push(Reverse((first, id))),
+                        // Everything of this holder is back.
                         None => {}
                     }
                 };
@@ -110,6 +116,7 @@ impl Queue {
 
     /// Puts back all that these hold, which are no consumers any more. As for [`Queue::requeue`].
     pub(super) fn take_back_from(&mut self, holders: Vec<HolderId>, cause: Return, now_ms: u64) {
+        // Looked at now, so that the job needs no list of its messages: there may be a million.
         let first = |id: HolderId| Some(Reverse((self.order.unacked.first_of(id)?, id)));
         let left = Left::OfHolders(holders.into_iter().filter_map(first).collect(), self.order.deliveries());
         self.take_back(Job { cause, now_ms, left });
@@ -117,6 +124,7 @@ impl Queue {
 
     fn take_back(&mut self, mut job: Job) {
         self.turn.owe_pump();
+        // Behind the jobs that began before: messages return in the order in which they were given back.
         if self.is_returning() || !self.put_back(&mut job) {
             self.order.returning.push(job);
         } else {
@@ -131,6 +139,7 @@ impl Queue {
             if !self.put_back(&mut job) {
                 return self.order.returning.push_front(job);
             }
+            // The last job has ended. What several of them brought back is one return for everybody else.
             if !self.is_returning() {
                 self.all_returned();
             }
@@ -151,19 +160,27 @@ impl Queue {
         let mut entries = Vec::new();
         let mut is_done = false;
         while self.turn.may_put_back() {
+            // One at a time, and not a list of all: the budget may end in the middle.
             let Some(next) = job.left.next(&mut self.order.unacked) else {
                 is_done = true;
                 break;
             };
+            // Counted also if the message is gone: a client may name a million tokens that
+            // were taken back before.
             self.turn.count_return();
             let Some((mut entry, consumer)) = next else { continue };
+            // The walk of the pager visits what is unacknowledged last. One that goes back now may
+            // not be visited any more.
             self.backing.meet(&mut entry, State::Waiting);
             self.release(consumer);
+            // Classic queues sort all of a step in one go; in quorum queues the order of return is the order of
+            // delivery, so each goes to its place at once.
             match self.arguments.kind {
                 QueueKind::Classic => entries.push(self.returned_to_classic(entry, job.cause)),
                 QueueKind::Quorum => self.return_to_quorum(entry, job.cause, job.now_ms),
             }
         }
+        // Also after a part of them: each has its number, and the next step sorts its own in between.
         self.order.ready.requeue(entries);
         is_done
     }
@@ -184,6 +201,8 @@ impl Queue {
         let is_counted = counts_all || cause.is_failure();
         entry.counts.acquired = entry.counts.acquired.saturating_add(1);
         entry.counts.failed = entry.counts.failed.saturating_add(u32::from(is_counted));
+        // Before it is known whether it dies of this: the log must have the number even if the dead
+        // letter comes much later.
         self.backing.note_counts(&entry, entry.counts);
         self.take_back_quorum(entry, cause, now_ms);
     }

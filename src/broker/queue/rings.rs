@@ -46,6 +46,7 @@ impl Rings {
     /// The one at the front had its turn, and waits for the next.
     pub(super) fn rotate(&mut self) {
         if let Some(ring) = &mut self.first {
+            // One step of the ends of a deque, whatever its length.
             ring.waiting.rotate_left(1);
         }
     }
@@ -76,6 +77,7 @@ impl Rings {
                 let others = self.others.entry(Reverse(priority));
                 others.and_modify(|ring| ring.waiting.push_back(id)).or_insert_with(new);
             }
+            // Higher than all, or the first of all.
             _ => {
                 if let Some(lower) = self.first.replace(new()) {
                     self.others.insert(Reverse(lower.priority), lower);
@@ -90,6 +92,7 @@ impl Rings {
         let ring = if is_first { self.first.as_mut() } else { self.others.get_mut(&Reverse(priority)) };
         let Some(ring) = ring else { return };
         ring.gone += 1;
+        // Each that leaves pays for two in the sum, so a thousand that leave do not cost a thousand looks each.
         if ring.gone > ring.waiting.len() / 2 {
             ring.waiting.retain(|id| is_there(*id));
             ring.gone = 0;
@@ -103,6 +106,7 @@ impl Rings {
 
     fn tidy(&mut self) {
         if self.first.as_ref().is_some_and(Ring::is_over) {
+            // In each of the others somebody waits, so the next one is not over.
             self.first = self.others.pop_first().map(|(_, ring)| ring);
         }
     }

@@ -81,6 +81,7 @@ impl Queue {
         let returned = self.order.ready.returned().front().map(|entry| entry.seq);
         let heads = self.order.ready.levels().iter().filter_map(|level| match level.head()? {
             Head::InMemory(entry) | Head::OnDisk(Some(entry)) => Some(entry.seq),
+            // The first number of the part stands for what is left of it, without a read.
             Head::OnDisk(None) => level.paged.front().map(|unread| unread.part.first_seq),
         });
         heads.chain(returned).min().map(|seq| seq.0)

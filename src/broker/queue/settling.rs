@@ -49,6 +49,8 @@ impl Queue {
     pub(crate) fn settle(&mut self, tokens: &mut impl Iterator<Item = Token>, settlement: Settlement) {
         self.turn.owe_pump();
         for token in tokens.take(SETTLED_AT_ONCE) {
+            // A time-out may have taken it back while the client's acknowledgement was on its way: that is
+            // no error of the client.
             let Some((unacked, consumer)) = self.order.unacked.remove(token) else { continue };
             self.release(consumer);
             match settlement {
@@ -56,16 +58,21 @@ impl Queue {
                     self.passed.count_ack();
                     self.backing.gone(&unacked.entry);
                 }
+                // Only `basic.reject` counts as failed; `basic.nack` does not, as in RabbitMQ
+                // (behaviour reference 5.6).
                 Settlement::Rejected => self.refuse(unacked.entry, true),
                 Settlement::Nacked => self.refuse(unacked.entry, false),
             }
         }
+        // The active consumer may have nothing unacknowledged now, and yield to one of higher priority.
         self.promote();
     }
 
     /// A rejected delivery has failed, also if it is the last one.
     fn refuse(&mut self, mut entry: Entry, is_failure: bool) {
+        // It goes back from the last place of a walk to one that the walk may have behind it.
         self.backing.meet(&mut entry, State::Dying);
+        // Without a dead letter exchange nobody ever asks for the numbers.
         if self.arguments.dead_letters.is_some() {
             let is_counted = self.arguments.kind.rules().counts_deliveries;
             entry.counts.acquired = entry.counts.acquired.saturating_add(u32::from(is_counted));
@@ -85,6 +92,7 @@ impl Queue {
     }
 
     pub(super) fn take_back_quorum(&mut self, entry: Entry, cause: Return, now_ms: u64) {
+        // Asked before it is held back: a message that is over its limit does not wait first.
         if is_over_limit(&self.arguments, &entry) {
             self.dead_letter(entry, DeathReason::DeliveryLimit);
             return;
@@ -92,6 +100,8 @@ impl Queue {
         let held_back = |retry: &DelayedRetry| if cause.is_failure() { retry.failed } else { retry.returned };
         match self.arguments.delayed_retry.filter(held_back) {
             Some(retry) => {
+                // At least one, because a nack counts no failure and is held back all the same
+                // (behaviour reference 6.5).
                 let failed = u64::from(entry.counts.failed.max(1));
                 let delay_ms = retry.min_ms.saturating_mul(failed).min(retry.max_ms);
                 self.order.held_back.insert(now_ms.saturating_add(delay_ms), entry);

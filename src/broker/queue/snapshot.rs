@@ -110,6 +110,7 @@ pub(crate) struct ConsumerSnapshot {
 impl Queue {
     pub(super) fn snapshot(&self) -> QueueSnapshot {
         let is_up = |(_, state): &(_, ConsumerState)| matches!(state, ConsumerState::Up | ConsumerState::SingleActive);
+        // The first one stands for all. In a classic queue an exclusive consumer is the only one.
         let exclusive = self.service.consumers.has_exclusive().then(|| self.service.consumers.iter().next()).flatten();
         let persistent = self.persistent();
         QueueSnapshot {

@@ -85,8 +85,10 @@ impl SortedRun {
     pub(super) fn merge(&mut self, entries: Vec<Entry>) {
         debug_assert!(entries.is_sorted_by_key(|entry| entry.seq), "those that come back together are sorted");
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        // Only the pieces between the first and the last new one are touched.
         let from = self.pieces.partition_point(|piece| piece.back().is_some_and(|back| back.seq < first.seq));
         let to = self.pieces.partition_point(|piece| piece.front().is_some_and(|front| front.seq < last.seq));
+        // Few among many: a merge would move more than the inserts do.
         if entries.len() < (to - from).max(FEW) {
             for entry in entries {
                 self.insert(entry);
@@ -108,9 +110,11 @@ impl SortedRun {
 
     fn insert(&mut self, entry: Entry) {
         let at = self.pieces.partition_point(|piece| piece.back().is_some_and(|last| last.seq < entry.seq));
+        // It comes behind everything.
         let Some(piece) = self.pieces.get_mut(at) else { return self.push_back(entry) };
         piece.insert(piece.partition_point(|other| other.seq < entry.seq), entry);
         if piece.len() > PIECE_MAX {
+            // In the middle, so that both halves have room for more that come back nearby.
             let second_half = piece.split_off(PIECE_MAX / 2);
             self.pieces.insert(at + 1, second_half);
         }

@@ -38,9 +38,11 @@ pub(crate) struct Aftermath {
 impl Queue {
     /// Changes the queue.
     pub(crate) fn transition<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> (R, Aftermath) {
+        // Read before the change: publishers that wait go on by how much has left the queue since.
         let level = self.level();
         let result = change(self);
         #[cfg(debug_assertions)]
+        // Before the turn ends, because the turn is asked whether the change owes a pump.
         self.check_transition();
         (result, self.aftermath(level))
     }
@@ -48,10 +50,16 @@ impl Queue {
     fn aftermath(&mut self, level_before: u64) -> Aftermath {
         let loads = self.turn.end();
         Aftermath {
+            // In this order: the second question notes that somebody publishes now, and nobody does while
+            // messages come back. What dies of that is published once all are in their places.
             publish_dead_letters: !self.is_returning() && self.order.dying.wants_publisher(),
+            // After the change, whatever it was: the times are compared with the call that is ordered already,
+            // so most transitions order none.
             call_at_ms: self.order_call(),
             loads,
             entry_bytes: self.change_of_entry_bytes(),
+            // Handed out and not dropped: the log must have the records of this transition before it may
+            // tell of later positions.
             ended: self.order.dying.take_ended(),
             go_on: self.go_on(level_before),
         }

@@ -84,11 +84,14 @@ impl Turn {
 
     /// The timer was called: nothing is ordered, and nothing is known to be left.
     pub(super) const fn begin_call(&mut self) {
+        // Whatever is still to be done is found again in this call.
         (self.called_at_ms, self.is_behind) = (u64::MAX, false);
     }
 
     /// The time for which a call is to be ordered so that there is one at `at_ms`; `None` if one comes as early.
     pub(super) fn order_call(&mut self, at_ms: Option<u64>) -> Option<u64> {
+        // A call that is ordered is never taken back, so only an earlier one is worth an order. What that call
+        // finds orders the next.
         let at_ms = at_ms.filter(|&at_ms| at_ms < self.called_at_ms)?;
         self.called_at_ms = at_ms;
         Some(at_ms)
@@ -102,6 +105,7 @@ impl Turn {
     /// The end of the transition: what is to be read back.
     pub(super) fn end(&mut self) -> SmallVec<[Load; 2]> {
         self.drops_left = DROPS_MAX;
+        // Here and not at the beginning: whoever asks for the effort of a transition does so within it.
         self.returns_left = self.returns_max;
         std::mem::take(&mut self.loads)
     }

@@ -66,6 +66,7 @@ impl UnackedTable {
 
     /// The place of what this channel takes with `basic.get`: only a message keeps it, so one is to be inserted at once.
     pub(super) fn getter(&mut self, channel: ChannelId) -> HolderId {
+        // One place a channel: the order of its gets is the order of delivery.
         match self.found_getter(channel) {
             Some(id) => id,
             None => self.add(channel, Holding::Got),
@@ -80,6 +81,8 @@ impl UnackedTable {
 
     fn add(&mut self, channel: ChannelId, holding: Holding) -> HolderId {
         let holder = Some(Holder::new(channel, holding));
+        // A place is used again. A token of the earlier holder names an earlier delivery than any that the new
+        // one has, and so finds nothing.
         let id = match self.free.pop() {
             Some(id) => {
                 if let Some(place) = self.holders.get_mut(id as usize) {
@@ -110,8 +113,11 @@ impl UnackedTable {
         let Some(holder) = self.holder_mut(id) else { return };
         let (channel, before) = (holder.channel, std::mem::replace(&mut holder.holding, Holding::Left));
         holder.sink = sink.cloned();
+        // It is listed as what it is, because a time-out of a consumer and one of a channel look
+        // for different holders.
         self.of_channels.remove(&(channel, before, id));
         self.of_channels.insert((channel, Holding::Left, id));
+        // The consumer kept an empty place; nobody else does.
         self.end_if_over(id);
     }
 
@@ -143,6 +149,8 @@ impl UnackedTable {
             return token;
         };
         let deadline_ms = unacked.deadline_ms;
+        // Only the earliest time of a holder is in the set, and it rarely changes: deadlines ascend with the
+        // deliveries. So a delivery costs no search here.
         if deadline_ms != u64::MAX && holder.watched_ms.is_none_or(|watched_ms| deadline_ms < watched_ms) {
             if let Some(watched_ms) = holder.watched_ms.replace(deadline_ms) {
                 self.watched.remove(&(watched_ms, id));
@@ -161,7 +169,10 @@ impl UnackedTable {
         let id = HolderId((token >> DELIVERY_BITS) as u32);
         let holder = self.holder_mut(id)?;
         let first = holder.first()?;
+        // The upper bits come from the first delivery that is out. A token of a delivery before it gets a
+        // number far behind all, which nobody has.
         let delivery = first + (token.wrapping_sub(first) & DELIVERY_MASK);
+        // In the order of delivery nothing is searched, and that is how most clients settle.
         let unacked = if delivery == first { holder.pop_front() } else { holder.take(delivery) }?;
         let consumer = self.removed(id, &unacked);
         Some((unacked, consumer))
@@ -180,6 +191,7 @@ impl UnackedTable {
         self.bytes -= u64::from(unacked.entry.counted_bytes);
         self.persistent.subtract(&unacked.entry);
         let consumer = self.holder(id)?.consumer();
+        // A consumer's place stays for its next delivery.
         if consumer.is_none() {
             self.end_if_over(id);
         }
@@ -227,12 +239,15 @@ impl UnackedTable {
     /// has.
     pub(super) fn pop_late(&mut self, now_ms: u64) -> Option<(ChannelId, Option<ConsumerId>)> {
         while let Some(&(at_ms, id)) = self.watched.first().filter(|(at_ms, _)| *at_ms <= now_ms) {
+            // It may be noted too early: what is settled leaves the note as it was, so that settling costs
+            // nothing. It is put right here.
             self.watched.remove(&(at_ms, id));
             let Some(holder) = self.holder_mut(id) else { continue };
             holder.watched_ms = holder.first_deadline_ms();
             match holder.watched_ms {
                 Some(at_ms) if at_ms > now_ms => drop(self.watched.insert((at_ms, id))),
                 Some(_) => {
+                    // Not noted again: whoever gets this takes all of its messages back.
                     holder.watched_ms = None;
                     return Some((holder.channel, holder.consumer()));
                 }
@@ -248,6 +263,7 @@ impl UnackedTable {
 
     /// The first delivery that is not settled. Of very many holders only the first ones are looked at.
     pub(super) fn oldest_delivery(&self) -> Option<u64> {
+        // A number for statistics: with more holders it may be too late a one.
         let holders = self.holders.iter().take(HOLDERS_LOOKED_AT_MAX).flatten();
         holders.filter_map(Holder::first).min()
     }

@@ -54,6 +54,8 @@ impl Spot {
     }
 
     pub(super) fn starts(self) -> Starts {
+        // Each of these is the one before it without one place more, so that a spot says "from here,
+        // and all later places".
         let all = Starts {
             held_back: (0, Seq::FIRST),
             returned: usize::MAX,
@@ -112,6 +114,8 @@ impl Queue {
     pub(super) fn visit_some(&mut self, from: Spot, mut visit: impl FnMut(&mut Entry)) -> Option<Spot> {
         let mut entries = self.order.entries_from(from, false);
         entries.by_ref().take(VISITED_AT_ONCE).for_each(|(_, entry)| visit(entry));
+        // The first that was not visited is where the next step begins. If it has moved on by then, the next
+        // one of its place is met instead.
         entries.next().map(|(spot, _)| spot)
     }
 }

@@ -85,6 +85,7 @@ impl Dying {
     /// Something was read. What was read for others does not end the wait: the same would be ordered once more each time.
     pub(in crate::broker::queue) fn loaded(&mut self, load: Load) {
         if let Some(letters) = &mut self.0 {
+            // The very stretch that was ordered: a level may have read its own from the same file.
             letters.loading.take_if(|loading| *loading == load);
         }
     }
@@ -106,6 +107,7 @@ impl Dying {
 
     pub(in crate::broker::queue) fn retry_ms(&self) -> Option<u64> {
         let letters = self.0.as_ref()?;
+        // Some are due and were too many for one turn: at once.
         if letters.retrying > 0 { Some(0) } else { letters.retry_ms }
     }
 
@@ -191,6 +193,8 @@ impl Letters {
     pub(super) fn push(&mut self, entry: Entry, reason: DeathReason, target: Arc<DeadLetters>) {
         self.bytes += u64::from(entry.counted_bytes);
         self.wait(entry, reason, target);
+        // These two come of what a client said. Time and length are nobody's answer: nobody is told
+        // anything that depends on them.
         self.has_answered |= matches!(reason, DeathReason::Rejected | DeathReason::DeliveryLimit);
     }
 
@@ -201,6 +205,7 @@ impl Letters {
 
     /// Owes all that wait to a client, if some of them died of what it said.
     pub(super) fn owe(&mut self, begin: impl FnOnce() -> Owed) {
+        // Once a transition at most, however many letters it made.
         if std::mem::take(&mut self.has_answered)
             && let Some(last) = self.waiting.back_mut()
         {
@@ -214,6 +219,7 @@ impl Letters {
         self.handed = self.handed.saturating_sub(1);
         let death = self.waiting.pop_front()?;
         self.bytes -= u64::from(death.entry.counted_bytes);
+        // It covered this one and those before it, and this was the last.
         let is_over = self.owed.front().is_some_and(|(last, _)| *last <= death.number);
         let owed = if is_over { self.owed.pop_front() } else { None };
         Some((death, owed.map(|(_, owed)| owed)))
@@ -221,6 +227,7 @@ impl Letters {
 
     /// Whether somebody must publish them now; the question is answered with yes once.
     fn wants_publisher(&mut self) -> bool {
+        // If the first is being read, whoever is told of its arrival asks again.
         let can_go_on = |death: &Death| !death.entry.is_on_disk() || self.loading.is_none();
         let is_wanted = !self.has_publisher && self.waiting.front().is_some_and(can_go_on);
         self.has_publisher |= is_wanted;
@@ -229,10 +236,12 @@ impl Letters {
 
     /// Tries again what found no queue, if it is time, some at a time. Returns those that have nowhere to go any more.
     pub(super) fn retry(&mut self, now_ms: u64, target: Option<&Arc<DeadLetters>>) -> Vec<Entry> {
+        // The count is taken once. Those that find no queue again are put behind it, for the next time.
         if self.retry_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.retry_ms = None;
             self.retrying = self.unrouted.len();
         }
+        // At most 1,024 in a call of the timer; `retry_ms` asks for the next call at once.
         let count = self.retrying.min(DROPS_MAX);
         self.retrying -= count;
         let retried: Vec<_> = std::iter::repeat_with(|| self.unrouted.pop_front()).take(count).flatten().collect();
@@ -251,15 +260,18 @@ impl Letters {
     pub(super) fn keep(&mut self, (entry, reason): (Entry, DeathReason), retry_ms: u64) {
         self.bytes += u64::from(entry.counted_bytes);
         self.unrouted.push_back(Unrouted { entry, reason });
+        // The earlier time holds for all.
         self.retry_ms.get_or_insert(retry_ms);
     }
 
     /// Takes out those at the front that are not handed out.
     fn remove(&mut self, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        // Those at the front that are handed out must stay, because they are told of by their places.
         let (handed, mut deaths) = (self.handed, Vec::new());
         let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
         self.waiting.take_some(is_in_front, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
         if let Some(last) = deaths.last().map(|death| death.number) {
+            // Both lists ascend by number, so pieces behind the last removed death need no look.
             let is_before = |piece: &VecDeque<(u64, Owed)>, _| piece.front().is_some_and(|(number, _)| *number <= last);
             let is_removed = |number| deaths.binary_search_by_key(&number, |death| death.number).is_ok();
             let mut owed = Vec::new();
@@ -274,7 +286,9 @@ impl Letters {
     /// Takes out all that are not handed out. The others are few, so it is they who are moved.
     fn take_all(&mut self) -> Self {
         let mut taken = std::mem::take(self);
+        // Somebody publishes what is handed out, and goes on to tell of it here.
         self.has_publisher = std::mem::take(&mut taken.has_publisher);
+        // The numbers go on, so that they ascend in what is left, too.
         (self.loading, self.deaths) = (taken.loading, taken.deaths);
         for _ in 0..std::mem::take(&mut taken.handed) {
             if let Some((death, owed)) = taken.pop() {

@@ -32,11 +32,14 @@ impl QueueHandle {
         now_ms: u64,
     ) -> Vec<ChosenMessage> {
         let ids = sorted(chosen);
+        // First whole parts, so that the chosen ones are known one by one; then those that
+        // are known and in files.
         self.read_up_to(chosen, now_ms);
         let loads = self.state.lock().loads_of_chosen(&ids);
         for load in loads {
             self.read_in(load, now_ms);
         }
+        // What has left the queue meanwhile is not taken; the caller tells which it got.
         self.transition(now_ms, |queue| queue.take_chosen(&ids, channel, now_ms))
     }
 
@@ -81,6 +84,7 @@ impl QueueHandle {
     /// memory.
     fn read_up_to(self: &Arc<Self>, chosen: &[Choice], now_ms: u64) {
         let Some(place) = chosen.iter().map(|choice| choice.position).max() else { return };
+        // One block a turn, each with the lock free while the file is read.
         for _ in 0..BLOCKS_MAX {
             let Some(load) = self.state.lock().load_for(place) else { return };
             if !self.read_in(load, now_ms) {

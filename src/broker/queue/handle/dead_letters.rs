@@ -24,22 +24,29 @@ pub(super) fn publish_dead_letters(
     when_on_disk: WhenOnDisk,
     now_ms: u64,
 ) {
+    // Shared by all queues of the list: a chain of queues must not hold up others longer than one.
     let mut left = DEAD_LETTERS_MAX;
+    // Each queue in the list has noted that somebody publishes for it, and that is this call: nobody else does.
     while let Some(queue) = with_dead_letters.pop() {
         if left == 0 && when_on_disk == WhenOnDisk::Order {
             queue.node.deadlines.order_dead_letters(&queue);
             continue;
         }
+        // The virtual host is gone, and everything in it.
         let Some(vhost) = queue.vhost.upgrade() else { continue };
+        // Asked anew each time: the answer is what is first now, or that another transition takes over.
         match queue.next_dead_letters() {
             NextDeadLetters::Letters(letters) => {
                 left = left.saturating_sub(letters.len());
                 // It goes on publishing for this queue.
                 with_dead_letters.push(Arc::clone(&queue));
                 for letter in letters {
+                    // No queue is locked here. The letters stay in their queue until the target has them, and
+                    // leave it in the same transaction.
                     vhost.publish_dead_letter(&queue, &letter, now_ms, &mut with_dead_letters);
                 }
             }
+            // The publishing ends here: when the block has arrived, that transition asks for a publisher again.
             NextDeadLetters::OnDisk(load) if when_on_disk == WhenOnDisk::Order => queue.order(load),
             NextDeadLetters::OnDisk(load) => {
                 let Some(loaded) = queue.read(load, || queue.order(load)) else { return };

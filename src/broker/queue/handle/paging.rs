@@ -36,6 +36,8 @@ impl QueueHandle {
     /// The parts that lie in these files.
     pub(in crate::broker) fn parts_in(&self, segments: &[SegmentId]) -> Vec<Part> {
         let mut parts = Vec::new();
+        // Taken out and looked at without the lock: they may be as many as there are messages. The pager alone
+        // takes parts out, one thread, so nobody misses them meanwhile.
         let taken = self.state.lock().take_parts();
         if !taken.is_empty() {
             let back = taken.tell(|_| false, &mut parts);
@@ -56,21 +58,28 @@ impl QueueHandle {
     pub(in crate::broker) fn note_unreadable(&self, count: usize) {
         let mut queue = self.state.lock();
         queue.note_unreadable(count);
+        // The number is in the sample, so the sampler must look again.
         self.stir();
     }
 
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
     pub fn state(&self, is_free: impl Fn(&Part) -> bool) -> Option<QueueState> {
         let mut queue = self.state.lock();
+        // All of this under one lock: marks, parts and the next number belong to one moment. What changes later
+        // is in the log behind the place from which a start reads it.
         let (mut state, taken) = queue.begin_state(self.id.0)?;
         let mut from = queue.tell_counts(Seq::FIRST, &mut state.counts);
+        // Fair, because this thread asks for the lock again at once: an unfair mutex would mostly give it back
+        // to the same thread, and whoever waits would wait for the whole loop.
         MutexGuard::unlock_fair(queue);
         if !taken.is_empty() {
             let back = taken.tell(is_free, &mut state.parts);
             self.state.lock().put_parts_back(back);
+            // A part that has only messages which do not survive is nothing to a start.
             state.parts.retain(|part| part.stored > 0);
         }
         while let Some(place) = from {
+            // A list of its own, so that the long one never grows, and is copied, under the lock.
             let mut told = Vec::new();
             let mut queue = self.state.lock();
             from = queue.tell_counts(place, &mut told);
@@ -88,6 +97,8 @@ impl QueueHandle {
     ) -> Vec<Freed> {
         let mut queue = self.state.lock();
         let freed = queue.restore(recovered, gone_within);
+        // Messages that failed too often die here already, which is to be recorded. They are published with the
+        // first transition (`start`), when all queues are there.
         self.record(&mut queue, Vec::new());
         freed
     }
@@ -96,8 +107,11 @@ impl QueueHandle {
     pub(super) fn in_steps(self: &Arc<Self>, mut step: impl FnMut(&mut Queue) -> bool) {
         loop {
             let mut queue = self.state.lock();
+            // Each step is a transition of its own, with its record: so the log, the timers and who waits see
+            // every step as a whole.
             let (goes_on, _, unfinished) = self.change(&mut queue, &mut step);
             MutexGuard::unlock_fair(queue);
+            // Not published here: the pager's thread must not wait for other queues.
             if self.finish(unfinished) {
                 self.node.deadlines.order_dead_letters(self);
             }
@@ -135,6 +149,7 @@ impl LeavingSearch<'_> {
     /// The messages that are not fresh and are to leave, but for those that were written as fresh ones; and whether something may have
     /// been missed.
     pub(in crate::broker) fn scattered(mut self, fresh: &[MovedPart]) -> (Vec<Vec<Leaving>>, bool) {
+        // Taken, so that the drop of this look does not end the search a second time.
         let Some(mut searching) = self.searching.take() else { return Default::default() };
         self.queue.in_steps(|queue| queue.go_on_searching(&mut searching));
         let has_slipped = searching.has_slipped();

@@ -15,6 +15,7 @@ impl QueueHandle {
             let effective = self.effective(Some(applied));
             let mut queue = self.state.lock();
             queue.apply(effective, now_ms);
+            // The sample has the policies, and this is no transition.
             self.stir();
         }
     }
@@ -64,8 +65,11 @@ impl QueueHandle {
     fn effective(&self, policies: Option<Arc<Applied>>) -> Effective {
         let declared = &self.spec.arguments;
         let arguments = match &policies {
+            // Then what was declared holds as it stands, and queues that are alike share it.
             None if !self.node.settings.consumer_timeout.has_changed() => Arc::clone(declared),
             None => {
+                // Decoded only now: arguments are kept as they are encoded, because most queues
+                // never need them again.
                 let raw = self.spec.raw_arguments.fields().to_owned();
                 self.node.effective_arguments.share(declared.anew(&raw, &self.node.settings))
             }

@@ -49,14 +49,20 @@ impl QueueHandle {
     ) -> LogPosition {
         let log = &*self.node.log;
         // From here on the bodies stay where they are in the log until the queue refers to them.
+        // From here on the bodies stay where they are in the log until the queue refers to them. The pager first says
+        // which bodies are about to move, and then waits for guards: whoever has one is waited for, or was told.
         let _guard = (self.spec.durable && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
         let ((), position) = self.transition_deferred(with_dead_letters, |queue| {
+            // The route was found before. It is as if the deletion had come a moment later: the messages are
+            // gone with the queue, and they are not refused.
             if queue.is_deleted() {
                 return;
             }
+            // Before the messages: what this publisher brought is the difference.
             let level = queue.level();
             queue.journal().set_transaction(transaction);
             for (place, mut new) in messages.into_iter().enumerate() {
+                // Asked for each: one batch may have messages of both delivery modes.
                 if queue.stores(new.message.facts().persistent) {
                     self.place_in_log(&mut new);
                 }
@@ -64,7 +70,9 @@ impl QueueHandle {
                     refused(place);
                 }
             }
+            // Once for the batch, not for each message.
             queue.pump(now_ms);
+            // After the pump: what a consumer took at once makes nobody wait.
             if let Some(publisher) = publisher {
                 queue.wait_if_ahead(publisher, level);
             }
@@ -75,9 +83,13 @@ impl QueueHandle {
     /// Sees to it that the message's bytes are in the log, at a place that does not move before the queue refers to it.
     fn place_in_log(&self, new: &mut NewMessage) {
         let log = &*self.node.log;
+        // The chunk is in a part of the log that is being emptied: a dead letter of a message that has waited,
+        // say. A copy has no place yet, and is appended at the end.
         if Address::of(&new.message).is_in_log_before(log.reusable_from()) {
             new.message = new.message.compacted();
         }
+        // It has its place at most once: if another queue, or an earlier message of the chunk, brought it there
+        // already, nothing is written.
         log.append_chunk(new.message.chunk());
     }
 }

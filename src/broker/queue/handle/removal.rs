@@ -19,6 +19,8 @@ impl QueueHandle {
     /// Drops all ready messages, those included that are on their way back: how many, and what must be durable before anybody is
     /// told.
     pub(crate) fn purge(self: &Arc<Self>, now_ms: u64) -> (usize, LogPosition) {
+        // A transition for each step of what comes back, so that others can use the queue in between. What is
+        // published meanwhile is purged, too: it came before the answer.
         let (removed, position) = loop {
             let mut with_dead_letters = Vec::new();
             let (removed, position) = self.transition_deferred(&mut with_dead_letters, |queue| {
@@ -33,6 +35,7 @@ impl QueueHandle {
                 break (removed, position);
             }
         };
+        // Both: the transition of the purge may have recorded more than the ends that follow it.
         (removed.count, position.and(self.forget(removed)))
     }
 
@@ -40,6 +43,7 @@ impl QueueHandle {
     pub(in crate::broker) fn forget(self: &Arc<Self>, mut removed: Removed) -> LogPosition {
         let mut position = LogPosition::START;
         loop {
+            // The messages themselves are dropped here, when the lock is free again.
             let (forgotten, recorded) = self.transition_aside(|queue| queue.forget(&mut removed));
             position = position.and(recorded);
             if forgotten.is_last {
@@ -68,6 +72,7 @@ impl QueueHandle {
         is_unused: bool,
         is_empty: bool,
     ) -> Result<Removed, NotRemoved> {
+        // Question and deletion under one lock: nobody can publish or consume in between.
         let remove = |queue: &mut Queue| {
             let QueueCounts { ready, consumers, .. } = queue.counts();
             if is_empty && ready > 0 {
@@ -84,6 +89,8 @@ impl QueueHandle {
     /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.
     pub(super) fn delete(self: &Arc<Self>, removed: Option<Removed>) {
         let Some(removed) = removed else { return };
+        // First the definition goes, so that the log has the deletion before anything that
+        // was in the queue is free.
         if let Some(vhost) = self.vhost.upgrade() {
             vhost.delete_queue_handle(self);
         }
@@ -93,8 +100,10 @@ impl QueueHandle {
     /// As [`QueueHandle::forget`], of a queue that is deleted, whose consumers are told: the log says so, nobody waits for what is left of it, and the timer
     /// must not.
     pub(in crate::broker) fn forget_later(self: &Arc<Self>, mut removed: Removed) {
+        // Nothing is locked now. A consumer's connection may be the one that asked for the deletion.
         removed.tell_consumers();
         self.node.registry.retire_queue(self.spec.arguments.kind, removed.retired);
+        // A step's work is done here: to hand it to another thread would cost more.
         if removed.weight < STEP_MESSAGES {
             self.forget(removed);
             return;
@@ -102,6 +111,7 @@ impl QueueHandle {
         let queue = Arc::clone(self);
         self.node.background.run(Box::new(move || {
             queue.forget(removed);
+            // Only now is the memory free: whoever is blocked by the alarm may go on.
             queue.node.check_memory();
         }));
     }

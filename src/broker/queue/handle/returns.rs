@@ -14,6 +14,8 @@ impl QueueHandle {
     /// Puts messages back; as for [`QueueHandle::settle`] with those that die of it.
     pub fn requeue(self: &Arc<Self>, mut tokens: Vec<Token>, cause: Return, now_ms: u64) {
         self.answered(now_ms, |queue| {
+            // The queue takes all of them over at once, in steps of its own; so there is one
+            // answer, and never a second.
             queue.requeue(std::mem::take(&mut tokens), cause, now_ms);
             false
         });
@@ -27,6 +29,8 @@ impl QueueHandle {
             let ((goes_on, is_returning), _) = self.transition_deferred(&mut with_dead_letters, |queue| {
                 let goes_on = answer(queue);
                 queue.pump(now_ms);
+                // Before this lock is released: the next thing that the client is told may be appended by
+                // somebody else right behind it.
                 self.owe_dead_letters(queue);
                 (goes_on, queue.is_returning())
             });
@@ -34,9 +38,13 @@ impl QueueHandle {
                 break is_returning;
             }
         };
+        // Done before the client goes on, as if it had been one step. The timer would do it, too, but later
+        // than what the client does next.
         if is_returning {
             self.finish_returns(&mut with_dead_letters, now_ms);
         }
+        // Once for all steps, in the order of death. What is on disk is read here: the client's next question,
+        // a `basic.get` of the other queue, is to find it.
         publish_dead_letters(with_dead_letters, WhenOnDisk::Read, now_ms);
     }
 
@@ -65,7 +73,9 @@ impl QueueHandle {
     pub fn channel_closed(self: &Arc<Self>, channel: ChannelId, now_ms: u64) {
         let mut with_dead_letters = Vec::new();
         let ((removed, is_returning), _) = self.transition_deferred(&mut with_dead_letters, |queue| {
+            // Consumers first: what comes back must not go to those that are just leaving.
             let was_last = queue.cancel_all_of(channel, now_ms);
+            // Before the messages are put back: into a queue that goes with its last consumer nothing is put.
             let removed = is_over(queue, was_last && self.spec.auto_delete);
             queue.requeue_all_of(channel, now_ms);
             queue.pump(now_ms);
@@ -74,7 +84,9 @@ impl QueueHandle {
         if is_returning {
             self.finish_returns(&mut with_dead_letters, now_ms);
         }
+        // Nobody waits for an answer: what is in files is read by the loader.
         publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
+        // Last, because it takes other locks; the queue is marked as deleted since the first transition.
         self.delete(removed);
     }
 }

@@ -32,6 +32,8 @@ impl QueueLook<'_> {
     pub(crate) fn rest_until(self, until_ms: u64) {
         let rests = &self.queue.rests_until_ms;
         // If it has moved meanwhile, that stays noted.
+        // If it has moved meanwhile, that stays noted. Relaxed is enough: whoever moves the queue holds its lock,
+        // either before the sample, which has it then, or after it, and then the mark of the look is overwritten.
         rests.compare_exchange(LOOKED_AT, until_ms, Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 }
@@ -39,6 +41,7 @@ impl QueueLook<'_> {
 impl QueueHandle {
     /// The queue in numbers; `None` once it is deleted.
     pub fn snapshot(&self) -> Option<QueueSnapshot> {
+        // Values only, and a few `Arc`s: JSON is made when the lock is free.
         let queue = self.state.lock();
         (!queue.is_deleted()).then(|| queue.snapshot())
     }
@@ -53,6 +56,7 @@ impl QueueHandle {
 
     /// Begins a look, if something may have changed since the last one, its rest is over, or it must be looked at. It takes no lock.
     pub(crate) fn begin_look(&self, now_ms: u64, must_look: bool) -> Option<QueueLook<'_>> {
+        // Without the lock, for ten thousand queues that stand still.
         let is_due = must_look || self.rests_until_ms.load(Ordering::Relaxed) <= now_ms;
         is_due.then(|| QueueLook { queue: self, before: self.rests_until_ms.swap(LOOKED_AT, Ordering::Relaxed) })
     }

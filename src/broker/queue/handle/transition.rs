@@ -24,6 +24,7 @@ impl QueueHandle {
     pub(super) fn transition<R>(self: &Arc<Self>, now_ms: u64, change: impl FnOnce(&mut Queue) -> R) -> R {
         let mut with_dead_letters = Vec::new();
         let (result, _) = self.transition_deferred(&mut with_dead_letters, change);
+        // The lock is free: a dead letter is published into another queue, and never are two queues locked.
         publish_dead_letters(with_dead_letters, WhenOnDisk::Order, now_ms);
         result
     }
@@ -35,6 +36,7 @@ impl QueueHandle {
     ) -> (R, LogPosition) {
         let mut queue = self.state.lock();
         let (result, position, after) = self.change(&mut queue, change);
+        // Before anything of the aftermath: waking a publisher or ordering a timer takes locks of its own.
         drop(queue);
         if self.finish(after) {
             with_dead_letters.push(Arc::clone(self));
@@ -57,11 +59,15 @@ impl QueueHandle {
         change: impl FnOnce(&mut Queue) -> R,
     ) -> (R, LogPosition, Unfinished) {
         let (result, aftermath) = queue.transition(change);
+        // Under the lock, as the look relies on.
         self.stir();
         let Aftermath { publish_dead_letters, call_at_ms, loads, entry_bytes, ended, go_on } = aftermath;
         if entry_bytes != 0 {
+            // The difference only, so that the count of the whole node needs no look at other queues.
             self.node.memory.adjust(entry_bytes);
         }
+        // Still under the lock: a later transition of this queue cannot come before this one in the log. It
+        // only appends to a buffer; nobody waits for the disk here.
         let position = self.record(queue, ended);
         (result, position, Unfinished { publish_dead_letters, call_at_ms, loads, go_on })
     }
@@ -69,6 +75,7 @@ impl QueueHandle {
     /// Does what a transition left to be done when nothing is locked; whether dead letters are to be published.
     pub(super) fn finish(self: &Arc<Self>, unfinished: Unfinished) -> bool {
         let Unfinished { publish_dead_letters, call_at_ms, loads, go_on } = unfinished;
+        // First, because they wait for nothing else.
         go_on.iter().for_each(|publisher| publisher.end());
         if let Some(at_ms) = call_at_ms {
             self.node.deadlines.order_queue(at_ms, self);
@@ -83,14 +90,19 @@ impl QueueHandle {
     pub(super) fn record(&self, queue: &mut Queue, ended: Vec<Owed>) -> LogPosition {
         let journal = queue.journal();
         if journal.is_empty() {
+            // The number is of this transition alone: what comes next would wait for a commit that is over.
             journal.set_transaction(TransactionId::NONE);
             return LogPosition::START;
         }
         let mut records = Vec::new();
         let freed = journal.take(&mut records);
+        // After `take`, which writes the number into each record.
         journal.set_transaction(TransactionId::NONE);
         let position = if records.is_empty() { LogPosition::START } else { self.node.log.append(&records) };
+        // Appended: from here on the log may tell of later positions, because this record is before them.
         drop(ended);
+        // After the append: a segment file may be deleted or rewritten once it is free, and the log
+        // must have said so before.
         if let Some(loader) = self.node.loader.as_ref().filter(|_| !freed.is_empty()) {
             loader.segments().free(&freed);
         }

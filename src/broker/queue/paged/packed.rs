@@ -55,6 +55,7 @@ impl Packed {
         self.count += 1;
         put(&mut self.last, unread);
         if self.last.len() >= CHUNK_BYTES {
+            // It never grows again, and there may be a thousand of them.
             self.last.shrink_to_fit();
             let chunk = Arc::new(std::mem::take(&mut self.last));
             self.full.get_or_insert_default().push_back(chunk);
@@ -67,6 +68,7 @@ impl Packed {
             let mut reader = Reader::new(first.get(self.from as usize..)?);
             let unread = read(&mut reader);
             let from = offset(first.len() - reader.len());
+            // A full chunk is not changed, because others may look at it: only where it begins moves on.
             if unread.is_none() || reader.is_empty() {
                 self.end_chunk();
             } else {
@@ -87,6 +89,8 @@ impl Packed {
         match &mut self.full {
             Some(full) => {
                 full.pop_front();
+                // Numbers and not places: whoever replaces parts chunk by chunk finds its own again
+                // after some were taken off.
                 self.first_number += 1;
                 if full.is_empty() {
                     self.full = None;
@@ -102,6 +106,7 @@ impl Packed {
     fn forget_gone(&mut self) {
         let gone = self.from as usize;
         if self.full.is_none() && gone >= FORGOTTEN_BYTES_MIN && gone * 2 > self.last.len() {
+            // Only the last chunk: the others are shared, and go as a whole.
             self.last.drain(..gone);
             self.last.shrink_to_fit();
             self.from = 0;
@@ -146,6 +151,8 @@ impl Packed {
         parts.iter().for_each(|unread| put(&mut bytes, unread));
         let full = self.full.as_mut().and_then(|full| full.get_mut(at as usize));
         match full {
+            // A new one. A checkpoint may be reading the old one at this moment, and sees the places that
+            // were right when it began.
             Some(full) => *full = Arc::new(bytes),
             None => self.last = bytes,
         }
@@ -180,6 +187,7 @@ fn offset(at: usize) -> u32 {
 fn put(bytes: &mut Vec<u8>, unread: &Unread) {
     let Unread { part, cursor, all, stored, is_restored } = unread;
     put_part(bytes, part);
+    // Most parts wait as they were written: the cursor and the sums follow from the part then.
     let is_whole = *unread == Unread::whole(*part, *is_restored);
     bytes.push(u8::from(*is_restored) << 1 | u8::from(is_whole));
     if !is_whole {

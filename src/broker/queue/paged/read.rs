@@ -24,6 +24,7 @@ impl ReadParts {
     /// Adds others: it costs the same for all parts of a piece.
     pub(super) fn append(&mut self, others: Self) {
         for mut piece in others.0 {
+            // Filled up only if all of it fits: else the pieces would be copied again and again.
             match self.0.last_mut().filter(|last| last.len() + piece.len() <= PIECE_MAX) {
                 Some(last) => last.append(&mut piece),
                 None => self.0.push(piece),

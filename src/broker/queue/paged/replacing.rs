@@ -68,6 +68,8 @@ impl Paged {
     ) -> (Missing, bool) {
         let mut missing = Missing::default();
         while *budget > 0 {
+            // In this order: what was taken out already, what was read or cleared since, the chunks, and the
+            // front last. A part only moves towards those that are looked at first, so none is passed by.
             if let Some(part) = replacing.pending.next() {
                 *budget -= 1;
                 match replacement(&part, None) {
@@ -84,6 +86,8 @@ impl Paged {
                 *budget = budget.saturating_sub(count);
             } else {
                 self.replace_front(&mut replacing.done, replacement, &mut missing);
+                // All at once, under the lock under which nothing else was left: until then these are in `done`
+                // and nowhere else, so they cannot be looked at twice.
                 self.put_back(std::mem::take(&mut replacing.done));
                 return (missing, false);
             }
@@ -125,6 +129,7 @@ impl Paged {
                 }
             }
         }
+        // A chunk without a rewritten part is left as it is, and shared.
         if let Some(behind) = self.behind.as_mut().filter(|_| has_changed) {
             behind.set_parts_of(chunk, parts.len(), &new);
         }
@@ -145,6 +150,8 @@ impl Paged {
             Some((first, others)) => {
                 self.front = Some(Box::new(*first));
                 let behind = self.behind.get_or_insert_default();
+                // What is written into several files is several parts. The others come first
+                // of all that are behind.
                 let chunk = behind.chunks().start;
                 let parts = behind.parts_of(chunk);
                 behind.set_parts_of(chunk, parts.len(), &[others, parts.as_slice()].concat());

@@ -54,6 +54,7 @@ impl Paged {
         if self.is_empty() && self.read.is_empty() && self.cleared.is_none() {
             return None;
         }
+        // A copy of pointers: full chunks are shared, and the last one has 16 KiB at most.
         let (front, behind) = (self.front.as_deref().copied(), self.behind.clone());
         let cleared = self.cleared.take().map_or_else(Vec::new, |cleared| *cleared);
         Some(OfLevel { level, read: std::mem::take(&mut self.read), cleared, front, behind })
@@ -61,6 +62,7 @@ impl Paged {
 
     /// Puts parts back that were taken out, with those that came meanwhile.
     pub(super) fn put_back(&mut self, read: ReadParts) {
+        // The long list stays in place; what came meanwhile is short.
         let others = std::mem::replace(&mut self.read, read);
         self.read.append(others);
     }

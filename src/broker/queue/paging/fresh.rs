@@ -26,15 +26,20 @@ impl Queue {
     pub(super) fn take_fresh(&mut self, moved: &MovedPart) {
         let level = self.order.ready.level(moved.level);
         let first_fresh = level.fresh.front().map_or(Seq::BEHIND_ALL, |entry| entry.seq);
+        // Those before the first fresh one were delivered while the file was written. Their records are in the
+        // part, in front of what is unread.
         let split = moved.records.partition_point(|record| record.seq < first_fresh);
         let (taken, left) = moved.records.split_at(split);
         let (mut fresh, mut property_bytes) = (Vec::with_capacity(left.len()), 0);
         if let Some(last) = left.last() {
+            // All up to the last that was written: none between them can be one that was not, but for those
+            // that were chosen and taken out.
             level.fresh.take_up_to(last.seq, |entry| {
                 property_bytes += entry.counted_property_bytes();
                 fresh.push(entry.seq);
             });
         }
+        // The usual case: what is left of the part is its end, and one cursor says where it begins.
         let is_whole = fresh.len() == left.len();
         level.paged.add_property_bytes(property_bytes);
         if is_whole {
@@ -44,10 +49,13 @@ impl Queue {
         }
         if let Some(Relocation::ToFiles(wanted)) = self.backing.relocation() {
             let is_fresh = |record: &&Moved| is_whole || fresh.binary_search(&record.seq).is_ok();
+            // Whoever was taken out by choice is somewhere in the queue, or gone: the walk tells.
             let others = left.iter().filter(|record| !is_fresh(record));
             wanted.extend(taken.iter().chain(others).map(|record| moved.place(record)));
         }
         if let Some(last) = moved.records.last() {
+            // Also if all were delivered meanwhile: the mark says what the log need not have, and their
+            // records are in the file.
             self.backing.note_moved(moved.level, last.seq);
         }
     }

@@ -50,12 +50,14 @@ impl Queue {
     /// Takes over where some messages are; false when that was all.
     pub(crate) fn go_on_moving(&mut self, moving: &mut Moving) -> bool {
         if let Some(wanted) = moving.wanted.take() {
+            // From here on, what goes back to a place that is visited early is told its new place as it goes.
             self.backing.begin_walk(Walk::Relocation(wanted));
         }
         let mut budget = VISITED_AT_ONCE;
         while budget > 0
             && let Some(part) = moving.fresh.next()
         {
+            // A part is never divided between two steps; it has 4,096 messages at most.
             budget = budget.saturating_sub(part.records.len());
             self.take_fresh(&part);
         }
@@ -65,6 +67,7 @@ impl Queue {
             self.backing.note_moved(part.level, last);
             self.order.ready.level(part.level).paged.push_read(part);
         }
+        // The walk begins only when all parts are told: a part adds to what is looked for.
         if budget < VISITED_AT_ONCE {
             return true;
         }
@@ -72,6 +75,7 @@ impl Queue {
             moving.from = from;
             return true;
         }
+        // Under the same lock as the last visit, so that nothing comes back unseen in between.
         moving.left = self.backing.end_relocation();
         false
     }

@@ -21,6 +21,7 @@ pub(in crate::broker::queue) struct Search {
 
 impl Search {
     pub(in crate::broker::queue) fn note_slipped(&mut self, entry: &Entry) {
+        // Only what is before the limit matters. Others that slip by are moved another time.
         self.has_slipped |= entry.address.is_in_log_before(self.limit);
     }
 
@@ -51,6 +52,8 @@ impl Searching {
         let of_fresh = fresh.iter().flat_map(|part| &part.records);
         let written: FxHashSet<_> =
             if self.found.is_empty() { FxHashSet::default() } else { of_fresh.map(|record| record.seq).collect() };
+        // Fresh when the fresh ones were written, delivered before this search came to them: they have a
+        // place in the file already.
         self.found.retain(|leaving| !written.contains(&leaving.label.seq));
         self.found.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
         // One that moved on was met twice.
@@ -72,6 +75,7 @@ impl Queue {
     /// Begins to look for what is in the log before `limit`. [`Queue::go_on_searching`] or [`Queue::end_search`] must end it.
     pub(crate) fn begin_search(&mut self, queue: u64, limit: u64) -> Searching {
         self.backing.begin_walk(Walk::Search(Search { limit, has_slipped: false }));
+        // From the marks on: whatever precedes one that has left the log must leave it, too.
         let (moved, below) = (self.backing.moved().clone(), self.backing.moved().clone());
         let (from, found) = (Spot::START, Vec::new());
         Searching { queue, limit, from, moved, below, is_second_walk: false, found, has_slipped: false }
@@ -83,6 +87,7 @@ impl Queue {
         let Searching { queue, limit, below, found, .. } = searching;
         let next = if searching.is_second_walk {
             self.visit_some(searching.from, |entry| {
+                // Only what is in the log needs a new place; what is in a file has one.
                 if entry.address.is_in_log() && entry.seq < below.below(entry.priority) {
                     found.extend(leaving(entry, *queue));
                 }
@@ -98,6 +103,7 @@ impl Queue {
             searching.from = next;
             return true;
         }
+        // Without anything below the limit the second walk would find nothing.
         if !std::mem::replace(&mut searching.is_second_walk, true) && !searching.below.is_empty() {
             searching.from = Spot::START;
             return true;

@@ -16,10 +16,12 @@ impl Ready {
         let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
         self.returned.take_some(is_in_front, |_, entry| is_chosen(entry), &mut taken);
         for level in &mut self.levels {
+            // The sizes of this level are those of what it gave, which is the end of the list.
             let before = taken.len();
             level.requeued.take_few(ids, &may_go, &mut taken);
             let of_level = taken.get(before..).unwrap_or_default();
             level.requeued_bytes -= of_level.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
+            // Fresh messages ascend: behind the last wanted one none is looked at.
             if let Some(last) = ids.last() {
                 level.fresh.take_chosen(*last, CHOSEN_AMONG_MAX, is_chosen, &mut taken);
             }

@@ -57,6 +57,7 @@ impl FreshRun {
 
     /// Takes those out that come up to this place, and hands each to `take`.
     pub(in crate::broker::queue) fn take_up_to(&mut self, last: Seq, take: impl FnMut(Entry)) {
+        // They stand in order, so those that leave are the first ones.
         self.0.take_while(|entry| entry.seq <= last, take);
     }
 

@@ -80,6 +80,7 @@ impl Level {
             self.requeued_bytes -= u64::from(entry.counted_bytes);
             return Some(entry);
         }
+        // What is in files comes before everything fresh, so a level waits for it.
         if self.paged.is_empty() { self.fresh.pop_front() } else { None }
     }
 
@@ -101,6 +102,7 @@ impl Level {
         }
         match self.requeued.front() {
             Some(head) if head.is_on_disk() => neighbours(self.requeued.iter(), self.priority),
+            // There is enough at hand for the time that a read takes.
             Some(_) if self.requeued_bytes >= ahead_bytes => None,
             Some(_) | None => self.paged.next_load(self.priority),
         }
@@ -113,6 +115,7 @@ pub(in crate::broker::queue) fn neighbours<'a>(entries: impl Iterator<Item = &'a
     let mut load = stretch(&stretches.next()?, level)?;
     for extent in stretches {
         match stretch(&extent, level) {
+            // Up to a block: what is read in one piece is bounded, whatever lies side by side.
             Some(next)
                 if next.segment == load.segment && next.start == load.end && next.end - load.start <= BLOCK_BYTES =>
             {

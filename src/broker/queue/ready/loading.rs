@@ -31,6 +31,7 @@ impl Ready {
             return self.order_returned();
         }
         let ahead_bytes = self.ahead_bytes;
+        // Only the first level that has something: what is behind it is not wanted yet.
         self.levels.iter_mut().find(|level| level.head().is_some())?.order(ahead_bytes)
     }
 
@@ -40,6 +41,7 @@ impl Ready {
             return neighbours(self.returned.iter(), 0);
         }
         let level = self.levels.iter().find(|level| level.head().is_some())?;
+        // The client of a `basic.get` waits for this one, so it is read a second time rather than waited for.
         neighbours(level.requeued.iter(), level.priority).or_else(|| level.paged.next_load(level.priority))
     }
 

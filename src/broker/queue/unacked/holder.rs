@@ -78,6 +78,7 @@ impl Holder {
         let first = self.front.front()?;
         let (mut first_ms, delivery) = (first.deadline_ms, first.delivery);
         if let Some(mut changes) = self.changes.take() {
+            // A change before the first message that is left divides nothing any more.
             changes.retain(|change| *change > delivery);
             let of_changes = changes.iter().filter_map(|change| self.first_from(*change));
             first_ms = of_changes.map(|unacked| unacked.deadline_ms).fold(first_ms, u64::min);
@@ -101,6 +102,7 @@ impl Holder {
         match self.behind.back_mut().filter(|piece| piece.len() < PIECE_MAX) {
             Some(piece) => piece.push_back(unacked),
             None => {
+                // As large as it will be, so that it is never copied.
                 let mut piece = VecDeque::with_capacity(PIECE_MAX);
                 piece.push_back(unacked);
                 self.behind.push_back(piece);
@@ -121,6 +123,7 @@ impl Holder {
         let Some(last) = self.behind.back().unwrap_or(&self.front).back() else { return };
         let next = last.delivery + 1;
         let changes = self.changes.get_or_insert_default();
+        // Nothing was delivered since the last change.
         if changes.last() != Some(&next) {
             changes.push(next);
         }
@@ -148,6 +151,7 @@ impl Holder {
     fn next_piece(&mut self) {
         if let Some(piece) = self.behind.pop_front() {
             self.front = piece;
+        // A consumer with a small prefetch keeps its room; a thousand that once had many give it back.
         } else if self.front.capacity() > KEPT_UNACKED {
             (self.front, self.behind) = (VecDeque::new(), VecDeque::new());
         }
@@ -156,6 +160,7 @@ impl Holder {
     /// Takes out a delivery that need not be the first.
     pub(super) fn take(&mut self, delivery: u64) -> Option<Unacked> {
         let first_of = |piece: &VecDeque<Unacked>| piece.front().map_or(u64::MAX, |first| first.delivery);
+        // Which piece, by their first deliveries; none of those behind means the front.
         let behind = self.behind.partition_point(|piece| first_of(piece) <= delivery).checked_sub(1);
         let piece = match behind {
             Some(at) => self.behind.get_mut(at)?,
@@ -163,6 +168,7 @@ impl Holder {
         };
         let at = piece.binary_search_by_key(&delivery, |unacked| unacked.delivery).ok()?;
         let unacked = piece.remove(at);
+        // A client that settles every message but a few would keep whole pieces for them.
         if piece.len() < piece.capacity() / 4 && piece.capacity() > KEPT_UNACKED {
             piece.shrink_to(piece.len() * 2);
         }
