@@ -48,7 +48,6 @@ impl QueueHandle {
         with_dead_letters: &mut Vec<Arc<Self>>,
     ) -> LogPosition {
         let log = &*self.node.log;
-        // From here on the bodies stay where they are in the log until the queue refers to them.
         // From here on the bodies stay where they are in the log until the queue refers to them. The pager first says
         // which bodies are about to move, and then waits for guards: whoever has one is waited for, or was told.
         let _guard = (self.spec.durable && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));

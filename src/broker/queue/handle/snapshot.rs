@@ -31,7 +31,6 @@ impl QueueLook<'_> {
     /// It need not be looked at before this, in milliseconds, unless it moves.
     pub(crate) fn rest_until(self, until_ms: u64) {
         let rests = &self.queue.rests_until_ms;
-        // If it has moved meanwhile, that stays noted.
         // If it has moved meanwhile, that stays noted. Relaxed is enough: whoever moves the queue holds its lock,
         // either before the sample, which has it then, or after it, and then the mark of the look is overwritten.
         rests.compare_exchange(LOOKED_AT, until_ms, Ordering::Relaxed, Ordering::Relaxed).ok();
