@@ -137,6 +137,7 @@ impl StoreError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Io { call, source, .. } => Remedy::of(*call, Cause::of(source)),
+            // Nothing of this mends itself while the broker waits.
             Self::Corrupt { .. } | Self::Missing { .. } | Self::Foreign { .. } | Self::UnknownVersion { .. } => {
                 Remedy::Stop
             }

@@ -36,6 +36,7 @@ impl Address {
 
     /// Where the log has a message, if it has it.
     pub(crate) fn of(message: &Message) -> Self {
+        // A message of a chunk that no durable queue has taken has no place.
         message.log_position().map_or(Self::NOWHERE, Self::in_log)
     }
 
@@ -48,6 +49,7 @@ impl Address {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the address")]
     pub(crate) const fn place(self) -> Place {
         match self.0 {
+            // Never a place of the log: in front of each body stands the header of its group.
             0 => Place::Nowhere,
             position if position & SEGMENT == 0 => Place::Log(position),
             both => Place::Segment(SegmentId(((both & !SEGMENT) >> 32) as u32), both as u32),

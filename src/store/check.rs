@@ -42,12 +42,14 @@ pub struct Read {
 /// # Errors
 /// When neither could open it.
 pub fn inspect(disk: &Arc<dyn Disk>, sizes: Sizes) -> Result<Inspection, StoreError> {
+    // A new overlay each time: what the first try changed must not be seen by the second.
     let open = |salvage| {
         let overlay: Arc<dyn Disk> = Arc::new(Overlay::new(Arc::clone(disk)));
         recover(&overlay, &Arc::<MemoryGauge>::default(), Opening { salvage, nonce: 0, sizes })
     };
     match open(false) {
         Ok(found) => Ok(Inspection { refused: None, found }),
+        // That it is refused and what salvage would find are two answers, and the user needs both.
         Err(error) if error.is_damage() => Ok(Inspection { found: open(true)?, refused: Some(error) }),
         Err(error) => Err(error),
     }
@@ -97,6 +99,7 @@ impl Inspection {
             }
         }
         let mut read = reading.read;
+        // Until here only segment files were read.
         read.in_segments = read.messages;
         read.messages += in_log.len() as u64;
         Ok(read)
@@ -126,12 +129,14 @@ impl Reading<'_> {
                 while let Some(damaged) = damaged.next_if(|damaged| damaged.start < offset) {
                     self.damage(damaged, &free, from);
                 }
+                // A record that is free is still there, and is read all the same: damage in it loses nothing.
                 let counter =
                     if is_free(&free, offset) { &mut self.read.acknowledged } else { &mut self.read.messages };
                 *counter += 1;
                 from = record.label.seq.next();
             }
             damaged.for_each(|damaged| self.damage(damaged, &free, from));
+            // A file that is shorter than it was gets no further.
             if block.next <= at {
                 break;
             }

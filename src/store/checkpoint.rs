@@ -147,6 +147,7 @@ impl Checkpoint {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
         };
+        // As a whole: nothing of it is believed before its checksum is right.
         let length = file.size().map_err(StoreError::io(Call::Read, name()))?;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         let count = file.read_at(&mut bytes, 0).map_err(StoreError::io(Call::Read, name()))?;
@@ -174,6 +175,7 @@ impl Checkpoint {
             queues: all(&mut reader, read_queue)?,
             free: all(&mut reader, read_one_freed)?,
         };
+        // Its checksum was right, so this is no damage of the disk but a file that something else wrote.
         let makes_sense = checkpoint.start <= checkpoint.durable && checkpoint.durable <= SEQ_MAX;
         (reader.is_empty() && makes_sense).then_some(checkpoint)
     }
@@ -190,6 +192,8 @@ fn checked_payload<'a>(bytes: &'a [u8], name: &impl Fn() -> String) -> Result<&'
     if magic != *MAGIC || !is_whole && !is_first_version {
         return Err(corrupt("its header cannot be read"));
     }
+    // Behind the checksum of the header, and in front of that of the payload: another version may lay out
+    // the payload as it likes.
     if version != VERSION {
         return Err(StoreError::UnknownVersion { file: name(), found: version, known: VERSION });
     }
@@ -244,6 +248,7 @@ pub(crate) fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
         first_seq: read_seq(reader)?,
         stored: reader.varint_u32()?,
         body_bytes: reader.varint()?,
+        // Zero stands for never, so the usual case is one byte and not ten.
         expires_min_ms: reader.varint()?.wrapping_sub(1),
         expires_max_ms: reader.varint()?.wrapping_sub(1),
     };

@@ -147,6 +147,7 @@ impl RealDisk {
     /// When it cannot be made, written to, or locked.
     pub(crate) fn open(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |source| DirectoryError::Unusable { path: path.to_owned(), source };
+        // The directory is closed to others before anything is in it.
         let access = Access::close(path).map_err(unusable)?;
         let lock = Arc::new(Lock::take(path, access)?);
         let reserve = Reserve::of(lock.directory()).map_err(unusable)?;
@@ -164,6 +165,7 @@ impl Disk for RealDisk {
         self.lock.check()?;
         let path = self.root.join(path);
         let mut options = OpenOptions::new();
+        // Never cut off: files of the log are used again with what they have.
         options.read(true).write(true).create(create).truncate(false);
         system::set_mode(&mut options, self.access.file_mode());
         let file = self.reserve.open(|| options.open(&path))?;
@@ -208,6 +210,7 @@ impl Disk for RealDisk {
 fn list(entries: io::Result<fs::ReadDir>) -> io::Result<Vec<String>> {
     let entries = match entries {
         Ok(entries) => entries,
+        // A directory that was never used has none yet.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -240,6 +243,7 @@ impl DiskFile for RealFile {
     }
 
     fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        // Takes off empty slices at the front: a write of nothing would look like a full disk.
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
             match system::write_at(&self.file, slices, offset) {
@@ -256,6 +260,7 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        // Length and blocks are synced with it; the times of the file are nobody's.
         self.file.sync_data()?;
         // What is durable where nobody will look for it is lost all the same.
         self.lock.check()

@@ -93,6 +93,8 @@ impl Journal {
         let (stored, body_bytes) =
             if extent.is_stored { (1, u64::from(extent.body_bytes)) } else { Default::default() };
         let freed = &mut self.changes().freed;
+        // A queue that is consumed in order frees records side by side: they become one stretch,
+        // and one entry in the log.
         match freed.last_mut() {
             Some(last) if last.segment == segment && last.end == start => {
                 last.end = end;
@@ -105,6 +107,7 @@ impl Journal {
 
     /// A stretch of a segment file is free.
     pub(crate) fn freed_stretch(&mut self, freed: Freed) {
+        // Also when nothing is kept: the space is to be used again while the broker runs.
         self.changes().freed.push(freed);
     }
 
@@ -117,6 +120,8 @@ impl Journal {
 
     /// A message of this level was delivered.
     pub(crate) fn delivered(&mut self, level: u8, seq: Seq) {
+        // Only a message that comes for the first time raises the mark. What is delivered
+        // again is counted instead.
         if !self.is_kept || !self.delivered.raise(level, seq.next()) {
             return;
         }
@@ -145,9 +150,11 @@ impl Journal {
     pub(crate) fn take(&mut self, out: &mut Vec<u8>) -> Vec<Freed> {
         let (queue, transaction) = (self.queue, self.transaction);
         let Some(changes) = &mut self.changes else { return Vec::new() };
+        // Additions first: a message that came and went in one transition must be there before its end is told.
         if !changes.enqueued.is_empty() {
             changes.enqueued.finish(queue, transaction, out);
         }
+        // Where the mark is now: however many deliveries raised it, it is one record.
         for level in changes.moved.drain(..) {
             Record::Delivered { queue, level, below: self.delivered.below(level) }.encode(out);
         }
@@ -159,6 +166,7 @@ impl Journal {
             changes.settled.clear();
         }
         let freed = std::mem::take(&mut changes.freed);
+        // A start knows nothing of what does not survive it, so only the files are told of that.
         if self.is_kept && freed.iter().any(|range| range.stored > 0) {
             encode_freed(transaction, &freed, out);
         }

@@ -52,6 +52,7 @@ const BLOCKS_LEFT: u64 = 64;
 /// How much is read at a time while what was read takes so much memory.
 fn block_bytes(usual_bytes: u32, read_back_bytes: u64) -> u32 {
     let share = u32::try_from(PLENTY_BYTES.saturating_sub(read_back_bytes) / BLOCKS_LEFT).unwrap_or(u32::MAX);
+    // Never nothing, however much was read: each queue must get on.
     share.max(BLOCK_BYTES_MIN).min(usual_bytes)
 }
 
@@ -97,6 +98,8 @@ impl Loader {
     /// Has something read. Each queue asks for one thing at a time, which bounds what waits here.
     pub(crate) fn order(&self, load: Load, by: Arc<dyn Loads>) {
         self.state.lock().waiting.push_back((load, by));
+        // Whichever thread is free: a queue waits for one thing at a time, so no two of its blocks
+        // can overtake each other.
         self.changed.notify_one();
     }
 
@@ -108,6 +111,7 @@ impl Loader {
         let bytes = block_bytes(self.segments.sizes().block_bytes, self.segments.read_back_bytes());
         let read = self.segments.read(load.segment, load.start, load.end, bytes, queue)?;
         let Block { records, damaged, next } = read;
+        // Half a block at hand is the moment to ask for the next one.
         Ok(Loaded { load, records, damaged, next, ahead_bytes: u64::from(bytes) / 2 })
     }
 
@@ -140,6 +144,7 @@ impl Loader {
             Ok(loaded) => by.loaded(loaded, now_ms),
             Err(error) if error.remedy() == Remedy::Wait => {
                 tracing::warn!(%error, "messages are read back later");
+                // In front: it was first, and what is scarce would be scarce for those behind it, too.
                 self.state.lock().waiting.push_front((load, by));
                 return Ok(false);
             }
@@ -154,6 +159,7 @@ impl Loader {
         state.is_stopping = true;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
+        // Not under the lock: with the last handle of a queue much more is dropped.
         drop(waiting);
         self.changed.notify_all();
     }

@@ -12,6 +12,7 @@ pub(crate) struct Marks(SmallVec<[(u8, Seq); 1]>);
 impl Marks {
     /// Moves the mark of a level on; whether this is beyond it.
     pub(crate) fn raise(&mut self, level: u8, below: Seq) -> bool {
+        // A look at all levels: most queues have one.
         match self.0.iter_mut().find(|(other, _)| *other == level) {
             Some((_, mark)) if below <= *mark => return false,
             Some((_, mark)) => *mark = below,

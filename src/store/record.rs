@@ -1,6 +1,22 @@
 //! What the log says: records, and how they stand in it (docs/format.md).
 //!
 //! Pure. Decoding never trusts its input: [`records`] answers `None` for a record that is cut or unknown.
+//!
+//! A transaction, number 7: a client publishes A to two queues and acknowledges B, in one `tx.commit`. Each line is a group, which is in
+//! the log whole or not at all:
+//!
+//! ```text
+//!   chunk     the body of A, once for both queues       \
+//!   records   Enqueued, 7: A is message 12 of queue 1    |
+//!   ...       groups of others, which change nothing     |  a log that ends in here:
+//!   records   Enqueued, 7: A is message 40 of queue 2    |  A is in no queue, B is in queue 3
+//!   records   Settled, 7: message 5 of queue 3 (B)      /
+//!   records   Committed, 7                              <-- from here on: A is in both queues, B is gone
+//! ```
+//!
+//! A start keeps what is marked with 7 aside until it reads `Committed 7` (`recovery/replay`). The answer to the client waits until the
+//! position of the commit is durable, so nobody is told of a transaction that a start would not find. A dead letter moves in the same
+//! way: that it is in the new queue and that it is not in the old one have one number.
 
 mod enqueued;
 #[cfg(test)]
@@ -167,6 +183,7 @@ pub(crate) fn encode_settled(queue: u64, transaction: TransactionId, ranges: &[S
     put_varint(out, ranges.len() as u64);
     let mut last = 0u64;
     for range in ranges {
+        // A difference with a sign: messages are settled in any order.
         put_varint(out, zigzag(range.first.0.wrapping_sub(last).cast_signed()));
         put_varint(out, range.len_but_one());
         last = range.last.0;
@@ -193,6 +210,7 @@ pub(crate) fn put_freed(out: &mut Vec<u8>, freed: Freed) {
 
 fn read_ranges(reader: &mut Reader<'_>) -> Option<Vec<SeqRange>> {
     let count = reader.varint()?;
+    // Each range takes two bytes at least: a damaged count reserves no more than there is.
     let mut ranges = Vec::with_capacity(usize::try_from(count).ok()?.min(reader.len()));
     let mut last = 0u64;
     for _ in 0..count {
@@ -255,6 +273,7 @@ fn read<'a>(reader: &mut Reader<'a>) -> Option<Record<'a>> {
         }
         COMMITTED => Record::Committed { transaction: TransactionId(reader.varint()?) },
         DEFINITION => Record::Definition(reader.sized()?),
+        // A record that is not known has no length that is known, so nothing behind it can be read either.
         _ => return None,
     })
 }

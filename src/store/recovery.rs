@@ -128,26 +128,36 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     let mut choice = choose(disk, opening, &mut report)?;
     let found = choice.checkpoint.take();
     let has_checkpoint = found.is_some();
+    // A directory without a checkpoint is new, or damaged; only `begin` can tell.
     let mut checkpoint = found.map_or_else(|| begin(disk, opening, &mut report), Ok)?;
     let queues = std::mem::take(&mut checkpoint.queues);
     let segments = Segments::new(Arc::clone(disk), Arc::clone(gauge)).with_sizes(opening.sizes);
+    // Before the log is read: what it frees is free in these files.
     let mut replay = restore_segments(&segments, queues, &checkpoint, opening, &mut report)?;
     let file_bytes = opening.sizes.log_file_bytes;
+    // The files of the log are proved to belong together before a group of them is believed.
     let mut chain = Chain::follow(disk, &checkpoint, file_bytes, opening.salvage, &mut report)?;
+    // Before the first record: what is settled must not be found again in a file later.
     if opening.salvage {
         replay.remember_settled();
     }
+    // Only a start that salvages comes here: without a checkpoint the log is read from the
+    // first file that is left.
     if !has_checkpoint && !report.is_new {
         chain.take_all(disk, 0)?;
         checkpoint.start = chain.all.first().map_or(0, |first| first * file_bytes);
     }
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, chain, file_bytes);
     read_log(&mut reader, &mut replay, &segments, gauge, opening, &mut report)?;
+    // Before anything is built on it: whatever this start tells its clients must be found by the next one, too.
     sync(disk, &mut reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
+    // Also the numbers of files that are gone: a record of the log may still name one.
     segments.skip_ids(checkpoint.last_segment);
     let mut resume = resume(&reader, &checkpoint, opening);
+    // The first thing that this run appends.
     resume.records = replay.records_of_files();
+    // All of the log was read: what it tells of as gone or as there is not looked for in files.
     if report.is_salvaged() {
         rebuild(disk, &mut replay, &segments, checkpoint.last_segment, &mut report)?;
         keep_aside(disk, &reader, &replay, &mut resume.spare, &mut report)?;
@@ -155,6 +165,8 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     } else {
         remove_strays_later(disk, &segments, &replay)?;
     }
+    // Nothing can fail now for what the files say. A start that failed before this leaves both
+    // checkpoints as they were.
     choice.make_good(disk, &mut report)?;
     segments.begin_run(resume.run);
     let (definitions, mut queues) = replay.finish(checkpoint.definitions);
@@ -184,6 +196,7 @@ fn read_log(
         let place = group.position;
         let mut faults = Vec::new();
         if !replay.group(group, gauge, segments)? {
+            // Its checksum is right and its contents are not: salvage leaves out the group, and reads on.
             faults.push(reader.senseless(place));
         }
         let (unreadable, mut returned) = replay.take_faults();
@@ -203,6 +216,7 @@ fn resume(reader: &LogReader<'_>, checkpoint: &Checkpoint, opening: Opening) -> 
     let (start, head) = (checkpoint.start, reader.position());
     // Those behind the end, too: a file that another one tells of is never made anew, because a crash might come in between.
     let files = reader.chain.linked.clone();
+    // Higher than every run that left a trace, also one that was killed before it wrote a group.
     let last_run = files.iter().map(|file| file.run).max().unwrap_or_default();
     let spare = reader.chain.all.iter().copied().filter(|number| files.iter().all(|file| file.number != *number));
     Resume {
@@ -230,6 +244,7 @@ fn rebuild(
     let mut rebuilt = Rebuilt::default();
     let mut ids = segment_ids(disk)?;
     ids.sort_unstable();
+    // In the order in which they were made: of two records of one message the later one counts.
     for id in ids.into_iter().filter(|id| id.0 > last_segment && !replay.known().refers_to(*id)) {
         rebuilt.scan(disk, id, replay, report)?;
     }
@@ -250,6 +265,7 @@ fn keep_aside(
     for id in segment_ids(disk)?.into_iter().filter(|id| !replay.known().refers_to(*id)) {
         lost_and_found::put(disk, &segments::path(id), report)?;
     }
+    // Else they would be written over: what is in them may be all that is left of something.
     for number in spare.drain(..) {
         lost_and_found::put(disk, &wal::file_path(number), report)?;
     }

@@ -157,6 +157,7 @@ impl Segments {
             return Err(StoreError::Missing { file: name(), why: "although it holds messages".to_owned() });
         };
         let size = file.size().map_err(StoreError::io(Call::Read, name()))?;
+        // Longer is fine: what is behind it was written, and no checkpoint told of it.
         if size < known.length {
             let what = format!("{} bytes are missing at its end", known.length - size);
             return Err(StoreError::Corrupt { file: name(), offset: size, what });
@@ -225,6 +226,8 @@ impl Segments {
 
     fn next_file(&self) -> SegmentFile {
         let mut all = self.all.lock();
+        // Also if making the file fails then: a number is never given twice, because a record
+        // of the log may name it.
         all.last_id = all.last_id.saturating_add(1);
         SegmentFile { id: SegmentId(all.last_id), run: all.run, length: 0 }
     }
@@ -249,6 +252,7 @@ impl Segments {
         }
         let Some(segment) = all.by_id.get_mut(&id) else { return };
         segment.is_cached = false;
+        // The call may take long, and whoever frees something waits for this lock.
         drop(all);
         file.uncache();
     }
@@ -266,11 +270,13 @@ impl Segments {
         for range in freed {
             let All { by_id, free_bytes, .. } = &mut *all;
             if let Some(segment) = by_id.get_mut(&range.segment) {
+                // By the difference: of a stretch that is free already, nothing is counted.
                 let before = segment.free_bytes;
                 segment.free(*range);
                 *free_bytes += segment.free_bytes.saturating_sub(before);
             }
         }
+        // The question below looks at all files, so it is asked once for 4 MiB.
         let is_due = all.free_bytes > FREED_BYTES_MAX;
         if is_due {
             all.freed_since_bytes += std::mem::take(&mut all.free_bytes);
@@ -310,6 +316,7 @@ impl Segments {
     pub(crate) fn each_free(&self, mut look: impl FnMut(Freed)) {
         let ids: Vec<_> = self.all.lock().by_id.keys().copied().collect();
         for id in ids {
+            // A copy of one file's list: a checkpoint encodes it when nothing is locked.
             let free: Vec<_> = match self.all.lock().by_id.get(&id) {
                 Some(segment) => segment.free.values().copied().collect(),
                 None => continue,
@@ -329,10 +336,12 @@ impl Segments {
     /// can be removed once there is a checkpoint that does not name them.
     pub(crate) fn take_empty(&self) -> Vec<SegmentId> {
         let mut all = self.all.lock();
+        // Counted from here for the next checkpoint: what is freed while this one is made is not in it.
         all.freed_since_bytes = 0;
         let empty: Vec<_> = all.by_id.iter().filter(|(_, segment)| segment.is_empty()).map(|(id, _)| *id).collect();
         let mut closed = Vec::new();
         for id in &empty {
+            // From here on nobody opens it. The file itself stays until a checkpoint without it is durable.
             all.by_id.remove(id);
             closed.extend(all.open.forget(*id));
         }
@@ -369,6 +378,7 @@ impl Segments {
         let mut excess = self.usage().excess(self.sizes.excess_bytes);
         let mut closed: Vec<_> = {
             let all = self.all.lock();
+            // At least half of it is free: what is copied is less than what comes back.
             let is_sparse = |segment: &Segment| !segment.is_open && segment.free_bytes * 2 >= segment.bytes;
             let sparse = all.by_id.iter().filter(|(id, segment)| **id <= last && is_sparse(segment));
             sparse

@@ -61,6 +61,7 @@ impl<'a> LogTransaction<'a> {
         }
         let mut commit = Vec::new();
         Record::Committed { transaction: self.id }.encode(&mut commit);
+        // The guard ends behind this: until the commit is appended, no body that it refers to moves.
         log.append(&commit)
     }
 }

@@ -86,6 +86,7 @@ impl State {
         let (start, head) = (resume.start, resume.head);
         let records = std::mem::take(&mut resume.records);
         let pending_bytes = records.len();
+        // Without payload: that there is a group of this run behind the end is all that it says.
         let opening = Group { position: head, payload: Payload::Records(Vec::new()) };
         let mut end = opening.end();
         let mut groups = VecDeque::from([opening]);
@@ -195,6 +196,7 @@ impl Wal {
     pub fn new(disk: Arc<dyn Disk>, mut resume: Resume) -> Self {
         let state = State::resumed(&mut resume);
         let Resume { start, head, run, start_run, files, checkpoint, spare, records: _, file_bytes } = resume;
+        // Files of earlier runs are written on where they are; each keeps the run that made it.
         let made_by = files.into_iter().map(|file| (file.number, file.run)).collect();
         let round = Round::new(Files { spare, made_by, first: start / file_bytes, ..Files::default() });
         Self {
@@ -249,15 +251,20 @@ impl Wal {
         let position = state.head;
         state.pending_bytes += payload.bytes().len();
         state.head += group_bytes(payload.bytes().len());
+        // A cut must be at a group. Sixteen in a file are enough to leave little, and few enough to keep.
         if state.cuts.back().is_none_or(|cut| position - cut >= self.file_bytes / CUTS_PER_FILE) {
             state.cuts.push_back(position);
         }
         state.groups.push_back(Group { position, payload });
+        // A copy beside the lock, for those who only want to know how long the log is.
         self.head.store(state.head, Ordering::Release);
         if state.head - state.start > state.crowded_bytes {
+            // Told once: the pager sets it again when it waits again.
             state.crowded_bytes = u64::MAX;
             self.crowded.notify_all();
         }
+        // Else the thread is at work, or a timer of it runs: a wake-up for each append would
+        // cost more than the append.
         if state.is_idle || state.pending_bytes >= EAGER_BYTES {
             state.is_idle = false;
             self.changed.notify_all();

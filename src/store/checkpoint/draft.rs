@@ -64,6 +64,7 @@ impl Draft {
 
     /// What the file says behind its header, in pieces.
     pub(super) fn payload(mut self, rest: &Checkpoint) -> [Vec<u8>; 4] {
+        // What `rest` has of both goes behind what was pushed one by one.
         rest.queues.iter().for_each(|queue| self.push(queue));
         rest.free.iter().for_each(|freed| self.push_free(*freed));
         let mut front = Vec::new();
@@ -89,6 +90,7 @@ impl Draft {
         put_varint(&mut front, self.queue_count);
         let mut count = Vec::new();
         put_varint(&mut count, self.free_count);
+        // In pieces: the parts of a long backlog are not copied once more to stand in one.
         [front, self.queues, count, self.free]
     }
 }
@@ -100,15 +102,21 @@ pub(in crate::store) fn put_in_place(disk: &dyn Disk, paths: &[&str], contents: 
     for path in paths {
         let path = new(path);
         let failed = |call| StoreError::io(call, disk.describe(&path));
+        // What an interrupted try left may be longer, and opening does not cut it off.
         disk.remove(&path).map_err(failed(Call::Remove))?;
+        // First all are written and synced under other names. A power loss in here leaves
+        // the old ones as they are.
         let file = disk.open(&path, true).map_err(failed(Call::Create))?;
         let mut slices: Vec<_> = contents.iter().map(|piece| IoSlice::new(piece)).collect();
         file.write_at(&mut slices, 0).map_err(failed(Call::Write))?;
         file.sync().map_err(failed(Call::SyncNew))?;
     }
     for path in paths {
+        // Only names change now, each at once. Between two of them one file is new and the other old, and
+        // either is enough for a start.
         disk.rename(&new(path), path).map_err(StoreError::io(Call::Rename, disk.describe(path)))?;
     }
+    // Last: until it has succeeded, the caller must keep what the old ones need.
     disk.sync_directory("").map_err(StoreError::io(Call::SyncDirectory, disk.describe("")))
 }
 

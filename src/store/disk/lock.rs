@@ -55,6 +55,7 @@ impl Lock {
     /// When the directory was removed or moved, or another process has locked it: nothing that is written is found by the next
     /// start then, or two processes write to the same files.
     pub(super) fn check(&self) -> io::Result<()> {
+        // By device and inode: the same name may be another directory, a volume that was mounted over it, say.
         if !system::is_same(&self.path, &self.directory)? {
             let what = "the data directory was moved or removed while it was in use";
             return Err(io::Error::other(what));

@@ -103,6 +103,7 @@ impl Disk for Overlay {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        // Looked for first, so that a file below is known here before its name goes.
         self.find(from)?.ok_or(io::ErrorKind::NotFound)?;
         let mut names = self.names.lock();
         let node = names.insert(from.to_owned(), None).flatten();
@@ -174,6 +175,7 @@ impl DiskFile for OverlayFile {
         let length = buffer.len().min(usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX));
         let buffer = buffer.get_mut(..length).unwrap_or_default();
         let count = self.read_base(buffer, offset)?;
+        // What was written may be behind the end of the file below: in between are zeros.
         if let Some(rest) = buffer.get_mut(count..) {
             rest.fill(0);
         }

@@ -41,6 +41,8 @@ impl Reserve {
         loop {
             match open() {
                 Ok(opened) => {
+                    // At once, also if this opening needed none: descriptors may be free again that
+                    // were not the last time.
                     self.fill();
                     return Ok(opened);
                 }

@@ -44,7 +44,10 @@ impl EnqueuedWriter {
         let out = &mut self.bytes;
         out.push(flags);
         let address = message.address.to_bits();
+        // Messages of one batch lie side by side in their chunk: the difference is the length of one,
+        // mostly in one or two bytes.
         put_varint(out, zigzag(address.wrapping_sub(self.last_address).cast_signed()));
+        // Only behind messages that are not stored, whose places are missing here.
         if flags & HAS_GAP != 0 {
             put_varint(out, gap);
         }
@@ -73,6 +76,7 @@ impl EnqueuedWriter {
         put_varint(out, transaction.0);
         put_varint(out, u64::from(self.count));
         out.append(&mut self.bytes);
+        // Each record stands alone: none needs the one before it to be read.
         (self.count, self.next_seq, self.last_address) = (0, 0, 0);
     }
 }

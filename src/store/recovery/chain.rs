@@ -42,10 +42,14 @@ impl Chain {
                 Ok(next) => {
                     chain.linked.push(LogFile { number, run });
                     number += 1;
+                    // A link is synced with what is written next, so the last file may be known
+                    // to the checkpoint alone.
                     expected = next.or_else(|| named(number));
                 }
                 Err(error) if salvage && error.is_damage() => {
                     report.skipped.push(Finding::new(&error, Effect::LeftOut));
+                    // The links are broken: from here on each group has to tell by itself
+                    // whether it belongs here.
                     chain.take_all(disk, first)?;
                     return Ok(chain);
                 }
@@ -107,6 +111,7 @@ fn check(disk: &Arc<dyn Disk>, wanted: LogFile) -> Result<Option<Run>, StoreErro
         Ok(head) => head,
         Err(fault) => return Err(fault.of(file)),
     };
+    // A file of the same name from a copy of this directory has another run.
     if head.number != wanted.number || head.run != wanted.run {
         return Err(StoreError::Foreign { file, why: "it is a file of the log of another time".to_owned() });
     }

@@ -34,6 +34,7 @@ pub(super) fn choose(disk: &Arc<dyn Disk>, opening: Opening, report: &mut Report
     for path in PATHS {
         match Checkpoint::read(disk.as_ref(), path) {
             Ok(Some((checkpoint, bytes))) => {
+                // By their numbers and not by their names: the write of one may have been interrupted.
                 if choice.checkpoint.as_ref().is_none_or(|other| other.number < checkpoint.number) {
                     (choice.checkpoint, choice.bytes) = (Some(checkpoint), bytes.clone());
                 }
@@ -59,6 +60,7 @@ pub(super) fn choose(disk: &Arc<dyn Disk>, opening: Opening, report: &mut Report
         report.skipped.extend(faults.iter().map(|fault| Finding::new(fault, Effect::LeftOut)));
         return Ok(choice);
     }
+    // A damaged file says more than a missing one. With none at all the directory may be new.
     let damaged = faults.into_iter().find(|fault| matches!(fault, StoreError::Corrupt { .. }));
     damaged.map_or(Ok(choice), Err)
 }
@@ -79,6 +81,7 @@ impl Choice {
             lost_and_found::put(disk, path, report)?;
         }
         let paths: Vec<_> = self.outdated.iter().chain(&self.damaged).copied().collect();
+        // Both say the same, or a salvage had none to copy.
         if paths.is_empty() || self.bytes.is_empty() {
             Ok(())
         } else {

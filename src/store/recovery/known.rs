@@ -30,11 +30,13 @@ impl Known {
     /// Whether one part has all of this stretch.
     pub(super) fn knows(&self, freed: &Freed) -> bool {
         let Some(parts) = self.0.get(&freed.segment) else { return false };
+        // Parts do not overlap: the last one that begins before it is the only one that can have it.
         parts.range(..=freed.start).next_back().is_some_and(|(_, end)| freed.end <= *end)
     }
 
     /// What of a free stretch is in parts: these may adjoin, and a stretch may reach over several.
     pub(super) fn pieces(&self, freed: &Freed, segments: &Segments) -> SmallVec<[Freed; 1]> {
+        // The usual case, without a count of records.
         if self.knows(freed) {
             return smallvec![*freed];
         }

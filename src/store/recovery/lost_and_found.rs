@@ -16,6 +16,7 @@ const DIRECTORY: &str = "lost+found";
 /// The file system's.
 pub(super) fn put(disk: &Arc<dyn Disk>, path: &str, report: &mut Report) -> Result<(), StoreError> {
     let target = target(disk, path)?;
+    // Moved and never deleted: whoever salvages decides later what is worth keeping.
     disk.rename(path, &target).map_err(StoreError::io(Call::Rename, disk.describe(path)))?;
     sync(disk, path)?;
     report.moved.push(disk.describe(&target));

@@ -98,6 +98,8 @@ impl<'a> LogReader<'a> {
             self.synced = self.synced.max(durable);
             return Ok(Some(self.take(group, report)));
         }
+        // The end of the log, or a hole in it? Whole groups behind it know what was durable
+        // when they were written.
         let behind = self.group_behind(self.position)?;
         let known = behind.map_or(0, |(_, durable)| durable).max(self.durable.0);
         if known <= self.position {
@@ -110,6 +112,7 @@ impl<'a> LogReader<'a> {
         let missing = behind.map_or(known, |(next, _)| next) - self.position;
         let what = format!("{missing} bytes of the log cannot be read, although they were durable");
         let error = self.damage(self.position, what);
+        // Confirmed messages may be among these bytes: somebody has to decide.
         if !salvage {
             return Err(error);
         }
@@ -118,6 +121,7 @@ impl<'a> LogReader<'a> {
         self.damaged.extend(self.position / self.file_bytes..=until / self.file_bytes);
         let Some((next, _)) = behind else { return Ok(None) };
         self.position = next;
+        // The next group may be in a file that no link leads to.
         self.end = self.scanned_end();
         let found = self.group_at(next)?;
         Ok(found.map(|(group, _)| self.take(group, report)))
@@ -127,6 +131,8 @@ impl<'a> LogReader<'a> {
     fn check_run(&self, group: &Group, salvage: bool, report: &mut Report) -> Result<(), StoreError> {
         let (durable, writer) = self.durable;
         let end = self.position + group_bytes(group.payload.len());
+        // Only the group that ends at that very place tells by whom it was written; those before it
+        // are followed by this one.
         if self.position >= durable || end < durable || end == durable && group.run == writer {
             return Ok(());
         }
@@ -155,6 +161,7 @@ impl<'a> LogReader<'a> {
     fn take(&mut self, group: Group, report: &mut Report) -> Group {
         let bytes = group_bytes(group.payload.len());
         self.position += bytes;
+        // From here on no group of an earlier run can follow: what such a run left behind its end is dead.
         self.run = group.run;
         // One without payload changes nothing: it says that a run began, or what was durable.
         report.groups += u64::from(!group.payload.is_empty());
@@ -172,6 +179,7 @@ impl<'a> LogReader<'a> {
         if end > self.end || numbers.any(|number| !self.chain.has(number)) {
             return Ok(None);
         }
+        // The checksum covers header and payload, so a torn group is no group.
         let payload = self.bytes(payload_position, header.payload_bytes)?;
         let Some(payload) = payload.filter(|payload| checksum(&header.bytes, payload) == header.crc) else {
             return Ok(None);
@@ -196,6 +204,7 @@ impl<'a> LogReader<'a> {
     fn group_behind(&mut self, position: u64) -> Result<Option<(u64, u64)>, StoreError> {
         let end = self.end;
         self.end = self.scanned_end();
+        // Groups begin on multiples of eight. The one at this place is the one that cannot be read.
         let found = self.scan(position + 8);
         self.end = end;
         found
@@ -229,6 +238,7 @@ impl<'a> LogReader<'a> {
                 Some((group, durable)) => {
                     first.get_or_insert(at);
                     furthest = furthest.max(durable);
+                    // A whole group is passed over as a whole: what looks like a group in a body is none.
                     at += group_bytes(group.payload.len());
                 }
                 None => at += 8,
@@ -261,6 +271,7 @@ impl<'a> LogReader<'a> {
         let is_inside = position >= self.block_position
             && position + length as u64 <= self.block_position + self.block.len() as u64;
         if !is_inside {
+            // A mebibyte at a time, because groups may be short and are many.
             let wanted = length.max(BLOCK_BYTES);
             let mut block = std::mem::take(&mut self.block);
             block.clear();
@@ -285,6 +296,7 @@ impl<'a> LogReader<'a> {
             let room = usize::try_from(self.file_bytes - at % self.file_bytes).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at_mut(room.min(rest.len()));
             let index = at / self.file_bytes;
+            // A file that is missing further on is like one that ends there.
             let Some(file) = self.file(index)? else { return Ok(at != position) };
             let name = self.disk.describe(&file_path(index));
             file.read_at(now, offset_in_file(at, self.file_bytes)).map_err(StoreError::io(Call::Read, name))?;
@@ -318,6 +330,7 @@ fn parse(bytes: [u8; GROUP_HEADER_BYTES], position: u64) -> Option<Header> {
     reader.bytes(3)?;
     let (length, run, own_position, durable, crc) =
         (reader.u32()?, Run(reader.u64()?), reader.u64()?, reader.u64()?, reader.u32()?);
+    // Each group knows its place: one that is left from what the file was before has another.
     let is_header = magic == GROUP_MAGIC && own_position == position;
     is_header.then_some(Header { kind, payload_bytes: length as usize, run, durable, crc, bytes })
 }

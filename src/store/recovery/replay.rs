@@ -186,6 +186,7 @@ impl Replay {
                 self.queue(queue).state.delivered.raise(level, below);
             }
             Record::Committed { transaction } => {
+                // In the order of their records, and only now: until here these did not count.
                 for held in self.transactions.remove(&transaction).unwrap_or_default() {
                     match held {
                         Uncommitted::Enqueued(queue, messages) => self.enqueued(queue, messages),
@@ -220,6 +221,7 @@ impl Replay {
         let mut chunk: Option<Arc<Chunk>> = None;
         for enqueued in messages {
             let target = self.queue(queue);
+            // A checkpoint knows it in a file, or its end stands before its commit.
             if target.has_moved(&enqueued) || target.was_settled_early(enqueued.seq) {
                 continue;
             }
@@ -252,6 +254,7 @@ impl Replay {
         let (has_open, remembers) = (!self.transactions.is_empty(), self.remembers_settled);
         let queue = self.queue(queue);
         for &range in ranges {
+            // While no transaction is open, nothing that is told as settled can still be to come.
             queue.settle(range, has_open);
             while let Some(&recorded) = queue.settled_in_files.range(range.first..=range.last).next() {
                 queue.settled_in_files.remove(&recorded);
@@ -303,6 +306,7 @@ impl Replay {
     fn settled_in_file(&mut self, record: &Stored, segments: &Segments) {
         let seq = record.label.seq;
         let (has_open, queue) = (!self.transactions.is_empty(), self.queue(record.label.queue));
+        // If the log has it, a later start must hear of its end in another way than by this file.
         let is_in_log = has_open || queue.has_in_log(seq);
         self.settled(record.label.queue, &[SeqRange::one(seq)]);
         if is_in_log {
@@ -388,6 +392,7 @@ impl Queue {
             found += 1;
             at += 1;
         }
+        // Fewer than the range has: some may be added by a commit that comes later.
         if may_be_early && found <= range.len_but_one() {
             self.remember_settled(range);
         }
@@ -415,6 +420,8 @@ impl Queue {
         let marks = &self.state.delivered;
         let mut in_log: Vec<_> = self.in_log.into_iter().filter_map(|(_, slot)| slot).collect();
         for (enqueued, _) in &mut in_log {
+            // It may have been with a client when the broker was killed; which of them were is
+            // not recorded one by one.
             enqueued.redelivered |= enqueued.seq < marks.below(enqueued.level);
         }
         let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };

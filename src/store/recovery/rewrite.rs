@@ -28,6 +28,7 @@ impl LogReader<'_> {
             let path = file_path(number);
             let failed = |call| StoreError::io(call, self.disk.describe(&path));
             let file = self.disk.open(&path, false).map_err(failed(Call::Open))?;
+            // The head with the link is written again, too: the link was written without a sync of its own.
             if number >= doubtful {
                 let head = file_head(file.as_ref()).map_err(failed(Call::Read))?;
                 file.write_at(&mut [IoSlice::new(&head)], 0).map_err(failed(Call::Write))?;

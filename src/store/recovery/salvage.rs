@@ -52,6 +52,7 @@ impl Rebuilt {
         let mut at = FILE_HEADER_BYTES;
         let (mut unreadable, mut first) = (0, None);
         while let Some(rest) = bytes.get(at as usize..).filter(|rest| rest.len() >= 8) {
+            // The checksum tells a record from anything else, so a file without a head can be read as well.
             if let Some((label, bytes, body_bytes)) = labelled(rest) {
                 self.note(FoundRecord { label, segment: id, offset: at, bytes, body_bytes }, replay);
                 at += bytes;
@@ -81,6 +82,7 @@ impl Rebuilt {
         }
         // Delayed messages belong to an exchange, of which nothing is known; they stay in their file.
         if label.is_stored && label.origin == 0 {
+            // Files come in the order of their numbers: a later record takes the place of an earlier one.
             self.records.insert(key, record);
         }
     }
@@ -96,6 +98,7 @@ impl Rebuilt {
         report: &mut Report,
     ) -> Result<Vec<QueueState>, StoreError> {
         let copies = std::mem::take(&mut self.copies);
+        // What the log knows is not needed from here, or is gone.
         self.records.retain(|key, _| !copies.contains(key) && !replay.knows_message(key.0, key.2));
         report.salvaged.messages = self.records.len() as u64;
         let mut in_file: BTreeMap<SegmentId, u64> = BTreeMap::new();
@@ -128,6 +131,7 @@ fn whole(disk: &Arc<dyn Disk>, path: &str) -> Result<Vec<u8>, StoreError> {
 fn add(state: &mut QueueState, record: &FoundRecord) {
     let FoundRecord { label, segment, offset, bytes, body_bytes } = *record;
     state.next_seq = state.next_seq.max(label.seq.next());
+    // All of them come as redelivered: nobody knows which were.
     state.delivered.raise(label.level, label.seq.next());
     let body_bytes = u64::from(body_bytes);
     let follows = |part: &&mut Part| part.level == label.level && part.segment == segment && part.end == offset;

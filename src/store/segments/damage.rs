@@ -47,6 +47,7 @@ impl Segments {
     pub(super) fn end_of_damage(&self, file: &Arc<dyn DiskFile>, id: SegmentId, start: u32, limits: Limits) -> u32 {
         let Limits { end, queue, .. } = limits;
         let header = self.read_around(file, id, start, RECORD_HEADER_BYTES + 12).unwrap_or_default();
+        // A length is believed only if a whole record, or the end, follows there.
         for bytes in [first_record_bytes(&header), inner_record_bytes(&header)].into_iter().flatten() {
             let next = start.saturating_add(bytes);
             if next == end || next < end && self.has_record(file, id, next, limits) {
@@ -58,6 +59,7 @@ impl Segments {
         let mut at = start.saturating_add(8);
         while at < end {
             let Ok(window) = self.read_around(file, id, at, WINDOW_BYTES.min(end - at)) else { return end };
+            // Records begin on multiples of eight, and of these few look like a record of this queue.
             let candidates = (0..window.len().saturating_sub(RECORD_HEADER_BYTES as usize)).step_by(8);
             for offset in candidates {
                 let rest = window.get(offset..).unwrap_or_default();
@@ -72,6 +74,7 @@ impl Segments {
                 let Some(left) = budget.checked_sub(cost) else { return end };
                 budget = left;
             }
+            // The last header of the window may be cut off: the next window begins with it.
             let step = u32::try_from(window.len()).unwrap_or(u32::MAX).saturating_sub(RECORD_HEADER_BYTES) / 8 * 8;
             if step == 0 {
                 return end;
@@ -110,6 +113,7 @@ impl Segments {
         let failed = StoreError::io(Call::Read, self.disk.describe(&path(id)));
         match file.read_at(&mut block, u64::from(start)).map_err(failed) {
             Ok(count) => block.truncate(count),
+            // The device cannot read some of it. One bad page must not cost the messages of a whole block.
             Err(error) if error.remedy() == Remedy::Refuse => self.read_pages(file, start, &mut block).ok_or(error)?,
             Err(error) => return Err(error),
         }
@@ -133,6 +137,7 @@ impl Segments {
         }
         let mut byte = [0];
         let last = file.size().ok()?.saturating_sub(1);
+        // If nothing can be read anywhere, the device is gone and not the data: then no message is given up.
         let is_device_there = has_read || [0, last].into_iter().any(|at| file.read_at(&mut byte, at).is_ok());
         is_device_there.then_some(())
     }
@@ -150,6 +155,7 @@ impl Segments {
             to.write_at(&mut [IoSlice::new(&data)], 0).map_err(failed(Call::Write))?;
             to.sync().map_err(failed(Call::SyncNew))
         };
+        // The copy is for people only, so it stops nothing.
         if let Err(error) = copy() {
             tracing::warn!(%error, "what cannot be read is not set aside");
         }

@@ -17,9 +17,11 @@ impl Segments {
         let mut gone = MessageSum::default();
         for freed in self.free_within(part.segment, part.start, part.end) {
             let piece = Freed { start: freed.start.max(part.start), end: freed.end.min(part.end), ..freed };
+            // All of the stretch is in this part: its own number is right.
             gone = if piece == freed {
                 gone.and(freed.stored_sum())
             } else if (piece.start, piece.end) == (part.start, part.end) {
+                // All of the part is free, whatever else is.
                 part.stored_sum()
             } else {
                 gone.and(self.count_stored(piece.segment, piece.start, piece.end))
@@ -39,6 +41,8 @@ impl Segments {
     fn count_stored(&self, id: SegmentId, start: u32, end: u32) -> MessageSum {
         let (mut sum, mut at) = (MessageSum::default(), start);
         while at < end {
+            // What was not counted is there until somebody wants to read it: too few are
+            // gone rather than too many.
             let Ok(block) = self.examine(id, at, end, BLOCK_BYTES, None) else { break };
             let stored = block.records.iter().filter(|record| record.label.is_stored);
             sum = sum.and(stored.map(|record| MessageSum::one(record.message.body_bytes() as u64)).sum());

@@ -55,6 +55,7 @@ impl Segments {
     /// # Errors
     /// When it cannot be opened, or is not the file that it was.
     pub(super) fn file(&self, id: SegmentId) -> Result<Option<Arc<dyn DiskFile>>, StoreError> {
+        // The file is opened when nothing is locked: it may take long on a disk that is busy.
         let known = {
             let mut all = self.all.lock();
             let Some(known) = all.by_id.get(&id).map(|segment| segment.known) else { return Ok(None) };
@@ -95,6 +96,7 @@ impl Segments {
         };
         let mut bytes = [0; HEAD_BYTES];
         match file.read_at(&mut bytes, 0).map_err(StoreError::io(Call::Read, name())) {
+            // What is scarce may be there later; a head that the device cannot read is passed over.
             Err(error) if error.remedy() != Remedy::Refuse => return Err(error),
             Ok(_) | Err(_) => {}
         }

@@ -37,6 +37,7 @@ impl Segments {
             Err(error) => return Err(StoreError::io(Call::Open, name())(error)),
         };
         let size = file.size().map_err(StoreError::io(Call::Read, name()))?;
+        // The caller sees by `next` that something is missing.
         if size < u64::from(end) {
             return Ok(Block { next: u32::try_from(size).unwrap_or(start), ..Block::default() });
         }
@@ -53,6 +54,8 @@ impl Segments {
         let file = self.file(id)?;
         // It was rewritten, or its last message settled, since somebody wanted to read it.
         let Some(file) = file else { return Ok(Block { next: end, ..Block::default() }) };
+        // Taken before the read. What is freed meanwhile is read and handed out; its queue does
+        // not wait for it any more.
         let free = self.free_within(id, start, end);
         let limits = Limits { end, queue: Some(queue), sets_aside: true };
         self.read_file(&file, id, start, bytes, &free, limits)
@@ -93,6 +96,7 @@ impl Segments {
         }
         let wanted = (end - start).min(bytes.max(RECORD_HEADER_BYTES));
         let mut block = self.read_around(file, id, start, wanted)?;
+        // A message that is longer than a block: all of it, so that one at least is read.
         if let Some(first) = first_record_bytes(&block).filter(|first| *first > wanted && *first <= end - start) {
             block = self.read_around(file, id, start, first)?;
         }
@@ -118,6 +122,7 @@ impl Segments {
         let size = file.size().map_err(StoreError::io(Call::Read, self.disk.describe(&path(id))))?;
         let bytes = u64::from(bytes).min(size.saturating_sub(u64::from(start)));
         let bytes = usize::try_from(bytes).unwrap_or(0);
+        // Buffers are used again: a backlog is read in thousands of blocks.
         let mut block = if bytes <= SMALL_BUFFER_BYTES {
             self.gauge.small_buffer()
         } else if bytes <= BUFFER_BYTES {
@@ -138,6 +143,7 @@ impl Segments {
         free: &[Freed],
         limits: Limits,
     ) -> Block {
+        // The messages share the block as it was read, without a copy.
         let chunk = Chunk::read_back(block, &self.gauge);
         let mut read = Block { next: start, ..Block::default() };
         loop {
@@ -146,6 +152,7 @@ impl Segments {
             let Some(bytes) = first_record_bytes(rest) else { break };
             let Some(record) = rest.get(..bytes as usize) else { break };
             let offset = read.next;
+            // A record of another queue is damage as well: the part has only messages of one.
             let label = read_label(record).filter(|label| limits.queue.is_none_or(|queue| queue == label.queue));
             let message = Message::checked(Arc::clone(&chunk), at + RECORD_HEADER_BYTES as usize);
             let (Some(label), Some(message)) = (label, message) else {
@@ -170,6 +177,7 @@ impl Segments {
         limits: Limits,
         all: &mut Vec<Damaged>,
     ) -> u32 {
+        // At least a byte further, or whoever reads would come to the same place again.
         let end = self.end_of_damage(file, id, start, limits).max(start + 1);
         let damaged = Damaged { segment: id, start, end };
         if !is_free(free, start) {

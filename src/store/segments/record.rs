@@ -80,6 +80,8 @@ pub(super) fn inner_record_bytes(record: &[u8]) -> Option<u32> {
 /// Whether a record could begin here, as far as its queue and its zeros tell; `None` for any queue.
 pub(super) fn could_be_of(record: &[u8], queue: Option<u64>) -> bool {
     record.get(57..RECORD_HEADER_BYTES as usize).is_some_and(|tail| {
+        // Unknown flags and bytes that are not zero say that it is something else, without a
+        // checksum over all of it.
         tail.first().is_some_and(|flags| *flags <= REDELIVERED | STORED)
             && tail.iter().skip(1).all(|byte| *byte == 0)
             && queue.is_none_or(|queue| queue_of(record) == queue)
@@ -91,6 +93,7 @@ pub(super) fn could_be_of(record: &[u8], queue: Option<u64>) -> bool {
 pub(super) fn read_label(record: &[u8]) -> Option<Label> {
     let mut reader = Reader::new(record);
     let (crc, message_bytes) = (reader.u32()?, reader.u32()?);
+    // Checked: the length is what a damaged disk says.
     let end = (RECORD_HEADER_BYTES as usize).checked_add(message_bytes as usize)?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(record.get(4..end)?);
@@ -130,6 +133,7 @@ pub(super) fn write_record(out: &mut Vec<u8>, label: &Label, message: &[u8]) -> 
     let message_bytes = u32::try_from(message.len()).ok()?;
     let bytes = record_bytes(message_bytes)?;
     let start = out.len();
+    // The checksum is put in at the end.
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&message_bytes.to_le_bytes());
     for word in [label.queue, label.seq.0, label.expires_at_ms] {

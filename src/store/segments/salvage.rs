@@ -20,6 +20,7 @@ impl Segments {
         let count = file.read_at(&mut head, 0).map_err(failed(Call::Read))?;
         let number = u64::from(known.id.0);
         let found = Head::decode(head.get(..count).unwrap_or_default(), MAGIC).ok();
+        // A head that is whole and of this number is believed; only another one is written over.
         let run = found.filter(|head| head.number == number).map(|head| head.run);
         if run.is_none() {
             let head = Head { number, run: known.run }.encode(MAGIC);

@@ -54,9 +54,12 @@ impl Segment {
         while let Some((&start, &old)) =
             self.free.range(..=merged.end).next_back().filter(|(_, old)| old.end >= merged.start)
         {
+            // Free already, as when the log is read again.
             if start <= range.start && old.end >= range.end {
                 return;
             }
+            // It is added again as part of the merged one. Most often one neighbour is found:
+            // what is consumed in order.
             self.free.remove(&start);
             self.free_bytes -= u64::from(old.end - old.start);
             merged = Freed {

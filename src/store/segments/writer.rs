@@ -93,9 +93,12 @@ impl<'a> SegmentWriter<'a> {
     pub fn flush(&mut self, sync: bool) -> Result<(), StoreError> {
         self.close()?;
         if sync && !self.files.is_empty() {
+            // All files first, then their names: a name that is durable before its contents
+            // would be a file of nothing.
             for (id, file, _) in &self.files {
                 let name = self.segments.disk.describe(&path(*id));
                 file.sync().map_err(StoreError::io(Call::SyncNew, name))?;
+                // Behind the sync: the system forgets only what it has written.
                 self.segments.uncache_if_many(*id, file);
             }
             let name = self.segments.disk.describe(DIRECTORY);
@@ -132,6 +135,7 @@ impl<'a> SegmentWriter<'a> {
         let id = known.id;
         let name = self.segments.disk.describe(&path(id));
         let file = self.segments.disk.open(&path(id), true).map_err(StoreError::io(Call::Create, name))?;
+        // Open until `finish`: until then it stays, however much of it is free.
         self.segments.add(known);
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
         buffer.extend_from_slice(&Head { number: u64::from(id.0), run: known.run }.encode(MAGIC));
@@ -141,6 +145,7 @@ impl<'a> SegmentWriter<'a> {
     fn close(&mut self) -> Result<(), StoreError> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         let result = flush(self.segments, &mut open);
+        // Also if the write failed: `abandon` has to find it.
         self.files.push((open.id, open.file, open.written));
         result
     }

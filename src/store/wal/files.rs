@@ -63,8 +63,11 @@ pub(in crate::store) fn make_file(disk: &dyn Disk, file: LogFile) -> Result<Arc<
     let made = disk.open(&path, true).map_err(failed(Call::Create))?;
     let head = Head { number: file.number, run: file.run }.encode(MAGIC);
     let mut block = head.to_vec();
+    // Also writes over the link of what the file was before.
     block.resize(LINK_OFFSET + LINK_BYTES, 0);
     made.write_at(&mut [IoSlice::new(&block)], 0).map_err(failed(Call::Write))?;
+    // The head is durable before the file before it says that this one is there. So a link
+    // without a head is damage.
     made.sync().map_err(failed(Call::SyncLog))?;
     // A file that is there may be new all the same: made by a process that was killed, or when this failed the last time.
     disk.sync_directory(DIRECTORY).map_err(failed(Call::SyncDirectory))?;
@@ -116,9 +119,11 @@ impl Wal {
         let file = if files.made_by.contains_key(&number) {
             self.open_existing(number)?
         } else {
+            // In this order: a name, a head that proves it, the link of the one before, and only then groups.
             self.recycle(files, number)?;
             let made = make_file(self.disk.as_ref(), LogFile { number, run: self.run })?;
             self.link(files, unsynced, number)?;
+            // Last, so that what failed in between is done again as a whole.
             files.made_by.insert(number, self.run);
             made
         };
@@ -138,10 +143,12 @@ impl Wal {
         let failed = |call| StoreError::io(call, self.disk.describe(&path));
         match self.disk.open(&path, false) {
             Ok(_) => return Ok(()),
+            // The usual case: no file has this number yet.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(failed(Call::Open)(error)),
         }
         while let Some(&spare) = files.spare.last() {
+            // Somebody may have removed a spare file: then the next one.
             let renamed = match self.disk.rename(&file_path(spare), &path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => false,
                 result => result.map(|()| true).map_err(failed(Call::Rename))?,
@@ -166,6 +173,7 @@ impl Wal {
         let failed = StoreError::io(Call::Write, self.disk.describe(&file_path(before)));
         file.write_at(&mut [IoSlice::new(&bytes)], LINK_OFFSET as u64).map_err(failed)?;
         files.open.insert(before, file);
+        // Synced with the first groups of the new file: until then nobody was told of anything there.
         if !unsynced.contains(&before) {
             unsynced.push(before);
         }
@@ -183,6 +191,7 @@ impl Wal {
                 // The next start finds it.
                 Err((Remedy::Refuse, error)) => tracing::warn!(%error, "a file stays that is not needed any more"),
                 Err((_, error)) => {
+                    // To be tried again.
                     files.spare.push(number);
                     return Err(error);
                 }

@@ -72,6 +72,7 @@ impl GroupHeader {
         for (at, word) in words {
             put(&mut header, at, word);
         }
+        // Over header and payload together: one of them from another group is noticed.
         let crc = checksum(&header, payload);
         put(&mut header, CRC_OFFSET, &crc.to_le_bytes());
         header

@@ -62,9 +62,15 @@ impl Wal {
     /// When the file system fails: either the same is to be tried again, or nothing may be written any more
     /// ([`StoreError::remedy`]).
     pub fn commit(&self, sync: bool) -> Result<(), StoreError> {
+        // Held over the whole round, by one writer at a time. Whoever appends takes the lock of the state only,
+        // and never waits for the disk.
         let mut round = self.round.lock();
         self.check_broken(&round)?;
+        // The first group of a run is synced alone, before anything that could be taken for
+        // part of an earlier run.
         let sync = sync || !round.is_opened;
+        // If the last write has to be tried again, its groups are still here: the same
+        // bytes go to the same place.
         if round.groups.is_empty() {
             self.take_groups(&mut round);
             self.encode(&mut round);
@@ -77,6 +83,7 @@ impl Wal {
             return Err(error);
         }
         let end = round.end;
+        // Before the groups are dropped, from which it is known.
         let seals = round.seals();
         round.groups.clear();
         round.pieces.clear();
@@ -84,8 +91,11 @@ impl Wal {
             self.sync_or_break(&mut round)?;
             round.is_opened = true;
         }
+        // One sync for all that was written, whoever appended it: that is why a thousand publishers cost
+        // hardly more syncs than one.
         let due = self.note_progress(end, sync, seals);
         drop(round);
+        // No lock is held: who is woken may append at once.
         self.wake(due);
         let checked_at = self.space_checked_at.load(Ordering::Relaxed);
         if self.is_low.load(Ordering::Relaxed) || end.saturating_sub(checked_at) > SPACE_CHECK_BYTES {
@@ -108,6 +118,8 @@ impl Wal {
         round.end = state.written;
         while let Some(group) = state.groups.front() {
             let end = group.end();
+            // A round is bounded, so that those who wait for its first group do not wait
+            // for all that came since.
             let is_enough = end - round.position > ROUND_BYTES || !round.is_opened;
             if is_enough && !round.groups.is_empty() {
                 break;
@@ -123,6 +135,8 @@ impl Wal {
     fn encode(&self, round: &mut Round) {
         let Round { groups, staging, pieces, position, knows_all, .. } = round;
         staging.clear();
+        // Each group says how far the log was durable when it was written. A start tells by that a hole in what
+        // was durable from a torn end.
         let durable = self.durable.load(Ordering::Acquire);
         *knows_all = durable >= *position;
         let mut staged_from = 0;
@@ -164,6 +178,7 @@ impl Wal {
                 slices.push(IoSlice::new(now));
                 at += now.len() as u64;
                 bytes = later;
+                // A group runs on into the next file.
                 if at % self.file_bytes == 0 || slices.len() >= SLICES_MAX {
                     self.write_slices(files, unsynced, &mut slices, from)?;
                     slices.clear();
@@ -188,6 +203,7 @@ impl Wal {
         let number = position / self.file_bytes;
         let file = match files.open.get(&number) {
             Some(file) => Arc::clone(file),
+            // A new file is made here, at the first byte that it is needed for.
             None => self.open_file(files, unsynced, number)?,
         };
         let failed = StoreError::io(Call::Write, self.disk.describe(&file_path(number)));
@@ -209,6 +225,7 @@ impl Wal {
 
     fn sync(&self, round: &mut Round) -> Result<(), StoreError> {
         let Round { unsynced, files, .. } = round;
+        // Mostly one file; two when the log has gone on into the next, or when that was linked.
         for number in unsynced.drain(..) {
             if let Some(file) = files.open.get(&number) {
                 file.sync().map_err(StoreError::io(Call::SyncLog, self.disk.describe(&file_path(number))))?;
@@ -220,12 +237,15 @@ impl Wal {
     /// Moves the marks; the waiters whose time has come.
     fn note_progress(&self, written: u64, is_synced: bool, seals: Option<bool>) -> Vec<Arc<dyn Wake>> {
         let mut state = self.state.lock();
+        // Under the lock of the state, so that whoever asks to be woken is either found
+        // here or sees the new mark.
         state.written = written;
         state.is_sealed = seals.unwrap_or(state.is_sealed);
         let mut due = Vec::new();
         if is_synced {
             self.durable.store(written, Ordering::Release);
             due = self.tell(&mut state);
+            // Publishers that waited because too much was not durable.
             due.append(&mut self.take_caught_up(&mut state));
         }
         due

@@ -37,6 +37,7 @@ impl Wal {
 
     /// Looks at the space that is left. Whoever writes much beside the log calls this.
     pub fn check_space(&self) {
+        // Before the look, so that the next one is counted from here whatever this one finds.
         self.space_checked_at.store(self.head(), Ordering::Relaxed);
         let Some(watch) = self.space_watch.get() else { return };
         match self.disk.free_bytes() {
@@ -46,11 +47,13 @@ impl Wal {
     }
 
     pub(super) fn set_low(&self, is_low: bool) {
+        // Told when it changes, and not with each look.
         if self.is_low.swap(is_low, Ordering::Relaxed) != is_low
             && let Some(watch) = self.space_watch.get()
         {
             (watch.tell)(is_low);
             if is_low {
+                // A shorter log is space that comes back.
                 self.ask_to_shorten();
             }
         }

@@ -45,6 +45,7 @@ impl Debts {
             if until.is_none_or(|until| until > durable) {
                 return durable.min(from);
             }
+            // It is recorded, and the record is durable: it holds back nothing any more.
             first.remove();
         }
         durable
@@ -75,6 +76,7 @@ impl Wal {
         let mut state = self.state.lock();
         let head = state.head;
         state.debts.pay(debt, head);
+        // What was appended since the debt began may be durable for a long time.
         let due = self.tell(&mut state);
         // They wait for what was appended before this, and now for this as well.
         let is_awaited = !state.waiters.is_empty() && state.wanted < head;
@@ -97,6 +99,7 @@ impl Wal {
 
     /// Who is to be woken because the log is not behind any more.
     pub(super) fn take_caught_up(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<dyn Wake>> {
+        // All at once: each looks again when it is woken, and waits again if need be.
         if state.held_back.is_empty() || self.is_behind() { Vec::new() } else { std::mem::take(&mut state.held_back) }
     }
 }

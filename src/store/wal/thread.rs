@@ -25,6 +25,7 @@ impl Wal {
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.is_stopping = true;
+        // As if somebody waited for all of it, so that the last groups are synced without a timer.
         state.wanted = state.head;
         drop(state);
         self.changed.notify_all();
@@ -35,8 +36,10 @@ impl Wal {
     pub(crate) fn run(&self) {
         while let Some(sync) = self.wait_for_work() {
             let mut has_waited = false;
+            // The same round again: what is scarce comes back, and nothing of it is lost.
             while let Err(error) = self.commit(sync) {
                 if error.remedy() != Remedy::Wait {
+                    // After this nothing is durable any more, and nobody is told that it is.
                     return self.fail(error);
                 }
                 if !self.wait_for_better_times(&error, has_waited) {
@@ -57,6 +60,7 @@ impl Wal {
         }
         let mut state = self.state.lock();
         if !state.is_stopping {
+            // An append ends it early, which does no harm: it is one try more.
             self.changed.wait_for(&mut state, SCARCE_PAUSE);
         }
         !state.is_stopping
@@ -67,22 +71,27 @@ impl Wal {
         let mut state = self.state.lock();
         loop {
             let durable = self.durable.load(Ordering::Acquire);
+            // All three are looked at under the lock, so that no append falls between the look and the sleep.
             let can_write = !state.groups.is_empty();
             let unsynced = state.written > durable;
             let is_wanted = state.wanted > durable;
             if self.failure.get().is_some() || state.is_stopping && state.groups.is_empty() && !unsynced {
                 return None;
             }
+            // Somebody waits: everything that is there is written, and one sync is for all of it.
             if is_wanted && (can_write || unsynced) {
                 return Some(true);
             }
+            // Nobody waits. It is written so that memory does not grow, and synced only now and then.
             if can_write && state.pending_bytes >= EAGER_BYTES {
                 return Some(state.written - durable >= EAGER_SYNC_BYTES);
             }
             let is_low = self.is_low.load(Ordering::Relaxed);
             let timer = match (can_write, unsynced) {
+                // More may follow within 5 ms, and goes with the same write.
                 (true, _) => Some(LAZY_WRITE),
                 (false, true) => Some(LAZY_SYNC),
+                // All is durable, and no group says so yet.
                 (false, false) if !state.is_sealed => Some(LAZY_WRITE),
                 (false, false) => is_low.then_some(SPACE_CHECK_PAUSE),
             };
@@ -94,9 +103,11 @@ impl Wal {
                 }
                 Some(timer) if self.changed.wait_for(&mut state, timer).timed_out() => {
                     let is_due = !can_write && !unsynced && !state.is_sealed;
+                    // An append may have come in the same moment: then its group says it.
                     if is_due && state.groups.is_empty() {
                         self.push_seal(&mut state);
                     }
+                    // What was only written is synced by the next, longer timer.
                     return Some(!can_write && !is_due);
                 }
                 Some(_) => {}
