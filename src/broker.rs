@@ -78,6 +78,7 @@ impl Broker {
 
     /// A virtual host by its name.
     pub fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
+        // A clone, and no guard of the map: whoever held one while the map is changed would wait for itself.
         self.vhosts.get(name).map(|vhost| Arc::clone(&vhost))
     }
 
@@ -94,6 +95,7 @@ impl Broker {
     /// Does everything that is due at `now_ms`.
     pub fn run_deadlines(&self, now_ms: u64) {
         while self.run_next_deadline(now_ms).is_some() {}
+        // Behind all that was due: what has expired by then need not be copied.
         self.free_memory();
     }
 
@@ -104,7 +106,9 @@ impl Broker {
 
     /// Looks for memory that can be had back, if it is asked for.
     pub(crate) fn free_memory(&self) {
+        // First, because the watermark may be given back, and then no copy is needed.
         self.node.look_again();
+        // The alarm may be raised only now, and asks for relief with that.
         self.node.check_memory();
         if self.node.alarm.takes_relief() {
             self.compact();

@@ -88,6 +88,7 @@ impl Broker {
         let node = self.node();
         node.metadata.change(&*node.log, |state| {
             let decided = decide(state)?;
+            // Under the lock, with what there was before: an event of a deletion names what went along.
             if node.own_messages.wants_events() {
                 let happened = Event::administered(state, &decided.1, &node.settings.node_name);
                 happened.into_iter().for_each(|event| node.own_messages.event(|| event));
@@ -105,6 +106,8 @@ impl Broker {
     ) -> Result<(), AdministrationError> {
         // Without a setting there may be any number.
         let Some(max) = self.node().settings.vhosts_max else { return Ok(()) };
+        // All new ones are counted together: a file that brings three is refused as a whole if
+        // there is room for two.
         let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(state.vhosts.len());
         let first = new.get(room);
         first.map_or(Ok(()), |name| Err(AdministrationError::TooManyVhosts((*name).to_owned(), max)))

@@ -87,6 +87,7 @@ impl Alarm {
         let lowered_at = self.lowered_at.lock();
         self.watermark_bytes.store(bytes, Ordering::Relaxed);
         if lowered_at.is_some() {
+            // Lowered for the sake of the process: a higher setting does not give that back.
             self.lowered_bytes.fetch_min(bytes, Ordering::Relaxed);
         } else {
             self.lowered_bytes.store(bytes, Ordering::Relaxed);
@@ -111,6 +112,7 @@ impl Alarm {
     /// Lowers the watermark if the process takes too much while so much is counted, or gives it back. [`Alarm::check`] must follow.
     pub(crate) fn note_resident(&self, resident_bytes: u64, used_bytes: u64) {
         let mut lowered_at = self.lowered_at.lock();
+        // A fifth of room before it is given back, or the watermark would go up and down with each message.
         if resident_bytes <= self.resident_bytes_max / 5 * 4 {
             if lowered_at.take().is_some() {
                 self.lowered_bytes.store(self.watermark_bytes(), Ordering::Relaxed);
@@ -122,6 +124,7 @@ impl Alarm {
         let limit_bytes = lowered_at.map_or(self.resident_bytes_max, |at| at + self.resident_bytes_max / 16);
         if resident_bytes > limit_bytes {
             *lowered_at = Some(resident_bytes);
+            // One byte below what is counted now, so that the alarm is raised by the check that follows.
             self.lowered_bytes.fetch_min(used_bytes.saturating_sub(1), Ordering::Relaxed);
             let resident_bytes_max = self.resident_bytes_max;
             tracing::warn!(
@@ -166,6 +169,7 @@ impl Alarm {
     pub fn check(&self, used_bytes: u64) -> bool {
         let watermark_bytes = self.lowered_bytes.load(Ordering::Relaxed);
         if used_bytes > watermark_bytes {
+            // Of many that come here at once, one raises it and tells.
             if self.raised.fetch_or(MEMORY, Ordering::Relaxed) & MEMORY == 0 {
                 tracing::warn!(
                     used_bytes,
@@ -198,6 +202,7 @@ impl Alarm {
     /// Clears an alarm, and wakes who waits if it was the last one; whether it was raised.
     fn clear(&self, alarm: u8) -> bool {
         let before = self.raised.fetch_and(!alarm, Ordering::Relaxed);
+        // It was the only one. While the other is raised, connections stay where they are.
         if before == alarm {
             for sink in std::mem::take(&mut *self.blocked.lock()).into_values() {
                 sink.notify(Notice::AlarmChanged);
@@ -213,6 +218,8 @@ impl Alarm {
     /// Remembers a connection that waits for the alarm to be cleared, and tells it then. False when it is not raised any more.
     pub(crate) fn wait(&self, connection: ConnectionId, sink: Arc<dyn Sink>) -> bool {
         let mut blocked = self.blocked.lock();
+        // First in the list, then asked: whoever clears the alarm takes the list under the same lock, so one of
+        // the two sees the other.
         blocked.insert(connection, sink);
         if !self.is_raised() {
             blocked.remove(&connection);

@@ -16,5 +16,6 @@ pub(in crate::broker) fn record(log: &dyn Log, changes: &[Definition]) -> LogPos
     for change in changes {
         Record::Definition(&change.encode()).encode(&mut records);
     }
+    // One group for all of them: a start finds all or none.
     log.append(&records)
 }

@@ -39,6 +39,7 @@ impl ConsumerTimeout {
     }
 
     fn set(&self, ms: Option<u64>) {
+        // First: whoever sees the new time also sees that there was another one.
         self.has_changed.store(true, Ordering::Release);
         self.ms.store(ms.unwrap_or(FOR_EVER), Ordering::Release);
     }

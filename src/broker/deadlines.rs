@@ -53,6 +53,8 @@ struct List {
 impl List {
     /// False when the owner is called early enough already.
     fn insert(&mut self, at_ms: u64, due: Due) -> bool {
+        // A queue that is not done asks for a time in the past. It gets its turn behind those that are due
+        // now, and not before them.
         let at_ms = at_ms.max(self.now_ms);
         let owner = due.owner();
         if let Some(ordered) = self.by_owner.get(&owner) {
@@ -61,6 +63,7 @@ impl List {
             }
             self.due.remove(ordered);
         }
+        // Of equal times, the one that was ordered first comes first.
         self.ordered += 1;
         let key = (at_ms, self.ordered);
         self.by_owner.insert(owner, key);
@@ -104,6 +107,8 @@ impl Deadlines {
         let is_first = list.due.keys().next().is_none_or(|&(next_ms, _)| at_ms < next_ms);
         let is_new = list.insert(at_ms, due);
         drop(list);
+        // Whoever waits sleeps until the first deadline, so only a new first one has to wake it. Outside of the
+        // lock, because waking takes others.
         if is_first && is_new {
             self.wake();
         }
@@ -131,6 +136,8 @@ impl Deadlines {
     /// Does the next thing that is due at `now_ms`, or as much of it as is done in one turn: about how many messages it was;
     /// `None` when nothing is due.
     pub(crate) fn run_next(&self, now_ms: u64) -> Option<usize> {
+        // Both lists move on with each call: neither expired messages nor dead letters can keep the
+        // others from their turn.
         let (due, queue) = {
             let mut list = self.list.lock();
             (list.pop(now_ms), list.dead_letters.pop_front())
@@ -138,6 +145,7 @@ impl Deadlines {
         if due.is_none() && queue.is_none() {
             return None;
         }
+        // The list is free while it runs: a timer orders the next one itself.
         let done = match due {
             Some(Due::Queue(queue)) => queue.upgrade().map_or(0, |queue| queue.on_timer(now_ms)),
             Some(Due::Delayed(delayed)) => delayed.upgrade().map_or(0, |delayed| delayed.deliver_due(now_ms)),

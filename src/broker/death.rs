@@ -46,11 +46,13 @@ impl<'m> Deaths<'m> {
     ) -> Self {
         let mut earlier = recorded(message, of_clients);
         let texts = [message.exchange(), queue, reason.name()].map(|text| text.as_bytes().to_vec());
+        // Later deaths leave the first one as the headers have it (behaviour reference 6.3).
         let first = earlier.is_empty().then_some(texts);
         let same = |entry: &TableRef<'_>| {
             text(*entry, "queue") == Some(queue.as_bytes()) && text(*entry, "reason") == Some(reason.name().as_bytes())
         };
         let latest = match earlier.iter().position(same) {
+            // The same queue and reason again: one entry a pair, so that a loop makes the record no longer.
             Some(at) => {
                 let mut entry = earlier.remove(at).to_owned();
                 let count = entry.get("count").and_then(Value::as_integer).unwrap_or(0);
@@ -75,6 +77,8 @@ impl<'m> Deaths<'m> {
                 true
             })
         };
+        // The oldest go: what is kept is a row of the latest deaths without a gap, as the
+        // search for cycles needs it.
         let kept = self.earlier.iter().take_while(fits).count();
         self.is_cut = kept < self.earlier.len();
         self.earlier.truncate(kept);
@@ -93,6 +97,8 @@ impl<'m> Deaths<'m> {
                 return true;
             }
         }
+        // Its record is full and nobody rejected it: taken for a cycle, so that no loop of hundreds of
+        // queues goes on for ever.
         self.is_cut
     }
 

@@ -107,6 +107,8 @@ impl Definitions {
         match definition {
             Definition::Administered(change) => {
                 if let Administered::VhostDeleted { name } = &change {
+                    // Before the metadata: the log has one change for a virtual host, and
+                    // none for each thing in it.
                     self.delete_all_of(name);
                 }
                 self.metadata.apply(change);
@@ -165,6 +167,7 @@ impl Definitions {
 
     /// The bindings of which both ends are still there, in the order in which they were made.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &BindingDefinition> {
+        // What is deleted takes its bindings along without a change for each, so those are left out here.
         let has_ends = |(_, bound): &&(u64, BindingDefinition)| {
             let has_destination = match bound.binding.destination {
                 Destination::Queue(id) => self.queues.contains_key(&id.0),
@@ -173,6 +176,7 @@ impl Definitions {
             has_destination && self.exchanges.contains_key(&bound.source.0)
         };
         let mut bindings: Vec<_> = self.bindings.values().filter(has_ends).collect();
+        // Hash exchanges number their buckets in this order.
         bindings.sort_unstable_by_key(|(number, _)| *number);
         bindings.into_iter().map(|(_, bound)| bound)
     }

@@ -43,6 +43,7 @@ impl Rights {
     ) -> Result<(), AmqpError> {
         // Where nothing is said of routing keys, all are allowed.
         let Some(topics) = self.topics.as_ref().filter(|topics| topics.mention(exchange)) else { return Ok(()) };
+        // Asked last, because it locks the topology.
         if !vhost.is_topic_exchange(exchange) {
             return Ok(());
         }
@@ -114,12 +115,14 @@ impl Metadata {
         decide: impl FnOnce(&MetadataState) -> Result<(R, Vec<Administered>), E>,
     ) -> Result<R, E> {
         let mut state = self.state.write();
+        // Under the lock of writers: what was looked at is still so when it is changed.
         let (result, wanted) = decide(&state)?;
         let touches_rights = wanted.iter().any(touches_rights);
         for change in &wanted {
             state.apply(change.clone());
         }
         let wanted: Vec<_> = wanted.into_iter().map(Definition::Administered).collect();
+        // Still under the lock, so that the log has changes in the order in which they were made.
         let position = changes::record(log, &wanted);
         self.changed_at.note(position);
         if touches_rights {

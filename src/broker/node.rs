@@ -200,6 +200,7 @@ impl Node {
 
     /// What the definitions of one virtual host may take.
     pub(crate) fn definition_bytes_max(&self) -> u64 {
+        // The other half is for messages, which is what a broker is for.
         (self.alarm.watermark_bytes() / 2).max(DEFINITION_BYTES_FLOOR)
     }
 
@@ -222,6 +223,7 @@ impl Node {
         let message_bytes = self.memory.bytes();
         // Nothing but messages can be moved to files.
         self.pressure.check(message_bytes);
+        // All that clients can make grow. What only the size of the process tells comes with the residency.
         let used_bytes = message_bytes + self.other_bytes();
         if let Some(resident_bytes) = self.residency.look_after_a_step(used_bytes) {
             self.alarm.note_resident(resident_bytes, used_bytes);

@@ -96,6 +96,7 @@ impl Pager {
         while self.log.wait_until_crowded(self.window_bytes) {
             match self.make_room().map_err(|error| (error.remedy(), error)) {
                 Ok(()) => has_waited = false,
+                // What it kept in files may be lost: nothing more is confirmed.
                 Err((Remedy::Stop, error)) => return self.log.fail(error),
                 Err((Remedy::Wait | Remedy::Refuse, error)) => {
                     if !has_waited {
@@ -115,6 +116,7 @@ impl Pager {
     pub fn make_room(&self) -> Result<(), StoreError> {
         let head = self.log.head();
         let limit = if self.log.is_low() {
+            // Spare files first: they are space that needs no work.
             self.log.make_space()?;
             head
         } else if head - self.log.start() > self.window_bytes {
@@ -124,6 +126,8 @@ impl Pager {
         };
         let result = self.relieve_up_to(limit);
         let used_bytes = self.broker.node().memory.bytes();
+        // A little above what is used now, also if nothing could be moved: else each publish
+        // would call this again.
         self.broker.node().pressure.relieved(self.budget_bytes.max(used_bytes + self.budget_bytes / 8));
         result
     }
@@ -157,6 +161,7 @@ impl Pager {
     /// The queues whose messages are to leave the memory, because all together take too much of it: the largest first.
     fn queues_to_empty(&self) -> BTreeSet<u64> {
         let used_bytes = self.broker.node().memory.bytes();
+        // A quarter below the budget, so that there is some time until the next round.
         let mut excess = used_bytes.saturating_sub(self.budget_bytes / 4 * 3);
         if used_bytes <= self.budget_bytes {
             return BTreeSet::new();
@@ -192,6 +197,7 @@ impl Pager {
 
     /// Moves what is in the log before `limit`, and all fresh messages of some queues.
     fn move_before(&self, limit: u64, crowded: &BTreeSet<u64>) -> Result<(), StoreError> {
+        // Before anything is looked for: from now on no message comes in whose body is before the limit.
         self.log.retire(limit);
         let mut has_moved = self.move_once(limit, crowded)?;
         // What went back to where a search had been already was not found by it.
@@ -208,6 +214,7 @@ impl Pager {
         let (queues, delayed) = match written {
             Ok(written) => written,
             Err(error) => {
+                // Queues were told of nothing, so nothing has changed.
                 writer.abandon();
                 return Err(error);
             }
@@ -219,6 +226,8 @@ impl Pager {
         for (vhost, parts) in delayed {
             self.segments.free(&vhost.delayed().moved(&parts));
         }
+        // Behind the queues: a file of which everything is free already may go only when nobody will
+        // be told of it any more.
         writer.finish();
         Ok(has_moved)
     }
@@ -256,6 +265,7 @@ impl Pager {
         limit: u64,
         limit_of_fresh: u64,
     ) -> Result<QueueMoved, StoreError> {
+        // Begun before the fresh messages are looked at: what is delivered in between is found by the search.
         let search = queue.search(limit);
         let mut fresh = Vec::new();
         for level in search.levels() {
@@ -284,8 +294,12 @@ impl Pager {
 
     /// Writes a checkpoint from which the log is to be read from `start` on, and forgets what is needless then.
     fn checkpoint(&self, start: u64, is_clean: bool) -> Result<(), StoreError> {
+        // Before the capture: what is taken out here is in no state that follows, and may
+        // be removed at the end.
         let empty = self.segments.take_empty();
         let (draft, mut rest) = self.capture(is_clean);
+        // What was captured may be half of a transaction. Its other half is appended by
+        // whoever holds a guard now.
         self.log.wait_for_appends();
         self.log.sync_everything()?;
         rest.set_log(self.log.extent(start)?);

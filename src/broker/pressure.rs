@@ -41,6 +41,7 @@ impl Pressure {
     /// Looks at what is used now.
     pub(in crate::broker) fn check(&self, used_bytes: u64) {
         if used_bytes > self.threshold_bytes.load(Ordering::Relaxed)
+            // One of many that come here at once tells. The threshold stays away until the work is done.
             && self.threshold_bytes.swap(u64::MAX, Ordering::Relaxed) != u64::MAX
             && let Some(on_exceeded) = self.on_exceeded.get()
         {

@@ -107,6 +107,7 @@ impl<T> Publisher<T> {
         authorize: impl FnOnce(&RoutingKeys<'_>) -> Result<(), AmqpError>,
     ) -> Result<FoundRoute, AmqpError> {
         let properties = Properties::new(request.properties());
+        // Most messages have no headers, and so one key and no table to be read.
         let keys = match request.has_headers() {
             false => RoutingKeys::single(request.routing_key()),
             true => RoutingKeys::with_copies(request.routing_key(), properties),
@@ -118,6 +119,7 @@ impl<T> Publisher<T> {
         {
             return Ok(FoundRoute { route, steps: None });
         }
+        // Not asked for a route that is remembered: whatever changes rights moves the epoch.
         authorize(&keys)?;
         let route = Arc::new(self.vhost.route(request.exchange(), &keys, properties)?);
         let steps = Some(route.effort);
@@ -163,12 +165,14 @@ impl<T> Publisher<T> {
         turn: &mut impl Turn,
     ) -> Published {
         let tails = &self.vhost.node().tails;
+        // Once for a batch: nearly always nobody watches.
         let is_watched = tails.is_any();
         let mut published = Published::default();
         let mut start = 0;
         while let Some((first, _)) = messages.get(start) {
             let route = &*first.route;
             let rest = messages.get(start..).unwrap_or_default();
+            // The same `Arc` is enough: a route that is remembered is shared by all messages of its address.
             let same = |(pending, _): &&(Pending<T>, Message)| Arc::ptr_eq(&pending.route, &first.route);
             let length = rest.iter().take(RUN_MESSAGES_MAX).take_while(same).count();
             let run = rest.get(..length).unwrap_or_default();
@@ -210,6 +214,7 @@ impl<T> Publisher<T> {
             }
         }
         let waits = self.waits.as_ref();
+        // One queue after the other, each with its own lock: never two at once.
         for queue in &route.queues {
             position =
                 position.and(queue.publish_at_pace(run.iter().map(new), waits, transaction, now_ms, &mut refused));

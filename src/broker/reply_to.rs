@@ -87,6 +87,7 @@ impl ReplyConsumers {
 
     /// Registers a requester and makes its name.
     pub(crate) fn register(&self, consumer: ReplyConsumer, random: &Random) -> String {
+        // Whoever knows the name can send a reply there, so nobody must be able to guess it.
         let name = random.name(&(random.name(PREFIX) + ".")) + END;
         self.by_name.insert(name.as_str().into(), consumer);
         name

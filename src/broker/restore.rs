@@ -31,11 +31,13 @@ impl Broker {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let definitions = read(definitions)?;
+        // Before anything is made: no identity is given a second time.
         self.node.ids.skip_to(definitions.last_id().saturating_add(1));
         for definition in definitions.metadata.vhosts.values() {
             let vhost = Vhost::bare(definition, Arc::clone(&self.node));
             self.vhosts.insert(Arc::clone(&vhost.name), vhost);
         }
+        // Exchanges and queues first, then the bindings between them.
         for exchange in definitions.exchanges.values() {
             self.restore_exchange(exchange);
         }
@@ -79,6 +81,7 @@ impl Broker {
         segments: &Segments,
         now_ms: u64,
     ) -> Option<Arc<QueueHandle>> {
+        // Only after a salvage without a checkpoint. Else nothing declares it because it was deleted.
         if recovered.is_nameless {
             return self.restore_nameless(id, recovered, segments, now_ms);
         }
@@ -96,10 +99,12 @@ impl Broker {
         now_ms: u64,
     ) -> Option<Arc<QueueHandle>> {
         let levels = recovered.state.parts.iter().map(|part| part.level);
+        // It has no messages if it has no levels, and is not made then.
         let level_max = levels.chain(recovered.in_log.iter().map(|(enqueued, _)| enqueued.level)).max()?;
         self.node.ids.skip_to(id.0.saturating_add(1));
         let mut arguments: Table = [("x-queue-type", QueueKind::Classic.name())].into_iter().collect();
         if level_max > 0 {
+            // So that its messages keep their order.
             arguments.insert("x-max-priority", Value::I32(i32::from(level_max)));
         }
         let vhost = self.add_vhost("/", QueueKind::Classic);
@@ -119,6 +124,7 @@ impl Broker {
                     topology.note_bound(*id);
                 }
             }),
+            // The start goes on: one exchange must not keep all others from coming back.
             Err(error) => tracing::error!(exchange = %spec.name, %error, "an exchange cannot be restored"),
         }
     }

@@ -158,6 +158,7 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
         self.pending.push(exchange.id);
         self.visit_pending()?;
         self.route.effort = self.matches.spent() + self.queues.len();
+        // Several bindings may lead to one queue, which gets one copy.
         self.queues.sort_unstable();
         self.queues.dedup();
         for id in &self.queues {
@@ -172,6 +173,7 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
 
     fn visit_pending(&mut self) -> Result<(), TooManySteps> {
         while let Some(id) = self.pending.pop() {
+            // Exchanges may be bound in a circle.
             if self.visited.insert(id)
                 && let Some(exchange) = self.topology.exchange_by_id(id)
             {
@@ -186,15 +188,18 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
     }
 
     fn visit(&mut self, exchange: &Exchange) {
+        // Its bindings are not stored: the name of a queue is its key.
         if exchange.spec.name.is_empty() {
             self.visit_default();
             return;
         }
+        // One exchange on the way that looks at more than the key is enough.
         self.route.by_key_alone &= exchange.routing.routes_by_key_alone();
         if !self.ignore_delays
             && let Some(delay_ms) = exchange.routing.delay_ms(&self.publish)
         {
             self.route.holds.push(Hold::Delay { exchange: exchange.id, delay_ms });
+            // It is held, so it is not unroutable, whatever becomes of it later.
             self.route.taken = true;
             return;
         }
@@ -202,6 +207,7 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
             self.route.holds.push(Hold::Remember(exchange.id));
         }
         exchange.routing.route(&self.publish, &mut self.matches);
+        // Asked of each exchange on the way, and not once at the end (behaviour reference 3.4).
         if self.matches.destinations.is_empty() {
             self.visit_alternate(exchange);
         }

@@ -52,6 +52,8 @@ impl Settler {
     pub(crate) fn settle(&mut self, transaction: TransactionId, now_ms: u64) -> usize {
         self.check();
         let mut effort = 0;
+        // In the order in which the client answered. A queue is locked once for a run,
+        // and not for each message.
         for SettledRun { queue, outcome, tokens } in self.runs.drain(..) {
             effort += RUN_EFFORT + tokens.len();
             match outcome {

@@ -154,6 +154,7 @@ impl Topology {
     /// What changed of the things that survive a restart. What is in a virtual host that is deleted does not.
     pub(crate) fn take_changes(&mut self) -> Vec<Definition> {
         let changes = std::mem::take(&mut self.changes);
+        // One record says that the virtual host is gone. Thousands about what was in it would say the same.
         if self.is_closed { Vec::new() } else { changes }
     }
 
@@ -249,6 +250,8 @@ impl Topology {
     /// Adds a queue; its name must be free.
     pub(crate) fn add_queue(&mut self, queue: Arc<QueueHandle>) {
         self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
+        // The definition is in the log before the first message of the queue can be: nobody
+        // else has the handle yet.
         self.changes.extend(self.queue_definition(&queue));
         self.definition_bytes += cost::of_queue(&queue.spec);
         self.note(|vhost| Event::queue_created(vhost, &queue.spec));
@@ -278,6 +281,7 @@ impl Topology {
     pub fn bind(&mut self, source: ExchangeId, binding: Arc<Binding>) -> bool {
         let (number, name) = (self.next_binding, self.name_of(binding.destination));
         let Some(exchange) = self.exchanges.get_mut(&source) else { return false };
+        // Asked before anything changes: a number is given to new bindings only.
         if exchange.bindings.contains_key(&binding) {
             return false;
         }
@@ -295,6 +299,7 @@ impl Topology {
             let source = self.name_of(Destination::Exchange(source));
             self.tell_binding("created", (&source, &name), &binding);
         }
+        // Last, because it takes the binding.
         self.incoming.insert((binding.destination.into(), number), Incoming { source, binding });
         true
     }

@@ -85,6 +85,7 @@ impl Vhost {
     pub(in crate::broker) fn definitions(&self) -> Vec<Definition> {
         let mut inventory = self.read(|topology| topology.begin_inventory());
         while self.read(|topology| topology.take_inventory(&mut inventory)) {}
+        // Asked at the end: what was read of one that was deleted meanwhile is not told.
         if self.is_deleted() { Vec::new() } else { inventory.into_definitions() }
     }
 
@@ -141,11 +142,14 @@ impl Vhost {
         #[cfg(debug_assertions)]
         topology.check();
         let now = topology.definition_bytes();
+        // Under the lock, so that the log has changes of the topology in their order.
         self.record(&topology.take_changes());
+        // Behind the change and under its lock: whoever reads the new epoch finds the new topology.
         self.epoch.fetch_add(1, Ordering::Release);
         let happened = topology.take_events();
         self.note_listeners(&topology);
         self.node.objects.change(had, topology.objects());
+        // Before events and memory, which take other locks.
         drop(topology);
         happened.into_iter().for_each(|event| self.node.own_messages.event(|| event));
         if now != before {

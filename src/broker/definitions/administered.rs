@@ -190,6 +190,7 @@ const JSON_DEPTH_MAX: usize = 64;
 /// Whether a value can be read back by whoever finds it in the log.
 pub(crate) fn is_shallow(value: &Value) -> bool {
     let mut level: Vec<&Value> = vec![value];
+    // Level by level, without recursion: the value is a client's.
     for _ in 0..JSON_DEPTH_MAX {
         level = level
             .into_iter()

@@ -87,6 +87,7 @@ impl Definition {
             UNBOUND => Self::Unbound(read_binding(reader)?),
             _ => return None,
         };
+        // Bytes that are left over were written by no version.
         reader.is_empty().then_some(definition)
     }
 }
@@ -94,6 +95,7 @@ impl Definition {
 fn put_table(out: &mut Vec<u8>, table: &Table) {
     let mut bytes = Vec::new();
     table.encode(&mut bytes);
+    // Without AMQP's length of four bytes: there is one in front already.
     put_sized(out, bytes.get(4..).unwrap_or_default());
 }
 

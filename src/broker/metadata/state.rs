@@ -93,6 +93,8 @@ impl MetadataState {
     fn delete_vhost(&mut self, name: &str) {
         self.policy_revision += 1;
         self.vhosts.remove(name);
+        // All that belongs to it goes along, or a virtual host of the same name that is made
+        // later would inherit it.
         self.permissions.retain(|(vhost, _), _| vhost != name);
         self.topic_permissions.retain(|(vhost, _), _| vhost != name);
         self.policies.retain(|(vhost, _, _), _| vhost != name);
@@ -192,6 +194,7 @@ impl MetadataState {
         let policies = self.policies().cloned().map(Administered::Policy);
         let parameters = self.parameters().cloned().map(Administered::Parameter);
         let global_parameters = self.global_parameters.values().cloned().map(Administered::GlobalParameter);
+        // What belongs to something comes behind it: a start applies them one by one.
         let of_vhosts = permissions.chain(topic_permissions).chain(policies).chain(parameters);
         begun.into_iter().chain(vhosts).chain(users).chain(of_vhosts).chain(global_parameters).collect()
     }

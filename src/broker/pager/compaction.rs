@@ -44,6 +44,7 @@ impl Pager {
                 return Err(error);
             }
         };
+        // Synced by now: a queue never refers to what a power loss may take.
         for (queue, parts) in rewritten.queues {
             self.segments.free(&queue.compacted(&parts));
         }
@@ -51,6 +52,7 @@ impl Pager {
             self.segments.free(&vhost.delayed().compacted(&records));
         }
         writer.finish();
+        // Last: until all queues know the new places, somebody may read from the old ones.
         self.segments.free(&rewritten.old);
         Ok(())
     }
@@ -65,6 +67,7 @@ impl Pager {
                 queue.note_unreadable(damaged.len());
                 damaged.into_iter().for_each(|damaged| tell_lost(&queue, damaged));
                 parts.push(compacted);
+                // A gap behind each part, so that what becomes free of two never adjoins.
                 writer.end_part();
             }
             if !parts.is_empty() {

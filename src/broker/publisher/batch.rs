@@ -119,9 +119,11 @@ impl<T> PublishBatch<T> {
         gauge: &Arc<MemoryGauge>,
     ) {
         let record = match body {
+            // The one copy of a small message on its way through the broker.
             PublishBody::Pieces(pieces, body_bytes) if (body_bytes as usize) < OWN_CHUNK_BYTES_MIN => {
                 let is_stored = pending.route.stores(parts.facts.persistent);
                 let writer = if is_stored { &mut self.stored } else { &mut self.unstored };
+                // Its first message: memory is taken when it is needed.
                 if writer.is_empty() {
                     writer.prepare(gauge);
                 }

@@ -110,6 +110,7 @@ impl<'a> PublishRequest<'a> {
 #[inline]
 pub(crate) fn facts(summary: &PropertiesSummary<'_>) -> Facts {
     Facts {
+        // Any other number is transient, 3 as well (behaviour reference 5.1).
         persistent: summary.delivery_mode == Some(2),
         priority: summary.priority,
         has_bcc: summary.headers.is_some_and(|headers| headers.get("BCC").is_some()),

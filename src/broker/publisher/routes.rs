@@ -34,6 +34,7 @@ impl RouteCache {
         if self.epoch != epoch {
             return None;
         }
+        // Most publishers publish to one address: a comparison of a few bytes, and no hash.
         if let Some(last) = &self.last
             && self.last_address == address
         {
@@ -47,6 +48,7 @@ impl RouteCache {
     /// Remembers a route that was found at this epoch.
     pub(super) fn insert(&mut self, address: &[u8], route: &Arc<Route>, epoch: u64) {
         let bytes = address.len() + ROUTE_BYTES;
+        // All or none: to find out which routes are used least would cost each message something.
         if self.epoch != epoch || self.bytes + bytes > BYTES_MAX {
             if self.by_address.capacity() > KEPT_ROUTES_MAX {
                 self.by_address = FxHashMap::default();

@@ -36,6 +36,7 @@ impl PublisherWaits {
 
     /// It has one place less. Not to be called while a queue is locked.
     pub(in crate::broker) fn end(&self) {
+        // Only the last place wakes: with others it would wait again at once.
         if self.places.fetch_sub(1, Ordering::Release) == 1 {
             self.publisher.wake();
         }

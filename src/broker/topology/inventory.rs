@@ -80,6 +80,7 @@ impl Topology {
         let mut looked_at = 0;
         for (&(destination, number), incoming) in self.incoming.range((from, Unbounded)).take(inventory.at_once) {
             looked_at += 1;
+            // Also for one that is left out: the next look begins behind it.
             inventory.last = Some((destination, number));
             let Some(source) = self.exchanges.get(&incoming.source) else { continue };
             if number < inventory.new_from && self.is_durable(source, destination.into()) {

@@ -91,11 +91,14 @@ impl Topology {
     /// Goes on with a removal for a while.
     pub(crate) fn proceed(&mut self, removal: &mut Removal) {
         for _ in 0..REMOVED_AT_ONCE {
+            // The last one first: what a step sets off is done before the step goes on,
+            // so the list stays short.
             let Some(step) = removal.steps.last_mut() else { return };
             match step {
                 Step::Unused(id) => {
                     let id = *id;
                     removal.steps.pop();
+                    // Somebody may have bound it anew while the lock was free.
                     if self.exchanges.get(&id).is_some_and(|exchange| exchange.bindings.is_empty()) {
                         self.take_exchange(id, removal);
                     }
@@ -133,6 +136,7 @@ impl Topology {
         self.note(|vhost| Event::exchange_deleted(vhost, &exchange.spec.name));
         removal.names.push((Destination::Exchange(id), Arc::clone(&exchange.spec.name)));
         removal.exchanges.push(id);
+        // The name is free from here on; its bindings follow.
         removal.indexes.push(exchange.routing);
         removal.steps.push(Step::Incoming(Destination::Exchange(id)));
         removal.steps.push(Step::Outgoing(id, exchange.bindings.into_iter()));

@@ -37,11 +37,13 @@ impl Vhost {
         };
         let binding = Binding::new(Destination::Queue(queue.id), routing_key, arguments);
         let history = self.change(|topology| {
+            // It was found before the lock was taken, and may be gone.
             if topology.queue_by_id(queue.id).is_none() {
                 return Err(queue.not_found());
             }
             self.add_binding(topology, exchange, binding, kind)
         })?;
+        // When the topology is free: no queue is locked under its lock.
         replay(&queue, history, now_ms);
         Ok(())
     }
@@ -84,6 +86,7 @@ impl Vhost {
         refuse_default_exchange(source)?;
         refuse_default_exchange(destination)?;
         let (id, history) = self.change(|topology| {
+            // The source first: if both are missing, RabbitMQ's text names it (behaviour reference 3.5).
             self.exchange_id(topology, source)?;
             let id = self.exchange_id(topology, destination)?;
             let destination = Destination::Exchange(id);

@@ -22,12 +22,14 @@ impl Vhost {
         let of_clients = self.node.settings.profile().client_deaths;
         let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
         let message = self.dead_letter_message(letter, &deaths);
+        // No such exchange: for a queue that promises delivery it may come later.
         let Some(route) = self.route_dead_letter(exchange, &message) else {
             queue.keep_unrouted(now_ms);
             return;
         };
         let targets: Vec<_> =
             route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
+        // `expiration` goes with the first death, or it would expire again at once (behaviour reference 6.2).
         let new = NewMessage { message, expiration_ms: None, failed: letter.failed };
         // One transaction: the message is in one queue or in the other, whenever the broker dies.
         let transaction = LogTransaction::begin(&*self.node.log);
@@ -46,6 +48,7 @@ impl Vhost {
         } else {
             queue.dead_letter_published(transaction.id())
         };
+        // Behind both halves. `owed` ends only then, so that the log tells of nothing later before it has this.
         transaction.commit();
         drop(owed);
     }
@@ -57,6 +60,7 @@ impl Vhost {
         let routing_key = override_key.unwrap_or_else(|| message.routing_key());
         let mut facts = message.facts();
         facts.dead_lettered = true;
+        // With a key of its own, CC and BCC are not used for routing any more (behaviour reference 6.2).
         facts.ignores_copies |= override_key.is_some();
         let properties = deaths.write(message);
         Message::standalone(&self.node.memory, facts, &address(exchange, routing_key), &properties, message.body())

@@ -22,6 +22,7 @@ impl Vhost {
     /// Deletes all queues and exchanges, with their messages and bindings.
     pub(in crate::broker) fn delete_everything(&self) {
         debug_assert!(self.is_deleted(), "something could be declared meanwhile");
+        // Nothing can be declared any more, so the list is complete.
         for queue in self.queues() {
             self.delete_queue_handle(&queue);
         }

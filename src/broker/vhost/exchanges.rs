@@ -92,12 +92,14 @@ impl Vhost {
         let name = without_line_breaks(&declare.exchange);
         let kind = exchange::require(&declare.kind, self.node.settings.profile())?;
         refuse_default_exchange(&name)?;
+        // Without the lock of writers: most declarations find what they declare.
         if let Some(known) = self.read(|topology| self.compare(topology, &name, kind, declare)) {
             return known;
         }
         if name.starts_with("amq.") {
             return Err(AmqpError::access_refused(format!("exchange name '{name}' contains reserved prefix 'amq.*'")));
         }
+        // Outside of the lock: arguments are a client's, and may take long to read.
         let (spec, routing) = self.new_exchange(&name, kind, declare)?;
         let (id, policies) = (ExchangeId(self.node.ids.fresh()), self.policies());
         let applied = policies.applied(&name, Subject::Exchange);
@@ -112,6 +114,7 @@ impl Vhost {
             topology.apply_policies(id, applied);
             Ok(())
         })?;
+        // Policies may have been replaced between the look at them and the change.
         self.recheck_exchange(id, &policies);
         Ok(())
     }
@@ -168,6 +171,7 @@ impl Vhost {
             return Err(AmqpError::access_refused(text));
         }
         let mut result = Ok(());
+        // Looked at and removed under one lock: no binding comes in between.
         self.remove(|topology| {
             let Some(exchange) = topology.exchange(name) else { return Removal::default() };
             if if_unused && exchange.binding_count() > 0 {

@@ -53,6 +53,7 @@ impl Vhost {
         let mut forwarded = Forwarded { position: LogPosition::START, ..Forwarded::default() };
         let mut taken = source.take_chosen(chosen, channel, now_ms);
         let places: FxHashMap<_, _> = chosen.iter().enumerate().map(|(place, choice)| (choice.id, place)).collect();
+        // In the order in which they were chosen, which need not be that of the queue.
         taken.sort_by_key(|taken| places.get(&taken.id).copied());
         let mut refused = Vec::new();
         for taken in taken {
@@ -96,12 +97,14 @@ impl Vhost {
             queue.publish([new.clone()], transaction.id(), now_ms, |_| refused = true);
             is_taken |= !refused;
         }
+        // Without a commit nothing of this transaction ever happened.
         if !is_taken {
             return None;
         }
         for reply in &route.replies {
             reply.deliver(new.message.clone());
         }
+        // In the same transaction: it is in one place, whenever the broker dies.
         source.finish_chosen(&[taken.token], transaction.id(), now_ms);
         Some(transaction.commit())
     }

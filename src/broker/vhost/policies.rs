@@ -29,6 +29,7 @@ impl Vhost {
             let own = state.policies_of(&self.name);
             (own.cloned().collect(), state.policy_revision())
         });
+        // Patterns are compiled when nothing is locked.
         let set = Arc::new(PolicySet::new(definitions, revision));
         let mut current = self.policies.write();
         if current.revision() < revision {
@@ -51,6 +52,7 @@ impl Vhost {
     fn change_queues(&self, change: impl Fn(&Arc<QueueHandle>, &PolicySet) + Send + 'static) {
         let mut queues = self.read(|topology| topology.queue_list());
         self.change_some(&mut queues, &change);
+        // The rest is done on a thread that nobody waits for.
         let (false, Some(this)) = (queues.is_over(), self.this.upgrade()) else { return };
         let actor = actor::current();
         self.node.background.run(Box::new(move || {
@@ -65,6 +67,7 @@ impl Vhost {
         self.read(|topology| topology.take_queues(list, &mut queues));
         {
             let _turn = self.applying.lock();
+            // The newest, read within the turn: whoever comes later to a queue never brings it an older set.
             let policies = self.policies();
             queues.iter().for_each(|queue| change(queue, &policies));
         }

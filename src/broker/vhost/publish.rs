@@ -27,6 +27,7 @@ impl Vhost {
     ) -> Result<Route, AmqpError> {
         let mut route = self.read(|topology| {
             let found = topology.exchange(exchange).ok_or_else(|| self.no_exchange(exchange))?;
+            // Only clients are refused; what the broker itself publishes does not come this way.
             if found.spec.internal {
                 let text = format!("cannot publish to internal {}", self.exchange_text(exchange));
                 return Err(AmqpError::access_refused(text));
@@ -61,6 +62,7 @@ impl Vhost {
         let mut position = LogPosition::START;
         for hold in holds {
             match *hold {
+                // The exchange may be gone since the route was found.
                 Hold::Remember(id) => self.read(|topology| {
                     if let Some(exchange) = topology.exchange_by_id(id) {
                         exchange.routing.published(&message.message);
@@ -138,6 +140,7 @@ impl<'a> RoutingKeys<'a> {
 /// Turns the sign of `x-delay`, so that no other delayed exchange on the way delays the message again.
 fn with_delay_served(new: &NewMessage, delay_ms: u64) -> NewMessage {
     let served = i64::try_from(delay_ms).unwrap_or(i64::MAX).wrapping_neg();
+    // As a client would have sent it: four bytes if they are enough.
     let value = i32::try_from(served).map_or(Value::I64(served), Value::I32);
     let properties = new.message.properties().edit().set_header("x-delay", &value).build();
     let message = new.message.with_properties(new.message.facts(), &properties);

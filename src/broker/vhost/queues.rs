@@ -65,7 +65,9 @@ impl Vhost {
         let spec = self.queue_spec(&name, declare, connection, is_server_named)?;
         let id = QueueId(self.node.ids.fresh());
         let (policies, node) = (self.policies(), Arc::clone(&self.node));
+        // Made outside of the lock, also if another one turns out to be there.
         let queue = Arc::new(QueueHandle::new(id, spec, self.this.clone(), node, now_ms));
+        // Before anybody can see it, so that its first message finds the policies in force.
         queue.prepare(&policies, now_ms);
         let existing = self.change(|topology| match topology.queue(&name) {
             Some(existing) => Ok(Some(Arc::clone(existing))),
@@ -76,9 +78,11 @@ impl Vhost {
                 Ok(None)
             }
         })?;
+        // Two clients declared it at once: the second one is compared with the first.
         if let Some(existing) = existing {
             return self.redeclare(&existing, declare, connection, now_ms);
         }
+        // Behind the topology: a timer that deletes it must find it there.
         queue.start(now_ms);
         self.recheck_queue(&queue, &policies, now_ms);
         self.node.registry.churn.queue_declared.add(1);
@@ -164,6 +168,7 @@ impl Vhost {
         if queue.spec.arguments.kind.rules().refuses_conditional_delete {
             refuse_flags_on_quorum(&queue, if_unused, if_empty)?;
         }
+        // The state goes first, under the lock of the queue; from here on every other user finds it deleted.
         let removed = queue.remove_if(if_unused, if_empty).map_err(|reason| {
             let state = match reason {
                 NotRemoved::HasMessages => "not empty",
@@ -172,6 +177,7 @@ impl Vhost {
             AmqpError::precondition_failed(format!("{queue} {state}"))
         })?;
         let ready_count = removed.count;
+        // Its definition before its messages: a crash between the two brings nothing back.
         self.delete_queue_handle(&queue);
         queue.forget_later(removed);
         Ok(count(ready_count))
@@ -264,6 +270,7 @@ impl Vhost {
     ) -> Result<(), AmqpError> {
         check_exclusivity(queue, connection)?;
         let is_exclusive = queue.spec.exclusivity != Exclusivity::Shared;
+        // RabbitMQ answers 405 for this difference, and 406 for all others.
         if is_exclusive != declare.exclusive {
             return Err(locked(queue));
         }
