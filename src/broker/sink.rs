@@ -1,4 +1,23 @@
 //! How a queue reaches the connections that consume from it, without knowing what a connection is.
+//!
+//! A queue that finds no room in a consumer's outbox keeps its messages until there is room again. Both agree on that without a lock that
+//! both would hold:
+//!
+//! ```text
+//!   the queue, under its lock                       the task of the consumer's connection
+//!   -------------------------                       -------------------------------------
+//!   room_bytes(): none                              encodes deliveries: fewer bytes wait
+//!   starve(): the consumer is on the list,          less than half is left? takes the flag: if it was set,
+//!             and the flag is set                   resumes the queues of the list, one by one, while there is room
+//!   room_bytes(), again: if there is none,
+//!   the messages stay, and may be moved to files
+//! ```
+//!
+//! Each side writes first, and then reads what the other one writes. If the queue finds no room the second time, the bytes become fewer
+//! only after that; so the task looks at the flag later still, and finds it set. If the task looked before the flag was set, the queue
+//! finds the room. Whatever the order, one of them sees the other, and nobody waits for ever.
+//!
+//! Half of the room must be free before anybody is resumed: else a queue would be locked, and the task woken, for each message.
 
 use std::fmt;
 

@@ -38,6 +38,7 @@ pub(crate) struct DescriptorLimits {
 impl DescriptorLimits {
     /// What a process may have that can open so many files.
     pub(crate) fn for_descriptors(descriptors: u64) -> Self {
+        // At most half of them: a process with very few descriptors is to serve somebody.
         let others = (descriptors / OTHER_DESCRIPTORS_SHARE).max(OTHER_DESCRIPTORS_MIN).min(descriptors / 2);
         let connections = usize::try_from(descriptors - others).unwrap_or(usize::MAX).max(1);
         Self { connections, before_login: (connections / 2).clamp(1, BEFORE_LOGIN_MAX) }
@@ -121,6 +122,8 @@ impl Admission {
     /// Lets nobody in until `resume`, and closes the connections that have not logged in. The others are the registry's.
     pub(crate) fn suspend(&self, why: Suspension) {
         let waiting: Vec<_> = {
+            // Under the lock under which clients are admitted: whoever comes later sees the suspension, and
+            // whoever came before is in the list.
             let connected = self.connected.lock();
             self.suspensions.fetch_or(why as u8, Ordering::SeqCst);
             connected.before_login.values().filter_map(Weak::upgrade).collect()
@@ -155,6 +158,8 @@ impl Admission {
             return Err(NoPlace::Taken);
         }
         let is_full = connected.count >= self.limits.connections;
+        // When it is full, only if nobody is on its way out yet: a place that is about to be
+        // free is enough for one.
         let is_one_too_many =
             if is_full { connected.leaving == 0 } else { connected.before_login.len() >= self.limits.before_login };
         let oldest = if is_one_too_many { connected.before_login.pop_first() } else { None };
@@ -170,6 +175,7 @@ impl Admission {
         } else {
             Err(NoPlace::Taken)
         };
+        // The outbox has locks of its own.
         drop(connected);
         if let Some(oldest) = oldest.and_then(|(_, outbox)| outbox.upgrade()) {
             // Before the login it is only a reason to close the socket: nothing is said.
@@ -201,6 +207,7 @@ impl Admitted {
         if self.is_before_login {
             self.is_before_login = false;
             let outbox = self.admission.connected.lock().remove_before_login(self.number);
+            // It was told to go, and stays: whoever waits for its place has to ask for another one.
             if outbox.is_none() {
                 self.admission.changed.notify_waiters();
             }
@@ -221,6 +228,7 @@ impl Drop for Admitted {
             connected.remove_before_login(self.number);
         }
         drop(connected);
+        // The listener's task waits for a place.
         self.admission.changed.notify_waiters();
     }
 }

@@ -146,6 +146,7 @@ impl Channel {
         token: Option<Token>,
         is_consumed: bool,
     ) -> u64 {
+        // Deliveries that need no acknowledgement take a number, too (behaviour reference 5.5).
         self.last_delivery_tag += 1;
         let count = match (is_consumed, token.is_some()) {
             (true, true) => &mut self.stats.deliver,
@@ -180,6 +181,7 @@ impl Channel {
     /// Takes a consumer off.
     pub(super) fn remove_consumer(&mut self, id: ConsumerId) -> Option<ChannelConsumer> {
         let consumer = self.consumers.remove(&id)?;
+        // Or it would be offered the credit that it waited for, and nobody else would.
         self.credit.forget(id);
         self.consumer_tags.remove(&consumer.consumer_tag);
         Some(consumer)

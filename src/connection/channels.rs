@@ -50,6 +50,7 @@ impl Channels {
 
     /// Adds a channel, whose number must be free.
     pub(super) fn open(&mut self, number: u16, channel: Channel) {
+        // From here on what comes for this number is meant for this channel.
         self.closed.remove(number);
         if self.by_number.insert(number, Box::new(channel)).is_some() {
             impossible!("channel {number} was open when it was opened");
@@ -68,6 +69,8 @@ impl Channels {
     /// Keeps the number of a channel that the broker closed, until the client has answered.
     pub(super) fn await_close_ok(&mut self, number: u16, id: ChannelId) {
         let mut closing = Channel::new(id, None);
+        // An empty channel of another identity: what was asked of the old one, such as an answer that waits for
+        // the log, does not find it.
         closing.phase = ChannelPhase::Closing;
         self.open(number, closing);
     }
@@ -100,6 +103,7 @@ impl Channels {
 
     /// Takes a consumer off; `None` if it is gone already.
     pub(super) fn remove_consumer(&mut self, id: ConsumerId) -> Option<(u16, ChannelConsumer)> {
+        // Absent is no fault: a notice of its end may come behind the client's own `basic.cancel`.
         let number = self.by_consumer.remove(&id)?;
         let consumer = self.by_number.get_mut(&number).and_then(|channel| channel.remove_consumer(id));
         if consumer.is_none() {
@@ -137,6 +141,7 @@ impl Channels {
     pub(super) fn release_credit(&mut self, number: u16) {
         let Some(channel) = self.by_number.get(&number).filter(|channel| channel.credit.is_limited()) else { return };
         channel.credit.release(1);
+        // Settlements come mostly of one channel; the rest is sorted out when they are taken.
         if self.credited.last() != Some(&number) {
             self.credited.push(number);
         }

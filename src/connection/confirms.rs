@@ -85,6 +85,7 @@ impl Confirms {
     pub(super) fn settle(&mut self, number: u64, position: LogPosition, is_refused: bool) {
         debug_assert!(self.last_settled() < number && number <= self.published, "each number once, in their order");
         match self.runs.back_mut() {
+            // Messages of one batch wait for the same position: one run for all of them, whatever their number.
             Some(run) if !run.is_refused && !is_refused && run.position == position => run.last = number,
             _ => {
                 self.awaited = self.awaited.and(position);
@@ -106,10 +107,13 @@ impl Confirms {
     /// What can be answered now that everything up to `durable` is. Answers come in the order of the numbers, so each stands
     /// for all that were not answered before it; a refusal and a returned message stand alone.
     pub(super) fn answers(&mut self, durable: LogPosition, mut answer: impl FnMut(ConfirmAnswer)) {
+        // What is accepted is collected over several runs, so that one method answers all of them.
         let mut accepted = self.answered;
         while let Some(run) = self.runs.front().copied().filter(|run| durable.includes(run.position)) {
             self.runs.pop_front();
             if run.is_refused {
+                // A refusal stands for itself: what was accepted before it goes first, or `multiple`
+                // would refuse that, too.
                 self.accept(accepted, &mut answer);
                 // RabbitMQ sets `multiple` even on a single refusal, when nothing older is open.
                 answer(ConfirmAnswer::Nack(Confirmed { delivery_tag: run.last, multiple: true }));
@@ -119,6 +123,8 @@ impl Confirms {
                 while self.returns.front().is_some_and(|(number, _)| *number <= run.last)
                     && let Some((number, message)) = self.returns.pop_front()
                 {
+                    // The return must come directly before the confirm of its own message (behaviour reference
+                    // 5.8), so those before it are answered first.
                     self.accept(number - 1, &mut answer);
                     answer(ConfirmAnswer::Return(message));
                     self.accept(number, &mut answer);

@@ -120,6 +120,7 @@ impl<P: Protocol> Driver<P> {
                 }
             },
         };
+        // Before the end, while the socket is still there to be told.
         if self.protocol.is_abandoned()
             && let Err(error) = self.socket.reset_when_closed()
         {
@@ -150,6 +151,8 @@ impl<P: Protocol> Driver<P> {
             return Ok(());
         }
         loop {
+            // Somebody may want the connection closed during a handshake of TLS already: it has a place
+            // that another one needs.
             self.protocol.deliver(self.clock.now_ms());
             if self.protocol.is_closed() {
                 return Err(Ending::Over);
@@ -184,10 +187,13 @@ impl<P: Protocol> Driver<P> {
                 turns_without_read = 0;
                 self.let_others_go_first().await;
             }
+            // Without a look at the socket: what is to be looked at is here already.
             if self.is_interrupted && self.protocol.wants_read() {
                 continue;
             }
             turns_without_read += 1;
+            // A task that always has something to do would never come back to the runtime, and so never hear
+            // that its socket can be read.
             if turns_without_read >= TURNS_WITHOUT_READ_MAX {
                 turns_without_read = 0;
                 tokio::task::yield_now().await;
@@ -195,6 +201,8 @@ impl<P: Protocol> Driver<P> {
             match self.wait().await {
                 Woken::Ready(ready) => {
                     let ready = ready?;
+                    // The bytes stay in the socket, so that TCP makes the client wait. Only that
+                    // it has gone is noticed.
                     if !self.protocol.wants_read() {
                         self.notice_hang_up(ready)?;
                     } else if ready.is_readable() {
@@ -214,11 +222,14 @@ impl<P: Protocol> Driver<P> {
     /// Delivers, goes on with what was read and not used, and writes. The ending, if there is nothing more to do.
     fn advance(&mut self) -> io::Result<Option<Ending>> {
         let now_ms = self.clock.now_ms();
+        // Deliveries, confirms and urgent notices first: they must go out also while nothing is read.
         self.protocol.deliver(now_ms);
+        // Behind them, because they may be what the reading waited for.
         self.resume_reading(now_ms);
         if self.protocol.is_open() {
             self.admitted.logged_in();
         }
+        // Last, so that one write has the answers to what was just read, too.
         self.write(now_ms)?;
         let is_over = self.protocol.is_closed() && self.protocol.output().is_none_or(|output| output.is_empty());
         Ok(is_over.then(|| if self.protocol.is_refused() { Ending::Refused } else { Ending::Over }))
@@ -237,9 +248,12 @@ impl<P: Protocol> Driver<P> {
 
     fn on_timer(&mut self) -> io::Result<()> {
         let now_ms = self.clock.now_ms();
+        // A client that is not read sends heartbeats all the same. They are noticed by the number of bytes
+        // that lie in the socket.
         if !self.protocol.wants_read() && self.socket.has_more_unread() {
             self.protocol.noticed_input();
         }
+        // One last try before the client is given up: the runtime may not have heard of a little room.
         if self.protocol.is_stalled(now_ms)
             && let Some(output) = self.protocol.output()
         {
@@ -264,6 +278,7 @@ impl<P: Protocol> Driver<P> {
         self.deadline.set(&self.clock, self.protocol.next_deadline_ms());
         let outbox = Arc::clone(self.protocol.outbox());
         tokio::select! {
+            // All of these are cancel safe: what is not ready is asked for again in the next turn.
             ready = self.socket.ready(interest) => Woken::Ready(ready),
             () = outbox.filled() => Woken::Filled,
             () = self.deadline.reached() => Woken::Timer,
@@ -276,6 +291,7 @@ impl<P: Protocol> Driver<P> {
         match (self.protocol.wants_read(), wants_write) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
+            // It is known. Asked for again, it would be ready at once each time.
             (false, true) if self.has_hung_up => Some(Interest::WRITABLE),
             (false, true) => Some(Interest::WRITABLE | self.socket.hang_up_interest()),
             (false, false) if self.has_hung_up => Some(Interest::ERROR),
@@ -286,9 +302,11 @@ impl<P: Protocol> Driver<P> {
     /// Reads once and hands it on. False at the end of the stream.
     fn read(&mut self) -> io::Result<bool> {
         READ_BUFFER.with_borrow_mut(|buffer| {
+            // What was kept may be longer than a read: half of the buffer is always free.
             buffer.resize(READ_BUFFER_BYTES.max(self.unused.bytes().len() * 2), 0);
             let start = self.unused.bytes().len();
             let (kept, free) = buffer.split_at_mut(start);
+            // In front of what is read, so that the protocol sees one piece.
             kept.copy_from_slice(self.unused.bytes());
             let count = match self.socket.try_read(free) {
                 Ok(0) => return Ok(false),
@@ -329,6 +347,7 @@ impl<P: Protocol> Driver<P> {
 
     fn write(&mut self, now_ms: u64) -> io::Result<()> {
         let (mut sent_bytes, mut writes, mut is_refused) = (0, 0, false);
+        // Until the socket takes no more, or it is the turn of others.
         for _ in 0..WRITES_PER_TURN {
             let Some(output) = self.protocol.output().filter(|output| !output.is_empty()) else { break };
             match self.socket.try_write(output) {
@@ -338,6 +357,7 @@ impl<P: Protocol> Driver<P> {
                     sent_bytes += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // It takes nothing more: from here on the client is what everybody waits for.
                     is_refused = true;
                     break;
                 }
@@ -350,6 +370,7 @@ impl<P: Protocol> Driver<P> {
             // There is room again: what waits for it comes along with the next write.
             self.protocol.deliver(now_ms);
         }
+        // Before `written`, which looks whether queues are to be told that nobody is served any more.
         self.protocol.outbox().set_refused(is_refused);
         self.protocol.written(sent_bytes, now_ms);
         // Also when the socket takes nothing: that is when somebody looks.

@@ -33,6 +33,7 @@ impl IncomingBody {
     /// A body of which only the header is there.
     pub(super) fn begin(publish: &Publish, header: &ContentHeader<'_>, gauge: &Arc<MemoryGauge>) -> Self {
         let address = address(&publish.exchange, &publish.routing_key);
+        // Not the length that the header promises: a client may promise 512 MiB and send nothing.
         let bytes = address.len() + header.properties.len() + header.body_bytes_to_reserve() + 16;
         let mut writer = ChunkWriter::for_one(bytes, gauge);
         let facts = facts(&Properties::new(&header.properties).summary());

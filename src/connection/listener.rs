@@ -76,10 +76,13 @@ impl Listener {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => tokio::select! {
                         () = &mut stopped => break,
+                        // A place may have to be waited for; a stop does not wait for that.
                         () = self.start(stream, peer) => {}
                     },
                     Err(error) => self.handle_accept_error(&error).await,
                 },
+                // Tasks that have ended are taken off as they end, or the set would grow with each
+                // connection there ever was.
                 Some(_) = self.connections.join_next() => {}
             }
         }
@@ -106,6 +109,7 @@ impl Listener {
         }
         let Some(admitted) = self.admit(session.outbox()).await else { return self.refuse(peer) };
         tracing::debug!(target: "connection", %peer, "accepting AMQP connection");
+        // Only when the list would grow: so a connection costs no look at all the others.
         if self.outboxes.len() == self.outboxes.capacity() {
             self.outboxes.retain(|outbox| outbox.strong_count() > 0);
         }
@@ -124,6 +128,7 @@ impl Listener {
         loop {
             let changed = self.admission.changed();
             tokio::pin!(changed);
+            // Before the question, so that a place that becomes free right behind it is not missed.
             changed.as_mut().enable();
             match self.admission.admit(outbox) {
                 Ok(admitted) => return Some(admitted),
@@ -174,6 +179,7 @@ impl Listener {
                 "cannot accept a connection; raise the limit of open files (ulimit -n) if that is it"
             );
         }
+        // Without a pause the same failure would come back at once, for ever.
         if !self.spare.shed(&self.listener) {
             self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
         }

@@ -65,10 +65,12 @@ impl<A> LogWaits<A> {
 
     /// Confirms of this channel are to be sent: the first of them at one position, the last at another.
     pub(super) fn confirm_later(&mut self, channel: u16, first: LogPosition, last: LogPosition) {
+        // The last position is to be synced at once; the first one is where something can be told.
         self.log.want(last);
         if !self.unconfirmed.contains(&channel) {
             self.unconfirmed.push(channel);
         }
+        // Only if nothing earlier wakes the connection: then everything that is due is looked at.
         if self.wakes_at.is_none_or(|wakes_at| !first.includes(wakes_at)) {
             self.wakes_at = Some(first);
             self.log.when_durable(first, Arc::clone(&self.outbox) as Arc<dyn Wake>);
@@ -82,6 +84,7 @@ impl<A> LogWaits<A> {
         }
         debug_assert!(self.answer.is_none(), "a method was carried out before the last one was answered");
         self.answer = Some((position, answer));
+        // Also if the log has failed: it wakes at once then, and the answer stays away for good.
         self.log.when_durable(position, Arc::clone(&self.outbox) as Arc<dyn Wake>);
         None
     }
@@ -93,7 +96,9 @@ impl<A> LogWaits<A> {
         }
         let caught_up = Arc::new(CaughtUp { outbox: Arc::clone(&self.outbox), is_woken: AtomicBool::new(false) });
         self.caught_up = Some(Arc::clone(&caught_up));
+        // What this connection has appended is part of what is to be synced, and nobody may be waiting for it.
         self.log.want(position);
+        // Last: it may wake at once.
         self.log.when_caught_up(caught_up);
     }
 
@@ -103,6 +108,7 @@ impl<A> LogWaits<A> {
         if self.answer.is_none() && self.wakes_at.is_none() {
             return None;
         }
+        // After a failure nothing is due any more: neither confirms nor answers.
         let durable = self.durable()?;
         let is_reached = self.wakes_at.take_if(|position| durable.includes(*position)).is_some();
         let unconfirmed = if is_reached { std::mem::take(&mut self.unconfirmed) } else { Vec::new() };

@@ -179,6 +179,7 @@ impl Open {
                 Err(error) => break Err(error),
             }
         };
+        // Also if it failed in the middle: what came before the failure has been taken.
         self.flush(now_ms);
         if let Some(until_ms) = self.pace.begin_if_ahead(now_ms) {
             self.registration.info().note_flow(until_ms);
@@ -204,6 +205,8 @@ impl Open {
             let outcome = self.contain(settlement.channel, result, now_ms)?;
             return Ok(outcome.next(settlement.consumed));
         }
+        // While an alarm is raised publishes go frame by frame, and stop at their header
+        // (behaviour reference 1.11).
         if !self.node.alarm.is_raised()
             && let Some(publish) = fast::next_publish(buffer, self.tuning.frame_max, self.node.message_bytes_max())
             && self.is_idle(publish.channel)

@@ -82,6 +82,7 @@ impl Outbox {
     /// Exchanges what waits for the two empty vectors.
     pub(crate) fn take(&self, deliveries: &mut Vec<Delivery>, notices: &mut Vec<Notice>) {
         debug_assert!(deliveries.is_empty() && notices.is_empty(), "what was taken before is dealt with");
+        // Before the list is taken: what comes behind that wakes the task again.
         self.is_woken_for_deliveries.store(false, Ordering::SeqCst);
         let mut waiting = self.waiting.lock();
         std::mem::swap(&mut waiting.deliveries, deliveries);
@@ -126,6 +127,7 @@ impl Outbox {
     /// Who is to be resumed next, as long as there is room; whoever is left waits for the next relief.
     pub(super) fn next_starved(&self) -> Option<ConsumerId> {
         let mut starved = self.starved.lock();
+        // Under the lock of the list: whoever is added behind this sets the flag itself.
         if self.room_bytes() > 0 {
             return starved.pop();
         }
@@ -237,6 +239,7 @@ impl Sink for Outbox {
             drop(waiting);
             return deliveries.clear();
         }
+        // Under the lock, so that `close` does not set the count to zero in between.
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
         waiting.deliveries.append(deliveries);
         drop(waiting);

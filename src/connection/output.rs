@@ -117,6 +117,7 @@ impl Output {
     /// Notes that `count` more bytes are written.
     pub fn advance(&mut self, count: usize) {
         self.written += count;
+        // A piece is dropped once all of it is written: until then the system has only some of its bytes.
         while let Some(length) = self.pieces.front().map(|first| first.bytes().len())
             && self.written >= length
         {

@@ -42,6 +42,7 @@ impl ReadingPace {
             self.until_ms = None;
             return None;
         }
+        // From the first time on: a wait that goes on does not begin anew with each batch.
         self.until_ms.get_or_insert(now_ms + WAIT_MS_MAX);
         Some(now_ms + TOLD_MS)
     }
@@ -58,6 +59,7 @@ impl ReadingPace {
             return None;
         }
         tracing::debug!("consumers have not caught up within a second: the publisher goes on");
+        // A new count: the places in the old one stay in their lines, and are nobody's.
         self.waits = waits(&self.outbox);
         Some(Arc::clone(&self.waits))
     }

@@ -38,6 +38,7 @@ impl Patience {
     /// Notes that the client took so many bytes since the last call, and whether it pauses now.
     pub(super) fn note(&mut self, taken_bytes: u64, is_pausing: bool, now_ms: u64) {
         if let Some(since_ms) = self.pausing_since_ms.take() {
+            // The time since the last call, in which it took nothing.
             let used_bytes = now_ms.saturating_sub(since_ms).saturating_mul(BYTES_PER_MS);
             self.left_bytes = self.left_bytes.saturating_sub(used_bytes);
         }

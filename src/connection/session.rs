@@ -217,7 +217,9 @@ impl Session {
         };
         lines::refused(self.peer, self.info.as_deref().map(|info| &info.spec), user.as_deref(), error);
         self.why.get_or_insert_with(|| Why::ClosedByBroker(error.to_string()));
+        // Known before the phase is left: what the client still sends is cut by it.
         let frame_max = self.frame_max();
+        // Everything is off the broker before the client hears of the end.
         let mut output = self.leave(now_ms);
         let close = Reply::ConnectionClose {
             reply_code: error.code.code(),
@@ -232,6 +234,7 @@ impl Session {
     fn close_for_client(&mut self, now_ms: u64) {
         self.why.get_or_insert(Why::ClosedByClient);
         let frame_max = self.frame_max();
+        // Before the answer: a client that reads it finds its exclusive queues gone and its messages back.
         let mut output = self.leave(now_ms);
         method::encode(&Reply::ConnectionCloseOk, 0, output.buffer());
         self.phase = Phase::Drained { output, close_at_ms: self.close_at_ms(now_ms), frame_max };

@@ -16,6 +16,7 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Drops the publishes, and hands out the deliveries that are outstanding again.
     pub(super) fn roll_back(&mut self) -> Vec<(u64, Outstanding)> {
+        // No queue has heard of them.
         self.publishes.clear();
         self.settlements.drain(..).map(|(tag, outstanding, _)| (tag, outstanding)).collect()
     }

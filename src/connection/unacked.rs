@@ -56,6 +56,7 @@ impl Piece {
     /// Where the tag is, or where it would be. Without gaps its place follows from the first one; with gaps closed it is to be
     /// searched.
     fn position(&self, delivery_tag: u64) -> Result<usize, usize> {
+        // Tags are given one after the other, so without gaps the place is the difference.
         let guess = self.first().and_then(|first| usize::try_from(delivery_tag.checked_sub(first)?).ok());
         match guess.filter(|guess| self.tags.get(*guess).is_some_and(|(tag, _)| *tag == delivery_tag)) {
             Some(guess) => Ok(guess),
@@ -218,6 +219,7 @@ impl UnackedTags {
     pub(super) fn take_up_to(&mut self, delivery_tag: u64) -> Option<Vec<(u64, Outstanding)>> {
         let last = if delivery_tag == 0 { u64::MAX } else { delivery_tag };
         let behind = self.piece_behind(last);
+        // Looked at before anything is taken: an unknown tag settles nothing (behaviour reference 5.6).
         if delivery_tag != 0 && !self.piece(behind)?.holds(delivery_tag) {
             return None;
         }
@@ -244,6 +246,7 @@ impl UnackedTags {
         // The last one first, so that those that precede all others are put in front.
         while let Some((tag, outstanding)) = deliveries.pop() {
             let behind = self.piece_behind(tag);
+            // It goes to the piece that has its neighbours: others may have been added behind meanwhile.
             let Some(piece) = self.piece_mut(behind) else { continue };
             piece.put_back(tag, outstanding);
             if piece.tags.len() > PIECE_MAX {

@@ -35,6 +35,7 @@ impl UnusedInput {
             if before == 0 {
                 return;
             }
+            // The memory goes, too: most connections have nothing unused most of the time.
             self.bytes = Vec::new();
         } else {
             self.bytes.clear();

@@ -62,6 +62,7 @@ impl Open {
     /// The client took so many bytes. `has_patience` says whether publishers may wait for a pause of it at all.
     pub(in crate::connection) fn written(&mut self, sent_bytes: u64, has_patience: bool, now_ms: u64) {
         self.patience.note(sent_bytes, !self.outbox.has_work(), now_ms);
+        // Before queues are told: whoever asks them sees whether a pause is waited for.
         self.outbox.set_patient(has_patience && self.patience.is_left());
         self.tell_queues_of_pace();
     }

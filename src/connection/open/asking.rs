@@ -86,6 +86,7 @@ impl Open {
     pub(in crate::connection) fn go_on(&mut self, now_ms: u64) -> Result<(), AmqpError> {
         self.stops.remove(Stops::BACKEND);
         self.rights.set_now(now_ms);
+        // Nothing else was asked for meanwhile: nothing was read.
         if let Some(renewed) = self.asking.renewed.take() {
             self.take_over(renewed.map_err(|error| error.with_method(UPDATE_SECRET))?, now_ms);
             return Ok(());
@@ -118,6 +119,7 @@ impl Open {
             let question = Question::resource(vhost, Access::Read, Resource::Queue(&queue));
             (queue, question)
         });
+        // Copies: the question outlives this call, and the connection goes on delivering.
         let (reads, logged_in) = (reads.collect(), self.rights.logged_in().clone());
         self.asking.renewing = Some(Box::pin(renew(logged_in, secret, entry, reads, now_ms)));
         self.stops.add(Stops::BACKEND);
@@ -133,6 +135,7 @@ impl Open {
     fn take_over(&mut self, Renewed { rights, unreadable }: Renewed, now_ms: u64) {
         self.user = rights.user.clone();
         self.rights = LiveRights::new(rights, &self.vhost.name, &self.node.metadata, now_ms);
+        // A route is remembered together with the right to use it.
         self.publisher.forget_routes();
         for (id, queue) in self.consumed_queues() {
             if unreadable.contains(&queue) {
@@ -171,6 +174,7 @@ async fn renew(
         })
     })?;
     let mut answers = Answers::default();
+    // First whether it may be here at all: if not, nothing else matters.
     if let Some(because) = objection(&mut answers, &rights, &entry, now_ms).await {
         let Question::Vhost { vhost, .. } = &entry else { return Err(AmqpError::not_allowed(because)) };
         let text = format!("access to vhost '{vhost}' refused for user '{user}'{because}");

@@ -59,6 +59,7 @@ impl Open {
     /// # Errors
     /// What the connection is to be closed with, because somebody told it to close.
     pub(in crate::connection) fn deliver(&mut self, now_ms: u64) -> Result<(), AmqpError> {
+        // Confirms before deliveries: the client may have nothing left to do but wait for them.
         self.send_what_is_durable();
         self.take_urgent_notices()?;
         loop {
@@ -66,16 +67,21 @@ impl Open {
             let had_waited = self.inbox.is_waiting();
             if !had_waited && self.inbox.notices.is_empty() {
                 self.outbox.take(&mut self.inbox.deliveries, &mut self.inbox.notices);
+                // So that the next one is taken from the end, and nothing is moved.
                 self.inbox.deliveries.reverse();
                 self.trace_deliveries(now_ms);
             }
             self.encode_deliveries();
+            // Only behind all deliveries that came before: a `basic.cancel` in front of its consumer's last
+            // message would be wrong.
             if !self.inbox.is_waiting() && self.inbox.has_notices(self.log_waits.is_answering()) {
                 self.take_notices(now_ms)?;
             }
             if self.inbox.is_waiting() {
                 break;
             }
+            // There is room for half an outbox: the queues that wait fill it here, and it
+            // is looked at once more.
             if self.outbox.relieves_starvation() {
                 self.resume_consumers(now_ms);
             } else if !had_waited {
@@ -92,6 +98,7 @@ impl Open {
     /// before it reads would wait for the broker, which waits for it.
     fn take_urgent_notices(&mut self) -> Result<(), AmqpError> {
         self.unblock();
+        // Then `take_notices` comes to all of them in this call.
         if !self.inbox.is_waiting() {
             return Ok(());
         }
@@ -102,6 +109,8 @@ impl Open {
     fn encode_deliveries(&mut self) {
         let mut encoded_bytes = 0;
         let waiting = self.inbox.deliveries.len();
+        // What is encoded has its tag and cannot go to anybody else, so it is no more than
+        // the socket takes soon.
         while self.output.pending_bytes() < OUTPUT_HIGH_WATER_BYTES
             && let Some(delivery) = self.inbox.deliveries.pop()
         {
@@ -109,6 +118,7 @@ impl Open {
             self.encode(&delivery);
         }
         if encoded_bytes > 0 {
+            // Once for all of them: each call may have queues look.
             self.outbox.encoded(encoded_bytes);
             let encoded = waiting - self.inbox.deliveries.len();
             self.effort.spend_bytes(encoded, encoded_bytes);
@@ -123,6 +133,8 @@ impl Open {
     pub(super) fn encode_everything(&mut self, now_ms: u64) {
         loop {
             while let Some(delivery) = self.inbox.deliveries.pop() {
+                // The room is given back, and nobody is woken for it here: the caller is
+                // about to answer a method.
                 self.outbox.encoded(delivery_bytes(&delivery));
                 self.encode(&delivery);
             }
@@ -144,6 +156,7 @@ impl Open {
             return impossible!("channel {number} does not know its consumer {:?}", delivery.consumer);
         };
         let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
+        // The tag is given as late as this, in the order in which the client sees deliveries.
         let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
         channel.stats.redeliver += u64::from(delivery.redelivered);
         self.channels.touch(number);
@@ -190,6 +203,7 @@ impl Open {
                 Notice::Close(error) => return Err(error),
                 // It has woken the connection, which looks at the alarm each time.
                 Notice::AlarmChanged => {}
+                // The answer to a method waits for the log: what the method set off comes behind it.
                 notice if is_answering => self.inbox.postponed.push(notice),
                 Notice::ConsumerCancelled(consumer) => self.send_cancel(consumer),
                 Notice::ConsumerTimedOut(consumer, timeout_ms) => self.time_out(consumer, timeout_ms, now_ms),
@@ -208,6 +222,7 @@ impl Open {
     pub(super) fn send_cancel(&mut self, id: ConsumerId) {
         // The client may have cancelled it, or closed its channel, meanwhile.
         let Some((number, consumer)) = self.channels.remove_consumer(id) else { return };
+        // It is not to be resumed, nor its queue told of anything.
         self.outbox.forget(id);
         self.tell_of_consumer("deleted", number, &consumer, None);
         if self.client.capabilities.consumer_cancel_notify {

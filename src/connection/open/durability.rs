@@ -34,6 +34,7 @@ impl Open {
             self.send_confirms(number);
         }
         let Some(LateAnswer { channel: number, id, reply }) = answer else { return };
+        // The channel may have been closed meanwhile, and its number opened anew: that one asked for nothing.
         let is_open = |channel: &Channel| channel.id == id && channel.phase == ChannelPhase::Open;
         if self.channels.get(number).is_some_and(is_open) {
             self.reply(number, &reply);

@@ -33,13 +33,16 @@ impl Open {
         let effort = METHOD_EFFORT + channel.weight();
         self.effort.spend(effort);
         aside(effort, || self.end_channel(number, channel, now_ms));
+        // Behind the end: when the client hears of it, its messages are in their queues again.
         self.reply(number, &close);
         self.channels.await_close_ok(number, ChannelId(self.node.ids.fresh()));
     }
 
     /// Takes everything off the broker that the channel had: its consumers, and what it did not settle.
     pub(super) fn end_channel(&mut self, number: u16, mut channel: Channel, now_ms: u64) {
+        // First, because the confirms that they would precede will never come.
         self.send_returns(number, &mut channel);
+        // Each queue once, whatever the channel had of it: consumers, deliveries, or both.
         let mut queues: FxHashMap<QueueId, Arc<QueueHandle>> = FxHashMap::default();
         let consumers = channel.consumers.len();
         for (id, consumer) in std::mem::take(&mut channel.consumers) {
@@ -48,6 +51,7 @@ impl Open {
             queues.extend(consumer.queue.map(|queue| (queue.id, queue)));
         }
         let outstanding = channel.unacked.take_up_to(0).unwrap_or_default();
+        // What a transaction had settled is outstanding again, and goes back to its queue.
         let rolled_back = match &mut channel.mode {
             Mode::Transaction(transaction) => transaction.roll_back(),
             Mode::Plain | Mode::Confirm(_) => Vec::new(),
@@ -77,6 +81,7 @@ impl Open {
         for queue in self.exclusive_queues.drain(..).filter_map(|queue| queue.upgrade()) {
             self.vhost.delete_queue_handle(&queue);
         }
+        // Last: until here queues may still hand something over, which goes back with its channel.
         self.inbox.close(&self.outbox);
         let spec = &self.registration.info().spec;
         self.node.own_messages.event(|| Event::connection_closed(spec, &self.node.settings.node_name));

@@ -108,6 +108,8 @@ impl Open {
             return Err(AmqpError::not_implemented("immediate=true"));
         }
         let request = request();
+        // Everything that can be refused is refused before a number is given: such a publish is neither acked
+        // nor nacked (behaviour reference 5.8).
         let (route, expiration_ms) = self.checked(&request)?;
         let Some(channel) = self.channels.get_mut(number) else {
             impossible!("a publish came on channel {number}, which does not exist");
@@ -125,6 +127,8 @@ impl Open {
         match &mut channel.mode {
             Mode::Transaction(transaction) => {
                 let message = parts.message(body, &self.node.memory);
+                // With its route: RabbitMQ routes when the message comes and not at the commit
+                // (behaviour reference 5.9).
                 transaction.publishes.push((Pending { ticket, expiration_ms, route }, message));
                 self.channels.touch(number);
                 return Ok(());
@@ -147,6 +151,7 @@ impl Open {
         };
         let FoundRoute { route, steps } = self.publisher.route(request, may_publish)?;
         if let Some(steps) = steps {
+            // Only a route that had to be looked for costs something worth counting.
             self.effort.spend(ROUTE_EFFORT + steps);
         }
         let author = Author { user: &self.user.name, may_impersonate: self.user.is_impersonator };
@@ -161,9 +166,11 @@ impl Open {
         let publishes = self.publisher.take_batch();
         self.trace_publishes(&publishes, now_ms);
         let published = self.publisher.publish(&publishes, TransactionId::NONE, now_ms, &mut self.effort);
+        // Before the answers: a return precedes its confirm.
         self.return_unroutable(&publishes, &published);
         self.answer(&publishes, &published);
         self.publisher.recycle(publishes);
+        // Behind the answers: what was taken is answered, however far the log is behind.
         self.log_waits.wait_if_behind(published.position());
         self.node.check_memory();
     }
@@ -227,6 +234,7 @@ impl Open {
             if ticket.confirm_number == 0 {
                 continue;
             }
+            // The batch goes on with another channel: what is due of the last one is sent.
             if let Some(other) = touched.filter(|number| *number != ticket.channel) {
                 self.send_confirms(other);
             }
@@ -262,6 +270,7 @@ impl Open {
                 fast::nack(output.buffer(), number, delivery_tag, multiple);
             }
         });
+        // Not all is durable: the connection is woken when the first is.
         if let Some((first, last)) = confirms.waits_for() {
             self.log_waits.confirm_later(number, first, last);
         }

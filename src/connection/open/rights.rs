@@ -80,6 +80,7 @@ impl LiveRights {
     fn look<R>(&self, metadata: &Metadata, look: impl FnOnce(&Rights) -> R) -> R {
         let mut held = self.held.borrow_mut();
         let revision = metadata.rights_revision();
+        // Somebody's rights have changed since, perhaps this user's.
         if held.0 != revision {
             *held = (revision, metadata.rights(self.user(), &self.vhost));
         }
@@ -88,6 +89,7 @@ impl LiveRights {
 
     /// Asks all backends.
     fn ask(&self, question: &Question) -> Others {
+        // One question at a time: the method begins anew with its answer, and then asks the next.
         if self.is_waiting() {
             return Others::Wait;
         }

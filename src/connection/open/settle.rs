@@ -46,6 +46,7 @@ impl Open {
         now_ms: u64,
     ) -> Result<(), AmqpError> {
         let effort = self.reach_of(number, delivery_tag, kind);
+        // One delivery: the usual case, for which nothing is looked up.
         if effort == 0 {
             return self.settle_now(number, delivery_tag, kind, now_ms);
         }
@@ -81,6 +82,8 @@ impl Open {
             channel.stats.ack += settled.len() as u64;
         }
         if let Mode::Transaction(transaction) = &mut channel.mode {
+            // They are out of the channel's list, so that they cannot be settled twice, and
+            // come back with a rollback.
             transaction.settlements.extend(settled.into_iter().map(|(tag, outstanding)| (tag, outstanding, outcome)));
             self.channels.touch(number);
             return Ok(());
@@ -117,6 +120,8 @@ impl Open {
         }
         let effort = self.settler.settle(transaction, now_ms);
         self.effort.spend(effort);
+        // Behind the settlements of all queues: the credit is for whichever consumer of the
+        // channel waits longest.
         for number in self.channels.take_credited() {
             self.resume_channel(number, now_ms);
         }

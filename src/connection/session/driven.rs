@@ -122,6 +122,7 @@ impl Protocol for Session {
     }
 
     fn receive(&mut self, bytes: &[u8], now_ms: u64) -> usize {
+        // Any bytes are a sign of life, not heartbeats alone.
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.received();
         }
@@ -148,6 +149,7 @@ impl Protocol for Session {
                 let (mut deliveries, mut notices) = (Vec::new(), Vec::new());
                 self.outbox.take(&mut deliveries, &mut notices);
                 if notices.iter().any(|notice| matches!(notice, Notice::Close(_))) {
+                    // Without a word: there is none before the login.
                     self.phase = Phase::Closed { output: self.leave(now_ms) };
                 }
             }
@@ -166,6 +168,7 @@ impl Protocol for Session {
         }
         if self.output().is_none_or(|output| output.is_empty()) {
             self.stalled_at_ms = None;
+        // Each byte that the client takes begins the time anew.
         } else if has_sent || self.stalled_at_ms.is_none() {
             self.stalled_at_ms = Some(now_ms + STALL_TIMEOUT_MS);
         }
@@ -197,9 +200,11 @@ impl Protocol for Session {
     }
 
     fn on_timer(&mut self, now_ms: u64) {
+        // In the order of how certain it is that nobody is there.
         if self.is_stalled(now_ms) {
             return self.abandon(Why::DoesNotRead, now_ms);
         }
+        // If it is read again, the end of the stream will be found by reading.
         if self.left_at_ms.take_if(|at_ms| *at_ms <= now_ms).is_some() && !self.wants_read() {
             return self.abandon(Why::LeftUnread, now_ms);
         }

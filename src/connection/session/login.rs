@@ -87,6 +87,7 @@ impl Session {
 
     fn logged_in(&mut self, login: Login, credentials: &Credentials, answer: Result<LoggedIn, NoLogin>, now_ms: u64) {
         let peer = self.peer;
+        // Counted whatever follows: metrics have attempts, failed ones as well.
         self.hosting.broker.node().registry.amqp_logins.note(answer.is_ok());
         self.tell_of_login(credentials, &answer);
         let Phase::Handshake { state, user, output, .. } = &mut self.phase else {

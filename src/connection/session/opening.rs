@@ -48,6 +48,7 @@ impl Session {
             ProtocolHeader::Refused => {
                 let reason = Spoken::of(bytes).to_amqp();
                 tracing::warn!(target: "connection", peer = %self.peer, reason, "not an AMQP 0-9-1 client: closing connection");
+                // The answer to another protocol is the header of ours (behaviour reference 1.1).
                 output.buffer().extend_from_slice(&PROTOCOL_HEADER);
                 self.phase = Phase::Closed { output: std::mem::take(output) };
                 self.is_refused = true;
@@ -65,6 +66,7 @@ impl Session {
             return 0;
         }
         let frame_max = state.frame_max();
+        // A step consumes the state; `StartOkDue` stands there for a moment, and is seen by nobody.
         let before = std::mem::replace(state, Handshake::StartOkDue);
         let (step, used) = match frame::next_frame(bytes, frame_max) {
             Ok(Some((frame, used))) => (before.frame(&frame, offer(&self.hosting, self.security.as_deref())), used),
@@ -103,6 +105,7 @@ impl Session {
         let Phase::Handshake { user, asked, .. } = &mut self.phase else { return };
         match result {
             Ok(()) => {}
+            // The error of a question that is not answered yet is none.
             Err(_) if is_asked => *asked = Some(Box::new(AskedOfLogin::Entering(entering))),
             Err(error) => {
                 let user = user.as_ref().map(|logged_in| Arc::clone(&logged_in.user));

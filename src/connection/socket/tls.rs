@@ -118,6 +118,8 @@ impl TlsSocket {
             };
             self.plain.ready(Some(interest)).await?;
             let endpoint = Arc::clone(&self.endpoint);
+            // A handshake costs far more than a message: those of new clients take turns, and
+            // open connections go on.
             let _turn = endpoint.turns.next().await;
             // A signature can take longer than a whole turn of other connections.
             aside(TURN_EFFORT, || self.shake_hands())?;
@@ -138,6 +140,7 @@ impl TlsSocket {
 
     /// Takes what has come, and answers.
     fn shake_hands(&mut self) -> Result<(), HandshakeFailed> {
+        // What could not be sent the last time goes first.
         self.send()?;
         let mut bytes = [0; HANDSHAKE_BYTES];
         let count = match self.plain.try_read(&mut bytes) {
@@ -250,6 +253,7 @@ impl TlsSocket {
         if self.unreported == 0 {
             // What TLS itself has to say comes first.
             self.send_by(way)?;
+            // Nothing new is encrypted while something waits, or it would collect here without being counted.
             if self.tls.wants_write() {
                 return Err(io::ErrorKind::WouldBlock.into());
             }

@@ -94,6 +94,8 @@ impl Open {
             return Ok(());
         };
         let mut got = queue.get(channel.id, &sink, no_ack, now_ms);
+        // More had expired, or comes back, than one transition sees to: asked again where
+        // nobody else waits for it.
         if got.is_err() {
             let again = || queue.get(channel.id, &sink, no_ack, now_ms);
             got = aside(TURN_EFFORT, || std::iter::repeat_with(again).find(Result::is_ok)).unwrap_or(Ok(None));

@@ -17,6 +17,7 @@ impl Open {
     /// `channel.close` by the client.
     pub(super) fn channel_close(&mut self, number: u16, now_ms: u64) -> Result<(), AmqpError> {
         if let Some(channel) = self.channels.remove(number) {
+            // Before the answer, behind which the client may count on it.
             self.end_channel(number, channel, now_ms);
             self.channels.closed_by_client(number);
         }

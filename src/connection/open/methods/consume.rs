@@ -55,10 +55,12 @@ impl Open {
         let queue = self.vhost.queue(&queue, self.id)?;
         let spec = self.consumer_spec(number, &consume, &consumer_tag, &queue)?;
         let (id, prefetch_count) = (spec.id, spec.prefetch_count);
+        // It gets nothing yet: the answer, which names its tag, must come first.
         queue.consume(spec, now_ms)?;
         tracing::debug!(target: "queue", peer = %self.peer, queue = %queue.spec.name, tag = %consumer_tag, "consumer added");
         self.register(number, (id, consumer_tag), Some(&queue), &consume);
         self.tell_of_new_consumer(number, id, &consume, prefetch_count);
+        // From here on messages may come.
         queue.resume(id, now_ms);
         Ok(())
     }
@@ -171,8 +173,10 @@ impl Open {
         if let Some(id) = id {
             let queue = self.channels.get(number).and_then(|channel| channel.consumers.get(&id)?.queue.clone());
             if let Some(queue) = queue {
+                // First at the queue: from here on nothing more is handed over.
                 queue.cancel(id, now_ms);
             }
+            // What was handed over before goes out, in front of the answer (behaviour reference 5.4).
             self.encode_everything(now_ms);
             self.unregister(number, id);
         }

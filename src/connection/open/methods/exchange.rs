@@ -39,6 +39,8 @@ pub(super) fn dispatch(open: &mut Open, channel: u16, method: ExchangeMethod, no
             (Reply::ExchangeUnbindOk, no_wait)
         }
     };
+    // Also if nothing changed here: what is there already may not be durable yet, and the
+    // client is told that it is.
     let position = open.vhost.changed_at();
     if !no_wait {
         open.reply_when_durable(channel, reply, position);

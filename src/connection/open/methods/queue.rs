@@ -96,6 +96,7 @@ impl Open {
         if declared.created && !declare.queue.is_empty() {
             self.note_declared(Declarable::Queue, &declared.queue.spec.name, now_ms);
         }
+        // It goes with the connection, which therefore has to know it.
         if declared.created && declare.exclusive {
             self.owns(&declared.queue);
         }
@@ -129,6 +130,7 @@ impl Open {
         let queue = Resource::Queue(&declare.queue);
         self.may(Access::Configure, queue)?;
         if let Some(exchange) = declare.arguments.get("x-dead-letter-exchange").and_then(|value| value.as_str()) {
+            // The dead letters of the queue are read from it, and written to the exchange.
             self.may(Access::Read, queue)?;
             self.may(Access::Write, Resource::Exchange(exchange))?;
         }

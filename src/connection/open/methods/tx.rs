@@ -35,6 +35,7 @@ impl Open {
             self.settle_outstanding(number, outstanding, outcome);
         }
         self.flush_settled_in(transaction.id(), now_ms);
+        // Also if a queue refused a message: what the others took has happened.
         let position = transaction.commit();
         if !is_complete {
             return Err(AmqpError::precondition_failed("partial tx completion"));
