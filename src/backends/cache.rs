@@ -58,6 +58,7 @@ impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
             self.0.retain(|_, (ends_at_ms, _)| *ends_at_ms > now_ms);
         }
         if self.0.len() >= REMEMBERED_MAX {
+            // No order is kept that would tell the oldest ones. Each answer that is missed costs one question.
             self.0.clear();
         }
         self.0.insert(key, (ends_at_ms, value));
@@ -75,8 +76,11 @@ impl Cache {
         let remembering = Arc::clone(&self.0);
         Box::pin(async move {
             let password = attempt.password.as_deref().map(|password| Sha256::digest(password).into());
+            // Who somebody is and what it may do may be asked of two backends, whose answers differ.
             let key = LoginKey { is_authorisation, user: attempt.user.clone(), password };
             let now_ms = remembering.clock.now_ms();
+            // Locked for the look alone. While the backend is asked others may ask it the same, but nobody
+            // waits for a backend that is slow about somebody else.
             if let Some(known) = remembering.logins.lock().get(&key, now_ms) {
                 return known;
             }
@@ -93,6 +97,7 @@ impl Cache {
                 Err(_) => remembering.settings.cache_refusals,
             };
             if is_kept {
+                // A token is not believed for longer than it holds.
                 let ends_at_ms = remembering.ends_at_ms(now_ms).min(ends.unwrap_or(u64::MAX));
                 remembering.logins.lock().put(key, answer.clone(), ends_at_ms, now_ms);
             }
@@ -181,6 +186,7 @@ impl Grant for CachedGrant {
     }
 
     fn renew(&self, secret: Vec<u8>, now_ms: u64) -> Waiting<Result<Identified, crate::auth::NotRenewed>> {
+        // The new grant is not wrapped: only rights that end are renewed, and what ends is not remembered.
         self.grant.renew(secret, now_ms)
     }
 }

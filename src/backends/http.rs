@@ -76,6 +76,7 @@ impl Server {
         let answered = answered.map_err(|error: NoAnswer| error.to_string())?;
         let body = String::from_utf8_lossy(&answered.body).into_owned();
         match answered.status {
+            // Any other status is no answer rather than a refusal, whatever its body says.
             200 | 201 => Ok(body),
             status => Err(format!("{{{status},{body:?}}}")),
         }
@@ -151,6 +152,7 @@ impl Server {
 }
 
 fn ip(from: IpAddr) -> String {
+    // A client that came by IPv4 to a socket for both is `10.0.0.1`, not `::ffff:10.0.0.1`.
     from.to_canonical().to_string()
 }
 

@@ -79,6 +79,7 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
+        // As many as can be under way, so that none is closed only to be made anew.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(REQUESTS_MAX).build(connector);
         Ok(Self { client, turns: Arc::new(Semaphore::new(REQUESTS_MAX)), patience })
     }
@@ -108,11 +109,14 @@ impl HttpClient {
         }
         let body = Full::new(Bytes::from(form.unwrap_or_default()));
         let request = request.body(body).ok().ok_or_else(no_address)?;
+        // All of it has one limit of time, the wait for a turn, too: in front of a slow server nobody waits
+        // longer than for one request. Whoever is late gives the turn back, as the request is dropped with it.
         let answered = async {
             // The semaphore is never closed.
             let _turn = self.turns.acquire().await;
             let response = self.client.request(request).await.map_err(|error| NoAnswer::Failed(first_cause(&error)))?;
             let status = response.status().as_u16();
+            // A server that never stops sending fills no memory.
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| NoAnswer::Failed(error.to_string()))?.to_bytes().to_vec();
             Ok(Answered { status, body })

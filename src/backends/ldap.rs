@@ -96,6 +96,8 @@ impl Known {
         let mut dn = self.filled(&settings.user_dn_pattern, user);
         let looks_up = settings.dn_lookup_attribute.is_some();
         let mut directory = None;
+        // With a user of its own for it the entry is searched first, since the user is to
+        // bind with what is found.
         if looks_up && let Some(bind) = &settings.dn_lookup_bind {
             let mut asked = self.servers.bind(bind).await?;
             dn = self.look_up(&mut asked, user, dn).await?;
@@ -107,6 +109,8 @@ impl Known {
                 _ => dn.clone(),
             };
             let mut asked = self.servers.bind(&Bind::As { dn: name, password: password.clone() }).await?;
+            // Only the user itself may search: it has bound with the name of the pattern, and its entry
+            // is known from here on.
             if looks_up && settings.dn_lookup_bind.is_none() {
                 dn = self.look_up(&mut asked, user, dn).await?;
             }
@@ -114,6 +118,7 @@ impl Known {
         }
         let person = Person { name: user.to_owned(), dn, password };
         let mut directory = match (directory, &settings.other_bind) {
+            // The other questions are asked as the user, too: the connection that is there will do.
             (Some(directory), None) => directory,
             _ => self.servers.bind(&self.other_bind(&person)?).await?,
         };

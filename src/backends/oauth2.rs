@@ -85,6 +85,7 @@ impl Grant for TokenGrant {
         let (servers, user) = (Arc::clone(&self.servers), self.token.username().to_owned());
         Box::pin(async move {
             let token = servers.token(&secret, now_ms).await.map_err(|error| NotRenewed::Refused(error.to_string()))?;
+            // The connection has consumers and queues of the user that logged in.
             if token.username() != user {
                 return Err(NotRenewed::Refused("Not allowed to change username on refreshed token".to_owned()));
             }

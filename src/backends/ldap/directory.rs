@@ -91,12 +91,15 @@ impl Servers {
                 let result = ldap.simple_bind(dn, password).await?;
                 match result.rc {
                     0 => {}
+                    // The name or the password is wrong. Any other code is trouble with the
+                    // directory, and no refusal.
                     INVALID_CREDENTIALS | INVALID_DN => return Err(Failed::Refused),
                     code => return Err(Failed::Failed(format!("bind failed with {code}: {}", result.text))),
                 }
             }
             Ok(Directory { ldap, patience, _turn: turn })
         };
+        // One limit for the wait for a turn, all servers that are tried, and the bind.
         tokio::time::timeout(patience, bound).await.unwrap_or_else(|_late| Err(Failed::Failed("timeout".to_owned())))
     }
 
@@ -140,7 +143,9 @@ pub(super) struct Directory {
 impl Directory {
     /// Whether there is this entry, and has this value of an attribute.
     pub(super) async fn has(&mut self, dn: &str, attribute: &str, value: &str) -> Result<bool, Failed> {
+        // Escaped, so that a value with `*` or `)` in it is compared and not obeyed.
         let filter = format!("({attribute}={})", ldap_escape(value));
+        // `1.1` asks for no attributes (RFC 4511, 4.5.1.8): only whether there is an entry counts.
         Ok(!self.search(dn, Scope::Base, &filter, "1.1").await?.is_empty())
     }
 
@@ -184,6 +189,7 @@ impl Directory {
         let found = self.ldap.with_timeout(self.patience).search(dn, scope, filter, vec![attribute]).await?;
         match (found.1.rc, found.0) {
             (0, entries) => Ok(entries.into_iter().map(SearchEntry::construct).collect()),
+            // That is an answer: there is none.
             (NO_SUCH_OBJECT | INVALID_DN, _) => Ok(Vec::new()),
             (code, _) => Err(Failed::Failed(format!("search failed with {code}: {}", found.1.text))),
         }

@@ -32,6 +32,7 @@ impl Evaluation<'_> {
             }
             Query::Exists(dn) => self.directory.exists(&self.variables.fill_dn(dn)).await,
             Query::Not(negated) => Ok(!Box::pin(self.holds(negated)).await?),
+            // All hold if none does not.
             Query::And(all) => Ok(!self.is_any(all, false).await?),
             Query::Or(any) => self.is_any(any, true).await,
             Query::Equals(one, other) => {
@@ -85,6 +86,8 @@ impl Evaluation<'_> {
                 if group.eq_ignore_ascii_case(wanted) {
                     return Ok(true);
                 }
+                // Groups may be in each other, which ends where all were seen. Names of entries do not tell
+                // upper from lower case.
                 if seen.len() < GROUPS_MAX && !seen.contains(&group.to_lowercase()) {
                     seen.push(group.to_lowercase());
                     next.push(group);

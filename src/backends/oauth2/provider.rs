@@ -93,6 +93,8 @@ impl Provider {
 
     /// The keys that there are, with that of this name if it can be had.
     pub(super) async fn keys_with(&self, name: Option<&str>) -> Arc<Keys> {
+        // Taken before the turn is waited for: whether it is still the same tells if somebody
+        // has fetched meanwhile.
         let seen = Arc::clone(&self.keys.lock());
         if seen.has(name) || (self.settings.jwks_uri.is_none() && self.settings.issuer.is_none()) {
             return seen;
@@ -105,11 +107,14 @@ impl Provider {
         }
         match self.fetch().await {
             Ok(keys) => {
+                // In place of those that were fetched before, so a key that its issuer has withdrawn goes.
                 let keys = Arc::new(self.settings.signing_keys.with(keys));
                 *self.keys.lock() = Arc::clone(&keys);
                 keys
             }
             Err(error) => {
+                // What is known stays, so tokens with known keys are accepted while their issuer is away. The
+                // next who waits tries by itself.
                 tracing::error!(target: "connection", %error, "failed to download signing keys");
                 now
             }
