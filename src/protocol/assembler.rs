@@ -90,6 +90,8 @@ impl<B: BodySink> Assembler<B> {
         max_message_size: u64,
         begin: impl FnOnce(&Publish, &ContentHeader<'_>) -> B,
     ) -> Result<Option<Assembled<B>>, AmqpError> {
+        // The state is taken out, and each arm that goes on puts one back: so after an error nothing is due,
+        // without a word in the arms that refuse.
         match (std::mem::replace(self, Self::Idle), frame.kind) {
             (state, FrameKind::Heartbeat) => {
                 *self = state;
@@ -99,6 +101,7 @@ impl<B: BodySink> Assembler<B> {
             (Self::Idle, FrameKind::Header | FrameKind::Body) => Err(method_due()),
             (Self::HeaderDue(publish), FrameKind::Header) => {
                 let header = content::decode_header(frame.payload)?;
+                // Judged by what is announced, so that of a message that is too large not one octet is kept.
                 let body = if header.body_bytes > max_message_size {
                     Body::Counted { body_bytes: header.body_bytes }
                 } else {
@@ -143,6 +146,7 @@ impl<B: BodySink> Assembler<B> {
 impl<B: BodySink> PartialBody<B> {
     fn extended(mut self, piece: &[u8]) -> Result<Self, AmqpError> {
         self.remaining = self.remaining.checked_sub(piece.len() as u64).ok_or_else(body_exceeds_size)?;
+        // A piece without octets is no error: as much is due as before.
         if let Body::Kept(body) = &mut self.body {
             body.extend_body(piece);
         }

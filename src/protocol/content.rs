@@ -57,6 +57,7 @@ pub(crate) fn decode_header(payload: &[u8]) -> Result<ContentHeader<'_>, AmqpErr
     if body_bytes > BODY_BYTES_MAX {
         return Err(body_too_large(body_bytes));
     }
+    // Last: what is announced is refused without a look at the properties, which are the dearest part.
     let properties = properties::receive(properties).map_err(|error| malformed_properties(&error))?;
     Ok(ContentHeader { body_bytes, properties })
 }

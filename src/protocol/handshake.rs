@@ -198,6 +198,7 @@ impl Handshake {
 
     /// Takes the next frame.
     pub fn frame(self, frame: &Frame<'_>, offer: &Offer) -> Step {
+        // A sign of life, which answers nothing. It may come before an interval is agreed on.
         if frame.kind == FrameKind::Heartbeat {
             return Step::Continue(self);
         }
@@ -300,6 +301,7 @@ fn start_ok(properties: Table, mechanism: &str, response: &[u8], offer: &Offer) 
 // spec: connection.tune-ok/channel-max/upper-limit
 // spec: connection.tune-ok/frame-max/upper-limit
 fn tune_ok(client: Client, tuning: Tuning, offer: &Offer) -> Step {
+    // The heartbeat is the client's to choose, also a longer one than was offered.
     let Tuning { channel_max, frame_max, .. } = tuning;
     if !(1..=offer.channel_max).contains(&channel_max) {
         return Step::CloseSilently(format!("channel_max {channel_max} is not in 1..={}", offer.channel_max));

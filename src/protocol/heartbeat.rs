@@ -34,6 +34,7 @@ impl Heartbeat {
         (interval_ms > 0).then_some(Self {
             interval_ms,
             sent_ms: now_ms,
+            // `tune-ok` has just come: the first look is not fruitless.
             received: true,
             fruitless_looks: 0,
             next_look_ms: now_ms + interval_ms,
@@ -65,6 +66,8 @@ impl Heartbeat {
     /// [`Beat::Send`] takes it for granted that the heartbeat is sent.
     pub(crate) fn poll(&mut self, now_ms: u64) -> Beat {
         if now_ms >= self.next_look_ms {
+            // From now on, not from when the look was due: after the broker was held up two looks would come at
+            // once, and a peer that is alive would be dead.
             self.next_look_ms = now_ms + self.interval_ms;
             if std::mem::take(&mut self.received) {
                 self.fruitless_looks = 0;

@@ -56,6 +56,7 @@ pub fn decode(payload: &[u8]) -> Result<Command, AmqpError> {
         });
     };
     let (before, table, after) = layout.cut(arguments).ok_or_else(|| cannot_decode(id, arguments))?;
+    // The parser sees an empty table, so that nothing that a client nests can make it recurse.
     let without_table = [ids, before, &[0; LENGTH_BYTES], after].concat();
     let Some(class) = parse(id, &without_table, arguments)? else { return Ok(Command::Unimplemented(id)) };
     Ok(command::from_class(class, command::Rest { id, table: decode_table(id, table)?, arguments }))
@@ -70,6 +71,7 @@ pub(crate) fn id(payload: &[u8]) -> MethodId {
 
 /// Appends the frame of a reply.
 pub fn encode(reply: &Reply, channel: u16, out: &mut Vec<u8>) {
+    // It has an empty table where that of `connection.start` belongs.
     let mut payload = generate(&reply::to_class(reply));
     if let Reply::ConnectionStart { server_properties, .. } = reply {
         let mut table = Vec::new();
@@ -133,6 +135,7 @@ fn parse(id: MethodId, payload: &[u8], arguments: &[u8]) -> Result<Option<AMQPCl
 
 /// Whether the parser knows the method: if so, its ids alone are a truncated method, or a whole one.
 fn exists(payload: &[u8]) -> bool {
+    // The parser tells an unknown method and malformed arguments with the same error.
     let ids = payload.get(..ID_BYTES).unwrap_or_default();
     parse_class(ids).map_or_else(|error| error.is_incomplete(), |_| true)
 }

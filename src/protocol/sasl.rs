@@ -70,6 +70,7 @@ pub(crate) fn credentials(mechanism: Mechanism, response: &[u8]) -> Option<Crede
 /// `NUL user NUL password`. The authorisation identity in front of the first NUL must be empty, as in RabbitMQ.
 fn plain(response: &[u8]) -> Option<Credentials> {
     let mut parts = response.split(|&octet| octet == 0);
+    // A fourth part would be a NUL within the password, which PLAIN does not allow (RFC 4616).
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some([]), Some(user), Some(password), None) => Some(password_of(user, password)),
         _ => None,

@@ -79,6 +79,7 @@ pub enum SettlementKind {
 pub fn next_publish(buffer: &[u8], frame_max: u32, max_message_size: u64) -> Option<FastPublish<'_>> {
     let (channel, method, rest) = next_frame(buffer, METHOD, frame_max)?;
     let (address, exchange, routing_key, bits) = publish_arguments(method)?;
+    // The slow path words the refusal.
     if channel == 0 {
         return None;
     }
@@ -110,6 +111,8 @@ pub fn next_publish(buffer: &[u8], frame_max: u32, max_message_size: u64) -> Opt
 pub fn next_settlement(buffer: &[u8]) -> Option<FastSettlement> {
     const WHOLE: usize = SETTLEMENT_BYTES + FRAME_OVERHEAD_BYTES;
     let frame: &[u8; WHOLE] = buffer.first_chunk()?;
+    // One pattern for all that is fixed. 13 is the size of the payload, so a method with more or fewer
+    // octets goes the slow way.
     let [METHOD, h0, h1, 0, 0, 0, 13, m0, m1, m2, m3, tag @ .., bits, FRAME_END] = *frame else { return None };
     let kind = match [m0, m1, m2, m3] {
         ACK => SettlementKind::Ack { multiple: bits & 1 != 0 },
@@ -136,6 +139,7 @@ impl<'a> Iterator for BodyPieces<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
+        // The sizes were looked at when the frames were cut.
         let (_, piece, rest) = next_frame(self.frames, BODY, u32::MAX)?;
         self.frames = rest;
         Some(piece)
@@ -177,6 +181,7 @@ fn content_header(header: &[u8]) -> Option<(u32, &[u8])> {
     if u16::from_be_bytes([c0, c1]) != BASIC_CLASS || [w0, w1] != [0, 0] {
         return None;
     }
+    // A body of 4 GiB is far above what may be announced, 512 MiB, and the slow path refuses it.
     let body_bytes = u32::try_from(u64::from_be_bytes(size)).ok()?;
     Some((body_bytes, properties))
 }
@@ -191,6 +196,8 @@ fn body_frames(buffer: &[u8], channel: u16, body_bytes: u32, frame_max: u32) -> 
         if body_channel != channel {
             return None;
         }
+        // A frame may be empty. One that brings too much is left to the slow path, as is a body of
+        // which a frame is missing.
         remaining = remaining.checked_sub(piece.len())?;
         rest = behind;
     }

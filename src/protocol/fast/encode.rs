@@ -75,6 +75,8 @@ pub trait ContentMethod {
 /// Appends a method with its whole content.
 #[inline]
 pub fn content_method(out: &mut Vec<u8>, method: &impl ContentMethod, content: &Content<'_>, frame_max: u32) {
+    // Room for a delivery with one body frame. Each frame more takes 8 octets that are not counted, which may
+    // cost one allocation more.
     out.reserve(
         FIXED_BYTES_MAX + method.text_bytes() + content.address.len() + content.properties.len() + content.body.len(),
     );

@@ -98,6 +98,7 @@ fn channel_close(reply_code: u16, reply_text: &str, method: MethodId) -> channel
 /// As much of a text as fits a short string, cut between characters.
 fn short(text: &str) -> ShortString {
     let mut end = text.len().min(SHORT_STRING_BYTES_MAX);
+    // At most three steps: a character has four octets at most. 0 is a boundary always.
     while !text.is_char_boundary(end) {
         end -= 1;
     }
