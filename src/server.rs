@@ -268,6 +268,8 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
     let earlier = Arc::new(Notify::new());
     let wake_up = Arc::clone(&earlier);
+    // Before the first look, and `notify_one` is kept for a task that does not wait yet: what is set between a
+    // look and the wait is not slept through.
     broker.node().deadlines.on_earlier(Box::new(move || wake_up.notify_one()));
     loop {
         let now_ms = clock.now_ms();
@@ -281,6 +283,7 @@ async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
             }
         }
         broker.free_memory();
+        // Nothing tells when the process takes less again, so it is looked at.
         let look_ms = broker.node().alarm.is_lowered().then(|| clock.now_ms() + LOOK_AGAIN_MS);
         let next_ms = broker.node().deadlines.next_ms().into_iter().chain(look_ms).min();
         let due = async {

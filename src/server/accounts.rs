@@ -121,12 +121,16 @@ impl Populated<'_> {
         broker.make_cluster_id()?;
         // Before the definitions, as in RabbitMQ: what they say counts more.
         self.cluster.tell(broker)?;
+        // All files are read before one is imported: a mistake in the last of them is found before the
+        // first has changed anything.
         let loaded = definitions.load()?;
         if is_new && self.first.makes_vhost(&loaded) {
             broker.add_default_vhost(&self.first.vhost);
         }
+        // Before the accounts of whoever embeds the broker: what the program asks for counts more than a file.
         loaded.import(broker, now_ms)?;
         self.add_accounts(broker)?;
+        // Last: it depends on what there is by now whether a first user is needed.
         if is_new {
             self.first.begin(broker, &loaded)?;
         } else if self.first.is_wanted {
@@ -141,6 +145,8 @@ impl Populated<'_> {
         }
         for Account { name, password, tags, permissions } in self.users {
             let is_as_wanted = |known: &User| known.password.matches(password.as_bytes()) && known.tags == *tags;
+            // A salt is drawn for each password that is put, so one that is right already would be
+            // written anew at each start.
             if !broker.user(name).is_some_and(|known| is_as_wanted(&known)) {
                 broker.put_user(name, PasswordHash::salted(password.as_bytes())?, tags.clone())?;
             }

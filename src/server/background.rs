@@ -22,6 +22,7 @@ pub(super) fn spawn_with_thread(
 ) -> [JoinHandle<()>; 2] {
     let (sender, work) = channel();
     let sender = Arc::new(sender);
+    // Weak, so that the task has the only sender: when it ends, the thread finds that nobody can send any more.
     let weak = Arc::downgrade(&sender);
     background.run_on(Box::new(move |work| hand_over(&weak, work)));
     let thread = tokio::task::spawn_blocking(move || do_all(&work));
@@ -36,6 +37,7 @@ pub(super) fn spawn_with_thread(
 fn hand_over(thread: &Weak<Sender<Work>>, work: Work) {
     match thread.upgrade() {
         Some(thread) => {
+            // The thread has ended a moment ago.
             if let Err(refused) = thread.send(work) {
                 refused.0();
             }

@@ -50,6 +50,8 @@ pub(super) fn bind(
     for &place in places {
         match place {
             Listen::At(address) => bound.push(bind_one(address, options)?),
+            // On Linux a socket for all addresses of IPv6 takes IPv4 as well, unless
+            // `net.ipv6.bindv6only` is set.
             Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into(), options) {
                 Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into(), options)?,
                 result => result?,

@@ -87,6 +87,7 @@ impl<'a> Checked<'a> {
         let names = names(inspection.definitions(), &mut findings);
         let (mut queues, mut all) = (0, Read::default());
         let mut sorted: Vec<_> = inspection.queues().collect();
+        // So that two checks of the same directory say the same.
         sorted.sort_unstable_by_key(|(id, _)| *id);
         for (id, queue) in sorted {
             let is_gone = !names.contains_key(&id) && !queue.is_nameless;

@@ -133,6 +133,7 @@ impl LoadedDefinitions {
             tracing::info!("imported definitions from {}: {}", path.display(), file.counted());
         }
         if self.skip_if_unchanged {
+            // Last: an import that failed half-way is done again at the next start.
             broker.put_global_parameter(GlobalParameterDefinition { name: HASH.to_owned(), value: hash })?;
         }
         Ok(())
@@ -142,6 +143,7 @@ impl LoadedDefinitions {
         let mut hash = Sha256::new();
         for (path, bytes, _) in &self.files {
             hash.update(path.as_os_str().as_encoded_bytes());
+            // A path has no NUL, so the hash tells where it ends and the content begins.
             hash.update([0]);
             hash.update(bytes);
         }

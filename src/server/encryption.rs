@@ -193,6 +193,7 @@ impl ServerTls {
     pub(super) fn start(&self, clock: &Clock) -> Result<Secured, StartFailure> {
         let mut secured = Secured::default();
         if !self.amqp.addresses.is_empty() {
+            // Certificates first: if they cannot be used, the port was never taken.
             secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
             secured.amqp = self.amqp.listen()?;
         }

@@ -110,6 +110,7 @@ fn with_link(socket: PathBuf, link: PathBuf, group: Option<u32>) -> io::Result<(
 
 fn leave_link(socket: &Path, link: &Path) -> io::Result<()> {
     replace(link)?;
+    // A relative target would be looked for beside the link.
     symlink(std::path::absolute(socket)?, link)
 }
 
@@ -144,6 +145,8 @@ fn bind(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
 
 /// Removes what a broker has left that is gone.
 fn replace(path: &Path) -> io::Result<()> {
+    // A file may be left by a broker that was killed: only one that nobody accepts on is removed. Of a
+    // link only the link goes.
     if UnixStream::connect(path).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another broker listens there"));
     }

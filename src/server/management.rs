@@ -81,6 +81,7 @@ impl Management {
 fn listeners_of(plain: Vec<TcpListener>, secured: Vec<SecuredSocket>) -> Result<Vec<HttpListener>, HttpFailed> {
     let plain = plain.into_iter().map(|socket| (socket, None));
     let secured = secured.into_iter().map(|(socket, certificates)| (socket, Some(certificates)));
+    // They move to the runtime of the HTTP thread, which registers them anew.
     let listener =
         |(socket, certificates): (TcpListener, _)| Ok(HttpListener { socket: socket.into_std()?, certificates });
     plain.chain(secured).map(listener).collect()

@@ -118,7 +118,9 @@ impl RunningOperator {
                 reloaded.at_next_start.push(setting.name);
             }
         }
+        // Under the lock: of two changes at once, the one that is remembered is the one that holds.
         self.apply(&reloaded.taken, &current);
+        // What follows waits for the disk.
         drop(current);
         // Their files may have changed although their names have not.
         self.certificates.iter().for_each(|certificates| certificates.reload());

@@ -27,6 +27,8 @@ impl Wake for WakePublisher {
 /// Publishes what is told, as long as the broker runs.
 pub(super) async fn publish(broker: Arc<Broker>, clock: Clock) {
     let waiting = Arc::new(WakePublisher(Notify::new()));
+    // Before the first look, and `notify_one` is kept: nothing that is told in between
+    // waits for the next message.
     broker.node().own_messages.on_waiting(Arc::clone(&waiting) as Arc<dyn Wake>);
     loop {
         while broker.publish_own_messages(clock.now_ms()) {

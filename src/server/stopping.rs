@@ -16,13 +16,18 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 impl Broker {
     /// Stops: connections are told, and their sockets are closed when this returns. Its addresses and its data directory are free then.
     pub async fn stop(mut self) {
+        // Each listener tells its connections, and waits three seconds at most until they are gone.
         self.stop.send_replace(true);
         join(&mut self.listeners).await;
+        // Only now, so that what is due is done as long as a connection may wait for it.
         self.tasks.iter().for_each(JoinHandle::abort);
         join(&mut self.tasks).await;
+        // Its thread has the broker, too. It is joined, which blocks.
         if let Some(management) = self.management.take() {
             tokio::task::spawn_blocking(move || management.stop()).await.ok();
         }
+        // Last: what the end of connections has changed belongs in the log, too, such as a durable auto-delete
+        // queue that lost its last consumer.
         if let Some(storage) = self.storage.take() {
             // It waits for the disk; a panic was reported when it happened.
             tokio::task::spawn_blocking(move || storage.stop()).await.ok();
@@ -32,6 +37,8 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        // A drop cannot wait: everything is told to end, and ends by itself. The threads of HTTP and of the
+        // store are told when their own parts are dropped.
         self.stop.send_replace(true);
         self.tasks.iter().for_each(JoinHandle::abort);
     }

@@ -133,6 +133,7 @@ impl Opened {
         clock: &Clock,
     ) -> Result<Storage, StoreError> {
         let Self { directory, disk, wal, loader, definitions, queues, is_salvaged, .. } = self;
+        // Before any thread of the store runs: nothing moves while queues are filled.
         broker.restore(&definitions, queues, loader.segments(), clock.now_ms())?;
         let (tell_failed, failed) = watch::channel(false);
         wal.on_failed(Box::new(move || {
@@ -154,7 +155,8 @@ impl Opened {
         let log = Arc::clone(&wal) as Arc<dyn StoredLog>;
         let pager = Pager::new(Arc::clone(broker), log, segments, disk, MEMORY_BUDGET_BYTES);
         if is_salvaged {
-            // So that the next start finds nothing wrong any more.
+            // So that the next start finds nothing wrong any more. The pager's thread is not there yet:
+            // the log is synced here.
             pager.finish()?;
         }
         let mut storage = Storage { wal, loader, pager: Arc::new(pager), threads: Vec::new(), failed };
@@ -166,6 +168,7 @@ impl Opened {
 /// What sets the alarm of the disk, and says so, or ends it.
 fn disk_alarm(node: Weak<Node>, disk: Arc<dyn Disk>, directory: PathBuf) -> impl Fn(bool) + Send + Sync {
     move |is_low| {
+        // The node has the log, and the log has this: a strong pointer would keep both for ever.
         let node = node.upgrade();
         if is_low {
             tracing::warn!(
@@ -191,6 +194,8 @@ impl Storage {
         for _ in 0..READERS {
             let (loader, wal, clock) = (Arc::clone(&self.loader), Arc::clone(&self.wal), clock.clone());
             self.spawn("leveret-reader", move || {
+                // Only what waiting does not mend comes here. A message that cannot be read can be neither
+                // delivered nor left out, so the store is over.
                 if let Err(error) = loader.run(|| clock.now_ms(), || wal.pause(SCARCE_PAUSE)) {
                     wal.fail(error);
                 }
@@ -219,6 +224,7 @@ impl Storage {
 
     /// Makes everything durable, so that the next start has nothing to read, and ends the threads. Blocks.
     pub(super) fn stop(mut self) {
+        // After a failure nothing can be made durable any more.
         if self.wal.failure().is_none()
             && let Err(error) = self.pager.finish()
         {

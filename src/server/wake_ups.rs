@@ -45,8 +45,10 @@ impl WakeUps {
     /// Has them woken soon.
     pub(super) fn wake_soon(&self, mut more: Vec<Arc<dyn Wake>>) {
         let mut waiters = self.waiters.lock();
+        // Whoever was the first in the list has written the byte, or is about to.
         let is_written = !waiters.is_empty();
         waiters.append(&mut more);
+        // The write is a system call, for which nobody need wait.
         drop(waiters);
         if !is_written {
             // It fails only if the runtime was stopped; then nobody waits any more.
@@ -61,6 +63,8 @@ async fn listen(mut receiver: Receiver, waiters: Waiters) {
         let mut got = ReadBuf::new(&mut bytes);
         let read = poll_fn(|context| Pin::new(&mut receiver).poll_read(context, &mut got)).await;
         let is_over = read.is_err() || got.filled().is_empty();
+        // After the byte was read, not before: whoever comes from here on finds the list
+        // empty, and writes another.
         let woken = std::mem::take(&mut *waiters.lock());
         woken.iter().for_each(|waiter| waiter.wake());
         if is_over {

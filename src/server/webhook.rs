@@ -34,6 +34,7 @@ const WAITING_MAX: usize = 1_000;
 /// One attempt takes at most so long.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pauses between attempts; after the last one the change is given up.
+// Nine attempts, and three minutes of pauses between them.
 const PAUSES_MS: [u64; 8] = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000];
 
 /// Whom alerts are to be sent to, as somebody asked for it.
@@ -126,6 +127,7 @@ pub(super) fn new(
 async fn deliver_all(webhook: Webhook, mut changes: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>, clock: Clock) {
     while let Some(body) = changes.recv().await {
         deliver(&webhook, &body, &clock).await;
+        // Said here and not where they are dropped, so that a flood of alerts is one line a delivery.
         let dropped = waiting.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             tracing::warn!(url = %webhook.url, dropped, "alerts came faster than the webhook takes them: some were not sent");

@@ -28,6 +28,7 @@ impl Builder {
     /// # Errors
     /// When one of them cannot be listened on, or its certificates cannot be used.
     pub(super) fn bind_sockets(&self) -> Result<Sockets, StartFailure> {
+        // They listen from here on. Clients that come before the broker accepts wait in the backlog.
         let amqp = bind(&self.addresses, ListenerKind::Plain, self.socket_options())?;
         let secured = self.encryption.start(&self.clock)?;
         let plain = |places: &[Listen]| bind(places, ListenerKind::Plain, SocketOptions::default());

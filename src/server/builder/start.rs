@@ -40,16 +40,20 @@ impl Builder {
     /// [`Builder::start`], with all that can go wrong.
     pub(super) async fn run(mut self) -> Result<Broker, StartFailure> {
         let data_dir = if self.in_memory { None } else { Some(self.data_dir.take().ok_or(StartFailure::NoStore)?) };
+        // What can fail without a trace is tried first.
         let webhook = self.webhook.ready()?;
+        // Before the store is opened, so that a start whose port is taken changes no file.
         let mut sockets = self.bind_sockets()?;
         let mut outside = Outside::of(&sockets.amqp, &sockets.secured)?;
         let Restored { broker, storage, io } = self.restored(data_dir.as_deref())?;
+        // Before anything accepts: no client finds a broker without its users.
         self.populated().populate(&broker, &self.definitions, self.clock.now_ms())?;
         let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
         let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Arc::new(self.hosting(&broker)?);
         let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
+        // A port that was left to the system is known by now.
         let local = self.local(data_dir.as_deref(), outside.address.port())?;
         let running = Running::new(&broker, &self.clock, storage.as_ref(), &outside.certificates);
         let operator = Arc::new(running.operated(self.heartbeat.clone(), self.configured.clone()));
@@ -63,6 +67,7 @@ impl Builder {
             io,
             ..management::api(&hosting, listeners, of_web, &clock, configured.as_deref())
         };
+        // The last step that can fail. What follows only starts tasks.
         let management = Management::start(api, sockets.take_web(), local)?;
         let (stop, stopped) = watch::channel(false);
         let start = |(bound, tls)| {
@@ -82,6 +87,7 @@ impl Builder {
             return Ok(Restored { broker, storage: None, io: Arc::default() });
         };
         let opened = storage::open(directory, &node.memory, self.salvage, nonce(&node))?;
+        // Before anything gets a number: those in the files are not given again.
         node.ids.skip_to(opened.next_id);
         node.log = Arc::clone(&opened.wal) as Arc<dyn crate::store::Log>;
         node.loader = Some(Arc::clone(&opened.loader));
@@ -155,6 +161,7 @@ impl Builder {
     /// What is offered without TLS.
     fn offer(&mut self) -> Offer {
         let mechanisms = match &self.encryption.mechanisms {
+            // Without TLS there is no certificate to log in with.
             Some(wanted) => wanted.iter().copied().filter(|&mechanism| mechanism != Mechanism::External).collect(),
             None if self.logins.anonymous.is_some() => {
                 vec![Mechanism::Plain, Mechanism::AmqPlain, Mechanism::Anonymous]
