@@ -15,6 +15,7 @@ impl Environment {
     /// That of this process.
     pub fn of_process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            // All settings are text, so what is none sets nothing.
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self(std::env::vars_os().filter_map(text).collect())

@@ -57,6 +57,7 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
         argument = argument.action(ArgAction::Append);
     }
     if setting.is_switch {
+        // A value only behind `=`, so that the next word of the command line is never taken for it.
         argument = argument.num_args(0..=1).require_equals(true).default_missing_value("true");
     }
     let has_flag = |name: &str| Setting::find(name).and_then(Setting::flag).is_some();

@@ -136,6 +136,7 @@ impl fmt::Display for Problem {
         if !text.contains(char::is_control) {
             return f.write_str(&text);
         }
+        // A value with a line break would be a second line of the log.
         let escape = |character: char| {
             if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
         };

@@ -24,7 +24,10 @@ pub fn load(serve: &Serve, environment: &Environment) -> Configuration {
     let is_rabbitmqs = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "conf" || ending == "config");
     let (rabbitmqs, own): (Vec<_>, Vec<_>) = files(serve, environment).into_iter().partition(is_rabbitmqs);
     let at_its_place = serve.is_rabbitmq_server || looks_at_rabbitmqs_place(serve, environment);
+    // First, as values in files may name variables.
     let environment = &rabbitmq::complete_environment(environment, at_its_place, text_of, &mut read);
+    // Of one rank what is added last counts: so RabbitMQ's files come before the own ones, and its variables
+    // before the own variables.
     read.add(rabbitmq::read_files(environment, &rabbitmqs, at_its_place, text_of));
     for file in own {
         read.add(read_file(&file));
@@ -58,6 +61,7 @@ fn take_secrets(configuration: &mut Configuration) {
         let origin = configuration.origin(file).clone();
         match text_of(Path::new(&path)) {
             Ok(text) => {
+                // One end of a line is the editor's. Any other blank belongs to the secret.
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);
                 configuration.set(setting, text, origin);

@@ -68,6 +68,7 @@ impl Configuration {
         };
         let (Some(switch), Some(other)) = (Setting::find(switch), Setting::find(other)) else { return };
         let is_no = |setting: &Setting| setting.is_switch && (setting.show)(&self.settings).as_deref() == Some("false");
+        // A switch that is off excludes nothing.
         if is_no(switch) || is_no(other) {
             return;
         }

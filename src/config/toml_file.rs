@@ -16,12 +16,14 @@ const DEPTH_MAX: usize = 8;
 /// Reads the text of a file of this name.
 pub(super) fn read(file: &Path, text: &str) -> GivenSettings {
     let mut reader = Reader { file, text, read: GivenSettings::default() };
+    // All mistakes are told at once, not the first alone.
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let offset = error.span().map_or(0, |span| span.start);
         let what = error.message().lines().collect::<Vec<_>>().join(", ");
         reader.read.refuse(reader.origin(offset), format!("this is not TOML: {what}"));
     }
+    // Else the broker does not start, and half of a file would only bring more problems that are none.
     if errors.is_empty() {
         reader.table("", table.get_ref(), 0);
     }
@@ -48,6 +50,7 @@ impl Reader<'_> {
             let origin = self.origin(key.span().start);
             match (Setting::find(&name), value.get_ref()) {
                 (Some(setting), _) => self.value(setting, value, origin),
+                // A table that no setting begins with is told once, not with each of its keys.
                 (None, DeValue::Table(inner)) if depth < DEPTH_MAX && is_prefix(&name) => {
                     self.table(&format!("{name}_"), inner, depth + 1);
                 }

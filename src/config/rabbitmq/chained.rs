@@ -49,7 +49,8 @@ pub(super) fn backends(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
         place.get_or_insert_with(|| entry.origin.clone());
         false
     });
-    // As in RabbitMQ, one alone stands for both.
+    // As in RabbitMQ, one alone stands for both. They come in the order of their numbers, wherever
+    // they stand in the file.
     let both = |(authn, authz): Pair| Some(pair(authn.clone().or_else(|| authz.clone())?, authz.or(authn)?));
     let texts: Vec<_> = chain.into_values().flatten().filter_map(both).collect();
     if let Some(origin) = place.filter(|_| !texts.is_empty()) {

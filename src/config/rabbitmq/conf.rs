@@ -27,6 +27,7 @@ pub(super) struct ConfEntry {
 /// Reads the entries of a file. What cannot be read is a problem each.
 pub(super) fn entries(file: &Path, text: &str, environment: &Environment, read: &mut GivenSettings) -> Vec<ConfEntry> {
     let mut entries = Vec::new();
+    // A byte order mark is no part of the first key.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
         let origin = |rest: &str| {
@@ -107,6 +108,7 @@ fn interpolated(value: &str, environment: &Environment) -> Result<String, String
         let variable = environment.get(name).ok_or_else(|| format!("the variable {name} is not set"))?;
         text.push_str(before);
         text.push_str(variable);
+        // Goes on behind what was put in: a value of a variable is not read for more variables.
         rest = behind;
     }
     text.push_str(rest);

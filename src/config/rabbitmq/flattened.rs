@@ -35,6 +35,7 @@ pub(super) fn entries(source: &Source<'_>, key: &str, value: &Term<'_>, read: &m
 
 /// Whether all of them are keys that are known.
 pub(super) fn are_known(entries: &[ConfEntry]) -> bool {
+    // Keys with names in them stand in no table. `translate` tells which of them it does not know.
     let is_named = |key: &str| ["auth_oauth2.", "management.", "prometheus."].iter().any(|of| key.starts_with(of));
     entries.iter().all(|entry| is_named(&entry.key) || keys::meaning(&entry.key).is_some())
 }

@@ -21,6 +21,7 @@ const LEGACY_TLS: &str = "management.listener.ssl";
 
 /// Takes the keys that belong together.
 pub(super) fn take(entries: &mut Vec<ConfEntry>, read: &mut GivenSettings) {
+    // First: it takes away entries that would be listeners otherwise.
     none(entries, "listeners.tcp", Some("no_amqp"), read);
     none(entries, "listeners.ssl", None, read);
     let has_tls = is_switched_on(entries, LEGACY_TLS, read);

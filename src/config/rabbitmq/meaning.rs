@@ -48,6 +48,7 @@ pub(super) fn relative(value: &str) -> Result<String, String> {
 
 /// What [`relative`] or a number of bytes says.
 pub(super) fn relative_or_absolute(value: &str) -> Result<String, String> {
+    // `0` and `1` are shares, too. As numbers of bytes they would be next to nothing.
     if value.contains('.') || value == "0" || value == "1" { relative(value) } else { information_unit(value) }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn read_settings(file: &Path, text: &str, read: &mut GivenSettings) {
             }
         }
     }
+    // All together, as a port and the address that it belongs to may stand in any order.
     translate(entries, read);
 }
 
@@ -87,6 +88,7 @@ fn as_entries(
     let entries = prefix.map(|prefix| flattened::entries(source, &format!("{prefix}{key}"), value, &mut own));
     match entries.filter(|entries| flattened::are_known(entries)) {
         Some(entries) => {
+            // Only now: of a key that is not known one warning is enough.
             read.add(own);
             entries
         }
@@ -107,6 +109,7 @@ fn take(source: &Source<'_>, (application, key): (&str, &str), value: &Term<'_>,
     }
     let texts = match value {
         Term::Word(..) => value.word().into_iter().collect(),
+        // An empty list is a value, too: it takes the place of the default.
         Term::List(_, items) if items.is_empty() => vec!["none".to_owned()],
         Term::List(_, items) if key == "auth_backends" => items.iter().filter_map(backend).collect(),
         Term::List(_, items) => items.iter().filter_map(item).collect(),

@@ -18,6 +18,7 @@ pub(super) const ENCRYPTED: &str = "is encrypted, and there is no passphrase tha
 /// Translates the entries of all files together: of a key that is there twice the last one counts.
 pub(super) fn translate(entries: Vec<ConfEntry>, read: &mut GivenSettings) {
     let mut last = last_of_each_key(entries);
+    // Keys that say something together are taken out first. Each that is left says one thing by itself.
     listeners::take(&mut last, read);
     levels::place_file(&last, read);
     levels::take(&mut last, read);

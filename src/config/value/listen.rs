@@ -102,6 +102,7 @@ impl SettingValue for Listen {
         if let Ok(address) = text.parse() {
             return Ok(Self::At(address));
         }
+        // An address without a port gets a text of its own: what is allowed would not tell what is missing.
         if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             let with_port = SocketAddr::new(ip, 5672);
             return Err(format!("the port is missing, as in {with_port}"));

@@ -97,6 +97,7 @@ impl LogFileName {
         match (this, directory) {
             (Some(Self::Off), _) | (None, None) => None,
             (None, Some(directory)) => Some(directory.join(format!("{default_name}.log"))),
+            // An absolute path stays what it is: `join` puts it in place of the directory.
             (Some(Self::At(file)), directory) => Some(directory.map_or_else(|| file.clone(), |it| it.join(file))),
         }
     }

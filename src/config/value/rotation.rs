@@ -89,6 +89,8 @@ impl RotationDate {
                 let this_month = at(of_month(now.year(), now.month(), day), hour);
                 let year = if now.month() == Month::January { now.year() - 1 } else { now.year() };
                 let last_month = at(of_month(year, now.month().previous(), day), hour);
+                // Months differ in length, so the one before is looked up here, and no
+                // period is taken off below.
                 (if this_month > now { last_month } else { this_month }, 0)
             }
         };
