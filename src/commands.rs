@@ -113,6 +113,7 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     if let Some(run) = arguments.first().and_then(|name| called_as::tool(name)) {
         return run(arguments.split_off(1));
     }
+    // Before the arguments are read: with one dash `-detached` would be many letters.
     if let Some(code) = detached::start(&arguments) {
         return code;
     }

@@ -143,6 +143,7 @@ impl Client {
     /// As for `get`.
     pub(super) fn json(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
         let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        // An answer may have no body, as one with the status 204.
         self.bytes(method, path, body).map(|answer| serde_json::from_slice(&answer).unwrap_or(Value::Null))
     }
 
@@ -166,6 +167,7 @@ impl Client {
             }
             while let Some(frame) = asked.answer.body_mut().frame().await {
                 let frame = frame.map_err(broken)?;
+                // The rest is not read: `asked` closes the connection.
                 if frame.data_ref().is_some_and(|part| !take(part)) {
                     break;
                 }

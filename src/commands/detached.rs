@@ -18,6 +18,8 @@ pub(super) fn start(arguments: &[OsString]) -> Option<ExitCode> {
     }
     let started = std::env::current_exe().and_then(|program| {
         let mut command = Command::new(program);
+        // Under the name that this was called by: it decides whether RabbitMQ's files are read
+        // where RabbitMQ has them.
         system::detach(&mut command, name);
         command.args(rest.iter().filter(|argument| !is_detached(argument)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()

@@ -40,6 +40,7 @@ impl Run for Serve {
 
 async fn serve(arguments: &config::Serve) -> ExitCode {
     let configuration = config::load(arguments, &Environment::of_process());
+    // On stderr, for there is no log yet: where it goes is a part of what is wrong.
     if configuration.wrong().next().is_some() {
         writeln!(io::stderr(), "{BOOT_FAILED}").ok();
         for problem in configuration.wrong() {
@@ -82,7 +83,10 @@ fn tell(configuration: &Configuration) {
 }
 
 async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &LogWriter) -> Result<(), Box<dyn Error>> {
+    // Before anything starts, so that a signal during the start is not lost.
     let mut signals = Signals::new()?;
+    // Before the broker is there: `rabbitmqctl wait` reads the number first, and then waits for that
+    // process to serve clients.
     if let Some(file) = &settings.pid_file {
         let pid = std::process::id().to_string();
         // RabbitMQ makes the directory, too: its place of old, below `mnesia`, is in many scripts.
@@ -98,6 +102,7 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
     };
     tokio::select! {
         () = told_to_stop => {}
+        // Without a stop in order: the next start reads the log.
         error = until_failed(settings, &broker) => return Err(error),
         never = service::stay_alive() => match never {},
     }

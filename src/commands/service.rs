@@ -19,6 +19,7 @@ pub(super) async fn stay_alive() -> Infallible {
     let Some(within) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     loop {
         sd_notify::notify(&[NotifyState::Watchdog]).ok();
+        // Twice in the time that systemd waits, as sd_watchdog_enabled(3) advises.
         tokio::time::sleep(within / 2).await;
     }
 }

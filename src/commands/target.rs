@@ -221,6 +221,7 @@ pub(super) fn http(url: &str, user: Option<&str>, password: Option<&str>, tls: &
         None => (url, None),
     };
     let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    // At the last one, as a password may hold others.
     let (login, address) = match authority.rsplit_once('@') {
         Some((login, address)) => (Some(login), address),
         None => (None, authority),

@@ -100,6 +100,7 @@ impl Dev {
         let mut client = lasting(CertificateParams::default(), &self.client, now, CERTIFICATE_DAYS);
         client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
 
+        // After all names were looked at: a wrong one leaves no directory behind.
         self.make_directory()?;
         write(&self.dir.join("ca.pem"), &authority.pem())?;
         write(&self.dir.join("ca.key"), &authority.key().serialize_pem())?;

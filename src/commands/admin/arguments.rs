@@ -105,7 +105,10 @@ impl Request {
                 let value = value()?;
                 request.pairs.insert(key.replace('-', "_"), value);
             } else if let Some((key, value)) =
-                argument.split_once('=').filter(|_| request.words.len() > 1 || is_verb_with_pairs(&request.words))
+                // Only where pairs belong: the name of a file may hold `=`, too.
+                argument
+                    .split_once('=')
+                    .filter(|_| request.words.len() > 1 || is_verb_with_pairs(&request.words))
             {
                 request.pairs.insert(key.replace('-', "_"), value.to_owned());
             } else if argument.starts_with('-') && argument.len() > 1 {

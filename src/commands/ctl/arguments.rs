@@ -79,6 +79,7 @@ pub(super) fn verb_name(arguments: &[String]) -> Option<&str> {
         match option(GENERAL, argument) {
             Some(Found { switch, value: None }) if switch.takes_value => at += 2,
             Some(_) => at += 1,
+            // An option of the verb, which is not known yet. In front of it a value must be joined with `=`.
             None if argument.starts_with('-') && argument.len() > 1 => at += 1,
             None => return Some(argument),
         }
@@ -109,6 +110,7 @@ fn option<'a>(known: &[Switch], argument: &'a str) -> Option<Found<'a>> {
     }
     let short = argument.strip_prefix('-')?;
     let letter = short.chars().next()?;
+    // From the end, as a letter of the verb goes before the same one of all verbs.
     let switch = known.iter().rev().find(|switch| switch.letter == Some(letter))?;
     let rest = short.get(letter.len_utf8()..).filter(|rest| !rest.is_empty());
     match rest {

@@ -119,6 +119,7 @@ fn ping(it: &Invocation) -> Result<Output, Failure> {
 /// Whether the broker serves clients, and has not been told to stop doing so.
 pub(super) fn is_started(it: &Invocation) -> Result<bool, Failure> {
     let app = it.client()?.find("/leveret/app")?.unwrap_or_default();
+    // RabbitMQ has no such path, and is started if it answers.
     Ok(app.get("running").and_then(Value::as_bool).unwrap_or(true))
 }
 

@@ -100,6 +100,7 @@ fn stop(it: &Invocation) -> Result<Output, Failure> {
 
 fn shutdown(it: &Invocation) -> Result<Output, Failure> {
     let process = process(it)?;
+    // Asked while it still answers.
     let node = it.node().to_owned();
     let mut said = vec![format!("Shutting down RabbitMQ node {node} running at PID {process}")];
     terminate(process)?;

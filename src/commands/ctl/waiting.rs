@@ -60,6 +60,7 @@ fn until<T>(
             return Err(Failure::TimedOut(u128::from(seconds.unwrap_or(0)) * 1000));
         }
         let pause_ms = POLL_MS.min(left_ms);
+        // Only pauses are counted: what one attempt takes is bounded by itself.
         left_ms -= pause_ms;
         thread::sleep(Duration::from_millis(pause_ms));
     }

@@ -50,6 +50,7 @@ impl Confirms {
         if let Some(waiting) = &self.0
             && let Ok(permit) = waiting.room.acquire().await
         {
+            // The task gives it back when the confirm is there.
             permit.forget();
         }
     }
@@ -64,6 +65,7 @@ impl Confirms {
     /// Waits until all have come.
     pub(super) async fn all(&self) {
         if let Some(waiting) = &self.0 {
+            // All room is free only when no confirm is missing.
             let all = u32::try_from(waiting.most).unwrap_or(u32::MAX);
             // A broker that does not confirm keeps nobody from ending.
             drop(tokio::time::timeout(LAST_CONFIRMS, waiting.room.acquire_many(all)).await);

@@ -92,6 +92,7 @@ pub(super) async fn run(plan: Plan) -> Result<(), Ended> {
     let run = Arc::new(Run::of(plan));
     let mut tasks = start(&run, &connections).await?;
     let why = until_ended(&run, &mut tasks).await;
+    // Before tasks and connections end: what that takes belongs to no rate.
     let elapsed_ms = millis(run.elapsed());
     tasks.shutdown().await;
     for connection in connections.into_values() {
@@ -193,6 +194,7 @@ async fn until_ended(run: &Run, tasks: &mut Tasks) -> Result<&'static str, Ended
     };
     loop {
         tokio::select! {
+            // A line that is due is written before the run ends.
             biased;
             _ = ticks.tick() => tell_measured(),
             () = &mut time_is_up => return Ok("Reached time limit"),
@@ -226,6 +228,7 @@ impl<'a> Pace<'a> {
     /// Waits until the next one is due.
     async fn next(&mut self) {
         let Some(rate) = self.rate else { return };
+        // Counted from the beginning, so that whoever was held up catches up.
         while u128::from(self.done) * 1_000_000 > (self.run.elapsed() - self.begun).as_micros() * u128::from(rate) {
             tokio::time::sleep(TICK).await;
         }
@@ -300,6 +303,7 @@ async fn consume(run: Arc<Run>, mut deliveries: lapin::Consumer, queue: String) 
         }
         let is_last = messages == Some(received);
         match acknowledges {
+            // The last ones, too, though they may be fewer.
             Acknowledges::Every(every) if received % every == 0 || is_last => acknowledge(&delivery, every > 1).await?,
             Acknowledges::Every(_) | Acknowledges::Never => {}
         }

@@ -41,6 +41,7 @@ impl Place {
                 let host = read.authority.host.trim_start_matches('[').trim_end_matches(']').to_owned();
                 let name = ServerName::try_from(host).map_err(|error| format!("{uri}: {error}"))?;
                 let runtime = Runtime::new(Secured::new(tls.config()?, name));
+                // The library is not to add TLS of its own.
                 read.scheme = AMQPScheme::AMQP;
                 Ok(Self::Secured(Box::new(read), runtime))
             }
