@@ -76,6 +76,7 @@ impl Declarers {
         kept.order.push_back((number, declared));
         if kept.order.len() > KEPT_MAX
             && let Some((number, oldest)) = kept.order.pop_front()
+            // If it was declared again since, it stands further back with its later number.
             && kept.known.get(&oldest).is_some_and(|(last, _)| *last == number)
         {
             kept.known.remove(&oldest);

@@ -127,6 +127,7 @@ impl DelayedMessages {
     ) -> LogPosition {
         let log = &*self.node.log;
         let is_stored = log.keeps() && new.message.facts().persistent;
+        // The body goes to the log first, and its record only under the lock: it must not be moved in between.
         let _guard = (is_stored && log.capabilities().moves_bodies).then(|| AppendGuard::begin(log));
         if is_stored {
             log.append_chunk(new.message.chunk());
@@ -219,6 +220,7 @@ impl DelayedMessages {
         }
         let mut waiting = self.waiting.lock();
         waiting.journal.set_transaction(transaction.id());
+        // With an exchange that was deleted meanwhile it has gone already.
         if let Some(held) = waiting.by_due.remove(&key) {
             gone(&mut waiting.journal, key.1, &held);
         }

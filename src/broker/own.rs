@@ -138,6 +138,7 @@ impl OwnMessages {
         }
         waiting.bytes += bytes;
         waiting.messages.push_back(message);
+        // A task that was woken goes on until the list is empty: one call is enough.
         let is_first = waiting.messages.len() == 1;
         drop(waiting);
         if is_first && let Some(wake) = self.wake.get() {
@@ -180,6 +181,7 @@ impl Broker {
     pub fn publish_own_messages(&self, now_ms: u64) -> bool {
         let node = self.node();
         let (messages, dropped) = node.own_messages.take();
+        // It was deleted, so nobody can be bound to the exchanges there.
         let Some(vhost) = self.vhost(&node.settings.own_vhost) else { return !node.own_messages.is_empty() };
         let _publishing = Publishing::begin();
         if dropped > 0 {

@@ -83,6 +83,7 @@ fn shorten(text: &mut String, chars_max: usize) {
     if let Some((at, _)) = text.char_indices().nth(chars_max) {
         text.truncate(at);
     }
+    // A thousand are kept for long, so what was cut off is given back.
     text.shrink_to_fit();
 }
 

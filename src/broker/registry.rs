@@ -276,6 +276,7 @@ impl Registry {
         counters: Arc<ConnectionCounters>,
         sink: Arc<dyn Sink>,
     ) -> Result<Registration, ConnectionsReached> {
+        // First, and the only step that can fail: a refusal leaves nothing behind.
         self.tally.add_connection(&spec.user, &spec.vhost, limits)?;
         let (is_blocked, flow_until_ms, channels) = (AtomicBool::new(false), Counter::default(), Mutex::default());
         let info = Arc::new(ConnectionInfo { spec, counters, is_blocked, flow_until_ms, channels, sink });

@@ -58,6 +58,7 @@ impl ReplyBudget {
     /// Takes room for a reply to a requester that has taken `held_bytes` already; whether there was. A reply alone may be larger
     /// than its share: else large ones would never get through.
     pub(crate) fn take(&self, held_bytes: usize, bytes: usize) -> bool {
+        // Relaxed, for only the sum counts: nothing else is ordered by it.
         let taken = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             let is_alone = held_bytes == 0 && used <= WAITING_BYTES_MAX / 2;
             let fits = held_bytes + bytes <= WAITING_BYTES_MAX.saturating_sub(used);

@@ -82,6 +82,7 @@ impl Tails {
     /// Whether anybody watches.
     #[inline]
     pub(crate) fn is_any(&self) -> bool {
+        // Relaxed: what passes while somebody begins to watch may be seen or not.
         self.count.load(Ordering::Relaxed) > 0
     }
 

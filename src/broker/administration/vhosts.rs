@@ -117,6 +117,8 @@ impl Broker {
         settings: VhostSettings,
         along: impl FnOnce(&MetadataState) -> Result<Vec<Administered>, AdministrationError>,
     ) -> Result<(Put, Arc<Vhost>), AdministrationError> {
+        // Held until it is in the map: a policy that is put between its look at all policies and that would
+        // find nobody to obey it.
         let _changing = self.vhost_changes.lock();
         let fresh = QueueId(self.node().ids.fresh());
         let (kind, defaults) = (self.node().settings.default_queue_kind, &self.node().settings.vhost_defaults);
@@ -163,6 +165,7 @@ impl Broker {
         // A checkpoint still tells where its messages are, until they are free.
         self.leaving.lock().push(Arc::clone(&vhost));
         self.vhosts.remove(name);
+        // What follows takes long. A new one of this name may be made meanwhile.
         drop(changing);
         self.node().registry.close_where(|connection| *connection.spec.vhost == *name, &vhost.deleted());
         vhost.delete_everything();

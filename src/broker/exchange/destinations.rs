@@ -122,6 +122,7 @@ impl CountedDestinations {
         self.counted.swap_remove(at);
         if let Some(places) = &mut self.places {
             places.remove(&destination);
+            // The last one stands in its place now.
             if let Some((moved, _)) = self.counted.get(at) {
                 places.insert(*moved, at);
             }

@@ -42,6 +42,7 @@ impl Routing for ModulusHash {
     }
 
     fn unbind(&mut self, binding: &Binding) {
+        // Buckets of one destination are alike, so it does not matter which of them goes.
         let at = self.buckets.iter().position(|bucket| bucket.destination == binding.destination);
         if let Some(at) = at {
             self.buckets.remove(at);

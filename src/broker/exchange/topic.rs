@@ -127,6 +127,7 @@ impl Routing for Topic {
         for reach in Reach::along(left) {
             let Some((word, rest)) = left.split() else { break };
             let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { break };
+            // The very same key is a leaf already: one more destination is all.
             let Some(child) = self.node_behind(at, word, link, rest) else {
                 if let WordLink::Literal(leaf) | WordLink::Pattern(leaf) = link
                     && let Some(leaf) = self.leaves.get_mut(leaf)
@@ -247,6 +248,7 @@ impl Topic {
 
     /// Removes a node that nothing is bound at or below, and those above it that led only there.
     fn prune(&mut self, mut at: NodeId, mut path: SmallVec<[(NodeId, &[u8]); 16]>) {
+        // The root has no parent, and so it stays.
         while let Some((parent, word)) = path.pop() {
             if !self.nodes.get(at).is_some_and(Node::is_empty) {
                 return;

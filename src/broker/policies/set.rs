@@ -120,6 +120,7 @@ impl PolicySet {
         };
         let (user, operator) = (definition(&self.users, pair.0), definition(&self.operators, pair.1));
         let applied = Arc::new(Applied::new(user.as_ref(), operator.as_ref())?);
+        // Not locked while it was made, so two may have made it: the first one stays.
         Some(Arc::clone(self.applied.lock().entry(pair).or_insert(applied)))
     }
 }

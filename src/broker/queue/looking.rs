@@ -210,6 +210,8 @@ impl Queue {
     }
 
     fn look_at_ready(&self, window: &mut Window) {
+        // In the order of delivery: what came back goes first, then of each level what was requeued, what is
+        // in files, what is fresh.
         let returned = self.order.ready.returned();
         window.entries(returned.len(), |from| Box::new(returned.iter_at(from)));
         for level in self.order.ready.levels() {

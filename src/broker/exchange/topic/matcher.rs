@@ -110,10 +110,12 @@ impl<'t, 'm> Matcher<'t, 'm> {
         self.enter_hash(hash, words, Some(left));
         let mut words = words;
         while let Some((word, rest)) = words.split()
+            // With fewer words than any key below needs, those behind them are too few as well.
             && hash.reach.is_met(left)
             && self.matches.spend(1)
         {
             let behind = left.saturating_sub(1);
+            // Too many are left: the `#` takes one more.
             if hash.reach.admits(left) {
                 self.step(hash, word, rest, Some(behind));
             }

@@ -59,6 +59,7 @@ impl QueueHandle {
         while position < behind && load.start < load.end {
             let Some(loader) = &self.node.loader else { break };
             let Ok(loaded) = loader.read(load, self.id.0) else { break };
+            // At least a byte further, so that a damaged file does not keep it here for ever.
             load.start = loaded.next.max(load.start + 1);
             let is_there = |record: &Stored| !part.is_restored || record.label.is_stored;
             for record in loaded.records.into_iter().filter(is_there) {
