@@ -116,6 +116,8 @@ impl Chunk {
     }
 
     fn counted(mut bytes: Vec<u8>, gauge: &Arc<MemoryGauge>) -> Self {
+        // A buffer of the usual sizes is kept whole, to be used again later. If less than a quarter of it is
+        // full, a copy takes its place at once.
         if bytes.capacity() != BUFFER_BYTES && bytes.capacity() != SMALL_BUFFER_BYTES {
             if !buffers::is_fitting(bytes.capacity(), bytes.len()) {
                 bytes.shrink_to_fit();
@@ -176,6 +178,7 @@ impl ChunkWriter {
 
     /// Makes room for as much as the chunk before had. Must be called before the first record, and may be left out.
     pub(crate) fn prepare(&mut self, gauge: &MemoryGauge) {
+        // With less the buffer would only be copied at the end (`Chunk::counted`).
         if self.expected_bytes > BUFFER_BYTES / 4 && self.bytes.capacity() == 0 {
             self.bytes = gauge.buffer();
             self.bytes.clear();
@@ -324,6 +327,7 @@ impl Message {
     /// Whether the message keeps much more memory alive than it needs: it is one of few that still use a large chunk.
     pub(crate) fn pins_memory(&self) -> bool {
         const WORTH_COPYING_BYTES: usize = 16 * 1024;
+        // As if all who still use the chunk shared it evenly.
         let chunk_bytes = self.chunk.bytes.len();
         chunk_bytes > WORTH_COPYING_BYTES && chunk_bytes / Arc::strong_count(&self.chunk) > 4 * self.record_bytes()
     }

@@ -108,6 +108,7 @@ impl Answers {
                 Some(answer) => answer.clone(),
                 None => match grant.answer(question, now_ms) {
                     Said::Now(answer) => answer,
+                    // Those behind it are asked when this is known: a refusal spares them the question.
                     Said::Later(answer) => {
                         return Verdict::Unknown(Unanswered { grant: place, question: question.clone(), answer });
                     }

@@ -124,6 +124,7 @@ impl Caller {
         may_try.map_err(|for_ms| NoCaller::TooManyFailed { for_ms })?;
         let logged_in = Self::checked(api, name, password, from).await;
         api.broker.node().registry.http_logins.note(logged_in.is_some());
+        // Not locked while the password is looked at, which takes time, or a question to somebody else.
         let (mut attempts, now_ms) = (api.attempts.lock(), api.clock.now_ms());
         match logged_in {
             Some(logged_in) => {

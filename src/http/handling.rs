@@ -149,6 +149,7 @@ async fn act(
     parts: &mut Parts,
     body: &mut Body,
 ) -> Result<Answer, Bare> {
+    // Before the body is read: who may not ask costs no memory.
     let caller = match caller(api, action.needs, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(no_caller) => return refused(api, no_caller).await,

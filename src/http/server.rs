@@ -142,6 +142,7 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
             until(&mut stopped).await;
         }
     }
+    // All permits are free only when no connection is left.
     let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
 }
@@ -162,7 +163,8 @@ async fn accept(
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
-        // The semaphore is never closed.
+        // Before a client is accepted: whoever finds no place waits in the backlog. The semaphore is never
+        // closed.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -41,6 +41,7 @@ impl Certificates {
     /// # Errors
     /// What is wrong, and with which of them.
     pub(crate) fn load(settings: TlsSettings, clock: Clock) -> Result<Arc<Self>, (TlsField, TlsFilesError)> {
+        // Before they are read: what changes while they are read counts as a change later.
         let seen = look(&settings);
         let loaded = load(&settings).map_err(|TlsFault { field, error }| (field, error))?;
         let look_again_ms = AtomicU64::new(clock.now_ms() + LOOK_MS);
@@ -85,6 +86,7 @@ impl Certificates {
         let mut seen = self.seen.lock();
         let now = look(&self.settings);
         if *seen != now {
+            // Also if they cannot be used: that is said once, and they are read again when they change again.
             *seen = now;
             self.read_again();
         }
