@@ -131,7 +131,6 @@ impl Chunk {
         Self { bytes, position: OnceLock::new(), charged_bytes, is_read_back: false, gauge: Arc::clone(gauge) }
     }
 
-    /// All of it.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -21,7 +21,6 @@ impl Counter {
         self.0.store(count, Ordering::Relaxed);
     }
 
-    /// The number.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -37,12 +36,10 @@ impl SharedCounter {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Adds.
     pub(crate) fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// The number.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -190,13 +187,11 @@ counters! {
 /// What the files of the store cost.
 #[derive(Debug, Default)]
 pub(crate) struct IoCounters {
-    /// Reads.
     pub(crate) read_ops: SharedCounter,
     /// Bytes that were read.
     pub(crate) read_bytes: SharedCounter,
     /// Microseconds that reads took.
     pub(crate) read_us: SharedCounter,
-    /// Writes.
     pub(crate) write_ops: SharedCounter,
     /// Bytes that were written.
     pub(crate) write_bytes: SharedCounter,

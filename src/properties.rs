@@ -172,7 +172,6 @@ pub struct Properties<'a>(&'a [u8]);
 /// What routing and queues ask of a message's properties, gathered in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PropertiesSummary<'a> {
-    /// The headers.
     pub(crate) headers: Option<TableRef<'a>>,
     /// 2 for a persistent message.
     pub(crate) delivery_mode: Option<u8>,

@@ -149,7 +149,6 @@ pub(crate) enum Question {
     },
     /// Do something with an exchange or a queue.
     Resource {
-        /// Where it is.
         vhost: Arc<str>,
         /// Whether to configure it, write to it or read from it.
         access: Access,
@@ -160,7 +159,6 @@ pub(crate) enum Question {
     },
     /// Use a routing key with a topic exchange.
     Topic {
-        /// Where it is.
         vhost: Arc<str>,
         /// Whether to publish (write) or to bind (read).
         access: Access,

@@ -62,7 +62,6 @@ pub struct Logins {
 }
 
 impl Default for Logins {
-    /// Nobody is known.
     fn default() -> Self {
         Self { loopback_users: vec![GUEST.to_owned()], anonymous: None, chain: BackendChain::default() }
     }

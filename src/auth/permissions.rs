@@ -30,7 +30,6 @@ impl Access {
 pub(crate) enum Resource<'a> {
     /// An exchange, by its name.
     Exchange(&'a str),
-    /// A queue.
     Queue(&'a str),
 }
 

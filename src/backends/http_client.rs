@@ -59,9 +59,7 @@ pub(super) enum NoAnswer {
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answered {
-    /// Its status.
     pub(super) status: u16,
-    /// Its body.
     pub(super) body: Vec<u8>,
 }
 

@@ -45,7 +45,6 @@ use watched::Watched;
 pub(crate) enum AlertObject {
     /// The whole broker.
     Node,
-    /// A virtual host.
     Vhost(Arc<str>),
     /// A queue, by its virtual host and its name.
     Queue(Arc<str>, Arc<str>),
@@ -66,7 +65,6 @@ impl AlertObject {
 pub struct Alert {
     /// Its place among all alerts since the start, from 1.
     pub(crate) id: u64,
-    /// The rule.
     pub(crate) rule: &'static str,
     /// How bad it is.
     pub(crate) severity: Severity,

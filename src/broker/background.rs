@@ -24,7 +24,6 @@ impl Background {
         self.runner.get_or_init(|| runner);
     }
 
-    /// Has it done.
     pub(crate) fn run(&self, work: Work) {
         match self.runner.get() {
             Some(runner) => runner(work),

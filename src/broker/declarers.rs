@@ -14,16 +14,13 @@ const NAME_CHARS_MAX: usize = 200;
 /// What can be declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Declarable {
-    /// A queue.
     Queue,
-    /// An exchange.
     Exchange,
 }
 
 /// Who declared something, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declarer {
-    /// The user.
     pub(crate) user: Arc<str>,
     /// RabbitMQ's name of the connection; `None` over the HTTP API.
     pub(crate) connection: Option<String>,

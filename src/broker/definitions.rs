@@ -25,24 +25,18 @@ pub use administered::{
 /// A queue that survives a restart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueDefinition {
-    /// Its virtual host.
     pub(crate) vhost: String,
-    /// Its identity.
     pub(crate) id: QueueId,
-    /// Its name.
     pub(crate) name: String,
     /// Goes with its last consumer.
     pub(crate) auto_delete: bool,
-    /// Its arguments.
     pub(crate) arguments: Table,
 }
 
 /// An exchange that survives a restart.
 #[derive(Clone, Debug)]
 pub struct ExchangeDefinition {
-    /// Its virtual host.
     pub(crate) vhost: String,
-    /// Its identity.
     pub(crate) id: ExchangeId,
     /// What it was declared as.
     pub(crate) spec: ExchangeSpec,
@@ -55,7 +49,6 @@ pub struct ExchangeDefinition {
 pub struct BindingDefinition {
     /// Where it leads from.
     pub(crate) source: ExchangeId,
-    /// The rest.
     pub(crate) binding: Arc<Binding>,
 }
 

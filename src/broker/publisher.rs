@@ -51,7 +51,6 @@ pub(crate) struct Publisher<T> {
 /// Where a message goes, and what it took to find out.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundRoute {
-    /// The route.
     pub(crate) route: Arc<Route>,
     /// How many queues and bindings were looked at; `None` if the route was remembered.
     pub(crate) steps: Option<usize>,

@@ -211,7 +211,6 @@ impl Queue {
         self.order.unacked.len()
     }
 
-    /// Consumers.
     #[cfg(test)]
     pub(crate) fn consumer_count(&self) -> usize {
         self.service.consumers.len()

@@ -32,14 +32,12 @@ pub(crate) use tally::{ChannelLimits, ChannelsReached, ConnectionLimits, Connect
 pub(crate) struct Endpoint {
     /// The IP address.
     pub(crate) host: String,
-    /// The port.
     pub(crate) port: u16,
 }
 
 /// What is known of a connection when it is opened, and does not change.
 #[derive(Clone, Debug)]
 pub struct ConnectionSpec {
-    /// Its identity.
     pub(crate) id: ConnectionId,
     /// The client's end.
     pub(crate) peer: Endpoint,
@@ -47,7 +45,6 @@ pub struct ConnectionSpec {
     pub(crate) local: Endpoint,
     /// Who logged in.
     pub user: Arc<str>,
-    /// The virtual host.
     pub(crate) vhost: Arc<str>,
     /// The name that the client gave the connection.
     pub(crate) user_provided_name: Option<String>,
@@ -74,7 +71,6 @@ pub struct Encryption {
     pub protocol: &'static str,
     /// How keys were exchanged.
     pub(crate) key_exchange: &'static str,
-    /// The cipher.
     pub(crate) cipher: &'static str,
     /// The hash.
     pub hash: &'static str,
@@ -203,7 +199,6 @@ pub(crate) struct ChannelGauges {
     pub(crate) prefetch_count: Counter,
     /// The limit for all consumers together; 0 for none.
     pub(crate) global_prefetch_count: Counter,
-    /// Consumers.
     pub(crate) consumers: Counter,
     /// Deliveries that are not settled.
     pub(crate) messages_unacknowledged: Counter,
@@ -224,7 +219,6 @@ pub(crate) struct ChannelGauges {
 /// A channel that is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChannelOpening {
-    /// Its identity.
     pub(crate) id: ChannelId,
     /// Its number on its connection.
     pub(crate) number: u16,
@@ -235,7 +229,6 @@ pub(crate) struct ChannelOpening {
 /// An open channel, as others see it.
 #[derive(Debug)]
 pub(crate) struct ChannelInfo {
-    /// Its identity.
     pub(crate) id: ChannelId,
     /// Its number on its connection.
     pub(crate) number: u16,

@@ -25,7 +25,6 @@ const QUEUES_MAX: usize = 20;
 /// Which messages a tail wants: all that is given must hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TailFilter {
-    /// The virtual host.
     pub(crate) vhost: Arc<str>,
     /// The exchange that it was published to.
     pub(crate) exchange: Option<String>,

@@ -41,7 +41,6 @@ pub(crate) use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 pub(crate) struct ExchangeSpec {
     /// Its name; empty for the default exchange.
     pub(crate) name: Arc<str>,
-    /// Its type.
     pub(crate) kind: &'static ExchangeType,
     /// Survives a restart.
     pub(crate) durable: bool,
@@ -49,7 +48,6 @@ pub(crate) struct ExchangeSpec {
     pub(crate) auto_delete: bool,
     /// Clients may not publish to it.
     pub(crate) internal: bool,
-    /// Its arguments.
     pub(crate) arguments: EncodedTable,
     /// `alternate-exchange`. A policy may say another one.
     pub(crate) alternate: Option<Arc<str>>,
@@ -58,7 +56,6 @@ pub(crate) struct ExchangeSpec {
 /// An exchange with its bindings.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// Its identity.
     pub(crate) id: ExchangeId,
     /// What it was declared as.
     pub(crate) spec: ExchangeSpec,

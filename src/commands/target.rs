@@ -48,7 +48,6 @@ pub(super) struct TlsOptions {
     pub(super) ca_file: Option<PathBuf>,
     /// The certificate to show.
     pub(super) cert_file: Option<PathBuf>,
-    /// Its key.
     pub(super) key_file: Option<PathBuf>,
     /// Whatever its certificate is.
     pub(super) is_insecure: bool,

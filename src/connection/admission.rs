@@ -114,7 +114,6 @@ impl Admission {
         Self { limits, suspensions: AtomicU8::new(0), connected: Mutex::default(), changed: Notify::new() }
     }
 
-    /// The limits.
     pub(crate) const fn limits(&self) -> DescriptorLimits {
         self.limits
     }

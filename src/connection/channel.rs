@@ -74,13 +74,11 @@ impl ChannelConsumer {
 /// The requester's side of direct reply-to.
 #[derive(Clone, Debug)]
 pub(super) struct ReplyTo {
-    /// Its consumer.
     pub(crate) consumer: ConsumerId,
     /// The name that its requests carry.
     pub(crate) name: String,
 }
 
-/// A channel.
 #[derive(Debug)]
 pub(super) struct Channel {
     /// Its identity; its number can be reused.

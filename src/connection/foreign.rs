@@ -9,13 +9,9 @@ pub(crate) enum Spoken {
     Amqp10,
     /// Another version of AMQP.
     OtherAmqp,
-    /// TLS.
     Tls,
-    /// HTTP.
     Http,
-    /// MQTT.
     Mqtt,
-    /// STOMP.
     Stomp,
     /// RabbitMQ's streams.
     Stream,

@@ -18,12 +18,10 @@ impl Drop for UnusedInput {
 }
 
 impl UnusedInput {
-    /// Nothing.
     pub(super) fn nothing(node: Arc<Node>) -> Self {
         Self { bytes: Vec::new(), node }
     }
 
-    /// All of it.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -165,7 +165,6 @@ impl Caller {
         (!self.is_local).then(|| self.name())
     }
 
-    /// Its tags.
     pub(super) fn tags(&self) -> &[String] {
         &self.logged_in.user.tags
     }

@@ -61,7 +61,6 @@ pub(super) enum Owner {
     Exchange(ExchangeId),
     /// A connection: bytes.
     Connection(ConnectionId),
-    /// A channel.
     Channel(ChannelId),
 }
 

@@ -25,7 +25,6 @@ const PAUSE_MS: u64 = 1_000;
 /// Where the syslog server of a machine has its socket.
 const LOCAL_SOCKET: &str = "/dev/log";
 
-/// A syslog server.
 #[derive(Debug)]
 pub(super) struct SyslogServer {
     transport: Transport,

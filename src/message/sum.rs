@@ -5,7 +5,6 @@ use std::iter::Sum;
 /// Some messages of a queue or a file, in numbers: what is counted once for all, and for those that survive a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MessageSum {
-    /// Messages.
     pub(crate) messages: u32,
     /// Bytes of their bodies.
     pub(crate) body_bytes: u64,

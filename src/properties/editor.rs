@@ -67,7 +67,6 @@ impl<'a> PropertiesEditor<'a> {
         self
     }
 
-    /// Sets the priority.
     pub(crate) fn set_priority(&mut self, priority: u8) -> &mut Self {
         self.put(Property::Priority, Cow::Owned(vec![priority]));
         self

@@ -66,7 +66,6 @@ impl Inspection {
         self.found.segments.usage()
     }
 
-    /// The definitions.
     pub(crate) fn definitions(&self) -> &[Vec<u8>] {
         &self.found.definitions
     }

@@ -36,7 +36,6 @@ const HEADER_BYTES: usize = 24;
 pub struct Part {
     /// The priority level.
     pub(crate) level: u8,
-    /// The file.
     pub(crate) segment: SegmentId,
     /// Where the first record begins.
     pub(crate) start: u32,
@@ -66,7 +65,6 @@ impl Part {
 pub(crate) struct Single {
     /// Its place in the order of what holds it.
     pub(crate) seq: Seq,
-    /// Where it is.
     pub(crate) address: Address,
     /// Bytes of its record.
     pub(crate) bytes: u32,
@@ -81,7 +79,6 @@ pub(crate) struct Single {
 /// A queue, but for what the log says after the checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueState {
-    /// The queue.
     pub(crate) queue: u64,
     /// The place of the next message.
     pub(crate) next_seq: Seq,
@@ -97,7 +94,6 @@ pub struct QueueState {
     pub counts: Vec<(Seq, DeliveryCounts)>,
 }
 
-/// Everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// From where the log is to be read.
@@ -112,7 +108,6 @@ pub(crate) struct Checkpoint {
     pub(crate) run: Run,
     /// The files of the log from `start` to `durable`.
     pub(crate) log_files: Vec<LogFile>,
-    /// The segment files.
     pub(crate) segment_files: Vec<SegmentFile>,
     /// The broker stopped cleanly: the log has nothing to tell.
     pub(crate) is_clean: bool,
@@ -122,7 +117,6 @@ pub(crate) struct Checkpoint {
     pub(crate) last_segment: u32,
     /// The definitions, in the broker's own encoding.
     pub(crate) definitions: Vec<Vec<u8>>,
-    /// The queues.
     pub(crate) queues: Vec<QueueState>,
     /// What is free in segment files.
     pub(crate) free: Vec<Freed>,
@@ -238,7 +232,6 @@ fn read_marks(reader: &mut Reader<'_>) -> Option<Marks> {
     Some(all(reader, |reader| Some((reader.u8()?, read_seq(reader)?)))?.into_iter().collect())
 }
 
-/// Reads a part.
 pub(crate) fn read_part(reader: &mut Reader<'_>) -> Option<Part> {
     let part = Part {
         level: reader.u8()?,

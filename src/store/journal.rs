@@ -37,7 +37,6 @@ struct Changes {
 /// What a message takes in a segment file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
-    /// Where it is.
     pub(crate) address: Address,
     /// Bytes of its record.
     pub(crate) bytes: u32,

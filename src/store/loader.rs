@@ -16,7 +16,6 @@ use super::segments::{Block, Damaged, Segments, Stored};
 pub struct Load {
     /// The priority level that wants it.
     pub(crate) level: u8,
-    /// The file.
     pub(crate) segment: SegmentId,
     /// Where the first record begins.
     pub(crate) start: u32,
@@ -56,7 +55,6 @@ fn block_bytes(usual_bytes: u32, read_back_bytes: u64) -> u32 {
     share.max(BLOCK_BYTES_MIN).min(usual_bytes)
 }
 
-/// Who asked.
 pub(crate) trait Loads: Send + Sync + fmt::Debug {
     /// The queue whose messages it wants.
     fn queue(&self) -> u64;

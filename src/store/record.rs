@@ -56,7 +56,6 @@ pub struct Enqueued {
 /// A stretch of a segment file whose messages are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freed {
-    /// The file.
     pub(crate) segment: SegmentId,
     /// The first byte.
     pub(crate) start: u32,

@@ -90,7 +90,6 @@ pub(crate) struct Salvaged {
     pub(crate) scanned_files: u64,
     /// Messages that are in their queues again.
     pub(crate) messages: u64,
-    /// The queues.
     pub(crate) queues: u64,
 }
 

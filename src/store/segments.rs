@@ -135,7 +135,6 @@ impl Segments {
         Self { sizes, ..self }
     }
 
-    /// The sizes.
     pub(crate) const fn sizes(&self) -> Sizes {
         self.sizes
     }

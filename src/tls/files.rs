@@ -25,15 +25,12 @@ pub(crate) enum TlsFilesError {
     Unreadable {
         /// What is to be in it.
         what: &'static str,
-        /// Which one.
         file: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A file is no PEM.
     #[error("{file} is not in the PEM format: {reason}; it must have lines such as -----BEGIN CERTIFICATE-----", file = file.display())]
     NotPem {
-        /// Which one.
         file: PathBuf,
         /// What is wrong.
         reason: String,
@@ -41,7 +38,6 @@ pub(crate) enum TlsFilesError {
     /// There is no certificate in it.
     #[error("{file} holds no certificate{found}; name a PEM file that begins with the broker's own certificate", file = file.display())]
     NoCertificate {
-        /// Which one.
         file: PathBuf,
         /// What it holds instead.
         found: Found,
@@ -49,7 +45,6 @@ pub(crate) enum TlsFilesError {
     /// A certificate cannot be understood.
     #[error("certificate {number} in {file} cannot be read: {reason}; make it anew", file = file.display())]
     BadCertificate {
-        /// Which one.
         file: PathBuf,
         /// Its place in the file, from 1.
         number: usize,
@@ -59,25 +54,16 @@ pub(crate) enum TlsFilesError {
     /// There is no key in it.
     #[error("{file} holds no private key{found}; name the PEM file with the key of the certificate", file = file.display())]
     NoKey {
-        /// Which one.
         file: PathBuf,
         /// What it holds instead.
         found: Found,
     },
     /// The key has a password.
     #[error("the private key in {file} is encrypted, which cannot be read; decrypt it: openssl pkey -in {file} -out plain.pem", file = file.display())]
-    EncryptedKey {
-        /// Which one.
-        file: PathBuf,
-    },
+    EncryptedKey { file: PathBuf },
     /// The key is of a kind that is not known.
     #[error("the private key in {file} cannot be used: {reason}; RSA keys of 2048 bits and more, ECDSA P-256 and P-384, and Ed25519 can", file = file.display())]
-    BadKey {
-        /// Which one.
-        file: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    BadKey { file: PathBuf, reason: String },
     /// Certificate and key are not of each other.
     #[error("the private key in {keyfile} is not the key of the certificate in {certfile}, which is that of {subject}; name the key that the certificate was made with", keyfile = keyfile.display(), certfile = certfile.display())]
     WrongKey {
@@ -109,11 +95,9 @@ pub(crate) enum TlsFilesError {
 /// What was found in a file where something else was expected.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// Nothing.
     Nothing,
     /// A private key.
     Key,
-    /// Certificates.
     Certificates,
 }
 

@@ -58,12 +58,7 @@ pub fn client_tls(
 pub(crate) enum InvalidTrust {
     /// The file cannot be read.
     #[error("cannot read the authorities in {}: {error}", .file.display())]
-    Unreadable {
-        /// Which.
-        file: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    Unreadable { file: PathBuf, error: io::Error },
     /// There is none in it.
     #[error("no certificate of an authority is in {}", .0.display())]
     Empty(PathBuf),

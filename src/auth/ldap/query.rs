@@ -28,7 +28,6 @@ pub(crate) enum SearchScope {
 /// Something that is a text, or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
-    /// A pattern.
     Pattern(String),
     /// The values of an attribute of an entry.
     Attribute {

@@ -33,12 +33,7 @@ pub(crate) enum Bind {
     /// As nobody.
     Anonymous,
     /// As somebody.
-    As {
-        /// Who.
-        dn: String,
-        /// Its password.
-        password: String,
-    },
+    As { dn: String, password: String },
 }
 
 impl std::fmt::Debug for Bind {

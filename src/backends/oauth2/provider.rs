@@ -40,7 +40,6 @@ pub(super) enum KeysFailed {
     NoAnswer {
         /// Who was asked.
         address: String,
-        /// Why not.
         error: NoAnswer,
     },
     /// The answer is an error.
@@ -48,7 +47,6 @@ pub(super) enum KeysFailed {
     Status {
         /// Who was asked.
         address: String,
-        /// Which one.
         status: u16,
     },
     /// The answer holds no keys.
@@ -56,7 +54,6 @@ pub(super) enum KeysFailed {
     NoKeys {
         /// Who was asked.
         address: String,
-        /// Why not.
         error: InvalidKey,
     },
     /// The issuer does not say where its keys are.

@@ -14,7 +14,6 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
-    /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -34,10 +33,8 @@ pub(super) enum Measures {
     Node(fn(&MeasuredNode) -> u64, fn(&MeasuredNode) -> String),
 }
 
-/// A rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
-    /// Its name.
     pub(crate) name: &'static str,
     /// How bad it is.
     pub(crate) severity: Severity,

@@ -56,10 +56,8 @@ impl VhostDefinition {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct VhostLimits {
-    /// Connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_connections: Option<i64>,
-    /// Queues.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_queues: Option<i64>,
 }

@@ -86,7 +86,6 @@ impl UserEntry {
     }
 }
 
-/// A queue.
 #[derive(Debug, Deserialize)]
 pub(super) struct QueueEntry {
     pub(super) vhost: String,
@@ -128,7 +127,6 @@ impl QueueEntry {
     }
 }
 
-/// An exchange.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExchangeEntry {
     pub(super) vhost: String,
@@ -171,7 +169,6 @@ pub(super) enum End {
     Exchange,
 }
 
-/// A binding.
 #[derive(Debug, Deserialize)]
 pub(super) struct BindingEntry {
     pub(super) vhost: String,

@@ -148,7 +148,6 @@ impl MetadataState {
         self.topic_permissions.values().flat_map(|rights| rights.by_exchange.values())
     }
 
-    /// A policy.
     pub(crate) fn policy(&self, vhost: &str, name: &str, is_operator: bool) -> Option<&PolicyDefinition> {
         self.policies.get(&(vhost.to_owned(), is_operator, name.to_owned()))
     }
@@ -169,7 +168,6 @@ impl MetadataState {
         self.policy_revision
     }
 
-    /// A parameter.
     pub(crate) fn parameter(&self, vhost: &str, component: &str, name: &str) -> Option<&ParameterDefinition> {
         self.parameters.get(&(vhost.to_owned(), component.to_owned(), name.to_owned()))
     }

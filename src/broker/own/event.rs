@@ -34,25 +34,21 @@ impl Event {
         self
     }
 
-    /// A text.
     #[must_use]
     pub(crate) fn text(self, name: &str, text: impl AsRef<[u8]>) -> Self {
         self.with(name, Value::LongString(text.as_ref().to_vec()))
     }
 
-    /// Yes or no.
     #[must_use]
     pub(crate) fn flag(self, name: &str, is_so: bool) -> Self {
         self.with(name, Value::Bool(is_so))
     }
 
-    /// A number.
     #[must_use]
     pub(crate) fn number(self, name: &str, number: u64) -> Self {
         self.with(name, Value::I64(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
-    /// Texts.
     #[must_use]
     pub(crate) fn texts(mut self, name: &str, texts: impl IntoIterator<Item = String>) -> Self {
         let texts: Vec<_> = texts.into_iter().map(|text| Value::LongString(text.into_bytes())).collect();

@@ -19,7 +19,6 @@ pub(crate) struct TracedBy<'a> {
     pub(crate) connection: &'a str,
     /// The number of the channel.
     pub(crate) channel: u16,
-    /// The user.
     pub(crate) user: &'a str,
 }
 

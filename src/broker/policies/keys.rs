@@ -61,7 +61,6 @@ const SEGMENT_BYTES_MAX: i64 = 3_000_000_000;
 
 const ALERT: &str = "alert threshold";
 
-/// All keys.
 const POLICY_KEYS: &[PolicyKey] = &[
     key("alternate-exchange", Check::Text, "alternate exchange name"),
     key("consumer-disconnected-timeout", Check::AtLeast(0), "consumer disconnected timeout"),

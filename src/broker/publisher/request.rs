@@ -53,7 +53,6 @@ impl<'a> PublishRequest<'a> {
         self.summary.reply_to
     }
 
-    /// The exchange.
     #[inline]
     pub(crate) const fn exchange(&self) -> &'a str {
         self.exchange

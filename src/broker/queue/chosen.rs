@@ -22,7 +22,6 @@ use crate::store::seq::Seq;
 pub(crate) struct ChosenMessage {
     /// Its name within the queue.
     pub(crate) id: u64,
-    /// The message.
     pub(crate) message: Message,
     /// What it is finished with, or put back.
     pub(crate) token: Token,

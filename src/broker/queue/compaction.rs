@@ -28,7 +28,6 @@ pub(crate) struct CompactedRecord {
     pub(crate) seq: Seq,
     /// Bytes of the body.
     pub(crate) body_bytes: u32,
-    /// When it expires.
     pub(crate) expires_at_ms: u64,
     /// It survives a restart.
     pub(crate) is_stored: bool,

@@ -11,7 +11,6 @@ use crate::store::seq::Seq;
 /// A message as it is handed to a queue.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// The message.
     pub(crate) message: Message,
     /// Its `expiration` property.
     pub(crate) expiration_ms: Option<u64>,
@@ -30,10 +29,12 @@ impl NewMessage {
 /// The bytes of a message, or how many there are in its segment file.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    /// In memory.
     InMemory(Message),
     /// In a segment file only.
-    OnDisk { record_bytes: u32, body_bytes: u32 },
+    OnDisk {
+        record_bytes: u32,
+        body_bytes: u32,
+    },
 }
 
 /// What a message in a queue does.

@@ -68,7 +68,6 @@ pub struct QueueSpec {
 
 /// A queue, as everybody but its own logic sees it.
 pub struct QueueHandle {
-    /// Its identity.
     pub(crate) id: QueueId,
     /// What it was declared as.
     pub spec: QueueSpec,

@@ -46,7 +46,6 @@ pub struct SeenMessage {
     pub(crate) counts: DeliveryCounts,
     /// Its priority level.
     pub(crate) priority: u8,
-    /// When it expires.
     pub(crate) expires_at_ms: Option<u64>,
     /// When it is delivered again, if it is held back.
     pub(crate) due_at_ms: Option<u64>,

@@ -27,7 +27,6 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// None yet.
     pub(super) fn new(kind: QueueKind) -> Self {
         Self {
             ready: Ready::new(kind),

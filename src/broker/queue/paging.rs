@@ -50,7 +50,6 @@ pub(crate) use search::Searching;
 pub(crate) struct Leaving {
     /// What its record says of it.
     pub(crate) label: Label,
-    /// The message.
     pub(crate) message: Message,
 }
 
@@ -74,7 +73,6 @@ pub(crate) struct Moved {
     pub(crate) bytes: u32,
     /// Bytes of the body.
     pub(crate) body_bytes: u32,
-    /// When it expires.
     pub(crate) expires_at_ms: u64,
     /// It survives a restart.
     pub(crate) is_stored: bool,
@@ -85,7 +83,6 @@ pub(crate) struct Moved {
 pub(crate) struct MovedPart {
     /// The priority level.
     pub(crate) level: u8,
-    /// The file.
     pub(crate) segment: SegmentId,
     /// The messages, in the order of the queue; never none.
     pub(crate) records: Vec<Moved>,

@@ -8,7 +8,6 @@ use crate::metrics::{DeathStats, MessageStats};
 /// A queue at one moment, for statistics and the alert rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueSample {
-    /// Its identity.
     pub(crate) id: QueueId,
     /// All its messages, wherever they are.
     pub(crate) messages: u64,
@@ -16,7 +15,6 @@ pub struct QueueSample {
     pub(crate) ready: u64,
     /// Messages that were delivered and are not settled.
     pub(crate) unacked: u64,
-    /// Consumers.
     pub(crate) consumers: u64,
     /// It delivers nothing until somebody ends the pause.
     pub(crate) is_paused: bool,

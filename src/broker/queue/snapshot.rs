@@ -29,7 +29,6 @@ pub struct QueueSnapshot {
     /// Messages that survive a restart: of classic queues those of delivery mode 2, if the queue is durable and a store keeps it; of quorum
     /// queues all.
     pub(crate) messages_persistent: usize,
-    /// Bytes of them.
     pub(crate) message_bytes_persistent: u64,
     /// Bytes of the messages that are known one by one.
     pub(crate) message_bytes_ram: u64,
@@ -37,7 +36,6 @@ pub struct QueueSnapshot {
     pub(crate) messages_ram: usize,
     /// Bytes that the queue keeps for its messages, their own bytes aside.
     pub(crate) entry_bytes: u64,
-    /// Consumers.
     pub(crate) consumers: usize,
     /// Consumers that would be handed a message now.
     pub(crate) consumers_waiting: usize,
@@ -87,7 +85,6 @@ impl QueueSnapshot {
 /// A consumer as it was at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct ConsumerSnapshot {
-    /// Its identity.
     pub(crate) id: ConsumerId,
     /// The channel that it was started on.
     pub(crate) channel: ChannelId,

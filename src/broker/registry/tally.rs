@@ -12,7 +12,6 @@ pub(crate) struct ConnectionLimits {
     pub(crate) of_node: Option<u64>,
     /// In the virtual host.
     pub(crate) of_vhost: Option<u64>,
-    /// Of the user.
     pub(crate) of_user: Option<u64>,
 }
 
@@ -29,7 +28,6 @@ pub(crate) enum ConnectionsReached {
         /// So many.
         max: u64,
     },
-    /// Of the user.
     User {
         /// So many.
         max: u64,
@@ -41,7 +39,6 @@ pub(crate) enum ConnectionsReached {
 pub(crate) struct ChannelLimits {
     /// Of the whole node.
     pub(crate) of_node: Option<u64>,
-    /// Of the user.
     pub(crate) of_user: Option<u64>,
 }
 
@@ -53,7 +50,6 @@ pub(crate) enum ChannelsReached {
         /// So many.
         max: u64,
     },
-    /// Of the user.
     User {
         /// So many.
         max: u64,

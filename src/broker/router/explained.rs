@@ -39,7 +39,6 @@ pub(crate) struct Explained {
 /// An exchange on the way.
 #[derive(Clone, Debug)]
 pub(crate) struct PassedExchange {
-    /// Its name.
     pub(crate) name: Arc<str>,
     /// Its type.
     pub(crate) kind: &'static str,
@@ -50,7 +49,6 @@ pub(crate) struct PassedExchange {
 /// A binding, and whether it takes the message.
 #[derive(Clone, Debug)]
 pub(crate) struct ExplainedBinding {
-    /// The binding.
     pub(crate) binding: BindingSnapshot,
     /// The message goes this way.
     pub(crate) matches: bool,

@@ -14,7 +14,6 @@ use super::ExchangeSpec;
 /// An exchange as it was at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeSnapshot {
-    /// Its identity.
     pub(crate) id: ExchangeId,
     /// What it was declared as.
     pub(crate) spec: ExchangeSpec,
@@ -29,9 +28,7 @@ pub(crate) struct ExchangeSnapshot {
 /// What a binding leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DestinationType {
-    /// An exchange.
     Exchange,
-    /// A queue.
     Queue,
 }
 

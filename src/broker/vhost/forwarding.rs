@@ -17,7 +17,6 @@ use crate::store::{LogPosition, LogTransaction};
 pub struct ForwardTo {
     /// The exchange; empty to go to the queue that the key names.
     pub(crate) exchange: String,
-    /// The routing key.
     pub(crate) routing_key: Vec<u8>,
 }
 

@@ -11,9 +11,7 @@ use crate::broker::topology::ExchangeSnapshot;
 /// Queues and exchanges of which it is told what a policy would change, each by its name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyPreview {
-    /// Queues.
     pub(crate) queues: Vec<(String, Previewed)>,
-    /// Exchanges.
     pub(crate) exchanges: Vec<(String, Previewed)>,
 }
 

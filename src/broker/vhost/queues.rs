@@ -31,7 +31,6 @@ pub struct QueueDeclared {
     pub queue: Arc<QueueHandle>,
     /// Its ready messages.
     pub(crate) message_count: u32,
-    /// Its consumers.
     pub(crate) consumer_count: u32,
     /// It was not there before.
     pub(crate) created: bool,

@@ -7,7 +7,6 @@ use super::erlang;
 /// What a verb has to say.
 #[derive(Debug)]
 pub(super) enum Output {
-    /// Nothing.
     Nothing,
     /// A sentence.
     Message(String),
@@ -18,7 +17,10 @@ pub(super) enum Output {
     /// A list.
     Table(Table),
     /// A text for people, and the same for programs.
-    Report { text: String, data: Value },
+    Report {
+        text: String,
+        data: Value,
+    },
 }
 
 /// A list with columns.

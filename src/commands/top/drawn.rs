@@ -15,7 +15,6 @@ use super::view::{ORDERS, View};
 const ALERTS_SHOWN: usize = 5;
 const CLIENTS_SHOWN: usize = 5;
 
-/// Draws it.
 pub(super) fn draw(view: &View, frame: &mut Frame<'_>) {
     let rows = |lines: usize, most: usize| u16::try_from(lines.min(most)).unwrap_or(0);
     let alerts = rows(view.facts.alerts.len().max(1), ALERTS_SHOWN) + 2;

@@ -22,7 +22,6 @@ pub(super) struct Facts {
     pub(super) alerts: Vec<String>,
 }
 
-/// A queue.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queue {
     pub(super) vhost: String,
@@ -42,7 +41,6 @@ impl Queue {
     }
 }
 
-/// A connection.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Connection {
     pub(super) name: String,

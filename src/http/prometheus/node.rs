@@ -123,7 +123,6 @@ pub(super) fn syncs(io: &IoCounters) -> String {
     out
 }
 
-/// Of the node.
 pub(super) const NODE: &[Family<NodeRow>] = &[
     counter("connections_opened_total", &["connection_churn_metrics"], "Total number of connections opened", |node| {
         node.churn.connection_created.into()

@@ -72,7 +72,6 @@ pub(super) const CLUSTER_EXCHANGES: &[Family<ExchangeRow>] = &[
     .labelled(with_kind),
 ];
 
-/// A virtual host.
 #[derive(Debug)]
 pub(super) struct VhostRow(pub(super) Arc<str>);
 

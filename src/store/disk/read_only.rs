@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::{DirectoryError, Disk, DiskFile, list, lock, read_at};
 
-/// The directory.
 #[derive(Debug)]
 pub(crate) struct ReadOnlyDisk {
     root: PathBuf,

@@ -10,12 +10,10 @@ use crate::store::StoreError;
 use crate::store::checkpoint::{Checkpoint, PATHS, put_in_place};
 use crate::store::disk::Disk;
 
-/// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     /// The newer one of those that can be read.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Its bytes.
     bytes: Vec<u8>,
     /// The files that do not say the same.
     outdated: Vec<&'static str>,

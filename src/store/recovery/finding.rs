@@ -8,7 +8,6 @@ use crate::store::checkpoint::QueueState;
 /// Something that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The file.
     pub(crate) file: String,
     /// What kind of fault it is.
     pub(crate) fault: Fault,

@@ -26,7 +26,6 @@ const COPIED_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// A stretch of a segment file that no message can be read from: one record, or what is left of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged {
-    /// The file.
     pub(crate) segment: SegmentId,
     /// The first byte.
     pub(crate) start: u32,

@@ -40,11 +40,9 @@ pub struct Label {
 pub struct Stored {
     /// What it says of the message.
     pub label: Label,
-    /// Where it is.
     pub(crate) address: Address,
     /// Bytes of the record.
     pub(crate) bytes: u32,
-    /// The message.
     pub(crate) message: Message,
 }
 

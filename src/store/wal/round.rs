@@ -38,7 +38,6 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// Nothing yet.
     pub(super) fn new(files: Files) -> Self {
         Self { files, ..Self::default() }
     }

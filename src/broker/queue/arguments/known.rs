@@ -20,7 +20,6 @@ pub(super) type Read = fn(&mut QueueArguments, &Value);
 /// One argument of `queue.declare`.
 #[derive(Debug)]
 pub(crate) struct QueueArgument {
-    /// Its name.
     pub(crate) name: &'static str,
     classic: Classic,
     /// Its place in the order of quorum queues, which differs from that of the table; `None` where they do not know it.
