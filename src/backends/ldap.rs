@@ -117,10 +117,12 @@ impl Known {
             directory = Some(asked);
         }
         let person = Person { name: user.to_owned(), dn, password };
-        let mut directory = match (directory, &settings.other_bind) {
-            // The other questions are asked as the user, too: the connection that is there will do.
-            (Some(directory), None) => directory,
-            _ => self.servers.bind(&self.other_bind(&person)?).await?,
+        // The other questions are asked as the user, too, if nobody else is named: the connection that is there will do.
+        // It is given back before another is asked for: logins that each keep one and wait for the next would wait for each other.
+        let held = directory.filter(|_| settings.other_bind.is_none());
+        let mut directory = match held {
+            Some(directory) => directory,
+            None => self.servers.bind(&self.other_bind(&person)?).await?,
         };
         let tags = self.tags(&person, &mut directory).await?;
         Ok((person, tags))

@@ -184,6 +184,15 @@ async fn the_entry_of_a_user_can_be_searched() {
     assert_eq!(api(&program).log_in("anna", "anna's").get("/api/whoami")["tags"], serde_json::json!(["management"]));
 }
 
+/// A login that has bound as the user, and asks the rest as somebody else, needs one connection at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_to_the_directory_is_enough() {
+    let Some(slapd) = Slapd::start("slapd-one").await else { return };
+    let one = ["--auth-ldap-connection-pool-size", "1", "--auth-ldap-other-bind", "anon"];
+    let program = slapd.program("slapd-one", &[&PATTERN[..], &one].concat());
+    Connect::to(program.address()).user("anna", "anna's").open().await.close().await;
+}
+
 /// The queries, and how TLS is spoken, stand in `advanced.config`, as operators have them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_is_asked_with_tls_as_advanced_config_says() {
