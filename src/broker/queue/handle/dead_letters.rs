@@ -49,7 +49,8 @@ pub(super) fn publish_dead_letters(
             // The publishing ends here: when the block has arrived, that transition asks for a publisher again.
             NextDeadLetters::OnDisk(load) if when_on_disk == WhenOnDisk::Order => queue.order(load),
             NextDeadLetters::OnDisk(load) => {
-                let Some(loaded) = queue.read(load, || queue.order(load)) else { return };
+                // It is ordered then, and published when it arrives; the other queues of the list have nobody but this call.
+                let Some(loaded) = queue.read(load, || queue.order(load)) else { continue };
                 // Whether this one goes on publishing is decided anew.
                 queue.transition_deferred(&mut with_dead_letters, |state| {
                     queue.take(state, loaded);
