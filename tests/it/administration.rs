@@ -39,6 +39,25 @@ fn salted(password: &str) -> PasswordHash {
 }
 
 #[tokio::test]
+async fn a_user_of_the_builder_may_do_what_its_expressions_allow() {
+    let malformed = Broker::builder().user_with_permissions("worker", "secret", "/", ["(", "", ""]);
+    assert!(malformed.is_err());
+    let directory = Directory::new();
+    let builder = Broker::builder().data_dir(&directory.0).disk_free_limit(0);
+    let builder = builder.user_with_permissions("worker", "secret", "/", ["^own-", "^amq\\.default$", ".*"]).unwrap();
+    let broker = builder.start().await.unwrap();
+    let ch = Connect::to(broker.address()).user("worker", "secret").open().await.channel(1).await;
+    ch.declare(queue("own-1")).await;
+    ch.publish(publish("", "own-1", "m")).await;
+    assert_eq!(ch.drain("own-1").await, ["m"]);
+    let text = "ACCESS_REFUSED - configure access to queue 'other' in vhost '/' refused for user 'worker'";
+    ch.refused(queue("other"), 403, text).await;
+    let text = "ACCESS_REFUSED - write access to exchange 'amq.fanout' in vhost '/' refused for user 'worker'";
+    ch.publish_refused(publish("amq.fanout", "", "m"), 403, text).await;
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_deleted_of_a_new_broker_stays_deleted() {
     let directory = Directory::new();
     let broker = start(&directory.0).await;
