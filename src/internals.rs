@@ -25,7 +25,7 @@ pub mod broker {
         pub use crate::broker::definitions_file::{DefinitionsFile, ExportOrigin, place_of};
     }
     pub mod exchange {
-        pub use crate::broker::exchange::{Binding, Destination, Matches, RoutedMessage, lookup};
+        pub use crate::broker::exchange::{Binding, Destination, EXCHANGE_TYPES, Matches, RoutedMessage, lookup};
     }
     pub mod ids {
         pub use crate::broker::ids::{ChannelId, ConnectionId, ConsumerId, QueueId};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use leveret::internals::auth::Logins;
 use leveret::internals::broker::Broker;
 use leveret::internals::broker::alarm::Alarm;
+use leveret::internals::broker::exchange::EXCHANGE_TYPES;
 use leveret::internals::broker::node::{Node, NodeSettings};
 use leveret::internals::broker::own_users::OwnUsers;
 use leveret::internals::broker::random::Random;
@@ -225,19 +226,9 @@ impl Program<'_> {
     }
 
     fn kind(&mut self) -> &'static [u8] {
-        const KINDS: [&[u8]; 10] = [
-            b"direct",
-            b"fanout",
-            b"topic",
-            b"headers",
-            b"x-consistent-hash",
-            b"x-random",
-            b"x-modulus-hash",
-            b"x-recent-history",
-            b"x-delayed-message",
-            b"bogus",
-        ];
-        KINDS[usize::from(self.octet()) % KINDS.len()]
+        // One more is a type that there is not.
+        let chosen = usize::from(self.octet()) % (EXCHANGE_TYPES.len() + 1);
+        EXCHANGE_TYPES.get(chosen).map_or(b"bogus", |exchange_type| exchange_type.name.as_bytes())
     }
 
     fn publish(&mut self, channel: u16) -> Vec<u8> {

@@ -222,7 +222,7 @@ pub trait Routing: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeType {
     /// The name that `exchange.declare` gives.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// One line for the management pages.
     pub(crate) description: &'static str,
     /// The arguments of `exchange.declare` that it alone knows.
@@ -234,7 +234,7 @@ pub struct ExchangeType {
 }
 
 /// Every exchange type there is. `exchange.declare`, the management pages and the tests that run over all types read this.
-pub(crate) const EXCHANGE_TYPES: &[ExchangeType] = &[
+pub const EXCHANGE_TYPES: &[ExchangeType] = &[
     direct::TYPE,
     fanout::TYPE,
     headers::TYPE,
