@@ -5,6 +5,7 @@ mod chosen;
 mod harness;
 mod histories;
 mod model;
+mod owed;
 mod parts;
 mod pieces;
 mod relocation;

@@ -271,9 +271,10 @@ impl Letters {
         let is_in_front = |_: &_, before| before < CHOSEN_AMONG_MAX;
         self.waiting.take_some(is_in_front, |place, death| place >= handed && is_wanted(&death.entry), &mut deaths);
         if let Some(last) = deaths.last().map(|death| death.number) {
+            let is_removed = |number| deaths.binary_search_by_key(&number, |death| death.number).is_ok();
+            self.owe_for_the_rest(last, is_removed);
             // Both lists ascend by number, so pieces behind the last removed death need no look.
             let is_before = |piece: &VecDeque<(u64, Owed)>, _| piece.front().is_some_and(|(number, _)| *number <= last);
-            let is_removed = |number| deaths.binary_search_by_key(&number, |death| death.number).is_ok();
             let mut owed = Vec::new();
             self.owed.take_some(is_before, |_, (number, _)| is_removed(*number), &mut owed);
             self.ended.extend(owed.into_iter().map(|(_, owed)| owed));
@@ -281,6 +282,21 @@ impl Letters {
         let removed: Vec<_> = deaths.into_iter().map(|death| death.entry).collect();
         self.bytes -= removed.iter().map(|entry| u64::from(entry.counted_bytes)).sum::<u64>();
         removed
+    }
+
+    /// Where the last of those is removed that something is owed for, and others are left, it is owed for the last of these from now on.
+    /// `last` is the last that is removed.
+    fn owe_for_the_rest(&mut self, last: u64, is_removed: impl Fn(u64) -> bool) {
+        let mut left = self.waiting.iter().map(|death| death.number).take_while(|number| *number < last).peekable();
+        for (owed_until, _) in self.owed.iter_mut().take_while(|(number, _)| *number <= last) {
+            let mut last_left = None;
+            while let Some(number) = left.next_if(|number| number <= owed_until) {
+                last_left = Some(number);
+            }
+            if let Some(number) = last_left.filter(|_| is_removed(*owed_until)) {
+                *owed_until = number;
+            }
+        }
     }
 
     /// Takes out all that are not handed out. The others are few, so it is they who are moved.
@@ -297,6 +313,13 @@ impl Letters {
                 self.waiting.push_back(death);
                 self.handed += 1;
             }
+        }
+        // What is owed for some that are handed out and some that are not is owed until both are recorded.
+        if let Some(last) = self.waiting.back_mut().map(|death| death.number)
+            && let Some((_, owed)) = taken.owed.front()
+            && self.owed.back_mut().is_none_or(|(owed_until, _)| *owed_until < last)
+        {
+            self.owed.push_back((last, owed.clone()));
         }
         taken
     }

@@ -237,6 +237,10 @@ impl Harness {
         &mut self.queue
     }
 
+    pub(super) fn into_queue(self) -> Queue {
+        self.queue
+    }
+
     pub(super) fn ready_count(&self) -> usize {
         self.queue.ready_count()
     }
