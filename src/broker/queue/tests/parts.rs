@@ -71,6 +71,25 @@ fn parts_of_files_are_freed_some_at_a_time() {
     assert_eq!(all_freed.len(), COUNT);
 }
 
+/// While a checkpoint looks at them, nothing is locked.
+#[test]
+fn parts_that_are_read_while_others_are_looked_at_are_named_by_the_next_checkpoint() {
+    let mut queue = restored();
+    let read_some = |queue: &mut Queue| {
+        for _ in 0..7 {
+            queue.order.ready.pop_due_part(EXPIRY_MS + 1);
+        }
+    };
+    read_some(&mut queue);
+    let taken = queue.take_parts();
+    read_some(&mut queue);
+    let mut parts = Vec::new();
+    let back = taken.tell(|_| false, &mut parts);
+    queue.put_parts_back(back);
+    assert_eq!(parts.len(), COUNT);
+    assert_eq!(parts_of(&mut queue, |_| false).len(), COUNT);
+}
+
 #[test]
 fn parts_expire_some_at_a_time() {
     let mut queue = restored();
