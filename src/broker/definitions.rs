@@ -6,6 +6,7 @@
 
 mod administered;
 mod codec;
+mod contradictions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use administered::{
     ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
     TopicPermissionDefinition,
 };
+pub(in crate::broker) use contradictions::Replaced;
 
 /// A queue that survives a restart.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +94,8 @@ pub(crate) struct Definitions {
     next_binding: u64,
     /// Exchanges and queues by their virtual host, to go with it.
     owned: BTreeMap<String, BTreeSet<Destination>>,
+    /// What was ever declared or deleted, and what delayed messages are known by.
+    heard: BTreeSet<Destination>,
 }
 
 impl Definitions {
@@ -104,6 +108,9 @@ impl Definitions {
                     // none for each thing in it.
                     self.delete_all_of(name);
                 }
+                if let Administered::Vhost(vhost) = &change {
+                    self.heard.insert(Destination::Queue(vhost.delayed));
+                }
                 self.metadata.apply(change);
             }
             Definition::Exchange(exchange) => {
@@ -111,6 +118,7 @@ impl Definitions {
                 self.exchanges.insert(exchange.id.0, exchange);
             }
             Definition::ExchangeDeleted(id) => {
+                self.heard.insert(Destination::Exchange(id));
                 if let Some(exchange) = self.exchanges.remove(&id.0) {
                     self.disown(&exchange.vhost, Destination::Exchange(id));
                 }
@@ -120,6 +128,7 @@ impl Definitions {
                 self.queues.insert(queue.id.0, queue);
             }
             Definition::QueueDeleted(id) => {
+                self.heard.insert(Destination::Queue(id));
                 if let Some(queue) = self.queues.remove(&id.0) {
                     self.disown(&queue.vhost, Destination::Queue(id));
                 }
@@ -136,6 +145,7 @@ impl Definitions {
     }
 
     fn own(&mut self, vhost: &str, thing: Destination) {
+        self.heard.insert(thing);
         match self.owned.get_mut(vhost) {
             Some(owned) => owned.insert(thing),
             None => self.owned.entry(vhost.to_owned()).or_default().insert(thing),
@@ -196,13 +206,13 @@ mod tests {
     use crate::broker::exchange;
     use crate::broker::queue::arguments::QueueKind;
 
-    fn queue(id: u64) -> Definition {
+    pub(super) fn queue(id: u64) -> Definition {
         let arguments = [("x-max-length", 5)].into_iter().collect();
         let (vhost, name) = ("/".to_owned(), "q".to_owned());
         Definition::Queue(QueueDefinition { vhost, id: QueueId(id), name, auto_delete: true, arguments })
     }
 
-    fn exchange(id: u64, kind: &str) -> Definition {
+    pub(super) fn exchange(id: u64, kind: &str) -> Definition {
         let spec = ExchangeSpec {
             name: "x".into(),
             kind: exchange::lookup(kind).unwrap(),

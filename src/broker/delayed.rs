@@ -367,12 +367,13 @@ impl DelayedMessages {
         }
     }
 
-    /// Takes over what was found at the start, and orders the first call. Messages of exchanges that are gone are dropped.
+    /// Takes over what was found at the start, and orders the first call. `exchange_of` says which exchange delivers what one held back;
+    /// messages that none delivers are dropped.
     pub(in crate::broker) fn restore(
         self: &Arc<Self>,
         recovered: RecoveredQueue,
         is_free: impl Fn(&Single) -> bool,
-        has_exchange: impl Fn(ExchangeId) -> bool,
+        exchange_of: impl Fn(ExchangeId) -> Option<ExchangeId>,
     ) {
         let mut waiting = self.waiting.lock();
         let Waiting { by_due, next_seq, journal } = &mut *waiting;
@@ -394,12 +395,15 @@ impl DelayedMessages {
                 DelayedMessage { exchange, new, address, bytes: 0, body_bytes, is_stored: true },
             );
         }
-        by_due.retain(|(_, seq), held| {
-            let is_wanted = has_exchange(held.exchange);
-            if !is_wanted {
-                gone(journal, *seq, held);
+        by_due.retain(|(_, seq), held| match exchange_of(held.exchange) {
+            Some(exchange) => {
+                held.exchange = exchange;
+                true
             }
-            is_wanted
+            None => {
+                gone(journal, *seq, held);
+                false
+            }
         });
         self.record(&mut waiting);
         drop(waiting);

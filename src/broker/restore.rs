@@ -1,13 +1,20 @@
 //! Fills a new broker with what the store found at the start.
+//!
+//! If the start left something out, definitions may contradict each other. Then messages of queues whose names are not known, or are
+//! those of other queues, are in queues of their own (`restore/kept`): nothing is dropped only because a record is lost.
 
+mod kept;
+
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Broker;
-use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition};
+use super::definitions::{Definition, Definitions, ExchangeDefinition, QueueDefinition, Replaced};
+use super::exchange::Destination;
 use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
-use super::queue::arguments::{QueueArguments, QueueKind};
+use super::queue::arguments::QueueArguments;
 use super::queue::{Exclusivity, QueueHandle, QueueSpec};
 use super::vhost::Vhost;
 use crate::store::StoreError;
@@ -16,7 +23,6 @@ use crate::store::checkpoint::{Part, Single};
 use crate::store::record::Freed;
 use crate::store::recovery::RecoveredQueue;
 use crate::store::segments::Segments;
-use crate::table::{Table, Value};
 
 impl Broker {
     /// Takes over what was found. Must be called once, before anything else is done with the broker.
@@ -30,9 +36,10 @@ impl Broker {
         segments: &Segments,
         now_ms: u64,
     ) -> Result<(), StoreError> {
-        let definitions = read(definitions)?;
+        let mut definitions = read(definitions)?;
         // Before anything is made: no identity is given a second time.
         self.node.ids.skip_to(definitions.last_id().saturating_add(1));
+        let replaced = self.settle_contradictions(&mut definitions);
         for definition in definitions.metadata.vhosts.values() {
             let vhost = Vhost::bare(definition, Arc::clone(&self.node));
             self.vhosts.insert(Arc::clone(&vhost.name), vhost);
@@ -50,13 +57,17 @@ impl Broker {
         for vhost in definitions.metadata.vhosts.values().filter_map(|definition| self.vhost(&definition.name)) {
             vhost.declare_standard_exchanges();
             let recovered = queues.remove(&vhost.delayed().id().0).unwrap_or_default();
-            let has_exchange = |id: ExchangeId| vhost.read(|topology| topology.exchange_by_id(id).is_some());
-            vhost.delayed().restore(recovered, |single| is_free(single, segments), has_exchange);
+            restore_delayed(&vhost, recovered, segments, &definitions, &replaced);
             vhost.remove_exchanges_without_bindings();
         }
-        self.node.metadata.restore(definitions.metadata);
+        self.node.metadata.restore(std::mem::take(&mut definitions.metadata));
+        for queue in replaced.queues {
+            let recovered = queues.remove(&queue.id.0).unwrap_or_default();
+            restored.extend(self.restore_replaced(&queue, recovered, segments, now_ms));
+        }
+        leave_unknown(&mut queues, &definitions, segments);
         for (id, recovered) in queues {
-            restored.extend(self.restore_undeclared(QueueId(id), recovered, segments, now_ms));
+            restored.extend(self.restore_unknown(QueueId(id), recovered, segments, now_ms));
         }
         self.vhosts().iter().for_each(|vhost| vhost.restore_policies(now_ms));
         // Dead letters are published from now on, so everything that routes them must be there.
@@ -71,47 +82,6 @@ impl Broker {
                 vhost.restore(|topology| topology.bind(bound.source, Arc::clone(&bound.binding)));
             }
         }
-    }
-
-    /// What was found of a queue that nothing declares.
-    fn restore_undeclared(
-        &self,
-        id: QueueId,
-        recovered: RecoveredQueue,
-        segments: &Segments,
-        now_ms: u64,
-    ) -> Option<Arc<QueueHandle>> {
-        // Only after a salvage without a checkpoint. Else nothing declares it because it was deleted.
-        if recovered.is_nameless {
-            return self.restore_nameless(id, recovered, segments, now_ms);
-        }
-        // The queue is gone, and its messages with it.
-        segments.free(&all_of(&recovered));
-        None
-    }
-
-    /// A queue of which the messages are known and not what it was declared as.
-    fn restore_nameless(
-        &self,
-        id: QueueId,
-        recovered: RecoveredQueue,
-        segments: &Segments,
-        now_ms: u64,
-    ) -> Option<Arc<QueueHandle>> {
-        let levels = recovered.state.parts.iter().map(|part| part.level);
-        // It has no messages if it has no levels, and is not made then.
-        let level_max = levels.chain(recovered.in_log.iter().map(|(enqueued, _)| enqueued.level)).max()?;
-        self.node.ids.skip_to(id.0.saturating_add(1));
-        let mut arguments: Table = [("x-queue-type", QueueKind::Classic.name())].into_iter().collect();
-        if level_max > 0 {
-            // So that its messages keep their order.
-            arguments.insert("x-max-priority", Value::I32(i32::from(level_max)));
-        }
-        let vhost = self.add_vhost("/", QueueKind::Classic);
-        let (name, vhost) = (format!("lost+found.{}", id.0), vhost.name.to_string());
-        tracing::warn!(queue = name, "messages were found whose queue is not known: they are in this one now");
-        let definition = QueueDefinition { vhost, id, name, auto_delete: false, arguments };
-        self.restore_queue(&definition, recovered, segments, now_ms)
     }
 
     fn restore_exchange(&self, definition: &ExchangeDefinition) {
@@ -158,6 +128,40 @@ fn read(bytes: &[Vec<u8>]) -> Result<Definitions, StoreError> {
         definitions.apply(Definition::decode(bytes).ok_or_else(senseless)?);
     }
     Ok(definitions)
+}
+
+/// Leaves the queues of which nothing is known because what told of them is lost. The others were deleted, and their messages with them.
+fn leave_unknown(queues: &mut HashMap<u64, RecoveredQueue>, definitions: &Definitions, segments: &Segments) {
+    queues.retain(|&id, recovered| {
+        let is_unknown = recovered.is_salvaged && !definitions.has_heard_of(Destination::Queue(QueueId(id)));
+        if !is_unknown {
+            segments.free(&all_of(recovered));
+        }
+        is_unknown
+    });
+}
+
+/// Messages whose exchange is not told of, although the start left something out, are dropped and told of.
+fn restore_delayed(
+    vhost: &Vhost,
+    recovered: RecoveredQueue,
+    segments: &Segments,
+    definitions: &Definitions,
+    replaced: &Replaced,
+) {
+    let (is_salvaged, lost) = (recovered.is_salvaged, Cell::new(0_u64));
+    let exchange_of = |id: ExchangeId| {
+        let id = replaced.exchanges.get(&id).copied().unwrap_or(id);
+        let is_there = vhost.read(|topology| topology.exchange_by_id(id).is_some());
+        if !is_there && is_salvaged && !definitions.has_heard_of(Destination::Exchange(id)) {
+            lost.set(lost.get() + 1);
+        }
+        is_there.then_some(id)
+    };
+    vhost.delayed().restore(recovered, |single| is_free(single, segments), exchange_of);
+    if lost.get() > 0 {
+        tracing::error!(vhost = %vhost.name, "{} delayed messages are lost: their exchange is not known", lost.get());
+    }
 }
 
 fn spec(definition: &QueueDefinition, node: &Node) -> QueueSpec {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::broker::definitions::{Definition, Definitions, QueueDefinition};
+use crate::broker::definitions::{Definition, Definitions, QueueDefinition, VhostDefinition};
+use crate::broker::exchange::Destination;
+use crate::broker::ids::QueueId;
 use crate::config::{CheckFormat, CheckTask};
 use crate::host;
 use crate::store::check::{Inspection, Read, inspect};
@@ -84,13 +86,15 @@ struct QueueName {
 impl<'a> Checked<'a> {
     fn of(directory: &'a Path, inspection: &'a Inspection) -> Result<Self, StoreError> {
         let mut findings = inspection.findings();
-        let names = names(inspection.definitions(), &mut findings);
+        let definitions = definitions(inspection.definitions(), &mut findings);
+        let has_heard_of = |id: u64| definitions.has_heard_of(Destination::Queue(QueueId(id)));
+        let names = names(&definitions);
         let (mut queues, mut all) = (0, Read::default());
         let mut sorted: Vec<_> = inspection.queues().collect();
         // So that two checks of the same directory say the same.
         sorted.sort_unstable_by_key(|(id, _)| *id);
         for (id, queue) in sorted {
-            let is_gone = !names.contains_key(&id) && !queue.is_nameless;
+            let is_gone = !names.contains_key(&id) && (has_heard_of(id) || !queue.is_salvaged);
             let read = inspection.read(queue, is_gone, &mut findings)?;
             if is_gone {
                 all.acknowledged += read.acknowledged + read.in_segments;
@@ -210,10 +214,10 @@ impl<'a> Checked<'a> {
     }
 }
 
-/// The queues that there are. A definition that makes no sense is one more finding: it refuses any start.
-fn names(definitions: &[Vec<u8>], findings: &mut Vec<Finding>) -> BTreeMap<u64, QueueName> {
+/// What is defined. A definition that makes no sense is one more finding: it refuses any start.
+fn definitions(encoded: &[Vec<u8>], findings: &mut Vec<Finding>) -> Definitions {
     let mut all = Definitions::default();
-    for (number, bytes) in definitions.iter().enumerate() {
+    for (number, bytes) in encoded.iter().enumerate() {
         match Definition::decode(bytes) {
             Some(definition) => all.apply(definition),
             None => {
@@ -222,8 +226,14 @@ fn names(definitions: &[Vec<u8>], findings: &mut Vec<Finding>) -> BTreeMap<u64, 
             }
         }
     }
-    let delayed =
-        all.metadata.vhosts.into_values().map(|vhost| (vhost.delayed.0, QueueName { vhost: vhost.name, name: None }));
-    let queue = |queue: QueueDefinition| (queue.id.0, QueueName { vhost: queue.vhost, name: Some(queue.name) });
-    delayed.chain(all.queues.into_values().map(queue)).collect()
+    all
+}
+
+/// The queues that there are.
+fn names(definitions: &Definitions) -> BTreeMap<u64, QueueName> {
+    let delayed = |vhost: &VhostDefinition| (vhost.delayed.0, QueueName { vhost: vhost.name.clone(), name: None });
+    let queue = |queue: &QueueDefinition| {
+        (queue.id.0, QueueName { vhost: queue.vhost.clone(), name: Some(queue.name.clone()) })
+    };
+    definitions.metadata.vhosts.values().map(delayed).chain(definitions.queues.values().map(queue)).collect()
 }

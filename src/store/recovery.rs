@@ -54,8 +54,8 @@ pub struct RecoveredQueue {
     pub(crate) state: QueueState,
     /// Messages whose bodies are in the log, in the order of the queue.
     pub(crate) in_log: Vec<(Enqueued, Message)>,
-    /// What it was declared as is lost, and so it must get another name.
-    pub(crate) is_nameless: bool,
+    /// The start left something out: if nothing tells that it was declared or deleted, that is what is lost.
+    pub(crate) is_salvaged: bool,
 }
 
 /// What there was to say about the files.
@@ -169,8 +169,8 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     choice.make_good(disk, &mut report)?;
     segments.begin_run(resume.run);
     let (definitions, mut queues) = replay.finish(checkpoint.definitions);
-    let is_nameless = !has_checkpoint && report.is_salvaged();
-    queues.values_mut().for_each(|queue| queue.is_nameless = is_nameless);
+    let is_salvaged = report.is_salvaged();
+    queues.values_mut().for_each(|queue| queue.is_salvaged = is_salvaged);
     Ok(Recovered { definitions, queues, next_id: checkpoint.next_id, resume, segments, report })
 }
 

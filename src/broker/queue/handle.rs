@@ -68,7 +68,8 @@ pub struct QueueSpec {
 
 /// A queue, as everybody but its own logic sees it.
 pub struct QueueHandle {
-    pub(crate) id: QueueId,
+    /// Its identity.
+    pub id: QueueId,
     /// What it was declared as.
     pub spec: QueueSpec,
     vhost: Weak<Vhost>,

@@ -164,7 +164,7 @@ impl Vhost {
     ///
     /// # Errors
     /// 403 for the default exchange and those whose name is reserved, 406 when it is in use and `if_unused` is set.
-    pub(crate) fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), AmqpError> {
+    pub fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<(), AmqpError> {
         refuse_default_exchange(name)?;
         if name.starts_with("amq.") {
             let text = format!("deletion of system {} not allowed", self.exchange_text(name));

@@ -425,6 +425,6 @@ impl Queue {
             enqueued.redelivered |= enqueued.seq < marks.below(enqueued.level);
         }
         let state = QueueState { counts: self.counts.into_iter().collect(), ..self.state };
-        RecoveredQueue { state, in_log, is_nameless: false }
+        RecoveredQueue { state, in_log, is_salvaged: false }
     }
 }
