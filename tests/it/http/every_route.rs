@@ -218,6 +218,14 @@ async fn every_route_answers_as_its_line_says() {
         if answered.status.to_string() != status || !is_so {
             wrong.push(format!("{} {}: {} {found}, expected {}", line.method, line.path, answered.status, line.answer));
         }
+        if (line.method, line.path) == ("DELETE", "/connections/{connection}") {
+            // The answer does not wait for what goes with the connection, and later lines show whether it is gone.
+            eventually("the consumer is gone with its connection", async || {
+                let left = api.get(&format!("/api/consumers/{vhost}"));
+                if left == serde_json::json!([]) { Ok(()) } else { Err(left) }
+            })
+            .await;
+        }
     }
     api.delete_quietly(&format!("/api/vhosts/{vhost}"));
     assert!(wrong.is_empty(), "{wrong:#?}");
