@@ -18,6 +18,12 @@ pub struct Program {
     log_reader: Option<JoinHandle<()>>,
 }
 
+/// The number of this process, and one that nothing else of it has: two tests may choose the same name.
+fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Program {
     /// Starts it on a free port and waits until it says that it is ready.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
@@ -51,7 +57,7 @@ impl Program {
     }
 
     fn start_by(mut command: Command, name: &str, arguments: &[&str]) -> Self {
-        let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", std::process::id()));
+        let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", unique()));
         command.args(arguments).arg("--ports-file").arg(&ports_file);
         if !arguments.contains(&"--no-amqp") {
             command.args(["--amqp-listen", "127.0.0.1:0"]);
@@ -199,7 +205,7 @@ pub struct Directory {
 
 impl Directory {
     pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("leveret-data-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("leveret-data-{}-{name}", unique()));
         std::fs::remove_dir_all(&path).ok();
         Self { name: name.to_owned(), path }
     }
