@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 
+use crate::client::socket::PATIENCE;
 use crate::client::{Connect, eventually, queue};
 use crate::process::{Directory, Program, check_refused, run};
 use crate::tls::{Authority, Files, Issued};
@@ -91,10 +92,16 @@ impl Server {
         Self { port, seen, end }
     }
 
+    /// Waits for what it sees next.
+    async fn next(&mut self) -> Seen {
+        let seen = tokio::time::timeout(PATIENCE, self.seen.recv()).await;
+        seen.expect("the server sees something in time").unwrap()
+    }
+
     /// Waits for a message with this text.
     async fn message_with(&mut self, text: &str) -> String {
         loop {
-            match self.seen.recv().await.unwrap() {
+            match self.next().await {
                 Seen::Message(message) if message.contains(text) => return message,
                 Seen::Message(_) => {}
                 other => panic!("{other:?} before a message with {text}"),
@@ -159,7 +166,7 @@ async fn lines_go_to_a_syslog_server_with_tls_up_to_the_last_one() {
     program.stop();
     server.message_with("stopping").await;
     loop {
-        match server.seen.recv().await.unwrap() {
+        match server.next().await {
             Seen::Message(_) => {}
             Seen::End { is_clean } => break assert!(is_clean, "the connection was cut off"),
             Seen::Refused => panic!("one more connection was refused"),
@@ -180,7 +187,7 @@ async fn no_line_is_lost_when_a_syslog_server_ends_the_connection() {
         fail(&program).await;
         server.message_with("closing channel").await;
         server.end.notify_one();
-        assert!(matches!(server.seen.recv().await, Some(Seen::End { .. })));
+        assert!(matches!(server.next().await, Seen::End { .. }));
     }
 }
 
@@ -193,7 +200,7 @@ async fn a_syslog_server_that_nobody_vouches_for_gets_nothing() {
     let mut server = Server::start(&shown, None).await;
     let mut strict = program("syslog-untrusted", server.port, &authorities(&files));
     fail(&strict).await;
-    assert!(matches!(server.seen.recv().await, Some(Seen::Refused)));
+    assert!(matches!(server.next().await, Seen::Refused));
     eventually("it says why", async || {
         let log = strict.log();
         if log.contains("the syslog server takes no lines") && log.contains("UnknownIssuer") {
@@ -239,7 +246,7 @@ async fn a_certificate_is_shown_to_a_syslog_server_that_asks_for_one() {
     );
     let with = program("syslog-certificate", server.port, &(authorities(&files) + &identity));
     fail(&with).await;
-    while !matches!(server.seen.recv().await.unwrap(), Seen::Message(message) if message.contains("closing channel")) {}
+    while !matches!(server.next().await, Seen::Message(message) if message.contains("closing channel")) {}
 }
 
 /// Hands are not shaken, and nothing is read.
