@@ -20,6 +20,7 @@ pub(super) const VERBS: &[Verb] = &[
              <quorum|classic|stream>]",
         )
         .switches(&[value("description"), value("tags"), value("default-queue-type")])
+        .checks(check_queue_type)
         .says(|it| Some(format!("Adding vhost \"{}\" ...", it.argument(0)))),
     Verb::new("delete_vhost", CTL, "Deletes a virtual host with everything in it", delete)
         .takes(1, 1, "<vhost>")
@@ -36,6 +37,7 @@ pub(super) const VERBS: &[Verb] = &[
              <quorum|classic|stream>]",
         )
         .switches(&[value("description"), value("tags"), value("default-queue-type")])
+        .checks(check_queue_type)
         .says(|it| Some(format!("Updating metadata of vhost \"{}\" ...", it.argument(0)))),
     Verb::new("set_vhost_tags", CTL, "Sets the tags of a virtual host", set_tags)
         .takes(1, ANY, "<vhost> <tag> [...]")
@@ -75,6 +77,20 @@ fn metadata(it: &Invocation) -> Map<String, Value> {
     let named = [("description", "description"), ("tags", "tags"), ("default-queue-type", "default_queue_type")];
     let given = named.into_iter().filter_map(|(option, key)| Some((key.to_owned(), Value::from(it.option(option)?))));
     given.collect()
+}
+
+/// The types that RabbitMQ's tool lets through. Whether there is one here, the broker says.
+const QUEUE_TYPES: [&str; 3] = ["quorum", "stream", "classic"];
+
+fn check_queue_type(it: &Invocation) -> Result<(), Failure> {
+    let wrong = match it.option("default-queue-type") {
+        Some("") => "Default queue type must not be an empty string".to_owned(),
+        Some(kind) if !QUEUE_TYPES.contains(&kind) => {
+            format!("Default queue type must be one of: {}. Provided: {kind}", QUEUE_TYPES.join(", "))
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::Arguments { code: exit::DATA, text: format!("Bad argument: {wrong}") })
 }
 
 /// One that is there already stays as it is, unless it is told otherwise.

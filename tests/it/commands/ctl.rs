@@ -127,8 +127,29 @@ fn a_virtual_host_too_many_is_refused() {
     assert_eq!((refused.code, refused.error.as_str()), (64, error));
     assert_eq!(refused.out, "Adding vhost \"v2\" ...\n");
     tools.ok("rabbitmqctl add_vhost v1");
-    // The texts of other refusals, which may quote what was asked for, are not taken for this one.
-    assert_eq!(tools.shell("rabbitmqctl add_vhost v1 --default-queue-type ': vhost limit of '").code, 69);
+    // Other refusals of the broker are not taken for this one.
+    assert_eq!(tools.shell("rabbitmqctl add_vhost v1 --default-queue-type stream").code, 69);
+}
+
+#[test]
+fn an_unknown_type_of_queues_is_refused_before_the_broker_is_asked() {
+    let tools = Tools::start("ctl-queue-type");
+    let rest =
+        "[--description <description> --tags \"<tag1>,<tag2>,<...>\" --default-queue-type <quorum|classic|stream>]";
+    let usage = format!("Usage\n\nrabbitmqctl [--node <node>] [--longnames] [--quiet] add_vhost <vhost> {rest}\n");
+    for (kind, why) in [
+        ("moon", "Default queue type must be one of: quorum, stream, classic. Provided: moon"),
+        ("QUORUM", "Default queue type must be one of: quorum, stream, classic. Provided: QUORUM"),
+        ("''", "Default queue type must not be an empty string"),
+    ] {
+        let given = format!("add_vhost x --default-queue-type {}", kind.trim_matches('\''));
+        let said = format!("Error (argument validation): Bad argument: {why}\nArguments given:\n\t{given}\n\n{usage}");
+        let asked = tools.shell(&format!("rabbitmqctl add_vhost x --default-queue-type {kind}"));
+        assert_eq!((asked.code, asked.out.as_str(), asked.error), (65, "", said), "{kind}");
+        let (code, error) = tools.fails(&format!("rabbitmqctl update_vhost_metadata / --default-queue-type {kind}"));
+        assert!(code == 65 && error.contains(why), "{kind}: {code} {error}");
+    }
+    assert_eq!(tools.ok("rabbitmqctl -q list_vhosts"), "name\n/\n");
 }
 
 #[test]
