@@ -21,7 +21,6 @@ use crate::auth::{InvalidPattern, NoRandomness};
 use crate::store::LogPosition;
 
 pub(crate) use cluster::{CLUSTER_NAME, CLUSTER_TAGS};
-pub(in crate::broker) use limits::read as read_limits;
 pub(crate) use parameters::INTERNAL_CLUSTER_ID;
 pub(in crate::broker) use parameters::{LIMITS, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood};
 pub(in crate::broker) use policies::check as check_policy;

@@ -165,6 +165,26 @@ async fn a_file_of_the_wild_is_imported() {
     assert!(log.contains("${env:NAME} in name of entry 3 of 'users': nothing stands in for a placeholder"), "{log}");
 }
 
+/// What RabbitMQ passes over as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_wrong_place_of_a_virtual_host_is_told() {
+    let text = r#"{"vhosts": [
+        {"name": "a", "limits": {"max-queues": 1}, "default_queue_type": "quorum", "protected_from_deletion": true},
+        {"name": "b", "limits": {"max-queues": 2}, "default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum"}},
+        {"name": "c", "limits": [], "default_queue_type": "undefined", "protected_from_deletion": false}],
+      "parameters": [{"vhost": "b", "component": "vhost-limits", "name": "limits", "value": {"max-queues": 2}}]}"#;
+    let files = Files::new("definitions-vhosts", &[("d.json", text)]);
+    let mut program = Program::start("definitions-vhosts", &["--in-memory", "--definitions", &files.text("d.json")]);
+    let log = program.stop();
+    let limits = "limits of virtual host 'a' in an imported file have no effect: write a parameter vhost-limits";
+    let misplaced =
+        |key| format!("{key} of virtual host 'a' in an imported file has no effect: it belongs into its metadata");
+    for sentence in [limits.to_owned(), misplaced("default_queue_type"), misplaced("protected_from_deletion")] {
+        assert!(log.contains(&sentence), "{sentence}: {log}");
+    }
+    assert_eq!(log.matches("in an imported file").count(), 3, "{log}");
+}
+
 /// Each hash with the salt 01020304, as RabbitMQ writes it.
 const HASHED: &str = r#"{
   "users": [

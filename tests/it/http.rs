@@ -9,6 +9,7 @@ mod connections;
 mod definitions;
 mod every_route;
 mod exchanges;
+mod imported_vhosts;
 mod leveret;
 mod listing;
 mod login;

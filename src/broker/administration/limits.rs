@@ -104,7 +104,7 @@ impl VhostLimits {
 ///
 /// # Errors
 /// When one is unknown or no whole number.
-pub(in crate::broker) fn read(value: &Value) -> Result<VhostLimits, AdministrationError> {
+pub(super) fn read(value: &Value) -> Result<VhostLimits, AdministrationError> {
     let mut limits = VhostLimits::default();
     if let Value::Object(fields) = value {
         for (limit, value) in fields {

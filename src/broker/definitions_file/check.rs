@@ -7,7 +7,7 @@ use super::entries::{BindingEntry, End, ExchangeEntry, QueueEntry};
 use super::{DefinitionsError, DefinitionsFile};
 use crate::auth::{Permissions, TopicPermission, Variables};
 use crate::broker::Broker;
-use crate::broker::administration::{check_policy, read_limits, understood};
+use crate::broker::administration::{check_policy, understood};
 use crate::broker::definitions::{ParameterDefinition, PolicyDefinition, VhostDefinition};
 use crate::broker::exchange::{Binding, Destination, DestinationKind, Routing};
 use crate::broker::ids::QueueId;
@@ -66,9 +66,6 @@ impl DefinitionsFile {
 impl<'a> Stage<'a> {
     fn add_vhosts(&mut self, file: &'a DefinitionsFile) -> Result<(), DefinitionsError> {
         for entry in &file.vhosts {
-            if let Some(limits) = &entry.limits {
-                read_limits(limits).map_err(invalid)?;
-            }
             if self.broker.vhost(&entry.name).is_some() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! What stands in a definitions file, with RabbitMQ's defaults for what is left out. Keys that are not known are passed over.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::{HashingAlgorithm, PasswordHash, User, UserLimits, tags};
 use crate::broker::definitions::VhostDefinition;
@@ -9,49 +9,71 @@ use crate::broker::queue::arguments::{QueueKind, known};
 use crate::broker::vhost::{ExchangeDeclare, QueueDeclare};
 use crate::table::{Table, from_json};
 
-/// A virtual host. What is not said of one that is there stays as it is.
+/// A virtual host. What is not said of one that is there stays as it is. What counts is said where RabbitMQ 4.3 looks for it.
 #[derive(Debug, Deserialize)]
 pub(super) struct VhostEntry {
     pub(super) name: String,
+    description: Option<String>,
+    #[serde(default, deserialize_with = "some_tags")]
+    tags: Option<Vec<String>>,
+    tracing: Option<bool>,
+    /// It says more than what stands beside it.
+    #[serde(default, deserialize_with = "metadata")]
+    metadata: VhostMetadata,
+    /// What is said beside the metadata, and does not count there.
     #[serde(flatten)]
-    top: VhostSayings,
-    /// Newer versions say it here, and again above.
-    #[serde(default)]
-    metadata: VhostSayings,
-    #[serde(default)]
-    pub(super) limits: Option<Value>,
+    others: Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct VhostSayings {
+struct VhostMetadata {
     description: Option<String>,
     #[serde(default, deserialize_with = "some_tags")]
     tags: Option<Vec<String>>,
     #[serde(default, deserialize_with = "queue_kind")]
     default_queue_type: Option<QueueKind>,
-    tracing: Option<bool>,
     protected_from_deletion: Option<bool>,
 }
 
+/// Keys that count in the metadata alone.
+const OF_METADATA: [&str; 2] = ["default_queue_type", "protected_from_deletion"];
+
 impl VhostEntry {
-    pub(super) fn default_queue_kind(&self) -> Option<QueueKind> {
-        self.metadata.default_queue_type.or(self.top.default_queue_type)
+    pub(super) const fn default_queue_kind(&self) -> Option<QueueKind> {
+        self.metadata.default_queue_type
     }
 
     pub(super) fn apply_to(&self, definition: &mut VhostDefinition) {
-        for said in [&self.top, &self.metadata] {
-            if let Some(description) = &said.description {
-                definition.description.clone_from(description);
-            }
-            if let Some(tags) = &said.tags {
-                definition.tags.clone_from(tags);
-            }
-            definition.default_queue_kind = said.default_queue_type.unwrap_or(definition.default_queue_kind);
-            definition.tracing = said.tracing.unwrap_or(definition.tracing);
-            let protected = said.protected_from_deletion;
-            definition.protected_from_deletion = protected.unwrap_or(definition.protected_from_deletion);
+        let VhostMetadata { description, tags, default_queue_type, protected_from_deletion } = &self.metadata;
+        if let Some(description) = description.as_ref().or(self.description.as_ref()) {
+            definition.description.clone_from(description);
         }
+        if let Some(tags) = tags.as_ref().or(self.tags.as_ref()) {
+            definition.tags.clone_from(tags);
+        }
+        definition.default_queue_kind = default_queue_type.unwrap_or(definition.default_queue_kind);
+        definition.tracing = self.tracing.unwrap_or(definition.tracing);
+        let protected = *protected_from_deletion;
+        definition.protected_from_deletion = protected.unwrap_or(definition.protected_from_deletion);
     }
+
+    /// Limits that do not count: those that do are parameters. RabbitMQ writes them in both places.
+    pub(super) fn limits(&self) -> Option<&Map<String, Value>> {
+        self.others.get("limits").and_then(Value::as_object).filter(|limits| !limits.is_empty())
+    }
+
+    /// Keys that count in the metadata alone, and do not stand there.
+    pub(super) fn misplaced(&self) -> impl Iterator<Item = &'static str> {
+        let VhostMetadata { default_queue_type, protected_from_deletion, .. } = &self.metadata;
+        let stands_there = [default_queue_type.is_some(), protected_from_deletion.is_some()];
+        let says = |key: &str| self.others.get(key).is_some_and(|value| !is_unsaid(value));
+        OF_METADATA.into_iter().zip(stands_there).filter(move |(key, there)| !there && says(key)).map(|(key, _)| key)
+    }
+}
+
+/// Nothing, or what RabbitMQ 3 writes for it.
+fn is_unsaid(value: &Value) -> bool {
+    matches!(value.as_str(), Some("" | "undefined")) || *value == Value::Bool(false)
 }
 
 /// A user, with a hash or a password in clear, or neither: then it cannot log in with one.
@@ -200,6 +222,15 @@ fn direct() -> String {
 
 fn some_tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     tags(deserializer).map(Some)
+}
+
+/// An empty list means none.
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<VhostMetadata, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if is_empty_list(&value) {
+        return Ok(VhostMetadata::default());
+    }
+    VhostMetadata::deserialize(value).map_err(serde::de::Error::custom)
 }
 
 /// Nothing, and what RabbitMQ 3 writes for it, is no type.

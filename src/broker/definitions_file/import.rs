@@ -7,15 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::entries::{BindingEntry, End};
+use serde_json::{Map, Value};
+
+use super::entries::{BindingEntry, End, VhostEntry};
+use super::placeholders::TOLD_MAX;
 use super::{DefinitionsError, DefinitionsFile};
 use crate::auth::{User, UserLimits};
 use crate::broker::Broker;
 use crate::broker::administration::{
-    AdministrationError, INTERNAL_CLUSTER_ID, OPERATOR_POLICY, Understood, read_limits, understood,
+    AdministrationError, INTERNAL_CLUSTER_ID, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood,
 };
 use crate::broker::declarers::Declarable;
-use crate::broker::definitions::{Administered, VhostDefinition};
+use crate::broker::definitions::{Administered, ParameterDefinition, VhostDefinition};
 use crate::broker::ids::QueueId;
 use crate::broker::metadata::MetadataState;
 use crate::broker::node::NodeSettings;
@@ -107,6 +110,7 @@ impl DefinitionsFile {
         if passed_over > 0 {
             tracing::warn!(passed_over, "reserved names in an imported file were passed over");
         }
+        self.warn_of_vhosts();
         for policy in &self.policies {
             // Mirrored queues of RabbitMQ 3.
             for key in policy.definition.keys().filter(|key| key.starts_with("ha-")) {
@@ -116,6 +120,27 @@ impl DefinitionsFile {
         }
         for place in &self.placeholders {
             tracing::warn!("{place}: nothing stands in for a placeholder in definitions; write what is meant");
+        }
+    }
+
+    /// Says what of virtual hosts stands where it has no effect, as in RabbitMQ.
+    fn warn_of_vhosts(&self) {
+        let is_parameter = |vhost: &str, limits: &Map<String, Value>| {
+            let limits_of = |it: &&ParameterDefinition| it.component == VHOST_LIMITS && it.vhost == vhost;
+            self.parameters.iter().filter(limits_of).any(|it| it.value.as_object() == Some(limits))
+        };
+        let limited =
+            self.vhosts.iter().filter(|entry| entry.limits().is_some_and(|it| !is_parameter(&entry.name, it)));
+        for VhostEntry { name, .. } in limited.take(TOLD_MAX) {
+            tracing::warn!(
+                "limits of virtual host '{name}' in an imported file have no effect: write a parameter {VHOST_LIMITS}"
+            );
+        }
+        let misplaced = self.vhosts.iter().flat_map(|entry| entry.misplaced().map(move |key| (&entry.name, key)));
+        for (name, key) in misplaced.take(TOLD_MAX) {
+            tracing::warn!(
+                "{key} of virtual host '{name}' in an imported file has no effect: it belongs into its metadata"
+            );
         }
     }
 
@@ -143,9 +168,6 @@ impl DefinitionsFile {
             let known = || state.vhosts.get(&entry.name).cloned().unwrap_or_else(new);
             let definition = changed.entry(entry.name.clone()).or_insert_with(known);
             entry.apply_to(definition);
-            if let Some(limits) = &entry.limits {
-                definition.limits = read_limits(limits)?;
-            }
         }
         for parameter in &self.parameters {
             let Understood::Limits { vhost, limits } = understood(parameter.clone())? else { continue };

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// So many are told: a file that is a template of thousands of queues is understood after these.
-const TOLD_MAX: usize = 10;
+pub(super) const TOLD_MAX: usize = 10;
 
 /// The lists that a file may have.
 const SECTIONS: [&str; 10] = [
