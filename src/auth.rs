@@ -25,8 +25,8 @@ pub(crate) use backend::{
 pub(crate) use chain::{BackendChain, ChainLink, LoggedIn};
 pub use login::Logins;
 pub(crate) use login::{GUEST, LoginRefused, check_password};
-pub use password::PasswordHash;
-pub(crate) use password::{HashingAlgorithm, NoRandomness};
+pub(crate) use password::NoRandomness;
+pub use password::{HashingAlgorithm, PasswordHash};
 pub use pattern::InvalidPattern;
 pub(crate) use pattern::Pattern;
 pub(crate) use permissions::{Access, Permissions, Resource, refused};

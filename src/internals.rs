@@ -3,7 +3,7 @@
 
 /// See `src/auth`.
 pub mod auth {
-    pub use crate::auth::{Logins, PasswordHash};
+    pub use crate::auth::{HashingAlgorithm, Logins, PasswordHash};
 }
 
 /// See `src/broker`.

@@ -95,14 +95,18 @@ impl Logins {
     }
 }
 
-/// Looks at the password of a user of the broker's own.
+/// Looks at the password of a user of the broker's own. Most of them are hashed in the usual way.
 ///
 /// # Errors
 /// The reason, for the log and not for the client.
-pub(crate) fn check_password(user: Option<Arc<User>>, password: &[u8]) -> Result<Arc<User>, LoginRefused> {
+pub(crate) fn check_password(
+    user: Option<Arc<User>>,
+    password: &[u8],
+    usual: HashingAlgorithm,
+) -> Result<Arc<User>, LoginRefused> {
     let Some(user) = user else {
         // It takes as long as for a user that there is: the time must not tell which names are known.
-        let nobody = PasswordHash::of(b"nobody", HashingAlgorithm::default(), [0; 4]);
+        let nobody = PasswordHash::of(b"nobody", usual, [0; 4]);
         std::hint::black_box(nobody.matches(password));
         return Err(LoginRefused::UnknownUser);
     };

@@ -9,9 +9,9 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 
-/// How a password was hashed. New ones use SHA-256, as in RabbitMQ.
+/// How a password is hashed. Where nothing else is configured, new ones use SHA-256, as in RabbitMQ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum HashingAlgorithm {
+pub enum HashingAlgorithm {
     /// `rabbit_password_hashing_sha256`.
     #[default]
     #[serde(rename = "rabbit_password_hashing_sha256")]
@@ -40,6 +40,21 @@ impl HashingAlgorithm {
     /// The one of this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Hashes a password with salt from the system's randomness.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn hash(self, password: &[u8]) -> Result<PasswordHash, NoRandomness> {
+        let mut salt = [0; SALT_BYTES];
+        getrandom::fill(&mut salt).ok().ok_or(NoRandomness)?;
+        Ok(PasswordHash::of(password, self, salt))
+    }
+
+    /// The hash of a user who cannot log in with a password.
+    pub(crate) const fn no_password(self) -> PasswordHash {
+        PasswordHash { algorithm: self, bytes: Vec::new() }
     }
 
     fn digest(self, salt: &[u8], password: &[u8]) -> Vec<u8> {
@@ -74,22 +89,12 @@ pub struct NoRandomness;
 impl PasswordHash {
     /// That of a user who cannot log in with a password.
     pub const fn none() -> Self {
-        Self { algorithm: HashingAlgorithm::Sha256, bytes: Vec::new() }
+        HashingAlgorithm::Sha256.no_password()
     }
 
     /// Whether no password is right.
     pub(crate) const fn is_none(&self) -> bool {
         self.bytes.is_empty()
-    }
-
-    /// Hashes a password with salt from the system's randomness.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn salted(password: &[u8]) -> Result<Self, NoRandomness> {
-        let mut salt = [0; SALT_BYTES];
-        getrandom::fill(&mut salt).ok().ok_or(NoRandomness)?;
-        Ok(Self::of(password, HashingAlgorithm::default(), salt))
     }
 
     /// Hashes a password with this salt.
@@ -170,7 +175,10 @@ mod tests {
 
     #[test]
     fn each_hash_has_salt_of_its_own() {
-        let hashes = [PasswordHash::salted(b"secret").unwrap(), PasswordHash::salted(b"secret").unwrap()];
-        assert!(hashes[0] != hashes[1] && hashes.iter().all(|hash| hash.matches(b"secret")));
+        for algorithm in HashingAlgorithm::ALL {
+            let hashes = [algorithm.hash(b"secret").unwrap(), algorithm.hash(b"secret").unwrap()];
+            assert!(hashes[0] != hashes[1] && hashes.iter().all(|hash| hash.matches(b"secret")));
+            assert!(hashes.iter().all(|hash| hash.algorithm() == algorithm));
+        }
     }
 }

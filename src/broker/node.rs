@@ -26,6 +26,7 @@ use super::reply_to::ReplyConsumers;
 use super::residency::Residency;
 use super::tails::Tails;
 use super::vhost_defaults::VhostDefaults;
+use crate::auth::HashingAlgorithm;
 use crate::message::MemoryGauge;
 use crate::store::loader::Loader;
 use crate::store::{Log, MemoryLog};
@@ -43,6 +44,8 @@ pub struct NodeSettings {
     pub own_vhost: Arc<str>,
     /// The type of queues of virtual hosts that are made without saying one.
     pub default_queue_kind: QueueKind,
+    /// How passwords of new users are hashed.
+    pub password_hashing: HashingAlgorithm,
     /// How many connections there may be; `None` for as many as come.
     pub connections_max: Option<u64>,
     /// How many channels all connections may have together.
@@ -82,6 +85,7 @@ impl Default for NodeSettings {
             node_name: "rabbit@localhost".into(),
             own_vhost: DEFAULT_VHOST.into(),
             default_queue_kind: QueueKind::default(),
+            password_hashing: HashingAlgorithm::default(),
             connections_max: None,
             channels_max: None,
             consumers_max: None,

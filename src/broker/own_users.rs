@@ -39,7 +39,7 @@ impl Backend for OwnUsers {
     fn authenticate(&self, attempt: Arc<Attempt>) -> Waiting<Result<Identified, LoginRefused>> {
         let user = self.node.metadata.user(&attempt.user);
         let user = match &attempt.password {
-            Some(password) => check_password(user, password),
+            Some(password) => check_password(user, password, self.node.settings.password_hashing),
             None => user.ok_or(LoginRefused::UnknownUser),
         };
         Box::pin(ready(user.map(|user| self.identified(user))))

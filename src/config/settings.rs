@@ -11,7 +11,7 @@ use super::value::{
     SettingValue, Share, SyslogFacility, SyslogIdentity, SyslogProtocol, SyslogTransport, SystemGroup, TagQueries,
     Timeout, UrlPath, UserProperties, VhostDefault, WebAddress,
 };
-use crate::auth::{ADMINISTRATOR, GUEST};
+use crate::auth::{ADMINISTRATOR, GUEST, HashingAlgorithm};
 use crate::broker::node::MESSAGE_BYTES_MAX_DEFAULT;
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
@@ -76,6 +76,8 @@ settings! {
     no_consumer_timeout: bool = false, "false", AtRunTime;
     /// The type of queues that name none, in virtual hosts that are made from now on and name none either
     default_queue_type: QueueKind = QueueKind::Classic, "classic", AtStart;
+    /// How passwords of new users are hashed
+    password_hashing: HashingAlgorithm = HashingAlgorithm::Sha256, "sha256", AtStart;
     /// How many channels a connection may have; 0 for as many as there are numbers
     channel_max: ChannelMax = ChannelMax::default(), "2047", AtStart;
     /// How many bytes a frame may have; 0 for as many as it can be

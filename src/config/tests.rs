@@ -35,10 +35,11 @@ fn a_tip_names_what_there_is() {
 }
 
 /// A value that is wrong for each setting, by its type; what takes any text has none.
-const WRONG: [(&str, &[&str]); 41] = [
+const WRONG: [(&str, &[&str]); 42] = [
     ("WEB_PATH", &["/a b", "/a//b", ""]),
     ("NAME.KEY=VALUE", &["name", "a.b=c", "a=", ""]),
     ("classic|quorum", &["stream", ""]),
+    ("sha256|sha512|md5", &["sha1", "SHA256", ""]),
     ("LIMIT", &["many", "-1", ""]),
     ("CHANNELS", &["many", "-1", "65536", ""]),
     ("FRAME_BYTES", &["8191", "16777217", "-1", ""]),

@@ -72,7 +72,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
         return Err(Refusal::bad_request("tags_not_present"));
     }
     let tags = tags(&object, "tags")?;
-    let password = password(&object)?;
+    let password = password(&object, request.api.broker.hashing())?;
     let put = request.api.broker.put_user(request.part("user"), password, tags)?;
     Ok(Answer::put(put == Put::Created).once_durable(request.api.broker.administered_at()))
 }
@@ -94,16 +94,16 @@ pub(super) fn tags(object: &Map<String, Value>, key: &str) -> Result<Vec<String>
 }
 
 /// What the user's password is compared with. With neither a password nor a hash nobody can log in with one.
-fn password(object: &Map<String, Value>) -> Result<PasswordHash, Refusal> {
+fn password(object: &Map<String, Value>, usual: HashingAlgorithm) -> Result<PasswordHash, Refusal> {
     if let Some(password) = body::text(object, "password")? {
         if password.is_empty() {
-            return Ok(PasswordHash::none());
+            return Ok(usual.no_password());
         }
-        return PasswordHash::salted(password.as_bytes()).map_err(|error| Refusal::bad_request(error.to_string()));
+        return usual.hash(password.as_bytes()).map_err(|error| Refusal::bad_request(error.to_string()));
     }
-    let Some(hash) = body::text(object, "password_hash")? else { return Ok(PasswordHash::none()) };
-    // RabbitMQ takes any name, and then nobody can log in; here the default applies.
-    let algorithm = body::text(object, "hashing_algorithm")?.and_then(HashingAlgorithm::from_name).unwrap_or_default();
+    let Some(hash) = body::text(object, "password_hash")? else { return Ok(usual.no_password()) };
+    // RabbitMQ takes any name, and then nobody can log in; here the usual one applies.
+    let algorithm = body::text(object, "hashing_algorithm")?.and_then(HashingAlgorithm::from_name).unwrap_or(usual);
     PasswordHash::from_base64(hash, algorithm).ok_or_else(|| Refusal::bad_request(json!(["not_base64", hash])))
 }
 
@@ -133,7 +133,7 @@ pub(super) fn queues(request: &Request<'_>) -> Result<Answer, Refusal> {
 
 /// `GET /auth/hash_password/{password}`.
 pub(super) fn hash_password(request: &Request<'_>) -> Result<Answer, Refusal> {
-    let hash = PasswordHash::salted(request.part("password").as_bytes());
+    let hash = request.api.broker.hashing().hash(request.part("password").as_bytes());
     let hash = hash.map_err(|error| Refusal::bad_request(error.to_string()))?;
     Ok(Answer::json(&json!({ "ok": hash.to_base64() })))
 }

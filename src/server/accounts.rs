@@ -5,7 +5,7 @@ use std::fmt;
 use super::cluster::ClusterAtStart;
 use super::definitions::{DefinitionsAtStart, LoadedDefinitions};
 use super::start_error::StartFailure;
-use crate::auth::{GUEST, PasswordHash, User};
+use crate::auth::{GUEST, User};
 use crate::broker::Broker;
 use crate::broker::administration::{AdministrationError, DEFAULT_VHOST};
 use crate::broker::definitions::PermissionDefinition;
@@ -148,7 +148,7 @@ impl Populated<'_> {
             // A salt is drawn for each password that is put, so one that is right already would be
             // written anew at each start.
             if !broker.user(name).is_some_and(|known| is_as_wanted(&known)) {
-                broker.put_user(name, PasswordHash::salted(password.as_bytes())?, tags.clone())?;
+                broker.put_user(name, broker.hashing().hash(password.as_bytes())?, tags.clone())?;
             }
             for permission in permissions {
                 // `/` may have been deleted since the first start.
@@ -197,7 +197,7 @@ impl First {
         let has_users = broker.users().iter().any(|user| is_own(user));
         let is_made = !loaded.is_instead() && (self.is_wanted || !has_users);
         let user = if is_made {
-            Some(User::new(&self.user, PasswordHash::salted(self.password.as_bytes())?, self.tags.clone()))
+            Some(User::new(&self.user, broker.hashing().hash(self.password.as_bytes())?, self.tags.clone()))
         } else {
             None
         };

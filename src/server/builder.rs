@@ -144,6 +144,7 @@ impl Builder {
     fn configure_node(&mut self, configured: &Configured) {
         let settings = &mut self.settings;
         settings.default_queue_kind = configured.default_queue_type;
+        settings.password_hashing = configured.password_hashing;
         settings.connections_max = configured.connection_max.0;
         settings.channels_max = configured.channel_max_per_node.0;
         settings.consumers_max = configured.consumer_max_per_channel.0;

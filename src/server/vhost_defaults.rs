@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::start_error::StartFailure;
-use crate::auth::{NoRandomness, PasswordHash, Pattern, User};
+use crate::auth::{HashingAlgorithm, NoRandomness, Pattern, User};
 use crate::broker::administration::{AdministrationError, read_policy};
 use crate::broker::definitions::{PolicyDefinition, VhostLimits};
 use crate::broker::vhost_defaults::{ForVhosts, VhostDefaults};
@@ -28,7 +28,7 @@ pub(super) fn vhost_defaults(configured: &Settings) -> Result<VhostDefaults, Sta
         defaults.operator_policies.push(for_vhosts("vhost_pattern", &policy, read)?);
     }
     for (name, user) in by_name(&configured.default_users) {
-        let made = made_user(name, &user).map_err(AdministrationError::from)?;
+        let made = made_user(name, &user, configured.password_hashing).map_err(AdministrationError::from)?;
         let permission = ["configure", "write", "read"].map(|key| text(&user, key).unwrap_or(".*").to_owned());
         defaults.users.push(for_vhosts("vhost_pattern", &user, (made, permission))?);
     }
@@ -80,10 +80,10 @@ fn operator_policy(name: &str, properties: &Properties<'_>) -> Result<PolicyDefi
 }
 
 /// As in RabbitMQ, one without a password can only log in by other means.
-fn made_user(name: &str, properties: &Properties<'_>) -> Result<User, NoRandomness> {
+fn made_user(name: &str, properties: &Properties<'_>, hashing: HashingAlgorithm) -> Result<User, NoRandomness> {
     let password = match text(properties, "password") {
-        Some(password) => PasswordHash::salted(password.as_bytes())?,
-        None => PasswordHash::none(),
+        Some(password) => hashing.hash(password.as_bytes())?,
+        None => hashing.no_password(),
     };
     let tags = text(properties, "tags").unwrap_or_default().split(',').map(str::trim);
     Ok(User::new(name, password, tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect()))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use leveret::Broker;
-use leveret::internals::auth::PasswordHash;
+use leveret::internals::auth::{HashingAlgorithm, PasswordHash};
 use leveret::internals::broker::administration::{Put, VhostSettings};
 use leveret::internals::broker::definitions::{
     ApplyTo, GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition,
@@ -35,7 +35,7 @@ async fn start(directory: &Path) -> Broker {
 }
 
 fn salted(password: &str) -> PasswordHash {
-    PasswordHash::salted(password.as_bytes()).unwrap()
+    HashingAlgorithm::default().hash(password.as_bytes()).unwrap()
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ mod log_output;
 mod log_syslog;
 mod max_length;
 mod node_keys;
+mod password_hashing;
 mod permissions;
 mod plugin_exchanges;
 mod priorities;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::auth::{ADMINISTRATOR, GUEST, PasswordHash};
+use crate::auth::{ADMINISTRATOR, GUEST, HashingAlgorithm, PasswordHash};
 use crate::broker::definitions::{PermissionDefinition, TopicPermissionDefinition};
 use crate::broker::ids::ConnectionId;
 use crate::broker::node::Node;
@@ -80,7 +80,7 @@ fn a_virtual_host_is_made_changed_and_deleted() {
 fn a_user_is_changed_and_keeps_its_limits() {
     let broker = begun();
     let put = |password: &str, tag: &str| {
-        let password = PasswordHash::salted(password.as_bytes()).unwrap();
+        let password = HashingAlgorithm::default().hash(password.as_bytes()).unwrap();
         broker.put_user("u", password, vec![tag.to_owned()]).unwrap()
     };
     assert_eq!(put("x", "management"), Put::Created);

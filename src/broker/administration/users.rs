@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::{AdministrationError, Put};
-use crate::auth::{PasswordHash, User};
+use crate::auth::{HashingAlgorithm, PasswordHash, User};
 use crate::broker::Broker;
 use crate::broker::definitions::Administered;
 use crate::error::AmqpError;
 
 impl Broker {
+    /// How passwords of new users are hashed.
+    pub fn hashing(&self) -> HashingAlgorithm {
+        self.node().settings.password_hashing
+    }
+
     /// All users, by name.
     pub fn users(&self) -> Vec<Arc<User>> {
         self.node().metadata.read(|state| state.users.values().cloned().collect())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{AdministrationError, Put};
-use crate::auth::{ADMINISTRATOR, GUEST, PasswordHash, User};
+use crate::auth::{ADMINISTRATOR, GUEST, User};
 use crate::broker::Broker;
 use crate::broker::definitions::{Administered, PermissionDefinition, VhostDefinition};
 use crate::broker::ids::QueueId;
@@ -200,7 +200,7 @@ impl Broker {
             return Ok(());
         }
         self.add_default_vhost(DEFAULT_VHOST);
-        let guest = User::new(GUEST, PasswordHash::salted(GUEST.as_bytes())?, vec![ADMINISTRATOR.to_owned()]);
+        let guest = User::new(GUEST, self.hashing().hash(GUEST.as_bytes())?, vec![ADMINISTRATOR.to_owned()]);
         let has_users = !self.users().is_empty();
         self.begin_with((!has_users).then_some(guest), |vhost| everything(GUEST, vhost)).map(drop)
     }

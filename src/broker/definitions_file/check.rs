@@ -34,7 +34,7 @@ impl DefinitionsFile {
         let mut stage = Stage {
             broker,
             vhosts: HashMap::new(),
-            users: self.users.iter().map(|(user, _)| &*user.name).collect(),
+            users: self.users.iter().map(|user| user.name.as_str()).collect(),
             queues: HashMap::new(),
             exchanges: HashMap::new(),
         };

@@ -1,9 +1,12 @@
 //! What stands in a definitions file, with RabbitMQ's defaults for what is left out. Keys that are not known are passed over.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::auth::{HashingAlgorithm, PasswordHash, User, UserLimits, tags};
+use crate::broker::administration::AdministrationError;
 use crate::broker::definitions::VhostDefinition;
 use crate::broker::queue::arguments::{QueueKind, known};
 use crate::broker::vhost::{ExchangeDeclare, QueueDeclare};
@@ -77,34 +80,51 @@ fn is_unsaid(value: &Value) -> bool {
 }
 
 /// A user, with a hash or a password in clear, or neither: then it cannot log in with one.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct UserEntry {
-    name: String,
+    pub(super) name: String,
     password_hash: Option<String>,
     hashing_algorithm: Option<String>,
     password: Option<String>,
     #[serde(default, deserialize_with = "tags")]
     tags: Vec<String>,
     #[serde(default, deserialize_with = "user_limits")]
-    limits: Option<UserLimits>,
+    pub(super) limits: Option<UserLimits>,
+}
+
+/// Without its password.
+impl fmt::Debug for UserEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserEntry").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl UserEntry {
-    /// The user, and its limits, if anything is said of them.
+    /// # Errors
+    /// When its hash is none.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.given_hash(HashingAlgorithm::default()).map(drop)
+    }
+
+    /// The hash that the file says, if it says one.
+    fn given_hash(&self, usual: HashingAlgorithm) -> Result<Option<PasswordHash>, String> {
+        let Some(hash) = &self.password_hash else { return Ok(None) };
+        // As over HTTP: an unknown name is taken as the usual one.
+        let algorithm = self.hashing_algorithm.as_deref().and_then(HashingAlgorithm::from_name).unwrap_or(usual);
+        PasswordHash::from_base64(hash, algorithm).map(Some).ok_or_else(|| "its password_hash is not base64".to_owned())
+    }
+
+    /// The user, without its limits. A password in clear is hashed in the usual way, whatever algorithm stands beside it, as in RabbitMQ.
     ///
     /// # Errors
     /// When its hash is none, or its password cannot be hashed.
-    pub(super) fn into_user(self) -> Result<(User, Option<UserLimits>), String> {
-        // As over HTTP: an unknown name is taken as the default.
-        let algorithm = self.hashing_algorithm.as_deref().and_then(HashingAlgorithm::from_name).unwrap_or_default();
-        let password = match (self.password_hash.as_deref(), self.password.as_deref()) {
-            (Some(hash), _) => PasswordHash::from_base64(hash, algorithm).ok_or("its password_hash is not base64")?,
-            (None, Some(password)) if !password.is_empty() => {
-                PasswordHash::salted(password.as_bytes()).map_err(|error| error.to_string())?
-            }
-            (None, _) => PasswordHash::none(),
+    pub(super) fn user(&self, usual: HashingAlgorithm) -> Result<User, AdministrationError> {
+        let password = match (self.given_hash(usual).map_err(AdministrationError::Invalid)?, self.password.as_deref()) {
+            (Some(hash), _) => hash,
+            (None, Some(password)) if !password.is_empty() => usual.hash(password.as_bytes())?,
+            (None, _) => usual.no_password(),
         };
-        Ok((User::new(&self.name, password, self.tags), self.limits))
+        Ok(User::new(&self.name, password, self.tags.clone()))
     }
 }
 

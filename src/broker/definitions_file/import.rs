@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::entries::{BindingEntry, End, VhostEntry};
+use super::entries::{BindingEntry, End, UserEntry, VhostEntry};
 use super::placeholders::TOLD_MAX;
 use super::{DefinitionsError, DefinitionsFile};
-use crate::auth::{User, UserLimits};
+use crate::auth::{HashingAlgorithm, User};
 use crate::broker::Broker;
 use crate::broker::administration::{
     AdministrationError, INTERNAL_CLUSTER_ID, OPERATOR_POLICY, Understood, VHOST_LIMITS, understood,
@@ -83,7 +83,7 @@ impl Broker {
                 self.check_vhost_count(state, &new)?;
                 // Before what the file says of the same things.
                 changes.extend(self.node().settings.vhost_defaults.changes(new.into_iter(), state));
-                changes.extend(file.other_changes(state)?);
+                changes.extend(file.other_changes(state, self.hashing())?);
                 Ok((vhosts, changes))
             })
             .map_err(|error| DefinitionsError::Invalid(error.to_string()))?;
@@ -186,7 +186,7 @@ impl DefinitionsFile {
     ) -> Result<(), AdministrationError> {
         let permissions = self.permissions.iter().map(|permission| (&permission.vhost, &permission.user));
         let topics = self.topic_permissions.iter().map(|permission| (&permission.vhost, &permission.user));
-        let users: HashSet<&str> = self.users.iter().map(|(user, _)| &*user.name).collect();
+        let users: HashSet<&str> = self.users.iter().map(|user| user.name.as_str()).collect();
         let has_user = |name: &String| state.users.contains_key(name) || users.contains(name.as_str());
         if permissions.clone().chain(topics.clone()).any(|(_, user)| !has_user(user)) {
             return Err(AdministrationError::NoSuchVhostOrUser);
@@ -198,12 +198,17 @@ impl DefinitionsFile {
         if vhosts.all(is_there) { Ok(()) } else { Err(AdministrationError::NoSuchVhost) }
     }
 
-    fn other_changes(&self, state: &MetadataState) -> Result<Vec<Administered>, AdministrationError> {
-        let user = |(user, limits): &(User, Option<UserLimits>)| {
-            let known = state.users.get(&*user.name).map(|known| known.limits);
-            Administered::User(User { limits: limits.or(known).unwrap_or_default(), ..user.clone() })
+    fn other_changes(
+        &self,
+        state: &MetadataState,
+        usual: HashingAlgorithm,
+    ) -> Result<Vec<Administered>, AdministrationError> {
+        let user = |entry: &UserEntry| {
+            let known = state.users.get(&*entry.name).map(|known| known.limits);
+            let limits = entry.limits.or(known).unwrap_or_default();
+            Ok::<_, AdministrationError>(Administered::User(User { limits, ..entry.user(usual)? }))
         };
-        let mut changes: Vec<_> = self.users.iter().map(user).collect();
+        let mut changes = self.users.iter().map(user).collect::<Result<Vec<_>, _>>()?;
         changes.extend(self.permissions.iter().cloned().map(Administered::Permission));
         changes.extend(self.topic_permissions.iter().cloned().map(Administered::TopicPermission));
         for parameter in &self.parameters {

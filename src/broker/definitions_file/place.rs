@@ -96,7 +96,7 @@ impl DefinitionsFile {
 
     /// Whether it brings this user.
     pub(crate) fn has_user(&self, name: &str) -> bool {
-        self.users.iter().any(|(user, _)| *user.name == *name)
+        self.users.iter().any(|user| user.name == name)
     }
 
     /// Whether something in it belongs to this virtual host.

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::DefinitionsError;
 use super::entries::{BindingEntry, ExchangeEntry, QueueEntry, UserEntry, VhostEntry};
 use super::placeholders;
-use crate::auth::{User, UserLimits};
 use crate::broker::administration::DEFAULT_VHOST;
 use crate::broker::definitions::{
     GlobalParameterDefinition, ParameterDefinition, PermissionDefinition, PolicyDefinition, TopicPermissionDefinition,
@@ -16,7 +15,7 @@ use crate::broker::definitions::{
 #[derive(Debug)]
 pub struct DefinitionsFile {
     pub(super) vhosts: Vec<VhostEntry>,
-    pub(super) users: Vec<(User, Option<UserLimits>)>,
+    pub(super) users: Vec<UserEntry>,
     pub(super) permissions: Vec<PermissionDefinition>,
     pub(super) topic_permissions: Vec<TopicPermissionDefinition>,
     pub(super) parameters: Vec<ParameterDefinition>,
@@ -130,9 +129,10 @@ fn prepare(entry: &mut Value, place: Option<Place<'_>>) {
     }
 }
 
-fn users(file: &mut Map<String, Value>) -> Result<Vec<(User, Option<UserLimits>)>, DefinitionsError> {
-    let entries: Vec<UserEntry> = entries(file, "users", None)?;
-    let read =
-        |(number, entry): (usize, UserEntry)| entry.into_user().map_err(|reason| malformed("users", number, reason));
-    (1..).zip(entries).map(read).collect()
+fn users(file: &mut Map<String, Value>) -> Result<Vec<UserEntry>, DefinitionsError> {
+    let users: Vec<UserEntry> = entries(file, "users", None)?;
+    for (number, entry) in (1..).zip(&users) {
+        entry.check().map_err(|reason| malformed("users", number, reason))?;
+    }
+    Ok(users)
 }

@@ -273,7 +273,7 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("socket_writer.**", Needless(OWN)),
     ("erlang.**", Needless(DEAD)),
     ("deprecated_features.**", Missing("compatibility = \"4.2\" or \"4.3\" says what of it is permitted")),
-    ("password_hashing_module", Needless(OWN)),
+    ("password_hashing_module", Sets("password_hashing", same)),
     ("proxy_protocol", Sets("proxy_protocol", same)),
     ("product.**", Needless(OWN)),
     ("listeners.startup_delay", Needless(OWN)),

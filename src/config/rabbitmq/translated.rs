@@ -254,6 +254,8 @@ mod tests {
         check("channel_max_per_node = infinity", "channel_max_per_node", "infinity");
         check("cluster_name = east", "cluster_name", "east");
         check("cluster_tags.region = us-east\ncluster_tags.zone = b", "cluster_tags", "region=us-east|zone=b");
+        let module = "rabbit_password_hashing_md5";
+        check(&format!("password_hashing_module = {module}"), "password_hashing", module);
         let wrong = "r:1:1: default_queue_type cannot be 'stream': allowed is classic or quorum";
         assert_eq!(translated("default_queue_type = stream").1, [wrong]);
     }

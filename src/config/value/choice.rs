@@ -1,6 +1,7 @@
 //! One of a few words.
 
 use super::{SettingValue, allowed};
+use crate::auth::HashingAlgorithm;
 use crate::broker::profile::Compatibility;
 use crate::broker::queue::arguments::QueueKind;
 use crate::nearest::nearest;
@@ -66,6 +67,23 @@ impl SettingValue for QueueKind {
 
     fn show(&self) -> Option<String> {
         Some(self.name().to_owned())
+    }
+}
+
+const HASHES: [(&str, HashingAlgorithm); 3] =
+    [("sha256", HashingAlgorithm::Sha256), ("sha512", HashingAlgorithm::Sha512), ("md5", HashingAlgorithm::Md5)];
+
+impl SettingValue for HashingAlgorithm {
+    const NAME: &'static str = "sha256|sha512|md5";
+    const ALLOWED: &'static str = "sha256, sha512 or md5";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let known = HASHES.into_iter().find(|(name, _)| *name == text).map(|(_, algorithm)| algorithm);
+        known.or_else(|| Self::from_name(text)).ok_or_else(allowed::<Self>)
+    }
+
+    fn show(&self) -> Option<String> {
+        HASHES.iter().find(|(_, algorithm)| algorithm == self).map(|(name, _)| (*name).to_owned())
     }
 }
 
