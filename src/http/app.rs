@@ -30,6 +30,11 @@ impl App {
         self.admission.suspension().is_none()
     }
 
+    /// How many connections there may be: so many as are configured, or as the limit of open files allows.
+    pub(super) fn connections_max(&self, configured: Option<u64>) -> u64 {
+        configured.unwrap_or(u64::MAX).min(self.admission.limits().connections as u64)
+    }
+
     /// Whether the node is in maintenance.
     pub(super) fn is_drained(&self) -> bool {
         self.admission.is_suspended_by(Suspension::Drained)

@@ -43,6 +43,16 @@ pub(super) fn in_service(request: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(failed(json!({ "reason": "this node is not in service: it is stopped, or in maintenance" })))
 }
 
+/// `GET /health/checks/below-node-connection-limit`: that of `connection_max`, and of the files that may be open.
+pub(super) fn below_connection_limit(request: &Request<'_>) -> Result<Answer, Refusal> {
+    let node = request.api.broker.node();
+    let open = node.registry.connection_count();
+    if (open as u64) < request.api.app.connections_max(node.settings.connections_max) {
+        return ok(request);
+    }
+    Ok(failed(json!({ "reason": "node connection limit is reached" })))
+}
+
 /// `GET /health/checks/node-is-quorum-critical`.
 pub(super) fn quorum_critical(_: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!({ "status": "ok", "reason": "single node cluster" })))

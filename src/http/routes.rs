@@ -140,7 +140,7 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     at("/health/checks/virtual-hosts").get(Management, health::ok),
     at("/health/checks/is-in-service").get(Management, health::in_service),
     at("/health/checks/ready-to-serve-clients").get(Management, health::in_service),
-    at("/health/checks/below-node-connection-limit").get(Management, health::ok),
+    at("/health/checks/below-node-connection-limit").get(Management, health::below_connection_limit),
     at("/health/checks/reached-target-cluster-size").get(Management, health::ok),
     at("/health/checks/metadata-store/initialized").get(Management, health::ok),
     at("/health/checks/metadata-store/initialized/with-data").get(Management, health::ok),

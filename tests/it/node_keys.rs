@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::broker::Management;
 use crate::client::connection::PROTOCOL_HEADER;
 use crate::client::table::S;
-use crate::client::{Connect, Connection, consume, exchange, queue};
+use crate::client::{Connect, Connection, consume, eventually, exchange, queue};
 use crate::process::{Directory, Program};
 
 /// A program that has read these lines of `rabbitmq.conf`.
@@ -56,6 +56,25 @@ async fn connections_and_channels_of_a_node_are_counted() {
     // What is closed makes room.
     channel.close().await;
     first.channel(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_fails_while_no_more_connections_are_let_in() {
+    let (_directory, program) = configured("node-connection-health", "connection_max = 2\n");
+    let api = management(&program);
+    let health = || api.request("GET", "/api/health/checks/below-node-connection-limit", None);
+    let (below, reached) = (
+        (200, json!({ "status": "ok" })),
+        (503, json!({ "status": "failed", "reason": "node connection limit is reached" })),
+    );
+    assert_eq!(health(), below);
+    let connect = Connect::to(program.address());
+    let first = connect.open().await;
+    assert_eq!(health(), below);
+    let _second = connect.open().await;
+    assert_eq!(health(), reached);
+    first.close().await;
+    eventually("there is room again", async || if health() == below { Ok(()) } else { Err(health()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
