@@ -22,6 +22,7 @@ mod definitions;
 mod entity;
 mod events;
 mod exchanges;
+mod expression;
 mod features;
 mod handling;
 mod health;

@@ -6,6 +6,7 @@
 //! with one short hold of each queue's lock; the text is made while it is sent (`scrape`), with nothing locked.
 
 mod alerts;
+mod asked;
 mod connections;
 mod family;
 mod global;
@@ -25,6 +26,7 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use tower_http::compression::CompressionLayer;
 
+use self::asked::Asked;
 use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
 use self::family::{Family, MetricRow};
 use self::global::{ChannelTotals, MessageTotals};
@@ -44,17 +46,39 @@ pub(crate) use global::Highest;
 type Parameters = Vec<(String, String)>;
 
 /// What answers a request.
-type Endpoint = fn(&Api, &Parameters) -> Response;
+#[derive(Clone, Copy)]
+enum Endpoint {
+    Metrics(fn(&Api, &Asked<'_>) -> Scrape),
+    State(fn(&Api) -> Response),
+}
 
 /// What is below the path of the metrics.
 const METRICS: &[(&str, Endpoint)] = &[
-    ("", |api, _| scraped(if api.paths.has_metrics_per_object { per_object(api) } else { aggregated(api) })),
-    ("/per-object", |api, _| scraped(per_object(api))),
-    ("/detailed", |api, parameters| scraped(detailed(api, parameters))),
-    ("/memory-breakdown", |api, _| scraped(memory_breakdown(api))),
+    ("", Endpoint::Metrics(|api, _| if api.paths.has_metrics_per_object { per_object(api) } else { aggregated(api) })),
+    ("/per-object", Endpoint::Metrics(|api, _| per_object(api))),
+    ("/detailed", Endpoint::Metrics(detailed)),
+    ("/memory-breakdown", Endpoint::Metrics(|api, _| memory_breakdown(api))),
 ];
 /// The same, wherever the metrics are.
-const STATES: &[(&str, Endpoint)] = &[("/healthz", |_, _| state(StatusCode::OK, "ok")), ("/readyz", readiness)];
+const STATES: &[(&str, Endpoint)] =
+    &[("/healthz", Endpoint::State(|_| state(StatusCode::OK, "ok"))), ("/readyz", Endpoint::State(readiness))];
+
+impl Endpoint {
+    /// Whoever looks whether the broker lives need not log in.
+    const fn needs_login(self, api: &Api) -> bool {
+        matches!(self, Self::Metrics(_)) && api.paths.metrics_need_login
+    }
+
+    fn answer(self, api: &Api, parameters: &Parameters) -> Response {
+        match self {
+            Self::State(state) => state(api),
+            Self::Metrics(metrics) => match Asked::read(parameters) {
+                Ok(asked) => scraped(metrics(api, &asked)),
+                Err(reason) => refused(reason),
+            },
+        }
+    }
+}
 
 const PREFIX: &str = "rabbitmq_";
 const DETAILED: &str = "rabbitmq_detailed_";
@@ -72,18 +96,18 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
     let states = STATES.iter().map(|(path, endpoint)| ((*path).to_owned(), *endpoint));
     // Where one would be that the metrics have taken, they go first.
     let states = states.filter(|(path, _)| *path != api.paths.metrics);
-    // Whoever looks whether the broker lives need not log in.
-    let metrics = metrics.map(|(path, endpoint)| (path, endpoint, api.paths.metrics_need_login));
-    for (path, endpoint, needs_login) in metrics.chain(states.map(|(path, endpoint)| (path, endpoint, false))) {
+    for (path, endpoint) in metrics.chain(states) {
         let api = Arc::clone(api);
         let answer =
             move |Extension(peer), method: Method, headers: HeaderMap, Query(parameters): Query<Parameters>| {
                 let api = Arc::clone(&api);
                 async move {
-                    if needs_login && let Some(refused) = refused_to_monitor(&api, peer, &headers).await {
+                    if endpoint.needs_login(&api)
+                        && let Some(refused) = refused_to_monitor(&api, peer, &headers).await
+                    {
                         return refused;
                     }
-                    allowed(&method, || endpoint(&api, &parameters))
+                    allowed(&method, || endpoint.answer(&api, &parameters))
                 }
             };
         router = router.route(&path, any(answer));
@@ -114,6 +138,13 @@ fn scraped(scrape: Scrape) -> Response {
     response
 }
 
+fn refused(reason: String) -> Response {
+    let mut response = Response::new(Body::from(reason));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    set_type(response.headers_mut(), "text/plain");
+    response
+}
+
 fn set_type(headers: &mut HeaderMap, content_type: &'static str) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
 }
@@ -126,7 +157,7 @@ fn state(status: StatusCode, word: &str) -> Response {
 }
 
 /// Whether clients can be served: not when the store has failed, after which nothing more is confirmed.
-fn readiness(api: &Api, _: &Parameters) -> Response {
+fn readiness(api: &Api) -> Response {
     match api.broker.node().log.durable() {
         Ok(_) => state(StatusCode::OK, "ok"),
         Err(_) => state(StatusCode::SERVICE_UNAVAILABLE, "failed"),
@@ -141,13 +172,13 @@ fn aggregated(api: &Api) -> Scrape {
     let (mut queues, mut consumers, mut ages) = (0, 0, OldestAges::default());
     // What ended is one more row of each kind, with counters only.
     let retired = registry.retired_queues().passed.into_values().map(QueueRow::ended);
-    let there = vhosts(api, &[]).into_iter().flat_map(|vhost| queue_rows(&vhost, now_ms)).inspect(|row| {
+    let there = api.broker.vhosts().into_iter().flat_map(|vhost| queue_rows(&vhost, now_ms)).inspect(|row| {
         (queues, consumers) = (queues + 1, consumers + row.is.consumers);
         ages = ages.older(row.ages);
         passed.add(row);
     });
     let of_queues = sums(PREFIX, QUEUES, retired.chain(there), &api.highest);
-    let (connections, channels) = connection_rows(api, &[]);
+    let (connections, channels) = connection_rows(api);
     let ended = ConnectionRow::ended(registry.ended_connections());
     let of_connections = sums(PREFIX, CONNECTIONS, connections.into_iter().chain([ended]), &api.highest);
     let ended = ChannelRow::ended(registry.ended_channels());
@@ -167,11 +198,11 @@ fn aggregated(api: &Api) -> Scrape {
 fn per_object(api: &Api) -> Scrape {
     let mut passed = MessageTotals::new(api.broker.node().registry.retired_queues());
     let now_ms = api.clock.now_ms();
-    let queues: Vec<_> = vhosts(api, &[]).iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect();
+    let queues: Vec<_> = api.broker.vhosts().iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect();
     queues.iter().for_each(|row| passed.add(row));
     let consumers = queues.iter().map(|row| row.is.consumers).sum();
-    let (connections, channels) = connection_rows(api, &[]);
-    let exchanges = exchange_rows(&vhosts(api, &[]));
+    let (connections, channels) = connection_rows(api);
+    let exchanges = exchange_rows(&api.broker.vhosts());
     let names: Vec<_> = EXCHANGES.iter().map(|family| family.name).collect();
     // Of exchanges there are samples for each of them.
     let of_node = NODE.iter().filter(|family| !names.contains(&family.name)).collect();
@@ -197,36 +228,39 @@ fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &Messa
     scrape.add(WrittenMetrics(identity(api, endpoint)));
 }
 
-/// The families that are asked for, of the virtual hosts that are asked for.
-fn detailed(api: &Api, parameters: &Parameters) -> Scrape {
-    let named = |name| parameters.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str());
-    let (groups, wanted): (Vec<_>, Vec<_>) = (named("family").collect(), named("vhost").collect());
+/// The families that are asked for, of the virtual hosts and queues that are asked for.
+fn detailed(api: &Api, asked: &Asked<'_>) -> Scrape {
+    let groups = &asked.families;
     let mut scrape = Scrape::default();
-    let vhosts = vhosts(api, &wanted);
-    let of_queues = of_groups(QUEUES, &groups);
+    let all = api.broker.vhosts();
+    let is_wanted = |vhost: &&Arc<Vhost>| asked.vhosts.is_empty() || asked.vhosts.contains(&&*vhost.name);
+    let vhosts: Vec<_> = all.iter().filter(is_wanted).map(Arc::clone).collect();
+    let of_queues = of_groups(QUEUES, groups);
     if !of_queues.is_empty() {
         let now_ms = api.clock.now_ms();
-        let rows: Arc<Vec<_>> = Arc::new(vhosts.iter().flat_map(|vhost| queue_rows(vhost, now_ms)).collect());
+        let rows = vhosts.iter().flat_map(|vhost| queue_rows_where(vhost, now_ms, |name| asked.has_queue(name)));
+        let rows: Arc<Vec<_>> = Arc::new(rows.collect());
         scrape.add(PerObject::new(DETAILED, of_queues, Arc::clone(&rows)));
-        let of_ages = of_groups(QUEUE_AGES, &groups);
+        let of_ages = of_groups(QUEUE_AGES, groups);
         if !of_ages.is_empty() {
             scrape.add(PerObject::new(LEVERET, of_ages, rows));
         }
     }
-    let (connections, channels) = connection_rows(api, &wanted);
-    add(&mut scrape, DETAILED, of_groups(CONNECTIONS, &groups), || connections);
-    add(&mut scrape, DETAILED, of_groups(CHANNELS, &groups), || channels);
-    add(&mut scrape, DETAILED, of_groups(EXCHANGES, &groups), || exchange_rows(&vhosts));
-    add(&mut scrape, CLUSTER, of_groups(CLUSTER_EXCHANGES, &groups), || {
-        let mut rows = exchange_rows(&vhosts);
+    // As in RabbitMQ, a virtual host chooses none of these, nor of what there is in the cluster.
+    let (connections, channels) = connection_rows(api);
+    add(&mut scrape, DETAILED, of_groups(CONNECTIONS, groups), || connections);
+    add(&mut scrape, DETAILED, of_groups(CHANNELS, groups), || channels);
+    add(&mut scrape, DETAILED, of_groups(EXCHANGES, groups), || exchange_rows(&vhosts));
+    add(&mut scrape, CLUSTER, of_groups(CLUSTER_EXCHANGES, groups), || {
+        let mut rows = exchange_rows(&all);
         rows.retain(|row| !row.is.spec.name.is_empty());
         rows
     });
-    add(&mut scrape, CLUSTER, of_groups(VHOSTS, &groups), || {
-        vhosts.iter().map(|vhost| VhostRow(Arc::clone(&vhost.name))).collect()
+    add(&mut scrape, CLUSTER, of_groups(VHOSTS, groups), || {
+        all.iter().map(|vhost| VhostRow(Arc::clone(&vhost.name))).collect()
     });
-    add(&mut scrape, DETAILED, of_groups(LOGINS, &groups), || logins(api));
-    add(&mut scrape, DETAILED, of_groups(NODE, &groups), || vec![NodeRow::new(api, 0, 0)]);
+    add(&mut scrape, DETAILED, of_groups(LOGINS, groups), || logins(api));
+    add(&mut scrape, DETAILED, of_groups(NODE, groups), || vec![NodeRow::new(api, 0, 0)]);
     scrape.add(WrittenMetrics(identity(api, "detailed")));
     scrape
 }
@@ -247,16 +281,18 @@ fn of_groups<T>(families: &'static [Family<T>], groups: &[&str]) -> Vec<&'static
     families.iter().filter(|family| family.groups.iter().any(|group| groups.contains(group))).collect()
 }
 
-/// The virtual hosts of these names, or all if none are named.
-fn vhosts(api: &Api, wanted: &[&str]) -> Vec<Arc<Vhost>> {
-    let mut vhosts = api.broker.vhosts();
-    vhosts.retain(|vhost| wanted.is_empty() || wanted.contains(&&*vhost.name));
-    vhosts
+fn queue_rows(vhost: &Arc<Vhost>, now_ms: u64) -> impl Iterator<Item = QueueRow> + use<> {
+    queue_rows_where(vhost, now_ms, |_| true)
 }
 
-fn queue_rows(vhost: &Arc<Vhost>, now_ms: u64) -> impl Iterator<Item = QueueRow> + use<> {
+/// Those whose names are wanted: the others are not locked.
+fn queue_rows_where<W: Fn(&str) -> bool>(
+    vhost: &Arc<Vhost>,
+    now_ms: u64,
+    is_wanted: W,
+) -> impl Iterator<Item = QueueRow> + use<W> {
     let vhost = Arc::clone(vhost);
-    vhost.queues().into_iter().filter_map(move |queue| {
+    vhost.queues().into_iter().filter(move |queue| is_wanted(&queue.spec.name)).filter_map(move |queue| {
         let (name, kind) = (Arc::clone(&queue.spec.name), queue.spec.arguments.kind);
         let is = queue.snapshot()?;
         let ages = vhost.node().alerts.oldest_ages(&vhost.name, queue.id, &is, now_ms);
@@ -264,13 +300,11 @@ fn queue_rows(vhost: &Arc<Vhost>, now_ms: u64) -> impl Iterator<Item = QueueRow>
     })
 }
 
-fn connection_rows(api: &Api, wanted: &[&str]) -> (Vec<ConnectionRow>, Vec<ChannelRow>) {
+fn connection_rows(api: &Api) -> (Vec<ConnectionRow>, Vec<ChannelRow>) {
     let (mut connections, mut channels) = (Vec::new(), Vec::new());
     for connection in api.broker.node().registry.connections() {
-        if wanted.is_empty() || wanted.contains(&&*connection.spec.vhost) {
-            connections.push(ConnectionRow::new(&connection));
-            channels.extend(connection.channels().iter().map(|channel| ChannelRow::new(&connection, channel)));
-        }
+        connections.push(ConnectionRow::new(&connection));
+        channels.extend(connection.channels().iter().map(|channel| ChannelRow::new(&connection, channel)));
     }
     (connections, channels)
 }

@@ -3,21 +3,17 @@
 
 use std::cmp::Ordering;
 
-use fancy_regex::RegexBuilder;
 use serde::Serialize;
 
 use super::columns::{Columns, Selected};
 use super::{Listed, SortKey, array};
 use crate::http::answer::Answer;
+use crate::http::expression::NameExpression;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 
 const PAGE_SIZE_DEFAULT: usize = 100;
 const PAGE_SIZE_MAX: usize = 500;
-/// An expression of a client is not to take more memory than this when it is compiled.
-const REGEX_BYTES_MAX: usize = 1024 * 1024;
-/// One that looks around or refers to groups is given up after so many steps a name.
-const BACKTRACKS_MAX: usize = 10_000;
 
 /// A row of a list before anybody has looked at it closely.
 pub(in crate::http) trait Row {
@@ -204,13 +200,9 @@ fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, is_called: impl Fn(&T, &
     // Without a name everything is kept.
     let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
     if request.is_set("use_regex") {
-        let regex = RegexBuilder::new(name)
-            .case_insensitive(true)
-            .delegate_size_limit(REGEX_BYTES_MAX)
-            .backtrack_limit(BACKTRACKS_MAX)
-            .build();
+        let expression = NameExpression::new(name, true);
         // An expression that is none matches nothing, as in RabbitMQ.
-        let is_wanted = |name: &str| regex.as_ref().is_ok_and(|regex| regex.is_match(name).unwrap_or(false));
+        let is_wanted = |name: &str| expression.as_ref().is_ok_and(|expression| expression.is_match(name));
         items.retain(|item| is_called(item, &is_wanted));
     } else {
         let name = name.to_lowercase();

@@ -225,6 +225,76 @@ async fn a_queue_is_told_of_with_all_its_numbers() {
     assert_eq!(elsewhere.value("rabbitmq_detailed_queue_messages", &[]), None);
 }
 
+/// `queue` and `vhost` choose among what is told of each queue, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expression_chooses_queues_in_detail() {
+    let broker = TestBroker::with_http().await;
+    let (endpoint, name) = (broker.metrics(), broker.name("chosen"));
+    let channel = broker.connect().await.channel(1).await;
+    for end in ["aa", "ab", "b"] {
+        channel.declare(queue(&format!("{name}-{end}"))).await;
+    }
+    let chosen = |query: &str| {
+        let metrics = Metrics::of(&endpoint, &format!("/metrics/detailed?family=queue_coarse_metrics{query}"));
+        let of = |family: &str| {
+            let mine = metrics
+                .samples
+                .iter()
+                .filter(|(known, labels, _)| known == family && labels["queue"].starts_with(&name));
+            let mut ends: Vec<_> = mine.map(|(_, labels, _)| labels["queue"][name.len() + 1..].to_owned()).collect();
+            ends.sort();
+            ends.join(" ")
+        };
+        (of("rabbitmq_detailed_queue_messages"), of("rabbitmq_detailed_queue_info"))
+    };
+    let both = |ends: &str| (ends.to_owned(), ends.to_owned());
+    // RabbitMQ knows of a queue when its statistics have come.
+    eventually("all are told", async || if chosen("") == both("aa ab b") { Ok(()) } else { Err(chosen("")) }).await;
+    for (query, ends) in [
+        (format!("&queue={name}-a"), "aa ab"),
+        (format!("&queue={name}-a&vhost=%2F"), "aa ab"),
+        (format!("&queue={name}-a&vhost=no-such"), ""),
+        ("&queue=b%24".to_owned(), "ab b"),
+        ("&queue=-a(%3F!a)".to_owned(), "ab"),
+        ("&queue=no-such".to_owned(), ""),
+        ("&queue=".to_owned(), "aa ab b"),
+    ] {
+        assert_eq!(chosen(&query), both(ends), "{query}");
+    }
+    let all = Metrics::of(&endpoint, "/metrics/per-object?queue=no-such&vhost=no-such");
+    assert!(all.value("rabbitmq_queue_messages", &[("queue", &format!("{name}-b"))]).is_some(), "only in detail");
+    let families = ["vhost_status", "exchange_names", "exchange_bindings"];
+    for (family, told) in families.into_iter().zip(["vhost_status", "exchange_name", "exchange_bindings"]) {
+        let metrics = Metrics::of(&endpoint, &format!("/metrics/detailed?family={family}&vhost=no-such&queue=no-such"));
+        assert!(metrics.value(&format!("rabbitmq_cluster_{told}"), &[("vhost", "/")]).is_some(), "{family}");
+    }
+    let elsewhere =
+        Metrics::of(&endpoint, "/metrics/detailed?family=exchange_metrics&family=channel_metrics&vhost=no-such");
+    assert_eq!(elsewhere.value("rabbitmq_detailed_exchange_messages_published_total", &[]), None);
+    assert!(elsewhere.value("rabbitmq_detailed_channel_consumers", &[]).is_some(), "channels are told of everywhere");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expression_for_queues_that_is_none_is_refused_everywhere() {
+    let broker = TestBroker::with_http().await;
+    let endpoint = broker.metrics();
+    let long = "a".repeat(2_001);
+    let too_long = format!("queue={long}");
+    for path in ["/metrics", "/metrics/per-object", "/metrics/detailed", "/metrics/memory-breakdown"] {
+        for (query, text) in [
+            ("queue=(", "Invalid 'queue' regex"),
+            ("queue=a&queue=b", "Only one 'queue' query parameter is allowed"),
+            (too_long.as_str(), "'queue' regex too long"),
+        ] {
+            let answered = endpoint.send("GET", &format!("{path}?{query}"), "", &[]);
+            assert_eq!((answered.status, answered.header("content-type")), (400, "text/plain"), "{path} {query}");
+            assert!(answered.text.starts_with(text), "{path} {query}: {}", answered.text);
+        }
+    }
+    let answered = endpoint.send("GET", &format!("/metrics/detailed?queue={}", &long[1..]), "", &[]);
+    assert_eq!(answered.status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passed_is_counted_by_protocol_and_type_and_outlives_its_queue() {
     let broker = TestBroker::with_http().await;
