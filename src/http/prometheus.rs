@@ -156,11 +156,11 @@ fn state(status: StatusCode, word: &str) -> Response {
     response
 }
 
-/// Whether clients can be served: not when the store has failed, after which nothing more is confirmed.
+/// Whether clients can be served: not when the store has failed, after which nothing more is confirmed, nor while nobody is let in.
 fn readiness(api: &Api) -> Response {
     match api.broker.node().log.durable() {
-        Ok(_) => state(StatusCode::OK, "ok"),
-        Err(_) => state(StatusCode::SERVICE_UNAVAILABLE, "failed"),
+        Ok(_) if api.app.is_in_service() => state(StatusCode::OK, "ok"),
+        Ok(_) | Err(_) => state(StatusCode::SERVICE_UNAVAILABLE, "failed"),
     }
 }
 

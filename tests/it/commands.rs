@@ -5,6 +5,7 @@ mod brokers;
 mod ctl;
 mod examples;
 mod health;
+mod maintenance;
 mod own;
 mod perf;
 mod queues;
