@@ -39,6 +39,9 @@ pub mod broker {
     pub mod pager {
         pub use crate::broker::pager::Pager;
     }
+    pub mod policies {
+        pub use crate::broker::policies::matching;
+    }
     pub mod queue {
         pub use crate::broker::queue::{
             Choice, ConsumerSpec, MessageState, NewMessage, QueueHandle, Return, Settlement,

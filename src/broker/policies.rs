@@ -21,4 +21,5 @@ pub(in crate::broker) use erlang::Erlang;
 pub(in crate::broker) use keys::find as find_key;
 pub(crate) use merge::Merge;
 pub(crate) use preview::{Preview, Previewed};
+pub use set::matching;
 pub(crate) use set::{Candidate, PolicySet, Subject};

@@ -15,6 +15,7 @@ mod health;
 mod help;
 mod limits;
 mod listings;
+mod logs;
 mod needless;
 mod node;
 mod output;

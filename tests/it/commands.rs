@@ -3,6 +3,7 @@
 
 mod brokers;
 mod ctl;
+mod diagnostics;
 mod examples;
 mod health;
 mod maintenance;

@@ -125,6 +125,19 @@ impl PolicySet {
     }
 }
 
+/// Which of these policies hold for a queue of a type, or for an exchange if none is named: the first one before those that would hold without
+/// it. Those of operators are passed over, and so is a type that is not known.
+pub fn matching(definitions: Vec<PolicyDefinition>, name: &str, kind: Option<&str>) -> Vec<PolicyDefinition> {
+    let subject = match kind.map(QueueKind::from_name) {
+        None => Subject::Exchange,
+        Some(Some(kind)) => Subject::Queue(kind),
+        Some(None) => return Vec::new(),
+    };
+    let set = PolicySet::new(definitions, 0);
+    let found = set.users.into_iter().filter(|candidate| candidate.matches(name, subject));
+    found.map(|candidate| candidate.definition).collect()
+}
+
 fn first(candidates: &[Candidate], name: &str, subject: Subject) -> Option<usize> {
     candidates.iter().position(|candidate| candidate.matches(name, subject))
 }

@@ -1,4 +1,4 @@
-//! `cluster_status`: a cluster of one node.
+//! A cluster of one node.
 
 use serde_json::{Value, json};
 
@@ -7,11 +7,21 @@ use super::failure::Failure;
 use super::health::{ListenerFacts, listeners, own_node, raised};
 use super::output::Output;
 use super::status::{alarm_lines, facts, is_drained, listener_data, listener_line};
-use super::verb::{BOTH, Verb};
+use super::verb::{BOTH, Tool, Verb};
 
-pub(super) const VERBS: &[Verb] = &[Verb::new("cluster_status", BOTH, "Displays the only node", cluster_status)
+pub(super) const VERBS: &[Verb] = &[
+    Verb::new("cluster_status", BOTH, "Displays the only node", cluster_status)
+        .takes(0, 0, "[--timeout <timeout>]")
+        .says(|it| Some(format!("Cluster status of node {} ...", it.node()))),
+    Verb::new(
+        "has_reached_target_cluster_size",
+        &[Tool::Ctl, Tool::Diagnostics, Tool::Upgrade],
+        "Holds for the only node",
+        has_reached_size,
+    )
     .takes(0, 0, "[--timeout <timeout>]")
-    .says(|it| Some(format!("Cluster status of node {} ...", it.node())))];
+    .says(|it| Some(format!("Checking if target cluster size has been reached on node {} ...", it.node()))),
+];
 
 /// What `cluster_status` is made of.
 pub(super) struct Cluster {
@@ -77,4 +87,14 @@ impl Cluster {
 fn cluster_status(it: &Invocation) -> Result<Output, Failure> {
     let cluster = Cluster::of(it)?;
     Ok(Output::Report { text: cluster.text(), data: cluster.data() })
+}
+
+/// However many nodes a configuration of RabbitMQ hopes for: there will be no other one.
+fn has_reached_size(it: &Invocation) -> Result<Output, Failure> {
+    it.client()?.get("/health/checks/reached-target-cluster-size")?;
+    if it.is_silent() && it.format.is_none() {
+        return Ok(Output::Nothing);
+    }
+    let text = format!("Target cluster size has been reached on node {}\n", it.node());
+    Ok(Output::Report { text, data: json!({ "result": "ok" }) })
 }

@@ -24,6 +24,11 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// The fields of an object, one behind the other: `{<<"expires">>,60000}{<<"max-length">>,6}`.
+pub(super) fn terms(fields: &Map<String, Value>) -> String {
+    fields.iter().map(|(name, value)| format!("{{<<{}>>,{}}}", quoted(name), term(value))).collect()
+}
+
 /// A field table for programs: name, type and value of each field.
 pub(super) fn typed(arguments: &Map<String, Value>) -> Value {
     arguments.iter().map(|(name, value)| json!([name, type_of(value), value_of(value)])).collect()

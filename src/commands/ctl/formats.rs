@@ -17,11 +17,15 @@ pub(super) fn render(invocation: &Invocation, output: &Output) -> String {
         (Output::Lines(lines), _) => lines.iter().map(|text| format!("{text}\n")).collect(),
         (Output::Report { data, .. }, Some(Format::Json)) => line(data),
         (Output::Report { text, .. }, _) => text.clone(),
+        (Output::Table(Table { json: Some(json), .. }), Some(Format::Json)) => line(json),
         (Output::Table(table), Some(Format::Json)) => as_json(table),
         (Output::Table(table), Some(Format::Csv)) => as_csv(table, invocation.shows_header()),
         (Output::Table(table), Some(Format::Erlang)) => as_terms(table),
         (Output::Table(table), Some(Format::PrettyTable)) => drawn(table),
         (Output::Table(table), None) if table.is_drawn => drawn(table),
+        (Output::Table(Table { lines: Some(lines), .. }), Some(Format::Table) | None) => {
+            lines.iter().map(|text| format!("{text}\n")).collect()
+        }
         (Output::Table(table), Some(Format::Table) | None) => tabbed(table, invocation.shows_header()),
     }
 }

@@ -32,6 +32,10 @@ pub(super) struct Table {
     pub(super) when_empty: WhenEmpty,
     /// Whether it is drawn unless another form is chosen.
     pub(super) is_drawn: bool,
+    /// What programs get as JSON in place of the rows.
+    pub(super) json: Option<Value>,
+    /// Lines that are written in place of the rows, unless these are drawn or for programs.
+    pub(super) lines: Option<Vec<String>>,
 }
 
 /// How a list without rows looks.
@@ -44,7 +48,7 @@ pub(super) enum WhenEmpty {
 impl Table {
     pub(super) fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Self {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        Self { columns, rows, when_empty: WhenEmpty::Nothing, is_drawn: false }
+        Self { columns, rows, when_empty: WhenEmpty::Nothing, is_drawn: false, json: None, lines: None }
     }
 
     #[must_use]
@@ -56,6 +60,18 @@ impl Table {
     #[must_use]
     pub(super) fn drawn(mut self) -> Self {
         self.is_drawn = true;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn as_json(mut self, json: Value) -> Self {
+        self.json = Some(json);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn as_lines(mut self, lines: Vec<String>) -> Self {
+        self.lines = Some(lines);
         self
     }
 }
@@ -77,6 +93,8 @@ pub(super) enum Cell {
     Arguments(Map<String, Value>),
     /// JSON, which is a text for RabbitMQ: a policy's definition.
     Json(Value),
+    /// The same where RabbitMQ has terms, one behind the other.
+    Terms(Map<String, Value>),
     /// What stands in lists for programs as it is.
     Data(Value),
 }
@@ -108,6 +126,7 @@ impl Cell {
             Self::Plain(Value::String(text)) => text.clone(),
             Self::Plain(value) | Self::Json(value) => value.to_string(),
             Self::Data(value) => erlang::shown(value),
+            Self::Terms(fields) => erlang::terms(fields),
             Self::Words(words) => format!("[{}]", words.join(", ")),
             Self::Arguments(arguments) => erlang::proplist(arguments),
         }
@@ -119,6 +138,7 @@ impl Cell {
             Self::Plain(Value::Null) => Value::from(""),
             Self::Plain(value) | Self::Data(value) => value.clone(),
             Self::Json(value) => Value::from(value.to_string()),
+            Self::Terms(fields) => Value::Object(fields.clone()),
             Self::Words(words) => Value::from(words.clone()),
             Self::Arguments(arguments) => erlang::typed(arguments),
         }

@@ -1,11 +1,13 @@
 //! Policies and operator policies.
 
+use leveret::internals::broker::definitions::PolicyDefinition;
+use leveret::internals::broker::policies;
 use serde_json::{Value, json};
 
-use super::arguments::Invocation;
+use super::arguments::{Format, Invocation};
 use super::failure::Failure;
 use super::output::{Cell, Output, Table, WhenEmpty};
-use super::verb::{BOTH, CTL, Verb, value};
+use super::verb::{BOTH, CTL, DIAGNOSTICS, Verb, value};
 use crate::commands::client::{Problem, escaped};
 use crate::commands::exit;
 
@@ -24,6 +26,17 @@ pub(super) const VERBS: &[Verb] = &[
     })
     .takes(0, 0, "[--vhost <vhost>] [--no-table-headers] [--timeout <timeout>]")
     .says(|it| Some(format!("Listing operator policy overrides for vhost \"{}\" ...", it.vhost()))),
+    Verb::new("list_policies_that_match", DIAGNOSTICS, "Lists the policies whose pattern matches a name", matching)
+        .takes(1, 1, "[--object-type <type>] <name>")
+        .switches(&[value("object-type")])
+        .checks(|it| match object_type(it) {
+            "queue" | "exchange" => Ok(()),
+            other => Err(Failure::usage(format!("object type {other} is not supported. Try one of queue, exchange"))),
+        })
+        .says(|it| {
+            let (kind, name, vhost) = (object_type(it), it.argument(0), it.vhost());
+            Some(format!("Listing policies that match {kind} '{name}' in vhost '{vhost}' ..."))
+        }),
     Verb::new("set_policy", CTL, "Makes or changes a policy", |it| set(it, "policies"))
         .takes(3, 3, USAGE)
         .switches(&[value("priority"), value("apply-to")])
@@ -92,4 +105,41 @@ fn list(it: &Invocation, kind: &str) -> Result<Output, Failure> {
     let rows = found.as_array().into_iter().flatten();
     let rows = rows.map(|policy| columns.iter().map(|key| cell(policy, key)).collect()).collect();
     Ok(Table::new(&columns, rows).when_empty(WhenEmpty::EmptyLine).into())
+}
+
+fn object_type(it: &Invocation) -> &str {
+    it.option("object-type").unwrap_or("queue")
+}
+
+/// Of those that are listed the first one holds. For programs it is no failure that there is no such object, as in RabbitMQ.
+fn matching(it: &Invocation) -> Result<Output, Failure> {
+    let (client, name, vhost) = (it.client()?, it.argument(0), escaped(it.vhost()));
+    let kind = object_type(it);
+    let Some(object) = client.find(&format!("/{kind}s/{vhost}/{}", escaped(name)))? else {
+        if it.format == Some(Format::Json) {
+            let data = json!({ "message": "object (queue, exchange) not found", "result": "error", "policies": [] });
+            return Ok(Output::Report { text: String::new(), data });
+        }
+        return Err(Failure::bare(exit::DATA, "Object (queue, stream, exchange, etc) was not found"));
+    };
+    let listed = client.find(&format!("/policies/{vhost}"))?.unwrap_or_default();
+    let read = |policy: &Value| serde_json::from_value::<PolicyDefinition>(policy.clone()).ok();
+    let all = listed.as_array().into_iter().flatten().filter_map(read).collect();
+    let kind = object.get("type").and_then(Value::as_str).filter(|_| kind == "queue");
+    let found = policies::matching(all, name, kind);
+    Ok(matching_table(&found).into())
+}
+
+fn matching_table(found: &[PolicyDefinition]) -> Table {
+    let columns = ["vhost", "name", "pattern", "apply-to", "definition", "priority"];
+    let row = |policy: &PolicyDefinition| {
+        let PolicyDefinition { vhost, name, pattern, apply_to, definition, priority, .. } = policy;
+        let texts = [vhost, name, pattern].map(|text| Cell::text(text));
+        let rest = [Cell::Plain(json!(apply_to)), Cell::Terms(definition.clone()), Cell::Plain(json!(priority))];
+        texts.into_iter().chain(rest).collect::<Vec<_>>()
+    };
+    let object = |row: &Vec<Cell>| columns.iter().map(|&key| key.to_owned()).zip(row.iter().map(Cell::data)).collect();
+    let rows: Vec<_> = found.iter().map(row).collect();
+    let objects: Vec<Value> = rows.iter().map(object).map(Value::Object).collect();
+    Table::new(&columns, rows).drawn().as_json(json!({ "result": "ok", "policies": objects }))
 }

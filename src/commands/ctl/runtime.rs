@@ -7,9 +7,9 @@ use super::arguments::Invocation;
 use super::erlang;
 use super::failure::Failure;
 use super::health::own_node;
-use super::output::Output;
+use super::output::{Cell, Output, Table};
 use super::unserved::no_erlang_text;
-use super::verb::{ANY, BOTH, CTL, Verb};
+use super::verb::{ANY, BOTH, CTL, DIAGNOSTICS, Verb};
 use crate::commands::exit;
 
 pub(super) const VERBS: &[Verb] = &[
@@ -46,6 +46,14 @@ pub(super) const VERBS: &[Verb] = &[
     Verb::new("environment", BOTH, "Displays what is configured", environment)
         .takes(0, 0, "[--timeout <timeout>]")
         .says(|it| Some(format!("Application environment of node {} ...", it.node()))),
+    Verb::new(
+        "os_env",
+        DIAGNOSTICS,
+        "Displays the variables for RabbitMQ or Leveret that the broker was started with",
+        os_env,
+    )
+    .takes(0, 0, "[--timeout <timeout>]")
+    .says(|it| Some(format!("Listing RabbitMQ-specific environment variables defined on node {}...", it.node()))),
     Verb::new("eval", CTL, "Answers a few expressions that scripts ask for: there is no Erlang", eval)
         .takes(1, ANY, "<expr>"),
 ];
@@ -202,6 +210,32 @@ fn is_literal(text: &str) -> bool {
     let is_atom = text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
     is_atom || text.parse::<i64>().is_ok()
+}
+
+/// Passwords are not told.
+fn os_env(it: &Invocation) -> Result<Output, Failure> {
+    let process = it.client()?.process()?;
+    let all = process.environment().map_err(|error| {
+        Failure::said(exit::UNAVAILABLE, format!("the environment of process {process} cannot be read: {error}"))
+    })?;
+    let is_known = |name: &str| name.starts_with("RABBITMQ_") || name.starts_with("LEVERET_");
+    let mut known: Vec<_> = all.into_iter().filter(|(name, _)| is_known(name)).collect();
+    known.sort();
+    for (name, value) in &mut known {
+        if is_secret(name) {
+            "********".clone_into(value);
+        }
+    }
+    let lines = known.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let rows = known.iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
+    let variables: Value = known.into_iter().collect();
+    let data = json!({ "result": "ok", "node": it.node(), "variables": variables });
+    Ok(Table::new(&["variable", "value"], rows).as_lines(lines).as_json(data).into())
+}
+
+/// The name of a file is none.
+fn is_secret(name: &str) -> bool {
+    !name.ends_with("_FILE") && ["PASS", "SECRET", "COOKIE", "TOKEN"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]

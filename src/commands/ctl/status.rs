@@ -149,7 +149,7 @@ fn log_location(it: &Invocation) -> Result<Output, Failure> {
     Ok(Output::Lines(texts(node.get("log_files"))))
 }
 
-fn texts(value: Option<&Value>) -> Vec<String> {
+pub(super) fn texts(value: Option<&Value>) -> Vec<String> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 

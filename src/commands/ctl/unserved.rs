@@ -31,7 +31,6 @@ pub(super) const VERBS: &[Verb] = &[
     single("force_standalone_khepri_boot", CTL),
     single("rename_cluster_node", CTL),
     single("update_cluster_nodes", CTL),
-    single("has_reached_target_cluster_size", &[Tool::Ctl, Tool::Diagnostics, Tool::Upgrade]),
     single("discover_peers", DIAGNOSTICS),
     single("metadata_store_status", DIAGNOSTICS),
     single("add_member", QUEUES),
@@ -75,11 +74,7 @@ pub(super) const VERBS: &[Verb] = &[
     refused("consistent_hash_exchange_ring_state", DIAGNOSTICS, "'leveret routes' tells where a message would go"),
     refused("consume_event_stream", DIAGNOSTICS, "a queue that is bound to the exchange amq.rabbitmq.event gets them"),
     refused("list_network_interfaces", DIAGNOSTICS, "'ip address' tells them"),
-    refused("list_policies_that_match", DIAGNOSTICS, "'rabbitmqctl list_queues name policy' tells which one holds"),
-    refused("log_tail", DIAGNOSTICS, "'rabbitmq-diagnostics log_location' tells which file to read"),
-    refused("log_tail_stream", DIAGNOSTICS, "'rabbitmq-diagnostics log_location' tells which file to read"),
     refused("message_size_stats", DIAGNOSTICS, "sizes of messages are not counted"),
-    refused("os_env", DIAGNOSTICS, "'leveret config show' tells what each variable set"),
 ];
 
 const NOT_ENCRYPTED: &str =

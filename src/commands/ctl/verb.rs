@@ -4,7 +4,7 @@ use super::arguments::Invocation;
 use super::failure::Failure;
 use super::output::Output;
 use super::{
-    cluster, definitions, features, health, limits, listings, needless, node, parameters, permissions, plugins,
+    cluster, definitions, features, health, limits, listings, logs, needless, node, parameters, permissions, plugins,
     policies, queues, report, runtime, status, tls, unserved, users, vhosts, waiting,
 };
 
@@ -116,6 +116,7 @@ pub(super) const VERBS: &[(&str, &[Verb])] = &[
     ("Access Control", permissions::VERBS),
     ("Monitoring, observability and health checks", health::VERBS),
     ("Status", status::VERBS),
+    ("Log", logs::VERBS),
     ("Report", report::VERBS),
     ("Cluster", cluster::VERBS),
     ("Lists", listings::VERBS),

@@ -97,6 +97,17 @@ impl Process {
         Ok(kill_process(self.0, signal)?)
     }
 
+    /// What it was started with: names and values.
+    ///
+    /// # Errors
+    /// When the system does not tell, or not this user.
+    pub(in crate::commands) fn environment(self) -> io::Result<Vec<(String, String)>> {
+        let bytes = std::fs::read(format!("/proc/{self}/environ"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
     /// Whether there is no such process. One of somebody else is there.
     pub(in crate::commands) fn is_gone(self) -> bool {
         test_kill_process(self.0) == Err(Errno::SRCH)

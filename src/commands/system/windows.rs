@@ -97,6 +97,12 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::Unsupported, "Windows has no signals; press ctrl-c where it runs"))
     }
 
+    /// # Errors
+    /// Always: Windows does not tell.
+    pub(in crate::commands) fn environment(self) -> io::Result<Vec<(String, String)>> {
+        Err(unsupported())
+    }
+
     /// Whether there is no such process, as far as can be told.
     pub(in crate::commands) const fn is_gone(self) -> bool {
         false
