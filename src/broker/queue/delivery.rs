@@ -51,6 +51,7 @@ impl Queue {
     pub(crate) fn pump(&mut self, now_ms: u64) {
         // Also if nothing can be done yet: the transition that puts back the last message pumps again.
         self.turn.note_pump();
+        self.service.note_time(now_ms);
         // A message that still comes back may belong in front of everything that is ready, and the order of
         // delivery would be wrong.
         if self.is_returning() {

@@ -2,7 +2,7 @@
 //!
 //! A publisher is served faster than a consumer, so that without more ado every message would wait in a long queue and be fetched
 //! from memory that no cache holds. Therefore: while the connection of a consumer has work with what it was handed, whoever makes the
-//! queue longer than [`AHEAD_BYTES`] joins a line, and its connection reads nothing more until twice as much has left the queue
+//! queue longer than its [`Lead`] joins a line, and its connection reads nothing more until twice as much has left the queue
 //! as it brought, or the queue is short again. So a queue that is too long gets shorter, and nobody in the line waits for what
 //! others bring after it.
 //!
@@ -12,18 +12,19 @@
 //!
 //! Pure: `W` is whoever waits.
 
+mod lead;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use lead::Lead;
+
 use super::Queue;
 use super::consumers::DELIVERY_OVERHEAD_BYTES;
 use super::ready::Ready;
 use crate::broker::publisher::PublisherWaits;
-
-/// How long a queue may be, in bytes of bodies and of what a delivery takes, before its publishers wait.
-pub(super) const AHEAD_BYTES: u64 = 256 * 1024;
 
 /// So many times what a publisher brought must leave before it goes on.
 const LEAVING_FACTOR: u64 = 2;
@@ -32,6 +33,10 @@ const LEAVING_FACTOR: u64 = 2;
 #[derive(Debug)]
 pub(super) struct Pace<W> {
     line: Option<Box<Line<W>>>,
+    /// How long the queue may be before its publishers wait.
+    lead: Lead,
+    /// When the queue was changed last.
+    now_ms: u64,
 }
 
 #[derive(Debug)]
@@ -54,7 +59,7 @@ struct Waiting<W> {
 
 impl<W> Default for Pace<W> {
     fn default() -> Self {
-        Self { line: None }
+        Self { line: None, lead: Lead::default(), now_ms: 0 }
     }
 }
 
@@ -62,6 +67,12 @@ impl<W> Pace<W> {
     /// Whether nobody waits.
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_none()
+    }
+
+    /// Tells what time it is, before what happens then.
+    #[inline]
+    pub(super) const fn note_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// Makes somebody wait who has made a queue of one level longer, if it is too long now and a consumer is served. If it is the
@@ -72,8 +83,12 @@ impl<W> Pace<W> {
     {
         let (before, now) = levels;
         // The question about the consumer is last: it takes the lock of an outbox.
-        if now <= AHEAD_BYTES || now <= before || !is_served() {
+        if now <= self.lead.bytes() || now <= before || !is_served() {
             return false;
+        }
+        // While nobody waits it is the publishers that are slow, which tells nothing of the consumers.
+        if self.line.is_none() {
+            self.lead.begin(self.now_ms);
         }
         // The length may be less than what was published, if consumers took some: only what is
         // left is to be waited for.
@@ -97,12 +112,14 @@ impl<W> Pace<W> {
     pub(super) fn go_on(&mut self, left: u64, level: u64, is_served: bool, goes_on: &mut impl Extend<W>) {
         let Some(line) = &mut self.line else { return };
         line.left += left;
+        self.lead.note(left, self.now_ms);
+        let ahead_bytes = self.lead.bytes();
         // What those who go on may bring at once.
         let mut expected = level;
         while let Some(first) = line.waiting.front() {
             expected += first.bytes;
             // Without a consumer that is served nobody waits: all go on, one after the other in this loop.
-            if is_served && first.due > line.left && expected > AHEAD_BYTES.max(first.bytes) {
+            if is_served && first.due > line.left && expected > ahead_bytes.max(first.bytes) {
                 break;
             }
             goes_on.extend(line.waiting.pop_front().map(|first| first.who));

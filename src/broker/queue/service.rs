@@ -71,6 +71,12 @@ impl Service {
         std::mem::take(&mut self.consumers)
     }
 
+    /// Tells the pace of publishers what time it is.
+    #[inline]
+    pub(super) const fn note_time(&mut self, now_ms: u64) {
+        self.pace.note_time(now_ms);
+    }
+
     /// Makes a publisher wait that made the queue longer, from the first of these levels to the second, if it is too long now.
     pub(super) fn wait_if_ahead(&mut self, publisher: &Arc<PublisherWaits>, levels: (u64, u64)) {
         if self.pace.wait_if_ahead(publisher, levels, || self.consumers.are_served()) {

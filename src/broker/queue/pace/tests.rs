@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const AHEAD: u64 = AHEAD_BYTES;
+const AHEAD: u64 = lead::AHEAD_BYTES_FIRST;
 
 /// Somebody makes a queue longer, up to this level.
 fn brings(pace: &mut Pace<u8>, who: u8, bytes: u64, level: u64) -> bool {
