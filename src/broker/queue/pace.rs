@@ -46,6 +46,8 @@ struct Line<W> {
     left: u64,
     /// So much must have left before the last one in the line goes on.
     claimed: u64,
+    /// Up to when the lead was measured. While nobody waits it is the publishers that are slow, which tells nothing of the consumers.
+    noted_ms: u64,
 }
 
 #[derive(Debug)]
@@ -86,14 +88,12 @@ impl<W> Pace<W> {
         if now <= self.lead.bytes() || now <= before || !is_served() {
             return false;
         }
-        // While nobody waits it is the publishers that are slow, which tells nothing of the consumers.
-        if self.line.is_none() {
-            self.lead.begin(self.now_ms);
-        }
         // The length may be less than what was published, if consumers took some: only what is
         // left is to be waited for.
         let bytes = now - before;
-        let line = self.line.get_or_insert_with(|| Box::new(Line { waiting: VecDeque::new(), left: 0, claimed: 0 }));
+        let line = self.line.get_or_insert_with(|| {
+            Box::new(Line { waiting: VecDeque::new(), left: 0, claimed: 0, noted_ms: self.now_ms })
+        });
         // Counted from what is claimed by those in front of it: each waits for what it brought itself and for
         // them, and for nothing that comes later. If more has left than was claimed, from that.
         line.claimed = line.claimed.max(line.left) + LEAVING_FACTOR * bytes;
@@ -112,7 +112,8 @@ impl<W> Pace<W> {
     pub(super) fn go_on(&mut self, left: u64, level: u64, is_served: bool, goes_on: &mut impl Extend<W>) {
         let Some(line) = &mut self.line else { return };
         line.left += left;
-        self.lead.note(left, self.now_ms);
+        self.lead.note(left, self.now_ms.saturating_sub(line.noted_ms));
+        line.noted_ms = self.now_ms;
         let ahead_bytes = self.lead.bytes();
         // What those who go on may bring at once.
         let mut expected = level;

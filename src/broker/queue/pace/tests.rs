@@ -67,6 +67,23 @@ fn all_go_on_when_no_consumer_is_served() {
     assert!(pace.is_empty());
 }
 
+/// Publishers that are slow tell nothing of the consumers.
+#[test]
+fn the_lead_is_measured_while_somebody_waits() {
+    let mut pace = Pace::default();
+    let mut now_ms = 1_000;
+    for _ in 0..100 {
+        now_ms += 1_000;
+        pace.note_time(now_ms);
+        brings(&mut pace, 1, AHEAD, 10 * AHEAD);
+        now_ms += 1;
+        pace.note_time(now_ms);
+        assert_eq!(goes_on(&mut pace, 40_000, 10 * AHEAD - 40_000, true), [0; 0]);
+        assert_eq!(goes_on(&mut pace, 0, 0, true), [1]);
+    }
+    assert!(!brings(&mut pace, 1, 10, AHEAD + 50_000), "the lead is longer by now");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Brings(u8, u64),
