@@ -72,7 +72,7 @@ fn tail(it: &Invocation) -> Result<Output, Failure> {
     let rows = lines.iter().map(|line| vec![Cell::text(line)]).collect();
     // Without a line RabbitMQ's tool writes an empty one.
     let lines = if lines.is_empty() { vec![String::new()] } else { lines };
-    Ok(Table::new(&["message"], rows).as_lines(lines).into())
+    Ok(Table::new(&["message"], rows).with_lines(lines).into())
 }
 
 fn last_lines(file: &mut File, count: usize) -> io::Result<Vec<String>> {

@@ -64,13 +64,13 @@ impl Table {
     }
 
     #[must_use]
-    pub(super) fn as_json(mut self, json: Value) -> Self {
+    pub(super) fn with_json(mut self, json: Value) -> Self {
         self.json = Some(json);
         self
     }
 
     #[must_use]
-    pub(super) fn as_lines(mut self, lines: Vec<String>) -> Self {
+    pub(super) fn with_lines(mut self, lines: Vec<String>) -> Self {
         self.lines = Some(lines);
         self
     }

@@ -230,7 +230,7 @@ fn os_env(it: &Invocation) -> Result<Output, Failure> {
     let rows = known.iter().map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
     let variables: Value = known.into_iter().collect();
     let data = json!({ "result": "ok", "node": it.node(), "variables": variables });
-    Ok(Table::new(&["variable", "value"], rows).as_lines(lines).as_json(data).into())
+    Ok(Table::new(&["variable", "value"], rows).with_lines(lines).with_json(data).into())
 }
 
 /// The name of a file is none.
