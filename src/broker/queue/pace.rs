@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use lead::Lead;
+use lead::{Lead, TakenMeanwhile};
 
 use super::Queue;
 use super::consumers::DELIVERY_OVERHEAD_BYTES;
@@ -112,7 +112,7 @@ impl<W> Pace<W> {
     pub(super) fn go_on(&mut self, left: u64, level: u64, is_served: bool, goes_on: &mut impl Extend<W>) {
         let Some(line) = &mut self.line else { return };
         line.left += left;
-        self.lead.note(left, self.now_ms.saturating_sub(line.noted_ms));
+        self.lead.note(TakenMeanwhile { bytes: left, within_ms: self.now_ms.saturating_sub(line.noted_ms) });
         line.noted_ms = self.now_ms;
         let ahead_bytes = self.lead.bytes();
         // What those who go on may bring at once.

@@ -20,6 +20,13 @@ pub(super) const AHEAD_BYTES_FIRST: u64 = 256 * 1024;
 /// Consumers are looked at for so many milliseconds: longer than a process waits for its turn on a busy machine.
 const MEASURED_MS: u64 = 16;
 
+/// What the consumers of a queue took in some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TakenMeanwhile {
+    pub(super) bytes: u64,
+    pub(super) within_ms: u64,
+}
+
 /// How far ahead publishers may be, and what was measured since that was decided. Every queue has one, so its numbers are short: they are
 /// never near their ends, and stop there.
 #[derive(Debug)]
@@ -41,10 +48,10 @@ impl Lead {
         self.bytes.into()
     }
 
-    /// Notes what the consumers took within some time in which somebody waited, so that they were what is slow.
-    pub(super) fn note(&mut self, taken_bytes: u64, ms: u64) {
-        self.taken_bytes = self.taken_bytes.saturating_add(short(taken_bytes));
-        self.measured_ms = self.measured_ms.saturating_add(short(ms));
+    /// Notes what was taken while somebody waited, so that the consumers were what is slow.
+    pub(super) fn note(&mut self, taken: TakenMeanwhile) {
+        self.taken_bytes = self.taken_bytes.saturating_add(short(taken.bytes));
+        self.measured_ms = self.measured_ms.saturating_add(short(taken.within_ms));
         let measured_ms = u64::from(self.measured_ms);
         if measured_ms >= MEASURED_MS {
             let target = u64::from(self.taken_bytes) * AHEAD_MS / measured_ms;
@@ -66,7 +73,7 @@ mod tests {
     /// What may be ahead of consumers that take so many bytes in each millisecond, for a second.
     fn after_a_second_of(bytes_per_ms: u64) -> u64 {
         let mut lead = Lead::default();
-        (0..1_000).for_each(|_| lead.note(bytes_per_ms, 1));
+        (0..1_000).for_each(|_| lead.note(TakenMeanwhile { bytes: bytes_per_ms, within_ms: 1 }));
         lead.bytes()
     }
 
@@ -86,9 +93,9 @@ mod tests {
     #[test]
     fn one_pause_takes_half_of_the_lead_at_most() {
         let mut lead = Lead::default();
-        lead.note(1, 10_000);
+        lead.note(TakenMeanwhile { bytes: 1, within_ms: 10_000 });
         assert!(lead.bytes() >= AHEAD_BYTES_FIRST / 2);
-        lead.note(u64::MAX, u64::MAX);
+        lead.note(TakenMeanwhile { bytes: u64::MAX, within_ms: u64::MAX });
         assert!(lead.bytes() >= AHEAD_BYTES_FIRST / 4);
     }
 }
