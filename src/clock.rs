@@ -91,7 +91,7 @@ impl Clock {
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts now.
+    /// Measures from this moment on.
     #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())

@@ -47,7 +47,7 @@ pub enum Counted {
 pub enum ClientDeaths {
     /// The deaths that the message has had; later ones are added to them.
     Believed,
-    /// Nothing.
+    /// Deaths that the client wrote itself do not count.
     Ignored,
 }
 
@@ -65,7 +65,7 @@ pub enum UnknownExchangeType {
 pub enum QueueModes {
     /// `default` and `lazy`.
     Known,
-    /// All.
+    /// Any value; it has no effect.
     Any,
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct RecentError {
     pub(crate) at_ms: u64,
     /// Who was told.
     pub(crate) source: ErrorSource,
-    /// What.
+    /// The reply code, the text and the method that it was told.
     pub(crate) error: AmqpError,
 }
 
@@ -58,7 +58,7 @@ struct Kept {
 }
 
 impl RecentErrors {
-    /// Notes one.
+    /// Adds an error; texts of the client are cut to a bounded length.
     pub(crate) fn note(&self, mut source: ErrorSource, mut error: AmqpError, at_ms: u64) {
         source.connection_name.iter_mut().for_each(|name| shorten(name, SAID_CHARS_MAX));
         source.client.iter_mut().for_each(|(_, text)| shorten(text, SAID_CHARS_MAX));

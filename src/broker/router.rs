@@ -87,7 +87,7 @@ pub(crate) struct TooManySteps;
 struct Visited {
     /// The first ones, which are nearly always all.
     few: SmallVec<[ExchangeId; VISITED_SCANNED_MAX]>,
-    /// The others.
+    /// Those that `few` has no room for.
     more: FxHashSet<ExchangeId>,
 }
 

@@ -10,7 +10,7 @@ use crate::error::AmqpError;
 pub struct Reset {
     /// Connections that were asked to close.
     pub connections: usize,
-    /// Queues.
+    /// Queues that were deleted.
     pub queues: usize,
     /// Messages in them, and those that exchanges held back.
     pub messages: usize,
@@ -18,7 +18,7 @@ pub struct Reset {
     pub exchanges: usize,
     /// Policies and operator policies.
     pub policies: usize,
-    /// Parameters.
+    /// Parameters that are no policies.
     pub parameters: usize,
 }
 

@@ -20,9 +20,9 @@ const DEFAULT_DESCRIPTION: &str = "Default virtual host";
 /// rest stays as it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VhostSettings {
-    /// For people.
+    /// Shown to people, and without effect.
     pub description: String,
-    /// For people.
+    /// Shown to people, and without effect.
     pub tags: Vec<String>,
     /// The type of queues that do not name one.
     pub default_queue_kind: Option<QueueKind>,

@@ -58,7 +58,7 @@ impl SecuredServer {
         Ok(Self { config, name: ServerName::try_from(host.to_owned()).map_err(no_name)? })
     }
 
-    /// Shakes hands.
+    /// Does the handshake of TLS on a socket that is connected.
     ///
     /// # Errors
     /// The system's, or what is wrong with the certificate of the server.
