@@ -224,12 +224,18 @@ impl Sink for Outbox {
         if self.has_work() {
             return true;
         }
-        let is_patient = self.is_patient.load(Ordering::SeqCst);
-        if is_patient && !was_watched {
+        if self.is_patient.load(Ordering::SeqCst) {
             // It sets a timer for the end of the pause only if somebody waits.
-            self.wake_up();
+            if !was_watched {
+                self.wake_up();
+            }
+            return true;
         }
-        is_patient
+        // Or a connection that tells its queues would find what they put down meanwhile, and tell them again, for ever.
+        let mut watched = self.watched.lock();
+        watched.remove(consumer);
+        self.is_watched.store(!watched.is_empty(), Ordering::SeqCst);
+        false
     }
 
     fn deliver(&self, deliveries: &mut Vec<Delivery>) {
@@ -346,6 +352,7 @@ mod tests {
         outbox.encoded(1_000);
         assert_eq!((outbox.next_watched(), outbox.is_watched()), (Some(TWO), false));
         assert!(!outbox.watch(ONE), "whoever asks now looks itself");
+        assert_eq!((outbox.next_watched(), outbox.is_watched()), (None, false), "and is not told");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Only waiting consumers are in a ring, so that the next turn costs the same however many others are full.
 
 mod lazy;
+mod served;
 mod state;
 
 use std::cmp::Reverse;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 pub(super) use lazy::Consumers;
+use served::Served;
 pub(crate) use state::ConsumerState;
 
 use super::credit::ChannelCredit;
@@ -157,8 +159,7 @@ struct Registered {
     rings: Rings,
     /// Consumers with outgoing deliveries.
     touched: Vec<ConsumerId>,
-    /// The one that was handed something last.
-    served: Option<ConsumerId>,
+    served: Served,
     single_active: bool,
     active: Option<ConsumerId>,
     /// The active one gets nothing more, and is replaced once it has nothing unacknowledged.
@@ -334,8 +335,7 @@ impl Registered {
     /// Hands over what [`Consumer::hand`] collected, one call a consumer.
     fn flush(&mut self) {
         for id in self.touched.drain(..) {
-            // The last one stands for all: whether publishers wait is asked of one connection.
-            self.served = Some(id);
+            self.served.note(id);
             if let Some(consumer) = self.by_id.get_mut(&id) {
                 // By the next pump others may have filled its outbox.
                 consumer.room_bytes = 0;
@@ -344,11 +344,13 @@ impl Registered {
         }
     }
 
-    /// Whether the connection of the consumer that was handed something last has work with it. If so, it tells the queue when that is
-    /// over.
+    /// Whether the connection of one of the consumers that were handed something last has work with it. If so, it tells the queue when
+    /// that is over.
     fn are_served(&self) -> bool {
-        let consumer = self.served.and_then(|id| self.by_id.get(&id));
-        consumer.is_some_and(|consumer| consumer.spec.sink.watch(consumer.spec.id))
+        // The first one that has work stands for all. A consumer that pauses by itself makes nobody go on while others take messages:
+        // it is all of them together that publishers wait for.
+        let mut served = self.served.iter().filter_map(|id| self.by_id.get(&id));
+        served.any(|consumer| consumer.spec.sink.watch(consumer.spec.id))
     }
 
     /// Counts a settled message; a consumer that was full waits for its turn again, behind the others.

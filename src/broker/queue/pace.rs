@@ -1,12 +1,12 @@
 //! Publishers that wait for the consumers of a queue.
 //!
 //! A publisher is served faster than a consumer, so that without more ado every message would wait in a long queue and be fetched
-//! from memory that no cache holds. Therefore: while the connection of a consumer has work with what it was handed, whoever makes the
+//! from memory that no cache holds. Therefore: while the connection of some consumer has work with what it was handed, whoever makes the
 //! queue longer than its [`Lead`] joins a line, and its connection reads nothing more until twice as much has left the queue
 //! as it brought, or the queue is short again. So a queue that is too long gets shorter, and nobody in the line waits for what
 //! others bring after it.
 //!
-//! Nobody waits for a client: soon after the consumer's connection has nothing more to write, or its socket takes nothing more
+//! Nobody waits for a client: soon after no consumer's connection has anything more to write, or their sockets take nothing more
 //! (`connection/patience` says how soon), the whole line goes on. Whether that is so does not depend on what is read from any client,
 //! so that clients which forward from queue to queue cannot make each other wait for ever.
 //!

@@ -28,6 +28,13 @@ impl Dice {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits") % limit
     }
+
+    /// So many places in any order.
+    fn order_of(&mut self, count: usize) -> Vec<usize> {
+        let mut places: Vec<_> = (0..count).collect();
+        (1..count).rev().for_each(|last| places.swap(last, self.below(last + 1)));
+        places
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -257,6 +264,48 @@ fn anybody(hosting: &Arc<Hosting>, dice: &mut Dice) -> Vec<Actor> {
     actors
 }
 
+/// What each publisher of a [`flow`] brings.
+const MESSAGES: usize = 1_500;
+
+/// Publishers to one queue, and its consumers.
+fn flow(publishers: usize, consumers: impl FnOnce(&Arc<Hosting>) -> Vec<Actor>) -> World {
+    World::new(|hosting| {
+        let mut actors: Vec<_> = (0..publishers).map(|_| Actor::publisher(hosting, b'a', MESSAGES)).collect();
+        actors.extend(consumers(hosting));
+        actors
+    })
+}
+
+fn taking_all(hosting: &Arc<Hosting>) -> Actor {
+    Actor { socket_bytes: 64 * SOCKET_BYTES, ..Actor::consumer(hosting, b'a', Reads::AtOnce, 0) }
+}
+
+/// Lets a flow pass to its end: how long its queue was at most.
+fn longest_queue(world: &mut World, dice: &mut Dice, publishers: usize) -> u64 {
+    let mut longest = 0;
+    // A millisecond each.
+    let mut rounds = 0;
+    while world.received() < publishers * MESSAGES {
+        for place in dice.order_of(world.actors.len()) {
+            // A publisher is served much more often than a consumer.
+            let times = if world.actors[place].to.is_some() { 1 + dice.below(30) } else { 1 };
+            for _ in 0..times {
+                world.actors[place].act();
+                world.actors[place].drive(rounds);
+            }
+            longest = longest.max(world.level(b'a'));
+        }
+        rounds += 1;
+        assert!(rounds < 100_000, "{} of {} received", world.received(), publishers * MESSAGES);
+    }
+    longest
+}
+
+/// So long may a queue be whose consumers take what they are given.
+fn long_for(publishers: usize) -> u64 {
+    AHEAD_BYTES_FIRST + (publishers as u64 + 1) * 2 * READ_BYTES as u64
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -303,33 +352,24 @@ proptest! {
     /// As long as consumers take what they are given, a queue is never much longer than what its publishers bring at once.
     #[test]
     fn queues_stay_short_while_consumers_take_what_they_are_given(seed in any::<u64>(), publishers in 1..6_usize) {
-        const MESSAGES: usize = 1_500;
         let mut dice = Dice(seed);
-        let mut world = World::new(|hosting| {
-            let mut actors: Vec<_> = (0..publishers).map(|_| Actor::publisher(hosting, b'a', MESSAGES)).collect();
-            for _ in 0..1 + dice.below(3) {
-                let consumer = Actor::consumer(hosting, b'a', Reads::AtOnce, 0);
-                actors.push(Actor { socket_bytes: 64 * SOCKET_BYTES, ..consumer });
-            }
-            actors
+        let consumers = 1 + dice.below(3);
+        let mut world = flow(publishers, |hosting| (0..consumers).map(|_| taking_all(hosting)).collect());
+        let longest = longest_queue(&mut world, &mut dice, publishers);
+        prop_assert!(longest <= long_for(publishers), "{longest} bytes with {publishers} publishers");
+    }
+
+    /// That some consumers take one message after another, each slow by itself, changes nothing for one that takes all it is given.
+    #[test]
+    fn slow_consumers_beside_one_that_takes_all_make_no_queue_long(seed in any::<u64>(), publishers in 1..6_usize) {
+        let mut dice = Dice(seed);
+        let slow = 1 + dice.below(8);
+        let mut world = flow(publishers, |hosting| {
+            let slow = (0..slow).map(|_| Actor::consumer(hosting, b'a', Reads::AtOnce, 1));
+            std::iter::once(taking_all(hosting)).chain(slow).collect()
         });
-        let mut longest = 0;
-        let mut rounds = 0;
-        while world.received() < publishers * MESSAGES {
-            for place in 0..world.actors.len() {
-                // A publisher is served much more often than a consumer.
-                let times = if world.actors[place].to.is_some() { 1 + dice.below(30) } else { 1 };
-                for _ in 0..times {
-                    world.actors[place].act();
-                    world.actors[place].drive(0);
-                }
-                longest = longest.max(world.level(b'a'));
-            }
-            rounds += 1;
-            prop_assert!(rounds < 100_000, "{} of {} received", world.received(), publishers * MESSAGES);
-        }
-        let bound = AHEAD_BYTES_FIRST + (publishers as u64 + 1) * 2 * READ_BYTES as u64;
-        prop_assert!(longest <= bound, "{longest} bytes with {publishers} publishers");
+        let longest = longest_queue(&mut world, &mut dice, publishers);
+        prop_assert!(longest <= long_for(publishers), "{longest} bytes with {publishers} publishers and {slow} slow consumers");
     }
 
     /// Consumers that read slowly, or not at all, or that have no credit, cost a publisher no more than the patience that they earn.
