@@ -163,7 +163,7 @@ mod tests {
     use super::super::node::Node;
     use super::super::queue::NewMessage;
     use super::super::queue::arguments::QueueKind;
-    use super::super::vhost::QueueDeclare;
+    use super::super::vhost::{QueueDeclare, Vhost};
     use super::*;
     use crate::broker::Broker;
     use crate::message::{Facts, MemoryGauge, Message, address};
@@ -208,5 +208,66 @@ mod tests {
         }
         assert_eq!(queue.counts().ready, 0);
         assert_eq!(count(&node.deadlines), 1);
+    }
+
+    /// Queues that amq.fanout copies to.
+    const TARGETS: usize = 4_000;
+
+    fn declared(vhost: &Arc<Vhost>, queue: &str, arguments: Table) -> Arc<QueueHandle> {
+        let queue = queue.to_owned();
+        let declare = QueueDeclare { queue, durable: false, exclusive: false, auto_delete: false, arguments };
+        vhost.declare_queue(&declare, ConnectionId(1), 0).unwrap().queue
+    }
+
+    fn message() -> NewMessage {
+        let gauge = Arc::new(MemoryGauge::default());
+        let message = Message::standalone(&gauge, Facts::default(), &address("", b"q"), &[0, 0], b"");
+        NewMessage::published(message, Some(5))
+    }
+
+    /// A broker whose amq.fanout copies to very many queues, and the last one of them.
+    fn copying_to_many() -> (Arc<Node>, Arc<Vhost>, Arc<QueueHandle>) {
+        let node = Arc::new(Node::default());
+        let vhost = Broker::new(Arc::clone(&node)).add_vhost("/", QueueKind::Classic);
+        for number in 0..TARGETS {
+            let name = format!("target-{number}");
+            declared(&vhost, &name, Table::new());
+            vhost.bind_queue(&name, "amq.fanout", b"", Table::new(), ConnectionId(1), 0).unwrap();
+        }
+        let last = vhost.queue(&format!("target-{}", TARGETS - 1), ConnectionId(1)).unwrap();
+        (node, vhost, last)
+    }
+
+    /// How many messages arrive with each call, until all are there.
+    fn arrivals(node: &Node, target: &QueueHandle) -> Vec<usize> {
+        let mut arrived = vec![0];
+        while node.deadlines.run_next(10).is_some() {
+            arrived.push(target.counts().ready);
+        }
+        arrived.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    #[test]
+    fn a_dead_letter_that_is_copied_to_very_many_queues_is_published_by_itself() {
+        let (node, vhost, target) = copying_to_many();
+        let mut arguments = Table::new();
+        arguments.insert("x-dead-letter-exchange", Value::LongString(b"amq.fanout"[..].into()));
+        let queue = declared(&vhost, "q", arguments);
+        queue.publish([message(), message(), message()], TransactionId::NONE, 0, |_| {});
+        let arrivals = arrivals(&node, &target);
+        assert_eq!(arrivals.iter().sum::<usize>(), 3);
+        assert!(arrivals.iter().all(|count| *count <= 1), "{arrivals:?}");
+    }
+
+    #[test]
+    fn a_delayed_message_that_is_copied_to_very_many_queues_is_published_by_itself() {
+        let (node, vhost, target) = copying_to_many();
+        let fanout = vhost.read(|topology| topology.exchange("amq.fanout").map(|exchange| exchange.id)).unwrap();
+        for _ in 0..3 {
+            vhost.delayed().hold(5, fanout, message(), TransactionId::NONE);
+        }
+        let arrivals = arrivals(&node, &target);
+        assert_eq!(arrivals.iter().sum::<usize>(), 3);
+        assert!(arrivals.iter().all(|count| *count <= 1), "{arrivals:?}");
     }
 }

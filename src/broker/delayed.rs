@@ -85,7 +85,7 @@ impl Waiting {
     }
 }
 
-/// Messages that are delivered before others get their turn.
+/// Messages that are delivered before others get their turn, if each goes to one queue.
 const DELIVERED_MAX: usize = 256;
 
 /// Messages that are looked at under one lock: some tenths of a millisecond's work.
@@ -93,6 +93,14 @@ const LOOKED_AT_MAX: usize = 4096;
 
 /// Messages that get another place under one lock, each of which is searched.
 const MOVED_MAX: usize = 1024;
+
+/// A message that was routed onwards.
+struct Delivered {
+    /// Where the log has that.
+    recorded: LogPosition,
+    /// As many messages that go to one queue take as long.
+    worth_messages: usize,
+}
 
 impl DelayedMessages {
     /// None yet.
@@ -169,18 +177,19 @@ impl DelayedMessages {
         position
     }
 
-    /// Routes what is due, or as much as is done in one turn, and orders the next call: how many there were.
+    /// Routes what is due, or as much as is done in one turn, and orders the next call: how many there were, as [`DELIVERED_MAX`]
+    /// counts them.
     pub(in crate::broker) fn deliver_due(self: &Arc<Self>, now_ms: u64) -> usize {
         let Some(vhost) = self.vhost.upgrade() else { return 0 };
         let mut delivered = 0;
         while delivered < DELIVERED_MAX {
             let Some(key) = self.first_due(now_ms) else { break };
-            if self.deliver(&vhost, key, now_ms).is_none() {
+            let Some(done) = self.deliver(&vhost, key, now_ms) else {
                 // In their order, or not yet.
                 self.node.deadlines.order_delayed(now_ms.saturating_add(READ_AGAIN_MS), self);
                 return delivered;
-            }
-            delivered += 1;
+            };
+            delivered += done.worth_messages;
         }
         self.order_next();
         delivered
@@ -197,10 +206,12 @@ impl DelayedMessages {
         self.waiting.lock().by_due.keys().next().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
     }
 
-    /// Publishes one message and forgets it, in one transaction: where the log has it. `None` when it cannot be read back now.
-    fn deliver(&self, vhost: &Vhost, key: DueKey, now_ms: u64) -> Option<LogPosition> {
+    /// Publishes one message and forgets it, in one transaction. `None` when it cannot be read back now.
+    fn deliver(&self, vhost: &Vhost, key: DueKey, now_ms: u64) -> Option<Delivered> {
         let _turn = self.delivering.lock();
-        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else { return Some(LogPosition::START) };
+        let Some(held) = self.waiting.lock().by_due.get(&key).cloned() else {
+            return Some(Delivered { recorded: LogPosition::START, worth_messages: 1 });
+        };
         let new = match held.new.map_or_else(|| self.read(held.address, held.bytes), |new| Ok(Some(new))) {
             Ok(new) => new,
             Err(error) if error.remedy() == Remedy::Wait => {
@@ -214,10 +225,13 @@ impl DelayedMessages {
         };
         let log = &*self.node.log;
         let transaction = LogTransaction::begin(log);
-        match new {
+        let worth_messages = match new {
             Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.id(), now_ms),
-            None => tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost"),
-        }
+            None => {
+                tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost");
+                1
+            }
+        };
         let mut waiting = self.waiting.lock();
         waiting.journal.set_transaction(transaction.id());
         // With an exchange that was deleted meanwhile it has gone already.
@@ -226,7 +240,7 @@ impl DelayedMessages {
         }
         self.record(&mut waiting);
         drop(waiting);
-        Some(transaction.commit())
+        Some(Delivered { recorded: transaction.commit(), worth_messages })
     }
 
     /// The message at this place; `None` if it is not there any more.

@@ -43,7 +43,15 @@ pub struct Route {
     pub(crate) effort: usize,
 }
 
+/// So much effort takes as long as a message of the broker's own that goes to one queue.
+const EFFORT_PER_MESSAGE: usize = 8;
+
 impl Route {
+    /// As many messages that go to one queue each take as long as one that goes this way.
+    pub(crate) const fn worth_messages(&self) -> usize {
+        1 + self.effort / EFFORT_PER_MESSAGE
+    }
+
     /// Whether a message of this durability goes to the log.
     pub(crate) fn stores(&self, is_persistent: bool) -> bool {
         self.keeps_all || is_persistent && self.durable

@@ -86,9 +86,9 @@ impl DelayedMessages {
     pub(crate) fn publish_now(&self, vhost: &Vhost, keys: &[DueKey], now_ms: u64) -> (Vec<u64>, LogPosition) {
         let (mut published, mut position) = (Vec::new(), LogPosition::START);
         for key in keys.iter().filter(|key| self.exchange_of(**key).is_some()) {
-            if let Some(at) = self.deliver(vhost, *key, now_ms) {
+            if let Some(done) = self.deliver(vhost, *key, now_ms) {
                 published.push(key.1.0);
-                position = position.and(at);
+                position = position.and(done.recorded);
             }
         }
         (published, position)

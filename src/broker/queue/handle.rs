@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 use super::arguments::QueueArguments;
 pub use chosen::Choice;
-use dead_letters::{DEAD_LETTERS_MAX, WhenOnDisk, publish_dead_letters};
+use dead_letters::{WhenOnDisk, publish_dead_letters};
 pub(in crate::broker) use paging::LeavingSearch;
 pub(in crate::broker) use removal::NotRemoved;
 use removal::is_over;
@@ -300,10 +300,9 @@ impl QueueHandle {
         }
     }
 
-    /// Goes on with dead letters that were too many for one turn: how many dead letters it is at most.
+    /// Goes on with dead letters that were too many for one turn: how many it published, each copy of one counted in part.
     pub(in crate::broker) fn go_on_with_dead_letters(self: &Arc<Self>, now_ms: u64) -> usize {
-        publish_dead_letters(vec![Arc::clone(self)], WhenOnDisk::Order, now_ms);
-        DEAD_LETTERS_MAX
+        publish_dead_letters(vec![Arc::clone(self)], WhenOnDisk::Order, now_ms)
     }
 
     fn next_dead_letters(&self) -> NextDeadLetters {

@@ -10,14 +10,15 @@ use crate::message::{Message, address};
 use crate::store::LogTransaction;
 
 impl Vhost {
-    /// Publishes a dead letter of this queue. Queues that have dead letters of their own thereafter are added to `with_dead_letters`.
+    /// Publishes a dead letter of this queue: as how many messages that go to one queue that counts. Queues that have dead letters of
+    /// their own thereafter are added to `with_dead_letters`.
     pub(in crate::broker) fn publish_dead_letter(
         &self,
         queue: &Arc<QueueHandle>,
         letter: &DeadLetter,
         now_ms: u64,
         with_dead_letters: &mut Vec<Arc<QueueHandle>>,
-    ) {
+    ) -> usize {
         let exchange = &*letter.target.exchange;
         let of_clients = self.node.settings.profile().client_deaths;
         let deaths = Deaths::after(&letter.message, &queue.spec.name, letter.reason, of_clients, now_ms);
@@ -25,7 +26,7 @@ impl Vhost {
         // No such exchange: for a queue that promises delivery it may come later.
         let Some(route) = self.route_dead_letter(exchange, &message) else {
             queue.keep_unrouted(now_ms);
-            return;
+            return 1;
         };
         let targets: Vec<_> =
             route.queues.iter().filter(|target| !deaths.is_cycle(&target.spec.name)).cloned().collect();
@@ -51,6 +52,7 @@ impl Vhost {
         // Behind both halves. `owed` ends only then, so that the log tells of nothing later before it has this.
         transaction.commit();
         drop(owed);
+        route.worth_messages()
     }
 
     /// The message as it is published to the dead letter exchange.

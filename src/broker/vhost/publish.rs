@@ -78,14 +78,14 @@ impl Vhost {
         position
     }
 
-    /// Routes a message onwards from an exchange that held it back.
+    /// Routes a message onwards from an exchange that held it back: as how many messages that go to one queue that counts.
     pub(in crate::broker) fn publish_delayed(
         &self,
         exchange: ExchangeId,
         new: &NewMessage,
         transaction: TransactionId,
         now_ms: u64,
-    ) {
+    ) -> usize {
         let message = new.message.clone();
         let keys = RoutingKeys::of(&message);
         let random = self.node.random.next();
@@ -94,12 +94,12 @@ impl Vhost {
             let walk = RouteWalk::new(topology, &keys, message.properties(), random).ignoring_delays();
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         });
-        if let Some(route) = route {
-            self.hold(&route.holds, new, transaction, now_ms);
-            for queue in &route.queues {
-                queue.publish([new.clone()], transaction, now_ms, |_| {});
-            }
+        let Some(route) = route else { return 1 };
+        self.hold(&route.holds, new, transaction, now_ms);
+        for queue in &route.queues {
+            queue.publish([new.clone()], transaction, now_ms, |_| {});
         }
+        route.worth_messages()
     }
 
     /// There is no client that could be told.

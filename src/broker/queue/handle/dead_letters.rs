@@ -13,22 +13,23 @@ pub(super) enum WhenOnDisk {
     Order,
 }
 
-/// Dead letters that are published one after the other before others get their turn.
+/// Dead letters that are published one after the other before others get their turn, if each goes to one queue. One that is
+/// copied to thousands of queues counts for hundreds.
 pub(super) const DEAD_LETTERS_MAX: usize = 256;
 
 /// Publishes the dead letters of these queues to their dead letter exchanges, and those that this makes in turn: a loop over a
 /// work list, because queues can dead-letter into each other in chains of any length. The timer goes on with what is too much
-/// for one turn, unless a client waits for what it did.
+/// for one turn, unless a client waits for what it did. Returns how many it published, as [`DEAD_LETTERS_MAX`] counts them.
 pub(super) fn publish_dead_letters(
     mut with_dead_letters: Vec<Arc<QueueHandle>>,
     when_on_disk: WhenOnDisk,
     now_ms: u64,
-) {
+) -> usize {
     // Shared by all queues of the list: a chain of queues must not hold up others longer than one.
-    let mut left = DEAD_LETTERS_MAX;
+    let mut done = 0;
     // Each queue in the list has noted that somebody publishes for it, and that is this call: nobody else does.
     while let Some(queue) = with_dead_letters.pop() {
-        if left == 0 && when_on_disk == WhenOnDisk::Order {
+        if done >= DEAD_LETTERS_MAX && when_on_disk == WhenOnDisk::Order {
             queue.node.deadlines.order_dead_letters(&queue);
             continue;
         }
@@ -37,13 +38,16 @@ pub(super) fn publish_dead_letters(
         // Asked anew each time: the answer is what is first now, or that another transition takes over.
         match queue.next_dead_letters() {
             NextDeadLetters::Letters(letters) => {
-                left = left.saturating_sub(letters.len());
                 // It goes on publishing for this queue.
                 with_dead_letters.push(Arc::clone(&queue));
                 for letter in letters {
                     // No queue is locked here. The letters stay in their queue until the target has them, and
                     // leave it in the same transaction.
-                    vhost.publish_dead_letter(&queue, &letter, now_ms, &mut with_dead_letters);
+                    done += vhost.publish_dead_letter(&queue, &letter, now_ms, &mut with_dead_letters);
+                    if done >= DEAD_LETTERS_MAX && when_on_disk == WhenOnDisk::Order {
+                        // Those behind it are handed out again: what is not published is still the first in its queue.
+                        break;
+                    }
                 }
             }
             // The publishing ends here: when the block has arrived, that transition asks for a publisher again.
@@ -60,4 +64,5 @@ pub(super) fn publish_dead_letters(
             NextDeadLetters::Over => {}
         }
     }
+    done
 }
