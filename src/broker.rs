@@ -96,7 +96,9 @@ impl Broker {
     pub fn run_deadlines(&self, now_ms: u64) {
         while self.run_next_deadline(now_ms).is_some() {}
         // Behind all that was due: what has expired by then need not be copied.
-        self.free_memory();
+        if self.needs_relief() {
+            self.relieve();
+        }
     }
 
     /// Does the next thing that is due at `now_ms`, or a part of it: about how many messages it was; `None` when nothing is due.
@@ -104,15 +106,18 @@ impl Broker {
         self.node.deadlines.run_next(now_ms)
     }
 
-    /// Looks for memory that can be had back, if it is asked for.
-    pub(crate) fn free_memory(&self) {
+    /// Looks at the memory in use: whether it is time for [`Broker::relieve`], which is said once.
+    pub(crate) fn needs_relief(&self) -> bool {
         // First, because the watermark may be given back, and then no copy is needed.
         self.node.look_again();
         // The alarm may be raised only now, and asks for relief with that.
         self.node.check_memory();
-        if self.node.alarm.takes_relief() {
-            self.compact();
-            self.node.check_memory();
-        }
+        self.node.alarm.takes_relief()
+    }
+
+    /// Gives memory back that is kept for little. It looks at every message of every queue.
+    pub(crate) fn relieve(&self) {
+        self.compact();
+        self.node.check_memory();
     }
 }

@@ -282,7 +282,11 @@ async fn run_deadlines(broker: Arc<broker::Broker>, clock: Clock) {
                 tokio::task::yield_now().await;
             }
         }
-        broker.free_memory();
+        if broker.needs_relief() {
+            let relieved = Arc::clone(&broker);
+            // Aside: with millions of messages it takes seconds, in which nothing would expire and no worker look at its sockets.
+            broker.node().background.run(Box::new(move || relieved.relieve()));
+        }
         // Nothing tells when the process takes less again, so it is looked at.
         let look_ms = broker.node().alarm.is_lowered().then(|| clock.now_ms() + LOOK_AGAIN_MS);
         let next_ms = broker.node().deadlines.next_ms().into_iter().chain(look_ms).min();
