@@ -127,11 +127,12 @@ impl Vhost {
 
     /// What it takes to purge or delete a queue: nothing if there is none.
     pub(crate) fn queue_weight(&self, name: &str) -> usize {
-        let found = self.read(|topology| {
-            let queue = topology.queue(name)?;
-            Some((Arc::clone(queue), topology.binding_count_to(queue.id, BINDINGS_COUNTED)))
-        });
-        found.map_or(0, |(queue, bindings)| queue.weight() + bindings)
+        self.find_queue(name).map_or(0, |queue| self.weight_of_queue(&queue))
+    }
+
+    /// What it takes to delete this queue, with its messages and its bindings.
+    pub(crate) fn weight_of_queue(&self, queue: &QueueHandle) -> usize {
+        queue.weight() + self.read(|topology| topology.binding_count_to(queue.id, BINDINGS_COUNTED))
     }
 
     /// Drops the ready messages and tells how many, and what must be durable before the client may know.

@@ -88,9 +88,9 @@ impl Open {
         self.node.check_memory();
     }
 
-    /// What it takes to delete the queues that go with the connection.
-    pub(super) fn weight_of_exclusive_queues(&self) -> usize {
-        self.exclusive_queues.iter().filter_map(Weak::upgrade).map(|queue| queue.weight()).sum()
+    /// The queues that go with the connection.
+    pub(super) fn exclusive_queues(&self) -> impl Iterator<Item = Arc<QueueHandle>> {
+        self.exclusive_queues.iter().filter_map(Weak::upgrade)
     }
 
     /// Notes a queue that goes with the connection.

@@ -1,7 +1,11 @@
 //! How much work a method asks for, as far as that is the client's choice: looked up before it is done.
 
+use std::sync::Arc;
+
 use super::Open;
+use crate::broker::queue::QueueHandle;
 use crate::connection::channel::{Channel, Mode};
+use crate::connection::effort::{METHOD_EFFORT, TURN_EFFORT};
 use crate::protocol::command::{BasicMethod, ChannelMethod, Command, ExchangeMethod, QueueMethod, TxMethod};
 
 impl Channel {
@@ -16,9 +20,23 @@ impl Channel {
 }
 
 impl Open {
-    /// What it takes to end the connection.
+    /// What it takes to end the connection, as far as a turn's worth.
     pub(super) fn weight(&self) -> usize {
-        self.channels.iter().map(|(_, channel)| channel.weight()).sum::<usize>() + self.weight_of_exclusive_queues()
+        let mut weight: usize = self.channels.iter().map(|(_, channel)| channel.weight()).sum();
+        for queue in self.exclusive_queues().chain(self.auto_delete_queues()) {
+            // Also an empty one costs something, and there may be so many that even asking them all takes long.
+            if weight >= TURN_EFFORT {
+                break;
+            }
+            weight += METHOD_EFFORT + self.vhost.weight_of_queue(&queue);
+        }
+        weight
+    }
+
+    /// The queues that may go with the last of their consumers.
+    fn auto_delete_queues(&self) -> impl Iterator<Item = Arc<QueueHandle>> {
+        let consumers = self.channels.iter().flat_map(|(_, channel)| channel.consumers.values());
+        consumers.filter_map(|consumer| consumer.queue.clone()).filter(|queue| queue.spec.auto_delete)
     }
 
     /// What it takes to carry out a method. All that are not named here take the same, whatever the client has made before.
@@ -48,11 +66,14 @@ impl Open {
         }
     }
 
-    /// A quorum queue looks through all that is unacknowledged there for what this consumer left.
+    /// A quorum queue looks through all that is unacknowledged there for what this consumer left, and an auto-delete one may go.
     fn weight_of_cancel(&self, number: u16, consumer_tag: &str) -> usize {
         let channel = self.channels.get(number);
         let consumer = channel.and_then(|channel| channel.consumers.get(&channel.consumer(consumer_tag)?));
         let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
-        queue.map_or(0, |queue| queue.counts().unacked)
+        queue.map_or(0, |queue| match queue.spec.auto_delete {
+            true => self.vhost.weight_of_queue(queue),
+            false => queue.counts().unacked,
+        })
     }
 }
