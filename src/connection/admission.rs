@@ -23,6 +23,8 @@ use crate::error::AmqpError;
 const OTHER_DESCRIPTORS_MIN: u64 = 64;
 /// Not for connections is this part of all descriptors: a backlog needs one for each 32 MiB.
 const OTHER_DESCRIPTORS_SHARE: u64 = 8;
+/// Connections of HTTP, however many descriptors there are.
+const HTTP_MAX: usize = 1_024;
 /// Connections that have not logged in, however many descriptors there are: each also costs memory.
 const BEFORE_LOGIN_MAX: usize = 4096;
 
@@ -33,6 +35,8 @@ pub(crate) struct DescriptorLimits {
     pub(crate) connections: usize,
     /// Connections that have not logged in.
     pub(crate) before_login: usize,
+    /// Connections of HTTP, which are not among the others.
+    pub(crate) http: usize,
 }
 
 impl DescriptorLimits {
@@ -41,7 +45,10 @@ impl DescriptorLimits {
         // At most half of them: a process with very few descriptors is to serve somebody.
         let others = (descriptors / OTHER_DESCRIPTORS_SHARE).max(OTHER_DESCRIPTORS_MIN).min(descriptors / 2);
         let connections = usize::try_from(descriptors - others).unwrap_or(usize::MAX).max(1);
-        Self { connections, before_login: (connections / 2).clamp(1, BEFORE_LOGIN_MAX) }
+        let before_login = (connections / 2).clamp(1, BEFORE_LOGIN_MAX);
+        // The rest is for the store and the runtime: 38 in a broker that has nothing to do.
+        let http = usize::try_from(others / 4).unwrap_or(HTTP_MAX).clamp(1, HTTP_MAX);
+        Self { connections, before_login, http }
     }
 }
 
@@ -237,7 +244,7 @@ mod tests {
     use super::*;
 
     fn admission(connections: usize, before_login: usize) -> Arc<Admission> {
-        Arc::new(Admission::new(DescriptorLimits { connections, before_login }))
+        Arc::new(Admission::new(DescriptorLimits { connections, before_login, http: 1 }))
     }
 
     fn is_closed(outbox: &Outbox) -> bool {
@@ -249,14 +256,14 @@ mod tests {
     #[test]
     fn some_descriptors_are_not_for_connections() {
         let limits = |descriptors| {
-            let DescriptorLimits { connections, before_login } = DescriptorLimits::for_descriptors(descriptors);
-            (connections, before_login)
+            let DescriptorLimits { connections, before_login, http } = DescriptorLimits::for_descriptors(descriptors);
+            (connections, before_login, http)
         };
-        assert_eq!(limits(1024), (896, 448));
-        assert_eq!(limits(256), (192, 96));
-        assert_eq!(limits(64), (32, 16), "however few there are");
-        assert_eq!(limits(0), (1, 1));
-        assert_eq!(limits(1 << 20), (917_504, BEFORE_LOGIN_MAX));
+        assert_eq!(limits(1024), (896, 448, 32));
+        assert_eq!(limits(256), (192, 96, 16));
+        assert_eq!(limits(64), (32, 16, 8), "however few there are");
+        assert_eq!(limits(0), (1, 1, 1));
+        assert_eq!(limits(1 << 20), (917_504, BEFORE_LOGIN_MAX, HTTP_MAX));
     }
 
     #[test]

@@ -25,6 +25,11 @@ impl App {
         Self { admission, start_over }
     }
 
+    /// So many connections of HTTP are served at a time; others wait to be accepted.
+    pub(super) fn http_connections_max(&self) -> usize {
+        self.admission.limits().http
+    }
+
     /// Whether clients are let in.
     pub(super) fn is_in_service(&self) -> bool {
         self.admission.suspension().is_none()

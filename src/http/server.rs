@@ -35,8 +35,6 @@ use super::unread;
 use crate::clock::make_rounds;
 use crate::tls::Certificates;
 
-/// So many connections are served at a time; others wait to be accepted.
-const CONNECTIONS_MAX: usize = 1_024;
 /// A client has so long for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of the head of a request.
@@ -116,7 +114,8 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     let Listeners { management: of_management, metrics: of_metrics, local } = listeners;
     let listeners = of_management.into_iter().map(|listener| (listener, &management));
     let listeners = listeners.chain(of_metrics.into_iter().map(|listener| (listener, &metrics)));
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections_max = api.app.http_connections_max();
+    let permits = Arc::new(Semaphore::new(connections_max));
     for (listener, router) in listeners {
         serve_on(listener, router.clone(), Arc::clone(&permits), stopped.clone());
     }
@@ -143,7 +142,7 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
         }
     }
     // All permits are free only when no connection is left.
-    let all_ended = permits.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX));
+    let all_ended = permits.acquire_many(u32::try_from(connections_max).unwrap_or(u32::MAX));
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
 }
 

@@ -55,6 +55,23 @@ async fn sockets_that_say_nothing_keep_neither_clients_nor_the_store_from_going_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn silent_sockets_of_http_keep_neither_clients_nor_the_store_from_going_on() {
+    let directory = Directory::new("silent-http");
+    let options = ["--data-dir", directory.text(), "--http-listen", "127.0.0.1:0"];
+    let mut program = Program::start_after(LIMIT, "silent-http", &options);
+    let port = program.ports()["http"].as_u64().unwrap().try_into().unwrap();
+    let http = SocketAddr::from(([127, 0, 0, 1], port));
+    let _sockets: Vec<_> = (0..2 * CONNECTIONS).map(|_| silent(http)).collect();
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(connect(&program).await);
+    }
+    store_goes_on(&clients[0].channel(1).await).await;
+    let log = program.stop();
+    assert!(!log.contains("cannot accept"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_all_places_taken_a_client_is_turned_away_at_once_and_the_store_goes_on() {
     let directory = Directory::new("all-places");
     let mut program = Program::start_after(LIMIT, "all-places", &["--data-dir", directory.text()]);
