@@ -15,6 +15,7 @@ pub(crate) mod foreign;
 mod incoming;
 mod lines;
 pub(crate) mod listener;
+pub(crate) mod listening_socket;
 mod log_waits;
 mod open;
 pub(crate) mod outbox;
@@ -26,6 +27,7 @@ pub(crate) mod proxy_header;
 pub(crate) mod session;
 pub(crate) mod socket;
 mod spare_descriptor;
+mod suspensions;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -8,7 +8,6 @@
 //! **Invariant**: never more than `DescriptorLimits::connections` connections at a time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -16,8 +15,11 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::outbox::Outbox;
+use super::suspensions::{Follower, Suspensions};
 use crate::broker::sink::{Notice, Sink};
 use crate::error::AmqpError;
+
+pub(crate) use super::suspensions::Suspension;
 
 /// Descriptors that are not for connections: those of the store, the runtime and the listeners, at least.
 const OTHER_DESCRIPTORS_MIN: u64 = 64;
@@ -56,36 +58,11 @@ impl DescriptorLimits {
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: DescriptorLimits,
-    /// Why nobody is let in for now: the bits of [`Suspension`].
-    suspensions: AtomicU8,
+    /// Why nobody is let in for now.
+    suspensions: Suspensions,
     connected: Mutex<Connected>,
     /// A connection has ended, or has logged in although it was told to go.
     changed: Notify,
-}
-
-/// Why nobody is let in for now. Each reason is taken back by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Suspension {
-    /// `rabbitmqctl stop_app`.
-    Stopped = 1,
-    /// Maintenance: `rabbitmq-upgrade drain`.
-    Drained = 2,
-    /// `rabbitmqctl suspend_listeners`: who is connected stays.
-    Listeners = 4,
-}
-
-impl Suspension {
-    /// What clients are told that are connected, unless they stay.
-    pub(crate) fn goodbye(self) -> Option<AmqpError> {
-        match self {
-            Self::Stopped => {
-                Some(AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'"))
-            }
-            Self::Drained => Some(AmqpError::connection_forced("Node was put into maintenance mode")),
-            Self::Listeners => None,
-        }
-    }
 }
 
 /// Why a new connection has no place.
@@ -118,7 +95,7 @@ pub(crate) struct Admitted {
 impl Admission {
     /// Nobody is connected.
     pub(crate) fn new(limits: DescriptorLimits) -> Self {
-        Self { limits, suspensions: AtomicU8::new(0), connected: Mutex::default(), changed: Notify::new() }
+        Self { limits, suspensions: Suspensions::default(), connected: Mutex::default(), changed: Notify::new() }
     }
 
     pub(crate) const fn limits(&self) -> DescriptorLimits {
@@ -131,9 +108,11 @@ impl Admission {
             // Under the lock under which clients are admitted: whoever comes later sees the suspension, and
             // whoever came before is in the list.
             let connected = self.connected.lock();
-            self.suspensions.fetch_or(why as u8, Ordering::SeqCst);
+            self.suspensions.add(why);
             connected.before_login.values().filter_map(Weak::upgrade).collect()
         };
+        // Whoever waits for a place has none to expect.
+        self.changed.notify_waiters();
         let Some(goodbye) = why.goodbye() else { return };
         for outbox in waiting {
             outbox.notify(Notice::Close(goodbye.clone()));
@@ -142,19 +121,27 @@ impl Admission {
 
     /// Lets clients in again, unless there is another reason not to.
     pub(crate) fn resume(&self, why: Suspension) {
-        self.suspensions.fetch_and(!(why as u8), Ordering::SeqCst);
+        self.suspensions.remove(why);
     }
 
     /// Whether this is a reason that nobody is let in.
     pub(crate) fn is_suspended_by(&self, why: Suspension) -> bool {
-        self.suspensions.load(Ordering::SeqCst) & why as u8 != 0
+        self.suspensions.contains(why)
     }
 
     /// Why nobody is let in for now, if it is so.
     pub(crate) fn suspension(&self) -> Option<Suspension> {
-        [Suspension::Stopped, Suspension::Drained, Suspension::Listeners]
-            .into_iter()
-            .find(|why| self.is_suspended_by(*why))
+        self.suspensions.first()
+    }
+
+    /// What a listener follows suspensions with.
+    pub(super) fn follower(&self) -> Follower {
+        self.suspensions.follower()
+    }
+
+    /// Whether all listeners have closed their sockets, or have tried to open them, as it was asked of them last.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.suspensions.are_followed()
     }
 
     /// Counts a new connection, unless there are too many. Then, or when too many have not logged in, the oldest of these is closed.

@@ -4,18 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::admission::{Admission, Admitted, NoPlace};
 use super::driver::Driver;
+use super::listening_socket::ListeningSocket;
 use super::outbox::Outbox;
 use super::protocol::Protocol;
 use super::session::{Addresses, Hosting, Session};
 use super::socket::{PlainSocket, Socket, TlsEndpoint, TlsSocket};
-use super::spare_descriptor::{SpareDescriptor, is_of_one_connection};
+use super::spare_descriptor::is_of_one_connection;
+use super::suspensions::Follower;
 use crate::broker::sink::{Notice, Sink};
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 use crate::error::AmqpError;
 use crate::throttle::Throttle;
 
@@ -23,14 +25,17 @@ use crate::throttle::Throttle;
 const PAUSE_MS: u64 = 100;
 /// A connection that was told to go has so long. It needs no more than its turn.
 const FREED_WITHIN_MS: u64 = 10_000;
+/// As long until the next try to listen again, where that failed.
+const LISTEN_AGAIN_MS: u64 = 1_000;
 /// Lines of the log in each interval that tell of the same.
 const LINES: u32 = 10;
 
 /// Accepts connections on one address, and runs them.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    listener: TcpListener,
-    spare: SpareDescriptor,
+    socket: ListeningSocket,
+    /// Whether anybody is let in.
+    follower: Follower,
     /// `None` without TLS.
     tls: Option<Arc<TlsEndpoint>>,
     hosting: Arc<Hosting>,
@@ -42,22 +47,32 @@ pub(crate) struct Listener {
     outboxes: Vec<std::sync::Weak<Outbox>>,
     refused: Throttle,
     failures: Throttle,
+    unbound: Throttle,
 }
 
 impl Listener {
     /// A listener for a socket that is bound already.
     pub(crate) fn new(
-        listener: TcpListener,
+        socket: ListeningSocket,
         tls: Option<Arc<TlsEndpoint>>,
         hosting: Arc<Hosting>,
         admission: Arc<Admission>,
         clock: Clock,
     ) -> Self {
-        let (connections, outboxes) = (JoinSet::new(), Vec::new());
-        let (refused, failures) = (Throttle::default(), Throttle::default());
-        let spare = SpareDescriptor::of(&listener);
-        let has_proxies = false;
-        Self { listener, spare, tls, hosting, admission, clock, has_proxies, connections, outboxes, refused, failures }
+        Self {
+            socket,
+            follower: admission.follower(),
+            tls,
+            hosting,
+            admission,
+            clock,
+            has_proxies: false,
+            connections: JoinSet::new(),
+            outboxes: Vec::new(),
+            refused: Throttle::default(),
+            failures: Throttle::default(),
+            unbound: Throttle::default(),
+        }
     }
 
     /// The same, if it is so, for proxies that connect for clients and say so first.
@@ -70,10 +85,19 @@ impl Listener {
     /// `patience` resolves. Their sockets are closed when this returns.
     pub(crate) async fn run(mut self, stopped: impl Future<Output = ()>, patience: impl Future<Output = ()>) {
         tokio::pin!(stopped);
+        // When it tries to listen again.
+        let mut again = Deadline::default();
+        let mut is_told = true;
         loop {
+            if std::mem::take(&mut is_told) {
+                let at_ms = self.follow();
+                again.set(&self.clock, at_ms);
+            }
             tokio::select! {
                 () = &mut stopped => break,
-                accepted = self.listener.accept() => match accepted {
+                () = self.follower.changed() => is_told = true,
+                () = again.reached() => is_told = true,
+                accepted = self.socket.accept() => match accepted {
                     Ok((stream, peer)) => tokio::select! {
                         () = &mut stopped => break,
                         // A place may have to be waited for; a stop does not wait for that.
@@ -86,8 +110,7 @@ impl Listener {
                 Some(_) = self.connections.join_next() => {}
             }
         }
-        // Both, so that nothing listens any more.
-        drop((self.listener, self.spare));
+        drop(self.socket);
         let goodbye = AmqpError::connection_forced("broker forced connection closure with reason 'shutdown'");
         for outbox in self.outboxes.iter().filter_map(std::sync::Weak::upgrade) {
             outbox.notify(Notice::Close(goodbye.clone()));
@@ -99,6 +122,24 @@ impl Listener {
         }
         // Waits until they are gone: else they keep their sockets, and the lock on the data directory, for a moment longer.
         self.connections.shutdown().await;
+    }
+
+    /// Closes its socket while nobody is let in, and opens it afterwards. However often that fails, it is tried again: returns when.
+    fn follow(&mut self) -> Option<u64> {
+        let (socket, now_ms) = (&mut self.socket, self.clock.now_ms());
+        let opened = self.follower.follow(|is_let_in| {
+            if is_let_in {
+                return socket.open();
+            }
+            socket.close();
+            Ok(())
+        });
+        let error = opened.err()?;
+        // One line for as many tries as there are in its interval.
+        if self.unbound.pass(now_ms, 1) {
+            tracing::error!(%error, "cannot listen again for AMQP; trying once a second, stop what listens there");
+        }
+        Some(now_ms + LISTEN_AGAIN_MS)
     }
 
     async fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
@@ -180,7 +221,7 @@ impl Listener {
             );
         }
         // Without a pause the same failure would come back at once, for ever.
-        if !self.spare.shed(&self.listener) {
+        if !self.socket.shed() {
             self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
         }
     }

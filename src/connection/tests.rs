@@ -3,6 +3,7 @@
 mod log;
 mod pace;
 mod stopping;
+mod suspended;
 mod waking;
 
 use std::net::SocketAddr;

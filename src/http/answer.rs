@@ -80,6 +80,11 @@ impl Answer {
         Self { later: Some(Later::Watch(Box::new(watch))), ..Self::empty(200) }
     }
 
+    /// What this watch finds, which does so soon.
+    pub(super) fn after_brief_watch(watch: impl Watch + 'static) -> Self {
+        Self { later: Some(Later::BriefWatch(Box::new(watch))), ..Self::empty(200) }
+    }
+
     /// Events that begin now.
     pub(super) fn events(begin: BeginEvents) -> Self {
         Self { later: Some(Later::Events(begin)), ..Self::empty(200) }

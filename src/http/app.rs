@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::later::Watch;
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::broker::Broker;
@@ -59,13 +60,31 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::json(&json!({ "running": is_running, "drained": app.is_drained() })))
 }
 
+/// Listeners that close their sockets, or open them: nobody is answered before, so that the next command or client finds them so.
+struct Followed(Arc<Admission>);
+
+/// A listener needs its turn, or a tenth of a second if it has just failed to accept. It is not waited for longer than this.
+const FOLLOWED_WITHIN_MS: u64 = 5_000;
+
+impl Watch for Followed {
+    fn look(&mut self, waited_ms: u64) -> Option<Result<Answer, Refusal>> {
+        let is_over = self.0.is_followed() || waited_ms >= FOLLOWED_WITHIN_MS;
+        is_over.then(|| Ok(Answer::no_content()))
+    }
+}
+
+/// 204, once the listeners have done what is asked of them.
+fn once_followed(request: &Request<'_>) -> Answer {
+    Answer::after_brief_watch(Followed(Arc::clone(&request.api.app.admission)))
+}
+
 /// Lets nobody in, and closes the connections that are not to stay.
 fn suspend(request: &Request<'_>, why: Suspension) -> Answer {
     request.api.app.admission.suspend(why);
     if let Some(goodbye) = why.goodbye() {
         request.api.broker.node().registry.close_where(|_| true, &goodbye);
     }
-    Answer::no_content()
+    once_followed(request)
 }
 
 /// `POST /leveret/app/stop`: closes all connections, and lets nobody in.
@@ -84,7 +103,7 @@ pub(super) fn start(request: &Request<'_>) -> Result<Answer, Refusal> {
             admission.resume(why);
         }
     }
-    Ok(Answer::no_content())
+    Ok(once_followed(request))
 }
 
 /// `POST /leveret/app/suspend`: lets nobody else in.
@@ -97,7 +116,7 @@ pub(super) fn suspend_listeners(request: &Request<'_>) -> Result<Answer, Refusal
 pub(super) fn resume_listeners(request: &Request<'_>) -> Result<Answer, Refusal> {
     tracing::info!(user = request.caller()?.name(), "resume_listeners: letting clients in");
     request.api.app.admission.resume(Suspension::Listeners);
-    Ok(Answer::no_content())
+    Ok(once_followed(request))
 }
 
 /// `POST /leveret/app/drain`: the same as a stop, for maintenance.
@@ -116,7 +135,7 @@ pub(super) fn revive(request: &Request<'_>) -> Result<Answer, Refusal> {
     for why in [Suspension::Drained, Suspension::Listeners] {
         request.api.app.admission.resume(why);
     }
-    Ok(Answer::no_content())
+    Ok(once_followed(request))
 }
 
 /// `POST /leveret/app/reset`: removes everything. Only while nobody is let in, so that nobody loses what is in use.

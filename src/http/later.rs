@@ -28,6 +28,8 @@ pub(super) enum Later {
     Work(Box<dyn FnOnce() -> Result<Answer, Refusal> + Send>),
     /// Something is looked at until it is as somebody wants it.
     Watch(Box<dyn Watch>),
+    /// The same where it is over soon: it needs no place among those that may take long.
+    BriefWatch(Box<dyn Watch>),
     /// Something is told of as it happens.
     Events(BeginEvents),
 }
@@ -43,6 +45,7 @@ impl fmt::Debug for Later {
         f.write_str(match self {
             Self::Work(_) => "Work",
             Self::Watch(_) => "Watch",
+            Self::BriefWatch(_) => "BriefWatch",
             Self::Events(_) => "Events",
         })
     }
@@ -91,6 +94,7 @@ impl LaterBounds {
                 let _place = self.watches.try_acquire().map_err(|_full| Refusal::too_many())?;
                 watched(watch).await
             }
+            Later::BriefWatch(watch) => watched(watch).await,
             Later::Events(begin) => {
                 let place = Arc::clone(&self.events).try_acquire_owned().map_err(|_full| Refusal::too_many())?;
                 Ok(Answer::with_events(EventBody::begin(begin, place)))

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::start_error::StartFailure;
 use crate::config::{FileBytes, Listen, Settings};
+use crate::connection::listening_socket::ListeningSocket;
 
 /// What is spoken on an address, for the log.
 #[derive(Clone, Copy, Debug)]
@@ -69,18 +70,34 @@ pub(super) fn bind(
             }
         }
     }
-    for (address, _) in &bound {
-        match kind {
-            ListenerKind::Plain => tracing::info!("started TCP listener on {}", printed(*address)),
-            ListenerKind::Tls => tracing::info!("started TLS (SSL) listener on {}", printed(*address)),
-        }
-    }
+    bound.iter().for_each(|(address, _)| tell(kind, *address));
     Ok(bound.into_iter().map(|(_, listener)| listener).collect())
 }
 
 /// What the first of these sockets is bound to.
 pub(super) fn first_address(sockets: &[TcpListener]) -> Option<SocketAddr> {
     sockets.first().and_then(|socket| socket.local_addr().ok())
+}
+
+fn tell(kind: ListenerKind, address: SocketAddr) {
+    match kind {
+        ListenerKind::Plain => tracing::info!("started TCP listener on {}", printed(address)),
+        ListenerKind::Tls => tracing::info!("started TLS (SSL) listener on {}", printed(address)),
+    }
+}
+
+/// The same socket for a listener that closes it for a while.
+pub(super) fn closable(listener: TcpListener, kind: ListenerKind, options: SocketOptions) -> ListeningSocket {
+    // Now, so that a port that the system has chosen stays what everybody was told.
+    let address = listener.local_addr();
+    let bind_again = move || {
+        let address = *address.as_ref().map_err(|error| io::Error::from(error.kind()))?;
+        let with_address = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+        let listener = listening(address, options).map_err(with_address)?;
+        tell(kind, address);
+        Ok(listener)
+    };
+    ListeningSocket::new(listener, Box::new(bind_again))
 }
 
 /// As RabbitMQ's log has it, for which programs wait: `[::]:5672` for all addresses, also of a machine without IPv6.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::binding::{ListenerKind, SocketOptions, bind};
+use super::binding::{ListenerKind, SocketOptions, bind, closable};
 use super::builder::Builder;
 use super::places::ListenPlaces;
 use super::start_error::StartFailure;
 use crate::clock::Clock;
 use crate::config::{CertificatePart, Listen, Settings};
+use crate::connection::listening_socket::ListeningSocket;
 use crate::connection::socket::TlsEndpoint;
 use crate::protocol::sasl::Mechanism;
 use crate::tls::{Certificates, LoginFrom, TlsField, TlsSettings, Turns, Verify};
@@ -78,6 +79,8 @@ impl Names {
 pub(super) struct Secured {
     pub(super) amqp: Vec<TcpListener>,
     pub(super) amqp_endpoint: Option<Arc<TlsEndpoint>>,
+    /// Of the sockets for AMQP.
+    options: SocketOptions,
     pub(super) http: SecuredHttp,
     pub(super) prometheus: SecuredHttp,
 }
@@ -191,7 +194,7 @@ impl ServerTls {
     /// # Errors
     /// When one of them cannot be had.
     pub(super) fn start(&self, clock: &Clock) -> Result<Secured, StartFailure> {
-        let mut secured = Secured::default();
+        let mut secured = Secured { options: self.amqp.options, ..Secured::default() };
         if !self.amqp.addresses.is_empty() {
             // Certificates first: if they cannot be used, the port was never taken.
             secured.amqp_endpoint = Some(self.amqp_endpoint(clock)?);
@@ -256,8 +259,8 @@ impl Secured {
     }
 
     /// The sockets, with what they need.
-    pub(super) fn into_sockets(self) -> impl Iterator<Item = (TcpListener, Option<Arc<TlsEndpoint>>)> {
-        let endpoint = self.amqp_endpoint;
-        self.amqp.into_iter().map(move |socket| (socket, endpoint.clone()))
+    pub(super) fn into_sockets(self) -> impl Iterator<Item = (ListeningSocket, Option<Arc<TlsEndpoint>>)> {
+        let Self { amqp, amqp_endpoint: endpoint, options, .. } = self;
+        amqp.into_iter().map(move |socket| (closable(socket, ListenerKind::Tls, options), endpoint.clone()))
     }
 }

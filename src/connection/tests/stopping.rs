@@ -10,6 +10,7 @@ use super::hosting;
 use crate::clock::Clock;
 use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
+use crate::connection::listening_socket::ListeningSocket;
 
 /// Nothing else runs between the end of the listener and the look: whoever starts a broker in the same place does not wait either.
 #[tokio::test]
@@ -20,6 +21,7 @@ async fn nothing_is_left_of_a_connection_that_was_not_waited_for() {
     let address = socket.local_addr().unwrap();
     let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(1024)));
     let stop = Notify::new();
+    let socket = ListeningSocket::new(socket, Box::new(|| Err(std::io::ErrorKind::Unsupported.into())));
     let listener = Listener::new(socket, None, hosting, admission, Clock::system());
     let served = async {
         let mut client = TcpStream::connect(address).await.unwrap();

@@ -6,9 +6,10 @@ use tokio::net::TcpListener;
 
 use super::Builder;
 use crate::config::Listen;
+use crate::connection::listening_socket::ListeningSocket;
 use crate::connection::socket::TlsEndpoint;
 use crate::http::ListenerInfo;
-use crate::server::binding::{ListenerKind, SocketOptions, bind};
+use crate::server::binding::{ListenerKind, SocketOptions, bind, closable};
 use crate::server::encryption::Secured;
 use crate::server::management::{self, WebSockets};
 use crate::server::start_error::StartFailure;
@@ -20,6 +21,7 @@ pub(super) struct Sockets {
     http: Vec<TcpListener>,
     metrics: Vec<TcpListener>,
     pub(super) secured: Secured,
+    options: SocketOptions,
 }
 
 impl Builder {
@@ -29,12 +31,13 @@ impl Builder {
     /// When one of them cannot be listened on, or its certificates cannot be used.
     pub(super) fn bind_sockets(&self) -> Result<Sockets, StartFailure> {
         // They listen from here on. Clients that come before the broker accepts wait in the backlog.
-        let amqp = bind(&self.addresses, ListenerKind::Plain, self.socket_options())?;
+        let options = self.socket_options();
+        let amqp = bind(&self.addresses, ListenerKind::Plain, options)?;
         let secured = self.encryption.start(&self.clock)?;
         let plain = |places: &[Listen]| bind(places, ListenerKind::Plain, SocketOptions::default());
         let http = plain(&self.http_addresses).map_err(StartFailure::http)?;
         let metrics = plain(&self.prometheus_addresses).map_err(StartFailure::prometheus)?;
-        Ok(Sockets { amqp, http, metrics, secured })
+        Ok(Sockets { amqp, http, metrics, secured, options })
     }
 
     /// What the system is told of sockets for AMQP.
@@ -60,7 +63,9 @@ impl Sockets {
     }
 
     /// Those that AMQP is spoken on, and how those with TLS speak it.
-    pub(super) fn into_amqp(self) -> impl Iterator<Item = (TcpListener, Option<Arc<TlsEndpoint>>)> {
-        self.amqp.into_iter().map(|bound| (bound, None)).chain(self.secured.into_sockets())
+    pub(super) fn into_amqp(self) -> impl Iterator<Item = (ListeningSocket, Option<Arc<TlsEndpoint>>)> {
+        let Self { amqp, secured, options, .. } = self;
+        let plain = amqp.into_iter().map(move |bound| (closable(bound, ListenerKind::Plain, options), None));
+        plain.chain(secured.into_sockets())
     }
 }
