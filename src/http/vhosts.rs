@@ -39,6 +39,9 @@ struct Metadata {
     description: String,
     tags: Vec<String>,
     default_queue_type: &'static str,
+    /// RabbitMQ has it here once it was ever set; it is missing where it is false, as in definitions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protected_from_deletion: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,14 +92,16 @@ fn object(request: &Request<'_>, vhost: &Vhost, connections: &Connections) -> Vh
     let default_queue_type = definition.as_ref().map(|vhost| vhost.default_queue_kind).unwrap_or_default().name();
     let (description, tags) =
         definition.as_ref().map(|vhost| (vhost.description.clone(), vhost.tags.clone())).unwrap_or_default();
+    let is_protected = definition.as_ref().is_some_and(|vhost| vhost.protected_from_deletion);
+    let protected_from_deletion = is_protected.then_some(true);
     VhostObject {
         name: Arc::clone(&vhost.name),
         description: description.clone(),
         tags: tags.clone(),
         default_queue_type,
         tracing: definition.as_ref().is_some_and(|vhost| vhost.tracing),
-        protected_from_deletion: definition.as_ref().is_some_and(|vhost| vhost.protected_from_deletion),
-        metadata: Metadata { description, tags, default_queue_type },
+        protected_from_deletion: is_protected,
+        metadata: Metadata { description, tags, default_queue_type, protected_from_deletion },
         cluster_state: [(request.api.node().to_owned(), json!("running"))].into_iter().collect(),
         statistics: (!request.is_set("disable_stats"))
             .then(|| statistics(request, vhost, connections.get(&vhost.name).map_or(&[], Vec::as_slice))),

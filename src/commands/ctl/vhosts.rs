@@ -7,7 +7,7 @@ use super::arguments::Invocation;
 use super::columns::{self, Column, plain, tags};
 use super::failure::Failure;
 use super::output::Output;
-use super::verb::{ANY, BOTH, CTL, Verb, value};
+use super::verb::{ANY, BOTH, CTL, Verb, flag, value};
 use crate::commands::client::{Problem, escaped};
 use crate::commands::exit;
 
@@ -29,15 +29,22 @@ pub(super) const VERBS: &[Verb] = &[
         .takes(0, ANY, "[--no-table-headers] [<column> ...] [--timeout <timeout>]")
         .checks(|it| columns::check(it, COLUMNS))
         .says(|_| Some("Listing vhosts ...".to_owned())),
-    Verb::new("update_vhost_metadata", CTL, "Changes description, tags or default queue type", update)
+    Verb::new("update_vhost_metadata", CTL, "Changes description, tags, default queue type or protection", update)
         .takes(
             1,
             1,
-            "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"] [--default-queue-type \
-             <quorum|classic|stream>]",
+            "<vhost> [--description=<description>] [--tags=\"<tag1>,<tag2>,<...>\"] \
+             [--default-queue-type=<quorum|classic|stream>] [--protected-from-deletion=<true|false>]",
         )
-        .switches(&[value("description"), value("tags"), value("default-queue-type")])
-        .checks(check_queue_type)
+        .switches(&[
+            value("description"),
+            value("tags"),
+            value("default-queue-type"),
+            // As in RabbitMQ, a value stands behind an equals sign or nowhere.
+            flag(PROTECTED),
+            flag(UNPROTECTED),
+        ])
+        .checks(check_update)
         .says(|it| Some(format!("Updating metadata of vhost \"{}\" ...", it.argument(0)))),
     Verb::new("set_vhost_tags", CTL, "Sets the tags of a virtual host", set_tags)
         .takes(1, ANY, "<vhost> <tag> [...]")
@@ -47,10 +54,10 @@ pub(super) const VERBS: &[Verb] = &[
         .says(|it| Some(format!("Trying to restart vhost '{}' on node '{}' ...", it.vhost(), it.node()))),
     Verb::new("enable_vhost_deletion_protection", CTL, "Protects a virtual host from deletion", protect)
         .takes(1, 1, "<vhost>")
-        .says(|it| Some(format!("Protecting vhost \"{}\" from deletion ...", it.argument(0)))),
+        .says(|it| Some(protecting(it))),
     Verb::new("disable_vhost_deletion_protection", CTL, "Lets a virtual host be deleted again", unprotect)
         .takes(1, 1, "<vhost>")
-        .says(|it| Some(format!("Removing deletion protection from vhost \"{}\" ...", it.argument(0)))),
+        .says(|it| Some(unprotecting(it))),
     Verb::new("trace_on", CTL, "Starts tracing in a virtual host", |it| trace(it, true))
         .takes(0, 0, "[--vhost <vhost>]")
         .says(|it| Some(format!("Starting tracing for vhost \"{}\" ...", it.vhost()))),
@@ -58,6 +65,18 @@ pub(super) const VERBS: &[Verb] = &[
         .takes(0, 0, "[--vhost <vhost>]")
         .says(|it| Some(format!("Stopping tracing for vhost \"{}\" ...", it.vhost()))),
 ];
+
+fn protecting(it: &Invocation) -> String {
+    format!("Protecting virtual host \"{}\" from removal by updating its metadata...", it.argument(0))
+}
+
+fn unprotecting(it: &Invocation) -> String {
+    format!("Removing deletion protection from virtual host \"{}\" by updating its metadata...", it.argument(0))
+}
+
+/// Options with a truth value, as RabbitMQ's tool reads them.
+const PROTECTED: &str = "protected-from-deletion";
+const UNPROTECTED: &str = "no-protected-from-deletion";
 
 const COLUMNS: &[Column] = &[
     plain("name"),
@@ -77,6 +96,27 @@ fn metadata(it: &Invocation) -> Map<String, Value> {
     let named = [("description", "description"), ("tags", "tags"), ("default-queue-type", "default_queue_type")];
     let given = named.into_iter().filter_map(|(option, key)| Some((key.to_owned(), Value::from(it.option(option)?))));
     given.collect()
+}
+
+/// Whether it is to be protected from deletion, if that is said; or a value that is none.
+fn protection(it: &Invocation) -> Result<Option<bool>, &str> {
+    match (it.option(PROTECTED), it.option(UNPROTECTED)) {
+        (_, Some("true")) | (Some("false"), None) => Ok(Some(false)),
+        (Some("true"), None) => Ok(Some(true)),
+        (None, None) => Ok(None),
+        (_, Some(wrong)) | (Some(wrong), None) => Err(wrong),
+    }
+}
+
+fn check_update(it: &Invocation) -> Result<(), Failure> {
+    check_queue_type(it)?;
+    let protection = protection(it)
+        .map_err(|wrong| Failure::usage(format!("Invalid options for this command:\n--{PROTECTED} : {wrong}")))?;
+    // Nothing to change is a slip.
+    if protection.is_none() && metadata(it).is_empty() {
+        return Err(Failure::usage("not enough arguments."));
+    }
+    Ok(())
 }
 
 /// The types that RabbitMQ's tool lets through. Whether there is one here, the broker says.
@@ -118,7 +158,9 @@ fn set_tags(it: &Invocation) -> Result<Output, Failure> {
 }
 
 fn update(it: &Invocation) -> Result<Output, Failure> {
-    change(it, metadata(it))
+    let protection = protection(it).ok().flatten();
+    let protection = protection.map(|is_protected| ("protected_from_deletion".to_owned(), Value::from(is_protected)));
+    change(it, metadata(it).into_iter().chain(protection).collect())
 }
 
 /// Changes these of its properties, and no others.

@@ -153,6 +153,43 @@ fn an_unknown_type_of_queues_is_refused_before_the_broker_is_asked() {
 }
 
 #[test]
+fn the_metadata_of_a_virtual_host_says_whether_it_may_be_deleted() {
+    let tools = Tools::start("ctl-protection");
+    tools.ok("rabbitmqctl add_vhost v --description d --tags a");
+    let update = |option: &str| tools.shell(&format!("rabbitmqctl update_vhost_metadata v {option}"));
+    let is_protected =
+        || tools.ok("rabbitmqctl -s list_vhosts name description tags protected_from_deletion | grep ^v");
+    for (option, expected) in [
+        ("--protected-from-deletion=true", "true"),
+        ("--protected-from-deletion=false", "false"),
+        ("--protected-from-deletion", "true"),
+        ("--no-protected-from-deletion", "false"),
+        ("--protected-from-deletion", "true"),
+    ] {
+        let asked = update(option);
+        assert_eq!((asked.code, asked.out.as_str()), (0, "Updating metadata of vhost \"v\" ...\n"), "{asked:?}");
+        assert_eq!(is_protected(), format!("v\td\t[a]\t{expected}\n"), "{option}");
+    }
+    let (_, error) = tools.fails("rabbitmqctl delete_vhost v");
+    assert!(error.contains("Refusing to delete virtual host 'v' because it is protected from deletion"), "{error}");
+    for (option, why) in [
+        ("--protected-from-deletion=maybe", "Invalid options for this command:\n--protected-from-deletion : maybe\n"),
+        ("--protected-from-deletion=", "Invalid options for this command:\n--protected-from-deletion : \n"),
+        ("--protected-from-deletion false", "too many arguments.\n"),
+        ("", "not enough arguments.\n"),
+    ] {
+        let asked = update(option);
+        let said = format!("Error (argument validation): {why}Arguments given:\n\tupdate_vhost_metadata v");
+        assert!(asked.code == 64 && asked.error.starts_with(&said), "{option}: {asked:?}");
+    }
+    assert_eq!(
+        tools.ok("rabbitmqctl disable_vhost_deletion_protection v"),
+        "Removing deletion protection from virtual host \"v\" by updating its metadata...\n"
+    );
+    tools.ok("rabbitmqctl delete_vhost v");
+}
+
+#[test]
 fn definitions_go_out_and_come_in() {
     let tools = Tools::start("ctl-definitions");
     let file = tools.data.path().join("definitions.json");

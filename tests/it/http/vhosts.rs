@@ -43,7 +43,10 @@ async fn a_protected_virtual_host_stays() {
     let (api, name) = (broker.http(), broker.name("vhost"));
     let path = format!("/api/vhosts/{name}");
     call(&api, "PUT", &path, &json!({}));
+    let in_metadata = || api.get(&path)["metadata"].get("protected_from_deletion").cloned();
+    assert_eq!(in_metadata(), None);
     assert_eq!(api.request("POST", &format!("{path}/deletion/protection"), None).0, 204);
+    assert_eq!((in_metadata(), &api.get(&path)["protected_from_deletion"]), (Some(json!(true)), &json!(true)));
     let text = format!("Refusing to delete virtual host '{name}' because it is protected from deletion");
     assert_eq!(api.request("DELETE", &path, None), refused(412, "precondition_failed", &text));
     assert_eq!(api.request("DELETE", &format!("{path}/deletion/protection"), None).0, 204);
