@@ -61,6 +61,10 @@ fn as_json(table: &Table) -> String {
 }
 
 fn as_csv(table: &Table, with_header: bool) -> String {
+    if table.rows.is_empty() && table.when_empty == WhenEmpty::EmptyLine {
+        // RabbitMQ's header and row without columns.
+        return "\r\n\r\n\n".to_owned();
+    }
     let quoted = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
     let row = |cells: &Vec<Cell>| cells.iter().map(|cell| quoted(cell.shown())).collect::<Vec<_>>().join(",");
     let header = table.columns.iter().map(|name| quoted(name.clone())).collect::<Vec<_>>().join(",");
@@ -78,7 +82,11 @@ fn as_terms(table: &Table) -> String {
 /// With the line characters of a terminal of the 1970s, as Erlang's library for tables has them.
 fn drawn(table: &Table) -> String {
     if table.rows.is_empty() {
-        return String::new();
+        return match table.when_empty {
+            WhenEmpty::Nothing => String::new(),
+            // RabbitMQ takes the list itself for the only value.
+            WhenEmpty::EmptyLine => drawn(&Table::new(&["Output"], vec![vec![Cell::text("[]")]])),
+        };
     }
     let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
     let width = |at: usize| {

@@ -141,5 +141,6 @@ fn matching_table(found: &[PolicyDefinition]) -> Table {
     let object = |row: &Vec<Cell>| columns.iter().map(|&key| key.to_owned()).zip(row.iter().map(Cell::data)).collect();
     let rows: Vec<_> = found.iter().map(row).collect();
     let objects: Vec<Value> = rows.iter().map(object).map(Value::Object).collect();
-    Table::new(&columns, rows).drawn().with_json(json!({ "result": "ok", "policies": objects }))
+    let table = Table::new(&columns, rows).drawn().when_empty(WhenEmpty::EmptyLine);
+    table.with_json(json!({ "result": "ok", "policies": objects }))
 }

@@ -164,6 +164,24 @@ fn policies_for_a_name_are_told_the_first_one_holds() {
         json["policies"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["p3", "p2"]);
 
+    tools.ok("rabbitmqctl clear_policy p2 && rabbitmqctl clear_policy p3");
+    let banner = "Listing policies that match queue 'r1' in vhost '/' ...\n";
+    tools.ok("leveret admin declare queue name=r1 durable=true");
+    let output = "\u{1b}(0lqqqqqqqqk\u{1b}(B\n\u{1b}(0x\u{1b}(B \u{1b}[1mOutput\u{1b}[0m \u{1b}(0x\u{1b}(B\n\u{1b}(0tqqqqqqqqu\u{1b}(B\n\
+                  \u{1b}(0x\u{1b}(B []     \u{1b}(0x\u{1b}(B\n\u{1b}(0mqqqqqqqqj\u{1b}(B\n";
+    for (arguments, expected) in [
+        ("r1", format!("{banner}{output}")),
+        ("r1 -q", output.to_owned()),
+        ("r1 --formatter pretty_table", format!("{banner}{output}")),
+        ("r1 --formatter table", format!("{banner}\n")),
+        ("r1 --formatter erlang", format!("{banner}[]\n")),
+        ("r1 --formatter csv", "\r\n\r\n\n".to_owned()),
+    ] {
+        assert_eq!(ask(arguments).out, expected, "{arguments}");
+    }
+    let json: Value = serde_json::from_str(&ask("r1 --formatter json").out).unwrap();
+    assert_eq!(json, json!({ "result": "ok", "policies": [] }));
+
     let absent = "Object (queue, stream, exchange, etc) was not found\n";
     for arguments in ["nosuch", "q1 -p nosuch", "q1 --object-type exchange"] {
         let asked = ask(arguments);
