@@ -73,7 +73,10 @@ impl Endpoint {
         match self {
             Self::State(state) => state(api),
             Self::Metrics(metrics) => match Asked::read(parameters) {
-                Ok(asked) => scraped(metrics(api, &asked)),
+                Ok(asked) => {
+                    let scrape = metrics(api, &asked);
+                    asked.refusal().map_or_else(|| scraped(scrape), |reason| refused(reason.to_owned()))
+                }
                 Err(reason) => refused(reason),
             },
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::columns::{Columns, Selected};
 use super::{Listed, SortKey, array};
 use crate::http::answer::Answer;
-use crate::http::expression::NameExpression;
+use crate::http::expression::{NameExpression, TOO_COSTLY};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 
@@ -42,7 +42,7 @@ pub(in crate::http) trait Row {
 /// A list that is an object with one page when `page` is given, of rows that are looked at only if they are on it.
 ///
 /// # Errors
-/// 400 for a page that cannot be.
+/// 400 for a page that cannot be, or an expression that takes too long.
 pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> Result<Answer, Refusal> {
     let Some(page) = Page::of(request)? else {
         let all = Page { number: 1, size: rows.len().max(1) };
@@ -52,7 +52,7 @@ pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> 
         return Ok(Answer::json_list(items.map(|item| Selected { columns: columns.as_ref(), item })));
     };
     let total_count = rows.len();
-    filter(request, &mut rows, |row, is_wanted| is_wanted(row.name()));
+    filter(request, &mut rows, |row, is_wanted| is_wanted(row.name()))?;
     let shown = page.of_rows(request, &rows)?;
     let shown: Vec<_> = shown.into_iter().filter_map(|row| row.look(request)).collect();
     Ok(page.answer(request, &shown, rows.len(), total_count))
@@ -61,11 +61,11 @@ pub(in crate::http) fn rows<R: Row>(request: &Request<'_>, mut rows: Vec<R>) -> 
 /// The same of items that are all there.
 ///
 /// # Errors
-/// 400 for a page that cannot be.
+/// 400 for a page that cannot be, or an expression that takes too long.
 pub(in crate::http) fn paged<T: Listed>(request: &Request<'_>, mut items: Vec<T>) -> Result<Answer, Refusal> {
     let Some(page) = Page::of(request)? else { return Ok(array(request, items)) };
     let total_count = items.len();
-    filter(request, &mut items, |item, is_wanted| item.is_called(is_wanted));
+    filter(request, &mut items, |item, is_wanted| item.is_called(is_wanted))?;
     let (from, to) = page.bounds(items.len())?;
     super::sort(request, &mut items);
     Ok(page.answer(request, items.get(from..to).unwrap_or_default(), items.len(), total_count))
@@ -196,16 +196,26 @@ fn sort_key<R: Row>(request: &Request<'_>, row: &R, key: &str) -> SortKey {
 }
 
 /// Keeps what has the name that is asked for.
-fn filter<T>(request: &Request<'_>, items: &mut Vec<T>, is_called: impl Fn(&T, &dyn Fn(&str) -> bool) -> bool) {
+///
+/// # Errors
+/// 400 for an expression that takes too long.
+fn filter<T>(
+    request: &Request<'_>,
+    items: &mut Vec<T>,
+    is_called: impl Fn(&T, &dyn Fn(&str) -> bool) -> bool,
+) -> Result<(), Refusal> {
     // Without a name everything is kept.
-    let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return };
-    if request.is_set("use_regex") {
-        let expression = NameExpression::new(name, true);
-        // An expression that is none matches nothing, as in RabbitMQ.
-        let is_wanted = |name: &str| expression.as_ref().is_ok_and(|expression| expression.is_match(name));
-        items.retain(|item| is_called(item, &is_wanted));
-    } else {
+    let Some(name) = request.parameter("name").filter(|name| !name.is_empty()) else { return Ok(()) };
+    if !request.is_set("use_regex") {
         let name = name.to_lowercase();
         items.retain(|item| is_called(item, &|known| known.to_lowercase().contains(&name)));
+        return Ok(());
     }
+    let Ok(expression) = NameExpression::new(name, true) else {
+        // An expression that is none matches nothing, as in RabbitMQ.
+        items.clear();
+        return Ok(());
+    };
+    items.retain(|item| is_called(item, &|name: &str| expression.is_match(name)));
+    if expression.is_too_costly() { Err(Refusal::bad_request(TOO_COSTLY)) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use fancy_regex::Error;
 
 use super::Parameters;
-use crate::http::expression::NameExpression;
+use crate::http::expression::{NameExpression, TOO_COSTLY};
 
 /// A longer expression for queues is refused.
 const EXPRESSION_BYTES_MAX: usize = 2_000;
@@ -37,6 +37,11 @@ impl<'a> Asked<'a> {
     /// Whether a queue of this name is asked for.
     pub(super) fn has_queue(&self, name: &str) -> bool {
         self.queues.as_ref().is_none_or(|expression| expression.is_match(name))
+    }
+
+    /// Why nothing is told, once all queues were asked for: nobody has logged in who could be trusted with an expression.
+    pub(super) fn refusal(&self) -> Option<&'static str> {
+        self.queues.as_ref().filter(|expression| expression.is_too_costly()).map(|_| TOO_COSTLY)
     }
 }
 

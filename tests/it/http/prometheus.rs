@@ -295,6 +295,30 @@ async fn an_expression_for_queues_that_is_none_is_refused_everywhere() {
     assert_eq!(answered.status, 200);
 }
 
+/// Nobody has to log in for the metrics, so nobody may make them cost what he likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expression_that_takes_too_long_with_all_names_is_refused() {
+    let broker = TestBroker::with_http().await;
+    // RabbitMQ gives up each queue by itself.
+    if broker.is_rabbitmq() {
+        return;
+    }
+    let channel = broker.connect().await.channel(1).await;
+    for length in 100..220 {
+        channel.declare(queue(&"a".repeat(length))).await;
+    }
+    let reason = "this regular expression takes too long with the names that are there";
+    let expression = "%5E(%3F%3D(a%2B)%2B%24)(a%7Caa)%2B%5C1x%24";
+    let path = format!("/metrics/detailed?family=queue_coarse_metrics&queue={expression}");
+    let answered = broker.metrics().send("GET", &path, "", &[]);
+    assert_eq!((answered.status, answered.header("content-type")), (400, "text/plain"), "{}", answered.text);
+    assert!(answered.text.starts_with(reason), "{}", answered.text);
+    let path = format!("/api/queues?page=1&use_regex=true&name={expression}");
+    let answered = broker.http().send("GET", &path, "", &[]);
+    assert_eq!(answered.status, 400, "{}", answered.text);
+    assert!(answered.text.contains(reason), "{}", answered.text);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passed_is_counted_by_protocol_and_type_and_outlives_its_queue() {
     let broker = TestBroker::with_http().await;
