@@ -19,7 +19,7 @@ mod vhosts;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Query;
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
@@ -37,13 +37,14 @@ use self::text::Name;
 use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
 use super::Api;
 use super::handling::refused_to_monitor;
+use super::target;
 use crate::broker::alerts::OldestAges;
 use crate::broker::vhost::Vhost;
 
 pub(crate) use global::Highest;
 
-/// The query of a request, decoded.
-type Parameters = Vec<(String, String)>;
+/// The query of a request, decoded. A name without an equals sign has no value.
+type Parameters = Vec<(String, Option<String>)>;
 
 /// What answers a request.
 #[derive(Clone, Copy)]
@@ -101,22 +102,33 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
     let states = states.filter(|(path, _)| *path != api.paths.metrics);
     for (path, endpoint) in metrics.chain(states) {
         let api = Arc::clone(api);
-        let answer =
-            move |Extension(peer), method: Method, headers: HeaderMap, Query(parameters): Query<Parameters>| {
-                let api = Arc::clone(&api);
-                async move {
-                    if endpoint.needs_login(&api)
-                        && let Some(refused) = refused_to_monitor(&api, peer, &headers).await
-                    {
-                        return refused;
-                    }
-                    allowed(&method, || endpoint.answer(&api, &parameters))
+        let answer = move |Extension(peer), method: Method, headers: HeaderMap, RawQuery(query): RawQuery| {
+            let api = Arc::clone(&api);
+            async move {
+                if endpoint.needs_login(&api)
+                    && let Some(refused) = refused_to_monitor(&api, peer, &headers).await
+                {
+                    return refused;
                 }
-            };
+                allowed(&method, || match parameters(query.as_deref().unwrap_or_default()) {
+                    Some(parameters) => endpoint.answer(&api, &parameters),
+                    None => refused(String::new()),
+                })
+            }
+        };
         router = router.route(&path, any(answer));
     }
     let absent = async || super::handling::respond_with(super::refusal::Refusal::absent().into());
     router.fallback(absent).layer(CompressionLayer::new())
+}
+
+/// What a query says; nothing if it cannot be read.
+fn parameters(query: &str) -> Option<Parameters> {
+    let read = |pair: &str| {
+        let (name, value) = target::query(Some(pair))?.pop()?;
+        Some((name, pair.contains('=').then_some(value)))
+    };
+    query.split('&').filter(|pair| !pair.is_empty()).map(read).collect()
 }
 
 fn allowed(method: &Method, answer: impl FnOnce() -> Response) -> Response {

@@ -23,15 +23,19 @@ impl<'a> Asked<'a> {
     pub(super) fn read(parameters: &'a Parameters) -> Result<Self, String> {
         let named = |name: &str| {
             let values = parameters.iter().filter(|(known, _)| known == name);
-            values.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+            values.map(|(_, value)| value.as_deref()).collect::<Vec<_>>()
         };
         let queues = match named("queue").as_slice() {
-            [] | [""] => None,
-            [text] if text.len() > EXPRESSION_BYTES_MAX => return Err("'queue' regex too long".to_owned()),
-            [text] => Some(NameExpression::new(text, false).map_err(|error| invalid(&error))?),
+            [] | [Some("")] => None,
+            // RabbitMQ fails then, and says nothing.
+            [None] => return Err("'queue' needs a value: queue=EXPRESSION, for names of queues".to_owned()),
+            [Some(text)] if text.len() > EXPRESSION_BYTES_MAX => return Err("'queue' regex too long".to_owned()),
+            [Some(text)] => Some(NameExpression::new(text, false).map_err(|error| invalid(&error))?),
             _ => return Err("Only one 'queue' query parameter is allowed".to_owned()),
         };
-        Ok(Self { families: named("family"), vhosts: named("vhost"), queues })
+        // Without a value they choose nothing, as if they were not there.
+        let [families, vhosts] = ["family", "vhost"].map(|name| named(name).into_iter().flatten().collect());
+        Ok(Self { families, vhosts, queues })
     }
 
     /// Whether a queue of this name is asked for.

@@ -258,6 +258,9 @@ async fn an_expression_chooses_queues_in_detail() {
         ("&queue=-a(%3F!a)".to_owned(), "ab"),
         ("&queue=no-such".to_owned(), ""),
         ("&queue=".to_owned(), "aa ab b"),
+        ("&vhost".to_owned(), "aa ab b"),
+        (format!("&vhost&queue={name}-a&family"), "aa ab"),
+        ("&vhost=".to_owned(), ""),
     ] {
         assert_eq!(chosen(&query), both(ends), "{query}");
     }
@@ -293,6 +296,13 @@ async fn an_expression_for_queues_that_is_none_is_refused_everywhere() {
     }
     let answered = endpoint.send("GET", &format!("/metrics/detailed?queue={}", &long[1..]), "", &[]);
     assert_eq!(answered.status, 200);
+    assert_eq!(endpoint.send("GET", "/metrics/detailed?=a", "", &[]).status, 400);
+    // RabbitMQ answers with an empty 500.
+    if !broker.is_rabbitmq() {
+        let answered = endpoint.send("GET", "/metrics/detailed?queue&vhost=%2F", "", &[]);
+        let reason = "'queue' needs a value: queue=EXPRESSION, for names of queues";
+        assert_eq!((answered.status, answered.text.as_str()), (400, reason));
+    }
 }
 
 /// Nobody has to log in for the metrics, so nobody may make them cost what he likes.
