@@ -86,9 +86,11 @@ struct QueueName {
 impl<'a> Checked<'a> {
     fn of(directory: &'a Path, inspection: &'a Inspection) -> Result<Self, StoreError> {
         let mut findings = inspection.findings();
-        let definitions = definitions(inspection.definitions(), &mut findings);
-        let has_heard_of = |id: u64| definitions.has_heard_of(Destination::Queue(QueueId(id)));
+        let mut definitions = definitions(inspection.definitions(), &mut findings);
+        // Of all queues, as they were declared.
         let names = names(&definitions);
+        findings.extend(definitions.take_replaced().queues.iter().map(|queue| Finding::earlier_queue(queue.id.0)));
+        let has_heard_of = |id: u64| definitions.has_heard_of(Destination::Queue(QueueId(id)));
         let (mut queues, mut all) = (0, Read::default());
         let mut sorted: Vec<_> = inspection.queues().collect();
         // So that two checks of the same directory say the same.
@@ -200,7 +202,8 @@ impl<'a> Checked<'a> {
             | Effect::LeftOut
             | Effect::RecordByRecord
             | Effect::FileLost
-            | Effect::NothingLost => None,
+            | Effect::NothingLost
+            | Effect::KeptApart => None,
         };
         json!({
             "file": finding.file,

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::client::properties::properties;
+use crate::client::{Connect, publish, queue};
 use crate::process::{Directory, Program, run};
 use crate::recovery::{directory_with_segments, directory_with_ten, flip, flip_behind};
 
@@ -114,6 +116,37 @@ async fn damage_of_segment_files_is_found() {
     fs::remove_file(&file).unwrap();
     let says = [&*format!("{} is missing", file.display()), "the messages in it are lost", "; queue \"q\"", REFUSED];
     check_damaged(&directory, &says);
+}
+
+/// The record of a deletion is damaged, behind which a queue of the same name was declared.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_queues_of_one_name_are_found() {
+    let directory = Directory::new("check-names");
+    let mut program = Program::start_in(&directory, &[]);
+    let log = directory.path().join("wal/0000000000.log");
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("twice").durable()).await;
+    ch.confirm_select().await;
+    ch.publish_confirmed(publish("", "twice", "earlier").with(properties().delivery_mode(2))).await;
+    ch.delete("twice").await;
+    ch.declare(queue("twice").durable()).await;
+    // The second one knows that everything before the first one was synced.
+    for body in ["first", "second"] {
+        ch.publish_confirmed(publish("", "twice", body).with(properties().delivery_mode(2))).await;
+    }
+    program.kill();
+    let bytes = fs::read(&log).unwrap();
+    // A group, and in it a change of two bytes: that a queue is gone.
+    let is_deletion = |at: &usize| bytes[*at..].starts_with(b"LVG2") && bytes[at + 40..].starts_with(&[7, 2, 5]);
+    flip(&log, (4096..bytes.len() - 43).find(is_deletion).unwrap() + 42);
+    let name = "the log contradicts itself: two queues have one name, and nothing tells that the earlier one was deleted: a start \
+                keeps its messages in a queue whose name begins with lost+found; queue \"twice\" in virtual host \"/\"";
+    check_damaged(&directory, &[REFUSED, name, "found 3 messages in 2 queues"]);
+    let (_, json) = check(&directory, &["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["fault"] == "contradictory").unwrap();
+    assert_eq!((&found["effect"], &found["queues"][0]["name"]), (&"kept-apart".into(), &"twice".into()), "{json}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

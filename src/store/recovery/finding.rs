@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     Foreign,
     /// The file system cannot read it.
     Unreadable,
+    /// It says two things that cannot both be true.
+    Contradictory,
 }
 
 impl Fault {
@@ -42,6 +44,7 @@ impl Fault {
             Self::Missing => "missing",
             Self::Foreign => "foreign",
             Self::Unreadable => "unreadable",
+            Self::Contradictory => "contradictory",
         }
     }
 }
@@ -66,6 +69,8 @@ pub enum Effect {
     },
     /// Nothing: the messages there were acknowledged.
     NothingLost,
+    /// The messages are in a queue with another name.
+    KeptApart,
 }
 
 impl Effect {
@@ -79,6 +84,7 @@ impl Effect {
             Self::FileLost => "file-lost",
             Self::MessageLost { .. } => "message-lost",
             Self::NothingLost => "nothing-lost",
+            Self::KeptApart => "kept-apart",
         }
     }
 }
@@ -100,6 +106,13 @@ impl Finding {
     /// Damage at a place of a file.
     pub(crate) const fn damaged(file: String, offset: u64, what: String, effect: Effect) -> Self {
         Self { file, fault: Fault::Damaged, offset: Some(offset), what, effect, queues: Vec::new() }
+    }
+
+    /// Of two queues with one name the earlier one: its deletion is not told.
+    pub(crate) fn earlier_queue(queue: u64) -> Self {
+        let what = "two queues have one name, and nothing tells that the earlier one was deleted".to_owned();
+        let (file, fault, effect) = ("the log".to_owned(), Fault::Contradictory, Effect::KeptApart);
+        Self { file, fault, offset: None, what, effect, queues: vec![queue] }
     }
 
     /// With the queues that have messages in this segment file.
@@ -125,6 +138,7 @@ impl fmt::Display for Finding {
             Fault::Missing => write!(f, "{file} is missing, {what}")?,
             Fault::Foreign => write!(f, "{file} does not belong to the other files: {what}")?,
             Fault::Unreadable => f.write_str(what)?,
+            Fault::Contradictory => write!(f, "{file} contradicts itself: {what}")?,
         }
         match self.effect {
             Effect::LeftOut => Ok(()),
@@ -136,6 +150,9 @@ impl fmt::Display for Finding {
                 write!(f, ": the message at place {from} of its queue, or behind it, is lost")
             }
             Effect::NothingLost => f.write_str(": nothing is lost, it was acknowledged"),
+            Effect::KeptApart => {
+                f.write_str(": a start keeps its messages in a queue whose name begins with lost+found")
+            }
         }
     }
 }
