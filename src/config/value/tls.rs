@@ -86,7 +86,7 @@ impl SettingValue for HostCertificate {
         "a host, a file with its certificate, and one with the key: a.example.com=/a/cert.pem:/a/key.pem";
 
     fn read(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('=').and_then(|(host, files)| Some((host, files.rsplit_once(':')?)));
+        let parts = text.split_once('=').and_then(|(host, files)| Some((host, two_files(files)?)));
         match parts {
             Some((host, (certfile, keyfile))) if !(host.is_empty() || certfile.is_empty() || keyfile.is_empty()) => {
                 Ok(Self { host: host.to_owned(), certfile: certfile.into(), keyfile: keyfile.into() })
@@ -98,6 +98,21 @@ impl SettingValue for HostCertificate {
     fn show(&self) -> Option<String> {
         Some(format!("{}={}:{}", self.host, self.certfile.display(), self.keyfile.display()))
     }
+}
+
+/// The two files of `CERT:KEY`, cut at the last colon that is not of a drive, as in `C:\cert.pem:C:\key.pem`. A configuration means the
+/// same on every system.
+fn two_files(files: &str) -> Option<(&str, &str)> {
+    let cut = |(at, colon): (usize, &str)| Some((files.get(..at)?, files.get(at + colon.len()..)?));
+    let is_of_drive = |cut: &(&str, &str)| {
+        let (before, behind) = *cut;
+        let letter = before.rsplit(':').next().unwrap_or_default();
+        let is_letter = letter.len() == 1 && letter.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        is_letter && behind.starts_with(['\\', '/'])
+    };
+    let last = files.rmatch_indices(':').filter_map(cut).find(|cut| !is_of_drive(cut));
+    // A file may have a name of one letter, if no other colon is there.
+    last.or_else(|| files.split_once(':'))
 }
 
 impl Item for HostCertificate {}
@@ -156,6 +171,18 @@ mod tests {
             ("a.example", Some("/c:1/a.pem"), Some("/k.pem"))
         );
         assert_eq!(HostCertificate::read(&of_a.show().unwrap()), Ok(of_a));
+        for (files, certfile, keyfile) in [
+            (r"C:\c.pem:D:\k.pem", r"C:\c.pem", r"D:\k.pem"),
+            ("C:/c.pem:D:/k.pem", "C:/c.pem", "D:/k.pem"),
+            (r"C:\c.pem:k.pem", r"C:\c.pem", "k.pem"),
+            (r"c.pem:D:\k.pem", "c.pem", r"D:\k.pem"),
+            ("c:/k.pem", "c", "/k.pem"),
+            ("c:k", "c", "k"),
+        ] {
+            let read = HostCertificate::read(&format!("a={files}")).unwrap();
+            assert_eq!((read.certfile.to_str(), read.keyfile.to_str()), (Some(certfile), Some(keyfile)), "{files}");
+            assert_eq!(HostCertificate::read(&read.show().unwrap()), Ok(read));
+        }
         for text in ["", "a.example", "a.example=/c.pem", "=/c:/k", "a=:/k", "a=/c:"] {
             assert_eq!(HostCertificate::read(text), Err(allowed::<HostCertificate>()), "{text}");
         }
