@@ -51,7 +51,7 @@ pub(super) fn bind(
     for &place in places {
         match place {
             Listen::At(address) => bound.push(bind_one(address, options)?),
-            // On Linux a socket for all addresses of IPv6 takes IPv4 as well, unless
+            // A socket for all addresses of IPv6 takes IPv4 as well; on Linux unless
             // `net.ipv6.bindv6only` is set.
             Listen::Everywhere(port) => bound.push(match bind_one((Ipv6Addr::UNSPECIFIED, port).into(), options) {
                 Err(error) if error.is_absent() => bind_one((Ipv4Addr::UNSPECIFIED, port).into(), options)?,
@@ -116,6 +116,11 @@ fn listening(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListe
     // A broker that starts anew finds its port taken by connections of before, else. On Windows it would mean something else.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
+    // Else a socket for all addresses of IPv6 would be for those alone on Windows.
+    #[cfg(windows)]
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        socket2::SockRef::from(&socket).set_only_v6(false)?;
+    }
     // Sockets that are accepted inherit them.
     options.send_bytes.map_or(Ok(()), |bytes| socket.set_send_buffer_size(bytes))?;
     options.receive_bytes.map_or(Ok(()), |bytes| socket.set_recv_buffer_size(bytes))?;
