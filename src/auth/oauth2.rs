@@ -6,6 +6,7 @@
 
 pub(crate) mod audience;
 mod claims;
+mod fetching;
 mod keys;
 mod rich;
 mod scope;
@@ -13,6 +14,7 @@ mod signature;
 mod token;
 mod wildcard;
 
+pub(crate) use fetching::FetchPause;
 pub(crate) use keys::{InvalidKey, Keys};
 pub(crate) use signature::{Unverified, known_algorithm};
 pub(crate) use token::{AccessToken, InvalidToken, Rules};

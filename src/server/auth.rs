@@ -79,7 +79,7 @@ type Make = fn(&Makers<'_>) -> Result<Arc<dyn Backend>, AuthError>;
 /// How each backend is made.
 const BACKENDS: [(BackendKind, Make); 5] = [
     (BackendKind::Internal, |makers| Ok(Arc::new(OwnUsers::new(makers.broker)))),
-    (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2::backend(makers.configured)?))),
+    (BackendKind::OAuth2, |makers| Ok(Arc::new(oauth2::backend(makers.configured, makers.clock)?))),
     (BackendKind::Http, |makers| Ok(Arc::new(HttpBackend::new(http(makers.configured))?))),
     (BackendKind::Ldap, |makers| Ok(Arc::new(Ldap::new(ldap::settings(makers.configured)?)?))),
     (BackendKind::Cache, cache),

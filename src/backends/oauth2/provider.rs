@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::MutexGuard;
 
 use super::super::http_client::{HttpClient, HttpTimeouts, NoAnswer};
-use crate::auth::oauth2::{InvalidKey, Keys};
+use crate::auth::oauth2::{FetchPause, InvalidKey, Keys};
+use crate::clock::Clock;
 use crate::tls::{InvalidTrust, Trust};
 
 /// How long keys may take.
@@ -68,8 +70,40 @@ pub(crate) struct Provider {
     /// Those that were fetched, with the others.
     keys: Mutex<Arc<Keys>>,
     /// One fetches them, and others wait for it.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: tokio::sync::Mutex<FetchPause>,
     client: HttpClient,
+    clock: Clock,
+}
+
+/// A question for keys that is under way. Its connection may end before the answer.
+struct KeyQuestion<'a> {
+    pause: MutexGuard<'a, FetchPause>,
+    clock: &'a Clock,
+    is_answered: bool,
+}
+
+impl<'a> KeyQuestion<'a> {
+    fn begin(mut pause: MutexGuard<'a, FetchPause>, clock: &'a Clock) -> Self {
+        pause.asked(clock.now_ms());
+        Self { pause, clock, is_answered: false }
+    }
+
+    fn answered(&mut self, with_keys: bool) {
+        self.is_answered = true;
+        if with_keys {
+            self.pause.succeeded();
+        } else {
+            self.pause.failed(self.clock.now_ms());
+        }
+    }
+}
+
+impl Drop for KeyQuestion<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.pause.given_up(self.clock.now_ms());
+        }
+    }
 }
 
 impl Provider {
@@ -77,10 +111,10 @@ impl Provider {
     ///
     /// # Errors
     /// When nobody can be believed.
-    pub(crate) fn new(settings: KeySettings) -> Result<Self, InvalidTrust> {
+    pub(crate) fn new(settings: KeySettings, clock: Clock) -> Result<Self, InvalidTrust> {
         let client = HttpClient::new(&settings.trust, PATIENCE)?;
         let keys = Mutex::new(Arc::new(settings.signing_keys.clone()));
-        Ok(Self { settings, keys, fetching: tokio::sync::Mutex::default(), client })
+        Ok(Self { settings, keys, fetching: tokio::sync::Mutex::default(), client, clock })
     }
 
     /// The name of the key of a token that names this one, or none.
@@ -96,13 +130,16 @@ impl Provider {
         if seen.has(name) || (self.settings.jwks_uri.is_none() && self.settings.issuer.is_none()) {
             return seen;
         }
-        let _turn = self.fetching.lock().await;
+        let pause = self.fetching.lock().await;
         let now = Arc::clone(&self.keys.lock());
-        // Somebody else has fetched them meanwhile.
-        if !Arc::ptr_eq(&seen, &now) {
+        // Somebody else has fetched them meanwhile, or has tried in vain.
+        if !Arc::ptr_eq(&seen, &now) || !pause.is_over(self.clock.now_ms()) {
             return now;
         }
-        match self.fetch().await {
+        let mut question = KeyQuestion::begin(pause, &self.clock);
+        let answer = self.fetch().await;
+        question.answered(answer.is_ok());
+        match answer {
             Ok(keys) => {
                 // In place of those that were fetched before, so a key that its issuer has withdrawn goes.
                 let keys = Arc::new(self.settings.signing_keys.with(keys));
@@ -110,8 +147,7 @@ impl Provider {
                 keys
             }
             Err(error) => {
-                // What is known stays, so tokens with known keys are accepted while their issuer is away. The
-                // next who waits tries by itself.
+                // What is known stays, so tokens with known keys are accepted while their issuer is away.
                 tracing::error!(target: "connection", %error, "failed to download signing keys");
                 now
             }
@@ -145,5 +181,53 @@ impl Provider {
             200 => Ok(answered.body),
             status => Err(KeysFailed::Status { address: address.to_owned(), status }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::tls::Verify;
+
+    /// A web server that has no keys; how often it was asked.
+    fn without_keys() -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                count.fetch_add(1, Ordering::SeqCst);
+                let lines = BufReader::new(&socket).lines().map_while(Result::ok);
+                assert!(lines.take_while(|line| !line.is_empty()).count() > 0, "a request");
+                (&socket).write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            }
+        });
+        (format!("http://{address}/keys"), asked)
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_has_failed_is_left_in_peace_for_a_while() {
+        let (address, asked) = without_keys();
+        let settings = KeySettings {
+            signing_keys: Keys::default(),
+            default_key: None,
+            jwks_uri: Some(address),
+            issuer: None,
+            discovery_endpoint_path: None,
+            trust: Trust::of(Verify::None, None),
+        };
+        let (clock, hand) = Clock::manual();
+        let provider = Provider::new(settings, clock).unwrap();
+        for name in ["a", "b", "c"] {
+            assert!(!provider.keys_with(Some(name)).await.has(Some(name)));
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{name}");
+        }
+        hand.advance(Duration::from_secs(5));
+        provider.keys_with(Some("d")).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

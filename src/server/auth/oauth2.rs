@@ -8,6 +8,7 @@ use super::AuthError;
 use super::properties::{AuthProperties, AuthProperty};
 use crate::auth::oauth2::{Keys, Rules, known_algorithm};
 use crate::backends::{KeySettings, OAuth2, Provider, ResourceServer};
+use crate::clock::Clock;
 use crate::config::{Named, Settings};
 use crate::tls::{Trust, Verify};
 
@@ -17,10 +18,10 @@ struct Issuer {
     algorithms: Vec<String>,
 }
 
-pub(super) fn backend(configured: &Settings) -> Result<OAuth2, AuthError> {
-    let root = root_issuer(configured)?;
+pub(super) fn backend(configured: &Settings, clock: &Clock) -> Result<OAuth2, AuthError> {
+    let root = root_issuer(configured, clock)?;
     let providers = AuthProperties::of(&configured.auth_oauth2_oauth_providers);
-    let made = providers.iter().map(|(name, provider)| Ok((name, named_issuer(name, provider)?)));
+    let made = providers.iter().map(|(name, provider)| Ok((name, named_issuer(name, provider, clock)?)));
     let issuers: BTreeMap<_, _> = made.collect::<Result<_, AuthError>>()?;
     let default = configured.auth_oauth2_default_oauth_provider.as_deref();
     let issuer = |wanted: Option<&str>| match wanted.or(default) {
@@ -80,7 +81,7 @@ fn own_rules(mut rules: Rules, server: &AuthProperty<'_>) -> Rules {
     rules
 }
 
-fn root_issuer(configured: &Settings) -> Result<Issuer, AuthError> {
+fn root_issuer(configured: &Settings, clock: &Clock) -> Result<Issuer, AuthError> {
     let settings = KeySettings {
         signing_keys: signing_keys(&configured.auth_oauth2_signing_keys)?,
         default_key: configured.auth_oauth2_default_key.clone(),
@@ -90,10 +91,10 @@ fn root_issuer(configured: &Settings) -> Result<Issuer, AuthError> {
         trust: Trust::of(configured.auth_oauth2_https_verify, configured.auth_oauth2_https_cacertfile.as_ref()),
     };
     let algorithms = configured.auth_oauth2_algorithms.iter().map(|algorithm| algorithm.0.clone()).collect();
-    Ok(Issuer { provider: Arc::new(Provider::new(settings)?), algorithms })
+    Ok(Issuer { provider: Arc::new(Provider::new(settings, clock.clone())?), algorithms })
 }
 
-fn named_issuer(name: &str, provider: &AuthProperty<'_>) -> Result<Issuer, AuthError> {
+fn named_issuer(name: &str, provider: &AuthProperty<'_>, clock: &Clock) -> Result<Issuer, AuthError> {
     let wrong = |key: &str, value: &str, reason: &str| AuthError::Property {
         key: format!("{name}.{key}"),
         value: value.to_owned(),
@@ -126,7 +127,7 @@ fn named_issuer(name: &str, provider: &AuthProperty<'_>) -> Result<Issuer, AuthE
         discovery_endpoint_path: text("discovery_endpoint_path"),
         trust: Trust::of(verify, provider.get("https.cacertfile").map(PathBuf::from).as_ref()),
     };
-    Ok(Issuer { provider: Arc::new(Provider::new(settings)?), algorithms })
+    Ok(Issuer { provider: Arc::new(Provider::new(settings, clock.clone())?), algorithms })
 }
 
 fn signing_keys(configured: &[Named]) -> Result<Keys, AuthError> {
