@@ -226,7 +226,8 @@ impl DelayedMessages {
         let log = &*self.node.log;
         let transaction = LogTransaction::begin(log);
         let worth_messages = match new {
-            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.id(), now_ms),
+            // What has to be durable is part of the transaction.
+            Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.id(), now_ms).worth_messages,
             None => {
                 tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost");
                 1

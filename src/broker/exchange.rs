@@ -202,12 +202,19 @@ pub trait Routing: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Whether it wants to be told of each message ([`Routing::published`]). Only `x-recent-history` does.
-    fn remembers(&self) -> bool {
-        false
+    /// How many bindings were ever added, if it wants to be told of each message ([`Routing::published`]). Only `x-recent-history` does.
+    fn remembers(&self) -> Option<u64> {
+        None
     }
 
-    /// Tells of a message that was published here, if [`Routing::remembers`] says so.
+    /// What was bound since so many bindings had been added. A message that was routed then is told of later: these have it neither
+    /// by its route nor by the history.
+    fn bound_since(&self, bindings_made: u64) -> Vec<Destination> {
+        let _ = bindings_made;
+        Vec::new()
+    }
+
+    /// Tells of a message that was published here, if [`Routing::remembers`] says that it wants it.
     fn published(&self, message: &Message) {
         let _ = message;
     }

@@ -75,7 +75,12 @@ impl Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// `x-recent-history` remembers it.
-    Remember(ExchangeId),
+    Remember {
+        /// The exchange.
+        exchange: ExchangeId,
+        /// How many bindings had been added to it when the message was routed.
+        bindings_made: u64,
+    },
     /// `x-delayed-message` holds it back.
     Delay {
         /// The exchange that routes it later.
@@ -211,8 +216,8 @@ impl<'t, 'm> RouteWalk<'t, 'm> {
             self.route.taken = true;
             return;
         }
-        if exchange.routing.remembers() {
-            self.route.holds.push(Hold::Remember(exchange.id));
+        if let Some(bindings_made) = exchange.routing.remembers() {
+            self.route.holds.push(Hold::Remember { exchange: exchange.id, bindings_made });
         }
         exchange.routing.route(&self.publish, &mut self.matches);
         // Asked of each exchange on the way, and not once at the end (behaviour reference 3.4).

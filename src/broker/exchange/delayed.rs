@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Binding, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection, lookup};
+use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection, lookup};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -73,8 +73,12 @@ impl Routing for Delayed {
         delay_ms(publish.properties.headers()?.get("x-delay")?).unwrap_or(Some(DELAY_MS_MAX))
     }
 
-    fn remembers(&self) -> bool {
+    fn remembers(&self) -> Option<u64> {
         self.inner.remembers()
+    }
+
+    fn bound_since(&self, bindings_made: u64) -> Vec<Destination> {
+        self.inner.bound_since(bindings_made)
     }
 
     fn published(&self, message: &Message) {

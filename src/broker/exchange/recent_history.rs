@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
-use super::destinations::Destinations;
 use super::selection::to_all;
-use super::{Binding, ExchangeType, Matches, RoutedMessage, Routing, Selection};
+use super::{Binding, Destination, ExchangeType, Matches, PackedDestination, RoutedMessage, Routing, Selection};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::table::{ErlangText, Table};
@@ -20,7 +20,12 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     selection: Selection::Each(to_all),
     create: |arguments| {
         let length_max = length_max(arguments)?;
-        Ok(Box::new(RecentHistory { bound: Destinations::default(), length_max, messages: Mutex::default() }))
+        Ok(Box::new(RecentHistory {
+            bound: FxHashMap::default(),
+            bindings_made: 0,
+            length_max,
+            messages: Mutex::default(),
+        }))
     },
 };
 
@@ -33,30 +38,62 @@ const COPIED_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What is bound, and the last messages, oldest first.
 struct RecentHistory {
-    bound: Destinations,
+    bound: FxHashMap<PackedDestination, Bound>,
+    /// How many bindings were ever added.
+    bindings_made: u64,
     length_max: usize,
     messages: Mutex<VecDeque<Message>>,
 }
 
+/// Something that is bound.
+#[derive(Debug)]
+struct Bound {
+    /// How many bindings lead to it.
+    bindings: u32,
+    /// The number of the first of them among all that were ever added.
+    first: u64,
+}
+
 impl Routing for RecentHistory {
     fn bind(&mut self, binding: &Arc<Binding>) {
-        self.bound.add(binding.destination);
+        self.bindings_made += 1;
+        let bound = self.bound.entry(binding.destination.into());
+        bound.or_insert(Bound { bindings: 0, first: self.bindings_made }).bindings += 1;
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        self.bound.remove(binding.destination);
+        let destination = PackedDestination::from(binding.destination);
+        let Some(bound) = self.bound.get_mut(&destination) else { return };
+        bound.bindings -= 1;
+        if bound.bindings == 0 {
+            self.bound.remove(&destination);
+        }
+    }
+
+    fn index_bytes(&self, _: &Binding) -> usize {
+        // A hash map is at least half full but for a moment.
+        2 * size_of::<(PackedDestination, Bound)>()
     }
 
     fn route(&self, _: &RoutedMessage<'_>, matches: &mut Matches) {
-        self.bound.append_to(&mut matches.destinations);
+        matches.destinations.extend(self.bound.keys().map(|destination| Destination::from(*destination)));
     }
 
     fn routes_by_key_alone(&self) -> bool {
         true
     }
 
-    fn remembers(&self) -> bool {
-        true
+    fn remembers(&self) -> Option<u64> {
+        Some(self.bindings_made)
+    }
+
+    fn bound_since(&self, bindings_made: u64) -> Vec<Destination> {
+        // As nearly always: no need to look at all of them.
+        if self.bindings_made == bindings_made {
+            return Vec::new();
+        }
+        let late = self.bound.iter().filter(|(_, bound)| bound.first > bindings_made);
+        late.map(|(destination, _)| Destination::from(*destination)).collect()
     }
 
     fn published(&self, message: &Message) {

@@ -8,7 +8,7 @@ use crate::broker::node::Node;
 use crate::broker::queue::QueueHandle;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::sink::{Delivery, Notice, Sink};
-use crate::broker::vhost::QueueDeclare;
+use crate::broker::vhost::{ExchangeDeclare, QueueDeclare};
 use crate::message::address;
 use crate::store::TransactionId;
 use crate::table::{Table, Value};
@@ -40,8 +40,12 @@ const AUTHOR: Author<'_> = Author { user: "guest", may_impersonate: false };
 
 /// Adds a message to the default exchange whose ticket is its body.
 fn add(publisher: &mut Publisher<&'static str>, queue: &str, body: &'static str) {
-    let address = address("", queue.as_bytes());
-    let request = PublishRequest::new(&address, "", queue.as_bytes(), &[0, 0]);
+    add_to(publisher, "", queue, body);
+}
+
+fn add_to(publisher: &mut Publisher<&'static str>, exchange: &str, key: &str, body: &'static str) {
+    let address = address(exchange, key.as_bytes());
+    let request = PublishRequest::new(&address, exchange, key.as_bytes(), &[0, 0]);
     let FoundRoute { route, .. } = publisher.route(&request, |_| Ok(())).unwrap();
     let expiration_ms = request.check(AUTHOR).unwrap();
     let parts = RecordParts { address: &address, facts: request.facts(), properties: request.properties() };
@@ -109,4 +113,46 @@ fn properties_of_other_users_and_bad_ones_are_refused() {
     assert_eq!(PublishRequest::new(&[0, 0], "", b"", &expiration).check(AUTHOR), Ok(Some(70)));
     let never = Properties::NONE.edit().set(crate::properties::Property::Expiration, "never").build();
     assert!(PublishRequest::new(&[0, 0], "", b"", &never).check(AUTHOR).is_err());
+}
+
+fn declare_exchange(vhost: &Vhost, exchange: &str, kind: &str) {
+    let declare = ExchangeDeclare {
+        exchange: exchange.to_owned(),
+        kind: kind.to_owned(),
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments: Table::new(),
+    };
+    vhost.declare_exchange(&declare).unwrap();
+}
+
+/// Messages are routed one by one and published together, and somebody else may bind in between.
+#[test]
+fn who_is_bound_to_a_recent_history_while_a_message_is_on_its_way_has_it_once() {
+    let vhost = vhost();
+    declare_exchange(&vhost, "recent", "x-recent-history");
+    declare_exchange(&vhost, "fanout", "fanout");
+    let names = ["before", "between", "behind", "late", "after"];
+    let queues = names.map(|name| declare(&vhost, name, Table::new()));
+    let bind = |queue: &str, exchange: &str| {
+        vhost.bind_queue(queue, exchange, b"", Table::new(), ConnectionId(1), 0).unwrap();
+    };
+    bind("before", "recent");
+    bind("behind", "fanout");
+    let mut publisher = Publisher::new(Arc::clone(&vhost));
+    add_to(&mut publisher, "recent", "", "message");
+    bind("between", "recent");
+    vhost.bind_exchange("fanout", "recent", b"", Table::new(), 0).unwrap();
+    // It was bound before already.
+    vhost.bind_queue("before", "recent", b"again", Table::new(), ConnectionId(1), 0).unwrap();
+    bind("late", "recent");
+    vhost.unbind_queue("late", "recent", b"", Table::new(), ConnectionId(1)).unwrap();
+    publish(&mut publisher);
+    bind("after", "recent");
+    let expected: [&[&str]; 5] = [&["message"], &["message"], &["message"], &[], &["message"]];
+    assert_eq!(
+        queues.map(|queue| bodies(&queue)),
+        expected.map(|texts| texts.iter().map(|&it| it.to_owned()).collect::<Vec<_>>())
+    );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Vhost;
+use crate::broker::exchange::Destination;
 use crate::broker::ids::ExchangeId;
 use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::reply_to;
@@ -12,6 +13,21 @@ use crate::message::Message;
 use crate::properties::Properties;
 use crate::store::{LogPosition, TransactionId};
 use crate::table::Value;
+
+/// What was bound to an exchange since a message was routed there.
+#[derive(Debug, Default)]
+struct LateBound {
+    queues: Vec<Arc<QueueHandle>>,
+    exchanges: Vec<ExchangeId>,
+}
+
+/// A message was routed onwards from an exchange that had it.
+pub(in crate::broker) struct RoutedOnwards {
+    /// What is to be durable before anybody is told that it is safe.
+    pub(in crate::broker) durable_at: LogPosition,
+    /// As many messages that go to one queue take as long.
+    pub(in crate::broker) worth_messages: usize,
+}
 
 impl Vhost {
     /// Where a message goes that a client publishes to this exchange.
@@ -62,12 +78,10 @@ impl Vhost {
         let mut position = LogPosition::START;
         for hold in holds {
             match *hold {
-                // The exchange may be gone since the route was found.
-                Hold::Remember(id) => self.read(|topology| {
-                    if let Some(exchange) = topology.exchange_by_id(id) {
-                        exchange.routing.published(&message.message);
-                    }
-                }),
+                Hold::Remember { exchange, bindings_made } => {
+                    let late = self.remember(exchange, bindings_made, &message.message);
+                    position = position.and(self.publish_late(late, message, transaction, now_ms));
+                }
                 Hold::Delay { exchange, delay_ms } => {
                     let message = with_delay_served(message, delay_ms);
                     let due_ms = now_ms.saturating_add(delay_ms);
@@ -78,14 +92,44 @@ impl Vhost {
         position
     }
 
-    /// Routes a message onwards from an exchange that held it back: as how many messages that go to one queue that counts.
+    /// Has an exchange remember a message. Returns what was bound since the message was routed, which is not on its route.
+    fn remember(&self, exchange: ExchangeId, bindings_made: u64, message: &Message) -> LateBound {
+        self.read(|topology| {
+            let mut late = LateBound::default();
+            // It may be gone since the route was found.
+            let Some(exchange) = topology.exchange_by_id(exchange) else { return late };
+            exchange.routing.published(message);
+            // Before the topology is free again: who binds from then on has the message with the history.
+            for destination in exchange.routing.bound_since(bindings_made) {
+                match destination {
+                    Destination::Queue(id) => late.queues.extend(topology.queue_by_id(id).cloned()),
+                    Destination::Exchange(id) => late.exchanges.push(id),
+                }
+            }
+            late
+        })
+    }
+
+    /// Publishes a message to what was bound while it was on its way, as if it had been in the history already.
+    fn publish_late(&self, late: LateBound, new: &NewMessage, transaction: TransactionId, now_ms: u64) -> LogPosition {
+        let mut position = LogPosition::START;
+        for queue in late.queues {
+            position = position.and(queue.publish([new.clone()], transaction, now_ms, |_| {}));
+        }
+        for exchange in late.exchanges {
+            position = position.and(self.publish_delayed(exchange, new, transaction, now_ms).durable_at);
+        }
+        position
+    }
+
+    /// Routes a message onwards from an exchange that held it back.
     pub(in crate::broker) fn publish_delayed(
         &self,
         exchange: ExchangeId,
         new: &NewMessage,
         transaction: TransactionId,
         now_ms: u64,
-    ) -> usize {
+    ) -> RoutedOnwards {
         let message = new.message.clone();
         let keys = RoutingKeys::of(&message);
         let random = self.node.random.next();
@@ -94,12 +138,12 @@ impl Vhost {
             let walk = RouteWalk::new(topology, &keys, message.properties(), random).ignoring_delays();
             walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
         });
-        let Some(route) = route else { return 1 };
-        self.hold(&route.holds, new, transaction, now_ms);
+        let Some(route) = route else { return RoutedOnwards { durable_at: LogPosition::START, worth_messages: 1 } };
+        let mut durable_at = self.hold(&route.holds, new, transaction, now_ms);
         for queue in &route.queues {
-            queue.publish([new.clone()], transaction, now_ms, |_| {});
+            durable_at = durable_at.and(queue.publish([new.clone()], transaction, now_ms, |_| {}));
         }
-        route.worth_messages()
+        RoutedOnwards { durable_at, worth_messages: route.worth_messages() }
     }
 
     /// There is no client that could be told.
