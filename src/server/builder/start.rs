@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::Builder;
 use crate::auth::GUEST;
 use crate::broker;
 use crate::broker::alarm::Alarm;
 use crate::broker::node::Node;
+use crate::clock::Clock;
 use crate::config::{ChannelMax, FrameMax, Secret};
 use crate::connection::admission::{Admission, DescriptorLimits};
 use crate::connection::listener::Listener;
@@ -48,8 +50,6 @@ impl Builder {
         let Restored { broker, storage, io } = self.restored(data_dir.as_deref())?;
         // Before anything accepts: no client finds a broker without its users.
         self.populated().populate(&broker, &self.definitions, self.clock.now_ms())?;
-        let deadlines = run_deadlines(Arc::clone(&broker), self.clock.clone());
-        let timer = background::spawn_with_thread(&broker.node().background, deadlines);
         let hosting = Arc::new(self.hosting(&broker)?);
         let admission = Arc::new(Admission::new(DescriptorLimits::for_descriptors(host::descriptor_limit())));
         let known = Box::new(Known { first: self.first.names(), passwords: passwords(&self.users) });
@@ -69,6 +69,7 @@ impl Builder {
         };
         // The last step that can fail. What follows only starts tasks.
         let management = Management::start(api, sockets.take_web(), local)?;
+        let timer = timer(&broker, &clock);
         let (stop, stopped) = watch::channel(false);
         let start = |(bound, tls)| {
             let listener = Listener::new(bound, tls, Arc::clone(&hosting), Arc::clone(&admission), clock.clone());
@@ -177,6 +178,12 @@ impl Builder {
     }
 }
 
+/// Starts what does things at their time. As the first task of all: it has the broker, and nobody would end it if the start failed.
+fn timer(broker: &Arc<broker::Broker>, clock: &Clock) -> [JoinHandle<()>; 2] {
+    let deadlines = run_deadlines(Arc::clone(broker), clock.clone());
+    background::spawn_with_thread(&broker.node().background, deadlines)
+}
+
 fn passwords(users: &[Account]) -> Vec<(String, Secret)> {
     users.iter().map(|account| (account.name.clone(), Secret(account.password.clone()))).collect()
 }
@@ -185,4 +192,23 @@ fn passwords(users: &[Account]) -> Vec<(String, Secret)> {
 fn nonce(node: &Node) -> u32 {
     let [a, b, c, d, ..] = node.random.next().to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::config::SystemGroup;
+
+    /// One thread: nothing that was started could have ended by itself before the second look.
+    #[tokio::test]
+    async fn a_start_that_fails_late_leaves_no_task() {
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        let mut builder = Broker::builder().in_memory();
+        // By then the broker is there.
+        builder.local_socket = Some(Some(SystemGroup("no-such-group".to_owned())));
+        let failed = builder.start().await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(failed.starts_with("there is no group"), "{failed}");
+        assert_eq!(tasks(), before);
+    }
 }
