@@ -10,6 +10,7 @@ mod direct;
 mod fanout;
 mod hash;
 mod headers;
+mod history;
 mod modulus_hash;
 mod packed;
 mod random;
@@ -35,6 +36,7 @@ use crate::message::Message;
 use crate::properties::Properties;
 use crate::table::{EncodedTable, Table, TableRef, ValueRef};
 
+pub(crate) use history::History;
 pub(in crate::broker) use packed::PackedDestination;
 pub(crate) use selection::{Considered, Selection, shown_keys};
 
@@ -220,8 +222,8 @@ pub trait Routing: Send + Sync + fmt::Debug {
     }
 
     /// The messages that a queue which is bound now receives at once, oldest first. Only `x-recent-history` has any.
-    fn history(&self) -> Vec<Message> {
-        Vec::new()
+    fn history(&self) -> History {
+        History::default()
     }
 }
 

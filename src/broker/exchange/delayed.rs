@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection, lookup};
+use super::{
+    Binding, Destination, DestinationKind, ExchangeType, History, Matches, RoutedMessage, Routing, Selection, lookup,
+};
 use crate::broker::profile::Profile;
 use crate::error::AmqpError;
 use crate::message::Message;
@@ -85,7 +87,7 @@ impl Routing for Delayed {
         self.inner.published(message);
     }
 
-    fn history(&self) -> Vec<Message> {
+    fn history(&self) -> History {
         self.inner.history()
     }
 }

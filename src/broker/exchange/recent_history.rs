@@ -1,6 +1,5 @@
 //! `x-recent-history`: a fanout that remembers its last messages and gives them to every queue that is bound later.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +7,9 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::selection::to_all;
-use super::{Binding, Destination, ExchangeType, Matches, PackedDestination, RoutedMessage, Routing, Selection};
+use super::{
+    Binding, Destination, ExchangeType, History, Matches, PackedDestination, RoutedMessage, Routing, Selection,
+};
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::table::{ErlangText, Table};
@@ -42,7 +43,7 @@ struct RecentHistory {
     /// How many bindings were ever added.
     bindings_made: u64,
     length_max: usize,
-    messages: Mutex<VecDeque<Message>>,
+    messages: Mutex<History>,
 }
 
 /// Something that is bound.
@@ -102,15 +103,11 @@ impl Routing for RecentHistory {
             return;
         }
         let kept = if message.body_bytes() <= COPIED_BODY_BYTES_MAX { message.compacted() } else { message.clone() };
-        let mut messages = self.messages.lock();
-        while messages.len() >= self.length_max {
-            messages.pop_front();
-        }
-        messages.push_back(kept);
+        self.messages.lock().push(kept, self.length_max);
     }
 
-    fn history(&self) -> Vec<Message> {
-        self.messages.lock().iter().cloned().collect()
+    fn history(&self) -> History {
+        self.messages.lock().clone()
     }
 }
 

@@ -1,13 +1,12 @@
 //! Bindings of queues and exchanges to exchanges (behaviour reference 3.5 and 4.3).
 
 use super::{Vhost, limits, refuse_default_exchange};
-use crate::broker::exchange::{Binding, Destination, DestinationKind};
+use crate::broker::exchange::{Binding, Destination, DestinationKind, History};
 use crate::broker::ids::ConnectionId;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::topology::{Removal, Topology, cost};
 use crate::error::AmqpError;
-use crate::message::Message;
 use crate::store::TransactionId;
 use crate::table::Table;
 
@@ -44,7 +43,7 @@ impl Vhost {
             self.add_binding(topology, exchange, binding, kind)
         })?;
         // When the topology is free: no queue is locked under its lock.
-        replay(&queue, history, now_ms);
+        replay(&queue, &history, now_ms);
         Ok(())
     }
 
@@ -94,8 +93,8 @@ impl Vhost {
             let history = self.add_binding(topology, source, binding, DestinationKind::Exchange)?;
             Ok((id, history))
         })?;
-        for message in history {
-            self.publish_delayed(id, &NewMessage::published(message, None), TransactionId::NONE, now_ms);
+        for message in history.pieces().flatten() {
+            self.publish_delayed(id, &NewMessage::published(message.clone(), None), TransactionId::NONE, now_ms);
         }
         Ok(())
     }
@@ -127,18 +126,24 @@ impl Vhost {
         source: &str,
         binding: Binding,
         kind: DestinationKind,
-    ) -> Result<Vec<Message>, AmqpError> {
+    ) -> Result<History, AmqpError> {
         let exchange = topology.exchange(source).ok_or_else(|| self.no_exchange(source))?;
         exchange.routing.check(&binding, kind, self.node.settings.profile())?;
         if topology.has_binding(source, &binding) {
-            return Ok(Vec::new());
+            return Ok(History::default());
         }
         let subject = format_args!("a binding of {}", self.exchange_text(source));
         limits::check_arguments(binding.arguments().as_bytes().len(), &subject)?;
         self.check_room(topology, cost::of_binding(&binding, &*exchange.routing))?;
         let id = exchange.id;
         let history = exchange.routing.history();
-        Ok(if topology.bind(id, binding.into()) { history } else { Vec::new() })
+        Ok(if topology.bind(id, binding.into()) { history } else { History::default() })
+    }
+
+    /// What it takes to bind something to this exchange: the messages that it is given at once.
+    pub(crate) fn bind_weight(&self, source: &str) -> usize {
+        let history = self.read(|topology| topology.exchange(source).map(|exchange| exchange.routing.history()));
+        history.map_or(0, |history| history.len())
     }
 
     fn remove_binding(&self, source: &str, binding: &Binding) {
@@ -149,11 +154,9 @@ impl Vhost {
     }
 }
 
-/// The queue is locked for so many messages at a time: how many are remembered is the client's choice.
-const REPLAYED_MAX: usize = 256;
-
-fn replay(queue: &Arc<QueueHandle>, history: Vec<Message>, now_ms: u64) {
-    for piece in history.chunks(REPLAYED_MAX) {
+fn replay(queue: &Arc<QueueHandle>, history: &History, now_ms: u64) {
+    // The queue is locked for a piece at a time: how many messages are remembered is the client's choice.
+    for piece in history.pieces() {
         let messages = piece.iter().map(|message| NewMessage::published(message.clone(), None));
         queue.publish(messages, TransactionId::NONE, now_ms, |_| {});
     }

@@ -49,6 +49,8 @@ impl Open {
             }
             Command::Basic(BasicMethod::Cancel { consumer_tag, .. }) => self.weight_of_cancel(number, consumer_tag),
             Command::Exchange(ExchangeMethod::Delete { exchange, .. }) => self.vhost.exchange_weight(exchange),
+            Command::Queue(QueueMethod::Bind { exchange: source, .. })
+            | Command::Exchange(ExchangeMethod::Bind { source, .. }) => self.vhost.bind_weight(source),
             Command::Basic(
                 BasicMethod::Recover { .. } | BasicMethod::RecoverAsync { .. } | BasicMethod::Qos { global: true, .. },
             )

@@ -24,7 +24,7 @@ fn publish(exchange: &Exchange, body: u8, headers: &[(&str, Value)]) {
 }
 
 fn history(exchange: &Exchange) -> Vec<u8> {
-    exchange.routing.history().iter().flat_map(|message| message.body().to_vec()).collect()
+    exchange.routing.history().pieces().flatten().flat_map(|message| message.body().to_vec()).collect()
 }
 
 #[test]
