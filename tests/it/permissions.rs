@@ -87,6 +87,24 @@ async fn keys_in_cc_are_checked_as_well() {
     ch.publish_refused(publish("amq.topic", "a", "x").header("CC", Value::A(vec![S("zzz")])), 403, &text).await;
 }
 
+/// reference: 6.2, publishing to the dead-letter exchange needs no permission
+#[tokio::test]
+async fn a_dead_letter_needs_no_permission_to_be_published() {
+    let user = unique("user");
+    let broker = Setup::default().user(&user, "secret").start().await;
+    let [name, dead] = ["q", "dead"].map(|name| broker.name(name));
+    let ch = broker.connect_with().user(&user, "secret").open().await.channel(1).await;
+    ch.declare(queue(&dead)).await;
+    ch.declare(queue(&name).arg("x-dead-letter-exchange", S("")).arg("x-dead-letter-routing-key", S(&dead))).await;
+    ch.publish(publish("", &name, "x")).await;
+    ch.expect_ready(&name, 1).await;
+    // Nobody but the broker may write to the default exchange now.
+    broker.administrator().permit(&user, "/", "", "", ".*");
+    let delivery = ch.get(&name).await.unwrap();
+    ch.reject(delivery.delivery_tag, false).await;
+    ch.expect_ready(&dead, 1).await;
+}
+
 /// reference: 1.9
 #[tokio::test]
 async fn a_virtual_host_of_the_same_name_is_a_new_one() {
