@@ -98,7 +98,7 @@ def lists(s):
 @story("queues-and-messages")
 def queues_and_messages(s):
     for name, kind in [("classic", "classic"), ("quorum", "quorum")]:
-        s.do("declare", "queue", "--name", name, "--type", kind, "--durable", "true")
+        s.do("declare", "queue", "--name", name, "--type", kind)
     s.do("queues", "declare", "--name", "limited", "--arguments", '{"x-max-length": 2}')
     s.shows("quorum", "queues", "list")
     for number in range(3):
@@ -119,8 +119,8 @@ def queues_and_messages(s):
 
 @story("exchanges-and-bindings")
 def exchanges_and_bindings(s):
-    s.do("declare", "exchange", "--name", "events", "--type", "topic", "--durable", "true")
-    s.do("declare", "queue", "--name", "q", "--type", "classic", "--durable", "true")
+    s.do("declare", "exchange", "--name", "events", "--type", "topic")
+    s.do("declare", "queue", "--name", "q", "--type", "classic")
     ends = ["--source", "events", "--destination-type", "queue", "--destination", "q", "--routing-key", "a.#"]
     s.do("declare", "binding", *ends)
     s.shows("a.#", "bindings", "list")
@@ -201,8 +201,8 @@ def policies(s):
 
 @story("definitions")
 def definitions(s):
-    s.do("queues", "declare", "--name", "kept", "--type", "classic", "--durable", "true")
-    s.do("declare", "exchange", "--name", "kept", "--type", "fanout", "--durable", "true")
+    s.do("queues", "declare", "--name", "kept", "--type", "classic")
+    s.do("declare", "exchange", "--name", "kept", "--type", "fanout")
     s.do("declare", "binding", "--source", "kept", "--destination-type", "queue", "--destination", "kept", "--routing-key", "")
     whole = json.loads(s.do("definitions", "export", "--stdout"))
     check(s.vhost in [vhost["name"] for vhost in whole["vhosts"]], "the virtual host is exported")

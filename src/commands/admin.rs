@@ -56,8 +56,8 @@ Options
 Subcommands; key=value may be written --key value
   list users|vhosts|connections|exchanges|bindings|permissions|channels|consumers|parameters|policies|queues|nodes [COLUMN...]
   show overview [COLUMN...]
-  declare queue name= [durable=] [auto_delete=] [queue_type=] [arguments=JSON]
-  declare exchange name= type= [durable=] [auto_delete=] [internal=] [arguments=JSON]
+  declare queue name= [durable=true] [auto_delete=] [queue_type=] [arguments=JSON]
+  declare exchange name= type= [durable=true] [auto_delete=] [internal=] [arguments=JSON]
   declare binding source= destination= [destination_type=] [routing_key=] [arguments=JSON]
   declare vhost name=            declare user name= password= tags=
   declare permission vhost= user= configure= write= read=

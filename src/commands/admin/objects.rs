@@ -130,6 +130,10 @@ impl Object {
         if let Some(unknown) = request.pairs.keys().find(|key| !is_known(key)) {
             return Err(format!("a {} has no argument '{unknown}'", self.name));
         }
+        if matches!(self.name, "queue" | "exchange") {
+            // Both versions of RabbitMQ's tool do. The HTTP API itself takes what is not said for transient.
+            body.entry("durable").or_insert(Value::from(true));
+        }
         match self.name {
             "queue" => typed(&mut body)?,
             "user" if !body.contains_key("tags") => drop(body.insert("tags".to_owned(), Value::from(""))),
@@ -160,5 +164,26 @@ fn value(key: Key, text: &str) -> Result<Value, String> {
         },
         Form::Number => text.parse::<i64>().map(Value::from).map_err(|_none| wrong("number")),
         Form::Json => serde_json::from_str(text).map_err(|error| format!("{}: {error}", wrong("JSON"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(line: &str) -> Value {
+        let request = Request::read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap();
+        find(request.word(1)).unwrap().body(&request).unwrap()
+    }
+
+    #[test]
+    fn queues_and_exchanges_are_durable_unless_told_otherwise() {
+        let is_durable = |line: &str| body(line).get("durable").and_then(Value::as_bool);
+        assert_eq!(is_durable("declare queue name=q"), Some(true));
+        assert_eq!(is_durable("declare queue --name q --type quorum"), Some(true));
+        assert_eq!(is_durable("declare exchange name=e type=topic"), Some(true));
+        assert_eq!(is_durable("declare queue name=q durable=false"), Some(false));
+        assert_eq!(is_durable("declare exchange --name e --type topic --durable false"), Some(false));
+        assert_eq!(is_durable("declare vhost name=v"), None);
     }
 }

@@ -114,8 +114,8 @@ fn rabbitmqadmin_speaks_both_of_its_languages() {
     said("declare vhost name=v", "vhost declared\n");
     said("declare user name=u password=p tags=administrator", "user declared\n");
     said("declare permission vhost=v user=u configure=.* write=.* read=.*", "permission declared\n");
-    said("--vhost=v declare exchange name=e type=topic durable=true", "exchange declared\n");
-    said("-V v declare queue name=q durable=true arguments='{\"x-max-length\":5}'", "queue declared\n");
+    said("--vhost=v declare exchange name=e type=topic", "exchange declared\n");
+    said("-V v declare queue name=q arguments='{\"x-max-length\":5}'", "queue declared\n");
     said("-V v declare binding source=e destination=q destination_type=queue routing_key='a.#'", "binding declared\n");
     said("-V v publish exchange=e routing_key=a.b payload=hello", "Message published\n");
     said("-V v publish exchange=e routing_key=x payload=hello", "Message published but NOT routed\n");
@@ -130,7 +130,7 @@ fn rabbitmqadmin_speaks_both_of_its_languages() {
     said("-V v list consumers", "No items\n");
     said("-V v delete queue name=q", "queue deleted\n");
     // The second one.
-    said("--vhost v declare queue --name q2 --type quorum --durable true", "queue declared\n");
+    said("--vhost v declare queue --name q2 --type quorum", "queue declared\n");
     said("--vhost v --format tsv list queues name type", "name\ttype\nq2\tquorum\n");
     said("--vhost v delete queue --name q2 --quiet", "");
     // Over HTTP, as somebody.
