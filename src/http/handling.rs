@@ -17,6 +17,7 @@ use tower_http::compression::CompressionLayer;
 use super::answer::Answer;
 use super::api::Api;
 use super::caller::{Caller, CallerPlace, Needs, NoCaller, too_many_failed, wrong_credentials};
+use super::leveret;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::routes::{Action, HttpRoute, ROUTES};
@@ -197,6 +198,9 @@ async fn read(headers: &mut HeaderMap, body: &mut Body) -> Result<Bytes, Result<
 /// The answer to a request, once everything has happened that it tells of.
 async fn complete(action: Action, mut request: Request<'_>, parts: &Parts) -> Answer {
     let api = request.api;
+    if let Err(refusal) = leveret::keys::check(action.path, request.body) {
+        return refusal.into();
+    }
     let mut answered = handled(action, &mut request).await;
     if is_absent(&answered) && request.take_plus_for_space(parts) {
         answered = handled(action, &mut request).await;

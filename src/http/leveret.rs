@@ -6,6 +6,7 @@ pub(super) mod delayed;
 pub(super) mod errors;
 pub(super) mod expect;
 mod given;
+pub(super) mod keys;
 mod message;
 pub(super) mod messages;
 pub(super) mod openapi;

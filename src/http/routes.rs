@@ -18,6 +18,8 @@ pub(super) type Handler = fn(&Request<'_>) -> Result<Answer, Refusal>;
 /// Something that can be done with a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Action {
+    /// The path of its route.
+    pub(super) path: &'static str,
     pub(super) needs: Needs,
     pub(super) handler: Handler,
 }
@@ -39,19 +41,19 @@ impl HttpRoute {
     }
 
     const fn get(self, needs: Needs, handler: Handler) -> Self {
-        Self { get: Some(Action { needs, handler }), ..self }
+        Self { get: Some(Action { path: self.path, needs, handler }), ..self }
     }
 
     const fn put(self, needs: Needs, handler: Handler) -> Self {
-        Self { put: Some(Action { needs, handler }), ..self }
+        Self { put: Some(Action { path: self.path, needs, handler }), ..self }
     }
 
     const fn post(self, needs: Needs, handler: Handler) -> Self {
-        Self { post: Some(Action { needs, handler }), ..self }
+        Self { post: Some(Action { path: self.path, needs, handler }), ..self }
     }
 
     const fn delete(self, needs: Needs, handler: Handler) -> Self {
-        Self { delete: Some(Action { needs, handler }), ..self }
+        Self { delete: Some(Action { path: self.path, needs, handler }), ..self }
     }
 
     /// The methods that have a handler.

@@ -41,6 +41,9 @@ pub(crate) enum DeathReason {
 }
 
 impl DeathReason {
+    /// Every reason there is.
+    pub(crate) const ALL: [Self; 4] = [Self::Rejected, Self::Expired, Self::MaxLength, Self::DeliveryLimit];
+
     /// The value of `reason` in `x-death`.
     pub(crate) const fn name(self) -> &'static str {
         match self {

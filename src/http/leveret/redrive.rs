@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::given;
 use super::message::{DeathEntry, deaths};
 use super::messages::{is_there, may_publish, readable};
+use super::{given, keys};
 use crate::auth::{Access, Resource};
-use crate::broker::queue::{Choice, MessageState, QueueHandle};
+use crate::broker::queue::{Choice, DeathReason, MessageState, QueueHandle};
 use crate::broker::vhost::{ForwardTo, Vhost};
 use crate::clock::Clock;
 use crate::http::answer::Answer;
@@ -115,20 +115,14 @@ fn filter(object: &Map<String, Value>) -> Result<Filter, Refusal> {
         Some(Value::Object(filter)) => filter,
         Some(_) => return Err(Refusal::bad_request("filter must be an object")),
     };
-    if let Some(unknown) =
-        given.keys().find(|key| !matches!(key.as_str(), "reason" | "queue" | "exchange" | "routing_key"))
-    {
-        return Err(Refusal::bad_request(format!(
-            "filter has no {unknown}: it has reason, queue, exchange, routing_key"
-        )));
-    }
+    keys::among(given, &["reason", "queue", "exchange", "routing_key"])?;
     let text = |name| given::text(given, name).map(|text| text.map(str::to_owned));
-    Ok(Filter {
-        reason: text("reason")?,
-        queue: text("queue")?,
-        exchange: text("exchange")?,
-        routing_key: text("routing_key")?,
-    })
+    let reason = text("reason")?;
+    let names = DeathReason::ALL.map(DeathReason::name);
+    if reason.as_deref().is_some_and(|reason| !names.contains(&reason)) {
+        return Err(Refusal::bad_request(format!("reason must be one of {}", names.join(", "))));
+    }
+    Ok(Filter { reason, queue: text("queue")?, exchange: text("exchange")?, routing_key: text("routing_key")? })
 }
 
 impl Filter {

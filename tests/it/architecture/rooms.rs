@@ -62,6 +62,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "impossible",
             "message",
             "metrics",
+            "nearest",
             "properties",
             "protocol",
             "store",

@@ -156,6 +156,10 @@ async fn dead_letters_go_back_to_where_they_died() {
     let refused = |body: Value| call(&api, "POST", &path(&dead, "redrive"), &body).0;
     assert_eq!(refused(json!({ "to": "moon" })), 400);
     assert_eq!(refused(json!({ "filter": { "colour": "red" } })), 400);
+    assert_eq!(refused(json!({ "filter": { "reason": "reject" } })), 400);
+    let (status, found) = call(&api, "POST", &path(&dead, "redrive"), &json!({ "dry-run": true }));
+    let reason = json!("there is no key 'dry-run'; did you mean 'dry_run'?");
+    assert_eq!((status, &found["reason"]), (400, &reason), "a misspelt dry run must not be done in earnest");
     assert_eq!(refused(json!({ "limit": 0 })), 400);
     assert_eq!(refused(json!({ "destination_queue": dead })), 400);
     assert_eq!(refused(json!({ "destination_queue": "no-such" })), 404);
