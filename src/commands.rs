@@ -140,8 +140,9 @@ fn version() -> String {
 /// All commands as the library for command lines sees them.
 fn command_line() -> Command {
     let about = "A message broker that every RabbitMQ client connects to unchanged";
-    let command = Command::new("leveret").version(version()).about(about);
-    let command = Serve::augment_args(command).args_conflicts_with_subcommands(true);
+    let command = Command::new("leveret").version(version());
+    // What is said of the whole program comes last: the arguments of `serve` bring their own sentence.
+    let command = Serve::augment_args(command).about(about).args_conflicts_with_subcommands(true);
     command.subcommands(COMMANDS.iter().map(|row| (row.arguments)(Command::new(row.name)).about(row.about)))
 }
 
@@ -178,6 +179,12 @@ mod tests {
     #[test]
     fn a_data_directory_excludes_memory() {
         assert!(read(&["--in-memory", "--data-dir", "x"]).is_err());
+    }
+
+    #[test]
+    fn the_help_begins_with_what_the_program_is() {
+        let help = command_line().render_help().to_string();
+        assert!(help.starts_with("A message broker that every RabbitMQ client connects to unchanged\n"), "{help}");
     }
 
     #[test]
