@@ -53,7 +53,7 @@ Options
   -q, --quiet            say nothing when something was done
   -N, -c, -s, -d, ...    are taken and change nothing
 
-Subcommands; key=value may be written --key value
+Subcommands; key=value may be written --key value, and queues list is list queues
   list users|vhosts|connections|exchanges|bindings|permissions|channels|consumers|parameters|policies|queues|nodes [COLUMN...]
   show overview [COLUMN...]
   declare queue name= [durable=true] [auto_delete=] [queue_type=] [arguments=JSON]
@@ -69,4 +69,5 @@ Subcommands; key=value may be written --key value
   publish routing_key= [exchange=] [payload=] [properties=JSON]      (without payload: the standard input)
   get queue= [count=] [ackmode=]
   import FILE                    export FILE
+  health_check NAME [--port PORT] [--protocol NAME]
 ";

@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) vhost: Option<String>,
     pub(super) format: Format,
     pub(super) quiet: bool,
+    /// To delete what is not there is no failure.
+    pub(super) is_idempotent: bool,
     base_uri: Option<String>,
     host: Option<String>,
     port: Option<String>,
@@ -72,6 +74,7 @@ const FLAGS: &[(&str, char)] = &[
     ("sort-reverse", 'R'),
     ("ssl-insecure", 'k'),
     ("insecure", '\0'),
+    ("idempotently", '\0'),
 ];
 
 impl Request {
@@ -81,10 +84,7 @@ impl Request {
         let mut request = Self::default();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
-            let (name, written) = match argument.split_once('=') {
-                Some((name, value)) if name.starts_with('-') => (name, Some(value.to_owned())),
-                _ => (argument.as_str(), None),
-            };
+            let (name, written) = parted(argument);
             let mut value = || match &written {
                 Some(value) => Ok(value.clone()),
                 None => rest.next().cloned().ok_or_else(|| format!("{name} needs a value")),
@@ -98,9 +98,7 @@ impl Request {
             } else if find(IGNORED, name).is_some() {
                 value()?;
             } else if let Some(flag) = find(FLAGS, name) {
-                request.quiet |= flag == "quiet";
-                request.has_tls |= matches!(flag, "ssl" | "use-tls");
-                request.tls.is_insecure |= matches!(flag, "ssl-insecure" | "insecure");
+                request.set_flag(flag);
             } else if let Some(key) = name.strip_prefix("--") {
                 let value = value()?;
                 request.pairs.insert(key.replace('-', "_"), value);
@@ -117,13 +115,19 @@ impl Request {
                 request.words.push(argument.clone());
             }
         }
+        in_order(&mut request.words);
         Ok(request)
     }
 
-    /// Whether an option belongs to what is declared: a user has a password of its own.
+    /// Whether an option belongs to what is asked for: a user has a password of its own, and the check of a port its port.
     fn is_own(&self, written: &str, option: &str) -> bool {
-        let is_user = self.words.iter().any(|word| word == "user");
-        written.starts_with("--") && option == "password" && is_user
+        let has = |wanted: &[&str]| self.words.iter().any(|word| wanted.contains(&word.as_str()));
+        let is_its_own = match option {
+            "password" => has(&["user", "users"]),
+            "port" => has(&["port_listener"]),
+            _ => false,
+        };
+        written.starts_with("--") && is_its_own
     }
 
     fn set(&mut self, option: &str, value: String) -> Result<(), String> {
@@ -138,6 +142,13 @@ impl Request {
             _ => self.format = format_named(&value).ok_or_else(|| format!("the format {value} is not known"))?,
         }
         Ok(())
+    }
+
+    fn set_flag(&mut self, flag: &str) {
+        self.quiet |= flag == "quiet";
+        self.is_idempotent |= flag == "idempotently";
+        self.has_tls |= matches!(flag, "ssl" | "use-tls");
+        self.tls.is_insecure |= matches!(flag, "ssl-insecure" | "insecure");
     }
 
     fn set_file(&mut self, option: &str, file: PathBuf) {
@@ -196,6 +207,43 @@ impl Request {
     }
 }
 
+/// An option, and its value if that is written behind `=`.
+fn parted(argument: &str) -> (&str, Option<String>) {
+    match argument.split_once('=') {
+        Some((name, value)) if name.starts_with('-') => (name, Some(value.to_owned())),
+        _ => (argument, None),
+    }
+}
+
+/// What the second version puts before its verbs, where the first one has the verb first.
+const GROUPS: &[&str] = &[
+    "queues",
+    "exchanges",
+    "bindings",
+    "users",
+    "vhosts",
+    "permissions",
+    "policies",
+    "operator_policies",
+    "parameters",
+    "vhost_limits",
+    "user_limits",
+    "connections",
+    "channels",
+    "consumers",
+    "nodes",
+    "feature_flags",
+];
+
+/// Makes `list queues` of `queues list`.
+fn in_order(words: &mut [String]) {
+    let [group, verb, ..] = words else { return };
+    let is_verb = matches!(verb.as_str(), "list" | "declare" | "delete" | "purge" | "close");
+    if is_verb && GROUPS.contains(&group.as_str()) {
+        std::mem::swap(group, verb);
+    }
+}
+
 /// `get` and `publish` have pairs behind one word.
 fn is_verb_with_pairs(words: &[String]) -> bool {
     words.first().is_some_and(|word| matches!(word.as_str(), "get" | "publish"))
@@ -249,5 +297,20 @@ mod tests {
         assert_eq!(read("publish routing_key=k payload=a=b").pair("payload"), Some("a=b"));
         let user = read("-u admin -p secret declare user --name u --password own --tags x");
         assert_eq!((user.pair("password"), user.password.as_deref()), (Some("own"), Some("secret")));
+    }
+
+    #[test]
+    fn the_second_versions_groups_may_come_before_the_verb() {
+        assert_eq!(read("queues list name messages").words, ["list", "queues", "name", "messages"]);
+        assert_eq!(read("users declare --name u --password own").pair("password"), Some("own"));
+        assert_eq!(read("--vhost v queues delete --name q --idempotently").words, ["delete", "queues"]);
+        assert_eq!(read("definitions export").words, ["definitions", "export"]);
+    }
+
+    #[test]
+    fn the_port_of_a_health_check_is_not_that_of_the_api() {
+        let checked = read("--port 15673 health_check port_listener --port 5672");
+        assert_eq!((checked.pair("port"), checked.port.as_deref()), (Some("5672"), Some("15673")));
+        assert_eq!(read("list queues --port 15673").port.as_deref(), Some("15673"));
     }
 }

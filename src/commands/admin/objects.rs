@@ -95,7 +95,11 @@ pub(super) const OBJECTS: &[Object] = &[
 /// Finds it by name.
 pub(super) fn find(name: &str) -> Option<&'static Object> {
     // The second version has the plural in some places.
-    OBJECTS.iter().find(|object| object.name == name || name.strip_suffix('s') == Some(object.name))
+    let one = match name.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => name.strip_suffix('s').unwrap_or(name).to_owned(),
+    };
+    OBJECTS.iter().find(|object| object.name == name || object.name == one)
 }
 
 impl Object {

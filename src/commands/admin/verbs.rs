@@ -70,6 +70,8 @@ const LISTS: &[(&str, bool, &[&str])] = &[
     ("feature_flags", false, &["name", "state"]),
 ];
 
+    ("vhost_limits", false, &[]),
+    ("user_limits", false, &[]),
 fn list(request: &Request) -> Said {
     let wanted = request.word(1);
     let list = LISTS.iter().find(|(name, ..)| *name == wanted);
@@ -101,6 +103,10 @@ fn object(request: &Request) -> Result<&'static objects::Object, String> {
 
 /// The path of the bindings between two things.
 fn bindings(request: &Request) -> Result<String, String> {
+fn is_binding(request: &Request) -> bool {
+    matches!(request.word(1), "binding" | "bindings")
+}
+
     let kind = if request.pair("destination_type") == Some("exchange") { "e" } else { "q" };
     let (source, destination) = (request.required("source")?, request.required("destination")?);
     Ok(format!("/bindings/{}/e/{}/{kind}/{}", escaped(request.own_vhost()), escaped(source), escaped(destination)))
@@ -108,7 +114,7 @@ fn bindings(request: &Request) -> Result<String, String> {
 
 fn declare(request: &Request) -> Said {
     let client = request.client()?;
-    if request.word(1) == "binding" {
+    if is_binding(request) {
         let arguments = request.pair("arguments").unwrap_or("{}");
         let arguments: Value =
             serde_json::from_str(arguments).map_err(|error| format!("arguments={arguments} is no JSON: {error}"))?;
@@ -122,14 +128,14 @@ fn declare(request: &Request) -> Said {
 }
 
 fn delete(request: &Request) -> Said {
-    let (name, path) = if request.word(1) == "binding" {
+    let (name, path) = if is_binding(request) {
         let key = request.pair("properties_key").or_else(|| request.pair("routing_key")).unwrap_or("~");
         ("binding", format!("{}/{}", bindings(request)?, escaped(key)))
     } else {
         let object = object(request)?;
         (object.name, object.path(request)?)
     };
-    if request.client()?.delete(&path).map_err(problem)? {
+    if request.client()?.delete(&path).map_err(problem)? || request.is_idempotent {
         Ok(said(request, &format!("{name} deleted")))
     } else {
         Err("Not found".to_owned())

@@ -133,6 +133,14 @@ fn rabbitmqadmin_speaks_both_of_its_languages() {
     said("--vhost v declare queue --name q2 --type quorum", "queue declared\n");
     said("--vhost v --format tsv list queues name type", "name\ttype\nq2\tquorum\n");
     said("--vhost v delete queue --name q2 --quiet", "");
+    said("--vhost v queues declare --name q3", "queue declared\n");
+    said("--vhost v --format tsv queues list name durable", "name\tdurable\nq3\tTrue\n");
+    said("--vhost v policies declare --name p --pattern x --definition '{\"max-length\":1}'", "policy declared\n");
+    said(
+        "--vhost v queues delete --name q3 && rabbitmqadmin --vhost v queues delete --name q3 -q --idempotently",
+        "queue deleted\n",
+    );
+    said("health_check port_listener --port $AMQP_PORT", "health check passed\n");
     // Over HTTP, as somebody.
     said("-H 127.0.0.1 -P $HTTP_PORT -u u -p p -f tsv list vhosts name", "name\n/\nv\n");
     let (code, error) = tools.fails("rabbitmqadmin -H 127.0.0.1 -P $HTTP_PORT -u u -p wrong list vhosts");
