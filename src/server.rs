@@ -143,6 +143,15 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Reads the files that the settings name, as a start does, and starts nothing.
+    ///
+    /// # Errors
+    /// What the start would end with: a sentence for people.
+    #[doc(hidden)]
+    pub fn check_files(settings: &Settings) -> Result<(), StartError> {
+        Ok(Builder::for_settings(settings)?.read_files()?)
+    }
+
     /// The version of RabbitMQ that clients are told unless another one is chosen.
     pub fn rabbitmq_version() -> &'static str {
         broker::node::NodeSettings::default().profile().version

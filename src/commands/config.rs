@@ -1,10 +1,12 @@
 //! `leveret config`: looks at the configuration, and has a running broker read it again.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use leveret::internals::config::{ConfigTask, Environment};
+use leveret::Broker;
+use leveret::internals::config::{ConfigTask, EXIT_CONFIGURATION, Environment, load};
 
 use super::Run;
 use super::broker_options::BrokerOptions;
@@ -37,7 +39,17 @@ impl Run for Config {
 }
 
 fn look(task: &ConfigTask) -> ExitCode {
-    let (text, code) = task.run(&Environment::of_process());
+    let environment = Environment::of_process();
+    let (mut text, mut code) = task.run(&environment);
+    // What the settings say can be read; what the files hold that they name is told by the start alone.
+    if let ConfigTask::Check(serve) = task
+        && code != EXIT_CONFIGURATION
+        && let Err(error) = Broker::check_files(&load(serve, &environment).settings)
+    {
+        // Writing to a text cannot fail.
+        writeln!(text, "{error}").ok();
+        code = EXIT_CONFIGURATION;
+    }
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.map_or(ExitCode::FAILURE, |()| ExitCode::from(code))

@@ -141,6 +141,17 @@ impl Builder {
         Ok(builder)
     }
 
+    /// Reads the files that a start reads, and starts nothing: of certificates, of definitions.
+    ///
+    /// # Errors
+    /// What the start would end with.
+    pub(super) fn read_files(&self) -> Result<(), StartFailure> {
+        self.webhook.ready()?;
+        self.encryption.read(&self.clock)?;
+        self.definitions.load()?;
+        Ok(())
+    }
+
     fn configure_node(&mut self, configured: &Configured) {
         let settings = &mut self.settings;
         settings.default_queue_kind = configured.default_queue_type;

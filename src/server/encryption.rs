@@ -189,6 +189,18 @@ impl ServerTls {
         }
     }
 
+    /// Reads the certificates alone.
+    ///
+    /// # Errors
+    /// When a start would fail for one of them.
+    pub(super) fn read(&self, clock: &Clock) -> Result<(), StartFailure> {
+        let places = [&self.amqp, &self.http, &self.prometheus];
+        places
+            .into_iter()
+            .filter(|places| !places.addresses.is_empty())
+            .try_for_each(|places| places.certificates(clock).map(drop))
+    }
+
     /// Reads certificates and binds addresses.
     ///
     /// # Errors

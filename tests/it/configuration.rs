@@ -82,6 +82,26 @@ fn a_check_tells_what_is_unknown_from_what_is_wrong() {
     assert_eq!(told.lines().count(), 2, "{told}");
 }
 
+/// The same sentence as that of the start, which reads the same files.
+#[test]
+fn a_check_reads_the_files_that_a_start_reads() {
+    let check = |text: &str| {
+        let file = File::new("config-check-files", "leveret.toml", &format!("in_memory = true\n{text}"));
+        let output = run_with(&[], &["config", "check", "--config", &file.text()]);
+        let start = run_with(&[], &["serve", "--port", "0", "--no-http", "--no-prometheus", "--config", &file.text()]);
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        let told = stdout(&output);
+        assert!(stderr(&start).contains(&format!("leveret: {told}")), "{told}: {}", stderr(&start));
+        told
+    };
+    assert!(check("amqps_listen = 0").starts_with("TLS needs a certificate and its key"));
+    let missing = "amqps_listen = 0\ntls_cert = '/nowhere/cert.pem'\ntls_key = '/nowhere/key.pem'";
+    assert!(check(missing).contains("/nowhere/cert.pem"));
+    assert!(check("definitions = '/nowhere/definitions.json'").starts_with("cannot import definitions: /nowhere"));
+    let definitions = File::new("config-check-definitions", "definitions.json", "{\"users\": 5");
+    assert!(check(&format!("definitions = '{}'", definitions.text())).contains("definitions.json:1:"));
+}
+
 #[test]
 fn a_wrong_value_keeps_it_from_starting_and_an_unknown_key_does_not() {
     let file = File::new("config-wrong", "leveret.toml", "in_memory = true\nlog_level = 'verbose'\n");
