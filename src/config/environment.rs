@@ -57,9 +57,8 @@ const SYNONYMS: [(&str, &str); 1] = [("LEVERET_LOG", "log_level")];
 /// Whether Kubernetes sets this variable in every container beside a service with such a name: `LEVERET_PORT=tcp://...`.
 pub(super) fn is_service_link(name: &str, value: &str) -> bool {
     let is_of_a_port = name.split("_PORT_").skip(1).any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-    let ends = name.ends_with("_SERVICE_HOST")
-        || name.ends_with("_SERVICE_PORT")
-        || matches!(name, "LEVERET_PORT" | "RABBITMQ_PORT");
+    // RabbitMQ has no variable of the name RABBITMQ_PORT; LEVERET_PORT is one, and a link by its value only.
+    let ends = name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") || name == "RABBITMQ_PORT";
     is_of_a_port
         || ends
         || name.contains("_SERVICE_PORT_")
@@ -78,7 +77,7 @@ pub(super) fn read(environment: &Environment) -> GivenSettings {
         let origin = Origin::Variable(name.to_owned());
         let synonym = SYNONYMS.iter().find(|(other, _)| *other == name).map(|(_, setting)| *setting);
         let key = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
-        match SETTINGS.iter().find(|setting| setting.name == synonym.unwrap_or(&key)) {
+        match Setting::find(synonym.unwrap_or(&key)) {
             Some(setting) => read.given.push(setting.given(texts(setting, value), origin)),
             None => {
                 let likely = nearest(&key, SETTINGS.iter().map(|setting| setting.name)).and_then(Setting::find);
@@ -109,13 +108,23 @@ mod tests {
             ("LEVERET_AMQP_LISTEN", "5673, :6400"),
             ("LEVERET_IN_MEMORY", "1"),
             ("LEVERET_LOG", "debug"),
+            ("LEVERET_HTTP_PORT", "15673"),
             ("HOME", "/root"),
         ]);
         let read = read(&environment);
         let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
-        let expected = [("amqp_listen", "5673|:6400"), ("in_memory", "1"), ("log_level", "debug")];
+        let expected =
+            [("amqp_listen", "5673|:6400"), ("http_listen", "15673"), ("in_memory", "1"), ("log_level", "debug")];
         assert_eq!(given, expected.map(|(name, text)| (name, text.to_owned())));
         assert_eq!(read.problems, []);
+    }
+
+    /// Kubernetes sets a variable of this name, too, but always to an address with a scheme.
+    #[test]
+    fn a_plain_port_is_no_link_of_kubernetes() {
+        let read = read(&Environment::from([("LEVERET_PORT", "5679")]));
+        let given: Vec<_> = read.given.iter().map(|given| (given.setting.name, given.texts.join("|"))).collect();
+        assert_eq!(given, [("amqp_listen", "5679".to_owned())]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use super::arguments::Serve;
 use super::given::Origin;
 use super::setting::Setting;
-use super::settings::{EXCLUDING, OTHER_FLAGS, SETTINGS};
+use super::settings::{EXCLUDING, SETTINGS};
 
 impl Args for Serve {
     fn augment_args(command: Command) -> Command {
@@ -64,8 +64,8 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
     for (_, other) in EXCLUDING.iter().filter(|(one, other)| *one == setting.name && has_flag(other)) {
         argument = argument.conflicts_with(*other);
     }
-    for (_, flag) in OTHER_FLAGS.iter().filter(|(of, _)| *of == setting.name) {
-        argument = argument.visible_alias(*flag);
+    for name in setting.other_names() {
+        argument = argument.visible_alias(name.replace('_', "-"));
     }
     Some(argument)
 }

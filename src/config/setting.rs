@@ -1,7 +1,7 @@
 //! What is known of a setting, and the macro that declares all of them once.
 
 use super::given::{Given, Origin};
-use super::settings::Settings;
+use super::settings::{OTHER_NAMES, Settings};
 
 /// A setting.
 #[derive(Debug)]
@@ -51,7 +51,14 @@ impl Setting {
     /// The setting of this name, however its words are joined.
     pub fn find(name: &str) -> Option<&'static Self> {
         let name = name.replace('-', "_");
+        let other = OTHER_NAMES.iter().find(|(_, other)| *other == name);
+        let name = other.map_or(name.as_str(), |(usual, _)| *usual);
         super::settings::SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Its other names, as a file would have them.
+    pub(crate) fn other_names(&self) -> impl Iterator<Item = &'static str> + use<'_> {
+        OTHER_NAMES.iter().filter(|(usual, _)| *usual == self.name).map(|(_, other)| *other)
     }
 
     /// Its flag, without dashes; none if its value must not be seen in a list of processes.

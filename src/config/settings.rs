@@ -418,8 +418,8 @@ pub(super) const EXCLUDING: [(&str, &str); 8] = [
     ("default_pass_file", "default_pass"),
 ];
 
-/// Short names of flags that people try first.
-pub(super) const OTHER_FLAGS: [(&str, &str); 2] = [("amqp_listen", "port"), ("http_listen", "http-port")];
+/// Short names that people try first: as flags, variables and keys of files.
+pub(super) const OTHER_NAMES: [(&str, &str); 2] = [("amqp_listen", "port"), ("http_listen", "http_port")];
 
 #[cfg(test)]
 mod tests;

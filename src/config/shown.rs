@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::given::ProblemSeverity;
 use super::merged::Configuration;
+use super::setting::PREFIX;
 use super::setting::Setting;
-use super::settings::{OTHER_FLAGS, SETTINGS, Settings};
+use super::settings::{SETTINGS, Settings};
 use super::value::LogFileName;
 
 impl Configuration {
@@ -102,9 +103,9 @@ first words: `log_format = \"json\"` is the same as `format = \"json\"` in the t
 - **Addresses** are a port of this machine (`5673`, `localhost:5673`), a port for all machines (`:5673`), or an address and a port
   (`192.0.2.1:5673`, `[::1]:5673`). Lists are arrays in the file, and separated by commas in a variable.
 - A key or variable that is not known is named in the log, with the likely one, and has no effect. A wrong value is told with its place and
-  what is allowed, and the broker does not start: exit code 78. `leveret config check` exits with 0, with 1 if something has no effect, and with
-  78 if the broker would not start.
-- Variables that Kubernetes sets for a service named `leveret`, such as `LEVERET_PORT=tcp://...`, are no settings.
+  what is allowed, and the broker does not start: exit code 78 for a file or a variable, 2 for a flag. `leveret config check` exits with 0, with 1
+  if something has no effect, and with 78 if the broker would not start; it reads files of certificates and definitions, too, as a start does.
+- Variables that Kubernetes sets for a service named `leveret`, such as `LEVERET_PORT=tcp://...`, are no settings; `LEVERET_PORT=5673` is one.
 
 What is taken over **at run time** is read again at a hang-up (SIGHUP), which `leveret config reload` sends: the configuration is read as at
 the start, certificates are read again, and files of the log are opened again. A setting that is taken over **at start** and was changed is named
@@ -137,8 +138,12 @@ pub(crate) fn reference() -> String {
     page.push_str(head);
     for setting in SETTINGS {
         let flag = setting.flag().map(|flag| format!("<br>`--{flag}`")).unwrap_or_default();
-        let others = OTHER_FLAGS.iter().filter(|(of, _)| *of == setting.name);
-        let others: String = others.map(|(_, flag)| format!(", `--{flag}`")).collect();
+        let others = |shown: fn(&str) -> String| -> String {
+            setting.other_names().map(|name| format!(", `{}`", shown(name))).collect()
+        };
+        let others_of_files = others(str::to_owned);
+        let other_variables = others(|name| format!("{PREFIX}{}", name.to_ascii_uppercase()));
+        let other_flags = others(|name| format!("--{}", name.replace('_', "-")));
         let taken = if setting.is_reloaded { "at run time" } else { "at start" };
         let many = if setting.is_list { "; several" } else { "" };
         let (name, variable, doc) = (setting.name, setting.variable(), setting.doc.trim());
@@ -146,7 +151,7 @@ pub(crate) fn reference() -> String {
         // Writing to a string cannot fail.
         writeln!(
             page,
-            "| `{name}`<br>`{variable}`{flag}{others} | {allowed}{many} | {} | {taken} | {doc}. |",
+            "| `{name}`{others_of_files}<br>`{variable}`{other_variables}{flag}{other_flags} | {allowed}{many} | {} | {taken} | {doc}. |",
             setting.default
         )
         .ok();

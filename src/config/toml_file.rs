@@ -122,6 +122,8 @@ mod tests {
         let values: Vec<_> = given(text).into_iter().map(|(_, value, _)| value).collect();
         assert_eq!(values, ["5673|:6400", "true", "4096"]);
         assert_eq!(given("amqp_listen = 5673")[0].1, "5673");
+        let ports: Vec<_> = given("port = 5673\nhttp_port = 15673").into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(ports, ["amqp_listen", "http_listen"]);
     }
 
     #[test]
