@@ -84,6 +84,7 @@ pub(super) fn listen(data_dir: Option<&Path>, port: u16, group: Option<u32>) -> 
         Some(socket) => match bind(&socket, group) {
             Ok(listener) => {
                 let link = runtime.ok().filter(|link| leave_link(&socket, link).is_ok());
+                link.iter().for_each(|link| sweep(&directory(), &socket, link));
                 Ok((listener, LocalSocket { files: link.into_iter().chain([socket]).collect() }))
             }
             // The path of a socket may have 107 bytes only, and not every file system has sockets.
@@ -109,9 +110,29 @@ fn with_link(socket: PathBuf, link: PathBuf, group: Option<u32>) -> io::Result<(
 }
 
 fn leave_link(socket: &Path, link: &Path) -> io::Result<()> {
-    replace(link)?;
     // A relative target would be looked for beside the link.
-    symlink(std::path::absolute(socket)?, link)
+    let target = std::path::absolute(socket)?;
+    // After a kill: somebody answers there, and it is this broker.
+    if std::fs::read_link(link).is_ok_and(|there| there == target) {
+        return Ok(());
+    }
+    replace(link)?;
+    symlink(target, link)
+}
+
+/// Removes links that brokers have left which were killed: those that lead nowhere, and those to this socket under another port.
+fn sweep(directory: &Path, socket: &Path, link: &Path) {
+    let Ok(target) = std::path::absolute(socket) else { return };
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_socket = path.extension().is_some_and(|ending| ending == "sock");
+        let Ok(there) = std::fs::read_link(&path) else { continue };
+        let leads_nowhere = std::fs::metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if is_socket && path != link && (there == target || leads_nowhere) {
+            // Nothing depends on it: who follows it finds nobody, or a broker on another port.
+            std::fs::remove_file(&path).ok();
+        }
+    }
 }
 
 /// Makes the directory if it is missing.
@@ -184,6 +205,39 @@ mod tests {
         let directory = scratch(&"x".repeat(100));
         let local = listen(Some(&directory), 1, None).expect("there is another place");
         assert_eq!(local.socket.files, [under_port(&super::directory(), 1)]);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn after_a_kill_the_link_is_the_brokers_own_again_and_goes_with_it() {
+        let data = scratch("killed");
+        let (link, other) = (under_port(&directory(), 3), under_port(&directory(), 4));
+        // One that is killed removes nothing.
+        let kill = |mut local: Local| local.socket.files.clear();
+        kill(listen(Some(&data), 3, None).expect("there is a place"));
+        assert!(link.exists());
+        let local = listen(Some(&data), 3, None).expect("nobody listens there");
+        assert_eq!(local.socket.files, [link.clone(), in_data_directory(&data)]);
+        kill(local);
+        let local = listen(Some(&data), 4, None).expect("nobody listens there");
+        assert!(std::fs::symlink_metadata(&link).is_err(), "a link under the port of before leads to another broker");
+        drop(local);
+        assert!(std::fs::symlink_metadata(&other).is_err());
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_removed_and_others_are_not() {
+        let directory = scratch("sweep");
+        let (socket, link) = (directory.join("own"), directory.join("5.sock"));
+        symlink(directory.join("gone"), directory.join("6.sock")).unwrap();
+        symlink(directory.join("gone"), directory.join("note")).unwrap();
+        std::fs::write(directory.join("there"), "").unwrap();
+        symlink(directory.join("there"), directory.join("7.sock")).unwrap();
+        sweep(&directory, &socket, &link);
+        let mut left: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["7.sock", "note", "there"]);
         std::fs::remove_dir_all(directory).unwrap();
     }
 
