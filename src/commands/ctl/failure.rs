@@ -33,6 +33,12 @@ impl Failure {
         Self::Arguments { code: exit::USAGE, text: text.into() }
     }
 
+    /// What was to be set is refused. The API begins most of its reasons with the same words.
+    pub(super) fn invalid(reason: &str) -> Self {
+        let why = reason.strip_prefix(INVALID).unwrap_or(reason);
+        Self::said(exit::UNAVAILABLE, format!("{INVALID}{}\n", why.trim_end()))
+    }
+
     pub(super) fn unreachable(text: impl Into<String>) -> Self {
         Self::Unreachable(text.into())
     }
@@ -75,6 +81,9 @@ impl Failure {
     }
 }
 
+/// How RabbitMQ begins what it says of wrong policies and parameters.
+const INVALID: &str = "Validation failed\n\n";
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         match problem {
@@ -82,5 +91,20 @@ impl From<Problem> for Failure {
             Problem::TimedOut(after) => Self::TimedOut(after.as_millis()),
             Problem::Refused { reason, .. } => Self::said(exit::UNAVAILABLE, reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_a_validation_failed_is_said_once() {
+        let text = |reason: &str| {
+            let Failure::Said { text, .. } = Failure::invalid(reason) else { panic!("it is what follows Error:") };
+            text
+        };
+        assert_eq!(text("Validation failed\n\nmax is wrong\n"), "Validation failed\n\nmax is wrong\n");
+        assert_eq!(text("max is wrong"), "Validation failed\n\nmax is wrong\n");
     }
 }

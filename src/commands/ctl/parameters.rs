@@ -62,9 +62,7 @@ fn parsed(text: &str) -> Result<Value, Failure> {
 fn put(it: &Invocation, path: &str, body: &Value) -> Result<Output, Failure> {
     match it.client()?.put(path, body) {
         Ok(_) => Ok(Output::Nothing),
-        Err(Problem::Refused { reason, .. }) => {
-            Err(Failure::said(exit::UNAVAILABLE, format!("Validation failed\n\n{}\n", reason.trim_end())))
-        }
+        Err(Problem::Refused { reason, .. }) => Err(Failure::invalid(&reason)),
         Err(problem) => Err(problem.into()),
     }
 }

@@ -80,9 +80,7 @@ fn set(it: &Invocation, kind: &str) -> Result<Output, Failure> {
     match it.client()?.put(&path(it, kind), &body) {
         Ok(_) => Ok(Output::Nothing),
         Err(Problem::Refused { status: 404, .. }) => Err(Failure::no_vhost(it.vhost())),
-        Err(Problem::Refused { reason, .. }) => {
-            Err(Failure::said(exit::UNAVAILABLE, format!("Validation failed\n\n{}\n", reason.trim_end())))
-        }
+        Err(Problem::Refused { reason, .. }) => Err(Failure::invalid(&reason)),
         Err(problem) => Err(problem.into()),
     }
 }
