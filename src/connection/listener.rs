@@ -1,7 +1,7 @@
 //! Accepts connections.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -143,6 +143,7 @@ impl Listener {
     }
 
     async fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let peer = unmapped(peer);
         let local = stream.local_addr().unwrap_or(peer);
         let mut session = Session::new(Arc::clone(&self.hosting), Addresses { peer, local }, self.clock.now_ms());
         if self.clock.is_manual() {
@@ -224,5 +225,27 @@ impl Listener {
         if !self.socket.shed() {
             self.clock.sleep_until(self.clock.now_ms() + PAUSE_MS).await;
         }
+    }
+}
+
+/// A socket for both families has clients of IPv4 as `[::ffff:192.0.2.2]`. Nobody writes their addresses so elsewhere.
+fn unmapped(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // As it was: it may have a scope.
+        IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_of_ipv4_has_its_own_address_on_a_socket_for_both_families() {
+        let shown = |text: &str| unmapped(text.parse().unwrap()).to_string();
+        assert_eq!(shown("[::ffff:192.0.2.2]:59692"), "192.0.2.2:59692");
+        assert_eq!(shown("[2001:db8::1]:5"), "[2001:db8::1]:5");
+        assert_eq!(shown("192.0.2.2:5"), "192.0.2.2:5");
     }
 }

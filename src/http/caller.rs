@@ -140,7 +140,8 @@ impl Caller {
         let name = std::str::from_utf8(name).ok()?;
         let (user, password) = (name.to_owned(), Some(password.to_vec()));
         let attempt = Attempt { user, password, from, now_ms: api.clock.now_ms() };
-        let refused = |error| tracing::warn!(user = name, peer = %from, %error, "HTTP access denied");
+        let peer = from.to_canonical();
+        let refused = |error| tracing::warn!(user = name, %peer, %error, "HTTP access denied");
         api.logins.log_in(attempt).await.map_err(refused).ok()
     }
 
