@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::Value;
 
-use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::{Client, Problem, escaped};
 use super::ending::{Failed, end};
 use super::exit;
 use super::target::TlsOptions;
+use super::{Run, system};
 
 /// The arguments of `leveret definitions`.
 #[derive(Debug, Args)]
@@ -79,7 +79,7 @@ fn export(arguments: &Arguments) -> Result<String, Failed> {
     let text = format!("{found:#}\n");
     let Some(file) = named(arguments.file.as_deref()) else { return Ok(text) };
     let unwritable = |error| Failed::other(exit::DATA, format!("cannot write {}: {error}", file.display()));
-    std::fs::write(file, text).map_err(unwritable)?;
+    system::write_for_one_user(file, text.as_bytes()).map_err(unwritable)?;
     Ok(String::new())
 }
 

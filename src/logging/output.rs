@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::rotation::Rotation;
+use super::rotation::{MODE, Rotation};
 use crate::clock::Clock;
 use crate::host;
 
@@ -61,8 +61,6 @@ struct OpenFile {
     is_torn: bool,
 }
 
-/// The group may read the log, as it may that of RabbitMQ.
-const MODE: u32 = 0o640;
 /// How long a rotation that failed is not tried again.
 const PAUSE_MS: u64 = 60_000;
 

@@ -1,6 +1,6 @@
 //! When a file of the log is rotated, and what its older parts are called: RabbitMQ's names, of which `.0` is the newest.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::config::{FileBytes, FileCount, RotationDate};
+use crate::host;
+
+/// The group may read the log, as it may that of RabbitMQ.
+pub(super) const MODE: u32 = 0o640;
 
 /// When a file is rotated, and what is kept of it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +77,8 @@ fn rotated(path: &Path, number: u16, ending: &str) -> PathBuf {
 }
 
 fn compress(from: &Path, to: &Path) -> io::Result<()> {
-    let mut encoder = GzEncoder::new(File::create(to)?, Compression::default());
+    let made = host::with_mode(OpenOptions::new().write(true).create(true).truncate(true), MODE).open(to)?;
+    let mut encoder = GzEncoder::new(made, Compression::default());
     let copied = io::copy(&mut BufReader::new(File::open(from)?), &mut encoder);
     // A part of it would only be taken for the whole.
     copied.and_then(|_| encoder.finish()).map(drop).inspect_err(|_| drop(fs::remove_file(to)))
@@ -144,6 +149,12 @@ mod tests {
         GzDecoder::new(File::open(directory.join("a.log.0.gz")).unwrap()).read_to_string(&mut text).unwrap();
         assert_eq!(text, "line\n".repeat(10_000));
         assert!(!path.exists() && !directory.join("a.log.0").exists());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(directory.join("a.log.0.gz")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o137, 0, "others may not read it: {mode:o}");
+        }
         fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! What `rabbitmqadmin` does.
 
 use std::io::Read;
+use std::path::Path;
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::Request;
 use super::{formats, objects};
 use crate::commands::client::{Problem, escaped};
+use crate::commands::system::write_for_one_user;
 
 /// What there is to say afterwards, or what went wrong.
 type Said = Result<String, String>;
@@ -68,10 +70,10 @@ const LISTS: &[(&str, bool, &[&str])] = &[
     ("queues", true, &["name", "messages"]),
     ("nodes", false, &["name", "type", "mem_used"]),
     ("feature_flags", false, &["name", "state"]),
-];
-
     ("vhost_limits", false, &[]),
     ("user_limits", false, &[]),
+];
+
 fn list(request: &Request) -> Said {
     let wanted = request.word(1);
     let list = LISTS.iter().find(|(name, ..)| *name == wanted);
@@ -101,12 +103,12 @@ fn object(request: &Request) -> Result<&'static objects::Object, String> {
         .ok_or_else(|| format!("there is nothing like a {}; see rabbitmqadmin --help", request.word(1)))
 }
 
-/// The path of the bindings between two things.
-fn bindings(request: &Request) -> Result<String, String> {
 fn is_binding(request: &Request) -> bool {
     matches!(request.word(1), "binding" | "bindings")
 }
 
+/// The path of the bindings between two things.
+fn bindings(request: &Request) -> Result<String, String> {
     let kind = if request.pair("destination_type") == Some("exchange") { "e" } else { "q" };
     let (source, destination) = (request.required("source")?, request.required("destination")?);
     Ok(format!("/bindings/{}/e/{}/{kind}/{}", escaped(request.own_vhost()), escaped(source), escaped(destination)))
@@ -204,7 +206,7 @@ fn export_to(request: &Request, file: &str) -> Said {
     if file == "-" {
         return Ok(String::from_utf8_lossy(&found).into_owned() + "\n");
     }
-    std::fs::write(file, &found).map_err(|error| format!("cannot write {file}: {error}"))?;
+    write_for_one_user(Path::new(file), &found).map_err(|error| format!("cannot write {file}: {error}"))?;
     Ok(said(request, &format!("Exported definitions for localhost to \"{file}\"")))
 }
 

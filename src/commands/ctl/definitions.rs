@@ -1,6 +1,7 @@
 //! Definitions: everything that is declared, as a file.
 
 use std::io::Read;
+use std::path::Path;
 
 use hyper::Method;
 
@@ -10,6 +11,7 @@ use super::output::Output;
 use super::verb::{CTL, Verb, flag, value};
 use crate::commands::client::Problem;
 use crate::commands::exit;
+use crate::commands::system::write_for_one_user;
 
 pub(super) const VERBS: &[Verb] = &[
     Verb::new("export_definitions", CTL, "Writes all definitions to a file, or to the standard output", export)
@@ -39,13 +41,13 @@ fn export(it: &Invocation) -> Result<Output, Failure> {
         return Ok(Output::Report { data: serde_json::from_str(&text).unwrap_or_default(), text: text + "\n" });
     }
     let unwritable = |error| Failure::said(exit::DATA, format!("cannot write {file}: {error}"));
-    std::fs::write(file, &definitions).map_err(unwritable)?;
+    write_for_one_user(Path::new(file), &definitions).map_err(unwritable)?;
     Ok(Output::Nothing)
 }
 
 fn check_file(it: &Invocation) -> Result<(), Failure> {
     match it.arguments.first() {
-        Some(file) if !std::path::Path::new(file).exists() => {
+        Some(file) if !Path::new(file).exists() => {
             Err(Failure::Arguments { code: exit::DATA, text: format!("Bad argument: File {file} does not exist") })
         }
         Some(_) | None => Ok(()),
