@@ -59,7 +59,8 @@ impl Peek {
             return Ok(format!("{found:#}\n"));
         }
         let total = found.get("total").and_then(Value::as_u64).unwrap_or(0);
-        let mut text = format!("{total} messages are {state} in the queue {queue}\n");
+        let messages = if total == 1 { "message is" } else { "messages are" };
+        let mut text = format!("{total} {messages} {state} in the queue {queue}\n");
         for message in found.get("messages").and_then(Value::as_array).into_iter().flatten() {
             // Writing to a text cannot fail.
             write!(text, "\n{}", shown(message)).ok();

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use super::{Vhost, limits, without_line_breaks};
+use crate::broker::actor;
 use crate::broker::deprecated::DeprecatedFeature;
 use crate::broker::ids::{ConnectionId, QueueId};
 use crate::broker::queue::arguments::{QueueArguments, QueueKind, known};
@@ -239,7 +240,9 @@ impl Vhost {
     /// 541 for what the profile denies.
     fn check_deprecated(&self, name: &str, declare: &QueueDeclare, by: ConnectionId) -> Result<(), AmqpError> {
         let used_by = || {
-            let by = self.node.registry.connection(by).map_or_else(String::new, |by| by.spec.for_people());
+            // What is declared over HTTP, or imported, comes from no connection.
+            let without = || format!("user '{}', not over AMQP", actor::current());
+            let by = self.node.registry.connection(by).map_or_else(without, |by| by.spec.for_people());
             format!("queue '{name}' in vhost '{}', declared by {by}", self.name)
         };
         let require = |feature| self.node.deprecated.require(feature, self.node.settings.profile(), used_by);

@@ -66,7 +66,7 @@ fn last_of_each_key(entries: Vec<ConfEntry>) -> Vec<ConfEntry> {
 fn unknown(key: &str) -> String {
     let likely = nearest(key, KEYS.iter().map(|(key, _)| *key).filter(|key| !key.contains('*')));
     let likely = likely.map(|likely| format!("; did you mean {likely}?")).unwrap_or_default();
-    format!("{key} is no key that is known and has no effect{likely}")
+    format!("{key} is not known, and has no effect{likely}")
 }
 
 /// Names that are added and taken away one by one: `loopback_users.guest = false`.
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_named() {
         let told = |text: &str| translated(text).1;
-        let unknown = "r:1:1: default_usr is no key that is known and has no effect; did you mean default_user?";
+        let unknown = "r:1:1: default_usr is not known, and has no effect; did you mean default_user?";
         assert_eq!(told("default_usr = x"), [unknown]);
         assert_eq!(
             told("mqtt.allow_anonymous = true"),

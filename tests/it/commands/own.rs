@@ -94,7 +94,7 @@ fn peek_and_routes_look_and_touch_nothing() {
     let tools = Tools::start("own-peek");
     tools.ok("rabbitmqadmin declare queue name=orders && rabbitmqadmin publish routing_key=orders payload=hello");
     let seen = tools.ok("leveret peek orders");
-    assert!(seen.starts_with("1 messages are ready in the queue orders\n"), "{seen}");
+    assert!(seen.starts_with("1 message is ready in the queue orders\n"), "{seen}");
     assert!(seen.contains("exchange '', routing key 'orders', 5 bytes") && seen.ends_with("hello\n"), "{seen}");
     assert_eq!(tools.ok("rabbitmqctl -s list_queues name messages_ready messages_unacknowledged"), "orders\t1\t0\n");
     tools.ok("rabbitmqadmin declare binding source=amq.topic destination=orders routing_key='order.*'");
