@@ -122,7 +122,7 @@ pub(super) fn refused(peer: SocketAddr, spec: Option<&ConnectionSpec>, user: Opt
         method,
         reply_code = error.code.code(),
         %error,
-        tip,
+        tip = tip.as_deref(),
         "closing connection"
     );
 }

@@ -1,5 +1,7 @@
 //! What an open connection writes into the log of the program.
 
+use std::borrow::Cow;
+
 use super::Open;
 use crate::broker::declarers::Declarable;
 use crate::connection::advice::advice;
@@ -25,7 +27,7 @@ impl Open {
             reply_code = error.code.code(),
             %error,
             declared_by = self.declared_by(error, now_ms),
-            tip,
+            tip = tip.as_deref(),
             "closing channel"
         );
     }
@@ -46,14 +48,15 @@ impl Open {
     }
 
     /// What to do about it. A tag that is not known is one of two different mistakes.
-    fn tip(&self, channel: u16, error: &AmqpError) -> Option<&'static str> {
+    fn tip(&self, channel: u16, error: &AmqpError) -> Option<Cow<'static, str>> {
         let tag = error.explanation.strip_prefix("unknown delivery tag ").and_then(|tag| tag.parse().ok());
         match (tag, self.channels.get(channel)) {
             (Some(tag), Some(channel)) if channel.has_given(tag) => Some(
-                "that delivery was settled already, or needs no acknowledgement (no_ack): acknowledge each delivery once",
+                "that delivery was settled already, or needs no acknowledgement (no_ack): acknowledge each delivery once"
+                    .into(),
             ),
             (Some(_), Some(_)) => {
-                Some("no delivery of this channel had that tag: acknowledge on the channel that it came on")
+                Some("no delivery of this channel had that tag: acknowledge on the channel that it came on".into())
             }
             _ => advice(error),
         }
