@@ -149,7 +149,7 @@ pub fn start(settings: &Settings) -> Result<LogWriter, NoLog> {
     }
     if settings.log_exchange {
         let (filter, handle) = reload::Layer::new(EnvFilter::new(Kind::Exchange.filter(settings).0));
-        layers.push(exchange::ToExchange.with_filter(filter).boxed());
+        layers.push(exchange::ToExchange::new().with_filter(filter).boxed());
         controls.push(Controls { kind: Kind::Exchange, filter: handle, writer: None });
     }
     tracing_subscriber::registry().with(layers).init();

@@ -1,14 +1,18 @@
 //! Lines of the log for the broker's exchange `amq.rabbitmq.log`. What the filter leaves out does not get here.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::sync::OnceLock;
 
-use tracing::field::{Field, Visit};
+use parking_lot::Mutex;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::Context;
+
+use super::format::Fields;
+use super::repeated::Repeated;
+use crate::clock::Clock;
 
 /// Takes the level of a line, and its text if it wants it.
 type TakeLine = Box<dyn Fn(&'static str, &dyn Fn() -> String) + Send + Sync>;
@@ -20,16 +24,44 @@ pub(crate) fn send_lines_to(take: TakeLine) {
     TAKE_LINE.set(take).ok();
 }
 
-/// Sees what is logged.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ToExchange;
+/// Sees what is logged. Lines are escaped, cut and left out as those of the other outputs: whoever reads them may have a terminal, and
+/// a client that errs again and again would fill a queue.
+#[derive(Debug)]
+pub(super) struct ToExchange {
+    clock: Clock,
+    repeated: Mutex<Repeated>,
+}
+
+impl ToExchange {
+    pub(super) fn new() -> Self {
+        Self { clock: Clock::system(), repeated: Mutex::default() }
+    }
+}
 
 impl<S: Subscriber> Layer<S> for ToExchange {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let Some(take) = TAKE_LINE.get() else { return };
-        let level = level_name(*event.metadata().level());
-        take(level, &|| line(level, event));
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let now_ms = self.clock.now_ms();
+        // Not locked while a line is taken.
+        let (left_out, passes) = {
+            let mut repeated = self.repeated.lock();
+            let about = fields.about(event.metadata().callsite());
+            (repeated.sweep(now_ms), about.is_none_or(|about| repeated.pass(about, now_ms)))
+        };
+        for left_out in left_out {
+            send(take, Level::WARN, &Fields::of(left_out));
+        }
+        if passes {
+            send(take, *event.metadata().level(), &fields);
+        }
     }
+}
+
+fn send(take: &TakeLine, level: Level, fields: &Fields) {
+    let level = level_name(level);
+    take(level, &|| line(level, fields));
 }
 
 /// RabbitMQ's names of the levels.
@@ -42,39 +74,10 @@ const fn level_name(level: Level) -> &'static str {
     }
 }
 
-fn line(level: &str, event: &Event<'_>) -> String {
+fn line(level: &str, fields: &Fields) -> String {
     let mut line = String::new();
     // Writing to a text does not fail.
     SystemTime.format_time(&mut Writer::new(&mut line)).ok();
-    write!(line, " [{level}] ").ok();
-    let (mut fields, mut message) = (String::new(), String::new());
-    event.record(&mut Said { message: &mut message, fields: &mut fields });
-    line.push_str(&message);
-    line.push_str(&fields);
-    line.push('\n');
+    writeln!(line, " [{level}] {}", fields.text()).ok();
     line
-}
-
-/// The message of a line, and what else is said.
-struct Said<'a> {
-    message: &'a mut String,
-    fields: &'a mut String,
-}
-
-impl Visit for Said<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            write!(self.message, "{value:?}").ok();
-        } else {
-            write!(self.fields, " {}={value:?}", field.name()).ok();
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message.push_str(value);
-        } else {
-            write!(self.fields, " {}={value}", field.name()).ok();
-        }
-    }
 }

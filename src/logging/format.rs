@@ -174,21 +174,21 @@ fn is_harmless(character: char) -> bool {
 
 /// The fields of an event.
 #[derive(Debug, Default)]
-struct Fields {
+pub(super) struct Fields {
     message: String,
     others: Vec<(&'static str, Value)>,
 }
 
 impl Fields {
     /// That such lines are missing.
-    fn of(left_out: LeftOut) -> Self {
+    pub(super) fn of(left_out: LeftOut) -> Self {
         let LeftOut { message, address, lines } = left_out;
         let others = vec![("repeated", message.into()), ("peer", address.into()), ("lines", lines.into())];
         Self { message: "lines were left out".to_owned(), others }
     }
 
     /// The message and the other fields, without time and level.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         self.push_to(&mut text);
         text
@@ -208,7 +208,7 @@ impl Fields {
     }
 
     /// Which client a line is about, if it is about one. All ports of a client are one.
-    fn about(&self, callsite: Identifier) -> Option<About> {
+    pub(super) fn about(&self, callsite: Identifier) -> Option<About> {
         let (_, peer) = self.others.iter().find(|(name, _)| *name == "peer")?;
         let peer = peer.as_str()?;
         let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address).to_owned();

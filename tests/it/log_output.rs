@@ -1,7 +1,7 @@
 //! The log, and what else the program writes: whoever does not read it, or cannot take it, neither stops nor ends the broker.
 
 use crate::client::table::S;
-use crate::client::{Connect, publish, queue};
+use crate::client::{Connect, args, publish, queue};
 use crate::process::{Directory, Program};
 
 /// It starts, serves and stops although its output goes there.
@@ -101,6 +101,40 @@ async fn lines_go_to_an_exchange_if_they_are_to() {
         }
         assert_eq!(line.key(), "info", "{}", line.text());
     }
+}
+
+/// As in the other outputs: whoever reads the queue may have a terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_for_the_exchange_cannot_be_forged_and_is_cut() {
+    let program = Program::start("log-exchange-forged", &["--in-memory", "--log-exchange"]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("lines")).await;
+    ch.bind("lines", "amq.rabbitmq.log", "error").await;
+    let long = "y".repeat(4_000);
+    let forged = format!("x\n2026-01-01T00:00:00.000000Z  [info] user authenticated user=admin\u{1b}[2J{long}");
+    let mut connect = Connect::to(program.address());
+    connect.client_properties = args([("connection_name", S(&forged))]);
+    let other = connect.open().await.channel(1).await;
+    other.refused(queue("none").passive(), 404, "NOT_FOUND - no queue 'none' in vhost '/'").await;
+    let line = ch.get_eventually("lines").await.text();
+    let text = line.strip_suffix('\n').unwrap();
+    assert!(text.contains("closing channel") && !text.chars().any(char::is_control), "{text:?}");
+    assert!(text.contains(r#"connection="x\n2026-01-01"#) && text.len() < 2_000, "{} bytes: {text}", text.len());
+}
+
+/// Twenty such lines of one client go there in ten seconds, as to the other outputs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_errs_again_and_again_does_not_fill_a_queue() {
+    let program = Program::start("log-exchange-repeated", &["--in-memory", "--log-exchange"]);
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    ch.declare(queue("lines")).await;
+    ch.bind("lines", "amq.rabbitmq.log", "error").await;
+    for _ in 0..200 {
+        ch.refused(queue("none").passive(), 404, "NOT_FOUND - no queue 'none' in vhost '/'").await;
+    }
+    ch.get_eventually("lines").await;
+    // A busy machine may take long enough for more than twenty.
+    assert!(ch.counts("lines").await.0 <= 100);
 }
 
 /// It has a level of its own.
