@@ -31,6 +31,7 @@ mod store;
 mod system;
 mod tail;
 mod target;
+mod terminal;
 mod tls;
 #[cfg(feature = "top")]
 mod top;

@@ -10,6 +10,7 @@ use super::Run;
 use super::broker_options::BrokerOptions;
 use super::client::escaped;
 use super::ending::{Failed, end};
+use super::terminal::{harmless, harmless_lines};
 
 /// The arguments of `leveret peek`.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ impl Peek {
         }
         let total = found.get("total").and_then(Value::as_u64).unwrap_or(0);
         let messages = if total == 1 { "message is" } else { "messages are" };
-        let mut text = format!("{total} {messages} {state} in the queue {queue}\n");
+        let mut text = format!("{total} {messages} {state} in the queue {}\n", harmless(queue));
         for message in found.get("messages").and_then(Value::as_array).into_iter().flatten() {
             // Writing to a text cannot fail.
             write!(text, "\n{}", shown(message)).ok();
@@ -75,7 +76,7 @@ fn shown(message: &Value) -> String {
     let is_set = |key: &str| message.get(key).and_then(Value::as_bool) == Some(true);
     let marks: String =
         ["redelivered", "persistent"].iter().filter(|key| is_set(key)).map(|key| format!(", {key}")).collect();
-    let properties = message.get("properties").map(Value::to_string).unwrap_or_default();
+    let properties = message.get("properties").map(|properties| harmless(&properties.to_string())).unwrap_or_default();
     let payload = match (text("payload_encoding"), is_set("payload_truncated")) {
         ("base64", _) => format!("base64: {}", text("payload")),
         (_, true) => format!("{} ...", text("payload")),
@@ -84,9 +85,9 @@ fn shown(message: &Value) -> String {
     format!(
         "{}  exchange '{}', routing key '{}', {} bytes{marks}\n   {properties}\n   {}\n",
         number("position"),
-        text("exchange"),
-        text("routing_key"),
+        harmless(text("exchange")),
+        harmless(text("routing_key")),
         number("payload_bytes"),
-        payload.replace('\n', "\n   ")
+        harmless_lines(&payload).collect::<Vec<_>>().join("\n   ")
     )
 }

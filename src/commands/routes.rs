@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::broker_options::BrokerOptions;
 use super::client::escaped;
 use super::ending::{Failed, end};
+use super::terminal::harmless;
 use super::{Run, exit};
 
 /// The arguments of `leveret routes`.
@@ -67,7 +68,7 @@ impl Routes {
 
 fn shown(found: &Value) -> String {
     let list = |key: &str| found.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |of: &Value, key: &str| harmless(of.get(key).and_then(Value::as_str).unwrap_or_default());
     let queues: Vec<_> = list("queues").iter().map(|queue| text(queue, "name")).collect();
     let mut out = if queues.is_empty() { "no queue\n".to_owned() } else { queues.join("\n") + "\n" };
     // Writing to a text cannot fail.

@@ -11,6 +11,7 @@ use super::Run;
 use super::broker_options::BrokerOptions;
 use super::ending::{Failed, end};
 use super::events::Events;
+use super::terminal::harmless;
 
 /// The arguments of `leveret tail`.
 #[derive(Debug, Args)]
@@ -127,13 +128,6 @@ fn shown(message: &Value) -> String {
         message.get("payload_bytes").and_then(Value::as_u64).unwrap_or(0),
         harmless(text("payload"))
     )
-}
-
-fn harmless(text: &str) -> String {
-    let shown = |character: char| {
-        if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
-    };
-    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::arguments::Format;
+use crate::commands::terminal::harmless;
 
 /// What the API gave, with these columns; with all of them if none is named.
 pub(super) fn list(format: Format, found: &Value, columns: &[&str]) -> String {
@@ -41,6 +42,11 @@ fn all_columns(items: &[&Value]) -> Vec<String> {
 }
 
 fn shown(item: &Value, column: &str) -> String {
+    // Names are a client's: a row stays one row, and does nothing to the terminal.
+    harmless(&unescaped(item, column))
+}
+
+fn unescaped(item: &Value, column: &str) -> String {
     match column.split('.').try_fold(item, |value, name| value.get(name)) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::commands::terminal::harmless;
+
 /// A field table in a list: `[{"x-max-length",10}]`.
 pub(super) fn proplist(arguments: &Map<String, Value>) -> String {
     let pairs: Vec<_> =
@@ -21,7 +23,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", harmless(&text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 /// The fields of an object, one behind the other: `{<<"expires">>,60000}{<<"max-length">>,6}`.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::erlang;
+use crate::commands::terminal::harmless;
 
 /// What a verb has to say.
 #[derive(Debug)]
@@ -119,8 +120,12 @@ impl Cell {
         Self::Arguments(value.and_then(Value::as_object).cloned().unwrap_or_default())
     }
 
-    /// As it stands in a table.
+    /// As it stands in a table. Names are a client's: a row stays one row, and does nothing to the terminal.
     pub(super) fn shown(&self) -> String {
+        harmless(&self.unescaped())
+    }
+
+    fn unescaped(&self) -> String {
         match self {
             Self::Plain(Value::Null) => String::new(),
             Self::Plain(Value::String(text)) => text.clone(),

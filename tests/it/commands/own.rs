@@ -105,6 +105,32 @@ fn peek_and_routes_look_and_touch_nothing() {
     assert!(code == 69 && error.starts_with("leveret: "), "{error}");
 }
 
+/// Names and bodies are a client's, and may hold what a terminal acts on.
+#[test]
+fn what_is_listed_does_nothing_to_the_terminal() {
+    let tools = Tools::start("own-terminal");
+    let name = "a\u{1b}[2J\u{9b}1m";
+    tools.ok(&format!(
+        "leveret admin declare queue name='{name}' && rabbitmqadmin publish routing_key='{name}' payload='{name}'"
+    ));
+    let lists = [
+        "rabbitmqctl -s list_queues name arguments",
+        "rabbitmqctl -s list_bindings",
+        "rabbitmqadmin list queues",
+        "leveret routes amq.default \"$(printf 'a\\033[2J\\302\\2331m')\"",
+        "leveret peek \"$(printf 'a\\033[2J\\302\\2331m')\"",
+    ];
+    for list in lists {
+        let text = tools.ok(list);
+        assert!(text.contains(r"a\u{1b}[2J\u{9b}1m"), "{list}: {text:?}");
+        assert!(
+            text.chars().all(|character| character == '\n' || character == '\t' || !character.is_control()),
+            "{list}: {text:?}"
+        );
+    }
+    assert!(tools.ok("rabbitmqctl -s list_queues name --formatter json").contains(r"\u001b[2J"));
+}
+
 /// Each command's help has an example, and it works as it stands there.
 #[test]
 fn rabbitmqadmin_speaks_both_of_its_languages() {
