@@ -61,6 +61,31 @@ pub(super) enum Problem {
     },
 }
 
+impl Problem {
+    /// Says what is not there, of which the API says only that it is not.
+    pub(super) fn naming(self, what: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Refused { status: 404, by, .. } => {
+                Self::Refused { status: 404, reason: format!("there is no {}", what()), by }
+            }
+            other @ (Self::Unreachable(_) | Self::TimedOut(_) | Self::Refused { .. }) => other,
+        }
+    }
+
+    /// Says who is refused, of whom the API says only that nobody is let in so.
+    fn refusing(self, credentials: Option<&Credentials>) -> Self {
+        match (self, credentials) {
+            (Self::Refused { status: 401, reason, by }, Some(Credentials { user, .. }))
+                if reason == "Not_Authorized" =>
+            {
+                let why = "there is no such user, the password is another one, or it may not come from here";
+                Self::Refused { status: 401, reason: format!("{reason}: user '{user}' is not let in: {why}"), by }
+            }
+            (other, _) => other,
+        }
+    }
+}
+
 impl Client {
     /// # Errors
     /// When there can be no runtime.
@@ -151,7 +176,11 @@ impl Client {
     /// As for `get`.
     pub(super) fn bytes(&self, method: &Method, path: &str, body: Vec<u8>) -> Result<Bytes, Problem> {
         let answered = self.exchanged(self.request(method, path, body, None, self.target.credentials())?)?;
-        if answered.is_success() { Ok(answered.body) } else { Err(answered.into()) }
+        if answered.is_success() { Ok(answered.body) } else { Err(self.refused(answered)) }
+    }
+
+    fn refused(&self, answered: Answered) -> Problem {
+        Problem::from(answered).refusing(self.target.credentials())
     }
 
     /// Gives parts of the answer's body to `take` as they come, until it wants no more or the answer ends.
@@ -163,7 +192,7 @@ impl Client {
         self.runtime.block_on(async {
             let mut asked = send(&self.target, request).await?;
             if !asked.answer.status().is_success() {
-                return Err(asked.answered().await?.into());
+                return Err(self.refused(asked.answered().await?));
             }
             while let Some(frame) = asked.answer.body_mut().frame().await {
                 let frame = frame.map_err(broken)?;

@@ -55,7 +55,10 @@ impl Peek {
     fn look(&self) -> Result<String, Failed> {
         let Self { queue, vhost, state, offset, limit, .. } = self;
         let path = format!("/leveret/queues/{}/{}/peek", escaped(vhost), escaped(queue));
-        let found = self.broker.client()?.get(&format!("{path}?state={state}&offset={offset}&limit={limit}"))?;
+        let found = self.broker.client()?.get(&format!("{path}?state={state}&offset={offset}&limit={limit}"));
+        let found = found.map_err(|problem| {
+            problem.naming(|| format!("queue '{}' in virtual host '{}'", harmless(queue), harmless(vhost)))
+        })?;
         if self.json {
             return Ok(format!("{found:#}\n"));
         }

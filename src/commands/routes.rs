@@ -49,7 +49,9 @@ impl Routes {
     fn explain(&self) -> Result<String, Failed> {
         let exchange = if self.exchange == "amq.default" { "" } else { &self.exchange };
         let body = json!({ "exchange": exchange, "routing_key": self.routing_key, "headers": self.headers()? });
-        let found = self.broker.client()?.post(&format!("/leveret/routes/{}", escaped(&self.vhost)), &body)?;
+        let found = self.broker.client()?.post(&format!("/leveret/routes/{}", escaped(&self.vhost)), &body);
+        let what = || format!("exchange '{}' in virtual host '{}'", harmless(&self.exchange), harmless(&self.vhost));
+        let found = found.map_err(|problem| problem.naming(what))?;
         Ok(if self.json { format!("{found:#}\n") } else { shown(&found) })
     }
 

@@ -66,7 +66,7 @@ impl Tail {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        client.stream(&self.path(), |part| {
+        let followed = client.stream(&self.path(), |part| {
             for event in events.feed(part) {
                 let Ok(data) = serde_json::from_str::<Value>(&event.data) else { continue };
                 let written = writeln!(stdout, "{}", self.line(&event.name, &data)).and_then(|()| stdout.flush());
@@ -78,8 +78,8 @@ impl Tail {
                 }
             }
             !is_over
-        })?;
-        Ok(())
+        });
+        Ok(followed.map_err(|problem| problem.naming(|| format!("virtual host '{}'", harmless(&self.vhost))))?)
     }
 
     fn path(&self) -> String {

@@ -102,7 +102,13 @@ fn peek_and_routes_look_and_touch_nothing() {
     assert!(routes.starts_with("orders\n  + amq.topic -> queue orders: "), "{routes}");
     assert!(tools.ok("leveret routes amq.topic mail").starts_with("no queue\n  - amq.topic -> queue orders: "));
     let (code, error) = tools.fails("leveret peek nosuch");
-    assert!(code == 69 && error.starts_with("leveret: "), "{error}");
+    assert_eq!((code, error.as_str()), (69, "leveret: there is no queue 'nosuch' in virtual host '/'\n"));
+    let (_, error) = tools.fails("leveret routes nosuch key");
+    assert_eq!(error, "leveret: there is no exchange 'nosuch' in virtual host '/'\n");
+    let (_, error) = tools.fails("leveret tail --vhost nosuch");
+    assert_eq!(error, "leveret: there is no virtual host 'nosuch'\n");
+    let (_, error) = tools.fails("leveret status --url http://127.0.0.1:$HTTP_PORT --username guest --password wrong");
+    assert!(error.starts_with("leveret: Not_Authorized: user 'guest' is not let in: "), "{error}");
 }
 
 /// Names and bodies are a client's, and may hold what a terminal acts on.

@@ -44,7 +44,7 @@ async fn a_tail_shows_what_passes_its_filters_and_ends_at_its_limit() {
 fn a_tail_of_what_is_not_there_is_one_sentence() {
     let tools = Tools::start("tail-nowhere");
     let (code, error) = tools.fails("leveret tail --vhost nowhere");
-    assert_eq!((code, error.as_str()), (69, "leveret: Not Found\n"));
+    assert_eq!((code, error.as_str()), (69, "leveret: there is no virtual host 'nowhere'\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
