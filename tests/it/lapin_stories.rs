@@ -106,6 +106,29 @@ async fn an_unroutable_mandatory_message_is_returned() {
     assert_eq!(returned.delivery.data, b"returned");
 }
 
+/// A return comes directly before the confirm of its own message, or lapin takes it for that of another one.
+///
+/// Story: confirms, mandatory-return
+#[tokio::test]
+async fn of_many_messages_at_once_each_is_known_to_have_come_back_or_not() {
+    let broker = TestBroker::start().await;
+    let (_connection, channel) = channel(&broker).await;
+    let name = broker.name("q");
+    declare(&channel, &name, FieldTable::default()).await;
+    confirming(&channel).await;
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let mut confirmations = Vec::new();
+    for n in 0..200 {
+        let key = if n % 2 == 0 { name.as_str() } else { "no-such-queue" };
+        let published = channel.basic_publish("".into(), key.into(), options, b"x", BasicProperties::default());
+        confirmations.push(published.await.expect("published"));
+    }
+    for (n, confirm) in confirmations.into_iter().enumerate() {
+        let confirmation = tokio::time::timeout(PATIENCE, confirm).await.expect("in time").expect("confirmed");
+        assert_eq!(confirmation.take_message().is_some(), n % 2 == 1, "message {n}");
+    }
+}
+
 /// Story: prefetch, nack-requeue
 #[tokio::test]
 async fn a_prefetch_of_one_and_a_requeue() {

@@ -93,6 +93,32 @@ async fn persistent_messages_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_that_wait_and_messages_held_back_are_told_of_quorum_queues() {
+    let broker = TestBroker::with_http().await;
+    let (api, ch) = (broker.http(), broker.connect().await.channel(1).await);
+    let [owing, retrying] = ["owing", "retrying"].map(|name| broker.name(name));
+    let declare = queue(&owing).quorum().arg("x-dead-letter-exchange", S("amq.fanout"));
+    let declare = declare.arg("x-overflow", S("reject-publish")).arg("x-dead-letter-strategy", S("at-least-once"));
+    ch.declare(declare).await;
+    let minute = Argument::I(60_000);
+    ch.declare(queue(&retrying).quorum().arg("x-delayed-retry-type", S("all")).arg("x-delayed-retry-min", minute)).await;
+    for (name, requeue) in [(&owing, false), (&retrying, true)] {
+        ch.publish(publish("", name, "m")).await;
+        ch.expect_ready(name, 1).await;
+        let got = ch.get(name).await.expect("a message");
+        ch.reject(got.delivery_tag, requeue).await;
+    }
+    for (name, expected) in [(&owing, (1, 0)), (&retrying, (0, 1))] {
+        eventually("it is told", async || {
+            let found = api.get(&format!("/api/queues/%2F/{name}"));
+            let told = (found["messages_dlx"].as_u64().unwrap(), found["messages_delayed"].as_u64().unwrap());
+            if told == expected { Ok(()) } else { Err(told) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_may_be_conditional() {
     let broker = TestBroker::with_http().await;
     let (api, name) = (broker.http(), broker.name("q"));
