@@ -3,6 +3,7 @@
 #[cfg(unix)]
 pub(crate) mod groups;
 mod memory;
+mod rabbitmq_files;
 #[cfg_attr(unix, path = "host/unix.rs")]
 #[cfg_attr(windows, path = "host/windows.rs")]
 mod system;
@@ -11,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+
+pub(crate) use rabbitmq_files::file_of_rabbitmq;
 
 #[cfg(unix)]
 pub(crate) use system::runtime_directory;

@@ -230,8 +230,9 @@ impl Broker {
     /// What a person needs who sees it start: where to connect as whom, the management API, where messages are kept, the process.
     pub fn welcome(&self) -> String {
         let (user, vhost) = &self.known.first;
-        let is_there = self.broker.user(user).is_some() && self.broker.vhost(vhost).is_some();
-        // An earlier start may have made others, or an administrator may have removed them.
+        // An earlier start may have made others, an administrator may have removed them, and definitions may have brought the user
+        // without permissions there.
+        let is_there = self.broker.user(user).is_some() && self.broker.permission(user, vhost).is_some();
         let amqp = if is_there {
             format!("connect to {} as {user}", self.amqp_url_for(user, vhost))
         } else {

@@ -16,6 +16,7 @@ use crate::broker::Broker;
 use crate::broker::node::Node;
 use crate::broker::pager::Pager;
 use crate::clock::Clock;
+use crate::host::file_of_rabbitmq;
 use crate::message::MemoryGauge;
 use crate::metrics::IoCounters;
 use crate::store::disk::{Disk, RealDisk};
@@ -71,8 +72,8 @@ pub(super) fn open(path: &Path, gauge: &Arc<MemoryGauge>, salvage: bool, nonce: 
     Ok(Opened { directory: path.to_owned(), disk, io, wal, loader, definitions, queues, next_id, is_salvaged })
 }
 
-fn tell(path: &Path, report: &Report) {
-    let path = path.display();
+fn tell(directory: &Path, report: &Report) {
+    let path = directory.display();
     if report.is_salvaged() {
         tell_of_salvage(&path, report);
     }
@@ -93,6 +94,12 @@ fn tell(path: &Path, report: &Report) {
     }
     if report.is_new {
         tracing::info!("made the data directory {path}");
+        if let Some(file) = file_of_rabbitmq(directory) {
+            let file = file.display();
+            tracing::warn!(
+                "{file} is RabbitMQ's, and is not read: export its definitions with RabbitMQ and import them here; messages stay there"
+            );
+        }
     } else if report.is_clean {
         tracing::info!("opened the data directory {path}");
     } else {

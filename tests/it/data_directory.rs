@@ -121,6 +121,21 @@ async fn rabbitmqs_directory_holds_everything_whatever_the_node_is_called() {
     second.stop();
 }
 
+/// It would be strange to find an empty broker without a word where there were queues and messages.
+#[test]
+fn files_of_rabbitmq_are_told_of() {
+    for below in ["", "rabbit@host"] {
+        let directory = Directory::new("of-rabbitmq");
+        let place = directory.path().join(below);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("schema.DAT"), "").unwrap();
+        let log = Program::start_in(&directory, &["--no-http"]).stop();
+        assert!(log.contains("schema.DAT is RabbitMQ's, and is not read: export its definitions"), "{log}");
+        let log = Program::start_in(&directory, &["--no-http"]).stop();
+        assert!(!log.contains("schema.DAT"), "only once: {log}");
+    }
+}
+
 /// Names of hosts with dots need the variable in RabbitMQ; here they need nothing, and it changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_name_of_the_node_is_told_as_it_is() {

@@ -110,6 +110,22 @@ async fn the_first_user_is_made_once_and_a_later_one_is_told_why_not() {
     assert!(log.contains("WARN user 'anna' keeps its password: default_pass counts only while"), "{log}");
 }
 
+/// Definitions bring the user, and so nobody gives it permissions in the default virtual host: RabbitMQ's order, which is a trap.
+#[test]
+fn nobody_is_told_to_connect_where_a_user_has_no_permissions() {
+    let directory = Directory::new("first-without-permissions");
+    std::fs::create_dir_all(directory.path()).unwrap();
+    let (conf, definitions) = (directory.path().join("rabbitmq.conf"), directory.path().join("d.json"));
+    let users =
+        r#"{"vhosts": [{"name": "prod"}], "users": [{"name": "anna", "password": "x", "tags": "administrator"}]}"#;
+    std::fs::write(&definitions, users).unwrap();
+    let named = format!("default_user = anna\ndefault_vhost = prod\nload_definitions = {}\n", definitions.display());
+    std::fs::write(&conf, named).unwrap();
+    let arguments = ["--in-memory", "--no-http", "--config", conf.to_str().unwrap()];
+    let log = Program::start("first-without-permissions-run", &arguments).stop();
+    assert!(log.contains("AMQP is spoken on 127.0.0.1:") && !log.contains(" as anna"), "{log}");
+}
+
 #[test]
 fn a_variable_that_is_not_understood_is_named_with_the_likely_one() {
     let environment = [("RABBITMQ_DEFAULT_PASSWORD", "x"), ("RABBITMQ_ERLANG_COOKIE", "x")];

@@ -101,7 +101,8 @@ async fn dead_letters_that_wait_and_messages_held_back_are_told_of_quorum_queues
     let declare = declare.arg("x-overflow", S("reject-publish")).arg("x-dead-letter-strategy", S("at-least-once"));
     ch.declare(declare).await;
     let minute = Argument::I(60_000);
-    ch.declare(queue(&retrying).quorum().arg("x-delayed-retry-type", S("all")).arg("x-delayed-retry-min", minute)).await;
+    ch.declare(queue(&retrying).quorum().arg("x-delayed-retry-type", S("all")).arg("x-delayed-retry-min", minute))
+        .await;
     for (name, requeue) in [(&owing, false), (&retrying, true)] {
         ch.publish(publish("", name, "m")).await;
         ch.expect_ready(name, 1).await;
