@@ -30,6 +30,14 @@ async fn a_log_that_nobody_reads_stops_nothing() {
     check_serves("unread-log", &pipe).await;
 }
 
+/// As `leveret 2>&1 | head -n 1` does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_reader_has_gone_ends_nothing() {
+    let directory = Directory::new("left-log");
+    let pipe = format!("mkdir {0}; mkfifo {0}/pipe; head -n 1 {0}/pipe >/dev/null & exec 2>{0}/pipe", directory.text());
+    check_serves("left-log", &pipe).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_that_are_closed_end_nothing() {
     check_serves("closed-log", "exec 2>&-").await;

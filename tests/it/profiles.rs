@@ -73,6 +73,13 @@ async fn deprecated_features_are_permitted_or_denied() {
                         configuration; actual version to be determined.\nTo con...";
             connection.expect_close(541, text, (50, 10)).await;
         }
+        let name = broker.name("quorum");
+        let declare = queue(&name).quorum().arg("x-queue-master-locator", S("client-local"));
+        let text = format!(
+            "PRECONDITION_FAILED - invalid arg 'x-queue-master-locator' for {} of queue type rabbit_quorum_queue",
+            q(&name)
+        );
+        ch.refused(declare, 406, &text).await;
     }
 }
 
