@@ -12,7 +12,7 @@ const BODY_BYTES: usize = 2_000;
 /// The length of a delivery with a tag, a queue and a routing key of one letter.
 const DELIVERY_BYTES: usize = (8 + 4 + 2 + 8 + 1 + 1 + 2) + (8 + 14) + (8 + BODY_BYTES);
 /// See `broker/queue/pace/lead`.
-const AHEAD_BYTES_FIRST: u64 = 256 * 1024;
+const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
 /// What is encoded ahead of the socket.
 const OUTPUT_BYTES: usize = 520 * 1024;
 /// See `patience`.
@@ -303,7 +303,7 @@ fn longest_queue(world: &mut World, dice: &mut Dice, publishers: usize) -> u64 {
 
 /// So long may a queue be whose consumers take what they are given.
 fn long_for(publishers: usize) -> u64 {
-    AHEAD_BYTES_FIRST + (publishers as u64 + 1) * 2 * READ_BYTES as u64
+    AHEAD_BYTES_MAX + (publishers as u64 + 1) * 2 * READ_BYTES as u64
 }
 
 proptest! {
