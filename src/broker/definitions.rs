@@ -61,7 +61,7 @@ impl BindingDefinition {
     }
 }
 
-/// One change.
+/// A change of what is durable and no message, as the log has it.
 #[derive(Clone, Debug)]
 pub enum Definition {
     /// An administrator put or deleted something.

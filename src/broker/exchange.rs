@@ -52,7 +52,7 @@ pub enum Destination {
 /// What kind of thing a binding leads to; some exchange types refuse some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationKind {
-    /// An exchange.
+    /// An exchange, whatever its type.
     Exchange,
     /// A classic queue.
     ClassicQueue,

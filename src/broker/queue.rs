@@ -106,7 +106,7 @@ pub struct QueueCounts {
     pub ready: usize,
     /// Messages that were delivered and are not settled.
     pub unacked: usize,
-    /// Consumers.
+    /// Consumers, those included that have no credit left.
     pub consumers: usize,
 }
 
@@ -116,7 +116,7 @@ pub(crate) struct Queue {
     /// What it obeys now.
     arguments: Arc<QueueArguments>,
     policies: Option<Arc<Applied>>,
-    /// The messages.
+    /// The messages, and in which order they are delivered, returned or dead-lettered.
     order: Order,
     /// Their consumers, and other users.
     service: Service,

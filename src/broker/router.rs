@@ -76,7 +76,7 @@ impl Route {
 pub enum Hold {
     /// `x-recent-history` remembers it.
     Remember {
-        /// The exchange.
+        /// Where it was routed. It may be gone when the message is published.
         exchange: ExchangeId,
         /// How many bindings had been added to it when the message was routed.
         bindings_made: u64,

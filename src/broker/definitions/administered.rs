@@ -11,7 +11,7 @@ use crate::broker::queue::arguments::QueueKind;
 /// A virtual host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VhostDefinition {
-    /// Its name.
+    /// Clients name it when they connect; it never changes.
     pub name: String,
     /// The type of queues that do not name one.
     #[serde(rename = "default_queue_type", with = "kind")]
@@ -19,10 +19,10 @@ pub struct VhostDefinition {
     /// What its delayed messages are known by.
     #[serde(with = "queue_id")]
     pub(crate) delayed: QueueId,
-    /// For people.
+    /// What it is for, as an administrator wrote it.
     #[serde(default)]
     pub(crate) description: String,
-    /// For people.
+    /// Words of an administrator, which mean nothing to the broker.
     #[serde(default)]
     pub(crate) tags: Vec<String>,
     /// Its messages are to be traced.
@@ -101,9 +101,9 @@ pub enum ApplyTo {
 /// A policy, or an operator policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyDefinition {
-    /// Its virtual host.
+    /// It holds for queues and exchanges of this virtual host.
     pub vhost: String,
-    /// Its name.
+    /// What it is called in its virtual host; an operator policy may have the name of a policy.
     pub name: String,
     /// A regular expression on the names of queues and exchanges.
     pub pattern: String,

@@ -11,7 +11,7 @@ use crate::broker::queue::arguments::QueueKind;
 /// Things whose names are those of others now.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Replaced {
-    /// Queues.
+    /// Each has lost its name to a queue that was declared later.
     pub(crate) queues: Vec<QueueDefinition>,
     /// Exchanges, and those that have their names.
     pub(crate) exchanges: BTreeMap<ExchangeId, ExchangeId>,

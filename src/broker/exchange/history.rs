@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::impossible::impossible;
 use crate::message::Message;
 
 /// Messages of a piece. So many are copied when a piece is changed that somebody reads.
@@ -44,7 +45,12 @@ impl History {
     }
 
     fn forget_first(&mut self) {
-        let Some(first) = self.pieces.front_mut() else { return };
+        let Some(first) = self.pieces.front_mut() else {
+            impossible!("{} messages are remembered, and none is there", self.len);
+            // Or the caller would go on for ever.
+            self.len = 0;
+            return;
+        };
         Arc::make_mut(first).pop_front();
         self.len -= 1;
         if first.is_empty() {

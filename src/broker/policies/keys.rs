@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Erlang, Merge, Subject};
 use crate::broker::queue::arguments::QueueKind;
 
-/// One key.
+/// A key that the definition of a policy may have.
 #[derive(Debug)]
 pub(in crate::broker) struct PolicyKey {
     pub(super) name: &'static str,
@@ -25,7 +25,7 @@ enum Queues {
     All,
     Classic,
     Quorum,
-    /// Streams alone.
+    /// For streams alone, which are not there yet.
     Neither,
 }
 
