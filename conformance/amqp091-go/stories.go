@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -41,6 +42,7 @@ var stories = []story{
 	{name: "exchange-to-exchange", body: exchangeToExchange},
 	{name: "get", body: get},
 	{name: "tls", body: overTLS},
+	{name: "close-while-acking", body: closeWhileAcking},
 }
 
 func text(s string) amqp.Publishing { return amqp.Publishing{Body: []byte(s)} }
@@ -709,4 +711,47 @@ func overTLS(t *T) {
 		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}},
 		SASL:            []amqp.Authentication{&amqp.ExternalAuth{}},
 	})
+}
+
+// closeWhileAcking closes channels of 200 connections, one after the other, on which four goroutines acknowledge.
+func closeWhileAcking(t *T) {
+	if os.Getenv("LEVERET_BIN") == "" {
+		return // RabbitMQ loses some of the connections
+	}
+	lost := 0
+	for range 200 {
+		conn := t.connect()
+		watcher := must(conn.Channel())
+		closeBesideAcks(t, must(conn.Channel()))
+		if _, err := watcher.QueueDeclare("", false, false, true, false, nil); err != nil {
+			lost++
+		}
+		conn.Close()
+	}
+	t.equal("lost connections", lost, 0)
+}
+
+// closeBesideAcks closes a channel as soon as the first of four goroutines has acknowledged something.
+func closeBesideAcks(t *T, ch *amqp.Channel) {
+	const goroutines, each = 4, 100
+	queue := must(ch.QueueDeclare("", false, false, true, false, nil)).Name
+	deliveries := consume(ch, queue, false)
+	bodies := make([]string, goroutines*each)
+	for _, body := range bodies {
+		send(t, ch, queue, body)
+	}
+	receive(t, deliveries, bodies...)
+	var all sync.WaitGroup
+	began := make(chan bool, goroutines*each)
+	for first := range goroutines {
+		all.Go(func() {
+			for n := range each {
+				ch.Ack(uint64(first*each+n+1), false) // it fails as soon as the library has the close-ok
+				began <- true
+			}
+		})
+	}
+	next(t, "acknowledgement", began)
+	ch.Close() // if the connection is lost meanwhile, the caller sees it
+	all.Wait()
 }
