@@ -5,7 +5,9 @@
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const { promisify } = require('node:util');
 const amqp = require('amqplib');
+const withCallbacks = require('amqplib/callback_api');
 const {
   AMQP_URL, Inbox, WAIT_DEADLINE, event, failure, main, notOffered, pause, proxy, proxyUrl, story,
   unique, until, userName, variant, vhost, within,
@@ -412,6 +414,26 @@ story('cancel-notification', async (t) => {
   await (await t.channel()).deleteQueue(queue);
   assert.equal(await inbox.next(), null); // how the library tells
   await channel.assertQueue('', { exclusive: true });
+});
+
+story('delete-own-consumer', async (t) => {
+  const channel = await t.channel();
+  const queue = await t.queue(channel);
+  const inbox = await consume(channel, queue);
+  assert.deepEqual({ ...(await channel.deleteQueue(queue)) }, { messageCount: 0 });
+  assert.equal(await inbox.next(), null);
+  await channel.assertQueue('', { exclusive: true });
+  // What calls back does so at once, in the order of the frames; a promise that is resolved runs after all that came with it.
+  const connection = await promisify(withCallbacks.connect)(AMQP_URL);
+  const plain = await promisify(connection.createChannel.bind(connection))();
+  for (let round = 0; round < 20; round++) {
+    const name = await t.queue(channel);
+    const heard = new Inbox();
+    await new Promise((resolve) => plain.consume(name, heard.push, {}, resolve));
+    plain.deleteQueue(name, {}, () => heard.push('deleted'));
+    assert.deepEqual(await heard.take(2), ['deleted', null]);
+  }
+  await promisify(connection.close.bind(connection))();
 });
 
 story('errors', async (t) => {
