@@ -24,7 +24,8 @@ use self::dice::Dice;
 use self::mover::Mover;
 use self::worker::{Worker, workers};
 use crate::client::delivery::Event;
-use crate::client::{Channel, Connect, Delivery, Value, exchange, publish, queue};
+use crate::client::properties::properties;
+use crate::client::{Channel, Connect, Delivery, Value, consume, exchange, publish, queue};
 use crate::process::{Directory, Program};
 
 /// Publishes that wait for their confirm, and deliveries that wait for their acknowledgement.
@@ -68,6 +69,41 @@ async fn a_message_that_is_out_at_each_kill_reaches_its_delivery_limit() {
     let dead = ch.get("dead").await.expect("dead-lettered");
     assert_eq!(dead.body, b"poison");
     assert_eq!(dead.headers().get("x-first-death-reason").cloned(), Some(Value::S("delivery_limit".into())));
+}
+
+/// As RabbitMQ 4.3.6 does, asked with `kill -9` of its process: the consumers vanish with the broker, and none of them left the queue.
+/// reference: 4.5, auto-delete
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auto_delete_queue_survives_a_kill_with_its_consumers_and_goes_with_the_next_one() {
+    let directory = Directory::new("kill-auto-delete");
+    let start = || Program::start_in(&directory, &["--disk-free-limit", "0"]);
+    let mut program = start();
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    for name in ["consumed", "never.consumed"] {
+        ch.declare(queue(name).durable().auto_delete()).await;
+    }
+    ch.confirm_select().await;
+    ch.publish_confirmed(publish("", "consumed", "kept").with(properties().delivery_mode(2))).await;
+    ch.consume(consume("consumed")).await;
+    ch.expect_deliver().await;
+    program.kill();
+    drop(program);
+    let mut program = start();
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    let tag = ch.consume(consume("consumed")).await;
+    assert_eq!(ch.expect_deliver().await.body, b"kept");
+    ch.cancel(&tag).await;
+    assert!(!ch.exists("consumed").await);
+    assert!(ch.exists("never.consumed").await);
+    // A stop in order closes connections, and with these the consumers leave.
+    ch.declare(queue("consumed").durable().auto_delete()).await;
+    ch.consume(consume("consumed")).await;
+    program.stop();
+    drop(program);
+    let program = start();
+    let ch = Connect::to(program.address()).open().await.channel(1).await;
+    assert!(!ch.exists("consumed").await);
+    assert!(ch.exists("never.consumed").await);
 }
 
 /// reference: 5.8, when acked: persistent and in a durable queue, so it is on disk
