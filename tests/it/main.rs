@@ -90,6 +90,7 @@ mod quorum_limits;
 mod recovery;
 mod reply_to;
 mod routing;
+mod routing_limit;
 mod salvage_table;
 mod sasl;
 mod scale;
