@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use amq_protocol::protocol::basic::Recover;
+
 use crate::broker::TestBroker;
 use crate::client::method::QueueDeclare;
 use crate::client::table::S;
@@ -14,6 +16,7 @@ use crate::dead_letter::summary;
 enum End {
     Reject { requeue: bool },
     Nack { requeue: bool },
+    Recovered,
     Lost,
 }
 
@@ -40,6 +43,9 @@ async fn end(ch: &Channel, name: &str, end: End) {
     }
     let tag = ch.get(name).await.unwrap().delivery_tag;
     match end {
+        End::Recovered => {
+            ch.call(Recover { requeue: true }).await;
+        }
         End::Reject { requeue } => ch.reject(tag, requeue).await,
         End::Nack { requeue } => ch.nack(tag, requeue).await,
         End::Lost => {}
@@ -61,13 +67,16 @@ fn told(delivery: &Delivery) -> (bool, i64, i64) {
 async fn failed_deliveries_travel_and_others_do_not() {
     let broker = TestBroker::to_the_letter().await;
     let ch = broker.connect().await.channel(1).await;
-    let histories: [(&[End], i64); 8] = [
+    let histories: [(&[End], i64); 11] = [
         (&[REJECTED], 1),
         (&[NACKED], 0),
         (&[RETURNED, NACKED], 0),
+        (&[End::Recovered, NACKED], 0),
+        (&[End::Recovered, REJECTED], 1),
         (&[REQUEUED, NACKED], 1),
         (&[End::Lost, NACKED], 1),
         (&[RETURNED, RETURNED, REJECTED], 1),
+        (&[REQUEUED, End::Recovered, End::Recovered, NACKED], 1),
         (&[REQUEUED, REQUEUED, REJECTED], 3),
         (&[End::Lost, REQUEUED, RETURNED, REJECTED], 3),
     ];
