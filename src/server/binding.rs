@@ -41,6 +41,13 @@ impl From<&Settings> for SocketOptions {
     }
 }
 
+impl SocketOptions {
+    /// The same with buffers of so many bytes, in both directions.
+    pub(super) fn with_buffers(self, bytes: u32) -> Self {
+        Self { send_bytes: Some(bytes), receive_bytes: Some(bytes), ..self }
+    }
+}
+
 /// Binds all addresses, of which there may be none.
 pub(super) fn bind(
     places: &[Listen],

@@ -56,6 +56,7 @@ pub struct Builder {
     prometheus_addresses: Vec<Listen>,
     /// What the program was configured with; nothing of an embedded broker.
     configured: Option<Box<Configured>>,
+    socket_buffer_bytes: Option<u32>,
     heartbeat: HeartbeatOffer,
     pub(super) encryption: ServerTls,
     /// Whether it has one, and a group that may use it.
@@ -88,6 +89,7 @@ impl Default for Builder {
             http_addresses: Vec::new(),
             prometheus_addresses: Vec::new(),
             configured: None,
+            socket_buffer_bytes: None,
             heartbeat: HEARTBEAT.into(),
             encryption: ServerTls::default(),
             local_socket: None,
@@ -317,6 +319,13 @@ impl Builder {
     #[must_use]
     pub fn anonymous_login(mut self, is_allowed: bool) -> Self {
         self.logins.anonymous = is_allowed.then(|| GUEST.to_owned());
+        self
+    }
+
+    /// How many bytes the system keeps of what a client has sent, and how many of what is to be sent to it, instead of what it chooses.
+    #[must_use]
+    pub fn socket_buffers(mut self, bytes: u32) -> Self {
+        self.socket_buffer_bytes = Some(bytes);
         self
     }
 

@@ -48,6 +48,9 @@ pub struct Setup {
     pub alerts_webhook: Option<String>,
     /// A file with the authorities that the certificate there may come from.
     pub alerts_webhook_authorities: Option<std::path::PathBuf>,
+    /// Bytes of the buffers that the system keeps for a client, in each direction, so that everything is read and written in pieces.
+    /// `LEVERET_TEST_SOCKET_BYTES` says it for all tests. RabbitMQ keeps its own.
+    pub socket_bytes: Option<u32>,
     /// What the threads of an embedded broker are called, if the test's runtime has several.
     pub worker_name: Option<&'static str>,
 }

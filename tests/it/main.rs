@@ -95,6 +95,7 @@ mod salvage_table;
 mod sasl;
 mod scale;
 mod silence;
+mod small_buffers;
 mod store_check;
 mod tls;
 mod ttl;

@@ -42,7 +42,8 @@ impl Builder {
 
     /// What the system is told of sockets for AMQP.
     fn socket_options(&self) -> SocketOptions {
-        self.configured.as_deref().map(SocketOptions::from).unwrap_or_default()
+        let options = self.configured.as_deref().map(SocketOptions::from).unwrap_or_default();
+        self.socket_buffer_bytes.map_or(options, |bytes| options.with_buffers(bytes))
     }
 }
 

@@ -92,6 +92,10 @@ fn builder(setup: &Setup, directory: Option<&Directory>) -> (Builder, Option<Arc
     if let Some(bytes) = setup.max_message_size {
         builder = builder.max_message_size(u64::from(bytes));
     }
+    let for_all = || std::env::var("LEVERET_TEST_SOCKET_BYTES").ok().map(|bytes| bytes.parse().expect("a number"));
+    if let Some(bytes) = setup.socket_bytes.or_else(for_all) {
+        builder = builder.socket_buffers(bytes);
+    }
     let mut hand = None;
     if setup.manual_clock {
         let (clock, its_hand) = Clock::manual();
