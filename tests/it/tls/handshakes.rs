@@ -97,6 +97,12 @@ async fn whoever_speaks_something_else_is_told_of_in_the_log() {
     assert!(Trust::of(&stranger).connect(amqps).await.is_err());
     // Whoever only looks whether the port is open.
     drop(TcpStream::connect(amqps).await.unwrap());
+    // The client has gone before the broker has read why.
+    crate::client::eventually("the last one is told of", async || {
+        let log = program.log();
+        if log.contains("does not trust the broker's certificate") { Ok(()) } else { Err(log) }
+    })
+    .await;
     let log = program.stop();
     for words in [
         "looks like TLS: connect to a port of AMQP with TLS",
