@@ -87,13 +87,7 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
     let mut signals = Signals::new()?;
     // Before the broker is there: `rabbitmqctl wait` reads the number first, and then waits for that
     // process to serve clients.
-    if let Some(file) = &settings.pid_file {
-        let pid = std::process::id().to_string();
-        // RabbitMQ makes the directory, too: its place of old, below `mnesia`, is in many scripts.
-        let made = file.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| write_whole(file, &pid))
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    let pid_file = settings.pid_file.as_ref().filter(|file| has_written_pid(file));
     let broker = Broker::from_settings(settings).await.inspect_err(|_| log.tell(BOOT_FAILED))?;
     let told_to_stop = async {
         while signals.next().await == Told::HangUp {
@@ -109,11 +103,24 @@ async fn until_stopped(arguments: &config::Serve, settings: &Settings, log: &Log
     service::stopping();
     tracing::info!("stopping");
     broker.stop().await;
-    if let Some(file) = &settings.pid_file {
+    if let Some(file) = pid_file {
         // Somebody may have taken it away.
         fs::remove_file(file).ok();
     }
     Ok(())
+}
+
+/// Writes the number of this process to a file. That it cannot be written is said, and is no reason not to serve, as in RabbitMQ.
+fn has_written_pid(file: &Path) -> bool {
+    // RabbitMQ makes the directory, too: its place of old, below `mnesia`, is in many scripts.
+    let made = file.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = made.and_then(|()| write_whole(file, &std::process::id().to_string()));
+    written.inspect_err(|error| tell_unwritten(file, error)).is_ok()
+}
+
+/// Whoever reads such a file waits in vain; clients need neither.
+fn tell_unwritten(file: &Path, error: &io::Error) {
+    tracing::warn!("cannot write {}: {error}; going on without this file", file.display());
 }
 
 /// What RabbitMQ says before it ends because it cannot start.
@@ -153,9 +160,7 @@ async fn until_failed(settings: &Settings, broker: &Broker) -> Box<dyn Error> {
             let file = file.clone();
             move || write_whole(&file, &ports.to_string())
         });
-        if let Err(error) = written.await {
-            return format!("cannot write {}: {error}", file.display()).into();
-        }
+        written.await.inspect_err(|error| tell_unwritten(&file, error)).ok();
     }
     tracing::info!("{}", broker.welcome());
     // Not waited for, and no reason to end when it fails: nobody may be there to read it.

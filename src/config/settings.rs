@@ -338,9 +338,9 @@ settings! {
     node_name: String = "rabbit@localhost".to_owned(), "rabbit@localhost", AtStart;
     /// Members of this group may give commands over the local socket, which then lies in the directory of what runs
     socket_group: Option<SystemGroup> = None, "none", AtStart;
-    /// Write the number of the process to this file
+    /// Write the number of the process to this file; if that fails, the log has a warning
     pid_file: Option<PathBuf> = None, "none", AtStart;
-    /// Write the ports of all listeners to this file as JSON once the broker is ready
+    /// Write the ports of all listeners to this file as JSON once the broker is ready; if that fails, the log has a warning
     ports_file: Option<PathBuf> = None, "none", AtStart;
     /// Send alerts to this URL, as a POST with JSON for each that is raised or over; without it they are sent nowhere
     alerts_webhook_url: Option<HttpUrl> = None, "none", AtStart;

@@ -58,7 +58,10 @@ impl Program {
 
     fn start_by(mut command: Command, name: &str, arguments: &[&str]) -> Self {
         let ports_file = std::env::temp_dir().join(format!("leveret-test-{}-{name}.json", unique()));
-        command.args(arguments).arg("--ports-file").arg(&ports_file);
+        command.args(arguments);
+        if !arguments.contains(&"--ports-file") {
+            command.arg("--ports-file").arg(&ports_file);
+        }
         if !arguments.contains(&"--no-amqp") {
             command.args(["--amqp-listen", "127.0.0.1:0"]);
         }
