@@ -7,6 +7,7 @@
 //!
 //! A new endpoint is one function in the file of its resource and one line in `routes`.
 
+mod accept_failures;
 mod answer;
 mod api;
 mod app;

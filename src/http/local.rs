@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
+use super::accept_failures::AcceptFailures;
 use super::caller::CallerPlace;
 use super::server::{connection, until};
 use crate::host::groups::is_member;
@@ -23,6 +24,7 @@ pub(super) async fn accept(
     listener: UnixListener,
     group: Option<u32>,
     router: Router,
+    mut failures: AcceptFailures,
     mut stopped: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -44,7 +46,7 @@ pub(super) async fn accept(
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection of the local socket");
+                failures.tell("a connection of the local socket", &error);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

@@ -20,6 +20,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::accept_failures::AcceptFailures;
 use super::api::Api;
 use super::caller::CallerPlace;
 use super::handling::{empty, router};
@@ -32,7 +33,7 @@ use super::sampler;
 use super::secure;
 use super::target::{drop_trailing_slash, is_readable};
 use super::unread;
-use crate::clock::make_rounds;
+use crate::clock::{Clock, make_rounds};
 use crate::tls::Certificates;
 
 /// A client has so long for the head of a request.
@@ -117,7 +118,7 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     let connections_max = api.app.http_connections_max();
     let permits = Arc::new(Semaphore::new(connections_max));
     for (listener, router) in listeners {
-        serve_on(listener, router.clone(), Arc::clone(&permits), stopped.clone());
+        serve_on(listener, router.clone(), Arc::clone(&permits), stopped.clone(), api.clock.clone());
     }
     #[cfg(windows)]
     let None = local;
@@ -126,7 +127,13 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
         match listener.set_nonblocking(true).and_then(|()| tokio::net::UnixListener::from_std(listener)) {
             Ok(listener) => {
                 // Commands of this machine know nothing of what a proxy asks for.
-                tokio::spawn(local::accept(listener, group, router(&api, ""), stopped.clone()));
+                tokio::spawn(local::accept(
+                    listener,
+                    group,
+                    router(&api, ""),
+                    AcceptFailures::new(api.clock.clone()),
+                    stopped.clone(),
+                ));
             }
             Err(error) => tracing::error!(%error, "cannot serve commands on this machine"),
         }
@@ -146,10 +153,19 @@ async fn serve(api: Arc<Api>, listeners: Listeners, mut stopped: watch::Receiver
     tokio::time::timeout(STOP_PATIENCE, all_ended).await.ok();
 }
 
-fn serve_on(listener: HttpListener, router: Router, permits: Arc<Semaphore>, stopped: watch::Receiver<bool>) {
+fn serve_on(
+    listener: HttpListener,
+    router: Router,
+    permits: Arc<Semaphore>,
+    stopped: watch::Receiver<bool>,
+    clock: Clock,
+) {
     let HttpListener { socket, certificates } = listener;
     match socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)) {
-        Ok(listener) => drop(tokio::spawn(accept(listener, certificates, router, permits, stopped))),
+        Ok(listener) => {
+            let failures = AcceptFailures::new(clock);
+            drop(tokio::spawn(accept(listener, certificates, router, permits, failures, stopped)));
+        }
         Err(error) => tracing::error!(%error, "cannot serve HTTP"),
     }
 }
@@ -159,6 +175,7 @@ async fn accept(
     certificates: Option<Arc<Certificates>>,
     router: Router,
     permits: Arc<Semaphore>,
+    mut failures: AcceptFailures,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
@@ -178,7 +195,7 @@ async fn accept(
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept an HTTP connection");
+                failures.tell("an HTTP connection", &error);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

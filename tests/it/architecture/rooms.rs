@@ -67,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "protocol",
             "store",
             "table",
+            "throttle",
             "tls",
         ],
     ),
