@@ -230,6 +230,7 @@ impl DelayedMessages {
             Some(new) => vhost.publish_delayed(held.exchange, &new, transaction.id(), now_ms).worth_messages,
             None => {
                 tracing::error!(vhost = %vhost.name, "a delayed message cannot be read back and is lost");
+                self.node.registry.count_unreadable(&vhost.name, 1);
                 1
             }
         };

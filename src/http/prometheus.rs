@@ -31,7 +31,7 @@ use self::connections::{CHANNELS, CONNECTIONS, ChannelRow, ConnectionRow};
 use self::family::{Family, MetricRow};
 use self::global::{ChannelTotals, MessageTotals};
 use self::node::{NODE, NodeRow};
-use self::queues::{QUEUE_AGES, QUEUES, QueueRow};
+use self::queues::{QUEUE_AGES, QUEUE_LOSSES, QUEUES, QueueRow};
 use self::scrape::{PerObject, Scrape, WrittenMetrics, sums};
 use self::text::Name;
 use self::vhosts::{CLUSTER_EXCHANGES, EXCHANGES, ExchangeRow, LOGINS, LoginRow, VHOSTS, VhostRow};
@@ -225,7 +225,7 @@ fn per_object(api: &Api) -> Scrape {
     scrape.add(PerObject::new(PREFIX, of_node, vec![NodeRow::new(api, queues.len(), consumers)]));
     let queues = Arc::new(queues);
     scrape.add(PerObject::new(PREFIX, QUEUES.iter().collect(), Arc::clone(&queues)));
-    scrape.add(PerObject::new(LEVERET, QUEUE_AGES.iter().collect(), queues));
+    scrape.add(PerObject::new(LEVERET, QUEUE_AGES.iter().chain(QUEUE_LOSSES).collect(), queues));
     scrape.add(PerObject::new(PREFIX, CONNECTIONS.iter().collect(), connections));
     scrape.add(PerObject::new(PREFIX, CHANNELS.iter().collect(), channels));
     scrape.add(PerObject::new(PREFIX, EXCHANGES.iter().collect(), exchanges));
@@ -238,6 +238,7 @@ fn about_the_node(scrape: &mut Scrape, api: &Api, endpoint: &str, passed: &Messa
     let registry = &api.broker.node().registry;
     scrape.add(WrittenMetrics(global::written(registry, passed, ChannelTotals::of(registry), &api.highest)));
     scrape.add(WrittenMetrics(node::syncs(&api.io)));
+    scrape.add(WrittenMetrics(node::unreadable(registry)));
     scrape.add(WrittenMetrics(node::started(api)));
     scrape.add(WrittenMetrics(alerts::active(&api.broker.node().alerts)));
     scrape.add(WrittenMetrics(identity(api, endpoint)));
@@ -256,9 +257,10 @@ fn detailed(api: &Api, asked: &Asked<'_>) -> Scrape {
         let rows = vhosts.iter().flat_map(|vhost| queue_rows_where(vhost, now_ms, |name| asked.has_queue(name)));
         let rows: Arc<Vec<_>> = Arc::new(rows.collect());
         scrape.add(PerObject::new(DETAILED, of_queues, Arc::clone(&rows)));
-        let of_ages = of_groups(QUEUE_AGES, groups);
-        if !of_ages.is_empty() {
-            scrape.add(PerObject::new(LEVERET, of_ages, rows));
+        let mut own = of_groups(QUEUE_AGES, groups);
+        own.append(&mut of_groups(QUEUE_LOSSES, groups));
+        if !own.is_empty() {
+            scrape.add(PerObject::new(LEVERET, own, rows));
         }
     }
     // As in RabbitMQ, a virtual host chooses none of these, nor of what there is in the cluster.

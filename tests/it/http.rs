@@ -24,6 +24,7 @@ mod queues;
 mod read_fields;
 mod requests;
 mod tags;
+mod unreadable;
 mod users;
 mod vhosts;
 

@@ -289,8 +289,17 @@ impl QueueHandle {
 
     /// Takes over what was read back, and says what is lost.
     fn take(&self, queue: &mut Queue, loaded: Loaded) {
-        for damaged in queue.loaded(loaded) {
+        let lost = queue.loaded(loaded);
+        self.count_unreadable(lost.len());
+        for damaged in lost {
             super::tell_lost(self, damaged);
+        }
+    }
+
+    /// Counts lost messages for the virtual host, too.
+    fn count_unreadable(&self, count: usize) {
+        if let Some(vhost) = self.vhost.upgrade().filter(|_| count > 0) {
+            self.node.registry.count_unreadable(&vhost.name, count);
         }
     }
 

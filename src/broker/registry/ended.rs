@@ -80,6 +80,15 @@ impl Registry {
         self.ended.lock().queues.clone()
     }
 
+    /// So many messages of a virtual host are lost because they cannot be read back. They count for it and for the whole broker, as what
+    /// passed through channels does; a queue counts its own, too.
+    pub(in crate::broker) fn count_unreadable(&self, vhost: &Arc<str>, count: usize) {
+        let lost = MessageStats { unreadable: count as u64, ..MessageStats::default() };
+        let mut ended = self.ended.lock();
+        ended.channels += lost;
+        *ended.of_vhosts.entry(Arc::clone(vhost)).or_default() += lost;
+    }
+
     /// What channels counted that have ended.
     pub(crate) fn ended_channels(&self) -> MessageStats {
         self.ended.lock().channels

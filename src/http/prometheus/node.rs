@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::family::{Family, MetricRow, counter, gauge, untyped};
 use super::text::{self, Labels, MetricKind, Name, Number};
+use crate::broker::registry::Registry;
 use crate::host;
 use crate::http::Api;
 use crate::metrics::{ChurnStats, IoCounters, MessageStats, SYNC_BUCKETS_US};
@@ -120,6 +121,16 @@ pub(super) fn syncs(io: &IoCounters) -> String {
     let sum = Number::Real(seconds(io.sync_us.get()));
     text::sample(&mut out, name("log_sync_duration_seconds_count"), |_| {}, count.into());
     text::sample(&mut out, name("log_sync_duration_seconds_sum"), |_| {}, sum);
+    out
+}
+
+/// What was lost of all queues, also of those that are gone, and of delayed messages.
+pub(super) fn unreadable(registry: &Registry) -> String {
+    let mut out = String::new();
+    let name = Name { prefix: "leveret_", name: "messages_unreadable_total" };
+    let help = "Messages that were lost because they could not be read back from files, delayed ones too";
+    text::head(&mut out, name, MetricKind::Counter, help);
+    text::sample(&mut out, name, |_| {}, registry.message_stats().unreadable.into());
     out
 }
 

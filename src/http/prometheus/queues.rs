@@ -82,6 +82,14 @@ pub(super) const QUEUE_AGES: &[Family<QueueRow>] = &[
     ),
 ];
 
+/// What each queue lost.
+pub(super) const QUEUE_LOSSES: &[Family<QueueRow>] = &[counter(
+    "queue_messages_unreadable_total",
+    &["queue_metrics", "queue_coarse_metrics"],
+    "Messages of a queue that were lost because they could not be read back from files",
+    |queue| queue.is.stats.unreadable.into(),
+)];
+
 /// The same without a queue: of the oldest messages of all queues.
 pub(super) fn oldest(ages: OldestAges) -> String {
     let (mut out, all) = (String::new(), QueueRow { ages, ..QueueRow::default() });

@@ -10,13 +10,13 @@ use crate::client::{eventually, publish, queue};
 type Labels = BTreeMap<String, String>;
 
 /// What an endpoint tells.
-struct Metrics {
+pub(super) struct Metrics {
     types: BTreeMap<String, String>,
     samples: Vec<(String, Labels, f64)>,
 }
 
 impl Metrics {
-    fn of(endpoint: &Management, path: &str) -> Self {
+    pub(super) fn of(endpoint: &Management, path: &str) -> Self {
         let answered = endpoint.send("GET", path, "", &[]);
         assert_eq!(answered.status, 200, "{path}: {}", answered.text);
         assert_eq!(answered.header("content-type"), "text/plain; version=0.0.4");
@@ -49,7 +49,7 @@ impl Metrics {
     }
 
     /// The value of the sample with these labels, among others.
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(super) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has = |of: &Labels| labels.iter().all(|(name, value)| of.get(*name).is_some_and(|known| known == value));
         self.samples.iter().find(|(known, of, _)| known == name && has(of)).map(|(.., value)| *value)
     }

@@ -60,6 +60,8 @@ impl QueueHandle {
         queue.note_unreadable(count);
         // The number is in the sample, so the sampler must look again.
         self.stir();
+        drop(queue);
+        self.count_unreadable(count);
     }
 
     /// What a checkpoint says of the queue; `None` when there is nothing to say. `is_free` tells of which parts nothing is left.
