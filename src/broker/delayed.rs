@@ -334,14 +334,35 @@ impl DelayedMessages {
     }
 
     /// The messages that lie in these files, and what they take there.
-    pub(in crate::broker) fn singles_in(&self, segments: &[SegmentId]) -> Vec<(Address, u32)> {
+    pub(in crate::broker) fn singles_in(&self, segments: &[SegmentId]) -> Vec<(DueKey, Address, u32)> {
         let mut singles = Vec::new();
-        self.look_at_all(|_, held| {
+        self.look_at_all(|key, held| {
             if matches!(held.address.place(), Place::Segment(id, _) if segments.contains(&id)) {
-                singles.push((held.address, held.bytes));
+                singles.push((key, held.address, held.bytes));
             }
         });
         singles
+    }
+
+    /// Forgets messages that cannot be read where they lie: their files go, and a place in one that is gone would refuse the next start.
+    pub(in crate::broker) fn lost(&self, vhost: &Vhost, messages: &[(DueKey, Address)]) {
+        for messages in messages.chunks(MOVED_MAX) {
+            let mut waiting = self.waiting.lock();
+            let Waiting { by_due, journal, .. } = &mut *waiting;
+            let mut count = 0;
+            for (key, address) in messages {
+                // Whoever was to deliver it meanwhile has found out, and counted it.
+                if by_due.get(key).is_some_and(|held| held.address == *address)
+                    && let Some(held) = by_due.remove(key)
+                {
+                    gone(journal, key.1, &held);
+                    count += 1;
+                }
+            }
+            self.record(&mut waiting);
+            drop(waiting);
+            self.node.registry.count_unreadable(&vhost.name, count);
+        }
     }
 
     /// Takes over the new places of messages whose files were rewritten. What is not wanted any more is to be freed.

@@ -285,7 +285,7 @@ impl SimDisk {
         Arc::new(Self { state: Arc::new(Mutex::new(mixed)), hook: Arc::default(), open_files: Arc::default() })
     }
 
-    fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.lock();
         state.names.iter().map(|(path, inode)| (path.clone(), state.inodes[*inode].now.clone())).collect()
     }

@@ -28,6 +28,7 @@ mod faults;
 mod history;
 mod ledger;
 mod log;
+mod lost_delayed;
 mod lost_records;
 mod moments;
 mod probe;

@@ -26,8 +26,8 @@ fn moved(seq: u32) -> Moved {
     Moved { seq: Seq(seq.into()), offset, bytes, body_bytes, expires_at_ms: due_ms(seq), is_stored: true }
 }
 
-fn offsets(singles: &[(Address, u32)]) -> Vec<u32> {
-    let offset = |(address, _): &(Address, u32)| match address.place() {
+fn offsets(singles: &[(DueKey, Address, u32)]) -> Vec<u32> {
+    let offset = |(_, address, _): &(DueKey, Address, u32)| match address.place() {
         Place::Segment(_, offset) => Some(offset),
         Place::Log(_) | Place::Nowhere => None,
     };

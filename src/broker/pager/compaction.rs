@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Pager;
+use crate::broker::delayed::DueKey;
 use crate::broker::queue::{Compacted, CompactedRecord, QueueHandle, tell_lost};
 use crate::broker::vhost::Vhost;
 use crate::store::StoreError;
@@ -17,11 +18,15 @@ use crate::store::segments::{Damaged, Label, SegmentWriter};
 /// Messages that are known one by one: where each lay, and where it is now.
 type Singles = Vec<(Address, CompactedRecord)>;
 
+/// Delayed messages that cannot be read, and where they lie.
+type Lost = Vec<(DueKey, Address)>;
+
 /// What was rewritten.
 #[derive(Default)]
 struct Rewritten {
     queues: Vec<(Arc<QueueHandle>, Vec<Compacted>)>,
     delayed: Vec<(Arc<Vhost>, Singles)>,
+    lost: Vec<(Arc<Vhost>, Lost)>,
     /// Everything of the old files that queues referred to.
     old: Vec<Freed>,
 }
@@ -51,6 +56,9 @@ impl Pager {
         for (vhost, records) in rewritten.delayed {
             self.segments.free(&vhost.delayed().compacted(&records));
         }
+        for (vhost, messages) in rewritten.lost {
+            vhost.delayed().lost(&vhost, &messages);
+        }
         writer.finish();
         // Last: until all queues know the new places, somebody may read from the old ones.
         self.segments.free(&rewritten.old);
@@ -75,18 +83,24 @@ impl Pager {
             }
         }
         for vhost in self.vhosts() {
-            let mut records = Vec::new();
-            for (address, bytes) in vhost.delayed().singles_in(sparse) {
+            let (mut records, mut lost) = (Vec::new(), Vec::new());
+            for (key, address, bytes) in vhost.delayed().singles_in(sparse) {
                 let Place::Segment(segment, start) = address.place() else { continue };
                 let part = Part { segment, start, end: start.saturating_add(bytes), ..Part::default() };
                 rewritten.old.push(whole(&part));
                 let (compacted, damaged) = self.rewrite_part(writer, part, vhost.delayed().id().0)?;
                 damaged.into_iter().for_each(|damaged| tell_lost(&"a delayed exchange", damaged));
+                if compacted.records.is_empty() {
+                    lost.push((key, address));
+                }
                 records.extend(compacted.records.into_iter().map(|record| (address, record)));
             }
             writer.end_part();
             if !records.is_empty() {
-                rewritten.delayed.push((vhost, records));
+                rewritten.delayed.push((Arc::clone(&vhost), records));
+            }
+            if !lost.is_empty() {
+                rewritten.lost.push((vhost, lost));
             }
         }
         writer.flush(true)?;
