@@ -270,4 +270,26 @@ mod tests {
         assert_eq!(arrivals.iter().sum::<usize>(), 3);
         assert!(arrivals.iter().all(|count| *count <= 1), "{arrivals:?}");
     }
+
+    /// A queue that a topic exchange has very many bindings to is deleted for half a second.
+    #[test]
+    fn an_unused_queue_with_very_many_bindings_is_deleted_while_others_have_the_timer() {
+        let node = Arc::new(Node::default());
+        let works = Arc::new(Mutex::new(Vec::new()));
+        let later = Arc::clone(&works);
+        node.background.run_on(Box::new(move |work| later.lock().push(work)));
+        let vhost = Broker::new(Arc::clone(&node)).add_vhost("/", QueueKind::Classic);
+        for (name, bindings) in [("few", 10), ("many", 2_000)] {
+            declared(&vhost, name, [("x-expires", Value::I32(10))].into_iter().collect());
+            for key in 0..bindings {
+                let key = format!("{name}.{key}");
+                vhost.bind_queue(name, "amq.topic", key.as_bytes(), Table::new(), ConnectionId(1), 0).unwrap();
+            }
+        }
+        while node.deadlines.run_next(1_000).is_some() {}
+        let bindings = || vhost.bindings_as_made().len();
+        assert_eq!(bindings(), 2_000, "few are removed at once");
+        works.lock().drain(..).for_each(|work| work());
+        assert_eq!((bindings(), vhost.queues().len()), (0, 0));
+    }
 }

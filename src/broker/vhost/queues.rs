@@ -39,6 +39,8 @@ pub struct QueueDeclared {
 
 /// So many bindings are enough to know that it takes long to delete a queue.
 const BINDINGS_COUNTED: usize = 4096;
+/// With so many bindings a deletion takes about a millisecond.
+const MANY_BINDINGS: usize = 1024;
 
 impl Vhost {
     /// Declares a queue, or finds an equivalent one. An empty name makes one up.
@@ -134,6 +136,11 @@ impl Vhost {
     /// What it takes to delete this queue, with its messages and its bindings.
     pub(crate) fn weight_of_queue(&self, queue: &QueueHandle) -> usize {
         queue.weight() + self.read(|topology| topology.binding_count_to(queue.id, BINDINGS_COUNTED))
+    }
+
+    /// Whether so many bindings lead to a queue that nobody who serves others should remove them.
+    pub(in crate::broker) fn has_many_bindings_to(&self, queue: &QueueHandle) -> bool {
+        self.read(|topology| topology.binding_count_to(queue.id, MANY_BINDINGS)) == MANY_BINDINGS
     }
 
     /// Drops the ready messages and tells how many, and what must be durable before the client may know.

@@ -89,12 +89,17 @@ impl QueueHandle {
     /// Takes the queue out of its virtual host, with its bindings, if it is over; then these messages are left of it.
     pub(super) fn delete(self: &Arc<Self>, removed: Option<Removed>) {
         let Some(removed) = removed else { return };
-        // First the definition goes, so that the log has the deletion before anything that
-        // was in the queue is free.
-        if let Some(vhost) = self.vhost.upgrade() {
-            vhost.delete_queue_handle(self);
-        }
-        self.forget_later(removed);
+        let Some(vhost) = self.vhost.upgrade() else { return self.forget_later(removed) };
+        let has_many_bindings = vhost.has_many_bindings_to(self);
+        let queue = Arc::clone(self);
+        let delete = move || {
+            // First the definition goes, so that the log has the deletion before anything that
+            // was in the queue is free.
+            vhost.delete_queue_handle(&queue);
+            queue.forget_later(removed);
+        };
+        // It is the timer that deletes what nobody uses, and all other queues wait for it, too.
+        if has_many_bindings { self.node.background.run(Box::new(delete)) } else { delete() }
     }
 
     /// As [`QueueHandle::forget`], of a queue that is deleted, whose consumers are told: the log says so, nobody waits for what is left of it, and the timer
