@@ -40,6 +40,7 @@ mod restore;
 pub(crate) mod router;
 pub(crate) mod settler;
 pub(crate) mod sink;
+mod split_map;
 pub(crate) mod tails;
 pub(crate) mod topology;
 pub(crate) mod vhost;

@@ -172,7 +172,7 @@ impl Definitions {
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &BindingDefinition> {
         // What is deleted takes its bindings along without a change for each, so those are left out here.
         let has_ends = |(_, bound): &&(u64, BindingDefinition)| {
-            let has_destination = match bound.binding.destination {
+            let has_destination = match bound.binding.destination() {
                 Destination::Queue(id) => self.queues.contains_key(&id.0),
                 Destination::Exchange(id) => self.exchanges.contains_key(&id.0),
             };

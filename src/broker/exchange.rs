@@ -24,7 +24,8 @@ mod topic;
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
@@ -60,11 +61,12 @@ pub enum DestinationKind {
     QuorumQueue,
 }
 
-/// A binding as an exchange type sees it. Its identity is all three fields (behaviour reference 4.3).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A binding as an exchange type sees it. Its identity is its destination, its key and its arguments (behaviour reference 4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Where it leads.
-    pub(crate) destination: Destination,
+    /// Of the other fields. They may be 32 KiB, and a table that grows asks for the hashes of all that are in it.
+    hash: u64,
+    destination: PackedDestination,
     /// The binding key.
     pub(crate) routing_key: Box<[u8]>,
     /// In the order of names, so that equal tables have equal bytes.
@@ -74,13 +76,28 @@ pub struct Binding {
 impl Binding {
     /// A binding; the order of its arguments does not matter.
     pub fn new(destination: Destination, routing_key: &[u8], mut arguments: Table) -> Self {
+        // With a key of this process: clients choose what is hashed, and must not find bindings that collide.
+        static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         arguments.sort();
-        Self { destination, routing_key: routing_key.into(), arguments: (&arguments).into() }
+        let arguments = EncodedTable::from(&arguments);
+        let hash = KEYED.hash_one((destination, routing_key, arguments.fields().as_bytes()));
+        Self { hash, destination: destination.into(), routing_key: routing_key.into(), arguments }
+    }
+
+    /// Where it leads.
+    pub(crate) fn destination(&self) -> Destination {
+        self.destination.into()
     }
 
     /// The binding's arguments, in the order of their names.
     pub(crate) fn arguments(&self) -> TableRef<'_> {
         self.arguments.fields()
+    }
+}
+
+impl Hash for Binding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
 
@@ -121,17 +138,22 @@ impl<'a> RoutedMessage<'a> {
 /// How many keys, bindings and nodes of a topic exchange are looked at for one message at most: some milliseconds' work.
 pub(crate) const ROUTING_STEPS_MAX: usize = 250_000;
 
-/// What routing one message has found so far, and how much may still be looked at.
+/// What routing one message has found so far, and how much may still be looked at: all in all, and before others are to have the lock
+/// of the topology.
 #[derive(Debug)]
 pub struct Matches {
     /// The destinations, with repetitions.
     pub destinations: Vec<Destination>,
     steps_left: usize,
+    /// The step is over when no more than these are left.
+    left_behind_step: usize,
+    /// Where an exchange that was not done in one step goes on; only it knows what the number means.
+    goes_on_at: Option<usize>,
 }
 
 impl Default for Matches {
     fn default() -> Self {
-        Self { destinations: Vec::new(), steps_left: ROUTING_STEPS_MAX }
+        Self { destinations: Vec::new(), steps_left: ROUTING_STEPS_MAX, left_behind_step: 0, goes_on_at: None }
     }
 }
 
@@ -140,6 +162,36 @@ impl Matches {
     pub(crate) fn spend(&mut self, steps: usize) -> bool {
         self.steps_left = self.steps_left.saturating_sub(steps);
         self.steps_left > 0
+    }
+
+    /// Gives up: the message is refused, whatever was found.
+    pub(crate) fn exhaust(&mut self) {
+        self.steps_left = 0;
+    }
+
+    /// Begins a step, which is over when so much was looked at.
+    pub(crate) fn begin_step(&mut self, steps: usize) {
+        self.left_behind_step = self.steps_left.saturating_sub(steps);
+    }
+
+    /// Whether others are to have the lock of the topology first.
+    pub(crate) const fn is_step_over(&self) -> bool {
+        self.steps_left <= self.left_behind_step
+    }
+
+    /// The exchange that is asked goes on from there in the next step.
+    pub(crate) fn go_on_at(&mut self, place: usize) {
+        self.goes_on_at = Some(place);
+    }
+
+    /// Where the exchange that is asked is to go on.
+    pub(crate) fn take_place(&mut self) -> usize {
+        self.goes_on_at.take().unwrap_or(0)
+    }
+
+    /// Whether the exchange that was asked last is to be asked again.
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        self.goes_on_at.is_some()
     }
 
     /// How much was looked at.
@@ -183,7 +235,8 @@ pub trait Routing: Send + Sync + fmt::Debug {
     }
 
     /// Appends the destinations for one message; repetitions are allowed, the caller removes them. However many keys the message
-    /// has, a binding is to be found once, and what is looked at is to be counted.
+    /// has, a binding is to be found once, and what is looked at is to be counted. What looks at each of its bindings ends with
+    /// [`Matches::go_on_at`] when the step is over, and is asked again.
     fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches);
 
     /// Whether the routing key alone decides, so that channels may remember the answer while no binding changes.

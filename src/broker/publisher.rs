@@ -104,6 +104,7 @@ impl<T> Publisher<T> {
         &mut self,
         request: &PublishRequest<'_>,
         authorize: impl FnOnce(&RoutingKeys<'_>) -> Result<(), AmqpError>,
+        turn: &mut impl Turn,
     ) -> Result<FoundRoute, AmqpError> {
         let properties = Properties::new(request.properties());
         // Most messages have no headers, and so one key and no table to be read.
@@ -120,7 +121,7 @@ impl<T> Publisher<T> {
         }
         // Not asked for a route that is remembered: whatever changes rights moves the epoch.
         authorize(&keys)?;
-        let route = Arc::new(self.vhost.route(request.exchange(), &keys, properties)?);
+        let route = Arc::new(self.vhost.route_in_turn(request.exchange(), &keys, properties, turn)?);
         let steps = Some(route.effort);
         if route.by_key_alone {
             self.routes.insert(request.address(), &route, epoch);

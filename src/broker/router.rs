@@ -2,22 +2,22 @@
 
 mod explained;
 mod keys;
+mod walk;
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-use super::exchange::{Destination, Matches, ROUTING_STEPS_MAX, RoutedMessage};
-use super::ids::{ExchangeId, QueueId};
+use super::exchange::ROUTING_STEPS_MAX;
+use super::ids::ExchangeId;
 use super::queue::QueueHandle;
 use super::reply_to::ReplyConsumer;
-use super::topology::{Exchange, Topology};
+use crate::error::AmqpError;
 use crate::metrics::ExchangeCounters;
-use crate::properties::Properties;
 
 pub(crate) use explained::{Explained, ExplainedBinding};
 pub use keys::RoutingKeys;
+pub(crate) use walk::RouteWalk;
 
 /// What routing one message found. The answer for an exchange and a key can be used again while the topology's epoch stays
 /// the same and [`Route::by_key_alone`] holds.
@@ -95,157 +95,10 @@ pub enum Hold {
 #[error("routing would take more than {ROUTING_STEPS_MAX} comparisons of routing keys and bindings")]
 pub(crate) struct TooManySteps;
 
-/// The exchanges that were visited.
-#[derive(Debug, Default)]
-struct Visited {
-    /// The first ones, which are nearly always all.
-    few: SmallVec<[ExchangeId; VISITED_SCANNED_MAX]>,
-    /// Those that `few` has no room for.
-    more: FxHashSet<ExchangeId>,
-}
-
-/// Up to this many exchanges a scan beats a hash set.
-const VISITED_SCANNED_MAX: usize = 8;
-
-impl Visited {
-    /// Whether it was not there before.
-    fn insert(&mut self, id: ExchangeId) -> bool {
-        if self.few.contains(&id) {
-            return false;
-        }
-        if self.few.len() < VISITED_SCANNED_MAX {
-            self.few.push(id);
-            return true;
-        }
-        self.more.insert(id)
-    }
-}
-
-/// A walk through the topology for one message.
-#[derive(Debug)]
-pub(crate) struct RouteWalk<'t, 'm> {
-    topology: &'t Topology,
-    publish: RoutedMessage<'m>,
-    /// Delayed messages that are due are routed at once.
-    ignore_delays: bool,
-    visited: Visited,
-    pending: SmallVec<[ExchangeId; 4]>,
-    matches: Matches,
-    queues: SmallVec<[QueueId; 4]>,
-    route: Route,
-}
-
-impl<'t, 'm> RouteWalk<'t, 'm> {
-    /// A walk that has not begun.
-    pub(crate) fn new(
-        topology: &'t Topology,
-        keys: &'m RoutingKeys<'m>,
-        properties: Properties<'m>,
-        random: u64,
-    ) -> Self {
-        Self {
-            topology,
-            publish: RoutedMessage::new(keys, properties, random),
-            ignore_delays: false,
-            visited: Visited::default(),
-            pending: SmallVec::new(),
-            matches: Matches::default(),
-            queues: SmallVec::new(),
-            route: Route { by_key_alone: !keys.has_copies(), ..Route::default() },
-        }
-    }
-
-    /// Routes delayed messages at once.
-    #[must_use]
-    pub(crate) fn ignoring_delays(mut self) -> Self {
-        self.ignore_delays = true;
-        self
-    }
-
-    /// Routes from one exchange.
-    ///
-    /// # Errors
-    /// [`TooManySteps`]: the topology would be locked for too long.
-    pub(crate) fn from(mut self, exchange: &Exchange) -> Result<Route, TooManySteps> {
-        self.route.counters = Some(Arc::clone(&exchange.counters));
-        self.pending.push(exchange.id);
-        self.visit_pending()?;
-        self.route.effort = self.matches.spent() + self.queues.len();
-        // Several bindings may lead to one queue, which gets one copy.
-        self.queues.sort_unstable();
-        self.queues.dedup();
-        for id in &self.queues {
-            if let Some(queue) = self.topology.queue_by_id(*id) {
-                self.route.durable |= queue.spec.durable;
-                self.route.keeps_all |= queue.spec.arguments.kind.rules().keeps_all;
-                self.route.queues.push(Arc::clone(queue));
-            }
-        }
-        Ok(self.route)
-    }
-
-    fn visit_pending(&mut self) -> Result<(), TooManySteps> {
-        while let Some(id) = self.pending.pop() {
-            // Exchanges may be bound in a circle.
-            if self.visited.insert(id)
-                && let Some(exchange) = self.topology.exchange_by_id(id)
-            {
-                self.matches.spend(1);
-                self.visit(exchange);
-                if self.matches.is_exhausted() {
-                    return Err(TooManySteps);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit(&mut self, exchange: &Exchange) {
-        // Its bindings are not stored: the name of a queue is its key.
-        if exchange.spec.name.is_empty() {
-            self.visit_default();
-            return;
-        }
-        // One exchange on the way that looks at more than the key is enough.
-        self.route.by_key_alone &= exchange.routing.routes_by_key_alone();
-        if !self.ignore_delays
-            && let Some(delay_ms) = exchange.routing.delay_ms(&self.publish)
-        {
-            self.route.holds.push(Hold::Delay { exchange: exchange.id, delay_ms });
-            // It is held, so it is not unroutable, whatever becomes of it later.
-            self.route.taken = true;
-            return;
-        }
-        if let Some(bindings_made) = exchange.routing.remembers() {
-            self.route.holds.push(Hold::Remember { exchange: exchange.id, bindings_made });
-        }
-        exchange.routing.route(&self.publish, &mut self.matches);
-        // Asked of each exchange on the way, and not once at the end (behaviour reference 3.4).
-        if self.matches.destinations.is_empty() {
-            self.visit_alternate(exchange);
-        }
-        for destination in self.matches.destinations.drain(..) {
-            match destination {
-                Destination::Queue(id) => self.queues.push(id),
-                Destination::Exchange(id) => self.pending.push(id),
-            }
-        }
-    }
-
-    /// The default exchange routes to the queue that has the key for its name.
-    fn visit_default(&mut self) {
-        for key in self.publish.keys.iter() {
-            let queue = std::str::from_utf8(key).ok().and_then(|name| self.topology.queue(name));
-            self.queues.extend(queue.map(|queue| queue.id));
-        }
-    }
-
-    fn visit_alternate(&mut self, exchange: &Exchange) {
-        // An alternate of "" never routes (behaviour reference 3.4).
-        let Some(name) = exchange.alternate().filter(|name| !name.is_empty()) else { return };
-        if let Some(alternate) = self.topology.exchange(name) {
-            self.pending.push(alternate.id);
-        }
+impl TooManySteps {
+    /// What a client is told.
+    pub(crate) fn refusal(self) -> AmqpError {
+        AmqpError::precondition_failed(self.to_string())
     }
 }
 

@@ -11,14 +11,13 @@ mod invariants;
 mod inventory;
 mod listing;
 mod policies;
+mod queues;
 mod removal;
 mod snapshot;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use super::definitions::{BindingDefinition, Definition, ExchangeDefinition, QueueDefinition};
 use super::exchange::{Binding, Destination, ExchangeType, PackedDestination, Routing};
@@ -27,12 +26,14 @@ use super::object_counts::Objects;
 use super::own::Event;
 use super::policies::Applied;
 use super::queue::QueueHandle;
+use super::split_map::{FxSplitMap, SplitMap};
 use crate::metrics::ExchangeCounters;
 use crate::table::EncodedTable;
 
 pub(in crate::broker) use inventory::LOOKED_AT_ONCE;
 pub(crate) use inventory::QueueList;
 pub(crate) use listing::BindingList;
+use queues::Queues;
 pub(crate) use removal::Removal;
 pub(crate) use snapshot::{BindingSnapshot, DestinationType, ExchangeSnapshot};
 
@@ -63,7 +64,7 @@ pub(crate) struct Exchange {
     pub(crate) routing: Box<dyn Routing>,
     /// What passed through it; shared with the routes that connections remember.
     pub(crate) counters: Arc<ExchangeCounters>,
-    bindings: HashMap<Arc<Binding>, BindingNumber>,
+    bindings: SplitMap<Arc<Binding>, BindingNumber>,
     policies: Option<Arc<Applied>>,
     /// What it takes in memory, with its bindings.
     bytes: usize,
@@ -104,10 +105,9 @@ struct Incoming {
 #[derive(Debug)]
 pub struct Topology {
     vhost: Arc<str>,
-    exchanges: FxHashMap<ExchangeId, Exchange>,
-    exchange_ids: HashMap<Arc<str>, ExchangeId>,
-    queues: FxHashMap<QueueId, Arc<QueueHandle>>,
-    queue_ids: HashMap<Arc<str>, QueueId>,
+    exchanges: FxSplitMap<ExchangeId, Exchange>,
+    exchange_ids: SplitMap<Arc<str>, ExchangeId>,
+    queues: Queues,
     /// All bindings, those to one destination side by side: a destination with one binding costs no table of its own.
     incoming: BTreeMap<IncomingKey, Incoming>,
     next_binding: BindingNumber,
@@ -125,10 +125,9 @@ impl Topology {
     pub fn new(vhost: Arc<str>) -> Self {
         Self {
             vhost,
-            exchanges: FxHashMap::default(),
-            exchange_ids: HashMap::new(),
-            queues: FxHashMap::default(),
-            queue_ids: HashMap::new(),
+            exchanges: SplitMap::default(),
+            exchange_ids: SplitMap::default(),
+            queues: Queues::default(),
             incoming: BTreeMap::new(),
             next_binding: 0,
             definition_bytes: 0,
@@ -209,7 +208,7 @@ impl Topology {
 
     /// A queue by its name.
     pub fn queue(&self, name: &str) -> Option<&Arc<QueueHandle>> {
-        self.queues.get(self.queue_ids.get(name)?)
+        self.queues.named(name)
     }
 
     /// A queue by its identity.
@@ -218,12 +217,12 @@ impl Topology {
     }
 
     /// All queues, in no order.
-    pub fn queues(&self) -> impl ExactSizeIterator<Item = &Arc<QueueHandle>> {
-        self.queues.values()
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<QueueHandle>> {
+        self.queues.iter()
     }
 
     /// All exchanges, in no order.
-    pub(crate) fn exchanges(&self) -> impl ExactSizeIterator<Item = &Exchange> {
+    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.exchanges.values()
     }
 
@@ -236,7 +235,7 @@ impl Topology {
     pub(crate) fn add_exchange(&mut self, id: ExchangeId, spec: ExchangeSpec, routing: Box<dyn Routing>) {
         self.exchange_ids.insert(Arc::clone(&spec.name), id);
         let (bytes, counters) = (cost::of_exchange(&spec), Arc::default());
-        let (bindings, policies, was_bound) = (HashMap::new(), None, false);
+        let (bindings, policies, was_bound) = (SplitMap::default(), None, false);
         let exchange = Exchange { id, spec, routing, counters, bindings, policies, bytes, was_bound };
         self.definition_bytes += bytes;
         self.changes.extend(self.exchange_definition(&exchange));
@@ -246,13 +245,12 @@ impl Topology {
 
     /// Adds a queue; its name must be free.
     pub(crate) fn add_queue(&mut self, queue: Arc<QueueHandle>) {
-        self.queue_ids.insert(Arc::clone(&queue.spec.name), queue.id);
         // The definition is in the log before the first message of the queue can be: nobody
         // else has the handle yet.
         self.changes.extend(self.queue_definition(&queue));
         self.definition_bytes += cost::of_queue(&queue.spec);
         self.note(|vhost| Event::queue_created(vhost, &queue.spec));
-        self.queues.insert(queue.id, queue);
+        self.queues.insert(queue);
     }
 
     /// The name of a queue or an exchange; empty when it is not there.
@@ -276,7 +274,7 @@ impl Topology {
 
     /// Adds a binding; false when the same one is there already.
     pub fn bind(&mut self, source: ExchangeId, binding: Arc<Binding>) -> bool {
-        let (number, name) = (self.next_binding, self.name_of(binding.destination));
+        let (number, name) = (self.next_binding, self.name_of(binding.destination()));
         let Some(exchange) = self.exchanges.get_mut(&source) else { return false };
         // Asked before anything changes: a number is given to new bindings only.
         if exchange.bindings.contains_key(&binding) {
@@ -289,7 +287,7 @@ impl Topology {
         exchange.bytes += bytes;
         self.definition_bytes += bytes;
         self.note_bound(source);
-        if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
+        if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination())) {
             self.changes.push(Definition::Bound(BindingDefinition::new(source, &binding)));
         }
         if self.events.is_some() {
@@ -297,7 +295,7 @@ impl Topology {
             self.tell_binding("created", (&source, &name), &binding);
         }
         // Last, because it takes the binding.
-        self.incoming.insert((binding.destination.into(), number), Incoming { source, binding });
+        self.incoming.insert((binding.destination().into(), number), Incoming { source, binding });
         true
     }
 }

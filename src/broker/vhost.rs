@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use super::changes;
 use super::definitions::{Definition, VhostDefinition};
@@ -149,8 +149,9 @@ impl Vhost {
         let happened = topology.take_events();
         self.note_listeners(&topology);
         self.node.objects.change(had, topology.objects());
-        // Before events and memory, which take other locks.
-        drop(topology);
+        // Before events and memory, which take other locks. Whoever waits is next: a removal takes the lock again at once, and else had
+        // it again and again for hundreds of milliseconds.
+        RwLockWriteGuard::unlock_fair(topology);
         happened.into_iter().for_each(|event| self.node.own_messages.event(|| event));
         if now != before {
             self.node.definitions.change(before, now);

@@ -117,10 +117,7 @@ impl<'a> Ends<'a> {
     }
 
     fn find(&self, vhost: &Vhost) -> Vec<BindingSnapshot> {
-        let mut bindings = vhost.read(|topology| match self.destination_type {
-            DestinationType::Queue => topology.bindings_to_queue(self.destination),
-            DestinationType::Exchange => topology.bindings_to_exchange(self.destination),
-        });
+        let mut bindings = vhost.bindings_to(self.destination_type, self.destination);
         bindings.retain(|binding| &*binding.source == self.source);
         bindings
     }

@@ -15,7 +15,7 @@ use super::{bindings, body, values};
 use crate::auth::{Access, Resource};
 use crate::broker::NOBODY;
 use crate::broker::declarers::{Declarable, Declarer};
-use crate::broker::topology::ExchangeSnapshot;
+use crate::broker::topology::{DestinationType, ExchangeSnapshot};
 use crate::broker::vhost::{ExchangeDeclare, Vhost};
 
 /// What the path calls the exchange without a name.
@@ -175,6 +175,6 @@ pub(super) fn bindings_from(request: &Request<'_>) -> Result<Answer, Refusal> {
 /// `GET /exchanges/{vhost}/{exchange}/bindings/destination`.
 pub(super) fn bindings_to(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.vhost()?;
-    let found = vhost.read(|topology| topology.bindings_to_exchange(name(request)));
+    let found = vhost.bindings_to(DestinationType::Exchange, name(request));
     Ok(listing::array(request, bindings::objects(&vhost, found)))
 }

@@ -152,8 +152,11 @@ fn route(
     let expiration_ms = request.check(author)?;
     let mut publisher = Publisher::new(Arc::clone(vhost));
     // Whether the caller may write was asked before the size of the message was.
-    let FoundRoute { route, .. } =
-        publisher.route(&request, |keys| caller.may_use_topics(Access::Write, vhost, new.exchange, keys))?;
+    let FoundRoute { route, .. } = publisher.route(
+        &request,
+        |keys| caller.may_use_topics(Access::Write, vhost, new.exchange, keys),
+        &mut AtOnce,
+    )?;
     let queues = route.queues.len();
     let parts = RecordParts { address: &address, facts: request.facts(), properties: new.properties };
     let payload_bytes = u32::try_from(new.payload.len()).unwrap_or(u32::MAX);

@@ -149,7 +149,7 @@ impl Sums {
     fn of(request: &Request<'_>, has_stats: bool) -> Result<Self, Refusal> {
         let mut sums = Self::default();
         for vhost in request.vhosts()? {
-            sums.exchanges += vhost.read(|topology| topology.exchanges().len());
+            sums.exchanges += vhost.read(|topology| topology.objects().exchanges);
             let queues = vhost.queues();
             sums.queues += queues.len();
             if !has_stats {

@@ -20,6 +20,7 @@ use crate::broker::declarers::{Declarable, Declarer};
 use crate::broker::ids::ConnectionId;
 use crate::broker::queue::arguments::QueueKind;
 use crate::broker::queue::{Exclusivity, QueueHandle, QueueSnapshot};
+use crate::broker::topology::DestinationType;
 use crate::broker::vhost::{QueueDeclare, Vhost};
 
 /// What the HTTP API is in questions of exclusive queues: no connection owns it.
@@ -372,7 +373,7 @@ pub(super) fn purge(request: &Request<'_>) -> Result<Answer, Refusal> {
 /// `GET /queues/{vhost}/{queue}/bindings`.
 pub(super) fn bindings(request: &Request<'_>) -> Result<Answer, Refusal> {
     let vhost = request.vhost()?;
-    let found = vhost.read(|topology| topology.bindings_to_queue(request.part("queue")));
+    let found = vhost.bindings_to(DestinationType::Queue, request.part("queue"));
     Ok(listing::array(request, bindings::objects(&vhost, found)))
 }
 

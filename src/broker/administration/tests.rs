@@ -66,7 +66,7 @@ fn a_virtual_host_is_made_changed_and_deleted() {
     broker.protect_vhost("v", false).unwrap();
     broker.delete_vhost("v").unwrap();
     assert!(vhost.declare_queue(&declare("late"), ConnectionId(1), 0).is_err(), "nothing can come into it any more");
-    assert!(queue.is_deleted() && vhost.read(|topology| topology.exchanges().len()) == 0);
+    assert!(queue.is_deleted() && vhost.read(|topology| topology.exchanges().count()) == 0);
     assert_eq!((broker.vhost("v").is_none(), broker.permission("guest", "v")), (true, None));
     assert_eq!(broker.delete_vhost("v"), Err(AdministrationError::NotFound));
     assert_eq!(

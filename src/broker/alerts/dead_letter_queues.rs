@@ -8,7 +8,6 @@ use crate::broker::ids::QueueId;
 use crate::broker::queue::QueueHandle;
 use crate::broker::queue::arguments::DeadLetters;
 use crate::broker::router::{RouteWalk, RoutingKeys};
-use crate::broker::topology::Topology;
 use crate::broker::vhost::Vhost;
 use crate::properties::Properties;
 
@@ -39,7 +38,7 @@ pub(super) fn find(vhost: &Vhost, queues: &[Arc<QueueHandle>]) -> FxHashSet<Queu
         }
     }
     for (exchange, routing_key) in ways {
-        found.extend(vhost.read(|topology| ends(topology, &exchange, routing_key.as_deref())));
+        found.extend(ends(vhost, &exchange, routing_key.as_deref()));
     }
     found.retain(|queue| !sending.contains(queue));
     found
@@ -58,10 +57,12 @@ fn named(vhost: &Vhost, dead_letters: &DeadLetters) -> Option<QueueId> {
 }
 
 /// Where an exchange brings dead letters: with a key to the queues that it routes them to, else to any that is bound.
-fn ends(topology: &Topology, exchange: &str, routing_key: Option<&[u8]>) -> Vec<QueueId> {
-    let Some(key) = routing_key else { return topology.queues_bound_to(exchange, BINDINGS_MAX) };
-    let Some(exchange) = topology.exchange(exchange) else { return Vec::new() };
+fn ends(vhost: &Vhost, exchange: &str, routing_key: Option<&[u8]>) -> Vec<QueueId> {
+    let Some(key) = routing_key else {
+        return vhost.read(|topology| topology.queues_bound_to(exchange, BINDINGS_MAX));
+    };
     let keys = RoutingKeys::single(key);
-    let route = RouteWalk::new(topology, &keys, Properties::NONE, 0).from(exchange).unwrap_or_default();
+    let walk = vhost.read(|topology| Some(RouteWalk::new(topology.exchange(exchange)?, &keys, Properties::NONE, 0)));
+    let route = walk.and_then(|walk| vhost.walk_on(walk).ok()).unwrap_or_default();
     route.queues.iter().map(|queue| queue.id).collect()
 }

@@ -144,7 +144,7 @@ fn put_exchange(out: &mut Vec<u8>, exchange: &ExchangeDefinition) {
 pub(super) fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition) {
     out.push(tag);
     put_varint(out, bound.source.0);
-    match bound.binding.destination {
+    match bound.binding.destination() {
         Destination::Queue(id) => {
             out.push(TO_QUEUE);
             put_varint(out, id.0);

@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
         for (name, added) in self.added_queues() {
             let definition = changed.get(name).cloned().or_else(|| self.broker.vhost_definition(name));
             let Some(max) = definition.and_then(|definition| effective(definition.limits.max_queues)) else { continue };
-            let present = self.broker.vhost(name).map_or(0, |vhost| vhost.read(|topology| topology.queues().len()));
+            let present = self.broker.vhost(name).map_or(0, |vhost| vhost.read(|topology| topology.objects().queues));
             if (present + added) as u64 > max {
                 return Err(DefinitionsError::Invalid(format!(
                     "Adding {added} queue(s) to virtual host \"{name}\" would exceed the limit of {max} queue(s).\n\nThis virtual host \

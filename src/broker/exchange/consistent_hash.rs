@@ -61,15 +61,15 @@ impl Routing for ConsistentHash {
 
     fn bind(&mut self, binding: &Arc<Binding>) {
         let Ok(weight) = weight(&binding.routing_key) else { return };
-        *self.bound.entry(binding.destination).or_default() += weight;
+        *self.bound.entry(binding.destination()).or_default() += weight;
     }
 
     fn unbind(&mut self, binding: &Binding) {
         let Ok(weight) = weight(&binding.routing_key) else { return };
-        let Some(sum) = self.bound.get_mut(&binding.destination) else { return };
+        let Some(sum) = self.bound.get_mut(&binding.destination()) else { return };
         *sum = sum.saturating_sub(weight);
         if *sum == 0 {
-            self.bound.shift_remove(&binding.destination);
+            self.bound.shift_remove(&binding.destination());
         }
     }
 

@@ -1,8 +1,7 @@
 //! The destinations of one binding key, counted: two bindings that differ in their arguments alone lead to the same place.
 
-use rustc_hash::FxHashMap;
-
 use super::{Destination, PackedDestination};
+use crate::broker::split_map::FxSplitMap;
 
 /// Up to this many destinations a scan beats a hash map.
 const SCANNED_MAX: usize = 16;
@@ -24,7 +23,7 @@ pub(super) enum Destinations {
 pub(super) struct CountedDestinations {
     counted: Vec<(PackedDestination, u32)>,
     /// Where each destination stands in `counted`, once there are more than [`SCANNED_MAX`].
-    places: Option<FxHashMap<PackedDestination, usize>>,
+    places: Option<FxSplitMap<PackedDestination, usize>>,
 }
 
 impl Destinations {

@@ -1,10 +1,10 @@
 //! `direct`: the routing key equals the binding key.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::destinations::Destinations;
 use super::{Binding, Considered, ExchangeType, Matches, RoutedMessage, Routing, Selection};
+use crate::broker::split_map::SplitMap;
 
 pub(super) const TYPE: ExchangeType = ExchangeType {
     name: "direct",
@@ -28,17 +28,23 @@ fn why(considered: &Considered<'_>) -> String {
 /// The keys are a client's bytes, so the map keeps std's keyed hash: a client must not be able to choose keys that collide.
 #[derive(Debug, Default)]
 struct Direct {
-    keys: HashMap<Box<[u8]>, Destinations>,
+    keys: SplitMap<Box<[u8]>, Destinations>,
 }
 
 impl Routing for Direct {
     fn bind(&mut self, binding: &Arc<Binding>) {
-        self.keys.entry(binding.routing_key.clone()).or_default().add(binding.destination);
+        if let Some(destinations) = self.keys.get_mut(&binding.routing_key) {
+            destinations.add(binding.destination());
+        } else {
+            let mut destinations = Destinations::default();
+            destinations.add(binding.destination());
+            self.keys.insert(binding.routing_key.clone(), destinations);
+        }
     }
 
     fn unbind(&mut self, binding: &Binding) {
         if let Some(destinations) = self.keys.get_mut(&binding.routing_key) {
-            destinations.remove(binding.destination);
+            destinations.remove(binding.destination());
             if destinations.is_empty() {
                 self.keys.remove(&binding.routing_key);
             }

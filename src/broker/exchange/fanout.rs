@@ -22,11 +22,11 @@ struct Fanout {
 
 impl Routing for Fanout {
     fn bind(&mut self, binding: &Arc<Binding>) {
-        self.bound.add(binding.destination);
+        self.bound.add(binding.destination());
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        self.bound.remove(binding.destination);
+        self.bound.remove(binding.destination());
     }
 
     fn route(&self, _: &RoutedMessage<'_>, matches: &mut Matches) {

@@ -1,10 +1,10 @@
 //! `headers`: a binding's arguments are compared with the message's headers; the routing key is ignored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Binding, Considered, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, Selection};
 use crate::broker::profile::Profile;
+use crate::broker::split_map::SplitMap;
 use crate::error::AmqpError;
 use crate::table::{ErlangText, TableRef, ValueRef, equivalent_in_place};
 
@@ -45,12 +45,15 @@ enum Match {
     Any,
 }
 
+/// So many bytes of a binding's arguments, which may be long, take about as long as one comparison.
+const BYTES_PER_STEP: usize = 256;
+
 /// The bindings in no order. Each is looked at for each message: no index serves conditions on arbitrary headers.
 ///
-/// Clients choose the bindings, so the map keeps std's keyed hash.
+/// One piece of the map is looked at after the other, and others get the lock of the topology in between.
 #[derive(Debug, Default)]
 struct Headers {
-    bindings: HashMap<Arc<Binding>, Mode>,
+    bindings: SplitMap<Arc<Binding>, Mode>,
 }
 
 impl Routing for Headers {
@@ -69,10 +72,19 @@ impl Routing for Headers {
     }
 
     fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
-        for (binding, mode) in &self.bindings {
-            if mode.matches(binding.arguments(), publish, matches) {
-                matches.destinations.push(binding.destination);
+        let mut number = matches.take_place();
+        while let Some(piece) = self.bindings.piece(number).filter(|_| !matches.is_exhausted()) {
+            if matches.is_step_over() {
+                return matches.go_on_at(number);
             }
+            for (binding, mode) in piece {
+                let arguments = binding.arguments();
+                matches.spend(1 + arguments.as_bytes().len() / BYTES_PER_STEP);
+                if mode.matches(arguments, publish, matches) {
+                    matches.destinations.push(binding.destination());
+                }
+            }
+            number += 1;
         }
     }
 

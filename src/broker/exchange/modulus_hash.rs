@@ -34,7 +34,7 @@ impl Routing for ModulusHash {
     }
 
     fn bind_named(&mut self, binding: &Arc<Binding>, name: &Arc<str>) {
-        let destination = binding.destination;
+        let destination = binding.destination();
         let bucket =
             Bucket { is_queue: matches!(destination, Destination::Queue(_)), name: Arc::clone(name), destination };
         let at = self.buckets.partition_point(|other| *other < bucket);
@@ -43,7 +43,7 @@ impl Routing for ModulusHash {
 
     fn unbind(&mut self, binding: &Binding) {
         // Buckets of one destination are alike, so it does not matter which of them goes.
-        let at = self.buckets.iter().position(|bucket| bucket.destination == binding.destination);
+        let at = self.buckets.iter().position(|bucket| bucket.destination == binding.destination());
         if let Some(at) = at {
             self.buckets.remove(at);
         }

@@ -52,11 +52,11 @@ impl Routing for Random {
     }
 
     fn bind(&mut self, binding: &Arc<Binding>) {
-        self.bound.add(binding.destination);
+        self.bound.add(binding.destination());
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        self.bound.remove(binding.destination);
+        self.bound.remove(binding.destination());
     }
 
     fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {

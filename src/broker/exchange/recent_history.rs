@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 
 use super::selection::to_all;
 use super::{
     Binding, Destination, ExchangeType, History, Matches, PackedDestination, RoutedMessage, Routing, Selection,
 };
+use crate::broker::split_map::FxSplitMap;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::table::{ErlangText, Table};
@@ -22,7 +22,7 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     create: |arguments| {
         let length_max = length_max(arguments)?;
         Ok(Box::new(RecentHistory {
-            bound: FxHashMap::default(),
+            bound: FxSplitMap::default(),
             bindings_made: 0,
             length_max,
             messages: Mutex::default(),
@@ -39,7 +39,7 @@ const COPIED_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What is bound, and the last messages, oldest first.
 struct RecentHistory {
-    bound: FxHashMap<PackedDestination, Bound>,
+    bound: FxSplitMap<PackedDestination, Bound>,
     /// How many bindings were ever added.
     bindings_made: u64,
     length_max: usize,
@@ -58,12 +58,17 @@ struct Bound {
 impl Routing for RecentHistory {
     fn bind(&mut self, binding: &Arc<Binding>) {
         self.bindings_made += 1;
-        let bound = self.bound.entry(binding.destination.into());
-        bound.or_insert(Bound { bindings: 0, first: self.bindings_made }).bindings += 1;
+        let destination = binding.destination().into();
+        match self.bound.get_mut(&destination) {
+            Some(bound) => bound.bindings += 1,
+            None => {
+                self.bound.insert(destination, Bound { bindings: 1, first: self.bindings_made });
+            }
+        }
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        let destination = PackedDestination::from(binding.destination);
+        let destination = PackedDestination::from(binding.destination());
         let Some(bound) = self.bound.get_mut(&destination) else { return };
         bound.bindings -= 1;
         if bound.bindings == 0 {

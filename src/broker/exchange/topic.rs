@@ -132,7 +132,7 @@ impl Routing for Topic {
                 if let WordLink::Literal(leaf) | WordLink::Pattern(leaf) = link
                     && let Some(leaf) = self.leaves.get_mut(leaf)
                 {
-                    leaf.destinations.add(binding.destination);
+                    leaf.destinations.add(binding.destination());
                 }
                 return;
             };
@@ -143,10 +143,10 @@ impl Routing for Topic {
         }
         if left.0.is_some() {
             let mut destinations = Destinations::default();
-            destinations.add(binding.destination);
+            destinations.add(binding.destination());
             self.insert_below(at, left, destinations);
         } else if let Some(node) = self.nodes.get_mut(at) {
-            node.destinations.add(binding.destination);
+            node.destinations.add(binding.destination());
         }
     }
 
@@ -163,7 +163,7 @@ impl Routing for Topic {
                 }
                 WordLink::Literal(id) | WordLink::Pattern(id) => {
                     let Some(leaf) = self.leaves.get_mut(id).filter(|leaf| leaf.is(rest)) else { return };
-                    leaf.destinations.remove(binding.destination);
+                    leaf.destinations.remove(binding.destination());
                     if !leaf.destinations.is_empty() {
                         return;
                     }
@@ -176,7 +176,7 @@ impl Routing for Topic {
             }
         }
         if let Some(node) = self.nodes.get_mut(at) {
-            node.destinations.remove(binding.destination);
+            node.destinations.remove(binding.destination());
         }
         self.prune(at, path);
     }

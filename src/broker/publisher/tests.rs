@@ -46,7 +46,7 @@ fn add(publisher: &mut Publisher<&'static str>, queue: &str, body: &'static str)
 fn add_to(publisher: &mut Publisher<&'static str>, exchange: &str, key: &str, body: &'static str) {
     let address = address(exchange, key.as_bytes());
     let request = PublishRequest::new(&address, exchange, key.as_bytes(), &[0, 0]);
-    let FoundRoute { route, .. } = publisher.route(&request, |_| Ok(())).unwrap();
+    let FoundRoute { route, .. } = publisher.route(&request, |_| Ok(()), &mut AtOnce).unwrap();
     let expiration_ms = request.check(AUTHOR).unwrap();
     let parts = RecordParts { address: &address, facts: request.facts(), properties: request.properties() };
     let pieces = body.as_bytes().chunks(3);
@@ -96,11 +96,11 @@ fn who_may_publish_is_asked_until_the_route_is_remembered_and_again_when_the_top
     let address = address("", b"q");
     let request = PublishRequest::new(&address, "", b"q", &[0, 0]);
     let refuse = |_: &RoutingKeys<'_>| Err(AmqpError::access_refused("no"));
-    assert_eq!(publisher.route(&request, refuse).unwrap_err(), AmqpError::access_refused("no"));
-    assert!(publisher.route(&request, |_| Ok(())).unwrap().steps.is_some());
-    assert!(publisher.route(&request, refuse).unwrap().steps.is_none(), "it is remembered");
+    assert_eq!(publisher.route(&request, refuse, &mut AtOnce).unwrap_err(), AmqpError::access_refused("no"));
+    assert!(publisher.route(&request, |_| Ok(()), &mut AtOnce).unwrap().steps.is_some());
+    assert!(publisher.route(&request, refuse, &mut AtOnce).unwrap().steps.is_none(), "it is remembered");
     declare(&vhost, "another", Table::default());
-    assert!(publisher.route(&request, refuse).is_err());
+    assert!(publisher.route(&request, refuse, &mut AtOnce).is_err());
 }
 
 #[test]

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::walk::LOOKED_AT_ONCE;
 use super::{RouteWalk, RoutingKeys};
 use crate::broker::exchange::{
     Considered, Destination, ExchangeType, Matches, RoutedMessage, Selection, lookup, shown_keys,
 };
+use crate::broker::ids::ExchangeId;
 use crate::broker::topology::{BindingSnapshot, Exchange, Topology};
+use crate::broker::vhost::Vhost;
 use crate::properties::Properties;
 use crate::table::{EncodedTable, ValueRef};
 
@@ -21,7 +24,7 @@ const BINDINGS_MAX: usize = 5_000;
 /// Exchanges that are passed.
 const EXCHANGES_MAX: usize = 100;
 
-/// What was asked, and what is there to answer it: taken under the topology's lock.
+/// What was asked, and what is there to answer it.
 #[derive(Debug)]
 pub(crate) struct Explained {
     /// The queues that the message would reach, each once.
@@ -78,20 +81,20 @@ struct Passed {
 impl Explained {
     /// Explains what a message would do that is published to this exchange; `None` when there is none, or routing would take too long.
     pub(crate) fn of(
-        read: impl FnOnce(&mut dyn FnMut(&Topology)),
+        vhost: &Vhost,
         exchange: &str,
         keys: &RoutingKeys<'_>,
         properties: Properties<'_>,
         random: u64,
     ) -> Option<Self> {
-        let mut walked = None;
-        read(&mut |topology| {
-            let Some(found) = topology.exchange(exchange) else { return };
-            let Ok(route) = RouteWalk::new(topology, keys, properties, random).from(found) else { return };
-            let queues = route.queues.iter().map(|queue| Arc::clone(&queue.spec.name)).collect();
-            walked = Some((queues, Passed::walk(topology, found, &RoutedMessage::new(keys, properties, random))));
-        });
-        let (queues, passed): (Vec<_>, _) = walked?;
+        let begin = |topology: &Topology| {
+            let exchange = topology.exchange(exchange)?;
+            Some((exchange.id, RouteWalk::new(exchange, keys, properties, random)))
+        };
+        let (first, walk) = vhost.read(begin)?;
+        let route = vhost.walk_on(walk).ok()?;
+        let queues = route.queues.iter().map(|queue| Arc::clone(&queue.spec.name)).collect();
+        let passed = Passed::walk(vhost, first, &RoutedMessage::new(keys, properties, random));
         let mut bindings: Vec<_> = passed.found.into_iter().map(|found| found.explain(keys, properties)).collect();
         bindings.sort_by_key(|explained| !explained.matches);
         let Passed { exchanges, left_out, is_held, .. } = Passed { found: Vec::new(), ..passed };
@@ -100,26 +103,31 @@ impl Explained {
 }
 
 impl Passed {
-    /// The same walk as that of a message.
-    fn walk(topology: &Topology, first: &Exchange, publish: &RoutedMessage<'_>) -> Self {
+    /// The same walk as that of a message. The topology is locked for one step at one exchange at a time.
+    fn walk(vhost: &Vhost, first: ExchangeId, publish: &RoutedMessage<'_>) -> Self {
         let mut passed = Self::default();
         let (mut visited, mut pending) = (FxHashSet::default(), vec![first]);
-        while let Some(exchange) = pending.pop() {
-            if !visited.insert(exchange.id) || passed.exchanges.len() == EXCHANGES_MAX {
+        while let Some(id) = pending.pop() {
+            if !visited.insert(id) || passed.exchanges.len() == EXCHANGES_MAX {
                 continue;
             }
-            pending.extend(passed.visit(topology, exchange, publish));
+            let chosen = chosen(vhost, id, publish);
+            vhost.read(|topology| {
+                let Some(exchange) = topology.exchange_by_id(id) else { return };
+                pending.extend(passed.visit(topology, exchange, publish, &chosen));
+            });
         }
         passed
     }
 
-    /// Notes what one exchange does; the exchanges that come next.
-    fn visit<'t>(
+    /// Notes what one exchange does, which has chosen these destinations; the exchanges that come next.
+    fn visit(
         &mut self,
-        topology: &'t Topology,
-        exchange: &'t Exchange,
+        topology: &Topology,
+        exchange: &Exchange,
         publish: &RoutedMessage<'_>,
-    ) -> Vec<&'t Exchange> {
+        chosen: &BTreeSet<Destination>,
+    ) -> Vec<ExchangeId> {
         let spec = &exchange.spec;
         if spec.name.is_empty() {
             self.exchanges.push(PassedExchange { name: Arc::clone(&spec.name), kind: spec.kind.name, note: None });
@@ -133,15 +141,12 @@ impl Passed {
         } else {
             self.exchanges.push(PassedExchange { name: Arc::clone(&spec.name), kind: spec.kind.name, note: None });
         }
-        let mut matches = Matches::default();
-        exchange.routing.route(publish, &mut matches);
-        let chosen: BTreeSet<_> = matches.destinations.into_iter().collect();
-        self.note_bindings(topology, exchange, &chosen);
+        self.note_bindings(topology, exchange, chosen);
         if chosen.is_empty() {
             return self.alternate(topology, exchange).into_iter().collect();
         }
         let next = chosen.iter().filter_map(|destination| match destination {
-            Destination::Exchange(id) => topology.exchange_by_id(*id),
+            Destination::Exchange(id) => Some(*id),
             Destination::Queue(_) => None,
         });
         next.collect()
@@ -171,7 +176,7 @@ impl Passed {
         }));
     }
 
-    fn alternate<'t>(&mut self, topology: &'t Topology, exchange: &Exchange) -> Option<&'t Exchange> {
+    fn alternate(&mut self, topology: &Topology, exchange: &Exchange) -> Option<ExchangeId> {
         let name = exchange.alternate()?;
         let found = topology.exchange(name).filter(|_| !name.is_empty());
         let note = match found {
@@ -181,7 +186,7 @@ impl Passed {
         if let Some(passed) = self.exchanges.last_mut() {
             passed.note = Some(passed.note.take().map_or_else(|| note.clone(), |before| format!("{before}; {note}")));
         }
-        found
+        found.map(|exchange| exchange.id)
     }
 }
 
@@ -194,6 +199,19 @@ impl Found {
         let matches = is_chosen && (binding.binding.is_none() || !looks_at_each || alone());
         let why = why(kind, &binding, keys, properties, matches);
         ExplainedBinding { binding, matches, why }
+    }
+}
+
+/// What an exchange chooses for a message.
+fn chosen(vhost: &Vhost, id: ExchangeId, publish: &RoutedMessage<'_>) -> BTreeSet<Destination> {
+    let mut matches = Matches::default();
+    loop {
+        matches.begin_step(LOOKED_AT_ONCE);
+        let look = |exchange: &Exchange| exchange.routing.route(publish, &mut matches);
+        let is_there = vhost.read(|topology| topology.exchange_by_id(id).map(look)).is_some();
+        if !is_there || !matches.is_unfinished() {
+            return matches.destinations.into_iter().collect();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ impl Topology {
 
     /// `created` or `deleted`, with the names of both ends.
     pub(super) fn tell_binding(&mut self, what: &str, ends: (&str, &str), binding: &Binding) {
-        let kind = match binding.destination {
+        let kind = match binding.destination() {
             Destination::Queue(_) => DestinationType::Queue,
             Destination::Exchange(_) => DestinationType::Exchange,
         };

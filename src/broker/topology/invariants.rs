@@ -13,18 +13,16 @@ impl Topology {
         if self.exchanges.len() + self.queues.len() + self.incoming.len() > LOOKED_AT_MAX {
             return;
         }
-        for (name, id) in &self.exchange_ids {
+        for (name, id) in self.exchange_ids.iter() {
             assert!(
                 self.exchanges.get(id).is_some_and(|exchange| exchange.spec.name == *name),
                 "{name} is its exchange"
             );
         }
-        for (name, id) in &self.queue_ids {
-            assert!(self.queues.get(id).is_some_and(|queue| queue.spec.name == *name), "{name} is its queue");
-        }
+        self.queues.check();
         self.check_bindings();
         let exchanges: usize = self.exchanges.values().map(|exchange| exchange.bytes).sum();
-        let queues: usize = self.queues.values().map(|queue| cost::of_queue(&queue.spec)).sum();
+        let queues: usize = self.queues.iter().map(|queue| cost::of_queue(&queue.spec)).sum();
         assert_eq!(self.definition_bytes, exchanges + queues, "everything is counted");
     }
 
@@ -32,7 +30,7 @@ impl Topology {
         for ((destination, number), incoming) in &self.incoming {
             assert_eq!(
                 Destination::from(*destination),
-                incoming.binding.destination,
+                incoming.binding.destination(),
                 "a binding is with its destination"
             );
             assert!(*number < self.next_binding, "a number is given once");
@@ -41,9 +39,9 @@ impl Topology {
             let known = source.map(|source| source.bindings.get(&incoming.binding));
             assert!(known.is_none_or(|known| known == Some(number)), "a binding is known at both ends");
         }
-        for (id, exchange) in &self.exchanges {
-            for (binding, number) in &exchange.bindings {
-                let incoming = self.incoming.get(&(binding.destination.into(), *number));
+        for (id, exchange) in self.exchanges.iter() {
+            for (binding, number) in exchange.bindings.iter() {
+                let incoming = self.incoming.get(&(binding.destination().into(), *number));
                 assert!(incoming.is_some_and(|incoming| incoming.source == *id), "a binding is known at both ends");
             }
             let bindings = exchange.bindings.keys().map(|binding| cost::of_binding(binding, &*exchange.routing));

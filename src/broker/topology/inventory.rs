@@ -20,6 +20,26 @@ use crate::broker::queue::QueueHandle;
 /// Things that are looked at under one lock: some tenths of a millisecond's work.
 pub(in crate::broker) const LOOKED_AT_ONCE: usize = 1024;
 
+/// So many bytes of arguments, of which a client can send 32 KiB with each thing, take as long to copy as another thing.
+const BYTES_PER_THING: usize = 64;
+
+/// As how many things one counts that has arguments of so many bytes.
+pub(super) const fn worth_things(arguments_bytes: usize) -> usize {
+    1 + arguments_bytes / BYTES_PER_THING
+}
+
+/// Looks at things until that is enough under one lock. `look` tells as how many each counts.
+pub(super) fn look_at_some<T>(things: impl Iterator<Item = T>, at_once: usize, mut look: impl FnMut(T) -> usize) {
+    let mut looked_at = 0;
+    // Asked first: what is taken out of the iterator must be looked at.
+    let mut things = things;
+    while looked_at < at_once
+        && let Some(thing) = things.next()
+    {
+        looked_at += look(thing);
+    }
+}
+
 /// A look at everything that survives a restart. It is over when [`Topology::take_inventory`] says so.
 #[derive(Debug)]
 pub(crate) struct Inventory {
@@ -50,7 +70,7 @@ impl Topology {
     pub(crate) fn begin_inventory(&self) -> Inventory {
         Inventory {
             exchanges: self.exchange_ids.values().copied().collect::<Vec<_>>().into_iter(),
-            queues: self.queues.keys().copied().collect::<Vec<_>>().into_iter(),
+            queues: self.queues.ids().into_iter(),
             last: None,
             new_from: self.next_binding,
             at_once: LOOKED_AT_ONCE,
@@ -63,13 +83,19 @@ impl Topology {
     pub(crate) fn take_inventory(&self, inventory: &mut Inventory) -> bool {
         let Inventory { exchanges, queues, definitions, at_once, .. } = inventory;
         if !exchanges.as_slice().is_empty() {
-            let exchanges = exchanges.take(*at_once).filter_map(|id| self.exchanges.get(&id));
-            definitions.extend(exchanges.filter_map(|exchange| self.exchange_definition(exchange)));
+            look_at_some(exchanges, *at_once, |id| {
+                let Some(exchange) = self.exchanges.get(&id) else { return 1 };
+                definitions.extend(self.exchange_definition(exchange));
+                worth_things(exchange.spec.arguments.bytes())
+            });
             return true;
         }
         if !queues.as_slice().is_empty() {
-            let queues = queues.take(*at_once).filter_map(|id| self.queues.get(&id));
-            definitions.extend(queues.filter_map(|queue| self.queue_definition(queue)));
+            look_at_some(queues, *at_once, |id| {
+                let Some(queue) = self.queues.get(&id) else { return 1 };
+                definitions.extend(self.queue_definition(queue));
+                worth_things(queue.spec.raw_arguments.bytes())
+            });
             return true;
         }
         self.take_bindings(inventory)
@@ -105,7 +131,7 @@ impl QueueList {
 impl Topology {
     /// The identities of all queues.
     pub(crate) fn queue_list(&self) -> QueueList {
-        QueueList(self.queues.keys().copied().collect::<Vec<_>>().into_iter())
+        QueueList(self.queues.ids().into_iter())
     }
 
     /// Adds some more of these queues to `taken`.

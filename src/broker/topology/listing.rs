@@ -1,12 +1,12 @@
 //! Exchanges and bindings for those who list them, read in pieces as `inventory` reads them: whoever needs the topology's lock
 //! meanwhile gets it between two pieces. What comes or goes during a look may be in the list or not; everything else is in it once.
 
-use std::ops::Bound::{Excluded, Unbounded};
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::vec;
 
-use super::inventory::LOOKED_AT_ONCE;
+use super::inventory::{LOOKED_AT_ONCE, look_at_some, worth_things};
 use super::snapshot::default_binding;
-use super::{BindingNumber, BindingSnapshot, Exchange, ExchangeSnapshot, IncomingKey, Topology};
+use super::{BindingNumber, BindingSnapshot, DestinationType, ExchangeSnapshot, IncomingKey, Topology, incoming_of};
 use crate::broker::exchange::Destination;
 use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::queue::Exclusivity;
@@ -24,8 +24,8 @@ pub(crate) struct ExchangeList {
 pub(crate) struct BindingList {
     /// The queues whose bindings of the default exchange are not written down yet.
     queues: vec::IntoIter<QueueId>,
-    /// The binding that was looked at last, in the order of `Topology::incoming`.
-    last: Option<IncomingKey>,
+    /// What is still to be looked at, in the order of `Topology::incoming`.
+    ahead: (Bound<IncomingKey>, Bound<IncomingKey>),
     /// What the default exchange does: one for each queue.
     defaults: Vec<BindingSnapshot>,
     bindings: Vec<Listed>,
@@ -70,16 +70,37 @@ impl Topology {
 
     /// Lists some more; false when that was all.
     pub(crate) fn take_exchanges(&self, list: &mut ExchangeList) -> bool {
-        let some = list.ids.by_ref().take(LOOKED_AT_ONCE).filter_map(|id| self.exchanges.get(&id));
-        list.found.extend(some.map(Exchange::snapshot));
+        let ExchangeList { ids, found } = list;
+        look_at_some(ids, LOOKED_AT_ONCE, |id| {
+            let Some(exchange) = self.exchanges.get(&id) else { return 1 };
+            found.push(exchange.snapshot());
+            worth_things(exchange.spec.arguments.bytes())
+        });
         !list.ids.as_slice().is_empty()
     }
 
     /// Begins a list of all bindings. [`Topology::take_default_bindings`] or [`Topology::take_listed_bindings`] must follow until they
     /// are over.
     pub(crate) fn begin_bindings(&self) -> BindingList {
-        let queues = self.queues.keys().copied().collect::<Vec<_>>().into_iter();
-        BindingList { queues, last: None, defaults: Vec::new(), bindings: Vec::new() }
+        let queues = self.queues.ids().into_iter();
+        BindingList { queues, ahead: (Unbounded, Unbounded), defaults: Vec::new(), bindings: Vec::new() }
+    }
+
+    /// Begins a list of the bindings to something; none if it is not there. [`Topology::take_listed_bindings`] must follow until it is
+    /// over.
+    pub(crate) fn begin_bindings_to(&self, kind: DestinationType, name: &str) -> Option<BindingList> {
+        let destination = match kind {
+            DestinationType::Queue => Destination::Queue(self.queues.named(name)?.id),
+            DestinationType::Exchange => Destination::Exchange(*self.exchange_ids.get(name)?),
+        };
+        let (first, last) = incoming_of(destination).into_inner();
+        let defaults = (kind == DestinationType::Queue).then(|| default_binding(name));
+        Some(BindingList {
+            queues: Vec::new().into_iter(),
+            ahead: (Included(first), Included(last)),
+            defaults: defaults.into_iter().collect(),
+            bindings: Vec::new(),
+        })
     }
 
     /// Lists what the default exchange does for some more queues; false when that was all.
@@ -91,11 +112,10 @@ impl Topology {
 
     /// Lists some more bindings that somebody made; false when that was all.
     pub(crate) fn take_listed_bindings(&self, list: &mut BindingList) -> bool {
-        let from = list.last.map_or(Unbounded, Excluded);
         let mut looked_at = 0;
-        for (&(destination, number), incoming) in self.incoming.range((from, Unbounded)).take(LOOKED_AT_ONCE) {
+        for (&(destination, number), incoming) in self.incoming.range(list.ahead).take(LOOKED_AT_ONCE) {
             looked_at += 1;
-            list.last = Some((destination, number));
+            list.ahead.0 = Excluded((destination, number));
             let Some(source) = self.exchanges.get(&incoming.source) else { continue };
             let binding = self.snapshot_of(source, &incoming.binding);
             list.bindings.push(Listed { number, is_shared: self.is_shared(destination.into()), binding });

@@ -4,17 +4,21 @@
 //! What is removed loses its name at once. Until a removal has come to all its bindings, some lead to or from something that is
 //! not there; whoever meets such a binding passes over it.
 
-use std::collections::hash_map;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{BindingNumber, Incoming, Topology, cost, incoming_of};
 use crate::broker::definitions::{BindingDefinition, Definition};
 use crate::broker::exchange::{Binding, Destination, Routing};
 use crate::broker::ids::{ExchangeId, QueueId};
 use crate::broker::own::Event;
+use crate::broker::split_map::SplitMap;
 
 /// So many bindings and exchanges are removed under one lock: less than a millisecond's work.
 const REMOVED_AT_ONCE: usize = 256;
+/// So many bytes of a binding's arguments take as long as another binding.
+const BYTES_PER_REMOVAL: usize = 1024;
 
 /// A removal that has begun.
 #[derive(Debug, Default)]
@@ -24,7 +28,7 @@ pub(crate) struct Removal {
     /// What is left to do; the last one first.
     steps: Vec<Step>,
     /// The names of what was removed, for those who want to know of its bindings.
-    names: Vec<(Destination, Arc<str>)>,
+    names: FxHashMap<Destination, Arc<str>>,
     /// The indexes of removed exchanges, kept until nothing is locked: it takes long to drop a large one.
     indexes: Vec<Box<dyn Routing>>,
 }
@@ -36,7 +40,7 @@ enum Step {
     /// Remove the bindings to something that is gone.
     Incoming(Destination),
     /// Forget the bindings from an exchange that is gone.
-    Outgoing(ExchangeId, hash_map::IntoIter<Arc<Binding>, BindingNumber>),
+    Outgoing(ExchangeId, Box<<SplitMap<Arc<Binding>, BindingNumber> as IntoIterator>::IntoIter>),
 }
 
 impl Removal {
@@ -56,9 +60,9 @@ impl Topology {
     pub(crate) fn unbind(&mut self, source: ExchangeId, binding: &Binding) -> Removal {
         let mut removal = Removal::default();
         if let Some((binding, number)) = self.remove_outgoing(source, binding, &mut removal) {
-            self.incoming.remove(&(binding.destination.into(), number));
+            self.incoming.remove(&(binding.destination().into(), number));
             // The exchange is still there: what it sets off is left to `proceed`.
-            if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination)) {
+            if self.exchanges.get(&source).is_some_and(|exchange| self.is_durable(exchange, binding.destination())) {
                 self.changes.push(Definition::Unbound(BindingDefinition::new(source, &binding)));
             }
             self.tell_unbound(source, &binding, &removal);
@@ -75,11 +79,10 @@ impl Topology {
 
     /// Removes a queue; all bindings to it follow.
     pub(crate) fn remove_queue(&mut self, id: QueueId) -> Removal {
-        let mut names = Vec::new();
-        if let Some(queue) = self.queues.remove(&id) {
+        let mut names = FxHashMap::default();
+        if let Some(queue) = self.queues.remove(id) {
             self.note(|vhost| Event::queue_deleted(vhost, &queue.spec));
-            names.push((Destination::Queue(id), Arc::clone(&queue.spec.name)));
-            self.queue_ids.remove(&queue.spec.name);
+            names.insert(Destination::Queue(id), Arc::clone(&queue.spec.name));
             self.definition_bytes = self.definition_bytes.saturating_sub(cost::of_queue(&queue.spec));
             if queue.spec.durable {
                 self.changes.push(Definition::QueueDeleted(id));
@@ -90,7 +93,9 @@ impl Topology {
 
     /// Goes on with a removal for a while.
     pub(crate) fn proceed(&mut self, removal: &mut Removal) {
-        for _ in 0..REMOVED_AT_ONCE {
+        let mut removed = 0;
+        while removed < REMOVED_AT_ONCE {
+            removed += 1;
             // The last one first: what a step sets off is done before the step goes on,
             // so the list stays short.
             let Some(step) = removal.steps.last_mut() else { return };
@@ -105,6 +110,8 @@ impl Topology {
                 }
                 Step::Incoming(destination) => match self.pop_incoming(*destination) {
                     Some(Incoming { source, binding }) => {
+                        // What is recorded of it is as long.
+                        removed += binding.arguments().as_bytes().len() / BYTES_PER_REMOVAL;
                         self.remove_outgoing(source, &binding, removal);
                         self.tell_unbound(source, &binding, removal);
                     }
@@ -114,8 +121,9 @@ impl Topology {
                 },
                 Step::Outgoing(source, bindings) => match bindings.next() {
                     Some((binding, number)) => {
+                        removed += binding.arguments().as_bytes().len() / BYTES_PER_REMOVAL;
                         let source = *source;
-                        self.incoming.remove(&(binding.destination.into(), number));
+                        self.incoming.remove(&(binding.destination().into(), number));
                         self.tell_unbound(source, &binding, removal);
                     }
                     None => {
@@ -134,23 +142,20 @@ impl Topology {
             self.changes.push(Definition::ExchangeDeleted(id));
         }
         self.note(|vhost| Event::exchange_deleted(vhost, &exchange.spec.name));
-        removal.names.push((Destination::Exchange(id), Arc::clone(&exchange.spec.name)));
+        removal.names.insert(Destination::Exchange(id), Arc::clone(&exchange.spec.name));
         removal.exchanges.push(id);
         // The name is free from here on; its bindings follow.
         removal.indexes.push(exchange.routing);
         removal.steps.push(Step::Incoming(Destination::Exchange(id)));
-        removal.steps.push(Step::Outgoing(id, exchange.bindings.into_iter()));
+        removal.steps.push(Step::Outgoing(id, Box::new(exchange.bindings.into_iter())));
     }
 
     fn tell_unbound(&mut self, source: ExchangeId, binding: &Binding, removal: &Removal) {
         if self.events.is_none() {
             return;
         }
-        let name = |of: Destination| {
-            let removed = removal.names.iter().find(|(destination, _)| *destination == of);
-            removed.map_or_else(|| self.name_of(of), |(_, name)| Arc::clone(name))
-        };
-        let (source, destination) = (name(Destination::Exchange(source)), name(binding.destination));
+        let name = |of: Destination| removal.names.get(&of).map_or_else(|| self.name_of(of), Arc::clone);
+        let (source, destination) = (name(Destination::Exchange(source)), name(binding.destination()));
         self.tell_binding("deleted", (&source, &destination), binding);
     }
 

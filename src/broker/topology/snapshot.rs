@@ -93,7 +93,7 @@ impl Topology {
             let incoming = self.incoming.range(incoming_of(*destination));
             incoming.filter(|(_, incoming)| incoming.source == source.id).map(|(_, incoming)| &incoming.binding)
         });
-        let others = source.bindings.keys().filter(|binding| !chosen.contains(&binding.destination));
+        let others = source.bindings.keys().filter(|binding| !chosen.contains(&binding.destination()));
         let first = to_chosen.map(|binding| (self.snapshot_of(source, binding), true));
         first.chain(others.map(|binding| (self.snapshot_of(source, binding), false))).take(count).collect()
     }
@@ -101,7 +101,7 @@ impl Topology {
     /// The queues that an exchange is bound to; of very many bindings only some are looked at.
     pub(in crate::broker) fn queues_bound_to(&self, source: &str, bindings_max: usize) -> Vec<QueueId> {
         let Some(exchange) = self.exchange(source) else { return Vec::new() };
-        let destinations = exchange.bindings.keys().take(bindings_max).map(|binding| binding.destination);
+        let destinations = exchange.bindings.keys().take(bindings_max).map(|binding| binding.destination());
         let queue = |destination| if let Destination::Queue(id) = destination { Some(id) } else { None };
         destinations.filter_map(queue).collect()
     }
@@ -117,33 +117,11 @@ impl Topology {
         exchange.bindings.keys().map(|binding| self.snapshot_of(exchange, binding))
     }
 
-    /// The bindings that lead to a queue, that of the default exchange first.
-    pub(crate) fn bindings_to_queue(&self, name: &str) -> Vec<BindingSnapshot> {
-        let Some(id) = self.queue_ids.get(name) else { return Vec::new() };
-        let mut all = vec![default_binding(name)];
-        all.extend(self.bindings_to(Destination::Queue(*id)));
-        all
-    }
-
-    /// The bindings that lead to an exchange.
-    pub(crate) fn bindings_to_exchange(&self, name: &str) -> Vec<BindingSnapshot> {
-        let Some(id) = self.exchange_ids.get(name) else { return Vec::new() };
-        self.bindings_to(Destination::Exchange(*id)).collect()
-    }
-
-    fn bindings_to(&self, destination: Destination) -> impl Iterator<Item = BindingSnapshot> + '_ {
-        let incoming = self.incoming.range(incoming_of(destination));
-        incoming.filter_map(|(_, incoming)| {
-            let exchange = self.exchanges.get(&incoming.source)?;
-            Some(self.snapshot_of(exchange, &incoming.binding))
-        })
-    }
-
     pub(super) fn snapshot_of(&self, source: &Exchange, binding: &Arc<Binding>) -> BindingSnapshot {
         BindingSnapshot {
             source: Arc::clone(&source.spec.name),
-            destination: self.name_of(binding.destination),
-            destination_type: match binding.destination {
+            destination: self.name_of(binding.destination()),
+            destination_type: match binding.destination() {
                 Destination::Exchange(ExchangeId(_)) => DestinationType::Exchange,
                 Destination::Queue(_) => DestinationType::Queue,
             },

@@ -84,14 +84,19 @@ impl Vhost {
     ) -> Result<(), AmqpError> {
         refuse_default_exchange(source)?;
         refuse_default_exchange(destination)?;
-        let (id, history) = self.change(|topology| {
+        let id = self.read(|topology| {
             // The source first: if both are missing, RabbitMQ's text names it (behaviour reference 3.5).
             self.exchange_id(topology, source)?;
-            let id = self.exchange_id(topology, destination)?;
-            let destination = Destination::Exchange(id);
-            let binding = Binding::new(destination, routing_key, arguments);
-            let history = self.add_binding(topology, source, binding, DestinationKind::Exchange)?;
-            Ok((id, history))
+            self.exchange_id(topology, destination)
+        })?;
+        // While nothing is locked: it sorts the arguments, which may be many.
+        let binding = Binding::new(Destination::Exchange(id), routing_key, arguments);
+        let history = self.change(|topology| {
+            // It was found before the lock was taken, and may be gone.
+            if topology.exchange_by_id(id).is_none() {
+                return Err(self.no_exchange(destination));
+            }
+            self.add_binding(topology, source, binding, DestinationKind::Exchange)
         })?;
         for message in history.pieces().flatten() {
             self.publish_delayed(id, &NewMessage::published(message.clone(), None), TransactionId::NONE, now_ms);

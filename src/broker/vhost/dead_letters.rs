@@ -72,10 +72,8 @@ impl Vhost {
     fn route_dead_letter(&self, exchange: &str, message: &Message) -> Option<Route> {
         let keys = RoutingKeys::of(message);
         let random = self.node.random.next();
-        let mut route = self.read(|topology| {
-            let exchange = topology.exchange(exchange)?;
-            let walk = RouteWalk::new(topology, &keys, message.properties(), random);
-            walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
+        let mut route = self.route_own(|topology| {
+            Some(RouteWalk::new(topology.exchange(exchange)?, &keys, message.properties(), random))
         })?;
         self.add_replies(exchange, &keys, &mut route);
         Some(route)

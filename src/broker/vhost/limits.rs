@@ -43,7 +43,7 @@ impl Vhost {
             )));
         }
         match max {
-            Some(max) if topology.queues().len() as u64 >= max => Err(AmqpError::precondition_failed(format!(
+            Some(max) if topology.objects().queues as u64 >= max => Err(AmqpError::precondition_failed(format!(
                 "cannot declare queue '{name}': queue limit in vhost '{}' ({max}) is reached",
                 self.name
             ))),

@@ -1,7 +1,7 @@
 //! What is there, for those who list it. The lock of the topology is free between pieces, so that nobody is kept waiting by a long list.
 
 use super::Vhost;
-use crate::broker::topology::{BindingList, BindingSnapshot, ExchangeSnapshot, LOOKED_AT_ONCE};
+use crate::broker::topology::{BindingList, BindingSnapshot, DestinationType, ExchangeSnapshot, LOOKED_AT_ONCE};
 
 impl Vhost {
     /// Its exchanges, in no order.
@@ -42,6 +42,13 @@ impl Vhost {
             all.retain(|binding| &*binding.source == source);
             all
         })
+    }
+
+    /// The bindings that lead to a queue or an exchange; of a queue that of the default exchange first.
+    pub(crate) fn bindings_to(&self, kind: DestinationType, name: &str) -> Vec<BindingSnapshot> {
+        let Some(mut list) = self.read(|topology| topology.begin_bindings_to(kind, name)) else { return Vec::new() };
+        self.take_bindings(&mut list);
+        list.into_all()
     }
 
     /// Its bindings that others may know of, in the order in which they were made: not those of the default exchange, and not those to

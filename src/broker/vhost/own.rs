@@ -63,11 +63,8 @@ impl Vhost {
         let keys = RoutingKeys::single(routing_key);
         let fields = Properties::new(properties);
         let random = self.node.random.next();
-        let route = self.read(|topology| {
-            let exchange = topology.exchange(exchange)?;
-            let walk = RouteWalk::new(topology, &keys, fields, random);
-            walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
-        });
+        let route =
+            self.route_own(|topology| Some(RouteWalk::new(topology.exchange(exchange)?, &keys, fields, random)));
         let Some(route) = route.filter(|route| !route.is_unroutable()) else { return };
         route.count(1);
         let facts = facts(&fields.summary());

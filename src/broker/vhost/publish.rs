@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::Vhost;
-use crate::broker::exchange::Destination;
+use crate::broker::exchange::{Destination, ROUTING_STEPS_MAX};
 use crate::broker::ids::ExchangeId;
+use crate::broker::publisher::{AtOnce, Turn};
 use crate::broker::queue::{NewMessage, QueueHandle};
 use crate::broker::reply_to;
 use crate::broker::router::{Hold, Route, RouteWalk, RoutingKeys, TooManySteps};
+use crate::broker::topology::Topology;
 use crate::error::AmqpError;
 use crate::message::Message;
 use crate::properties::Properties;
@@ -30,18 +32,32 @@ pub(in crate::broker) struct RoutedOnwards {
 }
 
 impl Vhost {
-    /// Where a message goes that a client publishes to this exchange.
+    /// Where a message goes that a client publishes to this exchange, however long that takes.
     ///
     /// # Errors
-    /// 404 when the exchange is missing, 403 when it is internal, 406 when its type refuses the message or routing would take too
-    /// long.
+    /// As [`Vhost::route_in_turn`].
     pub fn route(
         &self,
         exchange: &str,
         keys: &RoutingKeys<'_>,
         properties: Properties<'_>,
     ) -> Result<Route, AmqpError> {
-        let mut route = self.read(|topology| {
+        self.route_in_turn(exchange, keys, properties, &mut AtOnce)
+    }
+
+    /// Where a message goes that a client publishes to this exchange. A walk that takes long is work for `turn`.
+    ///
+    /// # Errors
+    /// 404 when the exchange is missing, 403 when it is internal, 406 when its type refuses the message or routing would take too
+    /// long.
+    pub(crate) fn route_in_turn(
+        &self,
+        exchange: &str,
+        keys: &RoutingKeys<'_>,
+        properties: Properties<'_>,
+        turn: &mut impl Turn,
+    ) -> Result<Route, AmqpError> {
+        let walk = self.read(|topology| {
             let found = topology.exchange(exchange).ok_or_else(|| self.no_exchange(exchange))?;
             // Only clients are refused; what the broker itself publishes does not come this way.
             if found.spec.internal {
@@ -49,11 +65,34 @@ impl Vhost {
                 return Err(AmqpError::access_refused(text));
             }
             found.routing.check_publish(properties)?;
-            let walk = RouteWalk::new(topology, keys, properties, self.node.random.next());
-            walk.from(found).map_err(|error| AmqpError::precondition_failed(error.to_string()))
+            let mut walk = RouteWalk::new(found, keys, properties, self.node.random.next());
+            walk.proceed(topology).map_err(TooManySteps::refusal)?;
+            Ok(walk)
         })?;
+        let mut route = match walk.is_over() {
+            true => walk.into_route(),
+            false => turn.work(ROUTING_STEPS_MAX, || self.walk_on(walk)).map_err(TooManySteps::refusal)?,
+        };
         self.add_replies(exchange, keys, &mut route);
         Ok(route)
+    }
+
+    /// Goes on with a walk to its end. The topology is free again and again meanwhile.
+    pub(in crate::broker) fn walk_on(&self, mut walk: RouteWalk<'_>) -> Result<Route, TooManySteps> {
+        while !walk.is_over() {
+            walk.sort();
+            self.read(|topology| walk.proceed(topology))?;
+        }
+        Ok(walk.into_route())
+    }
+
+    /// Where a message goes that no client publishes: nobody is told if it takes too long to find out, or if there is no exchange.
+    pub(super) fn route_own<'m>(&self, begin: impl FnOnce(&Topology) -> Option<RouteWalk<'m>>) -> Option<Route> {
+        let walk = self.read(|topology| {
+            let mut walk = begin(topology)?;
+            Some(walk.proceed(topology).map(|()| walk))
+        });
+        walk?.and_then(|walk| self.walk_on(walk)).inspect_err(|error| self.warn_unrouted(error)).ok()
     }
 
     /// Direct replies: delivered while the requester is there, and vanishing silently when it is not (behaviour reference 5.10). To be
@@ -133,10 +172,9 @@ impl Vhost {
         let message = new.message.clone();
         let keys = RoutingKeys::of(&message);
         let random = self.node.random.next();
-        let route = self.read(|topology| {
+        let route = self.route_own(|topology| {
             let exchange = topology.exchange_by_id(exchange)?;
-            let walk = RouteWalk::new(topology, &keys, message.properties(), random).ignoring_delays();
-            walk.from(exchange).inspect_err(|error| self.warn_unrouted(error)).ok()
+            Some(RouteWalk::new(exchange, &keys, message.properties(), random).ignoring_delays())
         });
         let Some(route) = route else { return RoutedOnwards { durable_at: LogPosition::START, worth_messages: 1 } };
         let mut durable_at = self.hold(&route.holds, new, transaction, now_ms);
@@ -147,7 +185,7 @@ impl Vhost {
     }
 
     /// There is no client that could be told.
-    pub(super) fn warn_unrouted(&self, error: &TooManySteps) {
+    fn warn_unrouted(&self, error: &TooManySteps) {
         tracing::warn!(vhost = %self.name, %error, "a message of the broker itself is not routed");
     }
 

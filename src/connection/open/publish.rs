@@ -149,7 +149,7 @@ impl Open {
         let may_publish = |keys: &RoutingKeys<'_>| {
             self.rights.check_publish(&self.node.metadata, &self.vhost, request.exchange(), keys)
         };
-        let FoundRoute { route, steps } = self.publisher.route(request, may_publish)?;
+        let FoundRoute { route, steps } = self.publisher.route(request, may_publish, &mut self.effort)?;
         if let Some(steps) = steps {
             // Only a route that had to be looked for costs something worth counting.
             self.effort.spend(ROUTE_EFFORT + steps);

@@ -51,8 +51,7 @@ pub(in crate::http) fn post(request: &Request<'_>) -> Result<Answer, Refusal> {
     if vhost.read(|topology| topology.exchange(exchange).is_none()) {
         return Err(Refusal::not_found("exchange_not_found"));
     }
-    let read = |look: &mut dyn FnMut(&_)| vhost.read(|topology| look(topology));
-    let explained = Explained::of(read, exchange, &keys, properties, vhost.node().random.next())
+    let explained = Explained::of(&vhost, exchange, &keys, properties, vhost.node().random.next())
         .ok_or_else(|| Refusal::bad_request("routing this message would take too many steps"))?;
     Ok(Answer::json(&shown(&vhost, exchange, routing_key, explained)))
 }

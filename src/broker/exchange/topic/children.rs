@@ -1,9 +1,8 @@
 //! The children of a trie node by their word: one is kept in the node itself, a few are scanned, many are hashed.
 
-use std::collections::HashMap;
-
 use super::NodeId;
 use super::leaf::LeafId;
+use crate::broker::split_map::SplitMap;
 
 /// Up to this many words a scan beats a hash map, and takes a fraction of its memory.
 const SCANNED_MAX: usize = 8;
@@ -36,7 +35,7 @@ pub(super) enum SeveralWords {
     /// Few, in no order.
     Few(Vec<(Box<[u8]>, WordLink)>),
     /// Many. The words are a client's bytes, so std's keyed hash keeps a client from choosing words that collide.
-    Many(HashMap<Box<[u8]>, WordLink>),
+    Many(SplitMap<Box<[u8]>, WordLink>),
 }
 
 impl Children {
@@ -111,7 +110,7 @@ impl SeveralWords {
         match self {
             Self::Few(words) if words.len() < SCANNED_MAX => words.push((word.into(), link)),
             Self::Few(words) => {
-                let mut many: HashMap<_, _> = words.drain(..).collect();
+                let mut many: SplitMap<_, _> = words.drain(..).collect();
                 many.insert(word.into(), link);
                 *self = Self::Many(many);
             }

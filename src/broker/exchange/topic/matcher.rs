@@ -10,6 +10,10 @@ use crate::broker::exchange::Matches;
 use crate::broker::exchange::destinations::Destinations;
 use crate::broker::router::RoutingKeys;
 
+/// How many nodes one key comes to at most. The walk for one key is not interrupted, so the topology is locked for as long as that
+/// takes: some milliseconds. Between two keys others get the lock.
+const KEY_NODES_MAX: usize = 50_000;
+
 /// The walks for one message. They allocate nothing but room for what is found, unless there are several keys or a key meets
 /// two `#` on one branch.
 ///
@@ -20,6 +24,8 @@ pub(super) struct Matcher<'t, 'm> {
     nodes: &'t Slab<Node>,
     leaves: &'t Leaves,
     matches: &'m mut Matches,
+    /// How many more nodes this key may come to.
+    nodes_left: usize,
     /// Each `#` behind another one on its branch that was walked already, or the leaf that it is in. What lies before it is read from left to right, so its
     /// first visit leaves the most words to choose from, and a later one could find nothing new. So a node is visited once for
     /// each word at most.
@@ -30,21 +36,35 @@ pub(super) struct Matcher<'t, 'm> {
 
 impl<'t, 'm> Matcher<'t, 'm> {
     pub(super) fn new(nodes: &'t Slab<Node>, leaves: &'t Leaves, matches: &'m mut Matches) -> Self {
-        Self { nodes, leaves, matches, entered: FxHashSet::default(), found: None }
+        Self { nodes, leaves, matches, nodes_left: 0, entered: FxHashSet::default(), found: None }
     }
 
     pub(super) fn route(&mut self, keys: &RoutingKeys<'_>) {
         self.found = keys.has_copies().then(FxHashSet::default);
-        for key in keys.iter() {
+        let first = self.matches.take_place();
+        for (number, key) in keys.iter().enumerate().skip(first) {
+            if number > first && self.matches.is_step_over() {
+                return self.matches.go_on_at(number);
+            }
             self.entered.clear();
+            self.nodes_left = KEY_NODES_MAX;
             self.walk(ROOT, Words::of(key), None);
         }
+    }
+
+    /// Counts a node that is visited. False when that is too much.
+    fn spend_node(&mut self) -> bool {
+        self.nodes_left = self.nodes_left.saturating_sub(1);
+        if self.nodes_left == 0 {
+            self.matches.exhaust();
+        }
+        self.matches.spend(1)
     }
 
     /// Follows `words` from a node. Behind a `#` it is known how many are left.
     fn walk(&mut self, id: NodeId, words: Words<'_>, left: Option<usize>) {
         let Some(here) = self.nodes.get(id) else { return };
-        if !self.matches.spend(1) || left.is_some_and(|left| !here.reach.admits(left)) {
+        if !self.spend_node() || left.is_some_and(|left| !here.reach.admits(left)) {
             return;
         }
         match words.split() {
@@ -112,7 +132,7 @@ impl<'t, 'm> Matcher<'t, 'm> {
         while let Some((word, rest)) = words.split()
             // With fewer words than any key below needs, those behind them are too few as well.
             && hash.reach.is_met(left)
-            && self.matches.spend(1)
+            && self.spend_node()
         {
             let behind = left.saturating_sub(1);
             // Too many are left: the `#` takes one more.

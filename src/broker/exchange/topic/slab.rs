@@ -1,4 +1,6 @@
 //! Many small things of a kind in a few large allocations, with places that are used again.
+//!
+//! Nothing is moved when there are more: whoever waits for the topology would wait for that, too. And at most one chunk is partly empty.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,9 +16,13 @@ pub(super) struct Id<T> {
 /// Things at places that stay theirs until they are taken.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    things: Vec<T>,
+    /// All but the last one have [`CHUNK`] things.
+    chunks: Vec<Vec<T>>,
     free: Vec<Id<T>>,
 }
+
+/// Things that are allocated together.
+const CHUNK: usize = 256;
 
 impl<T> Id<T> {
     /// Where the first thing is put.
@@ -29,15 +35,15 @@ impl<T> Id<T> {
 
 impl<T: Default> Slab<T> {
     pub(super) const fn new() -> Self {
-        Self { things: Vec::new(), free: Vec::new() }
+        Self { chunks: Vec::new(), free: Vec::new() }
     }
 
     pub(super) fn get(&self, id: Id<T>) -> Option<&T> {
-        self.things.get(id.index())
+        self.chunks.get(id.index() / CHUNK)?.get(id.index() % CHUNK)
     }
 
     pub(super) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
-        self.things.get_mut(id.index())
+        self.chunks.get_mut(id.index() / CHUNK)?.get_mut(id.index() % CHUNK)
     }
 
     pub(super) fn insert(&mut self, thing: T) -> Id<T> {
@@ -47,9 +53,16 @@ impl<T: Default> Slab<T> {
             }
             return id;
         }
-        self.things.push(thing);
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            // The first one grows as it is used: most exchanges have few bindings.
+            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(thing);
+        }
         // Memory ends long before 2^32 things.
-        let number = u32::try_from(self.things.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        let number = u32::try_from(self.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
         Id { number, of: PhantomData }
     }
 
@@ -60,10 +73,15 @@ impl<T: Default> Slab<T> {
         self.get_mut(id).map(std::mem::take).unwrap_or_default()
     }
 
+    /// How many places there are.
+    fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
     /// How many places there are, and how many of them are free.
     #[cfg(test)]
     pub(super) fn places(&self) -> (usize, usize) {
-        (self.things.len(), self.free.len())
+        (self.len(), self.free.len())
     }
 }
 
