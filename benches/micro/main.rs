@@ -8,6 +8,7 @@ mod cases;
 mod client;
 mod curves;
 mod disk;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::{env, fs};
 use cases::{CASES, Case};
 use clap::Parser;
 use curves::{CURVES, Curve, MULTIPLES};
+use waits::ATTACKS;
 
 /// A change of this part of the recorded number needs a new recording.
 const TOLERANCE: f64 = 0.03;
@@ -38,7 +40,11 @@ struct Options {
     #[arg(long)]
     curves: bool,
 
-    /// Only the cases and curves whose names contain this
+    /// Measures how long a client waits for the topology while another does its worst there, and nothing else
+    #[arg(long)]
+    waits: bool,
+
+    /// Only the cases, curves and attacks whose names contain this
     filter: Option<String>,
 
     /// Runs one case without counting; for valgrind, perf, and ourselves
@@ -86,7 +92,20 @@ fn run_case(words: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn measure_waits(options: &Options) {
+    print("attack                        rounds        p99    longest  of an attack that took");
+    let is_wanted = |name: &str| options.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    for attack in ATTACKS.iter().filter(|attack| is_wanted(attack.name)) {
+        let waits::Waited { rounds, p99, longest, attack: took } = attack.run();
+        print(&format!("{:<25} {rounds:>10} {p99:>10.1?} {longest:>10.1?} {took:>10.1?}", attack.name));
+    }
+}
+
 fn count_all(options: &Options) -> Result<()> {
+    if options.waits {
+        measure_waits(options);
+        return Ok(());
+    }
     require_valgrind()?;
     let curves = count_curves(options);
     if options.curves {
