@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::Broker;
+use super::vhost::Vhost;
 use crate::properties::{PropertiesEditor, Property};
 use crate::store::Wake;
 use crate::table::{Table, Value};
@@ -40,7 +41,7 @@ pub(crate) const TRACE_EXCHANGE: &str = "amq.rabbitmq.trace";
 /// Messages that wait to be published, and bytes of them.
 const WAITING_MAX: usize = 10_000;
 const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// So many are published before others get their turn.
+/// So many are published before others get their turn, if each goes to one queue.
 const PUBLISHED_AT_ONCE: usize = 256;
 
 /// Whether only the broker publishes to this exchange.
@@ -147,12 +148,21 @@ impl OwnMessages {
     }
 
     /// Takes some, with the number of those that were dropped before them.
-    fn take(&self) -> (Vec<OwnMessage>, u64) {
+    fn take(&self) -> (VecDeque<OwnMessage>, u64) {
         let mut waiting = self.waiting.lock();
         let count = waiting.messages.len().min(PUBLISHED_AT_ONCE);
-        let taken: Vec<_> = waiting.messages.drain(..count).collect();
+        let taken: VecDeque<_> = waiting.messages.drain(..count).collect();
         waiting.bytes = waiting.bytes.saturating_sub(taken.iter().map(OwnMessage::bytes).sum());
         (taken, std::mem::take(&mut waiting.dropped))
+    }
+
+    /// Puts back what was taken last and not published: it is still the first.
+    fn put_back(&self, messages: VecDeque<OwnMessage>) {
+        let mut waiting = self.waiting.lock();
+        waiting.bytes += messages.iter().map(OwnMessage::bytes).sum::<usize>();
+        for message in messages.into_iter().rev() {
+            waiting.messages.push_front(message);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -180,7 +190,7 @@ impl Broker {
     /// Publishes some of what waits; whether there is more.
     pub fn publish_own_messages(&self, now_ms: u64) -> bool {
         let node = self.node();
-        let (messages, dropped) = node.own_messages.take();
+        let (mut messages, dropped) = node.own_messages.take();
         // It was deleted, so nobody can be bound to the exchanges there.
         let Some(vhost) = self.vhost(&node.settings.own_vhost) else { return !node.own_messages.is_empty() };
         let _publishing = Publishing::begin();
@@ -190,22 +200,32 @@ impl Broker {
                 "events or lines of the log came faster than they can be published: some are missing"
             );
         }
-        for message in messages {
-            match message {
-                OwnMessage::Event(event) => {
-                    let properties = event.properties(now_ms);
-                    vhost.publish_own(EVENT_EXCHANGE, event.key().as_bytes(), &properties, &[], now_ms);
-                }
-                // A log that fills the memory would fill it faster with each line about that.
-                OwnMessage::Line { .. } if node.alarm.is_raised() => {}
-                OwnMessage::Line { level, text } => {
-                    let properties = line_properties(&node.settings.node_name, now_ms);
-                    vhost.publish_own(LOG_EXCHANGE, level.as_bytes(), &properties, text.as_bytes(), now_ms);
-                }
-            }
+        let mut published = 0;
+        while published < PUBLISHED_AT_ONCE
+            && let Some(message) = messages.pop_front()
+        {
+            published += self.publish_own_message(&vhost, message, now_ms);
         }
+        node.own_messages.put_back(messages);
         node.check_memory();
         !node.own_messages.is_empty()
+    }
+
+    /// As many messages that go to one queue take as long as this one.
+    fn publish_own_message(&self, vhost: &Vhost, message: OwnMessage, now_ms: u64) -> usize {
+        let node = self.node();
+        match message {
+            OwnMessage::Event(event) => {
+                let properties = event.properties(now_ms);
+                vhost.publish_own(EVENT_EXCHANGE, event.key().as_bytes(), &properties, &[], now_ms)
+            }
+            // A log that fills the memory would fill it faster with each line about that.
+            OwnMessage::Line { .. } if node.alarm.is_raised() => 1,
+            OwnMessage::Line { level, text } => {
+                let properties = line_properties(&node.settings.node_name, now_ms);
+                vhost.publish_own(LOG_EXCHANGE, level.as_bytes(), &properties, text.as_bytes(), now_ms)
+            }
+        }
     }
 }
 
@@ -220,6 +240,39 @@ fn line_properties(node_name: &str, now_ms: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::ids::ConnectionId;
+    use crate::broker::node::Node;
+    use crate::broker::queue::arguments::QueueKind;
+    use crate::broker::vhost::QueueDeclare;
+
+    const OWNER: ConnectionId = ConnectionId(1);
+
+    #[test]
+    fn an_event_that_is_copied_to_very_many_queues_is_published_by_itself() {
+        let broker = Broker::new(Arc::new(Node::default()));
+        let vhost = broker.add_vhost("/", QueueKind::Classic);
+        for number in 0..2_500 {
+            let queue = format!("target-{number}");
+            let declare =
+                QueueDeclare { queue, durable: false, exclusive: false, auto_delete: false, arguments: Table::new() };
+            vhost.declare_queue(&declare, OWNER, 0).unwrap();
+            vhost.bind_queue(&declare.queue, "amq.fanout", b"", Table::new(), OWNER, 0).unwrap();
+        }
+        vhost.bind_exchange("amq.fanout", EVENT_EXCHANGE, b"#", Table::new(), 0).unwrap();
+        let own = &broker.node().own_messages;
+        // Of the binding itself.
+        own.take();
+        for key in ["one", "two", "three"] {
+            own.event(|| Event::new(key));
+        }
+        let last = vhost.queue("target-2499", OWNER).unwrap();
+        let mut arrived = vec![];
+        while broker.publish_own_messages(0) {
+            arrived.push(last.counts().ready);
+        }
+        assert_eq!((arrived.as_slice(), last.counts().ready), ([1, 2].as_slice(), 3));
+        assert_eq!(own.waiting.lock().bytes, 0);
+    }
 
     #[test]
     fn what_nobody_wants_is_not_even_made() {

@@ -51,7 +51,8 @@ impl Vhost {
         *self.name == *self.node.settings.own_vhost
     }
 
-    /// Publishes a message of the broker's own: to where it gets, and nobody is told. Nothing may be locked.
+    /// Publishes a message of the broker's own: to where it gets, and nobody is told. Nothing may be locked. As many messages that go
+    /// to one queue take as long as this one.
     pub(in crate::broker) fn publish_own(
         &self,
         exchange: &str,
@@ -59,13 +60,16 @@ impl Vhost {
         properties: &[u8],
         body: &[u8],
         now_ms: u64,
-    ) {
+    ) -> usize {
         let keys = RoutingKeys::single(routing_key);
         let fields = Properties::new(properties);
         let random = self.node.random.next();
         let route =
             self.route_own(|topology| Some(RouteWalk::new(topology.exchange(exchange)?, &keys, fields, random)));
-        let Some(route) = route.filter(|route| !route.is_unroutable()) else { return };
+        let Some(route) = route else { return 1 };
+        if route.is_unroutable() {
+            return route.worth_messages();
+        }
         route.count(1);
         let facts = facts(&fields.summary());
         let message = Message::standalone(&self.node.memory, facts, &address(exchange, routing_key), properties, body);
@@ -74,5 +78,6 @@ impl Vhost {
         for queue in &route.queues {
             queue.publish([new.clone()], TransactionId::NONE, now_ms, |_| {});
         }
+        route.worth_messages()
     }
 }
