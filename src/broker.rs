@@ -21,6 +21,7 @@ pub(crate) mod deprecated;
 pub(crate) mod exchange;
 pub(crate) mod ids;
 pub(crate) mod metadata;
+pub(crate) mod mistyped;
 pub(crate) mod node;
 pub(crate) mod object_counts;
 pub(crate) mod own;

@@ -12,9 +12,12 @@ use super::refusal::Refusal;
 use crate::auth::{
     ADMINISTRATOR, Access, Attempt, LoggedIn, Objection, PasswordHash, Question, Resource, User, refused, topic_refused,
 };
+use crate::broker::declarers::Declarable;
+use crate::broker::mistyped::{DeclaredFrom, MistypedArguments};
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::Vhost;
 use crate::error::AmqpError;
+use crate::table::Table;
 
 /// What a request needs its caller to be. Each of the tags implies `management`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +162,12 @@ impl Caller {
     /// The name of the user who asks.
     pub(super) fn name(&self) -> &str {
         &self.logged_in.user.name
+    }
+
+    /// Says what was probably meant by arguments of what this caller declared that are not known.
+    pub(super) fn log_mistyped_arguments(&self, kind: Declarable, vhost: &str, name: &str, arguments: &Table) {
+        let from = DeclaredFrom { vhost, user: Some(self.name()), by: Some("the HTTP API"), ..DeclaredFrom::default() };
+        MistypedArguments::default().warn(kind, name, arguments, from);
     }
 
     /// Its name, if it is a user that can be given permissions.

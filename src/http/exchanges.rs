@@ -149,6 +149,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
     if !was_there {
         let declarer = Declarer::over_http(caller.name(), request.api.clock.now_ms());
         vhost.node().declarers.note(Declarable::Exchange, &vhost.name, name, declarer);
+        caller.log_mistyped_arguments(Declarable::Exchange, &vhost.name, name, &declare.arguments);
     }
     Ok(Answer::put(!was_there).once_durable(vhost.changed_at()))
 }

@@ -347,7 +347,9 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Refusal> {
     let declared = vhost.declare_queue(&declare, NO_CONNECTION, request.api.clock.now_ms())?;
     if declared.created {
         let declarer = Declarer::over_http(caller.name(), request.api.clock.now_ms());
-        vhost.node().declarers.note(Declarable::Queue, &vhost.name, &declared.queue.spec.name, declarer);
+        let name = &declared.queue.spec.name;
+        vhost.node().declarers.note(Declarable::Queue, &vhost.name, name, declarer);
+        caller.log_mistyped_arguments(Declarable::Queue, &vhost.name, name, &declare.arguments);
     }
     Ok(Answer::put(declared.created).once_durable(vhost.changed_at()))
 }

@@ -1,7 +1,11 @@
 //! What the log says of connections, and of what clients do wrong.
 
+use std::net::Ipv4Addr;
+
+use serde_json::json;
 use tokio::net::TcpStream;
 
+use crate::broker::Management;
 use crate::client::{Connect, Value, args, publish, queue};
 use crate::process::Program;
 
@@ -95,6 +99,56 @@ async fn a_mistyped_argument_is_accepted_and_named() {
         "{log}"
     );
     assert!(named[0].contains("queue 'q'"), "{log}");
+}
+
+/// Of what the HTTP API and a file of definitions make, too; of an argument that several queues of a file have once.
+#[test]
+fn a_mistyped_argument_is_named_however_it_comes() {
+    let mut program = Program::start("mistyped-http", &["--in-memory", "--http-listen", "127.0.0.1:0"]);
+    let port = program.ports()["http"].as_u64().unwrap().try_into().unwrap();
+    let http = Management::at((Ipv4Addr::LOCALHOST, port).into());
+    let queue = json!({"arguments": {"x-mesage-ttl": 1000, "my-own": 1}});
+    let exchange = json!({"type": "fanout", "arguments": {"alternate-exchagne": "x"}});
+    let imported = json!({
+        "queues": [
+            {"name": "q3", "vhost": "/", "durable": true, "auto_delete": false, "arguments": {"x-max-lenght": 1}},
+            {"name": "q4", "vhost": "/", "durable": true, "auto_delete": false, "arguments": {"x-max-lenght": 1}},
+        ],
+        "exchanges": [
+            {"name": "x2", "vhost": "/", "type": "direct", "arguments": {"alternate-exchange": "x", "alternate_exchange": "x"}},
+        ],
+    });
+    for status in [201, 204] {
+        assert_eq!(http.request("PUT", "/api/queues/%2F/q1", Some(&queue)).0, status);
+        assert_eq!(http.request("PUT", "/api/exchanges/%2F/x1", Some(&exchange)).0, status);
+        assert_eq!(http.request("POST", "/api/definitions", Some(&imported)).0, 204);
+    }
+    let log = program.stop();
+    let named = lines(&log, "an argument has no effect");
+    let expected = [
+        ("queue 'q1'", "user=guest", r#"by="the HTTP API""#, "argument=x-mesage-ttl", "mean x-message-ttl?"),
+        (
+            "exchange 'x1'",
+            "user=guest",
+            r#"by="the HTTP API""#,
+            "argument=alternate-exchagne",
+            "mean alternate-exchange?",
+        ),
+        ("queue 'q3'", "vhost=/", r#"by="imported definitions""#, "argument=x-max-lenght", "mean x-max-length?"),
+        (
+            "exchange 'x2'",
+            "vhost=/",
+            r#"by="imported definitions""#,
+            "argument=alternate_exchange",
+            "mean alternate-exchange?",
+        ),
+    ];
+    assert_eq!(named.len(), expected.len(), "{log}");
+    for (line, words) in named.iter().zip(expected) {
+        for words in [words.0, words.1, words.2, words.3, words.4] {
+            assert!(line.contains(words), "{words}: {line}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

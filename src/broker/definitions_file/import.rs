@@ -21,6 +21,7 @@ use crate::broker::declarers::Declarable;
 use crate::broker::definitions::{Administered, ParameterDefinition, VhostDefinition};
 use crate::broker::ids::QueueId;
 use crate::broker::metadata::MetadataState;
+use crate::broker::mistyped::{DeclaredFrom, MistypedArguments};
 use crate::broker::node::NodeSettings;
 use crate::broker::vhost::{IMPORTER, Vhost};
 use crate::store::LogPosition;
@@ -38,10 +39,13 @@ impl Broker {
             vhost.apply_policies(now_ms);
         }
         let mut position = self.administered_at();
+        let mut mistyped = MistypedArguments::default();
         for queue in file.queues.iter().filter(|queue| queue.is_imported()) {
             let vhost = self.imported_into(&queue.vhost)?;
             if vhost.read(|topology| topology.queue(&queue.name).is_none()) {
-                vhost.declare_queue(&queue.declare(None), IMPORTER, now_ms)?;
+                let declare = queue.declare(None);
+                vhost.declare_queue(&declare, IMPORTER, now_ms)?;
+                mistyped.warn(Declarable::Queue, &queue.name, &declare.arguments, from_file(&vhost));
                 vhost.node().declarers.forget(Declarable::Queue, &vhost.name, &queue.name);
             }
             position = position.and(vhost.changed_at());
@@ -49,7 +53,9 @@ impl Broker {
         for exchange in file.exchanges.iter().filter(|exchange| exchange.is_imported()) {
             let vhost = self.imported_into(&exchange.vhost)?;
             if vhost.read(|topology| topology.exchange(&exchange.name).is_none()) {
-                vhost.declare_exchange(&exchange.declare())?;
+                let declare = exchange.declare();
+                vhost.declare_exchange(&declare)?;
+                mistyped.warn(Declarable::Exchange, &exchange.name, &declare.arguments, from_file(&vhost));
                 vhost.node().declarers.forget(Declarable::Exchange, &vhost.name, &exchange.name);
             }
             position = position.and(vhost.changed_at());
@@ -224,6 +230,10 @@ impl DefinitionsFile {
         changes.extend(self.policies.iter().cloned().map(Administered::Policy));
         Ok(changes)
     }
+}
+
+fn from_file(vhost: &Vhost) -> DeclaredFrom<'_> {
+    DeclaredFrom { vhost: &vhost.name, by: Some("imported definitions"), ..DeclaredFrom::default() }
 }
 
 fn bind(vhost: &Vhost, entry: &BindingEntry, now_ms: u64) -> Result<(), DefinitionsError> {

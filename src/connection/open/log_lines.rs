@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Open;
 use crate::broker::declarers::Declarable;
+use crate::broker::mistyped::{DeclaredFrom, MistypedArguments};
 use crate::connection::advice::advice;
 use crate::connection::lines::{client, duration};
 use crate::error::{AmqpError, ReplyCode};
@@ -73,31 +74,18 @@ impl Open {
         Some(format!("user '{}' from {from}{name}, {ago} ago", declarer.user))
     }
 
-    /// Says of each argument that is not known what was probably meant. It has no effect, as in RabbitMQ.
-    pub(super) fn log_unknown_arguments<'a>(
-        &self,
-        of: &str,
-        arguments: &Table,
-        known: impl Iterator<Item = &'a str> + Clone,
-    ) {
-        let names = arguments.iter().filter_map(|(name, _)| str::from_utf8(name).ok()).take(ARGUMENTS_LOOKED_AT_MAX);
-        let names = names.filter(|name| name.len() <= ARGUMENT_BYTES_MAX && !known.clone().any(|known| known == *name));
-        for name in names {
-            if let Some(meant) = crate::nearest::nearest(name, known.clone()) {
-                let spec = &self.registration.info().spec;
-                tracing::warn!(
-                    target: "queue",
-                    peer = %self.peer,
-                    user = &*spec.user,
-                    vhost = &*spec.vhost,
-                    connection = spec.user_provided_name,
-                    client = client(spec),
-                    argument = name,
-                    reason = format!("{of} is declared with an argument that is not known: did you mean {meant}?"),
-                    "an argument has no effect"
-                );
-            }
-        }
+    /// Says what was probably meant by arguments of what this client declared that are not known.
+    pub(super) fn log_mistyped_arguments(&self, kind: Declarable, name: &str, arguments: &Table) {
+        let spec = &self.registration.info().spec;
+        let from = DeclaredFrom {
+            vhost: &spec.vhost,
+            user: Some(&spec.user),
+            peer: Some(&self.peer),
+            connection: spec.user_provided_name.as_deref(),
+            client: Some(&client(spec)),
+            by: None,
+        };
+        MistypedArguments::default().warn(kind, name, arguments, from);
     }
 }
 
@@ -109,7 +97,3 @@ fn declared(explanation: &str) -> Option<(Declarable, &str)> {
         Some((kind, rest.split_once("' in vhost '")?.0))
     })
 }
-
-/// More arguments, and longer ones, are not looked at: words are compared letter by letter.
-const ARGUMENTS_LOOKED_AT_MAX: usize = 32;
-const ARGUMENT_BYTES_MAX: usize = 64;

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("protocol", &["error", "properties", "table"]),
     // Meaning and state.
     ("auth", &["erlang", "error"]),
-    ("broker", &["auth", "error", "impossible", "message", "metrics", "properties", "store", "table"]),
+    ("broker", &["auth", "error", "impossible", "message", "metrics", "nearest", "properties", "store", "table"]),
     // The outside world.
     ("store", &["message", "table"]),
     ("clock", &[]),

@@ -2,7 +2,6 @@
 
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::Declarable;
-use crate::broker::exchange::known_arguments;
 use crate::broker::router::RoutingKeys;
 use crate::broker::vhost::ExchangeDeclare;
 use crate::connection::open::Open;
@@ -66,10 +65,10 @@ impl Open {
         self.vhost.declare_exchange(declare)?;
         if !was_there {
             self.note_declared(Declarable::Exchange, &declare.exchange, now_ms);
+            self.log_mistyped_arguments(Declarable::Exchange, &declare.exchange, &declare.arguments);
         }
         let (vhost, exchange) = (&self.vhost.name, &declare.exchange);
         tracing::debug!(target: "exchange", peer = %self.peer, %vhost, exchange, kind = declare.kind, "exchange declared");
-        self.log_unknown_arguments(&format!("exchange '{exchange}'"), &declare.arguments, known_arguments());
         Ok(())
     }
 

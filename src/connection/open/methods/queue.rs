@@ -2,7 +2,6 @@
 
 use crate::auth::{Access, Resource};
 use crate::broker::declarers::Declarable;
-use crate::broker::queue::arguments::known::known_arguments;
 use crate::broker::reply_to::{self, PSEUDO_QUEUE};
 use crate::broker::vhost::{QueueDeclare, without_line_breaks};
 use crate::connection::open::Open;
@@ -111,8 +110,7 @@ impl Open {
     fn log_declared(&self, queue: &str, created: bool, declare: &QueueDeclare) {
         tracing::debug!(target: "queue", peer = %self.peer, vhost = %self.vhost.name, queue, created, "queue declared");
         if created {
-            let known = known_arguments();
-            self.log_unknown_arguments(&format!("queue '{queue}'"), &declare.arguments, known);
+            self.log_mistyped_arguments(Declarable::Queue, queue, &declare.arguments);
         }
     }
 
