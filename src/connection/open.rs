@@ -60,7 +60,8 @@ pub(super) use publish::PendingPublish;
 use publish::PublishTicket;
 pub(super) use rights::LiveRights;
 
-/// A client that has not read so much of what we answered is not heard until it does.
+/// A client that has not read so much of what we answered is not heard until it does. What its consumers were sent does not count: that
+/// is little, but for one message, which may be larger than this; and a client may have much to write before it reads again.
 const OUTPUT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What became of the connection while it read.
@@ -161,7 +162,7 @@ impl Open {
         self.stops.is_none()
             && !self.effort.is_turn_over()
             && !self.log_waits.holds_reading()
-            && self.output.pending_bytes() < OUTPUT_BYTES_MAX
+            && self.output.pending_bytes() < OUTPUT_BYTES_MAX + self.inbox.delivered_bytes()
     }
 
     /// Takes what was read. Publishes and settlements are collected and take effect at the end, or before any other method.

@@ -37,6 +37,22 @@ async fn big_messages_pass_both_ways_through_small_buffers() {
     }
 }
 
+/// What a consumer was sent does not keep its connection from being read: a client that reads only when it has written everything would
+/// wait for the broker, which would wait for it.
+#[tokio::test]
+async fn a_client_that_reads_nothing_while_it_writes_is_read() {
+    let broker = Setup { socket_bytes: Some(SOCKET_BYTES), ..Setup::default() }.start().await;
+    let (ch, name) = broker.stage("q").await;
+    ch.consume(consume(&name).no_ack()).await;
+    let bodies = [1, 2, 3].map(|number| body(number, 10 << 20));
+    for body in &bodies {
+        ch.publish(publish("", &name, body)).await;
+    }
+    for body in &bodies {
+        assert!(ch.expect_deliver().await.body == *body, "another body came back");
+    }
+}
+
 async fn big_messages_pass_both_ways(broker: &TestBroker) {
     let connection = broker.connect().await;
     let (publisher, consumer) = (connection.channel(1).await, connection.channel(2).await);

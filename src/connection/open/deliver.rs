@@ -29,6 +29,8 @@ pub(super) struct Inbox {
     notices: Vec<Notice>,
     /// Notices that wait for the answer to a method, because a client expects what the method did only behind its answer.
     postponed: Vec<Notice>,
+    /// Bytes of the deliveries that were encoded when the output held little: one message more than a socket takes soon, at most.
+    delivered_bytes: usize,
 }
 
 impl Inbox {
@@ -41,6 +43,11 @@ impl Inbox {
     /// The deliveries that wait, in their order.
     pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &Delivery> {
         self.deliveries.iter().rev()
+    }
+
+    /// Bytes of the deliveries that the output may still hold.
+    pub(super) const fn delivered_bytes(&self) -> usize {
+        self.delivered_bytes
     }
 
     const fn has_notices(&self, is_answering: bool) -> bool {
@@ -108,6 +115,9 @@ impl Open {
 
     fn encode_deliveries(&mut self) {
         let mut encoded_bytes = 0;
+        if self.output.pending_bytes() < OUTPUT_HIGH_WATER_BYTES {
+            self.inbox.delivered_bytes = 0;
+        }
         let waiting = self.inbox.deliveries.len();
         // What is encoded has its tag and cannot go to anybody else, so it is no more than
         // the socket takes soon.
@@ -117,6 +127,7 @@ impl Open {
             encoded_bytes += delivery_bytes(&delivery);
             self.encode(&delivery);
         }
+        self.inbox.delivered_bytes += encoded_bytes;
         if encoded_bytes > 0 {
             // Once for all of them: each call may have queues look.
             self.outbox.encoded(encoded_bytes);
@@ -136,6 +147,8 @@ impl Open {
                 // The room is given back, and nobody is woken for it here: the caller is
                 // about to answer a method.
                 self.outbox.encoded(delivery_bytes(&delivery));
+                // The largest of them, and not their sum: consumers can be cancelled over and over while the output is full.
+                self.inbox.delivered_bytes = self.inbox.delivered_bytes.max(delivery_bytes(&delivery));
                 self.encode(&delivery);
             }
             let mut notices = Vec::new();
