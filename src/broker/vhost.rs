@@ -135,6 +135,15 @@ impl Vhost {
 
     /// Changes the topology: the one place through which every change goes.
     fn change<R>(&self, change: impl FnOnce(&mut Topology) -> R) -> R {
+        self.change_then(|topology| drop(topology), change)
+    }
+
+    /// As [`Vhost::change`]; how the lock is released is the caller's choice.
+    fn change_then<R>(
+        &self,
+        release: impl FnOnce(RwLockWriteGuard<'_, Topology>),
+        change: impl FnOnce(&mut Topology) -> R,
+    ) -> R {
         let mut topology = self.topology.write();
         let (before, had) = (topology.definition_bytes(), topology.objects());
         topology.tell_events(self.node.own_messages.wants_events());
@@ -149,9 +158,8 @@ impl Vhost {
         let happened = topology.take_events();
         self.note_listeners(&topology);
         self.node.objects.change(had, topology.objects());
-        // Before events and memory, which take other locks. Whoever waits is next: a removal takes the lock again at once, and else had
-        // it again and again for hundreds of milliseconds.
-        RwLockWriteGuard::unlock_fair(topology);
+        // Before events and memory, which take other locks.
+        release(topology);
         happened.into_iter().for_each(|event| self.node.own_messages.event(|| event));
         if now != before {
             self.node.definitions.change(before, now);
@@ -191,7 +199,11 @@ impl Vhost {
             removal
         });
         while !removal.is_done() {
-            self.change(|topology| topology.proceed(&mut removal));
+            // Whoever waits is next: this takes the lock again at once, and else had it again and again for hundreds of milliseconds.
+            self.change_then(
+                |topology| RwLockWriteGuard::unlock_fair(topology),
+                |topology| topology.proceed(&mut removal),
+            );
         }
         for id in &removal.exchanges {
             self.delayed.forget(*id);

@@ -12,7 +12,7 @@ use crate::broker::router::RoutingKeys;
 
 /// How many nodes one key comes to at most. The walk for one key is not interrupted, so the topology is locked for as long as that
 /// takes: some milliseconds. Between two keys others get the lock.
-const KEY_NODES_MAX: usize = 50_000;
+const KEY_NODES_MAX: usize = 20_000;
 
 /// The walks for one message. They allocate nothing but room for what is found, unless there are several keys or a key meets
 /// two `#` on one branch.
