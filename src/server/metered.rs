@@ -42,6 +42,10 @@ impl Disk for Metered {
         self.disk.rename(from, to)
     }
 
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        self.disk.link(file, name)
+    }
+
     fn sync_directory(&self, path: &str) -> io::Result<()> {
         self.disk.sync_directory(path)
     }

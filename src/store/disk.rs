@@ -55,6 +55,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// The file system's.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Gives a file a second name, which nothing has.
+    ///
+    /// # Errors
+    /// The file system's; also where it has no second names.
+    fn link(&self, _file: &str, _name: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes durable which files a directory has.
     ///
     /// # Errors
@@ -189,6 +197,11 @@ impl Disk for RealDisk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.lock.check()?;
         fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        self.lock.check()?;
+        fs::hard_link(self.root.join(file), self.root.join(name))
     }
 
     fn sync_directory(&self, path: &str) -> io::Result<()> {

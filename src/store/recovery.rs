@@ -8,6 +8,7 @@
 
 mod chain;
 mod choice;
+mod ending;
 pub(crate) mod finding;
 mod known;
 mod lost_and_found;
@@ -148,6 +149,10 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     }
     let mut reader = LogReader::new(disk.as_ref(), &checkpoint, chain, file_bytes);
     read_log(&mut reader, &mut replay, &segments, gauge, opening, &mut report)?;
+    // Now and not later: what is found missing further on says nothing of the log.
+    if report.is_salvaged() {
+        reader.end_files(checkpoint.start)?;
+    }
     // Before anything is built on it: whatever this start tells its clients must be found by the next one, too.
     sync(disk, &mut reader, checkpoint.start)?;
     report.is_clean = checkpoint.is_clean && report.groups == 0;
@@ -159,7 +164,8 @@ pub fn recover(disk: &Arc<dyn Disk>, gauge: &Arc<MemoryGauge>, opening: Opening)
     // All of the log was read: what it tells of as gone or as there is not looked for in files.
     if report.is_salvaged() {
         rebuild(disk, &mut replay, &segments, checkpoint.last_segment, &mut report)?;
-        keep_aside(disk, &reader, &replay, &mut resume.spare, &mut report)?;
+        keep_aside(disk, &reader, &replay, &segments, &mut resume.spare, &mut report)?;
+        ending::write_last_head(disk.as_ref(), &mut resume)?;
         checkpoint.next_id = checkpoint.next_id.max(replay.next_id());
     } else {
         remove_strays_later(disk, &segments, &replay)?;
@@ -258,13 +264,17 @@ fn keep_aside(
     disk: &Arc<dyn Disk>,
     reader: &LogReader<'_>,
     replay: &Replay,
+    segments: &Segments,
     spare: &mut Vec<u64>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
+    lost_and_found::remove_unfinished(disk)?;
     for id in segment_ids(disk)?.into_iter().filter(|id| !replay.known().refers_to(*id)) {
-        lost_and_found::put(disk, &segments::path(id), report)?;
+        // The log may tell of what is in it, until there is a checkpoint.
+        lost_and_found::link(disk, &segments::path(id), report)?;
+        segments.remove_later(id);
     }
-    // Else they would be written over: what is in them may be all that is left of something.
+    // Else they would be written over: what is in them may be all that is left of something. Nothing that was read is in them.
     for number in spare.drain(..) {
         lost_and_found::put(disk, &wal::file_path(number), report)?;
     }

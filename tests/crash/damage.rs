@@ -22,7 +22,7 @@ fn essence(found: &[Found]) -> Vec<(u64, &'static str)> {
 }
 
 /// A place in a file whose bytes somebody relies on.
-fn place(history: &mut History, kind: &str) -> Option<(String, usize)> {
+pub fn place(history: &mut History, kind: &str) -> Option<(String, usize)> {
     let world = &history.world;
     let files: Vec<_> = world.disk.files().into_iter().filter(|(path, _)| path.contains(kind)).collect();
     if kind != "wal" {
@@ -38,7 +38,7 @@ fn place(history: &mut History, kind: &str) -> Option<(String, usize)> {
     files.iter().any(|(file, length)| *file == path && offset < *length).then_some((path, offset))
 }
 
-fn prepare(history: &mut History) {
+pub fn prepare(history: &mut History) {
     history.run(120);
     history.make_room();
     history.run(40);

@@ -367,6 +367,15 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        self.run_hook(name);
+        let mut state = self.lock();
+        state.call(Call::Create).map_err(|(error, _)| error)?;
+        let inode = *state.names.get(file).ok_or(io::ErrorKind::NotFound)?;
+        state.change(Change::Made(name.to_owned(), inode));
+        Ok(())
+    }
+
     fn sync_directory(&self, path: &str) -> io::Result<()> {
         self.run_hook(path);
         let mut state = self.lock();

@@ -35,5 +35,6 @@ mod probe;
 mod queues;
 mod random;
 mod restarts;
+mod salvage;
 mod trimming;
 mod world;

@@ -111,6 +111,14 @@ impl Disk for Overlay {
         Ok(())
     }
 
+    fn link(&self, file: &str, name: &str) -> io::Result<()> {
+        self.find(file)?.ok_or(io::ErrorKind::NotFound)?;
+        let mut names = self.names.lock();
+        let node = names.get(file).cloned().flatten();
+        names.insert(name.to_owned(), node);
+        Ok(())
+    }
+
     fn sync_directory(&self, _: &str) -> io::Result<()> {
         Ok(())
     }

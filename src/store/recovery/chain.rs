@@ -1,5 +1,6 @@
 //! The files of the log that belong together: from the one that the checkpoint names, each tells of the next one.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::Report;
@@ -63,9 +64,19 @@ impl Chain {
     pub(super) fn take_all(&mut self, disk: &Arc<dyn Disk>, first: u64) -> Result<(), StoreError> {
         self.linked.clear();
         for &number in self.all.iter().filter(|number| **number >= first) {
-            let run = open(disk, number)?.and_then(|(head, _)| head.ok()).map_or(Run::NONE, |head| head.run);
-            self.linked.push(LogFile { number, run });
+            self.linked.push(LogFile { number, run: run_of(disk.as_ref(), number)? });
         }
+        Ok(())
+    }
+
+    /// Takes those of these files, too, that no link leads to.
+    pub(super) fn take_among(&mut self, disk: &dyn Disk, numbers: &RangeInclusive<u64>) -> Result<(), StoreError> {
+        for &number in self.all.iter().filter(|number| numbers.contains(number)) {
+            if self.linked.iter().all(|file| file.number != number) {
+                self.linked.push(LogFile { number, run: run_of(disk, number)? });
+            }
+        }
+        self.linked.sort_unstable_by_key(|file| file.number);
         Ok(())
     }
 
@@ -89,9 +100,15 @@ fn numbers(disk: &Arc<dyn Disk>) -> Result<Vec<u64>, StoreError> {
     Ok(all)
 }
 
+/// The run that a file says it is of; [`Run::NONE`] if it does not say it.
+fn run_of(disk: &dyn Disk, number: u64) -> Result<Run, StoreError> {
+    let head = open(disk, number)?.and_then(|(head, _)| head.ok()).filter(|head| head.number == number);
+    Ok(head.map_or(Run::NONE, |head| head.run))
+}
+
 type HeadAndLink = (Result<crate::store::head::Head, crate::store::head::HeadFault>, Option<Run>);
 
-fn open(disk: &Arc<dyn Disk>, number: u64) -> Result<Option<HeadAndLink>, StoreError> {
+fn open(disk: &dyn Disk, number: u64) -> Result<Option<HeadAndLink>, StoreError> {
     let path = file_path(number);
     let failed = |call| StoreError::io(call, disk.describe(&path));
     match disk.open(&path, false) {
@@ -104,7 +121,7 @@ fn open(disk: &Arc<dyn Disk>, number: u64) -> Result<Option<HeadAndLink>, StoreE
 /// Whether this is the file; who made the next one.
 fn check(disk: &Arc<dyn Disk>, wanted: LogFile) -> Result<Option<Run>, StoreError> {
     let file = disk.describe(&file_path(wanted.number));
-    let Some((head, next)) = open(disk, wanted.number)? else {
+    let Some((head, next)) = open(disk.as_ref(), wanted.number)? else {
         return Err(StoreError::Missing { file, why: "although it belongs to the log".to_owned() });
     };
     let head = match head {

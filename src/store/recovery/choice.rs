@@ -76,7 +76,8 @@ impl Choice {
     /// The file system's.
     pub(super) fn make_good(&self, disk: &Arc<dyn Disk>, report: &mut Report) -> Result<(), StoreError> {
         for path in &self.damaged {
-            lost_and_found::put(disk, path, report)?;
+            // It stays where it is until a whole one is written over it: without any, the next start would take the directory for a new one.
+            lost_and_found::copy(disk, path, report)?;
         }
         let paths: Vec<_> = self.outdated.iter().chain(&self.damaged).copied().collect();
         // Both say the same, or a salvage had none to copy.

@@ -117,7 +117,7 @@ impl Rebuilt {
 }
 
 /// Everything that is in a file.
-fn whole(disk: &Arc<dyn Disk>, path: &str) -> Result<Vec<u8>, StoreError> {
+pub(super) fn whole(disk: &Arc<dyn Disk>, path: &str) -> Result<Vec<u8>, StoreError> {
     let failed = |call| StoreError::io(call, disk.describe(path));
     let file = disk.open(path, false).map_err(failed(Call::Open))?;
     let size = file.size().map_err(failed(Call::Read))?;
