@@ -1,20 +1,22 @@
 //! Tables that are kept for long.
 
+use std::sync::Arc;
+
 use super::{Table, TableRef};
 
-/// A table as it stands on the wire, without its length: it takes as much memory as it took to send it.
+/// A table as it stands on the wire, without its length: it takes as much memory as it took to send it, and copies share that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct EncodedTable(Box<[u8]>);
+pub struct EncodedTable(Option<Arc<[u8]>>);
 
 impl EncodedTable {
     /// A view of the fields.
     pub(crate) fn fields(&self) -> TableRef<'_> {
-        TableRef::new(&self.0)
+        TableRef::new(self.0.as_deref().unwrap_or_default())
     }
 
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |fields| fields.len())
     }
 }
 
@@ -26,7 +28,7 @@ impl From<&Table> for EncodedTable {
         let mut encoded = Vec::new();
         table.encode(&mut encoded);
         // The length comes first.
-        Self(encoded.get(4..).unwrap_or_default().into())
+        Self(encoded.get(4..).map(Arc::from))
     }
 }
 

@@ -1,29 +1,47 @@
-//! Typed arguments that queues share: applications declare many queues alike.
+//! Arguments that queues share, typed and as they were given: applications declare many queues alike.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::QueueArguments;
+use crate::table::{EncodedTable, Table};
 
 /// The arguments of the last queue that got some.
 #[derive(Debug, Default)]
-pub struct SharedArguments(Mutex<Arc<QueueArguments>>);
+pub struct SharedArguments(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    typed: Arc<QueueArguments>,
+    given: EncodedTable,
+}
 
 impl SharedArguments {
     /// These arguments, in the memory of the last ones if they are the same.
     pub(crate) fn share(&self, arguments: QueueArguments) -> Arc<QueueArguments> {
         let mut last = self.0.lock();
-        if **last != arguments {
-            *last = Arc::new(arguments);
+        if *last.typed != arguments {
+            last.typed = Arc::new(arguments);
         }
-        Arc::clone(&last)
+        Arc::clone(&last.typed)
+    }
+
+    /// The same for arguments as they were given.
+    pub(crate) fn share_given(&self, arguments: &Table) -> EncodedTable {
+        let given = EncodedTable::from(arguments);
+        let mut last = self.0.lock();
+        if last.given != given {
+            last.given = given;
+        }
+        last.given.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Value;
 
     #[test]
     fn queues_that_are_declared_alike_share_their_arguments() {
@@ -33,5 +51,9 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(*shared.share(QueueArguments::default()), QueueArguments::default());
         assert_eq!(*first, limited());
+        let given = |max| shared.share_given(&[("x-max-length", Value::I32(max))].into_iter().collect());
+        let (first, second, other) = (given(1), given(1), given(2));
+        assert_eq!(first.fields().as_bytes().as_ptr(), second.fields().as_bytes().as_ptr());
+        assert_ne!(first, other);
     }
 }
