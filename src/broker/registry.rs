@@ -72,7 +72,7 @@ pub struct Encryption {
     /// How keys were exchanged.
     pub(crate) key_exchange: &'static str,
     pub(crate) cipher: &'static str,
-    /// The hash.
+    /// What the cipher suite hashes with, such as `sha384`.
     pub hash: &'static str,
     /// Of the client, if it has shown one.
     pub peer_certificate: Option<PeerCertificate>,
@@ -234,7 +234,6 @@ pub(crate) struct ChannelInfo {
     pub(crate) number: u16,
     /// When it was opened.
     pub(crate) opened_at_ms: u64,
-    /// Its state.
     pub(crate) gauges: ChannelGauges,
     /// What passed through it.
     pub(crate) counters: MessageCounters,

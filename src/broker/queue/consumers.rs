@@ -33,7 +33,7 @@ use crate::table::EncodedTable;
 /// What a client asked for with `basic.consume`.
 #[derive(Clone, Debug)]
 pub struct ConsumerSpec {
-    /// Its identity.
+    /// Unique among all consumers of the broker, and never used again.
     pub id: ConsumerId,
     /// The channel that it was started on.
     pub channel: ChannelId,
@@ -371,7 +371,6 @@ impl Registered {
         }
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     fn check(&self) {
         let count = self.by_id.len();

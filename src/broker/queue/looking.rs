@@ -42,7 +42,6 @@ pub struct SeenMessage {
     pub(crate) is_stored: bool,
     /// It was delivered before, or may have been.
     pub(crate) redelivered: bool,
-    /// Earlier deliveries.
     pub(crate) counts: DeliveryCounts,
     /// Its priority level.
     pub(crate) priority: u8,

@@ -95,7 +95,6 @@ impl Order {
         held_back.chain(in_front).chain(of_levels).chain(dying).chain(unacked)
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.ready.check();

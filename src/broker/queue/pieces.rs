@@ -188,7 +188,6 @@ impl<T> Pieces<T> {
         }
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert!(self.behind.is_none() || !self.front.is_empty(), "the front is empty only if all is");

@@ -298,7 +298,6 @@ impl Ready {
         &mut self.levels[at]
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.returned.check();

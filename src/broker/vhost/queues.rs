@@ -28,7 +28,7 @@ pub struct QueueDeclare {
 /// A queue that was declared or found.
 #[derive(Clone, Debug)]
 pub struct QueueDeclared {
-    /// The queue.
+    /// The queue that was made, or that was there already.
     pub queue: Arc<QueueHandle>,
     /// Its ready messages.
     pub(crate) message_count: u32,

@@ -46,7 +46,6 @@ pub(crate) struct KindRules {
 }
 
 impl QueueKind {
-    /// All types.
     pub(crate) const ALL: [Self; 2] = [Self::Classic, Self::Quorum];
 
     pub(crate) const fn rules(self) -> KindRules {

@@ -30,7 +30,6 @@ impl Consumers {
         self.registered.as_ref().is_some_and(|registered| registered.has_exclusive())
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn check(&self) {
         if let Some(registered) = &self.registered {

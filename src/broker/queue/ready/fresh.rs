@@ -87,7 +87,6 @@ impl FreshRun {
         self.0.into_things()
     }
 
-    /// The invariants.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         self.0.check();
