@@ -171,7 +171,7 @@ fn spec(definition: &QueueDefinition, node: &Node) -> QueueSpec {
         durable: true,
         auto_delete: *auto_delete,
         exclusivity: Exclusivity::Shared,
-        raw_arguments: node.arguments.share_given(arguments),
+        raw_arguments: node.arguments.share_given(arguments.into()),
         // The type is among the arguments of every queue.
         arguments: node.arguments.share(QueueArguments::restored(arguments, &node.settings)),
     }

@@ -12,7 +12,7 @@ use crate::broker::queue::{Exclusivity, NotRemoved, QueueCounts, QueueHandle, Qu
 use crate::broker::topology::cost;
 use crate::error::AmqpError;
 use crate::store::LogPosition;
-use crate::table::{self, Table, Value, ValueRef};
+use crate::table::{self, EncodedTable, Table, Value, ValueRef};
 
 /// What a client asks for with `queue.declare`.
 #[derive(Clone, Debug)]
@@ -231,8 +231,10 @@ impl Vhost {
         self.check_deprecated(name, declare, connection)?;
         let mut raw_arguments = declare.arguments.clone();
         raw_arguments.insert(known::TYPE, Value::LongString(arguments.kind.name().into()));
-        let raw_arguments = self.node.arguments.share_given(&raw_arguments);
+        let raw_arguments = EncodedTable::from(&raw_arguments);
         limits::check_arguments(raw_arguments.bytes(), &text)?;
+        // Only what is accepted: the last ones are kept.
+        let raw_arguments = self.node.arguments.share_given(raw_arguments);
         Ok(QueueSpec {
             name: name.into(),
             durable: declare.durable && !declare.exclusive,

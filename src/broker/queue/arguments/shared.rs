@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::QueueArguments;
-use crate::table::{EncodedTable, Table};
+use crate::table::EncodedTable;
 
 /// The arguments of the last queue that got some.
 #[derive(Debug, Default)]
@@ -28,8 +28,7 @@ impl SharedArguments {
     }
 
     /// The same for arguments as they were given.
-    pub(crate) fn share_given(&self, arguments: &Table) -> EncodedTable {
-        let given = EncodedTable::from(arguments);
+    pub(crate) fn share_given(&self, given: EncodedTable) -> EncodedTable {
         let mut last = self.0.lock();
         if last.given != given {
             last.given = given;
@@ -41,7 +40,7 @@ impl SharedArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Value;
+    use crate::table::{Table, Value};
 
     #[test]
     fn queues_that_are_declared_alike_share_their_arguments() {
@@ -51,7 +50,8 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(*shared.share(QueueArguments::default()), QueueArguments::default());
         assert_eq!(*first, limited());
-        let given = |max| shared.share_given(&[("x-max-length", Value::I32(max))].into_iter().collect());
+        let table = |max| [("x-max-length", Value::I32(max))].into_iter().collect::<Table>();
+        let given = |max| shared.share_given((&table(max)).into());
         let (first, second, other) = (given(1), given(1), given(2));
         assert_eq!(first.fields().as_bytes().as_ptr(), second.fields().as_bytes().as_ptr());
         assert_ne!(first, other);
