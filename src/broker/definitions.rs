@@ -311,7 +311,7 @@ mod tests {
         {
             definitions.apply(change);
         }
-        let keys: Vec<_> = definitions.bindings().map(|bound| bound.binding.routing_key.to_vec()).collect();
+        let keys: Vec<_> = definitions.bindings().map(|bound| bound.binding.routing_key().to_vec()).collect();
         assert_eq!(keys, [b"z", b"m", b"a"]);
     }
 }

@@ -154,7 +154,7 @@ pub(super) fn put_binding(out: &mut Vec<u8>, tag: u8, bound: &BindingDefinition)
             put_varint(out, id.0);
         }
     }
-    put_sized(out, &bound.binding.routing_key);
+    put_sized(out, bound.binding.routing_key());
     put_sized(out, bound.binding.arguments().as_bytes());
 }
 

@@ -56,16 +56,16 @@ struct ConsistentHash {
 
 impl Routing for ConsistentHash {
     fn check(&self, binding: &Binding, _: DestinationKind, _: &Profile) -> Result<(), AmqpError> {
-        weight(&binding.routing_key).map(|_| ())
+        weight(binding.routing_key()).map(|_| ())
     }
 
     fn bind(&mut self, binding: &Arc<Binding>) {
-        let Ok(weight) = weight(&binding.routing_key) else { return };
+        let Ok(weight) = weight(binding.routing_key()) else { return };
         *self.bound.entry(binding.destination()).or_default() += weight;
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        let Ok(weight) = weight(&binding.routing_key) else { return };
+        let Ok(weight) = weight(binding.routing_key()) else { return };
         let Some(sum) = self.bound.get_mut(&binding.destination()) else { return };
         *sum = sum.saturating_sub(weight);
         if *sum == 0 {

@@ -33,26 +33,26 @@ struct Direct {
 
 impl Routing for Direct {
     fn bind(&mut self, binding: &Arc<Binding>) {
-        if let Some(destinations) = self.keys.get_mut(&binding.routing_key) {
+        if let Some(destinations) = self.keys.get_mut(binding.routing_key()) {
             destinations.add(binding.destination());
         } else {
             let mut destinations = Destinations::default();
             destinations.add(binding.destination());
-            self.keys.insert(binding.routing_key.clone(), destinations);
+            self.keys.insert(binding.routing_key().into(), destinations);
         }
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        if let Some(destinations) = self.keys.get_mut(&binding.routing_key) {
+        if let Some(destinations) = self.keys.get_mut(binding.routing_key()) {
             destinations.remove(binding.destination());
             if destinations.is_empty() {
-                self.keys.remove(&binding.routing_key);
+                self.keys.remove(binding.routing_key());
             }
         }
     }
 
     fn index_bytes(&self, binding: &Binding) -> usize {
-        binding.routing_key.len() + size_of::<(Box<[u8]>, Destinations)>()
+        binding.routing_key().len() + size_of::<(Box<[u8]>, Destinations)>()
     }
 
     fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {

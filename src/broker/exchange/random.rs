@@ -38,8 +38,8 @@ struct Random {
 
 impl Routing for Random {
     fn check(&self, binding: &Binding, kind: DestinationKind, _: &Profile) -> Result<(), AmqpError> {
-        if self.local && kind != DestinationKind::Exchange && !binding.routing_key.is_empty() {
-            let key = String::from_utf8_lossy(&binding.routing_key);
+        if self.local && kind != DestinationKind::Exchange && !binding.routing_key().is_empty() {
+            let key = String::from_utf8_lossy(binding.routing_key());
             return Err(AmqpError::precondition_failed(format!("Non empty binding '{key}' key not permitted")));
         }
         match kind {

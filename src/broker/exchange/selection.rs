@@ -36,7 +36,7 @@ impl Considered<'_> {
     }
 
     pub(super) fn binding_key(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.binding.routing_key)
+        String::from_utf8_lossy(self.binding.routing_key())
     }
 }
 

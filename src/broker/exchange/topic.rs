@@ -113,7 +113,7 @@ impl Default for Topic {
 
 impl Routing for Topic {
     fn check(&self, binding: &Binding, _: DestinationKind, profile: &Profile) -> Result<(), AmqpError> {
-        let key = &binding.routing_key;
+        let key = binding.routing_key();
         let hashes = words(key).filter(|word| *word == b"#").count();
         let Some(max) = profile.binding_hashes_max.filter(|max| hashes > *max) else { return Ok(()) };
         Err(AmqpError::precondition_failed(format!(
@@ -123,7 +123,7 @@ impl Routing for Topic {
     }
 
     fn bind(&mut self, binding: &Arc<Binding>) {
-        let (mut at, mut left) = (ROOT, Words::of(&binding.routing_key));
+        let (mut at, mut left) = (ROOT, Words::of(binding.routing_key()));
         for reach in Reach::along(left) {
             let Some((word, rest)) = left.split() else { break };
             let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { break };
@@ -153,7 +153,7 @@ impl Routing for Topic {
     fn unbind(&mut self, binding: &Binding) {
         // The nodes from the root to the last one, each with the word that leads on.
         let mut path: SmallVec<[(NodeId, &[u8]); 16]> = SmallVec::new();
-        let (mut at, mut left) = (ROOT, Words::of(&binding.routing_key));
+        let (mut at, mut left) = (ROOT, Words::of(binding.routing_key()));
         while let Some((word, rest)) = left.split() {
             let Some(link) = self.nodes.get(at).and_then(|node| node.child(word)) else { return };
             match link {
@@ -183,7 +183,7 @@ impl Routing for Topic {
 
     /// Other bindings may share its nodes, and whether they do changes while it is there: counted as if none did.
     fn index_bytes(&self, binding: &Binding) -> usize {
-        let key = &binding.routing_key;
+        let key = binding.routing_key();
         key.len() + Words::of(key).count() * NODE_BYTES
     }
 

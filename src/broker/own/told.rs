@@ -89,7 +89,7 @@ impl Event {
             .text("source_kind", "exchange")
             .text("destination_name", destination)
             .text("destination_kind", destination_kind)
-            .text("routing_key", &binding.routing_key)
+            .text("routing_key", binding.routing_key())
             .text("vhost", vhost);
         with_arguments(event, binding.arguments())
     }

@@ -31,6 +31,6 @@ pub(in crate::broker) fn of_exchange(spec: &ExchangeSpec) -> usize {
 
 /// The bytes that a binding takes.
 pub(in crate::broker) fn of_binding(binding: &Binding, routing: &dyn Routing) -> usize {
-    let own = binding.routing_key.len() + binding.arguments().as_bytes().len();
+    let own = binding.routing_key().len() + binding.arguments().as_bytes().len();
     BINDING_BYTES + own + routing.index_bytes(binding)
 }

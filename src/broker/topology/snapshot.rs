@@ -58,7 +58,7 @@ impl BindingSnapshot {
 
     /// The binding key. That of the default exchange is the queue's name.
     pub(crate) fn routing_key(&self) -> &[u8] {
-        self.binding.as_ref().map_or(self.destination.as_bytes(), |binding| &binding.routing_key)
+        self.binding.as_ref().map_or(self.destination.as_bytes(), |binding| binding.routing_key())
     }
 }
 
