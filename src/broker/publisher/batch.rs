@@ -1,5 +1,6 @@
 //! Messages that were checked and routed, and wait to be published together. Their records share a chunk.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::broker::router::Route;
@@ -150,7 +151,9 @@ impl<T> PublishBatch<T> {
 
     /// Closes the chunks and makes messages of what refers to them.
     pub(super) fn finish(&mut self, gauge: &Arc<MemoryGauge>) -> Vec<(Pending<T>, Message)> {
-        let (stored, unstored) = (self.stored.finish(gauge), self.unstored.finish(gauge));
+        // A chunk that no record lies in is not made: a message that comes alone would pay for two.
+        let stored = LazyCell::new(|| self.stored.finish(gauge));
+        let unstored = LazyCell::new(|| self.unstored.finish(gauge));
         let mut publishes = std::mem::take(&mut self.spare);
         publishes.extend(self.entries.drain(..).map(|(pending, record)| match record {
             BatchedRecord::Stored(offset) => (pending, Message::new(Arc::clone(&stored), offset)),

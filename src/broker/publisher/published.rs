@@ -1,5 +1,7 @@
 //! What became of messages that were published together.
 
+use smallvec::SmallVec;
+
 use crate::store::LogPosition;
 
 /// The outcomes of a row of messages.
@@ -7,8 +9,8 @@ use crate::store::LogPosition;
 pub(crate) struct Published {
     /// The places of those that some queue refused, ascending, once for each queue.
     refused: Vec<usize>,
-    /// Ascending ends.
-    runs: Vec<PublishedRun>,
+    /// Ascending ends. A message that comes alone is one run, and costs no allocation.
+    runs: SmallVec<[PublishedRun; 1]>,
 }
 
 /// Neighbours with one route.
