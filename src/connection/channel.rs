@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::confirms::Confirms;
 use super::incoming::IncomingBody;
@@ -18,10 +19,13 @@ use crate::broker::byte_count::{ByteCount, Taken};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::queue::{ChannelCredit, QueueHandle};
 use crate::broker::registry::{ChannelInfo, ChannelRegistration};
-use crate::broker::sink::Token;
+use crate::broker::sink::{Delivery, Token};
 use crate::error::AmqpError;
 use crate::metrics::MessageStats;
 use crate::protocol::assembler::Assembler;
+
+/// The deliveries that one settlement names, with their tags. Nearly always it is one, which costs no allocation.
+pub(super) type SettledDeliveries = SmallVec<[(u64, Outstanding); 1]>;
 
 /// Whether the channel still takes methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,27 +141,28 @@ impl Channel {
         self.registration.as_ref().map(|registration| &**registration.info())
     }
 
-    /// Gives a delivery its tag, and remembers it when the client must settle it.
-    pub(super) fn tag_delivery(
-        &mut self,
-        queue: Option<&Arc<QueueHandle>>,
-        token: Option<Token>,
-        is_consumed: bool,
-    ) -> u64 {
-        // Deliveries that need no acknowledgement take a number, too (behaviour reference 5.5).
-        self.last_delivery_tag += 1;
-        let count = match (is_consumed, token.is_some()) {
-            (true, true) => &mut self.stats.deliver,
-            (true, false) => &mut self.stats.deliver_no_ack,
-            (false, true) => &mut self.stats.get,
-            (false, false) => &mut self.stats.get_no_ack,
+    /// Gives a delivery to a consumer its tag, and remembers it when the client must settle it. Returns the delivery tag and the
+    /// consumer's own; `None` if there is no such consumer.
+    pub(super) fn tag_delivery(&mut self, delivery: &Delivery) -> Option<(u64, &str)> {
+        let consumer = self.consumers.get(&delivery.consumer)?;
+        let count = match delivery.token {
+            Some(_) => &mut self.stats.deliver,
+            None => &mut self.stats.deliver_no_ack,
         };
         *count += 1;
-        if let (Some(queue), Some(token)) = (queue, token) {
-            let outstanding = Outstanding { queue: Arc::clone(queue), token, is_consumed };
-            self.unacked.push(self.last_delivery_tag, outstanding);
-        }
-        self.last_delivery_tag
+        self.stats.redeliver += u64::from(delivery.redelivered);
+        let outstanding = consumer.queue.as_ref().zip(delivery.token);
+        let outstanding = outstanding.map(|(queue, token)| Outstanding::new(queue, token, true));
+        let delivery_tag = next_delivery_tag(&mut self.last_delivery_tag, &mut self.unacked, outstanding);
+        Some((delivery_tag, &consumer.consumer_tag))
+    }
+
+    /// Gives a message that was asked for with `basic.get` its tag, and remembers it when the client must settle it.
+    pub(super) fn tag_got(&mut self, queue: &Arc<QueueHandle>, token: Option<Token>) -> u64 {
+        let count = if token.is_some() { &mut self.stats.get } else { &mut self.stats.get_no_ack };
+        *count += 1;
+        let outstanding = token.map(|token| Outstanding::new(queue, token, false));
+        next_delivery_tag(&mut self.last_delivery_tag, &mut self.unacked, outstanding)
     }
 
     /// Whether a delivery of this channel had the tag, settled or not.
@@ -200,18 +205,23 @@ impl Channel {
     ///
     /// # Errors
     /// 406 when the tag is not outstanding.
-    pub(super) fn take_settled(
-        &mut self,
-        delivery_tag: u64,
-        multiple: bool,
-    ) -> Result<Vec<(u64, Outstanding)>, AmqpError> {
+    pub(super) fn take_settled(&mut self, delivery_tag: u64, multiple: bool) -> Result<SettledDeliveries, AmqpError> {
         let taken = if multiple {
-            self.unacked.take_up_to(delivery_tag)
+            self.unacked.take_up_to(delivery_tag).map(SettledDeliveries::from_vec)
         } else {
-            self.unacked.take(delivery_tag).map(|taken| vec![(delivery_tag, taken)])
+            self.unacked.take(delivery_tag).map(|taken| SettledDeliveries::from_buf([(delivery_tag, taken)]))
         };
         taken.ok_or_else(|| unknown_delivery_tag(delivery_tag))
     }
+}
+
+/// The next number of a channel's deliveries. Those that need no acknowledgement take one, too (behaviour reference 5.5).
+fn next_delivery_tag(last: &mut u64, unacked: &mut UnackedTags, outstanding: Option<Outstanding>) -> u64 {
+    *last += 1;
+    if let Some(outstanding) = outstanding {
+        unacked.push(*last, outstanding);
+    }
+    *last
 }
 
 /// The 406 for a tag that is not outstanding.

@@ -3,6 +3,7 @@
 //! **Invariants**: a consumer is found here exactly as long as its channel knows it. A number that the client closed is not open.
 
 mod closed;
+mod numbers;
 mod report;
 
 use rustc_hash::FxHashMap;
@@ -12,12 +13,13 @@ use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::impossible::impossible;
 
 use closed::ClosedNumbers;
+use numbers::ChannelsByNumber;
 use report::TouchedChannels;
 
 /// All channels of a connection, by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    by_number: FxHashMap<u16, Box<Channel>>,
+    by_number: ChannelsByNumber,
     by_consumer: FxHashMap<ConsumerId, u16>,
     /// What the client sends for them, right behind, is ignored (behaviour reference 2).
     closed: ClosedNumbers,
@@ -32,15 +34,15 @@ impl Channels {
     }
 
     pub(super) fn get(&self, number: u16) -> Option<&Channel> {
-        self.by_number.get(&number).map(|channel| &**channel)
+        self.by_number.get(number)
     }
 
     pub(super) fn get_mut(&mut self, number: u16) -> Option<&mut Channel> {
-        self.by_number.get_mut(&number).map(|channel| &mut **channel)
+        self.by_number.get_mut(number)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Channel)> {
-        self.by_number.iter().map(|(number, channel)| (*number, &**channel))
+        self.by_number.iter()
     }
 
     /// Whether the client closed this number and did not open it again.
@@ -52,14 +54,14 @@ impl Channels {
     pub(super) fn open(&mut self, number: u16, channel: Channel) {
         // From here on what comes for this number is meant for this channel.
         self.closed.remove(number);
-        if self.by_number.insert(number, Box::new(channel)).is_some() {
+        if self.by_number.insert(number, channel).is_some() {
             impossible!("channel {number} was open when it was opened");
         }
     }
 
     /// Takes a channel off, with its consumers.
     pub(super) fn remove(&mut self, number: u16) -> Option<Channel> {
-        let channel = self.by_number.remove(&number)?;
+        let channel = self.by_number.remove(number)?;
         for consumer in channel.consumers.keys() {
             self.by_consumer.remove(consumer);
         }
@@ -77,7 +79,7 @@ impl Channels {
 
     /// Notes that the client has closed the channel, or answered that it is closed.
     pub(super) fn closed_by_client(&mut self, number: u16) {
-        debug_assert!(!self.by_number.contains_key(&number), "channel {number} is still there");
+        debug_assert!(self.by_number.get(number).is_none(), "channel {number} is still there");
         self.closed.insert(number);
     }
 
@@ -94,7 +96,7 @@ impl Channels {
 
     /// Adds a consumer to a channel.
     pub(super) fn add_consumer(&mut self, number: u16, id: ConsumerId, consumer: ChannelConsumer) {
-        let Some(channel) = self.by_number.get_mut(&number) else {
+        let Some(channel) = self.by_number.get_mut(number) else {
             return impossible!("a consumer is to be added to channel {number}, which does not exist");
         };
         channel.add_consumer(id, consumer);
@@ -105,7 +107,7 @@ impl Channels {
     pub(super) fn remove_consumer(&mut self, id: ConsumerId) -> Option<(u16, ChannelConsumer)> {
         // Absent is no fault: a notice of its end may come behind the client's own `basic.cancel`.
         let number = self.by_consumer.remove(&id)?;
-        let consumer = self.by_number.get_mut(&number).and_then(|channel| channel.remove_consumer(id));
+        let consumer = self.by_number.get_mut(number).and_then(|channel| channel.remove_consumer(id));
         if consumer.is_none() {
             impossible!("channel {number} does not know its consumer {id:?}");
         }
@@ -120,7 +122,7 @@ impl Channels {
     /// The channel that a consumer belongs to; `None` if the consumer is gone.
     pub(super) fn of_consumer(&mut self, consumer: ConsumerId) -> Option<(u16, &mut Channel)> {
         let number = self.number_of(consumer)?;
-        let Some(channel) = self.by_number.get_mut(&number) else {
+        let Some(channel) = self.by_number.get_mut(number) else {
             impossible!("a consumer is of channel {number}, which does not exist");
             return None;
         };
@@ -139,7 +141,7 @@ impl Channels {
 
     /// Gives back a message's place in the shared prefetch of a channel, if it has one.
     pub(super) fn release_credit(&mut self, number: u16) {
-        let Some(channel) = self.by_number.get(&number).filter(|channel| channel.credit.is_limited()) else { return };
+        let Some(channel) = self.by_number.get(number).filter(|channel| channel.credit.is_limited()) else { return };
         channel.credit.release(1);
         // Settlements come mostly of one channel; the rest is sorted out when they are taken.
         if self.credited.last() != Some(&number) {
@@ -157,10 +159,10 @@ impl Channels {
 
     /// Checks the invariants, in debug builds.
     pub(super) fn check(&self) {
-        let consumers = || self.by_number.values().map(|channel| channel.consumers.len()).sum::<usize>();
+        let consumers = || self.by_number.iter().map(|(_, channel)| channel.consumers.len()).sum::<usize>();
         debug_assert_eq!(self.by_consumer.len(), consumers(), "a consumer is known here and to its channel");
-        let is_closed = |number: &u16| self.closed.contains(*number);
-        debug_assert!(!self.by_number.keys().any(is_closed), "a channel is open and closed");
+        let mut numbers = self.by_number.iter().map(|(number, _)| number);
+        debug_assert!(!numbers.any(|number| self.closed.contains(number)), "a channel is open and closed");
     }
 }
 

@@ -350,25 +350,28 @@ impl Open {
     ///
     /// # Errors
     /// Those that concern the connection.
+    #[inline]
     pub(super) fn contain(
         &mut self,
         number: u16,
         result: Result<(), AmqpError>,
         now_ms: u64,
     ) -> Result<FrameOutcome, AmqpError> {
-        match result {
-            Ok(()) => Ok(FrameOutcome::Done),
-            Err(_) if self.rights.is_waiting() => {
-                self.stops.add(Stops::BACKEND);
-                Ok(FrameOutcome::Again)
-            }
-            Err(error) if error.scope == Scope::Channel => {
-                self.flush(now_ms);
-                self.close_channel(number, &error, now_ms);
-                Ok(FrameOutcome::Done)
-            }
-            Err(error) => Err(error),
+        result.map_or_else(|error| self.contain_error(number, error, now_ms), |()| Ok(FrameOutcome::Done))
+    }
+
+    #[cold]
+    fn contain_error(&mut self, number: u16, error: AmqpError, now_ms: u64) -> Result<FrameOutcome, AmqpError> {
+        if self.rights.is_waiting() {
+            self.stops.add(Stops::BACKEND);
+            return Ok(FrameOutcome::Again);
         }
+        if error.scope != Scope::Channel {
+            return Err(error);
+        }
+        self.flush(now_ms);
+        self.close_channel(number, &error, now_ms);
+        Ok(FrameOutcome::Done)
     }
 
     /// After a content header: while the alarm is raised, publishers are not read any further (behaviour reference 1.11).

@@ -23,6 +23,12 @@ pub(super) struct Outstanding {
     pub(crate) is_consumed: bool,
 }
 
+impl Outstanding {
+    pub(super) fn new(queue: &Arc<QueueHandle>, token: Token, is_consumed: bool) -> Self {
+        Self { queue: Arc::clone(queue), token, is_consumed }
+    }
+}
+
 /// Tags of a piece at most: what is looked at when gaps are closed.
 const PIECE_MAX: usize = 256;
 

@@ -57,6 +57,19 @@ pub struct ConsumerSpec {
     pub raw_arguments: EncodedTable,
 }
 
+/// Who a delivery is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taker {
+    /// `None` for `basic.get`.
+    pub(super) consumer: Option<ConsumerId>,
+    pub(super) channel: ChannelId,
+    /// Where it is until it is settled; `None` for what the channel takes with `basic.get`.
+    pub(super) holder: Option<HolderId>,
+    pub(super) no_ack: bool,
+    /// The consumer's own `x-consumer-timeout`.
+    pub(super) timeout_ms: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
     Waiting,
@@ -110,6 +123,18 @@ impl Consumer {
         }
         self.room_bytes = self.room_bytes.saturating_sub(body_bytes + DELIVERY_OVERHEAD_BYTES);
         Turn::Waiting
+    }
+
+    /// What its queue must know to deliver to it. Those that are given something in this pump are noted.
+    fn chosen(&self, touched: &mut Vec<ConsumerId>) -> Taker {
+        let ConsumerSpec { id, channel, no_ack, timeout_ms, .. } = self.spec;
+        // Its first delivery of this pump.
+        if self.outgoing.is_empty() {
+            touched.push(id);
+        }
+        // What need not be acknowledged is never late.
+        let timeout_ms = timeout_ms.filter(|_| !no_ack);
+        Taker { consumer: Some(id), channel, holder: self.holder, no_ack, timeout_ms }
     }
 
     fn ask_for_room(&self) -> usize {
@@ -261,18 +286,12 @@ impl Registered {
         self.heirs.first().and_then(|(_, number)| self.registered.get(number).copied())
     }
 
-    /// The consumer whose turn it is to take a message of this size, with credit and room already taken.
-    fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
-        let id = if self.single_active { self.next_active(body_bytes) } else { self.next_in_rings(body_bytes) }?;
-        let consumer = self.by_id.get_mut(&id)?;
-        // Its first delivery of this pump.
-        if consumer.outgoing.is_empty() {
-            self.touched.push(id);
-        }
-        Some(consumer)
+    /// Whose turn it is to take a message of this size, with credit and room already taken.
+    fn next(&mut self, body_bytes: usize) -> Option<Taker> {
+        if self.single_active { self.next_active(body_bytes) } else { self.next_in_rings(body_bytes) }
     }
 
-    fn next_active(&mut self, body_bytes: usize) -> Option<ConsumerId> {
+    fn next_active(&mut self, body_bytes: usize) -> Option<Taker> {
         let id = self.active.filter(|_| !self.is_yielding)?;
         let consumer = self.by_id.get_mut(&id)?;
         // It was parked. An acknowledgement, or `resume`, makes it wait again.
@@ -280,7 +299,7 @@ impl Registered {
             return None;
         }
         match consumer.admit(body_bytes) {
-            Turn::Waiting => Some(id),
+            Turn::Waiting => Some(consumer.chosen(&mut self.touched)),
             missing @ (Turn::Full | Turn::Stalled) => {
                 self.park(id, missing);
                 None
@@ -288,21 +307,24 @@ impl Registered {
         }
     }
 
-    fn next_in_rings(&mut self, body_bytes: usize) -> Option<ConsumerId> {
+    fn next_in_rings(&mut self, body_bytes: usize) -> Option<Taker> {
         loop {
             let id = self.rings.front()?;
-            match self.by_id.get_mut(&id).map(|consumer| consumer.admit(body_bytes)) {
-                Some(Turn::Waiting) => {
+            let Some(consumer) = self.by_id.get_mut(&id) else {
+                // It was cancelled, and is taken out only now.
+                self.rings.pop_gone();
+                continue;
+            };
+            match consumer.admit(body_bytes) {
+                Turn::Waiting => {
                     // Behind the others of its priority: strict round robin (behaviour reference 5.3).
                     self.rings.rotate();
-                    return Some(id);
+                    return Some(consumer.chosen(&mut self.touched));
                 }
-                Some(missing) => {
+                missing @ (Turn::Full | Turn::Stalled) => {
                     self.rings.pop();
                     self.park(id, missing);
                 }
-                // It was cancelled, and is taken out only now.
-                None => self.rings.pop_gone(),
             }
         }
     }
@@ -315,9 +337,9 @@ impl Registered {
         }
     }
 
-    /// Gives a delivery to the consumer that [`Registered::next`] chose.
-    fn hand(&mut self, id: ConsumerId, delivery: Delivery) {
-        if let Some(consumer) = self.by_id.get_mut(&id) {
+    /// Gives a delivery to its consumer, which [`Registered::next`] chose.
+    fn hand(&mut self, delivery: Delivery) {
+        if let Some(consumer) = self.by_id.get_mut(&delivery.consumer) {
             consumer.hand(delivery);
         }
     }

@@ -2,27 +2,16 @@
 
 use super::Queue;
 use super::arguments::QueueKind;
+use super::consumers::Taker;
 use super::entry::Entry;
 use super::passed::HandedOut;
 use super::ready::Head;
-use super::unacked::{HolderId, Unacked};
+use super::unacked::Unacked;
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::profile::Counted;
 use crate::broker::sink::Delivery;
 use crate::message::DeliveryCounts;
 use crate::store::loader::Load;
-
-/// Who a delivery is for.
-struct Taker {
-    /// `None` for `basic.get`.
-    consumer: Option<ConsumerId>,
-    channel: ChannelId,
-    /// Where it is until it is settled; `None` for what the channel takes with `basic.get`.
-    holder: Option<HolderId>,
-    no_ack: bool,
-    /// The consumer's own `x-consumer-timeout`.
-    timeout_ms: Option<u64>,
-}
 
 /// The answer to `basic.get`.
 #[derive(Debug)]
@@ -88,18 +77,12 @@ impl Queue {
             }
             // Asked last, when there is a message that will go out: the answer has taken credit and room
             // already, and nobody would give them back.
-            let Some(consumer) = self.service.consumers.next(usize::try_from(head.body_bytes()).unwrap_or(usize::MAX))
-            else {
-                break;
-            };
+            let body_bytes = usize::try_from(head.body_bytes()).unwrap_or(usize::MAX);
+            let Some(taker) = self.service.consumers.next(body_bytes) else { break };
             left -= 1;
             let Some(entry) = self.order.ready.pop() else { break };
-            let (id, channel, holder) = (consumer.spec.id, consumer.spec.channel, consumer.holder);
-            // What need not be acknowledged is never late.
-            let timeout_ms = if consumer.spec.no_ack { None } else { consumer.spec.timeout_ms };
-            let taker = Taker { consumer: Some(id), channel, holder, no_ack: consumer.spec.no_ack, timeout_ms };
             if let Some(delivery) = self.hand_out(entry, taker, now_ms) {
-                self.service.consumers.hand(id, delivery);
+                self.service.consumers.hand(delivery);
             }
         }
         // Once for all: one lock of the outbox and one wake-up for each consumer, however

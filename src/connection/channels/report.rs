@@ -1,7 +1,6 @@
 //! What a connection reports of its channels to those who list them: once for each batch, and for the channels of the batch only.
 
-use rustc_hash::FxHashMap;
-
+use super::numbers::ChannelsByNumber;
 use crate::broker::registry::ChannelInfo;
 use crate::connection::channel::{Channel, Mode};
 
@@ -20,15 +19,15 @@ impl TouchedChannels {
     }
 
     /// Notes until when others are told that the publishes of these channels had to wait.
-    pub(super) fn note_flow(&self, channels: &FxHashMap<u16, Box<Channel>>, until_ms: u64) {
-        let touched = self.numbers.iter().filter_map(|number| channels.get(number)?.info());
+    pub(super) fn note_flow(&self, channels: &ChannelsByNumber, until_ms: u64) {
+        let touched = self.numbers.iter().filter_map(|number| channels.get(*number)?.info());
         touched.for_each(|info| info.gauges.flow_until_ms.set(until_ms));
     }
 
     /// Reports them, and forgets them.
-    pub(super) fn report(&mut self, channels: &FxHashMap<u16, Box<Channel>>) {
+    pub(super) fn report(&mut self, channels: &ChannelsByNumber) {
         for number in self.numbers.drain(..) {
-            if let Some(channel) = channels.get(&number)
+            if let Some(channel) = channels.get(number)
                 && let Some(info) = channel.info()
             {
                 report(channel, info);

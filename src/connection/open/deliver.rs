@@ -1,8 +1,5 @@
 //! The way of a delivery from the outbox to the socket: it gets its delivery tag here.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use super::Open;
 use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
@@ -17,6 +14,7 @@ use crate::properties::Properties;
 use crate::protocol::command::Reply;
 use crate::protocol::fast;
 use crate::table::Value;
+use std::borrow::Cow;
 
 /// Above so many unwritten bytes no more deliveries are encoded: they wait where they can still be given to others.
 const OUTPUT_HIGH_WATER_BYTES: usize = 512 * 1024;
@@ -165,15 +163,10 @@ impl Open {
     /// A delivery whose consumer is gone is dropped: its channel was closed, and its queue took it back then.
     fn encode(&mut self, delivery: &Delivery) {
         let Some((number, channel)) = self.channels.of_consumer(delivery.consumer) else { return };
-        let Some(consumer) = channel.consumers.get(&delivery.consumer) else {
+        // The tag is given as late as this, in the order in which the client sees deliveries.
+        let Some((delivery_tag, consumer_tag)) = channel.tag_delivery(delivery) else {
             return impossible!("channel {number} does not know its consumer {:?}", delivery.consumer);
         };
-        let (consumer_tag, queue) = (Arc::clone(&consumer.consumer_tag), consumer.queue.clone());
-        // The tag is given as late as this, in the order in which the client sees deliveries.
-        let delivery_tag = channel.tag_delivery(queue.as_ref(), delivery.token, true);
-        channel.stats.redeliver += u64::from(delivery.redelivered);
-        self.channels.touch(number);
-        let frame_max = self.tuning.frame_max;
         let method = fast::Deliver {
             channel: number,
             consumer_tag: consumer_tag.as_bytes(),
@@ -182,7 +175,8 @@ impl Open {
         };
         let message = &delivery.message;
         let properties = delivered_properties(message, delivery.counts);
-        self.output.push_message(&method, message, &properties, frame_max);
+        self.output.push_message(&method, message, &properties, self.tuning.frame_max);
+        self.channels.touch(number);
     }
 
     /// Makes consumers try again that found no room, until there is no more of it.

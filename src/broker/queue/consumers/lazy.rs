@@ -1,7 +1,7 @@
 //! The consumers of a queue, which take no memory while there are none: most queues of a large broker stand idle.
 
 use super::super::unacked::HolderId;
-use super::{Consumer, ConsumerSpec, ConsumerState, Registered};
+use super::{Consumer, ConsumerSpec, ConsumerState, Registered, Taker};
 use crate::broker::ids::{ChannelId, ConsumerId};
 use crate::broker::sink::Delivery;
 
@@ -88,14 +88,14 @@ impl Consumers {
     }
 
     /// See [`Registered::next`].
-    pub(in crate::broker::queue) fn next(&mut self, body_bytes: usize) -> Option<&mut Consumer> {
+    pub(in crate::broker::queue) fn next(&mut self, body_bytes: usize) -> Option<Taker> {
         self.registered.as_mut()?.next(body_bytes)
     }
 
     /// See [`Registered::hand`].
-    pub(in crate::broker::queue) fn hand(&mut self, id: ConsumerId, delivery: Delivery) {
+    pub(in crate::broker::queue) fn hand(&mut self, delivery: Delivery) {
         if let Some(registered) = &mut self.registered {
-            registered.hand(id, delivery);
+            registered.hand(delivery);
         }
     }
 

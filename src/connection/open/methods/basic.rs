@@ -108,7 +108,7 @@ impl Open {
         };
         let method = fast::GetOk {
             channel: number,
-            delivery_tag: channel.tag_delivery(Some(&queue), delivery.token, false),
+            delivery_tag: channel.tag_got(&queue, delivery.token),
             redelivered: delivery.redelivered,
             message_count: u32::try_from(ready).unwrap_or(u32::MAX),
         };
