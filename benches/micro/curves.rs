@@ -3,6 +3,10 @@
 //! Each curve tells what one client can do that was more than n log n once, or would be with the obvious algorithm. A cost that
 //! grows faster fails the run, whatever the numbers are.
 
+use std::sync::Arc;
+
+use leveret::internals::broker::exchange::{Binding, Destination, lookup};
+use leveret::internals::broker::ids::QueueId;
 use leveret::internals::table::{Table, Value};
 
 use super::client::{Client, hosting, method, publish, publish_with_headers, short};
@@ -17,6 +21,10 @@ pub(crate) struct Curve {
 
 pub(crate) const CURVES: &[Curve] = &[
     Curve { name: "headers-bindings-deleted", n: 250, run: delete_headers_bindings },
+    Curve { name: "bindings-modulus-hash", n: 256, run: |n| bind_and_unbind("x-modulus-hash", n) },
+    Curve { name: "bindings-consistent-hash", n: 256, run: |n| bind_and_unbind("x-consistent-hash", n) },
+    Curve { name: "bindings-random", n: 256, run: |n| bind_and_unbind("x-random", n) },
+    Curve { name: "bindings-recent-history", n: 256, run: |n| bind_and_unbind("x-recent-history", n) },
     Curve { name: "copies-through-exchanges", n: 64, run: copies_through_exchanges },
     Curve { name: "topic-hash-before-words", n: 512, run: topic_hash_before_words },
     Curve { name: "ring-of-exchanges", n: 128, run: ring_of_exchanges },
@@ -55,6 +63,25 @@ fn delete_headers_bindings(n: u32) {
         client.bind_queue("queue", "amq.headers", "", &arguments);
     }
     client.call(50, 40, &[&[0; 2], &*short(b"queue"), &[0]].concat());
+}
+
+/// n queues are bound to an exchange, and unbound in the same order. The index of the exchange alone: whoever does this holds the lock of
+/// the topology.
+fn bind_and_unbind(kind: &str, n: u32) {
+    let created = lookup(kind).and_then(|kind| (kind.create)(&Table::new()).ok());
+    let Some(mut routing) = created else { return };
+    let bindings = (0..n).map(|number| {
+        let queue = Destination::Queue(QueueId(u64::from(number) + 1));
+        // The last name first: it is what an index in the order of names comes to last.
+        (Arc::new(Binding::new(queue, b"1", Table::new())), Arc::from(format!("q{:08}", n - number)))
+    });
+    let bindings: Vec<_> = bindings.collect();
+    for (binding, name) in &bindings {
+        routing.bind_named(binding, name);
+    }
+    for (binding, _) in &bindings {
+        routing.unbind(binding);
+    }
 }
 
 /// One message with n keys goes through n exchanges.

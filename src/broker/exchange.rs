@@ -11,6 +11,7 @@ mod fanout;
 mod hash;
 mod headers;
 mod history;
+mod long_list;
 mod modulus_hash;
 mod packed;
 mod random;

@@ -11,12 +11,13 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-
+use super::long_list::LongList;
 use super::selection::BY_HASH;
-use super::{Binding, Destination, DestinationKind, ExchangeType, Matches, RoutedMessage, Routing, hash};
+use super::{
+    Binding, Destination, DestinationKind, ExchangeType, Matches, PackedDestination, RoutedMessage, Routing, hash,
+};
 use crate::broker::profile::Profile;
+use crate::broker::split_map::FxSplitMap;
 use crate::error::AmqpError;
 use crate::properties::Property;
 use crate::table::{Bytes, Table, Value, ValueRef};
@@ -28,7 +29,12 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
     selection: BY_HASH,
     create: |arguments| {
         let source = Source::from_arguments(arguments)?;
-        Ok(Box::new(ConsistentHash { source, bound: IndexMap::default() }))
+        Ok(Box::new(ConsistentHash {
+            source,
+            bound: LongList::default(),
+            numbers: FxSplitMap::default(),
+            destinations_made: 0,
+        }))
     },
 };
 
@@ -49,9 +55,22 @@ enum Source {
 #[derive(Debug)]
 struct ConsistentHash {
     source: Source,
-    /// Everything that is bound, in the order of binding, with the sum of its weights: bound twice, a destination has a greater
-    /// share and still gets one copy.
-    bound: IndexMap<Destination, u64, FxBuildHasher>,
+    /// Everything that is bound, in the order of binding.
+    bound: LongList<Bound>,
+    /// By which number a destination is found there.
+    numbers: FxSplitMap<PackedDestination, u64>,
+    /// How many destinations there ever were.
+    destinations_made: u64,
+}
+
+/// A destination that is bound.
+#[derive(Debug)]
+struct Bound {
+    /// How many destinations were bound before it, those that are gone too.
+    number: u64,
+    destination: PackedDestination,
+    /// The sum of its weights: bound twice, it has a greater share and still gets one copy.
+    weight: u64,
 }
 
 impl Routing for ConsistentHash {
@@ -61,16 +80,32 @@ impl Routing for ConsistentHash {
 
     fn bind(&mut self, binding: &Arc<Binding>) {
         let Ok(weight) = weight(binding.routing_key()) else { return };
-        *self.bound.entry(binding.destination()).or_default() += weight;
+        let destination = binding.destination().into();
+        if let Some(bound) = self.bound_mut(destination) {
+            bound.weight += weight;
+            return;
+        }
+        let number = self.destinations_made;
+        self.destinations_made += 1;
+        self.numbers.insert(destination, number);
+        self.bound.insert(Bound { number, destination, weight }, |other| other.number < number);
     }
 
     fn unbind(&mut self, binding: &Binding) {
         let Ok(weight) = weight(binding.routing_key()) else { return };
-        let Some(sum) = self.bound.get_mut(&binding.destination()) else { return };
-        *sum = sum.saturating_sub(weight);
-        if *sum == 0 {
-            self.bound.shift_remove(&binding.destination());
+        let destination = binding.destination().into();
+        let Some(bound) = self.bound_mut(destination) else { return };
+        bound.weight = bound.weight.saturating_sub(weight);
+        if bound.weight == 0 {
+            let number = bound.number;
+            self.bound.remove(|other| other.number < number);
+            self.numbers.remove(&destination);
         }
+    }
+
+    fn index_bytes(&self, _: &Binding) -> usize {
+        // The pieces of the list are at least half full but for a moment, and so is a hash map.
+        2 * size_of::<Bound>() + 2 * size_of::<(PackedDestination, u64)>()
     }
 
     fn route(&self, publish: &RoutedMessage<'_>, matches: &mut Matches) {
@@ -78,13 +113,20 @@ impl Routing for ConsistentHash {
         let (hash, hashed_bytes) = self.source.hash(publish);
         matches.spend(self.bound.len() + hashed_bytes / BYTES_PER_STEP);
         let draws =
-            self.bound.iter().zip(0..).map(|((destination, weight), place)| (draw(hash, place, *weight), destination));
+            self.bound.iter().zip(0..).map(|(bound, place)| (draw(hash, place, bound.weight), bound.destination));
         let winner = draws.min_by(|(one, _), (other, _)| one.total_cmp(other));
-        matches.destinations.extend(winner.map(|(_, destination)| *destination));
+        matches.destinations.extend(winner.map(|(_, destination)| Destination::from(destination)));
     }
 
     fn routes_by_key_alone(&self) -> bool {
         self.source == Source::RoutingKey
+    }
+}
+
+impl ConsistentHash {
+    fn bound_mut(&mut self, destination: PackedDestination) -> Option<&mut Bound> {
+        let number = *self.numbers.get(&destination)?;
+        self.bound.find_mut(|other| other.number < number)
     }
 }
 

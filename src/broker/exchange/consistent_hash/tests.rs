@@ -73,6 +73,27 @@ fn exchanges_that_are_bound_in_the_same_order_agree() {
     assert_eq!(assignment(&mut one), assignment(&mut fresh));
 }
 
+/// The same with so many that they are not kept in one piece.
+#[test]
+fn many_that_go_in_any_order_leave_the_others_in_theirs() {
+    let (mut one, mut fresh) = (declare(&[]).unwrap(), declare(&[]).unwrap());
+    for queue in 0..1_000 {
+        one.bind(queue, "3");
+        one.bind(queue, "4");
+    }
+    for queue in (0..1_000).map(|number| number * 7_919 % 1_000).filter(|queue| queue % 3 > 0) {
+        one.unbind(queue, "3");
+        one.unbind(queue, "4");
+    }
+    for queue in (0..1_000).step_by(3) {
+        one.unbind(queue, "3");
+        fresh.bind(queue, "4");
+    }
+    for key in 0..100 {
+        assert_eq!(one.route(&key.to_string()), fresh.route(&key.to_string()));
+    }
+}
+
 #[test]
 fn a_queue_bound_twice_has_both_weights_and_gets_one_copy() {
     let mut exchange = declare(&[]).unwrap();
