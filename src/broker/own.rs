@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::Broker;
+use super::publisher::AtOnce;
 use super::vhost::Vhost;
 use crate::properties::{PropertiesEditor, Property};
 use crate::store::Wake;
@@ -217,13 +218,13 @@ impl Broker {
         match message {
             OwnMessage::Event(event) => {
                 let properties = event.properties(now_ms);
-                vhost.publish_own(EVENT_EXCHANGE, event.key().as_bytes(), &properties, &[], now_ms)
+                vhost.publish_own(EVENT_EXCHANGE, event.key().as_bytes(), &properties, &[], now_ms, &mut AtOnce)
             }
             // A log that fills the memory would fill it faster with each line about that.
             OwnMessage::Line { .. } if node.alarm.is_raised() => 1,
             OwnMessage::Line { level, text } => {
                 let properties = line_properties(&node.settings.node_name, now_ms);
-                vhost.publish_own(LOG_EXCHANGE, level.as_bytes(), &properties, text.as_bytes(), now_ms)
+                vhost.publish_own(LOG_EXCHANGE, level.as_bytes(), &properties, text.as_bytes(), now_ms, &mut AtOnce)
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Long work, done where no other connection waits for it.
 
+use std::iter;
+
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::effort::{Effort, TURN_EFFORT};
@@ -16,6 +18,22 @@ impl Turn for Effort {
     fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R {
         self.spend(things);
         aside(things, work)
+    }
+}
+
+/// Does what each of these things asks for, which counts what it takes. What is left when it is the turn of others is done aside: it
+/// cannot be put off.
+pub(super) fn one_by_one<T>(
+    effort: &mut Effort,
+    mut things: impl Iterator<Item = T>,
+    mut work: impl FnMut(T, &mut Effort),
+) {
+    while !effort.is_turn_over() {
+        let Some(thing) = things.next() else { return };
+        work(thing, effort);
+    }
+    if let Some(thing) = things.next() {
+        aside(TURN_EFFORT, || iter::once(thing).chain(things).for_each(|thing| work(thing, effort)));
     }
 }
 

@@ -4,6 +4,7 @@ mod log;
 mod pace;
 mod stopping;
 mod suspended;
+mod traced;
 mod waking;
 
 use std::net::SocketAddr;

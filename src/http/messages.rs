@@ -166,7 +166,9 @@ fn route(
     if vhost.is_traced() {
         let connection = connection_name(vhost);
         let by = TracedBy { connection: &connection, channel: 1, user: caller.name() };
-        batch.iter().for_each(|(pending, message)| vhost.trace_published(message, &pending.route, by, now_ms));
+        for (pending, message) in &batch {
+            vhost.trace_published(message, &pending.route, by, now_ms, &mut AtOnce);
+        }
     }
     let published = publisher.publish(&batch, TransactionId::NONE, now_ms, &mut AtOnce);
     let outcome = published.outcomes().at(0);
@@ -285,7 +287,7 @@ fn trace(vhost: &Vhost, queue: &QueueHandle, taken: &[(Delivery, usize)], user: 
         let by = TracedBy { connection: &connection, channel: 1, user };
         for (Delivery { message, redelivered, .. }, _) in taken {
             let shown = (message, message.property_bytes());
-            vhost.trace_delivered(&queue.spec.name, shown, *redelivered, by, now_ms);
+            vhost.trace_delivered(&queue.spec.name, shown, *redelivered, by, now_ms, &mut AtOnce);
         }
     }
 }

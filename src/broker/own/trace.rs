@@ -2,7 +2,7 @@
 //! headers that say what became of it. As RabbitMQ's.
 
 use super::{TRACE_EXCHANGE, is_own_exchange};
-use crate::broker::publisher::visible_properties;
+use crate::broker::publisher::{Turn, visible_properties};
 use crate::broker::router::{Route, RoutingKeys};
 use crate::broker::vhost::Vhost;
 use crate::message::Message;
@@ -23,14 +23,21 @@ pub(crate) struct TracedBy<'a> {
 }
 
 impl Vhost {
-    /// Shows a message that was published, on its way to the queues of its route.
+    /// Shows a message that was published, on its way to the queues of its route. That is work for `turn`, as it is below.
     #[cold]
-    pub(crate) fn trace_published(&self, message: &Message, route: &Route, by: TracedBy<'_>, now_ms: u64) {
+    pub(crate) fn trace_published(
+        &self,
+        message: &Message,
+        route: &Route,
+        by: TracedBy<'_>,
+        now_ms: u64,
+        turn: &mut impl Turn,
+    ) {
         if is_shown(message) {
             let queues = route.queues.iter().map(|queue| text(&*queue.spec.name)).collect();
             let mut headers = self.trace_headers(message, &visible_properties(message), by);
             headers.insert("routed_queues", Value::Array(queues));
-            self.publish_trace(&["publish", message.exchange()], message, &headers, now_ms);
+            self.publish_trace(&["publish", message.exchange()], message, &headers, now_ms, turn);
         }
     }
 
@@ -43,11 +50,12 @@ impl Vhost {
         is_redelivered: bool,
         by: TracedBy<'_>,
         now_ms: u64,
+        turn: &mut impl Turn,
     ) {
         if is_shown(message) {
             let mut headers = self.trace_headers(message, properties, by);
             headers.insert("redelivered", Value::I32(is_redelivered.into()));
-            self.publish_trace(&["deliver", queue], message, &headers, now_ms);
+            self.publish_trace(&["deliver", queue], message, &headers, now_ms, turn);
         }
     }
 
@@ -67,10 +75,11 @@ impl Vhost {
         .collect()
     }
 
-    fn publish_trace(&self, key: &[&str; 2], message: &Message, headers: &Table, now_ms: u64) {
+    fn publish_trace(&self, key: &[&str; 2], message: &Message, headers: &Table, now_ms: u64, turn: &mut impl Turn) {
         let mut editor = PropertiesEditor::new();
         editor.set_headers(headers);
-        self.publish_own(TRACE_EXCHANGE, key.join(".").as_bytes(), &editor.build(), message.body(), now_ms);
+        let (key, properties) = (key.join("."), editor.build());
+        self.publish_own(TRACE_EXCHANGE, key.as_bytes(), &properties, message.body(), now_ms, turn);
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use super::Vhost;
 use crate::broker::own::{EVENT_EXCHANGE, LOG_EXCHANGE, TRACE_EXCHANGE};
-use crate::broker::publisher::facts;
+use crate::broker::publisher::{Turn, facts};
 use crate::broker::queue::NewMessage;
-use crate::broker::router::{RouteWalk, RoutingKeys};
+use crate::broker::router::{Route, RouteWalk, RoutingKeys};
 use crate::broker::topology::Topology;
 use crate::message::{Message, address};
 use crate::properties::Properties;
@@ -16,6 +16,10 @@ use crate::store::TransactionId;
 const TRACED: u8 = 1;
 /// Something is bound to its trace exchange.
 const LISTENED_TO: u8 = 2;
+
+/// A message of the broker's own that goes to one queue takes as long as so many of the things that a [`Turn`] counts: it is made,
+/// routed and published alone.
+const THINGS_PER_MESSAGE: usize = 16;
 
 impl Vhost {
     /// Whether messages are to be shown that are published or delivered. Asked once for many of them.
@@ -60,24 +64,28 @@ impl Vhost {
         properties: &[u8],
         body: &[u8],
         now_ms: u64,
+        turn: &mut impl Turn,
     ) -> usize {
         let keys = RoutingKeys::single(routing_key);
         let fields = Properties::new(properties);
         let random = self.node.random.next();
         let route =
             self.route_own(|topology| Some(RouteWalk::new(topology.exchange(exchange)?, &keys, fields, random)));
-        let Some(route) = route else { return 1 };
-        if route.is_unroutable() {
-            return route.worth_messages();
-        }
+        let worth_messages = route.as_ref().map_or(1, Route::worth_messages);
+        turn.work(worth_messages * THINGS_PER_MESSAGE, || {
+            let Some(route) = route.filter(|route| !route.is_unroutable()) else { return };
+            let (facts, address) = (facts(&fields.summary()), address(exchange, routing_key));
+            self.send_own(&route, Message::standalone(&self.node.memory, facts, &address, properties, body), now_ms);
+        });
+        worth_messages
+    }
+
+    fn send_own(&self, route: &Route, message: Message, now_ms: u64) {
         route.count(1);
-        let facts = facts(&fields.summary());
-        let message = Message::standalone(&self.node.memory, facts, &address(exchange, routing_key), properties, body);
         let new = NewMessage::published(message, None);
         self.hold(&route.holds, &new, TransactionId::NONE, now_ms);
         for queue in &route.queues {
             queue.publish([new.clone()], TransactionId::NONE, now_ms, |_| {});
         }
-        route.worth_messages()
     }
 }

@@ -7,6 +7,8 @@ use super::publish::PendingPublish;
 use crate::broker::own::TracedBy;
 use crate::broker::queue::QueueHandle;
 use crate::broker::sink::Delivery;
+use crate::connection::aside::one_by_one;
+use crate::connection::effort::Effort;
 
 impl Open {
     /// Shows messages that are about to be published.
@@ -15,11 +17,10 @@ impl Open {
             return;
         }
         let connection = self.registration.info().spec.name();
-        for (pending, message) in publishes {
+        one_by_one(&mut self.effort, publishes.iter(), |(pending, message), effort| {
             let by = TracedBy { connection: &connection, channel: pending.ticket.channel(), user: &self.user.name };
-            self.vhost.trace_published(message, &pending.route, by, now_ms);
-        }
-        self.effort.spend(publishes.len());
+            self.vhost.trace_published(message, &pending.route, by, now_ms, effort);
+        });
     }
 
     /// Shows the deliveries that were just taken from the outbox.
@@ -27,24 +28,33 @@ impl Open {
         if !self.vhost.is_traced() {
             return;
         }
-        for delivery in self.inbox.waiting() {
+        let mut effort = std::mem::take(&mut self.effort);
+        one_by_one(&mut effort, self.inbox.waiting(), |delivery, effort| {
             let number = self.channels.number_of(delivery.consumer);
             let channel = number.and_then(|number| self.channels.get(number));
             let consumer = channel.and_then(|channel| channel.consumers.get(&delivery.consumer));
             let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
             if let (Some(number), Some(queue)) = (number, queue) {
-                self.trace_got(number, queue, delivery, now_ms);
+                self.show_delivery(number, queue, delivery, now_ms, effort);
             }
-        }
-        self.effort.spend(self.inbox.waiting().len());
+        });
+        self.effort = effort;
     }
 
-    /// Shows a message that a client gets.
-    pub(super) fn trace_got(&self, number: u16, queue: &QueueHandle, delivery: &Delivery, now_ms: u64) {
+    /// Shows a message that a client got.
+    pub(super) fn trace_got(&mut self, number: u16, queue: &QueueHandle, delivery: &Delivery, now_ms: u64) {
+        if self.vhost.is_traced() {
+            let mut effort = std::mem::take(&mut self.effort);
+            self.show_delivery(number, queue, delivery, now_ms, &mut effort);
+            self.effort = effort;
+        }
+    }
+
+    fn show_delivery(&self, number: u16, queue: &QueueHandle, delivery: &Delivery, now_ms: u64, effort: &mut Effort) {
         let properties = delivered_properties(&delivery.message, delivery.counts);
         let connection = self.registration.info().spec.name();
         let by = TracedBy { connection: &connection, channel: number, user: &self.user.name };
         let message = (&delivery.message, &*properties);
-        self.vhost.trace_delivered(&queue.spec.name, message, delivery.redelivered, by, now_ms);
+        self.vhost.trace_delivered(&queue.spec.name, message, delivery.redelivered, by, now_ms, effort);
     }
 }

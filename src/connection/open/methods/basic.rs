@@ -115,9 +115,7 @@ impl Open {
         let frame_max = self.tuning.frame_max;
         let properties = delivered_properties(&delivery.message, delivery.counts);
         self.output.push_message(&method, &delivery.message, &properties, frame_max);
-        if self.vhost.is_traced() {
-            self.trace_got(number, &queue, &delivery, now_ms);
-        }
+        self.trace_got(number, &queue, &delivery, now_ms);
         Ok(())
     }
 
