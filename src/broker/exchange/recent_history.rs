@@ -1,5 +1,6 @@
 //! `x-recent-history`: a fanout that remembers its last messages and gives them to every queue that is bound later.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) const TYPE: ExchangeType = ExchangeType {
         let length_max = length_max(arguments)?;
         Ok(Box::new(RecentHistory {
             bound: FxSplitMap::default(),
+            in_order: BTreeMap::new(),
             bindings_made: 0,
             length_max,
             messages: Mutex::default(),
@@ -40,6 +42,8 @@ const COPIED_BODY_BYTES_MAX: usize = 64 * 1024;
 /// What is bound, and the last messages, oldest first.
 struct RecentHistory {
     bound: FxSplitMap<PackedDestination, Bound>,
+    /// The same, by the numbers of their first bindings.
+    in_order: BTreeMap<u64, PackedDestination>,
     /// How many bindings were ever added.
     bindings_made: u64,
     length_max: usize,
@@ -63,6 +67,7 @@ impl Routing for RecentHistory {
             Some(bound) => bound.bindings += 1,
             None => {
                 self.bound.insert(destination, Bound { bindings: 1, first: self.bindings_made });
+                self.in_order.insert(self.bindings_made, destination);
             }
         }
     }
@@ -72,13 +77,14 @@ impl Routing for RecentHistory {
         let Some(bound) = self.bound.get_mut(&destination) else { return };
         bound.bindings -= 1;
         if bound.bindings == 0 {
+            self.in_order.remove(&bound.first);
             self.bound.remove(&destination);
         }
     }
 
     fn index_bytes(&self, _: &Binding) -> usize {
-        // A hash map is at least half full but for a moment.
-        2 * size_of::<(PackedDestination, Bound)>()
+        // A hash map is at least half full but for a moment, and so is a tree.
+        2 * size_of::<(PackedDestination, Bound)>() + 2 * size_of::<(u64, PackedDestination)>()
     }
 
     fn route(&self, _: &RoutedMessage<'_>, matches: &mut Matches) {
@@ -94,12 +100,8 @@ impl Routing for RecentHistory {
     }
 
     fn bound_since(&self, bindings_made: u64) -> Vec<Destination> {
-        // As nearly always: no need to look at all of them.
-        if self.bindings_made == bindings_made {
-            return Vec::new();
-        }
-        let late = self.bound.iter().filter(|(_, bound)| bound.first > bindings_made);
-        late.map(|(destination, _)| Destination::from(*destination)).collect()
+        let late = self.in_order.range(bindings_made.saturating_add(1)..);
+        late.map(|(_, destination)| Destination::from(*destination)).collect()
     }
 
     fn published(&self, message: &Message) {
