@@ -37,6 +37,8 @@ pub(crate) use waits::PublisherWaits;
 
 /// Queues are locked for at most so many messages at a time.
 const RUN_MESSAGES_MAX: usize = 256;
+/// A batch that publishes more than so many times, its messages and their copies, is long work from there on: about a millisecond.
+const BATCH_COPIES_MAX: usize = 4096;
 
 /// Publishes to the exchanges of one virtual host.
 #[derive(Debug)]
@@ -60,6 +62,9 @@ pub(crate) struct FoundRoute {
 pub(crate) trait Turn {
     /// Does work that handles so many things.
     fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R;
+
+    /// Does work that takes long in many pieces, each of which is counted by [`Turn::work`].
+    fn long_work(&mut self, work: impl FnOnce(&mut Self));
 }
 
 /// Does all work at once and counts nothing: for those who have a thread of their own.
@@ -69,6 +74,37 @@ pub(crate) struct AtOnce;
 impl Turn for AtOnce {
     fn work<R>(&mut self, _: usize, work: impl FnOnce() -> R) -> R {
         work()
+    }
+
+    fn long_work(&mut self, work: impl FnOnce(&mut Self)) {
+        work(self);
+    }
+}
+
+/// The neighbours of a batch that have one route, with the place of the first.
+struct Runs<'a, T> {
+    messages: &'a [(Pending<T>, Message)],
+    start: usize,
+}
+
+impl<T> Runs<'_, T> {
+    const fn is_over(&self) -> bool {
+        self.start >= self.messages.len()
+    }
+}
+
+impl<'a, T> Iterator for Runs<'a, T> {
+    type Item = (usize, &'a [(Pending<T>, Message)]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.start;
+        let rest = self.messages.get(start..)?;
+        let (first, _) = rest.first()?;
+        // The same `Arc` is enough: a route that is remembered is shared by all messages of its address.
+        let same = |(pending, _): &&(Pending<T>, Message)| Arc::ptr_eq(&pending.route, &first.route);
+        let length = rest.iter().take(RUN_MESSAGES_MAX).take_while(same).count();
+        self.start += length;
+        Some((start, rest.get(..length)?))
     }
 }
 
@@ -164,29 +200,47 @@ impl<T> Publisher<T> {
         now_ms: u64,
         turn: &mut impl Turn,
     ) -> Published {
-        let tails = &self.vhost.node().tails;
-        // Once for a batch: nearly always nobody watches.
-        let is_watched = tails.is_any();
         let mut published = Published::default();
-        let mut start = 0;
-        while let Some((first, _)) = messages.get(start) {
-            let route = &*first.route;
-            let rest = messages.get(start..).unwrap_or_default();
-            // The same `Arc` is enough: a route that is remembered is shared by all messages of its address.
-            let same = |(pending, _): &&(Pending<T>, Message)| Arc::ptr_eq(&pending.route, &first.route);
-            let length = rest.iter().take(RUN_MESSAGES_MAX).take_while(same).count();
-            let run = rest.get(..length).unwrap_or_default();
-            let things = length * (1 + route.queues.len() + route.holds.len());
-            let note = |place| published.refuse(start + place);
-            let position = turn.work(things, || self.publish_run(route, run, transaction, now_ms, note));
-            if is_watched {
-                tails.show(&self.vhost.name, route, run.iter().map(|(_, message)| message), now_ms);
-            }
-            start += length;
-            published.end_run(start, position, route.is_unroutable());
+        let mut left = Runs { messages, start: 0 };
+        let mut copies = 0;
+        // A run is short by itself, and a batch may have a thousand of them.
+        while copies < BATCH_COPIES_MAX
+            && let Some((start, run)) = left.next()
+        {
+            copies += self.publish_next(start, run, &mut published, (transaction, now_ms), turn);
+        }
+        if !left.is_over() {
+            turn.long_work(|turn| {
+                for (start, run) in left {
+                    self.publish_next(start, run, &mut published, (transaction, now_ms), turn);
+                }
+            });
         }
         published.seal();
         published
+    }
+
+    /// Publishes the run that starts at this place of its batch. Returns how many messages and copies these were.
+    fn publish_next(
+        &self,
+        start: usize,
+        run: &[(Pending<T>, Message)],
+        published: &mut Published,
+        (transaction, now_ms): (TransactionId, u64),
+        turn: &mut impl Turn,
+    ) -> usize {
+        let Some((first, _)) = run.first() else { return 0 };
+        let route = &*first.route;
+        let copies = run.len() * (1 + route.queues.len() + route.holds.len());
+        let note = |place| published.refuse(start + place);
+        let position = turn.work(copies, || self.publish_run(route, run, transaction, now_ms, note));
+        let tails = &self.vhost.node().tails;
+        // Nearly always nobody watches.
+        if tails.is_any() {
+            tails.show(&self.vhost.name, route, run.iter().map(|(_, message)| message), now_ms);
+        }
+        published.end_run(start + run.len(), position, route.is_unroutable());
+        copies
     }
 
     /// Publishes messages of one route; `refused` is called with the place of each one that some queue did not take. Returns what must

@@ -19,6 +19,10 @@ impl Turn for Effort {
         self.spend(things);
         aside(things, work)
     }
+
+    fn long_work(&mut self, work: impl FnOnce(&mut Self)) {
+        aside(TURN_EFFORT, || work(self));
+    }
 }
 
 /// Does what each of these things asks for, which counts what it takes. What is left when it is the turn of others is done aside: it

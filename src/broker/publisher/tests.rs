@@ -156,3 +156,51 @@ fn who_is_bound_to_a_recent_history_while_a_message_is_on_its_way_has_it_once() 
         expected.map(|texts| texts.iter().map(|&it| it.to_owned()).collect::<Vec<_>>())
     );
 }
+
+/// Notes how many things are done on the worker, and how many elsewhere.
+#[derive(Default)]
+struct Counted {
+    here: usize,
+    elsewhere: usize,
+    is_elsewhere: bool,
+}
+
+impl Turn for Counted {
+    fn work<R>(&mut self, things: usize, work: impl FnOnce() -> R) -> R {
+        *if self.is_elsewhere { &mut self.elsewhere } else { &mut self.here } += things;
+        work()
+    }
+
+    fn long_work(&mut self, work: impl FnOnce(&mut Self)) {
+        self.is_elsewhere = true;
+        work(self);
+    }
+}
+
+#[test]
+fn a_batch_of_many_short_runs_is_long_work() {
+    let vhost = vhost();
+    for exchange in ["one", "other"] {
+        declare_exchange(&vhost, exchange, "fanout");
+        for queue in 0..100 {
+            let queue = format!("{exchange}.{queue}");
+            declare(&vhost, &queue, Table::default());
+            vhost.bind_queue(&queue, exchange, b"", Table::new(), ConnectionId(1), 0).unwrap();
+        }
+    }
+    let mut publisher = Publisher::new(vhost);
+    let mut counted = Counted::default();
+    let publish = |publisher: &mut Publisher<_>, counted: &mut Counted, count: usize| {
+        for exchange in ["one", "other"].into_iter().cycle().take(count) {
+            add_to(publisher, exchange, "", "x");
+        }
+        let batch = publisher.take_batch();
+        let published = publisher.publish(&batch, TransactionId::NONE, 0, counted);
+        assert!((0..count).all(|place| !published.outcomes().at(place).is_unroutable));
+    };
+    publish(&mut publisher, &mut counted, 40);
+    assert_eq!((counted.here, counted.elsewhere), (40 * 101, 0), "so much is a turn");
+    let mut counted = Counted::default();
+    publish(&mut publisher, &mut counted, 1_000);
+    assert_eq!((counted.here, counted.elsewhere), (41 * 101, 959 * 101));
+}
