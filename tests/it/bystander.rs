@@ -6,10 +6,10 @@
 //! still, makes a round trip longer, and no computing.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use std::{fmt, mem, thread};
 
 use tokio::runtime::{self, Runtime};
 
@@ -41,18 +41,44 @@ fn now() -> Instant {
 #[derive(Default)]
 struct Seen {
     round_trips: AtomicUsize,
-    /// The longest round trip since somebody looked.
-    longest_us: AtomicU64,
+    /// How long each took since somebody looked.
+    times: Mutex<Vec<Duration>>,
     /// The longest that the broker computed in one.
     computed_us: AtomicU64,
     is_over: AtomicBool,
 }
 
+/// Round trips from one moment to another.
+#[derive(Default)]
+struct RoundTrips {
+    /// In ascending order.
+    times: Vec<Duration>,
+    /// The longest that the broker computed in one.
+    computed: Duration,
+}
+
 impl Seen {
-    /// How many round trips there were, how long the longest since the last look was, and how long the broker computed in one.
-    fn take(&self) -> (usize, Duration, Duration) {
-        let [longest, computed] = [&self.longest_us, &self.computed_us].map(|us| us.swap(0, Ordering::Relaxed));
-        (self.round_trips.load(Ordering::Relaxed), Duration::from_micros(longest), Duration::from_micros(computed))
+    fn take(&self) -> RoundTrips {
+        let mut times = mem::take(&mut *self.times.lock().unwrap());
+        times.sort_unstable();
+        RoundTrips { times, computed: Duration::from_micros(self.computed_us.swap(0, Ordering::Relaxed)) }
+    }
+}
+
+impl RoundTrips {
+    fn add(&mut self, more: Self) {
+        self.times.extend(more.times);
+        self.times.sort_unstable();
+        self.computed = self.computed.max(more.computed);
+    }
+}
+
+impl fmt::Display for RoundTrips {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.times.len();
+        let [median, p99, longest] = [500, 990, 1_000]
+            .map(|share| self.times.get(count.saturating_sub(1) * share / 1_000).copied().unwrap_or_default());
+        write!(f, "{count} round trips: median {median:.1?}, p99 {p99:.1?}, longest {longest:.1?}")
     }
 }
 
@@ -83,23 +109,21 @@ fn computed() -> Duration {
     START.get_or_init(now).elapsed()
 }
 
-/// Makes round trips on a thread of its own until it is told that it is over; how long each took.
-fn stand_by(address: SocketAddr, seen: &Seen) -> Vec<Duration> {
+/// Makes round trips on a thread of its own until it is told that it is over.
+fn stand_by(address: SocketAddr, seen: &Seen) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let connection = Connect::to(address).open().await;
         let ch = connection.channel(1).await;
         ch.declare(queue("bystander").exclusive()).await;
         ch.consume(consume("bystander").no_ack()).await;
-        let mut times = Vec::new();
         let (mut looked, mut computed_before) = (now(), computed());
         while !seen.is_over.load(Ordering::Relaxed) {
             let start = now();
             ch.publish(publish("", "bystander", "hello")).await;
             ch.expect_deliver().await;
             let time = start.elapsed();
-            times.push(time);
-            seen.longest_us.fetch_max(time.as_micros() as u64, Ordering::Relaxed);
+            seen.times.lock().unwrap().push(time);
             if looked.elapsed() >= LOOK {
                 let computed = computed();
                 // In this round trip, or shortly before it.
@@ -109,7 +133,6 @@ fn stand_by(address: SocketAddr, seen: &Seen) -> Vec<Duration> {
             }
             seen.round_trips.fetch_add(1, Ordering::Relaxed);
         }
-        times
     })
 }
 
@@ -321,12 +344,13 @@ fn a_bystander_gets_on_while_others_do_their_worst() {
         let seen = Arc::clone(&seen);
         thread::spawn(move || stand_by(address, &seen))
     };
+    let mut all = RoundTrips::default();
     let attacker = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     attacker.block_on(async {
         for Attack { name, prepare, attack } in &ATTACKS {
             let who = Attacker::new(address).await;
             while_it_gets_on(&bystander, prepare(&who)).await;
-            let before = seen.take();
+            all.add(seen.take());
             let start = now();
             while_it_gets_on(&bystander, attack(&who)).await;
             let lasted = start.elapsed();
@@ -334,20 +358,17 @@ fn a_bystander_gets_on_while_others_do_their_worst() {
             // The round trip that was under way ends first.
             let goes_on = async || if seen.round_trips.load(Ordering::Relaxed) > done { Ok(()) } else { Err(done) };
             eventually("the bystander gets on", goes_on).await;
-            let (after, longest, computed) = seen.take();
-            let round_trips = after - before.0;
-            eprintln!(
-                "{name}: {lasted:.1?}, {round_trips} round trips, longest {longest:.1?}, computed {computed:.1?}"
-            );
+            let meanwhile = seen.take();
+            let computed = meanwhile.computed;
+            eprintln!("{name}: {lasted:.1?}, {meanwhile}, computed {computed:.1?}");
+            all.add(meanwhile);
             assert!(computed < FROZEN, "{name}: the broker computed for {computed:.1?}, and the bystander stood still");
         }
     });
     seen.is_over.store(true, Ordering::Relaxed);
-    let mut times = bystander.join().expect("the bystander got on");
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() - 1) * share / 1_000];
-    let (median, p99, longest) = (at(500), at(990), at(1_000));
-    eprintln!("{} round trips: median {median:.1?}, p99 {p99:.1?}, longest {longest:.1?}", times.len());
+    bystander.join().expect("the bystander got on");
+    all.add(seen.take());
+    eprintln!("all, {all}");
     drop(broker);
     runtime.shutdown_background();
 }
