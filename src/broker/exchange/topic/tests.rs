@@ -90,14 +90,21 @@ fn three_hashes_are_refused() {
 
 #[test]
 fn older_profiles_take_any_number_of_hashes_at_a_bounded_cost() {
+    // Read in every possible way, these keys would take longer than the universe lasts.
+    let hashes = vec!["#.a"; 60].join(".");
+    let keys = [hashes.clone(), format!("{hashes}.b"), vec!["#"; 100].join(".")];
     for version in [Compatibility::V3_13, Compatibility::V4_2] {
-        let mut exchange = Exchange::new("topic");
-        exchange.profile = version.profile();
-        // Read in every possible way, these keys would take longer than the universe lasts.
-        exchange.bind(1, &vec!["#.a"; 60].join("."));
-        exchange.bind(2, &format!("{}.b", vec!["#.a"; 60].join(".")));
-        exchange.bind(3, &vec!["#"; 100].join("."));
-        assert_eq!(exchange.route(&vec!["a"; 127].join(".")), [1, 3], "{version:?}");
+        let exchange_with = |keys: &[String]| {
+            let mut exchange = Exchange::new("topic");
+            exchange.profile = version.profile();
+            (0..).zip(keys).for_each(|(queue, key)| exchange.bind(queue, key));
+            exchange
+        };
+        let mut exchange = exchange_with(&keys);
+        assert_eq!(exchange.route(&vec!["a"; 127].join(".")), [0, 2], "{version:?}");
+        let alone = keys.each_ref().map(|key| routed(&exchange_with(std::slice::from_ref(key))));
+        assert_eq!(alone, [Some(1), Some(0), Some(1)], "{version:?}: the message is refused");
+        assert_eq!(routed(&exchange), None, "{version:?}: it is too much for one message");
     }
 }
 
