@@ -1,12 +1,14 @@
 //! The broker as a process of its own: started with flags, killed, and asked what it logged.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+use crate::client::POLL;
 
 const LEVERET: &str = env!("CARGO_BIN_EXE_leveret");
 
@@ -146,7 +148,7 @@ impl Program {
 
     /// Waits for the end; exit code and log.
     pub fn end(&mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
+        let code = ended(&mut self.child).code();
         self.log_reader.take().unwrap().join().unwrap();
         (code, self.log())
     }
@@ -181,12 +183,37 @@ pub fn unused_port() -> u16 {
 
 /// Runs it to its end, which comes by itself.
 pub fn run(arguments: &[&str]) -> Output {
-    Command::new(LEVERET).args(arguments).output().unwrap()
+    run_with(&[], arguments)
 }
 
 /// Runs it to its end with these environment variables.
 pub fn run_with(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
-    Command::new(LEVERET).envs(environment.iter().copied()).args(arguments).output().unwrap()
+    let mut command = Command::new(LEVERET);
+    command.envs(environment.iter().copied()).args(arguments).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let read = |mut output: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            output.read_to_end(&mut bytes).unwrap();
+            bytes
+        })
+    };
+    let [stdout, stderr] = [read(Box::new(child.stdout.take().unwrap())), read(Box::new(child.stderr.take().unwrap()))];
+    let status = ended(&mut child);
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+/// Waits for its end. What goes on for minutes is killed, so that a test fails and does not wait for ever.
+fn ended(child: &mut Child) -> ExitStatus {
+    const POLLS_MAX: u32 = 9_000;
+    for _ in 0..POLLS_MAX {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(POLL);
+    }
+    child.kill().ok();
+    child.wait().unwrap()
 }
 
 /// It does not start: a clear sentence on stderr, and a failure.

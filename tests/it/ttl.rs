@@ -163,12 +163,19 @@ async fn the_head_of_which_expires_is_that_of_the_queue_or_of_the_level() {
         ch.declare(if quorum { declare } else { declare.arg("x-max-priority", Value::I(5)) }).await;
         ch.publish(publish("", &name, "high").priority(5)).await;
         ch.publish(publish("", &name, "low").priority(1).expiration("50")).await;
-        ch.sync().await;
-        broker.pass(PAUSE).await;
         if quorum {
+            ch.sync().await;
+            broker.pass(PAUSE).await;
             assert_eq!(ch.get_eventually(&dead).await.text(), "low");
             continue;
         }
+        // What expires elsewhere, and later, tells that whatever is to expire here has done so.
+        let other = broker.name("other");
+        ch.declare(mortal(&other, &dead, false)).await;
+        ch.publish(publish("", &other, "later").expiration("100")).await;
+        ch.sync().await;
+        broker.pass(PAUSE).await;
+        assert_eq!(ch.get_eventually(&dead).await.text(), "later");
         ch.expect_ready(&name, 2).await;
         assert_eq!(ch.get(&name).await.unwrap().text(), "high");
         assert_eq!(ch.get_eventually(&dead).await.text(), "low");
