@@ -4,6 +4,7 @@
 //! looks for its queue. Its longest round is the longest that the lock was held, and what the machine did meanwhile: nothing else
 //! should run beside it.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -30,6 +31,8 @@ const fn attack(name: &'static str, n: u32, prepare: Step, attack: Step) -> Atta
 }
 
 pub(crate) const ATTACKS: &[Attack] = &[
+    // What the machine does by itself: nothing is taken from anybody but a processor.
+    attack("only computing", 2_000_000_000, nothing, compute),
     attack("queues declared", 200_000, nothing, declare_queues),
     attack("bindings to direct", 400_000, queue, |client, n| bind(client, n, "amq.direct")),
     attack("bindings to topic", 400_000, queue, |client, n| bind(client, n, "amq.topic")),
@@ -47,6 +50,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
 ];
 
 fn nothing(_: &mut Client, _: u32) {}
+
+fn compute(_: &mut Client, n: u32) {
+    let mut number = 1_u64;
+    for _ in 0..n {
+        number = black_box(number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+}
 
 fn queue(client: &mut Client, _: u32) {
     client.declare("queue");
