@@ -101,13 +101,13 @@ impl Default for NodeSettings {
 /// Shared by all virtual hosts and connections of one broker.
 #[derive(Debug)]
 pub struct Node {
-    /// The settings.
+    /// The limits and choices of the configuration, as they were at the start.
     pub settings: NodeSettings,
     /// The largest message body that is accepted.
     pub message_bytes_max: AtomicU64,
-    /// Identities.
+    /// Gives queues, exchanges, channels and consumers their identities, none of them twice.
     pub ids: Ids,
-    /// Randomness.
+    /// Where generated names and random choices come from: nobody can guess them.
     pub random: Random,
     /// What is to be done later.
     pub deadlines: Deadlines,

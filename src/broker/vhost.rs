@@ -44,7 +44,7 @@ pub use queues::QueueDeclare;
 /// A virtual host.
 #[derive(Debug)]
 pub struct Vhost {
-    /// Its name.
+    /// Unique in the broker; `/` is there from the first start.
     pub name: Arc<str>,
     node: Arc<Node>,
     topology: RwLock<Topology>,

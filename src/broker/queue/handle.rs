@@ -52,7 +52,7 @@ pub(crate) enum Exclusivity {
 /// What a queue was declared as; it never changes.
 #[derive(Clone, Debug)]
 pub struct QueueSpec {
-    /// Its name.
+    /// Unique in its virtual host; at most 255 bytes.
     pub name: Arc<str>,
     /// Survives a restart. An exclusive queue never does (behaviour reference 4.1).
     pub(crate) durable: bool,
@@ -68,7 +68,7 @@ pub struct QueueSpec {
 
 /// A queue, as everybody but its own logic sees it.
 pub struct QueueHandle {
-    /// Its identity.
+    /// Never given again: a queue that is declared later under the same name has another one.
     pub id: QueueId,
     /// What it was declared as.
     pub spec: QueueSpec,

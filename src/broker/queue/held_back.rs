@@ -48,7 +48,7 @@ impl HeldBack {
         self.by_due.range_mut(place..)
     }
 
-    /// The invariants.
+    /// Panics if the sum of bytes is wrong, or a message stands where its number does not belong. Only in tests and debug builds.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         let bytes: u64 = self.by_due.values().map(|entry| u64::from(entry.counted_bytes)).sum();

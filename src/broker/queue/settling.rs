@@ -32,7 +32,7 @@ impl Return {
 /// How a delivered message is settled for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// Acknowledged.
+    /// Taken for good, by `basic.ack`.
     Acked,
     /// Refused by `basic.reject`.
     Rejected,

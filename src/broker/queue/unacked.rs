@@ -310,7 +310,7 @@ impl UnackedTable {
         self.holder(id).map_or(0, |holder| holder.iter().count())
     }
 
-    /// The invariants.
+    /// Panics where an invariant from the head of this file is broken. Only in tests and debug builds.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert_eq!(self.count, self.iter().count(), "counted");

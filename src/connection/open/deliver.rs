@@ -1,5 +1,7 @@
 //! The way of a delivery from the outbox to the socket: it gets its delivery tag here.
 
+use std::borrow::Cow;
+
 use super::Open;
 use crate::broker::ids::ConsumerId;
 use crate::broker::profile::Timed;
@@ -14,7 +16,6 @@ use crate::properties::Properties;
 use crate::protocol::command::Reply;
 use crate::protocol::fast;
 use crate::table::Value;
-use std::borrow::Cow;
 
 /// Above so many unwritten bytes no more deliveries are encoded: they wait where they can still be given to others.
 const OUTPUT_HIGH_WATER_BYTES: usize = 512 * 1024;

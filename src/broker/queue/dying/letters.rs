@@ -165,7 +165,7 @@ impl Dying {
         self.0.as_ref().is_none_or(|letters| letters.handed == letters.waiting.len() && letters.unrouted.is_empty())
     }
 
-    /// The invariants.
+    /// Panics where an invariant from the head of this file is broken. Only in tests and debug builds.
     #[cfg(any(test, debug_assertions))]
     pub(in crate::broker::queue) fn check(&self) {
         let Some(letters) = &self.0 else { return };

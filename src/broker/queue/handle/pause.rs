@@ -10,7 +10,7 @@ impl QueueHandle {
         self.transition(now_ms, |queue| queue.set_paused(true));
     }
 
-    /// Delivers again.
+    /// Ends a pause: what waits goes to consumers at once, as far as they take it.
     pub(crate) fn resume_deliveries(self: &Arc<Self>, now_ms: u64) {
         self.transition(now_ms, |queue| {
             queue.set_paused(false);

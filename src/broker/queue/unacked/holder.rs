@@ -138,7 +138,7 @@ impl Holder {
         self.front.into_iter().chain(self.behind.into_iter().flatten()).map(|unacked| unacked.entry)
     }
 
-    /// The invariants.
+    /// Panics where an invariant from the head of this file is broken. Only in tests and debug builds.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         let Self { holding, channel, front, behind, .. } = self;
