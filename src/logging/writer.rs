@@ -126,25 +126,29 @@ impl LogWriter {
 
     /// Has said what is unsaid and the output closed, and waits as [`LogWriter::flush`] does. For the end of the program.
     pub fn end(&self) {
+        self.end_within(END_PATIENCE);
+    }
+
+    fn end_within(&self, patience: Duration) {
         let lines = self.shared.unsaid.take(true);
         if !lines.is_empty() {
             self.say(lines);
         }
-        if self.is_flushed() {
+        if self.is_flushed_within(patience) {
             self.ask(Asked::Close);
-            self.flush();
+            self.is_flushed_within(patience);
         }
     }
 
     /// Waits until everything is written, or for a second.
     pub fn flush(&self) {
-        self.is_flushed();
+        self.is_flushed_within(END_PATIENCE);
     }
 
-    fn is_flushed(&self) -> bool {
+    fn is_flushed_within(&self, patience: Duration) -> bool {
         let mut state = self.shared.state.lock();
         let is_busy = |state: &mut State| state.is_writing || !state.lines.is_empty() || state.asked.is_some();
-        !self.shared.emptied.wait_while_for(&mut state, is_busy, END_PATIENCE).timed_out()
+        !self.shared.emptied.wait_while_for(&mut state, is_busy, patience).timed_out()
     }
 }
 
@@ -291,6 +295,8 @@ mod tests {
     }
 
     const NEVER: Duration = Duration::from_secs(1 << 32);
+    /// A busy machine may leave a thread without a processor for seconds.
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn what_is_unsaid_is_said_once_after_the_last_line_and_at_the_end() {
@@ -303,7 +309,7 @@ mod tests {
             // It is taken when the line is written; then for the line that comes when it is quiet.
             (1..expected.lines().count()).for_each(|_| tell.send(true).unwrap());
             drop(tell);
-            writer.end();
+            writer.end_within(LONG);
             assert_eq!(String::from_utf8(written.lock().clone()).unwrap(), expected);
         }
     }
@@ -334,7 +340,7 @@ mod tests {
         let (tell, told) = sync_channel(8);
         let writer = LogWriter::start("t", Told(tell), Left, NEVER).unwrap();
         writer.say(b"one\n".to_vec());
-        writer.end();
+        writer.end_within(LONG);
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["write", "write", "close"], "the last one is what was unsaid");
     }
 
@@ -379,7 +385,7 @@ mod tests {
         assert_eq!(kept as u64 + state.lost, 10_000);
         drop(state);
         drop(tell);
-        writer.flush();
+        assert!(writer.is_flushed_within(LONG));
         assert_eq!(written.lock().len(), kept * line.len());
     }
 
@@ -391,7 +397,7 @@ mod tests {
             tell.send(false).unwrap();
         }
         drop(tell);
-        writer.flush();
+        assert!(writer.is_flushed_within(LONG));
         assert_eq!(writer.shared.state.lock().lost, 3);
         assert!(written.lock().is_empty());
     }
@@ -402,7 +408,7 @@ mod tests {
         writer.shared.state.lock().lost = 3;
         let _guard = logged_with(&writer);
         writer.shared.note(true);
-        writer.flush();
+        assert!(writer.is_flushed_within(LONG));
         let written = String::from_utf8(written.lock().clone()).unwrap();
         assert!(written.contains("the log could not be written: lines are missing lines=3\n"), "{written}");
         assert_eq!(writer.shared.state.lock().lost, 0);
