@@ -155,10 +155,14 @@ impl State {
 }
 
 fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
-    if bytes.len() < offset + data.len() {
-        bytes.resize(offset + data.len(), 0);
+    // Most of it is written behind the end: nothing is filled with zeros only to be written over.
+    let behind = data.len().min((offset + data.len()).saturating_sub(bytes.len().max(offset)));
+    let (over, behind) = data.split_at(data.len() - behind);
+    if bytes.len() < offset {
+        bytes.resize(offset, 0);
     }
-    bytes[offset..offset + data.len()].copy_from_slice(data);
+    bytes[offset..offset + over.len()].copy_from_slice(over);
+    bytes.extend_from_slice(behind);
 }
 
 /// What a file is after the power was gone.

@@ -273,9 +273,8 @@ impl<'a> LogReader<'a> {
         if !is_inside {
             // A mebibyte at a time, because groups may be short and are many.
             let wanted = length.max(BLOCK_BYTES);
-            let mut block = std::mem::take(&mut self.block);
-            block.clear();
-            block.resize(wanted, 0);
+            self.block = Vec::new();
+            let mut block = vec![0; wanted];
             let is_there = self.fill(position, &mut block)?;
             self.block = block;
             self.block_position = position;

@@ -88,10 +88,15 @@ impl FreshRun {
     }
 
     #[cfg(any(test, debug_assertions))]
-    pub(super) fn check(&self) {
+    pub(super) fn check(&self, priority: u8) {
         self.0.check();
-        assert!(self.iter().is_sorted_by(|one, next| one.seq < next.seq), "what is fresh is in order");
-        assert!(self.iter().all(|entry| !entry.is_on_disk()), "what is fresh is in memory");
+        let mut last = None;
+        for entry in self.iter() {
+            assert!(last < Some(entry.seq), "what is fresh is in order");
+            assert!(!entry.is_on_disk(), "what is fresh is in memory");
+            assert_eq!(entry.priority, priority, "each is in its level");
+            last = Some(entry.seq);
+        }
     }
 }
 
@@ -196,11 +201,11 @@ mod tests {
                         run.take_chosen(last, usize::MAX, |entry| chosen.contains(&entry.seq.0), &mut taken);
                         prop_assert!(taken.iter().map(|entry| entry.seq.0).eq(chosen.iter().copied()));
                         prop_assert_eq!(run.len() + chosen.len(), model.len());
-                        run.check();
+                        run.check(0);
                         taken.into_iter().rev().for_each(|entry| run.insert(entry));
                     }
                 }
-                run.check();
+                run.check(0);
                 prop_assert_eq!(seqs(run.iter()), model.iter().copied().collect::<Vec<_>>());
             }
             prop_assert!(run.into_entries().map(|entry| entry.seq.0).eq(model));

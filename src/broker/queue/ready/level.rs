@@ -39,10 +39,12 @@ impl Level {
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self) {
         assert!(self.requeued.iter().is_sorted_by(|one, next| one.seq < next.seq), "what came back is in order");
-        self.fresh.check();
-        let mut all = self.requeued.iter().chain(self.fresh.iter());
-        assert!(all.all(|entry| entry.priority == self.priority), "each is in its level");
-        let bytes: u64 = self.requeued.iter().map(|entry| u64::from(entry.counted_bytes)).sum();
+        self.fresh.check(self.priority);
+        let mut bytes = 0;
+        for entry in self.requeued.iter() {
+            assert_eq!(entry.priority, self.priority, "each is in its level");
+            bytes += u64::from(entry.counted_bytes);
+        }
         assert_eq!(self.requeued_bytes, bytes, "what came back, counted in bytes");
     }
 
