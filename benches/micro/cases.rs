@@ -39,7 +39,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "codec-deliver-16", operations: 20_000, run: encode_deliveries },
     Case { name: "codec-ack", operations: 20_000, run: decode_acks },
     Case { name: "codec-queue-declare", operations: 5_000, run: decode_declares },
-    // Its table is hashed with a key of chance: making 10,000 bindings differs by two million instructions between two runs.
+    // Its table is hashed with a random key. So two runs may differ by two million instructions before the first route.
     Case { name: "topic-10k-bindings", operations: 200_000, run: route_by_topic },
     Case { name: "headers-10-bindings", operations: 5_000, run: route_by_headers },
     Case { name: "queue-autoack-16", operations: 20_000, run: |count| through_queue(count, 16, Settled::AtOnce) },

@@ -159,7 +159,7 @@ impl Alerts {
         self.watcher.get()
     }
 
-    /// All alerts.
+    /// The alerts that hold and those that are over, the latest first.
     pub(crate) fn list(&self) -> AlertList {
         self.engine.lock().list()
     }

@@ -28,7 +28,7 @@ const END: &str = "==";
 pub(crate) struct ReplyConsumer {
     /// The requester's consumer.
     pub(crate) consumer: ConsumerId,
-    /// Its connection.
+    /// The outbox of the connection that it was started on.
     pub(crate) sink: Arc<dyn Sink>,
 }
 

@@ -35,7 +35,7 @@ pub struct Token(pub u64);
 pub struct Delivery {
     /// Who receives it.
     pub consumer: ConsumerId,
-    /// The message.
+    /// Shared with whoever else has it: a copy of this is one more reference, not a copy of the body.
     pub message: Message,
     /// How to settle it; `None` when it needs no acknowledgement.
     pub token: Option<Token>,

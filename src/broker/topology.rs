@@ -101,7 +101,7 @@ struct Incoming {
     binding: Arc<Binding>,
 }
 
-/// The registries.
+/// The exchanges, queues and bindings of one virtual host.
 #[derive(Debug)]
 pub struct Topology {
     vhost: Arc<str>,

@@ -95,7 +95,7 @@ impl Node {
     }
 }
 
-/// The trie.
+/// The trie: nodes and leaves refer to each other by their places.
 #[derive(Debug)]
 struct Topic {
     nodes: Slab<Node>,

@@ -17,7 +17,7 @@ pub(crate) struct PublishRequest<'a> {
     summary: PropertiesSummary<'a>,
 }
 
-/// Who publishes.
+/// The user whose name a message's `user-id` is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Author<'a> {
     /// The user's name.

@@ -20,16 +20,16 @@ pub(crate) struct ConnectionLimits {
 pub(crate) enum ConnectionsReached {
     /// Of the whole node.
     Node {
-        /// So many.
+        /// How many are allowed.
         max: u64,
     },
     /// In the virtual host.
     Vhost {
-        /// So many.
+        /// How many are allowed.
         max: u64,
     },
     User {
-        /// So many.
+        /// How many are allowed.
         max: u64,
     },
 }
@@ -47,11 +47,11 @@ pub(crate) struct ChannelLimits {
 pub(crate) enum ChannelsReached {
     /// Of the whole node.
     Node {
-        /// So many.
+        /// How many are allowed.
         max: u64,
     },
     User {
-        /// So many.
+        /// How many are allowed.
         max: u64,
     },
 }

@@ -43,7 +43,7 @@ pub(crate) struct Explained {
 #[derive(Clone, Debug)]
 pub(crate) struct PassedExchange {
     pub(crate) name: Arc<str>,
-    /// Its type.
+    /// The name of its type, `topic` for example.
     pub(crate) kind: &'static str,
     /// What is special about it.
     pub(crate) note: Option<String>,

@@ -273,6 +273,8 @@ impl<'a> LogReader<'a> {
         if !is_inside {
             // A mebibyte at a time, because groups may be short and are many.
             let wanted = length.max(BLOCK_BYTES);
+            // The one before goes first, so that there is one at a time. The allocator gives zeros; a loop would write them byte by
+            // byte in a build without optimisation.
             self.block = Vec::new();
             let mut block = vec![0; wanted];
             let is_there = self.fill(position, &mut block)?;
