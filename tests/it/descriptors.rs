@@ -111,3 +111,35 @@ async fn the_limit_of_open_files_is_raised_as_far_as_it_may_be() {
     drop(clients);
     program.stop();
 }
+
+/// Other processes may have taken all that the system has, so that there is none although few clients are connected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_for_whom_there_is_no_descriptor_learns_it_at_once() {
+    let mut program = Program::start("no-descriptor", &["--in-memory"]);
+    let mut clients = Vec::new();
+    // They fill the gaps that closed files have left: all numbers of descriptors below the first unused one are in use.
+    for _ in 0..20 {
+        clients.push(connect(&program).await);
+    }
+    let first_unused = (0..).find(|number| !is_open(&program, *number)).unwrap();
+    limit_descriptors(&program, first_unused);
+    for _ in 0..20 {
+        assert!(is_turned_away(silent(program.address())));
+    }
+    clients[0].channel(1).await;
+    limit_descriptors(&program, first_unused + 1);
+    connect(&program).await.channel(1).await;
+    let log = program.stop();
+    assert!(log.contains("cannot accept a connection"), "{log}");
+}
+
+fn is_open(program: &Program, descriptor: usize) -> bool {
+    std::fs::symlink_metadata(format!("/proc/{}/fd/{descriptor}", program.process_id())).is_ok()
+}
+
+/// Gives a running program another limit of open files.
+fn limit_descriptors(program: &Program, limit: usize) {
+    let (process, limit) = (program.process_id().to_string(), format!("--nofile={limit}:"));
+    let status = std::process::Command::new("prlimit").args(["--pid", &process, &limit]).status();
+    assert!(status.unwrap().success());
+}
