@@ -5,12 +5,11 @@
 //! are looked at before, under the same [`Search`], so that what is delivered meanwhile is found by one or the other. If
 //! something goes back that is to be written, it may be found by neither: then there must be another search.
 
-use rustc_hash::FxHashSet;
-
 use super::{Leaving, MovedPart, Queue, leaving};
 use crate::broker::queue::entry::Entry;
 use crate::broker::queue::walk::{Spot, Walk};
 use crate::store::marks::Marks;
+use crate::store::seq::Seq;
 
 /// What a queue knows of the search that is under way.
 #[derive(Debug)]
@@ -45,22 +44,33 @@ pub(crate) struct Searching {
     has_slipped: bool,
 }
 
+/// Its place among all that is written of a queue.
+const fn place(leaving: &Leaving) -> (u8, Seq) {
+    (leaving.label.level, leaving.label.seq)
+}
+
 impl Searching {
     /// What the search found, without what was written as fresh: in the order of levels and places, and in pieces. A part must not
-    /// reach over messages that were moved before it, or a start would put them in the wrong order.
+    /// reach over messages that were moved before it, or were written as fresh just now, or a start would put them in the wrong order.
     pub(crate) fn into_leaving(mut self, fresh: &[MovedPart]) -> Vec<Vec<Leaving>> {
-        let of_fresh = fresh.iter().flat_map(|part| &part.records);
-        let written: FxHashSet<_> =
-            if self.found.is_empty() { FxHashSet::default() } else { of_fresh.map(|record| record.seq).collect() };
+        if self.found.is_empty() {
+            return Vec::new();
+        }
+        let places = |part: &MovedPart| part.records.iter().map(|record| (part.level, record.seq)).collect::<Vec<_>>();
+        let mut written: Vec<_> = fresh.iter().flat_map(places).collect();
+        written.sort_unstable();
         // Fresh when the fresh ones were written, delivered before this search came to them: they have a
         // place in the file already.
-        self.found.retain(|leaving| !written.contains(&leaving.label.seq));
-        self.found.sort_by_key(|leaving| (leaving.label.level, leaving.label.seq));
+        self.found.retain(|leaving| written.binary_search(&place(leaving)).is_err());
+        self.found.sort_by_key(place);
         // One that moved on was met twice.
         self.found.dedup_by_key(|leaving| leaving.label.seq);
+        let first_written_behind = |leaving: &Leaving| written.partition_point(|other| *other < place(leaving));
         let may_follow = |one: &Leaving, next: &Leaving| {
-            let (one, next) = (&one.label, &next.label);
-            one.level == next.level && (one.seq >= self.moved.below(one.level) || one.seq.next() == next.seq)
+            let (level, seq) = place(one);
+            level == next.label.level
+                && (seq.next() == next.label.seq
+                    || seq >= self.moved.below(level) && first_written_behind(one) == first_written_behind(next))
         };
         self.found.chunk_by(may_follow).map(<[Leaving]>::to_vec).collect()
     }

@@ -282,3 +282,21 @@ fn a_message_that_is_delivered_during_a_search_is_found_once() {
         assert_eq!((fresh.len(), found.len()), if is_delivered_first { (0, 1) } else { (1, 0) });
     }
 }
+
+/// A start puts parts in the order of their first messages, so no part of what was found may lie around what was written as fresh.
+#[test]
+fn what_is_found_does_not_reach_over_what_was_written_as_fresh() {
+    let mut harness = Harness::new(QueueArguments::default());
+    harness.publish((0..4).map(fresh).collect());
+    let all = harness.queue().order.entries_from(Spot::START, true);
+    all.for_each(|(_, entry)| entry.address = Address::in_log(1));
+    assert!(harness.get(CHANNEL, false).is_some());
+    // The second one is written as fresh, and then the rest is delivered, too.
+    let written = [part(0, 2, &[1])];
+    let mut searching = harness.queue().begin_search(1, 2);
+    (0..3).for_each(|_| assert!(harness.get(CHANNEL, false).is_some()));
+    while harness.queue().go_on_searching(&mut searching) {}
+    let pieces = searching.into_leaving(&written).into_iter();
+    let pieces: Vec<Vec<_>> = pieces.map(|piece| piece.iter().map(|leaving| leaving.label.seq.0).collect()).collect();
+    assert_eq!(pieces, [vec![0], vec![2, 3]]);
+}
