@@ -151,12 +151,13 @@ impl Alarm {
         self.raised.load(Ordering::Relaxed) & DISK != 0
     }
 
-    /// RabbitMQ's reason in `connection.blocked` (behaviour reference 1.11).
-    pub(crate) fn reason(&self) -> &'static str {
+    /// RabbitMQ's reason in `connection.blocked`, while an alarm is raised (behaviour reference 1.11).
+    fn reason(&self) -> Option<&'static str> {
         match self.raised.load(Ordering::Relaxed) {
-            DISK => "low on disk",
-            both if both == MEMORY | DISK => "low on disk & memory",
-            _ => "low on memory",
+            0 => None,
+            MEMORY => Some("low on memory"),
+            DISK => Some("low on disk"),
+            _ => Some("low on disk & memory"),
         }
     }
 
@@ -215,17 +216,19 @@ impl Alarm {
         was_raised
     }
 
-    /// Remembers a connection that waits for the alarm to be cleared, and tells it then. False when it is not raised any more.
-    pub(crate) fn wait(&self, connection: ConnectionId, sink: Arc<dyn Sink>) -> bool {
+    /// Remembers a connection that waits for the alarm to be cleared, and tells it then: why it has to wait, or `None` when the alarm is
+    /// not raised any more.
+    pub(crate) fn wait(&self, connection: ConnectionId, sink: Arc<dyn Sink>) -> Option<&'static str> {
         let mut blocked = self.blocked.lock();
         // First in the list, then asked: whoever clears the alarm takes the list under the same lock, so one of
         // the two sees the other.
         blocked.insert(connection, sink);
-        if !self.is_raised() {
+        // Asked once: a moment later the answer may be another one.
+        let reason = self.reason();
+        if reason.is_none() {
             blocked.remove(&connection);
-            return false;
         }
-        true
+        reason
     }
 
     /// Forgets a connection that is gone.
@@ -263,23 +266,23 @@ mod tests {
         for memory_first in [true, false] {
             let alarm = Alarm::new(1_000, u64::MAX);
             let connection = Arc::new(Blocked::default());
-            assert!(!alarm.wait(ConnectionId(1), Arc::clone(&connection) as Arc<dyn Sink>), "nothing to wait for");
+            let wait = || alarm.wait(ConnectionId(1), Arc::clone(&connection) as Arc<dyn Sink>);
+            assert_eq!(wait(), None, "nothing to wait for");
             alarm.set_disk(true);
-            assert_eq!(alarm.reason(), "low on disk");
+            assert_eq!(wait(), Some("low on disk"));
             assert!(alarm.check(1_001), "the memory alarm is raised now");
             assert!(!alarm.check(1_001), "and not again");
-            assert_eq!(alarm.reason(), "low on disk & memory");
-            assert!(alarm.wait(ConnectionId(2), Arc::clone(&connection) as Arc<dyn Sink>));
+            assert_eq!(wait(), Some("low on disk & memory"));
 
             let clear = |memory: bool| match memory {
                 true => drop(alarm.check(800)),
                 false => alarm.set_disk(false),
             };
             clear(memory_first);
-            assert_eq!(alarm.reason(), if memory_first { "low on disk" } else { "low on memory" });
+            assert_eq!(wait(), Some(if memory_first { "low on disk" } else { "low on memory" }));
             assert_eq!(connection.0.load(Ordering::Relaxed), 0, "one alarm is left");
             clear(!memory_first);
-            assert!(!alarm.is_raised());
+            assert_eq!(wait(), None, "both are over");
             assert_eq!(connection.0.load(Ordering::Relaxed), 1);
         }
     }

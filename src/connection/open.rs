@@ -376,23 +376,24 @@ impl Open {
 
     /// After a content header: while the alarm is raised, publishers are not read any further (behaviour reference 1.11).
     fn block_while_alarmed(&mut self) {
-        if !self.node.alarm.is_raised() || !self.node.alarm.wait(self.id, self.sink()) {
+        // Without the lock for each message while there is no alarm.
+        if !self.node.alarm.is_raised() {
             return;
         }
+        let Some(reason) = self.node.alarm.wait(self.id, self.sink()) else { return };
         self.stops.add(Stops::ALARM);
         self.registration.info().set_blocked(true);
-        self.log_blocked();
+        self.log_blocked(reason);
         if self.client.capabilities.connection_blocked && !self.sent_blocked {
             self.sent_blocked = true;
-            let reason = self.node.alarm.reason().to_owned();
-            self.reply(0, &Reply::ConnectionBlocked { reason });
+            self.reply(0, &Reply::ConnectionBlocked { reason: reason.to_owned() });
         }
     }
 
     /// Goes on reading, if the alarm was cleared.
     pub(super) fn unblock(&mut self) {
         let is_blocked = self.stops.has(Stops::ALARM);
-        if !is_blocked || self.node.alarm.is_raised() && self.node.alarm.wait(self.id, self.sink()) {
+        if !is_blocked || self.node.alarm.is_raised() && self.node.alarm.wait(self.id, self.sink()).is_some() {
             return;
         }
         self.stops.remove(Stops::ALARM);

@@ -34,7 +34,7 @@ impl Open {
     }
 
     /// Says that a client has to wait until an alarm is over.
-    pub(super) fn log_blocked(&self) {
+    pub(super) fn log_blocked(&self, reason: &str) {
         let spec = &self.registration.info().spec;
         tracing::warn!(
             target: "connection",
@@ -43,7 +43,7 @@ impl Open {
             vhost = &*spec.vhost,
             connection = spec.user_provided_name,
             client = client(spec),
-            reason = self.node.alarm.reason(),
+            reason,
             "a publisher is blocked until the alarm is over"
         );
     }
