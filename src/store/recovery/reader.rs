@@ -1,5 +1,8 @@
 //! Reads the groups of the log, and finds its end.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -277,34 +280,34 @@ impl<'a> LogReader<'a> {
             // byte in a build without optimisation.
             self.block = Vec::new();
             let mut block = vec![0; wanted];
-            let is_there = self.fill(position, &mut block)?;
-            self.block = block;
-            self.block_position = position;
-            if !is_there {
-                self.block.clear();
+            let filled = self.fill(position, &mut block)?;
+            if filled == 0 {
                 return Ok(None);
             }
+            // Where a file is missing, zeros are for this request only: behind the gap there may be another file.
+            block.truncate(filled.max(length));
+            self.block = block;
+            self.block_position = position;
         }
         let from = usize::try_from(position - self.block_position).unwrap_or(usize::MAX);
         Ok(self.block.get(from..from.saturating_add(length)))
     }
 
-    /// Whether the file of the first byte is there.
-    fn fill(&mut self, position: u64, block: &mut [u8]) -> Result<bool, StoreError> {
-        let mut at = position;
+    /// Fills the block up to the first file that is missing: so many bytes.
+    fn fill(&mut self, position: u64, block: &mut [u8]) -> Result<usize, StoreError> {
+        let wanted = block.len();
         let mut rest = block;
         while !rest.is_empty() {
+            let at = position + (wanted - rest.len()) as u64;
             let room = usize::try_from(self.file_bytes - at % self.file_bytes).unwrap_or(usize::MAX);
-            let (now, later) = rest.split_at_mut(room.min(rest.len()));
             let index = at / self.file_bytes;
-            // A file that is missing further on is like one that ends there.
-            let Some(file) = self.file(index)? else { return Ok(at != position) };
+            let Some(file) = self.file(index)? else { break };
+            let (now, later) = rest.split_at_mut(room.min(rest.len()));
             let name = self.disk.describe(&file_path(index));
             file.read_at(now, offset_in_file(at, self.file_bytes)).map_err(StoreError::io(Call::Read, name))?;
-            at += now.len() as u64;
             rest = later;
         }
-        Ok(true)
+        Ok(wanted - rest.len())
     }
 
     fn file(&mut self, index: u64) -> Result<Option<Arc<dyn DiskFile>>, StoreError> {
