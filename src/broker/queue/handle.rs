@@ -274,7 +274,7 @@ impl QueueHandle {
             // Descriptors or memory are scarce: nothing is wrong with the file, and nothing of
             // the queue is given up.
             Err(error) if error.remedy() == Remedy::Wait => {
-                tracing::warn!(queue = %self.spec.name, %error, "a message is read back later");
+                tracing::warn!(queue = %self.spec.name, %error, "a message cannot be read back now");
                 order();
                 None
             }

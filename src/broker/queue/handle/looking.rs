@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::QueueHandle;
 use crate::broker::queue::looking::{MessageState, Seen, SeenMessage, SeenPart};
-use crate::store::loader::Load;
+use crate::store::loader::{Load, Loaded};
 use crate::store::segments::Stored;
 use crate::store::seq::Seq;
 
@@ -57,8 +57,7 @@ impl QueueHandle {
         let (mut load, mut passed_over, mut position) = (part.load, part.passed_over, part.position);
         let behind = part.position + part.count;
         while position < behind && load.start < load.end {
-            let Some(loader) = &self.node.loader else { break };
-            let Ok(loaded) = loader.read(load, self.id.0) else { break };
+            let Some(loaded) = self.read_for_look(load) else { break };
             // At least a byte further, so that a damaged file does not keep it here for ever.
             load.start = loaded.next.max(load.start + 1);
             let is_there = |record: &Stored| !part.is_restored || record.label.is_stored;
@@ -78,8 +77,13 @@ impl QueueHandle {
     }
 
     fn records_of(&self, load: Load) -> Vec<Stored> {
-        let loaded = self.node.loader.as_ref().and_then(|loader| loader.read(load, self.id.0).ok());
-        loaded.map(|loaded| loaded.records).unwrap_or_default()
+        self.read_for_look(load).map(|loaded| loaded.records).unwrap_or_default()
+    }
+
+    /// `None` ends the look there, and the log says why: a message that cannot be looked at cannot be delivered either.
+    fn read_for_look(&self, load: Load) -> Option<Loaded> {
+        // It is not ordered for later: nobody waits for what a look did not show.
+        self.read(load, || ())
     }
 }
 
