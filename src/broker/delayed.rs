@@ -3,6 +3,7 @@
 //! To the store they are a queue of their own, whose messages expire when they are due and are known one by one.
 
 mod looking;
+mod moving;
 #[cfg(test)]
 mod tests;
 
@@ -13,18 +14,17 @@ use parking_lot::Mutex;
 
 use super::ids::{ExchangeId, QueueId};
 use super::node::Node;
-use super::queue::{CompactedRecord, Leaving, Moved, MovedPart, NewMessage, tell_lost};
+use super::queue::{NewMessage, tell_lost};
 use super::vhost::Vhost;
 use crate::message::{DeliveryCounts, Message};
 use crate::properties::parse_expiration;
-use crate::store::address::{Address, Place, SegmentId};
+use crate::store::address::{Address, Place};
 use crate::store::checkpoint::{QueueState, Single};
 use crate::store::failure::Remedy;
 use crate::store::journal::{Extent, Journal};
 use crate::store::loader::Load;
-use crate::store::record::{Enqueued, Freed};
+use crate::store::record::Enqueued;
 use crate::store::recovery::RecoveredQueue;
-use crate::store::segments::Label;
 use crate::store::seq::Seq;
 use crate::store::{AppendGuard, LogPosition, LogTransaction, StoreError, TransactionId};
 
@@ -90,9 +90,6 @@ const DELIVERED_MAX: usize = 256;
 
 /// Messages that are looked at under one lock: some tenths of a millisecond's work.
 const LOOKED_AT_MAX: usize = 4096;
-
-/// Messages that get another place under one lock, each of which is searched.
-const MOVED_MAX: usize = 1024;
 
 /// A message that was routed onwards.
 struct Delivered {
@@ -288,96 +285,6 @@ impl DelayedMessages {
             places.by_ref().take(LOOKED_AT_MAX).for_each(|(key, held)| look(*key, held));
             from = places.next().map(|(key, _)| *key);
         }
-    }
-
-    /// The messages that are in the log before `limit`, with all that came before one of them, in the order of arrival. A checkpoint
-    /// knows only one place that divides what is in files from what the log tells of; two publishers may write their bodies in one
-    /// order and come in the other.
-    pub(in crate::broker) fn leaving(&self, limit: u64) -> Vec<Leaving> {
-        let mut last = None;
-        self.look_at_all(|(_, seq), held| {
-            if held.address.is_in_log_before(limit) {
-                last = last.max(Some(seq));
-            }
-        });
-        let mut all = Vec::new();
-        let Some(last) = last else { return all };
-        self.look_at_all(|(due_ms, seq), held| {
-            let is_leaving = seq <= last && held.address.is_in_log();
-            let Some(NewMessage { message, failed, .. }) = held.new.as_ref().filter(|_| is_leaving) else { return };
-            let (queue, origin) = (self.id.0, held.exchange.0);
-            let (counts, is_stored) = (DeliveryCounts::failed(*failed), held.is_stored);
-            let label = Label { queue, seq, expires_at_ms: due_ms, counts, origin, is_stored, ..Label::default() };
-            all.push(Leaving { label, message: message.clone() });
-        });
-        all.sort_by_key(|leaving| leaving.label.seq);
-        all
-    }
-
-    /// Takes over where messages were written; they stay in memory, too. What is not wanted any more is to be freed.
-    pub(in crate::broker) fn moved(&self, parts: &[MovedPart]) -> Vec<Freed> {
-        let mut freed = Vec::new();
-        let records = parts.iter().flat_map(|part| part.records.chunks(MOVED_MAX).map(move |records| (part, records)));
-        for (part, records) in records {
-            let mut waiting = self.waiting.lock();
-            for record in records {
-                let Moved { seq, offset, bytes, .. } = *record;
-                match waiting.by_due.get_mut(&(record.expires_at_ms, seq)) {
-                    Some(held) => {
-                        (held.address, held.bytes) = (Address::in_segment(part.segment, offset), bytes);
-                    }
-                    None => freed.push(part.freed(record)),
-                }
-            }
-        }
-        freed
-    }
-
-    /// The messages that lie in these files, and what they take there.
-    pub(in crate::broker) fn singles_in(&self, segments: &[SegmentId]) -> Vec<(DueKey, Address, u32)> {
-        let mut singles = Vec::new();
-        self.look_at_all(|key, held| {
-            if matches!(held.address.place(), Place::Segment(id, _) if segments.contains(&id)) {
-                singles.push((key, held.address, held.bytes));
-            }
-        });
-        singles
-    }
-
-    /// Forgets messages that cannot be read where they lie: their files go, and a place in one that is gone would refuse the next start.
-    pub(in crate::broker) fn lost(&self, vhost: &Vhost, messages: &[(DueKey, Address)]) {
-        for messages in messages.chunks(MOVED_MAX) {
-            let mut waiting = self.waiting.lock();
-            let Waiting { by_due, journal, .. } = &mut *waiting;
-            let mut count = 0;
-            for (key, address) in messages {
-                // Whoever was to deliver it meanwhile has found out, and counted it.
-                if by_due.get(key).is_some_and(|held| held.address == *address)
-                    && let Some(held) = by_due.remove(key)
-                {
-                    gone(journal, key.1, &held);
-                    count += 1;
-                }
-            }
-            self.record(&mut waiting);
-            drop(waiting);
-            self.node.registry.count_unreadable(&vhost.name, count);
-        }
-    }
-
-    /// Takes over the new places of messages whose files were rewritten. What is not wanted any more is to be freed.
-    pub(in crate::broker) fn compacted(&self, records: &[(Address, CompactedRecord)]) -> Vec<Freed> {
-        let mut freed = Vec::new();
-        for records in records.chunks(MOVED_MAX) {
-            let mut waiting = self.waiting.lock();
-            for (old, record) in records {
-                match waiting.by_due.get_mut(&(record.expires_at_ms, record.seq)) {
-                    Some(held) if held.address == *old => held.address = record.address(),
-                    _ => freed.push(record.freed()),
-                }
-            }
-        }
-        freed
     }
 
     /// What a checkpoint says of them. Those that come while they are looked at have later numbers than `next_seq`, and the log tells

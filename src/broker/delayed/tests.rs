@@ -1,5 +1,7 @@
 use super::*;
+use crate::broker::queue::{CompactedRecord, Moved, MovedPart};
 use crate::message::{Facts, MemoryGauge, address};
+use crate::store::address::SegmentId;
 use crate::store::segments::Written;
 use crate::store::seq::Seq;
 
